@@ -1,0 +1,25 @@
+// Shellcheck over every shell file: those of the node as they are sent (joined, so that names are known), others alone.
+import { readFile } from 'node:fs/promises';
+import { execa } from 'execa';
+import { asset } from '../src/assets.ts';
+import { captureScript } from '../src/node/script.ts';
+
+const alone = (await execa('git', ['ls-files', '-co', '--exclude-standard', '*.sh', '.ci/run'])).stdout
+  .split('\n')
+  .filter((file) => file && !file.startsWith('src/node/'));
+const checks = [
+  { name: 'src/node (capture)', text: captureScript() },
+  { name: 'src/node/files.sh', text: asset('node/files.sh') },
+  ...(await Promise.all(alone.map(async (name) => ({ name, text: await readFile(name, 'utf8') })))),
+];
+let failed = 0;
+for (const { name, text } of checks) {
+  const shell = /^#!.*\bsh\b(?<!bash)/.test(text) ? 'sh' : 'bash';
+  const result = await execa('shellcheck', ['-s', shell, '-'], { input: text, reject: false });
+  if (result.exitCode !== 0) {
+    failed += 1;
+    process.stdout.write(`${name}\n${result.stdout}\n${result.stderr}\n`);
+  }
+}
+process.stdout.write(`shellcheck: ${checks.length - failed} of ${checks.length} clean\n`);
+process.exitCode = failed ? 1 : 0;
