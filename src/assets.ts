@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+
+/**
+ * Files of the source tree that the tool carries as text: the shell that runs on the node, the pod that a
+ * reviewer reads, the browser half of the picture. Read from disk in development; `npm run build` replaces
+ * this module by one that holds their contents (scripts/build.ts), so both know the same list.
+ */
+export const ASSETS = {
+  'node/protocol.sh': './node/protocol.sh',
+  'node/identity.sh': './node/identity.sh',
+  'node/perf.sh': './node/perf.sh',
+  'node/tcpdump.sh': './node/tcpdump.sh',
+  'node/capture.sh': './node/capture.sh',
+  'node/files.sh': './node/files.sh',
+  'profile/flamegraph.browser.js': './profile/flamegraph.browser.js',
+  'profile/flamegraph.css': './profile/flamegraph.css',
+  'manifests/debug-pod.yaml': '../manifests/debug-pod.yaml',
+  'manifests/namespace.yaml': '../manifests/namespace.yaml',
+  'manifests/rbac.yaml': '../manifests/rbac.yaml',
+  'package.json': '../package.json',
+} as const;
+
+export type AssetName = keyof typeof ASSETS;
+
+/** The text of one of the files above. */
+export function asset(name: AssetName): string {
+  return readFileSync(new URL(ASSETS[name], import.meta.url), 'utf8');
+}

@@ -1,0 +1,156 @@
+import type { KubeConfig as KubeConfigType } from '@kubernetes/client-node';
+import { clusterError, type GkeprofError, reasonOf, usageError } from '../errors.ts';
+import type { Cluster } from './cluster.ts';
+import type { Connection } from './connect.ts';
+import { Kubectl, type KubectlHome } from './kubectl.ts';
+import { apiCode, apiError } from './refusal.ts';
+
+/**
+ * Opens the door: kubeconfig and flags as kubectl reads them, objects by the Kubernetes client, streams by
+ * kubectl. The client is imported here, on first use, because loading it costs more than the rest of a command.
+ */
+export async function openCluster(connection: Connection, home: KubectlHome): Promise<Cluster> {
+  const { KubeConfig, CoreV1Api, AuthorizationV1Api, ServerConfiguration, createConfiguration } =
+    await import('@kubernetes/client-node');
+  const config = new KubeConfig();
+  const namespace = load(config, connection);
+  const timeout = requestTimeoutMs(connection.requestTimeout);
+  const configuration = createConfiguration({
+    baseServer: new ServerConfiguration(config.getCurrentCluster()!.server, {}),
+    authMethods: { default: config },
+    promiseMiddleware: [
+      {
+        pre: async (request) => {
+          request.setSignal(AbortSignal.timeout(timeout));
+          if (connection.as) request.setHeaderParam('Impersonate-User', connection.as);
+          if (connection.asGroup) request.setHeaderParam('Impersonate-Group', connection.asGroup);
+          return request;
+        },
+        post: async (response) => response,
+      },
+    ],
+  });
+  const core = new CoreV1Api(configuration);
+  const authorization = new AuthorizationV1Api(configuration);
+  const kubectl = new Kubectl(connection, home);
+
+  const call = async <T>(what: string, work: Promise<T>): Promise<T> => {
+    home.trace?.(what);
+    try {
+      return await work;
+    } catch (error) {
+      throw credentialProblem(config, error) ?? apiError(error);
+    }
+  };
+
+  return {
+    namespace,
+    readPod: (ns, name) => call(`GET pods/${name} -n ${ns}`, core.readNamespacedPod({ namespace: ns, name })),
+    listPods: async (ns, labelSelector) =>
+      (
+        await call(
+          `LIST pods -n ${ns}`,
+          core.listNamespacedPod({ namespace: ns, ...(labelSelector && { labelSelector }) }),
+        )
+      ).items,
+    readNode: (name) => call(`GET nodes/${name}`, core.readNode({ name })),
+    listNodes: async () => (await call('LIST nodes', core.listNode())).items,
+    createPod: (pod, dryRun) => {
+      const ns = pod.metadata?.namespace ?? namespace;
+      const request = { namespace: ns, body: pod, ...(dryRun && { dryRun: 'All' }) };
+      return call(`CREATE pods/${pod.metadata?.name} -n ${ns}`, core.createNamespacedPod(request));
+    },
+    deletePod: async (ns, name, graceSeconds) => {
+      const request = { namespace: ns, name, gracePeriodSeconds: graceSeconds };
+      await call(
+        `DELETE pods/${name} -n ${ns}`,
+        core.deleteNamespacedPod(request).catch((error: unknown) => {
+          if (apiCode(error) !== 404) throw error;
+        }),
+      );
+    },
+    listPodEvents: async (ns, pod) => {
+      const fieldSelector = `involvedObject.kind=Pod,involvedObject.name=${pod}`;
+      const list = await call(
+        `LIST events -n ${ns}`,
+        core.listNamespacedEvent({ namespace: ns, fieldSelector }),
+      );
+      return list.items;
+    },
+    isAllowed: async (question) => {
+      const body = { spec: { resourceAttributes: { ...question } } };
+      home.trace?.(
+        `MAY I ${question.verb} ${question.resource}/${question.subresource ?? ''} -n ${question.namespace}`,
+      );
+      return authorization.createSelfSubjectAccessReview({ body }).then(
+        (review) => review.status?.allowed !== false,
+        () => true,
+      );
+    },
+    followLogs: (ref) => kubectl.followLogs(ref),
+    exec: (ref, argv, signal) => kubectl.exec(ref, argv, signal),
+    execStream: (ref, argv) => kubectl.execStream(ref, argv),
+    copy: (ref, remotePath, directory, name) => kubectl.copy(ref, remotePath, directory, name),
+    kubectlLine: (...words) => kubectl.line(words),
+  };
+}
+
+/** Reads the kubeconfig, applies the flags, and returns the namespace in force. */
+function load(config: KubeConfigType, connection: Connection): string {
+  try {
+    if (connection.kubeconfig) config.loadFromFile(connection.kubeconfig);
+    else config.loadFromDefault();
+  } catch (error) {
+    throw clusterError(
+      `the kubeconfig cannot be read: ${reasonOf(error)}`,
+      'check --kubeconfig or KUBECONFIG',
+      error,
+    );
+  }
+  const name = connection.context ?? config.getCurrentContext();
+  const context = config.getContextObject(name);
+  if (connection.context && !context) {
+    throw clusterError(
+      `no context exists with the name: "${connection.context}"`,
+      `contexts: ${config.contexts.map((each) => each.name).join(', ') || 'none'}`,
+    );
+  }
+  const cluster = connection.cluster ?? context?.cluster;
+  const user = connection.user ?? context?.user;
+  if (!cluster || !config.getCluster(cluster)) {
+    throw clusterError(
+      'no cluster is configured',
+      'set a context: `kubectl config get-contexts`, then --context NAME',
+    );
+  }
+  const namespace = connection.namespace ?? context?.namespace ?? 'default';
+  config.contexts = [
+    ...config.contexts.filter((each) => each.name !== 'gkeprof'),
+    { name: 'gkeprof', cluster, user: user ?? '', namespace },
+  ];
+  config.setCurrentContext('gkeprof');
+  return namespace;
+}
+
+/** A credential plugin that is not installed: the kubeconfig's own words on how to get it. */
+function credentialProblem(config: KubeConfigType, error: unknown): GkeprofError | undefined {
+  const exec = config.getCurrentUser()?.exec as { command?: string; installHint?: string } | undefined;
+  if (!exec?.command || !/ENOENT/.test(reasonOf(error)) || !reasonOf(error).includes(exec.command))
+    return undefined;
+  return clusterError(
+    `the credential plugin ${exec.command} named in the kubeconfig was not found`,
+    exec.installHint?.trim() || 'install it, or log in another way',
+    error,
+  );
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+function requestTimeoutMs(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_TIMEOUT_MS;
+  if (text === '0') return 2 ** 31 - 1;
+  const match = /^(\d+)(ms|s|m|h)?$/.exec(text);
+  if (!match)
+    throw usageError(`--request-timeout: "${text}" is not a duration`, 'write it as 10s, 1m, or 0 for none');
+  return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's']!;
+}

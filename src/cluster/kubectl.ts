@@ -1,0 +1,120 @@
+import type { Readable, Writable } from 'node:stream';
+import { execa } from 'execa';
+import { clusterError } from '../errors.ts';
+import type { CallResult, ContainerRef, RemoteStream } from './cluster.ts';
+import { type Connection, kubectlFlags } from './connect.ts';
+
+/** What is used of execa's subprocess; its own type depends on each option given. */
+interface Child
+  extends PromiseLike<{ code?: string; exitCode?: number; stdout?: unknown; stderr?: unknown }> {
+  readonly stdin: Writable | null;
+  readonly stdout: Readable | null;
+  kill(): boolean;
+}
+
+/** Environment and folder for child processes. */
+export interface KubectlHome {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Windows has no process groups. */
+  readonly windows: boolean;
+  /** Called with each line of kubectl before it runs, for -v. */
+  readonly trace?: (line: string) => void;
+}
+
+/**
+ * The user's own kubectl. Children get a process group of their own, so that Ctrl-C in the terminal reaches us
+ * alone and we decide what it ends.
+ */
+export class Kubectl {
+  readonly #connection: Connection;
+  readonly #home: KubectlHome;
+
+  constructor(connection: Connection, home: KubectlHome) {
+    this.#connection = connection;
+    this.#home = home;
+  }
+
+  line(words: readonly string[]): string {
+    return ['kubectl', ...kubectlFlags(this.#connection), ...words].map(shellQuote).join(' ');
+  }
+
+  followLogs(ref: ContainerRef): RemoteStream {
+    return this.#stream(['logs', '-f', '-n', ref.namespace, ref.pod, '-c', ref.container]);
+  }
+
+  execStream(ref: ContainerRef, argv: readonly string[]): RemoteStream {
+    return this.#stream(['exec', '-i', '-n', ref.namespace, ref.pod, '-c', ref.container, '--', ...argv]);
+  }
+
+  exec(ref: ContainerRef, argv: readonly string[], signal?: AbortSignal): Promise<CallResult> {
+    return this.#call(
+      ['exec', '-n', ref.namespace, ref.pod, '-c', ref.container, '--', ...argv],
+      undefined,
+      signal,
+    );
+  }
+
+  /**
+   * The local name is relative, with the target folder as working directory: kubectl takes whatever stands
+   * before a colon for a pod, and so cannot be given `C:\…` (kubernetes/kubernetes#77310).
+   */
+  copy(ref: ContainerRef, remotePath: string, directory: string, name: string): Promise<CallResult> {
+    return this.#call(
+      ['cp', '-c', ref.container, `${ref.namespace}/${ref.pod}:${remotePath}`, name],
+      directory,
+    );
+  }
+
+  async #call(words: readonly string[], cwd?: string, signal?: AbortSignal): Promise<CallResult> {
+    return finished(
+      this.#start(words, { ...(cwd && { cwd }), ...(signal && { cancelSignal: signal }), buffer: true }),
+    );
+  }
+
+  #stream(words: readonly string[]): RemoteStream {
+    const child = this.#start(words, { buffer: { stdout: false, stderr: true }, stdin: 'pipe' });
+    const ended = finished(child);
+    child.stdin?.on('error', () => {}); // The remote end may close first; its status says so.
+    return {
+      chunks: child.stdout as AsyncIterable<Uint8Array>,
+      write: (text) => void child.stdin?.write(text),
+      ended,
+      kill: () => void child.kill(),
+    };
+  }
+
+  #start(words: readonly string[], options: object): Child {
+    this.#home.trace?.(this.line(words));
+    return execa('kubectl', [...kubectlFlags(this.#connection), ...words], {
+      env: this.#home.env as Record<string, string>,
+      extendEnv: false,
+      detached: !this.#home.windows,
+      encoding: 'buffer',
+      stdin: 'ignore',
+      reject: false,
+      forceKillAfterDelay: 2000,
+      ...options,
+    }) as unknown as Child;
+  }
+}
+
+async function finished(child: Child): Promise<CallResult> {
+  const result = await child;
+  if (result.code === 'ENOENT') {
+    throw clusterError(
+      'kubectl was not found on PATH',
+      'install kubectl: this is a plugin of it, and uses its exec and cp',
+    );
+  }
+  const bytes = (value: unknown) => (value instanceof Uint8Array ? value : new Uint8Array());
+  return {
+    exitCode: result.exitCode ?? 1,
+    stdout: bytes(result.stdout),
+    stderr: Buffer.from(bytes(result.stderr)).toString('utf8').trim(),
+  };
+}
+
+/** One word as a POSIX shell reads it back. */
+export function shellQuote(word: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

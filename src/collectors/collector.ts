@@ -1,0 +1,31 @@
+import type { Plan } from '../plan.ts';
+import type { NodeEvent } from '../session/events.ts';
+
+/** A line for people about a refusal of the node's script: reason and, where there is one, the next step. */
+export interface Explanation {
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+/**
+ * What captures. The session knows only this: how the plan becomes words for the node's script, what the
+ * artifact is called, and how its events read. What is made of the artifact is the command's business.
+ */
+export interface Collector {
+  readonly name: 'perf' | 'tcpdump';
+  /** The ending of the artifact's file, behind the common base name. */
+  readonly ending: string;
+  /** What the tool writes in scratch, worth keeping when the capture container died before it finished. */
+  readonly raw?: { readonly file: string; readonly ending: string };
+  /** Tools that a plain image lacks, and what fetching them costs, for the announcement. */
+  readonly install: string;
+  /** What is captured, in a phrase, for the annotation and the first line. */
+  describe(plan: Plan): string;
+  nodeArguments(plan: Plan): { keys: string[]; words: string[] };
+  /** The scope in the file names. */
+  scopeName(plan: Plan): string;
+  /** The live line's figures. */
+  progress(event: NodeEvent): string;
+  /** Refusals that only this collector knows. `log` is what its tool printed, already printable. */
+  explain(code: string, plan: Plan, log: string): Explanation | undefined;
+}

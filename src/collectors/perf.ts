@@ -1,0 +1,50 @@
+import { profileScope } from '../names.ts';
+import { targetText } from '../plan.ts';
+import { formatBytes } from '../quantity.ts';
+import { numberOf } from '../session/events.ts';
+import type { Collector } from './collector.ts';
+import { lastWords } from './words.ts';
+
+/** CPU samples with perf: node/perf.sh is its other half. */
+export const perf: Collector = {
+  name: 'perf',
+  ending: '.perf-script.txt.gz',
+  install: 'linux-perf, about 30 s and 60 MB',
+
+  describe(plan) {
+    const { capture, targets } = plan;
+    if (capture.collector !== 'perf') throw new Error('not a plan for perf');
+    const target = targets[0];
+    const what =
+      target.kind === 'pod' && target.container
+        ? `container ${target.container.name} of ${targetText(target)}`
+        : targetText(target);
+    return `CPU samples of ${what}, ${capture.frequencyHz} Hz, frame pointers`;
+  },
+
+  nodeArguments(plan) {
+    if (plan.capture.collector !== 'perf') throw new Error('not a plan for perf');
+    return { keys: [`frequency=${plan.capture.frequencyHz}`, 'filter_words=0'], words: [] };
+  },
+
+  scopeName(plan) {
+    const target = plan.targets[0];
+    return target.kind === 'node'
+      ? 'all_cpus'
+      : profileScope(target.namespace, target.name, target.container?.name);
+  },
+
+  progress: (event) => formatBytes(numberOf(event, 'bytes')),
+
+  explain(code, plan, log) {
+    if (code === 'perf-script-failed') return { reason: `perf script failed on the node: ${lastWords(log)}` };
+    if (code !== 'perf-failed') return undefined;
+    const reason = `perf failed on the node ${plan.node}: ${lastWords(log)}`;
+    return /Operation not permitted|Permission denied|EPERM|EACCES/.test(log)
+      ? {
+          reason,
+          hint: 'the node does not let a privileged container sample: see kernel.perf_event_paranoid and its security modules',
+        }
+      : { reason };
+  },
+};

@@ -1,0 +1,108 @@
+import { dump } from 'js-yaml';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { Collector } from '../collectors/collector.ts';
+import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
+import type { CaptureOptions } from '../options.ts';
+import { type CapturePlan, type Limits, makePlan, type Plan } from '../plan.ts';
+import { debugPod } from '../pod.ts';
+import { runSession, type SessionResult } from '../session/session.ts';
+import { sweep } from '../session/sweep.ts';
+import type { Target, TargetName } from '../target.ts';
+import type { Context } from './command.ts';
+import { checkAccess, lookUp } from './lookup.ts';
+
+/** What one verb adds to the common life of a capture. */
+export interface CaptureJob {
+  readonly options: CaptureOptions;
+  readonly named: TargetName;
+  readonly container?: string;
+  readonly collector: Collector;
+  readonly limits: Omit<Limits, 'keepSeconds' | 'minFreePercent'>;
+  /** The rest of the plan, once the target is known; may refuse the combination. */
+  decide(target: Target): CapturePlan;
+  /** Said before the pod is created: what is observed, and when it ends. */
+  opening(plan: Plan): string[];
+  /** Makes what is to be made of the verified artifact. Returns the exit code. */
+  finish(plan: Plan, result: SessionResult): Promise<number>;
+}
+
+/** Above the kubelet's own line, which is 10 % of the node's disk (nodefs.available). */
+const MIN_FREE_PERCENT = 12;
+
+/** argv is understood; from here on: target → plan → pod → session → artifact → finish. */
+export async function runCapture(job: CaptureJob, context: Context): Promise<number> {
+  const { options, collector } = job;
+  const cluster = await context.openCluster(options.connection);
+  const { target, leftovers } = await prepare(job, cluster, context);
+  const plan = makePlan({
+    target,
+    capture: job.decide(target),
+    limits: { ...job.limits, keepSeconds: options.keepSeconds, minFreePercent: MIN_FREE_PERCENT },
+    debugPod: options.debugPod,
+    ...(options.reason !== undefined && { reason: options.reason }),
+  });
+  if (options.dryRun) {
+    const pod = debugPod(plan, collector);
+    const shown = options.dryRun === 'server' ? await cluster.createPod(pod, true) : pod;
+    context.stdout.write(
+      dump(JSON.parse(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', ...shown })), { lineWidth: -1 }),
+    );
+    return EXIT.done;
+  }
+  for (const line of job.opening(plan)) context.log.line(line);
+  const result = await runSession(plan, collector, options.outputDir, { ...context, cluster });
+  for (const change of result.targetChanges) context.log.warn(change);
+  const code = await finished(job, plan, result);
+  context.log.end();
+  for (const name of await leftovers) context.log.line(`removed ${name}, which an earlier command had left`);
+  await result.removed;
+  return code;
+}
+
+async function prepare(job: CaptureJob, cluster: Cluster, context: Context) {
+  const { options } = job;
+  const access = checkAccess(cluster, options.debugPod.namespace);
+  access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
+  const target = await lookUp(job.named, job.container, cluster);
+  if (!options.dryRun) await access;
+  const leftovers = options.dryRun ? [] : sweep(cluster, options.debugPod.namespace, context.now());
+  return { target, leftovers };
+}
+
+/** What comes after a verified artifact may fail without taking it along: that is exit code 5. */
+async function finished(job: CaptureJob, plan: Plan, result: SessionResult): Promise<number> {
+  try {
+    return await job.finish(plan, result);
+  } catch (error) {
+    if (error instanceof GkeprofError) throw error;
+    throw new GkeprofError(
+      EXIT.incomplete,
+      `${result.artifact.path} is whole, but what was to be made of it failed: ${reasonOf(error)}`,
+      undefined,
+      error,
+    );
+  }
+}
+
+/** The exit code that the session's own end asks for: kept but incomplete, when its end was not its own. */
+export function sessionCode(result: SessionResult): number {
+  if (result.ended === 'lost' || result.ended === 'tool-ended' || result.ended === 'target-gone')
+    return EXIT.incomplete;
+  return result.targetChanges.length ? EXIT.incomplete : EXIT.done;
+}
+
+/** How a capture ended, for people. */
+export function endedText(result: SessionResult): string {
+  const words: Record<SessionResult['ended'], string> = {
+    time: 'its time was up',
+    count: 'the packet count was reached',
+    size: 'the size limit was reached',
+    space: "the node's disk was getting full",
+    requested: 'stopped on request',
+    terminated: 'the debug pod was being ended by the cluster',
+    'tool-ended': `the tool ended by itself (status ${result.toolStatus})`,
+    'target-gone': 'the target vanished',
+    lost: 'the capture container died; this is what it had written',
+  };
+  return words[result.ended];
+}

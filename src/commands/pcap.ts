@@ -1,0 +1,212 @@
+import { shellQuote } from '../cluster/kubectl.ts';
+import { filterText, tcpdump } from '../collectors/tcpdump.ts';
+import { clusterError, EXIT, usageError } from '../errors.ts';
+import {
+  CAPTURE_OPTIONS,
+  type CaptureOptions,
+  CLUSTER_OPTIONS,
+  captureOptions,
+  type OptionTable,
+} from '../options.ts';
+import type { CapturePlan, Plan, TcpdumpPlan } from '../plan.ts';
+import { formatBytes, formatDuration, parseCount, parseDuration, parseSize } from '../quantity.ts';
+import { numberOf } from '../session/events.ts';
+import { makeReceipt, writeReceipt } from '../session/receipt.ts';
+import type { SessionResult } from '../session/session.ts';
+import { parseTarget, type Target, type TargetName } from '../target.ts';
+import { endedText, runCapture, sessionCode } from './capture.ts';
+import type { Command, Context } from './command.ts';
+import { parseTcpdumpWords, type TcpdumpWords } from './tcpdump-words.ts';
+
+interface PcapOptions {
+  readonly capture: CaptureOptions;
+  readonly named: TargetName;
+  readonly container?: string;
+  readonly scope?: TcpdumpPlan['scope'];
+  readonly words: TcpdumpWords;
+  readonly durationSeconds: number;
+  readonly maxBytes: number;
+  readonly count: number;
+}
+
+const GROUP = 'Capture:';
+
+const OPTIONS: OptionTable = {
+  port: { type: 'string', describe: 'Only this TCP or UDP port', group: GROUP, value: 'N' },
+  filter: {
+    type: 'string',
+    describe: 'A pcap filter; with --port both must hold',
+    group: GROUP,
+    value: 'EXPR',
+  },
+  scope: {
+    type: 'string',
+    describe:
+      "netns: the pod's network namespace, with loopback; iface: the node's end of its interface; node: every interface of the node",
+    group: GROUP,
+    choices: ['netns', 'iface', 'node'],
+    defaultText: 'netns, or node for a node',
+  },
+  duration: {
+    type: 'string',
+    describe: 'Ends after this time',
+    group: GROUP,
+    value: 'TIME',
+    defaultText: '60s',
+  },
+  count: { type: 'string', describe: 'Ends after so many packets', group: GROUP, value: 'N' },
+  'max-size': {
+    type: 'string',
+    describe: 'Ends at this size on the node',
+    group: GROUP,
+    value: 'SIZE',
+    defaultText: '1Gi',
+  },
+  ...CAPTURE_OPTIONS,
+  ...CLUSTER_OPTIONS,
+};
+
+export const pcap: Command<PcapOptions> = {
+  name: 'pcap',
+  describe: 'Capture the packets of a pod or node with tcpdump',
+  usage: 'TARGET [flags] [-- TCPDUMP-ARGS]',
+  examples: [
+    ['kubectl gkeprof pcap pod/redis-0 --port 6379', 'until Ctrl-C, 60 s or 1 GiB'],
+    ['kubectl gkeprof pcap pod/redis-0 --duration 10s -- dst port 6379', 'requests only'],
+    ['kubectl gkeprof pcap pod/redis-0 --scope iface --count 10000', 'without loopback'],
+    ['kubectl gkeprof pcap node/NODE --duration 10s -- -i default port 6379', "the node's main interface"],
+  ],
+  options: OPTIONS,
+
+  validate(raw) {
+    const [target, ...more] = raw.positionals;
+    if (target === undefined) throw usageError('pcap: a target is missing', 'kubectl gkeprof pcap pod/NAME');
+    if (more.length)
+      throw usageError(`pcap: one target at a time, got ${more.length + 1}`, 'filter words go behind --');
+    const named = parseTarget(target);
+    const words = parseTcpdumpWords(raw.rest);
+    const port = raw.text('port');
+    const clauses = [
+      ...(port === undefined ? [] : [['port', String(parseCount(port, '--port', 1, 65535))]]),
+      ...(raw.text('filter') === undefined ? [] : [[filterExpression(raw.text('filter')!)]]),
+      ...(words.filter.length ? [words.filter] : []),
+    ];
+    const filter =
+      clauses.length < 2
+        ? (clauses[0] ?? [])
+        : clauses.flatMap((clause, at) => [...(at ? ['and'] : []), '(', ...clause, ')']);
+    const scope = raw.text('scope') as TcpdumpPlan['scope'] | undefined;
+    if (named.kind === 'node' && scope !== undefined && scope !== 'node') {
+      throw usageError(`--scope ${scope}: a node has no ${scope}`, 'name a pod, or leave --scope out');
+    }
+    const count = raw.text('count');
+    return {
+      capture: captureOptions(raw),
+      named,
+      ...(scope && { scope }),
+      words: { ...words, filter },
+      durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
+      maxBytes: parseSize(raw.text('max-size') ?? '1Gi', '--max-size'),
+      count: count === undefined ? 0 : parseCount(count, '--count', 1, 2_000_000_000),
+    };
+  },
+
+  run(options, context) {
+    const { capture, named, durationSeconds, maxBytes } = options;
+    return runCapture(
+      {
+        options: capture,
+        named,
+        collector: tcpdump,
+        limits: { durationSeconds, maxBytes },
+        decide: (target) => decide(options, target),
+        opening: (plan) => opening(plan, options),
+        finish: (plan, result) => finish(plan, result, context),
+      },
+      context,
+    );
+  },
+};
+
+function filterExpression(text: string): string {
+  if (text.trim() === '') throw usageError('--filter: is empty', 'leave it out to capture every packet');
+  if (text.startsWith('-'))
+    throw usageError('--filter: looks like an option', 'options of tcpdump go behind --');
+  return text;
+}
+
+function decide(options: PcapOptions, target: Target): CapturePlan {
+  const scope = options.scope ?? (target.kind === 'node' ? 'node' : 'netns');
+  if (scope === 'iface' && target.kind === 'pod' && target.hostNetwork) {
+    throw clusterError(
+      `pod "${target.name}" uses the node's network (hostNetwork): it has no interface of its own`,
+      '--scope netns captures the whole node; add --port',
+    );
+  }
+  if (scope === 'iface' && options.words.interface) {
+    throw usageError('-i: the interface is what --scope iface finds', 'leave one of the two out');
+  }
+  const { words, count } = options;
+  return {
+    collector: 'tcpdump',
+    scope,
+    ...(words.interface && { interface: words.interface }),
+    ...(words.linkType && { linkType: words.linkType }),
+    count,
+    options: words.options,
+    filter: words.filter,
+  };
+}
+
+/** The first line: addresses, scope, filter, and when it ends. */
+function opening(plan: Plan, options: PcapOptions): string[] {
+  const target = plan.targets[0];
+  const capture = plan.capture as TcpdumpPlan;
+  const ends = [
+    'Ctrl-C',
+    formatDuration(options.durationSeconds),
+    formatBytes(options.maxBytes),
+    ...(options.count ? [`${options.count} packets`] : []),
+  ];
+  const who =
+    target.kind === 'node'
+      ? `node ${target.node}`
+      : `pod ${target.name} (${target.ips.join(', ') || 'no address'}) on ${target.node}`;
+  const lines = [
+    `${who}; scope ${capture.scope}; filter ${filterText(capture)}; ends at ${ends.join(', ')}, whichever comes first`,
+  ];
+  if (target.kind === 'pod' && target.hostNetwork && capture.scope === 'netns') {
+    lines.push(
+      "note: the pod uses the node's network (hostNetwork), so its network namespace is the node's: this sees every pod's traffic",
+    );
+  }
+  return lines;
+}
+
+async function finish(plan: Plan, result: SessionResult, { log, stdout }: Context): Promise<number> {
+  const { artifact, last } = result;
+  const captured = numberOf(last, 'packets');
+  const dropped = numberOf(last, 'dropped');
+  await writeReceipt(artifact.base, makeReceipt(plan, result, {}));
+  log.end();
+  log.line(`${captured} packets captured`);
+  log.line(`${numberOf(last, 'received')} packets received by filter`);
+  log.line(
+    `${dropped} packets dropped by the kernel${dropped ? ': the capture has holes; narrow the filter, or -- -B 65536' : ''}`,
+  );
+  log.line(
+    `ended because ${endedText(result)}, after ${formatDuration((result.stoppedAt - result.startedAt) / 1000)}`,
+  );
+  if (captured === 0) {
+    log.warn(
+      `no packet matched: the filter was "${filterText(plan.capture as TcpdumpPlan)}" in scope ${plan.capture.scope}; is the port right, is there traffic?`,
+    );
+  }
+  log.line('');
+  log.line('Results:');
+  stdout.write(`Packets: ${artifact.path}\n`);
+  log.line(
+    `${formatBytes(artifact.bytes)}, verified; it holds payload: delete after analysis: rm ${shellQuote(artifact.path)}`,
+  );
+  return captured === 0 ? EXIT.tool : sessionCode(result);
+}

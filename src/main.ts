@@ -1,0 +1,70 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseCommandLine } from './cli.ts';
+import type { Context } from './commands/command.ts';
+import { COMMANDS } from './commands/index.ts';
+import { EXIT, GkeprofError, reasonOf } from './errors.ts';
+import { Interrupts, type SignalName } from './interrupts.ts';
+import { Log, type TextSink } from './output/log.ts';
+import { printable } from './printable.ts';
+
+/** The outside world, handed in by the entry: nothing in src/ asks for a global. */
+export interface Io {
+  readonly stdout: TextSink;
+  readonly stderr: TextSink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly windows: boolean;
+  /** Calls back for each signal that asks the process to end. */
+  readonly onSignal: (receive: (signal: SignalName) => void) => void;
+}
+
+/** Runs one command line. Returns the exit code; never throws for anything a user can cause. */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  const interrupts = new Interrupts();
+  io.onSignal((signal) => interrupts.receive(signal));
+  let log = new Log(io.stderr);
+  try {
+    const invocation = await parseCommandLine(argv, COMMANDS, io.env);
+    if (invocation.kind === 'print') {
+      io.stdout.write(invocation.text);
+      return EXIT.done;
+    }
+    const { command, raw } = invocation;
+    const options: unknown = command.validate(raw);
+    log = new Log(io.stderr, raw.flag('verbose'));
+    const context: Context = {
+      stdout: io.stdout,
+      log,
+      env: io.env,
+      interrupts,
+      openCluster: async (connection) => {
+        const { openCluster } = await import('./cluster/api.ts');
+        return openCluster(connection, {
+          env: io.env,
+          windows: io.windows,
+          trace: (line) => log.trace(line),
+        });
+      },
+      now: () => Date.now(),
+      sleep: async (ms, signal) => {
+        await delay(ms, undefined, signal && { signal }).catch((error: unknown) => {
+          throw signal?.aborted ? signal.reason : error;
+        });
+      },
+    };
+    return await command.run(options, context);
+  } catch (error) {
+    log.end();
+    if (!(error instanceof GkeprofError)) {
+      io.stderr.write(
+        `error: ${printable(reasonOf(error))}\nhint: this is a bug of gkeprof; with -v it shows what it did\n`,
+      );
+      if (error instanceof Error && isVerbose(argv)) io.stderr.write(`${error.stack}\n`);
+      return EXIT.failed;
+    }
+    io.stderr.write(`error: ${printable(error.message)}\n`);
+    if (error.hint) io.stderr.write(`hint: ${printable(error.hint)}\n`);
+    return error.code;
+  }
+}
+
+const isVerbose = (argv: readonly string[]): boolean => argv.includes('-v') || argv.includes('--verbose');

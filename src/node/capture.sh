@@ -1,0 +1,93 @@
+# The life of a capture on the node: prepare, start, wait for one of its ends, stop, finish, announce, end.
+# The parts above are its vocabulary; the plan comes in the arguments.
+
+umask 027
+export HOME=$WORK LC_ALL=C TZ=UTC
+read_arguments "$@"
+collector=${arg[collector]}
+filter=()
+mkfifo "$WORK/tick"
+exec {tick}<>"$WORK/tick"
+tool_pid='' tool_status=0 end_reason=''
+trap 'end_reason="terminated"' TERM INT
+
+# A pause without a process: nobody ever writes to this fifo.
+pause() { read -rt "$1" -u "$tick" _ || :; }
+
+tool_is_running() { [[ -n $tool_pid ]] && kill -0 "$tool_pid" 2>/dev/null; }
+
+# Tools that are missing are named; where the plan says so (a plain Debian image) they are installed first.
+tools_ready() {
+  local tool missing=
+  local -a tools packages
+  "${collector}_needs"
+  for tool in "${tools[@]}"; do
+    type -P "$tool" >/dev/null || missing+=${missing:+,}$tool
+  done
+  [[ -z $missing ]] && return
+  [[ ${arg[install]} == 1 ]] || refuse tool-missing tools "$missing"
+  emit installing tools "$missing"
+  if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${packages[@]}"; } \
+    >"$OUT/install.log" 2>&1 </dev/null; then
+    refuse install-failed log install.log
+  fi
+  emit installed
+}
+
+# The kubelet evicts at 10 % free (nodefs) and takes the capture with it, and then other people's pods: stop before.
+enough_space() {
+  free_space
+  ((free_percent >= arg[min_free_percent]))
+}
+
+wait_for_end() {
+  local -i end check=0 report=0 left
+  now_ms
+  end=$((now + arg[duration_ms]))
+  report=$((now + 1000))
+  until [[ -n $end_reason ]]; do
+    now_ms
+    if [[ -e $CTL/stop ]]; then
+      end_reason='requested'
+    elif ! tool_is_running; then
+      end_reason='tool-ended'
+    elif ((now >= end)); then
+      end_reason='time'
+    elif ((now >= check)); then
+      check=$((now + 250))
+      "${collector}_bytes"
+      if ((bytes >= arg[max_bytes])); then
+        end_reason='size'
+      elif target_is_gone; then
+        end_reason='target-gone'
+      elif ((now >= report)); then
+        report=$((now + 2000))
+        enough_space || end_reason='space'
+        "${collector}_counts"
+        emit progress bytes: "$bytes" free: "$free_bytes" "${counts[@]}"
+      fi
+    fi
+    [[ -n $end_reason ]] && break
+    left=$((end - now))
+    if ((left >= 100)); then pause 0.1; elif ((left > 0)); then pause "0.$(printf %03d "$left")"; fi
+  done
+}
+
+emit hello collector "$collector" kernel "$(uname -r)"
+tools_ready
+emit tool version "$("${collector}_version" 2>/dev/null)"
+[[ ${arg[filter_words]} == 0 ]] || filter=("${tool_args[@]: -${arg[filter_words]}}")
+enough_space || refuse no-space
+"${collector}_prepare"
+"${collector}_start"
+emit capturing
+wait_for_end
+emit stopping reason "$end_reason"
+now_ms
+stopped=$now
+"${collector}_stop"
+if [[ $end_reason == tool-ended && ${arg[count]:-0} != 0 && $tool_status == 0 ]]; then end_reason='count'; fi
+counts=()
+"${collector}_finish"
+emit 'end' reason "$end_reason" status: "$tool_status" stopped: "$stopped" "${counts[@]}"
+: >"$OUT/done"

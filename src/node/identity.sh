@@ -1,0 +1,152 @@
+# From the identities in the plan (pod UID, container id, addresses) to what the node has: cgroups, processes
+# and the network namespace. Each is checked, never guessed: a nested cgroup may imitate a name, a pid may be
+# reused, and a path may lead to another pod.
+
+# The cgroup tree that perf will use, by perf's own rule (Linux tools/lib/api/fs/cgroup.c): the first v1 mount
+# with perf_event among its options, otherwise the last cgroup2 mount.
+find_cgroup_root() {
+  local directory type options rest
+  cgroup_root=
+  while read -r _ directory type options rest; do
+    case $type in
+      cgroup)
+        if [[ ,$options, == *,perf_event,* ]]; then
+          cgroup_root=$directory
+          return 0
+        fi
+        ;;
+      cgroup2) cgroup_root=$directory ;;
+    esac
+  done </proc/self/mounts
+  [[ -n $cgroup_root ]]
+}
+
+# find_pod_cgroup: sets pod_cgroup to the pod's cgroup, relative to the root. The kubelet's own layouts:
+#   cgroupfs  [ROOT/]kubepods/[burstable/|besteffort/]pod<UID>
+#   systemd   [ROOT/]kubepods.slice/[kubepods-QOS.slice/]kubepods[-QOS]-pod<UID with _>.slice
+# (kubernetes pkg/kubelet/cm/cgroup_manager_linux.go). Only the first `kubepods` of a path counts: what a
+# container makes below itself lies behind its own pod's component and cannot match.
+# A static pod's UID is the hash in its annotation, so the plan may hold more than one.
+find_pod_cgroup() {
+  local uid under path relative below
+  local -a uids
+  IFS=, read -ra uids <<<"${arg[pod_uid]}"
+  for uid in "${uids[@]}"; do
+    under=${uid//-/_}
+    while IFS= read -r path; do
+      relative=${path#"$cgroup_root"/}
+      below=kubepods${relative#*kubepods}
+      [[ $relative == *kubepods* ]] || continue
+      if [[ $below =~ ^kubepods/((burstable|besteffort)/)?pod"$uid"$ ||
+        $below =~ ^kubepods\.slice/([^/]*-(burstable|besteffort)\.slice/)?[^/]*kubepods(-burstable|-besteffort)?-pod"$under"\.slice$ ]]; then
+        pod_cgroup=$relative
+        return 0
+      fi
+    done < <(find "$cgroup_root" -maxdepth 8 -type d \( -name "pod$uid" -o -name "*-pod$under.slice" \) 2>/dev/null)
+  done
+  return 1
+}
+
+# The id in the name of a container's cgroup: <id>, cri-containerd-<id>.scope, crio-<id>.scope, docker-<id>.scope.
+cgroup_container_id() {
+  local name=${1##*/}
+  name=${name%.scope}
+  name=${name##*-}
+  [[ $name =~ ^[0-9a-f]{64}$ ]] && container_of_cgroup=$name
+}
+
+# find_container_cgroup ID: directly below the pod's cgroup, and nowhere else.
+find_container_cgroup() {
+  local directory
+  for directory in "$cgroup_root/$pod_cgroup"/*/; do
+    directory=${directory%/}
+    if cgroup_container_id "$directory" && [[ $container_of_cgroup == "$1" ]]; then
+      container_cgroup=${directory#"$cgroup_root"/}
+      return 0
+    fi
+  done
+  return 1
+}
+
+# When a process started, in clock ticks since boot: field 22 of /proc/PID/stat, counted from behind the name,
+# which may hold blanks and brackets.
+process_start() {
+  local line
+  read -r line <"/proc/$1/stat" 2>/dev/null || return 1
+  local -a fields
+  read -ra fields <<<"${line##*) }"
+  start_time=${fields[19]}
+}
+
+# open_pod_netns: the descriptor of the pod's network namespace in $netns, from the sandbox's process (the one
+# container of the pod that the API does not list), else from a process of the target's container.
+open_pod_netns() {
+  local directory pid before ip
+  local -a pids=() candidates=() addresses
+  for directory in "$cgroup_root/$pod_cgroup"/*/; do
+    cgroup_container_id "${directory%/}" || continue
+    if [[ ,${arg[container_ids]}, == *,$container_of_cgroup,* ]]; then
+      candidates+=("${directory%/}")
+    else
+      candidates=("${directory%/}" "${candidates[@]}")
+    fi
+  done
+  IFS=, read -ra addresses <<<"${arg[pod_ips]}"
+  netns_problem='process-not-found'
+  for directory in "${candidates[@]}"; do
+    mapfile -t pids <"$directory/cgroup.procs" 2>/dev/null
+    for pid in "${pids[@]}"; do
+      process_start "$pid" || continue
+      before=$start_time
+      exec {netns}<"/proc/$pid/ns/net" || continue
+      # The same process, still in the same cgroup, after the descriptor was opened: no pid was reused between.
+      if ! process_start "$pid" || [[ $start_time != "$before" ]] || ! grep -qx "$pid" "$directory/cgroup.procs"; then
+        exec {netns}<&-
+        continue
+      fi
+      if [[ ${arg[host_network]} == 0 && $(stat -Lc %i "/proc/self/fd/$netns") == $(stat -Lc %i /proc/self/ns/net) ]]; then
+        netns_problem='netns-is-the-nodes'
+        exec {netns}<&-
+        continue
+      fi
+      for ip in "${addresses[@]}"; do
+        if nsenter "--net=/proc/self/fd/$netns" ip -o addr show 2>/dev/null | grep -qF " $ip/"; then
+          netns_pid=$pid netns_start=$before
+          return 0
+        fi
+      done
+      netns_problem='pod-ip-mismatch'
+      exec {netns}<&-
+    done
+  done
+  return 1
+}
+
+# The node's end of the pod's interface: the link whose index is `link_index` of the interface that holds the
+# pod's address (sysfs would be the debug pod's own, so iflink from there is wrong).
+find_host_interface() {
+  local -a addresses
+  local inside index
+  IFS=, read -ra addresses <<<"${arg[pod_ips]}"
+  inside=$(nsenter "--net=/proc/self/fd/$netns" ip -o addr show | grep -F " ${addresses[0]}/" | head -n1)
+  inside=${inside#*: }
+  inside=${inside%% *}
+  index=$(nsenter "--net=/proc/self/fd/$netns" ip -j link show dev "$inside" | grep -o '"link_index":[0-9]*')
+  index=${index#*:}
+  [[ -n $index ]] || return 1
+  host_interface=$(ip -o link show | grep "^$index: ")
+  host_interface=${host_interface#*: }
+  host_interface=${host_interface%%:*}
+  host_interface=${host_interface%%@*}
+  [[ -n $host_interface ]]
+}
+
+# The pod is still the one that was planned: its cgroup, and where a namespace was opened, its process.
+target_is_gone() {
+  [[ -n ${watched_cgroup-} && ! -d $cgroup_root/$watched_cgroup ]] && return 0
+  if [[ -n ${netns_pid-} ]]; then
+    process_start "$netns_pid" && [[ $start_time == "$netns_start" ]] && return 1
+    return 0
+  fi
+  return 1
+}

@@ -1,0 +1,95 @@
+# What the debug pod says: one JSON object a line, on stdout and in events.jsonl, by one emitter.
+# Read by src/session/events.ts. No filter, address, thread name or path ever goes into an event, because
+# container logs are shipped to central logging; what a tool prints goes to a file in scratch.
+
+readonly OUT=/gkeprof/out CTL=/gkeprof/ctl WORK=/gkeprof/work
+declare -A arg=()
+declare -a tool_args=()
+sequence=0
+
+# Milliseconds since the epoch, without a process: EPOCHREALTIME has microseconds and the locale's comma.
+now_ms() {
+  local stamp=${EPOCHREALTIME/[.,]/}
+  now=${stamp%???}
+}
+
+# A JSON string: quotes, backslashes and everything that is not printable ASCII are escaped, byte by byte.
+json_string() {
+  local LC_ALL=C text=$1 character code
+  local -i at
+  quoted='"'
+  for ((at = 0; at < ${#text}; at++)); do
+    character=${text:at:1}
+    case $character in
+      '"' | "\\") quoted+="\\$character" ;;
+      [\ -~]) quoted+=$character ;;
+      *)
+        printf -v code '%d' "'$character"
+        printf -v code '\\u%04x' "$((code & 255))"
+        quoted+=$code
+        ;;
+    esac
+  done
+  quoted+='"'
+}
+
+# emit EVENT [KEY VALUE | KEY: NUMBER]…: a key that ends in a colon has a whole number as its value.
+emit() {
+  local event=$1 line
+  shift
+  now_ms
+  sequence=$((sequence + 1))
+  json_string "${arg[nonce]-}"
+  line="{\"gkeprof\":1,\"seq\":$sequence,\"nonce\":$quoted,\"t\":$now"
+  json_string "$event"
+  line+=",\"event\":$quoted"
+  while (($# >= 2)); do
+    if [[ $1 == *: && $2 =~ ^-?[0-9]+$ ]]; then
+      json_string "${1%:}"
+      line+=",$quoted:$2"
+    else
+      json_string "${1%:}"
+      line+=",$quoted"
+      json_string "$2"
+      line+=":$quoted"
+    fi
+    shift 2
+  done
+  printf '%s}\n' "$line" >>"$OUT/events.jsonl"
+  printf '%s}\n' "$line"
+}
+
+# The end of a capture that cannot be: a code from a fixed list, and the log in scratch that has the words.
+refuse() {
+  emit refused code "$@"
+  : >"$OUT/done"
+  exit 1
+}
+
+# announce ROLE FILE: the artifact is whole and will not change any more.
+announce() {
+  local role=$1 file=$2 sum
+  sum=$(sha256sum <"$OUT/$file")
+  emit artifact role "$role" file "$file" bytes: "$(stat -c %s "$OUT/$file")" sha256 "${sum%% *}"
+}
+
+# KEY=VALUE words, then `--` and the words that belong to the tool, untouched.
+read_arguments() {
+  while (($#)); do
+    if [[ $1 == -- ]]; then
+      shift
+      tool_args=("$@")
+      return
+    fi
+    arg[${1%%=*}]=${1#*=}
+    shift
+  done
+}
+
+# Free bytes and the share of the file system that is free, in percent, where scratch lies.
+free_space() {
+  local available total block
+  read -r available total block < <(stat -f -c '%a %b %S' "$WORK")
+  free_bytes=$((available * block))
+  free_percent=$((total > 0 ? available * 100 / total : 100))
+}

@@ -1,0 +1,85 @@
+# The collector `tcpdump`: packets of a node, of a pod's host-side interface or of its network namespace.
+
+tcpdump_needs() {
+  tools=(tcpdump nsenter ip gzip)
+  packages=(tcpdump iproute2)
+}
+
+tcpdump_version() { tcpdump --version 2>&1 | head -n1; }
+
+tcpdump_prepare() {
+  tcpdump_enter=()
+  local link=EN10MB
+  case ${arg[scope]} in
+    netns | iface)
+      find_cgroup_root || refuse no-cgroup-mount
+      find_pod_cgroup || refuse pod-not-found
+      watched_cgroup=$pod_cgroup
+      open_pod_netns || refuse "$netns_problem"
+      ;;
+  esac
+  case ${arg[scope]} in
+    netns)
+      tcpdump_interface=${arg[interface]:-any}
+      tcpdump_enter=(nsenter "--net=/proc/self/fd/$netns" --)
+      ;;
+    iface)
+      find_host_interface || refuse no-interface
+      tcpdump_interface=$host_interface
+      ;;
+    node)
+      tcpdump_interface=${arg[interface]:-any}
+      if [[ $tcpdump_interface == default ]]; then
+        tcpdump_interface=$(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n1)
+        [[ -n $tcpdump_interface ]] || refuse no-interface
+      fi
+      ;;
+  esac
+  [[ $tcpdump_interface == any ]] && link=LINUX_SLL2
+  # The filter is compiled for the link type it will meet before anything is captured: `any` has no Ethernet header.
+  if ! tcpdump -y "${arg[link_type]:-$link}" -d -- "${filter[@]}" >"$OUT/tcpdump.log" 2>&1; then
+    refuse filter-rejected log tcpdump.log
+  fi
+}
+
+# The raw file lies where `files` can read it, so that it is not lost when this container is. tcpdump opens it as root: the mount is the pod's own, and the user it would change to may not exist.
+tcpdump_start() {
+  "${tcpdump_enter[@]}" tcpdump -Z root -i "$tcpdump_interface" -w "$OUT/capture.pcap" "${tool_args[@]}" \
+    2>"$OUT/tcpdump.log" >/dev/null </dev/null &
+  tool_pid=$!
+  until grep -q 'listening on' "$OUT/tcpdump.log" 2>/dev/null; do
+    tool_is_running || refuse tcpdump-failed log tcpdump.log
+    pause 0.02
+  done
+}
+
+# SIGUSR2 writes out what tcpdump holds back, SIGUSR1 prints its three counts: tcpdump(1), both since 4.9x.
+tcpdump_bytes() {
+  kill -USR2 "$tool_pid" 2>/dev/null
+  bytes=$(stat -c %s "$OUT/capture.pcap" 2>/dev/null) || bytes=0
+}
+
+tcpdump_counts() {
+  local line
+  [[ ${1-} == ended ]] || kill -USR1 "$tool_pid" 2>/dev/null
+  counts=()
+  line=$(grep -oE '[0-9]+ packets? (captured|received by filter|dropped by kernel)' "$OUT/tcpdump.log" | tail -n3)
+  [[ $line =~ ([0-9]+)\ packets?\ captured ]] && counts+=(packets: "${BASH_REMATCH[1]}")
+  [[ $line =~ ([0-9]+)\ packets?\ received ]] && counts+=(received: "${BASH_REMATCH[1]}")
+  [[ $line =~ ([0-9]+)\ packets?\ dropped ]] && counts+=(dropped: "${BASH_REMATCH[1]}")
+}
+
+tcpdump_stop() {
+  kill -INT "$tool_pid" 2>/dev/null
+  wait "$tool_pid"
+  tool_status=$?
+}
+
+tcpdump_finish() {
+  [[ -s $OUT/capture.pcap ]] || refuse tcpdump-failed log tcpdump.log
+  tcpdump_counts ended
+  gzip -1 -c "$OUT/capture.pcap" >"$OUT/capture.pcap.part" || refuse no-space
+  mv "$OUT/capture.pcap.part" "$OUT/capture.pcap.gz"
+  rm -f "$OUT/capture.pcap"
+  announce packets capture.pcap.gz
+}

@@ -1,0 +1,196 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { isObjectName } from './cluster/cluster.ts';
+import type { Connection } from './cluster/connect.ts';
+import { reasonOf, usageError } from './errors.ts';
+import type { DebugPodPlan } from './plan.ts';
+import { printable } from './printable.ts';
+import { parseDuration } from './quantity.ts';
+
+/** A flag as data. Everything is text or a switch: what a text means is decided in `validate`, with our words. */
+export interface OptionSpec {
+  readonly type: 'string' | 'boolean' | 'array';
+  readonly describe: string;
+  readonly group: string;
+  readonly alias?: string;
+  /** The environment variable that speaks where the flag is silent. */
+  readonly env?: string;
+  /** Shown in help; `validate` applies it. */
+  readonly defaultText?: string;
+  readonly choices?: readonly string[];
+  /** The placeholder of its value in help. */
+  readonly value?: string;
+}
+
+export type OptionTable = Readonly<Record<string, OptionSpec>>;
+
+/** What the command line gave, before anything is understood. */
+export interface RawOptions {
+  readonly positionals: readonly string[];
+  /** Words after `--`. */
+  readonly rest: readonly string[];
+  text(name: string): string | undefined;
+  list(name: string): readonly string[];
+  flag(name: string): boolean;
+}
+
+const CLUSTER = 'Cluster (as in kubectl):';
+const DEBUG_POD = 'Debug pod:';
+const COMMON = 'Common:';
+
+export const CLUSTER_OPTIONS: OptionTable = {
+  namespace: {
+    type: 'string',
+    alias: 'n',
+    describe: 'Namespace of the target',
+    group: CLUSTER,
+    value: 'NAME',
+  },
+  context: { type: 'string', describe: 'Context of the kubeconfig', group: CLUSTER, value: 'NAME' },
+  kubeconfig: { type: 'string', describe: 'Kubeconfig file', group: CLUSTER, value: 'FILE' },
+  cluster: { type: 'string', describe: 'Cluster of the kubeconfig', group: CLUSTER, value: 'NAME' },
+  user: { type: 'string', describe: 'User of the kubeconfig', group: CLUSTER, value: 'NAME' },
+  as: { type: 'string', describe: 'User to impersonate', group: CLUSTER, value: 'USER' },
+  'as-group': { type: 'string', describe: 'Group to impersonate', group: CLUSTER, value: 'GROUP' },
+  'request-timeout': {
+    type: 'string',
+    describe: 'Longest wait for one API answer',
+    group: CLUSTER,
+    value: 'TIME',
+    defaultText: '30s',
+  },
+};
+
+export const CAPTURE_OPTIONS: OptionTable = {
+  'output-dir': {
+    type: 'string',
+    describe: 'Folder for the files',
+    group: COMMON,
+    value: 'DIR',
+    defaultText: 'current folder',
+  },
+  image: {
+    type: 'string',
+    describe: 'Diagnostic image (image/Dockerfile builds one)',
+    group: DEBUG_POD,
+    value: 'IMAGE',
+    env: 'GKEPROF_IMAGE',
+    defaultText: '$GKEPROF_IMAGE, else a plain Debian, tools installed at start',
+  },
+  'image-pull-policy': {
+    type: 'string',
+    describe: 'When to pull it',
+    group: DEBUG_POD,
+    choices: ['Always', 'IfNotPresent', 'Never'],
+    defaultText: 'IfNotPresent',
+  },
+  'image-pull-secret': {
+    type: 'array',
+    describe: 'Secret for the registry (repeatable)',
+    group: DEBUG_POD,
+    value: 'NAME',
+  },
+  'debug-namespace': {
+    type: 'string',
+    describe: 'Namespace for the debug pod',
+    group: DEBUG_POD,
+    value: 'NAME',
+    defaultText: 'gkeprof',
+  },
+  keep: {
+    type: 'string',
+    describe: 'How long the node keeps the files for a client that vanished',
+    group: DEBUG_POD,
+    value: 'TIME',
+    defaultText: '10m',
+  },
+  reason: {
+    type: 'string',
+    describe: 'Why, for the audit log (an annotation)',
+    group: DEBUG_POD,
+    value: 'TEXT',
+  },
+  'dry-run': {
+    type: 'string',
+    describe: 'Print the pod and stop: client, or server (admission included)',
+    group: COMMON,
+    choices: ['client', 'server'],
+  },
+  verbose: { type: 'boolean', alias: 'v', describe: 'Show API calls and kubectl lines', group: COMMON },
+};
+
+/** Until a diagnostic image is published: what the tools are installed into, as the runbook's toolbox did. */
+export const PLAIN_IMAGE = 'docker.io/library/debian:trixie-slim';
+
+const KEEP_SECONDS = 600;
+
+export function connectionOf(raw: RawOptions): Connection {
+  const asGroup = raw.text('as-group');
+  if (asGroup !== undefined && raw.text('as') === undefined) {
+    throw usageError('--as-group: needs --as', 'kubectl refuses a group without a user too');
+  }
+  const entries = [
+    ['namespace', raw.text('namespace')],
+    ['context', raw.text('context')],
+    ['kubeconfig', raw.text('kubeconfig')],
+    ['cluster', raw.text('cluster')],
+    ['user', raw.text('user')],
+    ['as', raw.text('as')],
+    ['asGroup', asGroup],
+    ['requestTimeout', raw.text('request-timeout')],
+  ] as const;
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+/** What flamegraph and pcap have in common, understood. */
+export interface CaptureOptions {
+  readonly connection: Connection;
+  readonly outputDir: string;
+  readonly debugPod: Omit<DebugPodPlan, 'name'>;
+  readonly keepSeconds: number;
+  readonly reason?: string;
+  readonly dryRun?: 'client' | 'server';
+}
+
+export function captureOptions(raw: RawOptions): CaptureOptions {
+  const image = raw.text('image');
+  if (image !== undefined && !/^[\w][\w.\-/:@]*$/.test(image)) {
+    throw usageError(
+      `--image: "${printable(image)}" is not the name of an image`,
+      'for example registry.example/gkeprof-tools:1',
+    );
+  }
+  const namespace = raw.text('debug-namespace') ?? 'gkeprof';
+  if (!isObjectName(namespace))
+    throw usageError(`--debug-namespace: "${printable(namespace)}" is not a name`);
+  const policy = raw.text('image-pull-policy') as DebugPodPlan['imagePullPolicy'];
+  const reason = raw.text('reason');
+  const dryRun = raw.text('dry-run') as CaptureOptions['dryRun'];
+  return {
+    connection: connectionOf(raw),
+    outputDir: writableFolder(raw.text('output-dir') ?? '.'),
+    debugPod: {
+      namespace,
+      image: image ?? PLAIN_IMAGE,
+      install: image === undefined,
+      ...(policy && { imagePullPolicy: policy }),
+      imagePullSecrets: raw.list('image-pull-secret'),
+    },
+    keepSeconds: raw.text('keep') === undefined ? KEEP_SECONDS : parseDuration(raw.text('keep')!, '--keep'),
+    ...(reason !== undefined && { reason }),
+    ...(dryRun && { dryRun }),
+  };
+}
+
+/** The folder exists and takes files: known before anything is created in the cluster. */
+function writableFolder(path: string): string {
+  try {
+    if (!statSync(path).isDirectory()) throw new Error('it is not a folder');
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return path;
+  } catch (error) {
+    throw usageError(
+      `--output-dir: cannot write to "${printable(path)}": ${printable(reasonOf(error))}`,
+      'name a folder that exists and is yours',
+    );
+  }
+}

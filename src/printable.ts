@@ -1,0 +1,25 @@
+/**
+ * Makes a string that came from a node, a cluster or a capture safe for a terminal: control characters
+ * (C0, C1, DEL), bidirectional overrides and line separators become visible escapes, so that a thread name
+ * or a label can neither move the cursor, set the title, nor forge a line of ours.
+ * Bidirectional controls: Unicode TR36 "Trojan Source", CVE-2021-42574.
+ */
+export function printable(text: string): string {
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]/gu,
+    (character) => {
+      if (character === '\n') return '\\n';
+      if (character === '\t') return '\\t';
+      if (character === '\r') return '\\r';
+      const code = character.codePointAt(0)!;
+      return code < 0x100
+        ? `\\x${code.toString(16).padStart(2, '0')}`
+        : `\\u${code.toString(16).padStart(4, '0')}`;
+    },
+  );
+}
+
+/** The same for text of several lines: line feeds stay, everything else is escaped. */
+export function printableLines(text: string): string {
+  return text.replaceAll('\r\n', '\n').split('\n').map(printable).join('\n');
+}

@@ -1,0 +1,149 @@
+import type { Cluster } from '../cluster/cluster.ts';
+import { apiCode } from '../cluster/refusal.ts';
+import { clusterError, GkeprofError } from '../errors.ts';
+import { OUT } from '../node/script.ts';
+import type { Plan } from '../plan.ts';
+import { printable } from '../printable.ts';
+import { EventReader, LineSplitter, type NodeEvent } from './events.ts';
+
+/** What following needs of the world. */
+export interface Following {
+  readonly cluster: Cluster;
+  readonly signal: AbortSignal;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** A line for people: output of the node that is not of the protocol (escaped), or a connection that is away. */
+  readonly say: (text: string) => void;
+}
+
+const SILENCE_MS = 12_000;
+const RECONNECT_MS = 500;
+
+const isLast = (event: NodeEvent): boolean => event.event === 'end' || event.event === 'refused';
+
+/**
+ * The events of a session in order, each once, up to its last one. They come by the container's log; where
+ * that is silent, ends early or has a gap, the same events are read from events.jsonl through `files`.
+ * Returns without a last event when the capture container ended without one (it was killed).
+ */
+export async function* followEvents(plan: Plan, world: Following): AsyncGenerator<NodeEvent> {
+  const { cluster, signal, sleep } = world;
+  const { namespace, name } = plan.debugPod;
+  const reader = new EventReader(plan.session.nonce);
+  const readFile = async () => {
+    const result = await cluster
+      .exec({ namespace, pod: name, container: 'files' }, ['cat', `${OUT}/events.jsonl`], signal)
+      .catch(() => undefined);
+    return result?.exitCode === 0
+      ? Buffer.from(result.stdout).toString('utf8').split('\n').filter(Boolean)
+      : [];
+  };
+  /** The new events among the lines; a gap in the log is filled from the file before going on. */
+  async function accept(lines: readonly string[]): Promise<NodeEvent[]> {
+    const events: NodeEvent[] = [];
+    for (const line of lines) {
+      let reading = reader.read(line);
+      if (reading.kind === 'gap') {
+        events.push(...fromFile(await readFile()));
+        reading = reader.read(line);
+      }
+      if (reading.kind === 'event') events.push(reading.event);
+      else if (reading.kind === 'foreign') world.say(`node: ${reading.text}`);
+    }
+    return events;
+  }
+  function fromFile(lines: readonly string[]): NodeEvent[] {
+    return lines
+      .map((line) => reader.read(line))
+      .flatMap((each) => (each.kind === 'event' ? [each.event] : []));
+  }
+  for (;;) {
+    signal.throwIfAborted();
+    for await (const lines of logLines(plan, world)) {
+      const events = lines.length ? await accept(lines) : fromFile(await readFile());
+      yield* events;
+      if (events.some(isLast)) return;
+    }
+    const ended = await patiently(() => captureEnded(plan, cluster), world);
+    const events = fromFile(await readFile());
+    yield* events;
+    if (ended || events.some(isLast)) return;
+    await sleep(RECONNECT_MS, signal);
+  }
+}
+
+const PATIENCE_MS = 120_000;
+
+/**
+ * The capture goes on while the API server or the way to it is away for a while; so does the client. An answer
+ * of the server, whatever it says, is final.
+ */
+async function patiently<T>(
+  ask: () => Promise<T>,
+  { signal, sleep, say }: Pick<Following, 'signal' | 'sleep' | 'say'>,
+): Promise<T> {
+  for (let waited = 0; ; waited += 1000) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (apiCode((error as Error).cause) !== undefined || !(error instanceof GkeprofError)) throw error;
+      if ((error as Error).cause === undefined || waited >= PATIENCE_MS) throw error;
+      if (waited === 0)
+        say(`${error.message}; the capture goes on, trying again for ${PATIENCE_MS / 1000} s`);
+      await sleep(1000, signal);
+    }
+  }
+}
+
+/** Lines of the log as they come; an empty list means that nothing came for a while. Ends with the log. */
+async function* logLines(plan: Plan, { cluster, signal }: Following): AsyncGenerator<string[]> {
+  const { namespace, name } = plan.debugPod;
+  const stream = cluster.followLogs({ namespace, pod: name, container: 'capture' });
+  const splitter = new LineSplitter();
+  const chunks = stream.chunks[Symbol.asyncIterator]();
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => {});
+  try {
+    let next = chunks.next();
+    next.catch(() => {});
+    for (;;) {
+      let timer: NodeJS.Timeout | undefined;
+      const silence = new Promise<'silence'>((resolve) => {
+        timer = setTimeout(() => resolve('silence'), SILENCE_MS);
+      });
+      const got = await Promise.race([next, silence, aborted]).finally(() => clearTimeout(timer));
+      if (got === 'silence') {
+        yield [];
+        continue;
+      }
+      if (got.done) break;
+      yield splitter.push(got.value);
+      next = chunks.next();
+      next.catch(() => {});
+    }
+    yield splitter.end();
+  } finally {
+    stream.kill();
+    await stream.ended.catch(() => {});
+  }
+}
+
+/** True when the capture container is over. Rejects when the pod is gone or was ended by the cluster. */
+async function captureEnded(plan: Plan, cluster: Cluster): Promise<boolean> {
+  const { namespace, name } = plan.debugPod;
+  const pod = await cluster.readPod(namespace, name);
+  if (pod.metadata?.deletionTimestamp) {
+    throw clusterError(`the debug pod ${name} was deleted by someone else during the capture`);
+  }
+  if (pod.status?.reason) {
+    throw clusterError(
+      `the cluster ended the debug pod: ${pod.status.reason}: ${printable(pod.status.message ?? '')}`,
+      `kubectl describe node ${plan.node}`,
+    );
+  }
+  return (
+    pod.status?.containerStatuses?.some((each) => each.name === 'capture' && each.state?.terminated) ?? false
+  );
+}

@@ -1,0 +1,82 @@
+import { writeFile } from 'node:fs/promises';
+import type { Plan } from '../plan.ts';
+import { version } from '../version.ts';
+import { numberOf } from './events.ts';
+import type { SessionResult } from './session.ts';
+
+/** The JSON beside an artifact: what was planned, what happened, and that both ends hold the same bytes. */
+export interface Receipt {
+  readonly receiptVersion: 1;
+  readonly gkeprof: string;
+  readonly plan: Plan;
+  readonly capture: {
+    readonly startedAt: string;
+    readonly stoppedAt: string;
+    readonly ended: string;
+    readonly toolStatus: number;
+    readonly kernel: string;
+    readonly toolVersion: string;
+    /** The image as the node resolved it, with its digest. */
+    readonly imageId: string;
+    /** tcpdump's three counts; absent for profiles. */
+    readonly packets?: {
+      readonly captured: number;
+      readonly receivedByFilter: number;
+      readonly droppedByKernel: number;
+    };
+  };
+  readonly targetChanges: readonly string[];
+  readonly artifact: {
+    readonly file: string;
+    readonly bytes: number;
+    /** Equal on the node and here, or there would be no artifact. */
+    readonly sha256: string;
+    readonly resumedBytes: number;
+  };
+  /** What was read out of the artifact here; the command's own. */
+  readonly findings: Readonly<Record<string, unknown>>;
+}
+
+export function makeReceipt(
+  plan: Plan,
+  result: SessionResult,
+  findings: Readonly<Record<string, unknown>>,
+): Receipt {
+  const { artifact, last } = result;
+  return {
+    receiptVersion: 1,
+    gkeprof: version(),
+    plan,
+    capture: {
+      startedAt: new Date(result.startedAt).toISOString(),
+      stoppedAt: new Date(result.stoppedAt).toISOString(),
+      ended: result.ended,
+      toolStatus: result.toolStatus,
+      kernel: result.kernel,
+      toolVersion: result.toolVersion,
+      imageId: result.imageId,
+      ...(plan.capture.collector === 'tcpdump' && {
+        packets: {
+          captured: numberOf(last, 'packets'),
+          receivedByFilter: numberOf(last, 'received'),
+          droppedByKernel: numberOf(last, 'dropped'),
+        },
+      }),
+    },
+    targetChanges: result.targetChanges,
+    artifact: {
+      file: artifact.path.split(/[\\/]/).at(-1)!,
+      bytes: artifact.bytes,
+      sha256: artifact.sha256,
+      resumedBytes: artifact.resumedBytes,
+    },
+    findings,
+  };
+}
+
+/** Writes it as `<base>.receipt.json`, mode 0600, and returns the path. */
+export async function writeReceipt(base: string, receipt: Receipt): Promise<string> {
+  const path = `${base}.receipt.json`;
+  await writeFile(path, `${JSON.stringify(receipt, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  return path;
+}

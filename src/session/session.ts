@@ -1,0 +1,302 @@
+import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
+import type { Collector } from '../collectors/collector.ts';
+import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
+import type { Interrupts } from '../interrupts.ts';
+import { baseName } from '../names.ts';
+import { CTL, OUT } from '../node/script.ts';
+import type { Log } from '../output/log.ts';
+import { boundSeconds, type Plan } from '../plan.ts';
+import { admissionChanges, debugPod } from '../pod.ts';
+import { printableLines } from '../printable.ts';
+import { formatDuration } from '../quantity.ts';
+import { type Artifact, collect } from './collect.ts';
+import { type NodeEvent, numberOf, textOf } from './events.ts';
+import { followEvents } from './follow.ts';
+import { refusal } from './refused.ts';
+import { waitForStart } from './start.ts';
+import { targetChanges } from './unchanged.ts';
+
+/** Why a capture ended: the node's word for it, or `lost` when its container died before it could say. */
+export type EndReason =
+  | 'time'
+  | 'count'
+  | 'size'
+  | 'space'
+  | 'requested'
+  | 'terminated'
+  | 'tool-ended'
+  | 'target-gone'
+  | 'lost';
+
+/** What a session needs of the world. */
+export interface SessionWorld {
+  readonly cluster: Cluster;
+  readonly log: Log;
+  readonly interrupts: Interrupts;
+  readonly now: () => number;
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+export interface SessionResult {
+  readonly artifact: Artifact;
+  readonly ended: EndReason;
+  /** The tool's exit status. */
+  readonly toolStatus: number;
+  /** By the node's clock, milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly stoppedAt: number;
+  readonly kernel: string;
+  readonly toolVersion: string;
+  /** The image as the node resolved it, with its digest. */
+  readonly imageId: string;
+  /** The last event's figures: packets, received, dropped. */
+  readonly last: NodeEvent | undefined;
+  /** What became of the target meanwhile, one phrase each. */
+  readonly targetChanges: readonly string[];
+  /** Settles when the debug pod's deletion was accepted; it does not hold up the result. */
+  readonly removed: Promise<void>;
+}
+
+/**
+ * The life of one debug pod: create, start, capture, stop, collect, verify, delete. Whatever happens, the pod
+ * is deleted, except where the node has a finished file that the laptop could not take: then the error's hint
+ * is the command that still gets it, and the pod ends by itself.
+ */
+export async function runSession(
+  plan: Plan,
+  collector: Collector,
+  directory: string,
+  world: SessionWorld,
+): Promise<SessionResult> {
+  const { cluster, interrupts, log } = world;
+  const { namespace, name } = plan.debugPod;
+  interrupts.stop.throwIfAborted();
+  const pod = debugPod(plan, collector);
+  try {
+    log.phase(`creating the debug pod ${namespace}/${name} on ${plan.node}`);
+    const created = await cluster.createPod(pod, false).catch((error: unknown) => {
+      throw withNamespaceHint(error, namespace);
+    });
+    const changes = admissionChanges(pod, created);
+    if (changes.length) {
+      throw clusterError(
+        `admission changed the debug pod, so it was removed again: ${changes.join('; ')}`,
+        `exempt the namespace ${namespace} from the webhook or LimitRange that does this`,
+      );
+    }
+    if (plan.debugPod.install) {
+      log.line(
+        `no diagnostic image: installing ${collector.install} into ${plan.debugPod.image} on the node (--image avoids it)`,
+      );
+    }
+    const result = await capture(plan, collector, directory, world);
+    const removed = remove(plan, world, 30_000);
+    removed.catch(() => {}); // The command awaits it, after the result is out.
+    return { ...result, removed };
+  } catch (error) {
+    log.end();
+    if (stillOnTheNode(error)) {
+      log.line(
+        `the debug pod ${namespace}/${name} keeps it for ${formatDuration(plan.limits.keepSeconds)}, then ends by itself`,
+      );
+      throw error;
+    }
+    await remove(plan, world, 5000).catch((problem: unknown) => log.warn(reasonOf(problem)));
+    throw error;
+  }
+}
+
+const stillOnTheNode = (error: unknown): boolean =>
+  error instanceof GkeprofError && error.code === EXIT.incomplete;
+
+async function capture(
+  plan: Plan,
+  collector: Collector,
+  directory: string,
+  world: SessionWorld,
+): Promise<Omit<SessionResult, 'removed'>> {
+  const { cluster, interrupts, log, sleep } = world;
+  const files: ContainerRef = {
+    namespace: plan.debugPod.namespace,
+    pod: plan.debugPod.name,
+    container: 'files',
+  };
+  await waitForStart(plan, {
+    cluster,
+    signal: interrupts.stop,
+    say: (text) => log.line(text),
+    sleep,
+    now: world.now,
+  });
+  const seen = new Map<string, NodeEvent>();
+  const onStop = () => {
+    // Before anything was captured there is nothing to finish: the second signal's way at once.
+    if (!seen.has('capturing')) interrupts.receive('SIGINT');
+    else void requestStop(cluster, files, world);
+  };
+  interrupts.stop.addEventListener('abort', onStop, { once: true });
+  if (interrupts.stop.aborted) onStop();
+  try {
+    const signal = interrupts.abandon;
+    const events = followEvents(plan, {
+      cluster,
+      signal,
+      sleep,
+      say: (text) => log.line(text),
+    });
+    for await (const event of events) {
+      seen.set(event.event, event);
+      report(event, plan, collector, log);
+    }
+  } finally {
+    interrupts.stop.removeEventListener('abort', onStop);
+  }
+  const refused = seen.get('refused');
+  if (refused) throw await refusal(refused, plan, collector, cluster, files);
+  const began = seen.get('capturing');
+  const end = seen.get('end');
+  if (!began) {
+    throw new GkeprofError(
+      EXIT.tool,
+      `the capture container ended before it captured anything: ${await deathOf(plan, cluster)}`,
+    );
+  }
+  const startedAt = began.t;
+  const base = baseName(plan.node, startedAt, collector.scopeName(plan));
+  const collecting = {
+    cluster,
+    from: files,
+    signal: interrupts.abandon,
+    progress: (text: string) => log.figures(text),
+  };
+  log.phase('copying and verifying');
+  const [artifact, changes, imageId] = await Promise.all([
+    end
+      ? collect(announced(seen.get('artifact')), directory, base, collector.ending, collecting)
+      : salvage(plan, collector, directory, base, collecting),
+    targetChanges(plan, cluster),
+    imageIdOf(plan, cluster),
+  ]);
+  return {
+    artifact,
+    ended: end ? (textOf(end, 'reason') as EndReason) : 'lost',
+    toolStatus: numberOf(end, 'status'),
+    startedAt,
+    stoppedAt: numberOf(end, 'stopped') || (seen.get('progress') ?? began).t,
+    kernel: textOf(seen.get('hello'), 'kernel'),
+    toolVersion: textOf(seen.get('tool'), 'version'),
+    imageId,
+    last: end ?? seen.get('progress'),
+    targetChanges: changes,
+  };
+}
+
+function report(event: NodeEvent, plan: Plan, collector: Collector, log: Log): void {
+  switch (event.event) {
+    case 'installing':
+      log.phase('installing the tools on the node');
+      break;
+    case 'capturing':
+      log.phase(
+        `capturing for ${formatDuration(plan.limits.durationSeconds)}; without this client the pod ends within ${formatDuration(boundSeconds(plan))}`,
+      );
+      break;
+    case 'progress':
+      log.figures(`capturing: ${collector.progress(event)}`);
+      break;
+    case 'stopping':
+      log.phase('finishing on the node');
+      break;
+  }
+}
+
+const announced = (event: NodeEvent | undefined) => ({
+  file: textOf(event, 'file'),
+  bytes: numberOf(event, 'bytes'),
+  sha256: textOf(event, 'sha256'),
+});
+
+/** Asks the node to stop and to finish. `files` may be a moment behind `capture` when the pod has just started. */
+async function requestStop(cluster: Cluster, files: ContainerRef, world: SessionWorld): Promise<void> {
+  world.log.line('stopping: the capture is being finished and collected (again to abandon it)');
+  for (let attempt = 1; attempt <= 10; attempt += 1) {
+    const result = await cluster
+      .exec(files, ['touch', `${CTL}/stop`], world.interrupts.abandon)
+      .catch(() => undefined);
+    if (result?.exitCode === 0 || world.interrupts.abandon.aborted) return;
+    await world.sleep(300);
+  }
+  world.log.warn('the node could not be asked to stop; the capture ends by its own limit');
+}
+
+/** The capture container died before it finished: what its tool wrote so far, if that is worth anything. */
+async function salvage(
+  plan: Plan,
+  collector: Collector,
+  directory: string,
+  base: string,
+  collecting: Parameters<typeof collect>[4],
+): Promise<Artifact> {
+  const { cluster, from } = collecting;
+  const death = await deathOf(plan, cluster);
+  const raw = collector.raw;
+  const script = 'stat -c %s "$1" && sha256sum <"$1"';
+  const found = raw && (await cluster.exec(from, ['sh', '-c', script, 'salvage', `${OUT}/${raw.file}`]));
+  const [bytes, sum] = Buffer.from(found?.stdout ?? '')
+    .toString('utf8')
+    .trim()
+    .split(/\s+/);
+  if (!raw || found?.exitCode !== 0 || !Number(bytes)) {
+    throw new GkeprofError(
+      EXIT.tool,
+      `the capture container died on the node, and nothing is left of the capture: ${death}`,
+    );
+  }
+  return collect(
+    { file: raw.file, bytes: Number(bytes), sha256: sum ?? '' },
+    directory,
+    base,
+    raw.ending,
+    collecting,
+  );
+}
+
+async function imageIdOf(plan: Plan, cluster: Cluster): Promise<string> {
+  const pod = await cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined);
+  return pod?.status?.containerStatuses?.find((each) => each.name === 'capture')?.imageID ?? '';
+}
+
+async function deathOf(plan: Plan, cluster: Cluster): Promise<string> {
+  const pod = await cluster.readPod(plan.debugPod.namespace, plan.debugPod.name);
+  const status = pod.status?.containerStatuses?.find((each) => each.name === 'capture')?.state?.terminated;
+  return printableLines(
+    status ? `${status.reason ?? 'ended'} (status ${status.exitCode})` : 'its state is unknown',
+  );
+}
+
+/** Deletes the pod, within a bound; what could not be deleted is named with the command that does it. */
+async function remove(plan: Plan, { cluster, sleep }: SessionWorld, withinMs: number): Promise<void> {
+  const { namespace, name } = plan.debugPod;
+  const answered = new AbortController();
+  const late = sleep(withinMs, answered.signal).then(() => {
+    throw new Error(`no answer within ${formatDuration(withinMs / 1000)}`);
+  });
+  late.catch(() => {});
+  try {
+    await Promise.race([cluster.deletePod(namespace, name, 5), late]);
+  } catch (error) {
+    const line = cluster.kubectlLine('delete', 'pod', '-n', namespace, name);
+    throw new GkeprofError(EXIT.incomplete, `the debug pod was not removed (${reasonOf(error)}): ${line}`);
+  } finally {
+    answered.abort();
+  }
+}
+
+function withNamespaceHint(error: unknown, namespace: string): unknown {
+  if (!(error instanceof GkeprofError) || !/namespaces "[^"]*" not found/.test(error.message)) return error;
+  return clusterError(
+    `the namespace "${namespace}" for debug pods does not exist`,
+    'an administrator makes it with: kubectl gkeprof manifests | kubectl apply -f -',
+    error,
+  );
+}

@@ -1,0 +1,170 @@
+import type { V1ContainerStatus, V1Node, V1Pod } from '@kubernetes/client-node';
+import { distance } from 'fastest-levenshtein';
+import { isObjectName } from './cluster/cluster.ts';
+import { clusterError, usageError } from './errors.ts';
+import { printable } from './printable.ts';
+
+/** What the user typed, understood. */
+export type TargetName = { readonly kind: 'pod' | 'node'; readonly name: string };
+
+/** A container of the target pod, as the API knows it right before the capture. */
+export interface TargetContainer {
+  readonly name: string;
+  /** The runtime's id without its scheme, 64 hex digits. */
+  readonly id: string;
+  readonly running: boolean;
+}
+
+/** A pod pinned by its identities: what is on the node has to agree with every one of them. */
+export interface PodTarget {
+  readonly kind: 'pod';
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** The UIDs that its cgroup may be named after: the API's, and for a static pod the hash of its manifest. */
+  readonly cgroupUids: readonly string[];
+  readonly node: string;
+  readonly ips: readonly string[];
+  readonly hostNetwork: boolean;
+  readonly containers: readonly TargetContainer[];
+  /** The one container that was asked for with `-c`. */
+  readonly container?: TargetContainer;
+}
+
+export interface NodeTarget {
+  readonly kind: 'node';
+  readonly node: string;
+}
+
+export type Target = PodTarget | NodeTarget;
+
+const KINDS: Readonly<Record<string, TargetName['kind']>> = {
+  pod: 'pod',
+  pods: 'pod',
+  po: 'pod',
+  node: 'node',
+  nodes: 'node',
+  no: 'node',
+};
+
+/** `pod/x`, `x` or `node/x`. Anything else is a usage error that says what is understood. */
+export function parseTarget(text: string): TargetName {
+  const slash = text.indexOf('/');
+  const kind = slash < 0 ? 'pod' : KINDS[text.slice(0, slash).toLowerCase()];
+  const name = text.slice(slash + 1);
+  if (!kind) {
+    throw usageError(
+      `"${printable(text)}": a target is pod/NAME or node/NAME`,
+      'for example: kubectl gkeprof flamegraph pod/redis-0',
+    );
+  }
+  if (!isObjectName(name)) {
+    throw usageError(
+      `"${printable(name)}" cannot be the name of a ${kind}`,
+      'names are lower case: kubectl get pods',
+    );
+  }
+  return { kind, name };
+}
+
+/** The pod as a target, or why it cannot be one. Pure: the pod is what the API answered. */
+export function podTarget(pod: V1Pod, containerName?: string): PodTarget {
+  const namespace = pod.metadata?.namespace ?? '';
+  const name = pod.metadata?.name ?? '';
+  const uid = pod.metadata?.uid ?? '';
+  const phase = pod.status?.phase ?? 'Unknown';
+  const node = pod.spec?.nodeName;
+  const say = (text: string) => `pod "${name}" in namespace "${namespace}" ${text}`;
+  if (pod.spec?.runtimeClassName === 'gvisor') {
+    throw clusterError(
+      say('runs in gVisor: the node sees only its sandbox, not its functions or sockets'),
+      'profile it from inside the pod',
+    );
+  }
+  if (phase === 'Succeeded' || phase === 'Failed') {
+    throw clusterError(
+      say(`has ended (${phase}): there is nothing left to observe`),
+      `kubectl get pods -n ${namespace}`,
+    );
+  }
+  if (!node) {
+    throw clusterError(say('is not on a node yet (Pending)'), `kubectl describe pod -n ${namespace} ${name}`);
+  }
+  const containers = containersOf(pod);
+  const container = containerName === undefined ? undefined : chooseContainer(containers, containerName, say);
+  if (!containers.some((each) => each.running)) {
+    throw clusterError(
+      say(`has no running container (${phase})`),
+      `kubectl describe pod -n ${namespace} ${name}`,
+    );
+  }
+  const hash = pod.metadata?.annotations?.['kubernetes.io/config.hash'];
+  const ips = (pod.status?.podIPs ?? []).map((each) => each.ip ?? '').filter(Boolean);
+  return {
+    kind: 'pod',
+    namespace,
+    name,
+    uid,
+    // The kubelet names a static pod's cgroup after the hash of its manifest (pkg/kubelet/config/common.go).
+    cgroupUids: hash ? [hash, uid] : [uid],
+    node,
+    ips: ips.length ? ips : pod.status?.podIP ? [pod.status.podIP] : [],
+    hostNetwork: pod.spec?.hostNetwork === true,
+    containers,
+    ...(container && { container }),
+  };
+}
+
+function containersOf(pod: V1Pod): TargetContainer[] {
+  const statuses: V1ContainerStatus[] = [
+    ...(pod.status?.containerStatuses ?? []),
+    ...(pod.status?.initContainerStatuses ?? []),
+    ...(pod.status?.ephemeralContainerStatuses ?? []),
+  ];
+  return statuses
+    .map((status) => ({
+      name: status.name,
+      id: (status.containerID ?? '').replace(/^[^:]*:\/\//, ''),
+      running: status.state?.running !== undefined,
+    }))
+    .filter((container) => container.name !== '');
+}
+
+function chooseContainer(
+  containers: readonly TargetContainer[],
+  name: string,
+  say: (text: string) => string,
+): TargetContainer {
+  const found = containers.find((each) => each.name === name);
+  const names = containers.map((each) => each.name).join(', ');
+  if (!found) throw clusterError(say(`has no container "${printable(name)}"`), `its containers: ${names}`);
+  if (!found.running)
+    throw clusterError(say(`has its container "${name}" not running`), `its containers: ${names}`);
+  return found;
+}
+
+/** The node as a place for a debug pod, or why it cannot be one. */
+export function checkNode(node: V1Node, target: string): void {
+  const name = node.metadata?.name ?? '';
+  const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
+  if (ready?.status !== 'True') {
+    const why = ready?.message ? `: ${printable(ready.message)}` : '';
+    throw clusterError(
+      `node "${name}"${target === `node/${name}` ? '' : ` of ${target}`} is not ready${why}`,
+      `kubectl describe node ${name}`,
+    );
+  }
+  if (node.status?.nodeInfo?.operatingSystem === 'windows') {
+    throw clusterError(`node "${name}" runs Windows: perf and tcpdump are tools of Linux`);
+  }
+}
+
+/** The names nearest to one that does not exist, best first, at most three; none that are far off. */
+export function nearestNames(wanted: string, names: readonly string[]): string[] {
+  return names
+    .map((name) => ({ name, far: distance(wanted, name) }))
+    .filter(({ name, far }) => far <= Math.max(2, Math.ceil(wanted.length / 3)) || name.startsWith(wanted))
+    .sort((a, b) => a.far - b.far || (a.name < b.name ? -1 : 1))
+    .slice(0, 3)
+    .map(({ name }) => name);
+}

@@ -1,0 +1,107 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runShell } from './shell.ts';
+
+const UID = '430eb98a-8da4-4a68-8aa1-9376d13fd3f0';
+const UNDER = UID.replaceAll('-', '_');
+const OTHER = '11111111-2222-3333-4444-555555555555';
+const CID = 'c0ffee'.padEnd(64, '1');
+const EVIL = 'e'.repeat(64);
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'gkeprof-cgroups-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const make = (...paths: string[]) => {
+  for (const path of paths) mkdirSync(join(root, path), { recursive: true });
+};
+
+const find = (uids = UID) =>
+  runShell(
+    ['node/protocol.sh', 'node/identity.sh'],
+    `cgroup_root=$1; arg[pod_uid]=$2; find_pod_cgroup && printf '%s\\n' "$pod_cgroup"; find_container_cgroup "$3" && printf '%s\\n' "$container_cgroup"; :`,
+    [root, uids, CID],
+  )
+    .trim()
+    .split('\n');
+
+describe('find_pod_cgroup and find_container_cgroup', () => {
+  // Layouts: kubernetes pkg/kubelet/cm/cgroup_manager_linux.go; names of scopes: containerd, CRI-O, cri-dockerd.
+  const layouts: Array<[what: string, pod: string, container: string]> = [
+    ['cgroupfs, burstable (GKE on cgroup v1)', `kubepods/burstable/pod${UID}`, CID],
+    ['cgroupfs, best effort', `kubepods/besteffort/pod${UID}`, CID],
+    ['cgroupfs, guaranteed', `kubepods/pod${UID}`, CID],
+    ['cgroupfs below a kubelet root', `node2/kubepods/burstable/pod${UID}`, CID],
+    [
+      'systemd, burstable (GKE on cgroup v2)',
+      `kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod${UNDER}.slice`,
+      `cri-containerd-${CID}.scope`,
+    ],
+    ['systemd, guaranteed', `kubepods.slice/kubepods-pod${UNDER}.slice`, `cri-containerd-${CID}.scope`],
+    [
+      'systemd, CRI-O',
+      `kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod${UNDER}.slice`,
+      `crio-${CID}.scope`,
+    ],
+    [
+      'systemd below a kubelet slice (kind)',
+      `kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod${UNDER}.slice`,
+      `cri-containerd-${CID}.scope`,
+    ],
+  ];
+  it.each(layouts)('%s', (_what, pod, container) => {
+    make(`${pod}/${container}`, `${pod}/${EVIL}`, `kubepods/burstable/pod${OTHER}/${EVIL}`);
+    expect(find()).toEqual([pod, `${pod}/${container}`]);
+  });
+
+  it('finds a static pod by the hash of its manifest', () => {
+    const hash = '0123456789abcdef0123456789abcdef';
+    make(`kubepods/burstable/pod${hash}/${CID}`);
+    expect(find(`${hash},${UID}`)).toEqual([
+      `kubepods/burstable/pod${hash}`,
+      `kubepods/burstable/pod${hash}/${CID}`,
+    ]);
+  });
+
+  // A container with its own cgroup namespace and write access can make any tree below itself.
+  it.each([
+    [
+      'the same names below another pod, cgroupfs',
+      `kubepods/burstable/pod${OTHER}/${EVIL}/kubepods/burstable/pod${UID}/${CID}`,
+    ],
+    ['the pod directly below another container', `kubepods/burstable/pod${OTHER}/${EVIL}/pod${UID}/${CID}`],
+    [
+      'the same names below another pod, systemd',
+      `kubepods.slice/kubepods-pod${UNDER.replace('4', '5')}.slice/cri-containerd-${EVIL}.scope/kubepods.slice/kubepods-pod${UNDER}.slice/cri-containerd-${CID}.scope`,
+    ],
+    ['a longer name that ends alike', `kubepods/burstable/xpod${UID}/${CID}`],
+    ['no kubepods at all', `machine/pod${UID}/${CID}`],
+  ])('is not taken in by %s', (_what, path) => {
+    make(path);
+    expect(find()).toEqual(['']);
+  });
+
+  it('does not look for the container deeper than directly below its pod', () => {
+    make(`kubepods/burstable/pod${UID}/${EVIL}/${CID}`);
+    expect(find()).toEqual([`kubepods/burstable/pod${UID}`]);
+  });
+});
+
+describe('process_start', () => {
+  it('counts its field from behind a name with blanks and brackets', () => {
+    const printed = runShell(
+      ['node/protocol.sh', 'node/identity.sh'],
+      `exec -a 'x' perl -e '$0 = "a) R 1 2 (b"; open(F, ">/proc/self/comm"); print F "a) R 1 (b"; close F; sleep 5' & sleep 0.3
+       process_start $! && printf '%s\\n' "$start_time"; kill $!
+       perl -e 'open(F, "/proc/self/stat"); $_ = <F>; s/.*\\) //; print((split)[19], "\\n")'`,
+    );
+    const [named, own] = printed.trim().split('\n').map(Number);
+    // Both started within the last seconds, in ticks of a hundredth.
+    expect(own! - named!).toBeGreaterThanOrEqual(0);
+    expect(own! - named!).toBeLessThan(1000);
+  });
+});

@@ -1,0 +1,78 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { asset } from '../../src/assets.ts';
+import { captureCommand, captureScript, literal } from '../../src/node/script.ts';
+import { parseEvent } from '../../src/session/events.ts';
+import { runShell } from './shell.ts';
+
+describe('json_string', () => {
+  it('quotes any bytes so that JSON.parse gives printable ASCII and escapes back', () => {
+    const argument = fc.string({ unit: 'binary', maxLength: 40 }).filter((text) => !text.includes('\0'));
+    const texts = fc.sample(argument, 200);
+    const script = 'for word in "$@"; do json_string "$word"; printf "%s\\n" "$quoted"; done';
+    const lines = runShell(['node/protocol.sh'], script, texts).trimEnd().split('\n');
+    expect(lines).toHaveLength(texts.length);
+    lines.forEach((line, at) => {
+      expect(line).toMatch(/^"[\x20-\x7e]*"$/);
+      // Escapes are byte by byte, so decoding them as bytes gives the text again.
+      expect(Buffer.from(JSON.parse(line), 'latin1').toString('utf8')).toBe(
+        Buffer.from(texts[at]!).toString('utf8'),
+      );
+    });
+  });
+});
+
+describe('emit', () => {
+  it('writes the same numbered line to stdout and to events.jsonl, and the client reads it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gkeprof-test-'));
+    try {
+      const text = asset('node/protocol.sh').replace('OUT=/gkeprof/out', `OUT=${folder}`);
+      const script = `${text}\narg[nonce]=abc\nemit hello kernel '6.1 "x"'\nemit progress bytes: 12 packets: -1 odd: x1`;
+      const printed = runShell([], script).trimEnd().split('\n');
+      expect(readFileSync(join(folder, 'events.jsonl'), 'utf8').trimEnd().split('\n')).toEqual(printed);
+      const events = printed.map((line) => parseEvent(line, 'abc'));
+      expect(events[0]).toMatchObject({ seq: 1, event: 'hello', kernel: '6.1 "x"' });
+      expect(events[1]).toMatchObject({ seq: 2, event: 'progress', bytes: 12, packets: -1, odd: 'x1' });
+      expect(Math.abs(events[0]!.t - Date.now())).toBeLessThan(60_000);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('read_arguments', () => {
+  it('keeps the words of the tool untouched, whatever they are', () => {
+    const hostile = [
+      '$(touch /tmp/gkeprof-pwned)',
+      '; rm -rf x',
+      "it's",
+      'a\nb',
+      '"',
+      '\\',
+      '-z',
+      '$$',
+      '`id`',
+      '*',
+      '',
+    ];
+    const script = `read_arguments "$@"; printf '%s\\0' "\${tool_args[@]}"; printf '%s' "\${arg[a]}"`;
+    const printed = runShell(['node/protocol.sh'], script, ['a=1=2', 'b=', '--', ...hostile]);
+    expect(printed.split('\0')).toEqual([...hostile, '1=2']);
+  });
+});
+
+describe('the command of the debug pod', () => {
+  it('doubles every dollar, because Kubernetes expands $(VAR) and collapses $$', () => {
+    expect(literal('a $(X) $$ $y')).toBe('a $$(X) $$$$ $$y');
+    const sent = captureCommand()[2]!;
+    expect(sent.replaceAll('$$', '$')).toBe(captureScript());
+    expect(sent.replaceAll('$$', '')).not.toContain('$');
+  });
+
+  it('fits into one argument of exec (131,071 bytes) with room to spare', () => {
+    expect(Buffer.byteLength(captureCommand()[2]!)).toBeLessThan(65_536);
+  });
+});
