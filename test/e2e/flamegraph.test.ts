@@ -1,0 +1,146 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { execa } from 'execa';
+import { describe, expect, it } from 'vitest';
+import { environment, gkeprof, leavesNothing, NAMESPACE, outputFolder, world } from './world.ts';
+
+const REDIS_FUNCTIONS = ['aeProcessEvents', 'readQueryFromClient', 'processCommand', 'call'];
+
+describe('flamegraph', () => {
+  leavesNothing();
+  const output = outputFolder();
+
+  it('draws a busy Redis pod: functions, figures, verified raw stacks', async () => {
+    const run = await gkeprof([
+      'flamegraph',
+      'pod/redis-0',
+      '-n',
+      NAMESPACE,
+      '--duration',
+      '5s',
+      '--output-dir',
+      output.path(),
+    ]);
+    expect(run.stderr).toContain('Results:');
+    expect(run.code).toBe(0);
+    const [svg, raw, receipt] = ['.flamegraph.svg', '.perf-script.txt.gz', '.receipt.json'].map((ending) =>
+      output.files().find((file) => file.endsWith(ending)),
+    );
+    expect(output.files()).toHaveLength(3);
+    expect(svg).toMatch(
+      new RegExp(`^${world().nodes[0]}\\.\\d{8}_\\d{6}_UTC\\.pod_${NAMESPACE}_redis-0\\.flamegraph\\.svg$`),
+    );
+    expect(run.stdout).toBe(
+      `Flamegraph:       ${join(output.path(), svg!)}\nRaw stack traces: ${join(output.path(), raw!)}`,
+    );
+    for (const file of [svg, raw, receipt])
+      expect(statSync(join(output.path(), file!)).mode & 0o777).toBe(0o600);
+
+    const picture = readFileSync(join(output.path(), svg!), 'utf8');
+    for (const name of REDIS_FUNCTIONS) expect(picture).toContain(name);
+    const lint = await execa('xmllint', ['--noout', '--nonet', join(output.path(), svg!)], { reject: false });
+    expect(lint.stderr).toBe('');
+    expect(lint.exitCode).toBe(0);
+
+    // One pod of two busy containers on two processors for 5 s at 99 Hz: a few hundred samples, none of other pods.
+    const text = gunzipSync(readFileSync(join(output.path(), raw!))).toString('utf8');
+    const comms = new Set(
+      text.split('\n').flatMap((line) => /^(\S.*?)\s+\d+\/\d+\s+\[/.exec(line)?.[1] ?? []),
+    );
+    expect(comms).toContain('redis-server');
+    for (const comm of comms)
+      expect(comm).toMatch(
+        /^(redis-server|redis-benchmark|redis-cli|sh|sleep|bio_\w+|jemalloc_bg_thd|io_thd_\d+|:\d+)$/,
+      );
+    expect(run.stderr).toMatch(/samples/);
+    expect(run.stderr).toMatch(/cpu-clock|cycles/);
+    expect(run.stderr).toMatch(/redis-server, main thread: \d\.\d\d of one core/);
+
+    const written = JSON.parse(readFileSync(join(output.path(), receipt!), 'utf8'));
+    const sum = await execa('sha256sum', [join(output.path(), raw!)]);
+    expect(written.artifact.sha256).toBe(sum.stdout.split(' ')[0]);
+    expect(written.artifact.bytes).toBe(statSync(join(output.path(), raw!)).size);
+    expect(written.plan.targets[0].name).toBe('redis-0');
+    expect(written.capture.ended).toBe('time');
+  });
+
+  it('profiles one container of the pod with -c, on the other node too', async () => {
+    const run = await gkeprof([
+      'flamegraph',
+      'redis-stock',
+      '-c',
+      'load',
+      '-n',
+      NAMESPACE,
+      '--duration',
+      '3s',
+      '--output-dir',
+      output.path(),
+    ]);
+    expect(run.code).toBe(0);
+    const raw = output.files().find((file) => file.endsWith('.gz'))!;
+    expect(raw).toContain(`${world().nodes[1]}.`);
+    expect(raw).toContain(`container_${NAMESPACE}_redis-stock_load`);
+    const text = gunzipSync(readFileSync(join(output.path(), raw))).toString('utf8');
+    expect(text).toContain('redis-benchmark');
+    expect(text).not.toMatch(/^redis-server/m);
+  });
+
+  it('profiles a whole node', async () => {
+    const run = await gkeprof([
+      'flamegraph',
+      `node/${world().nodes[0]}`,
+      '--duration',
+      '2s',
+      '--output-dir',
+      output.path(),
+    ]);
+    expect(run.code).toBe(0);
+    expect(output.files().some((file) => file.endsWith('.all_cpus.flamegraph.svg'))).toBe(true);
+  });
+
+  it('says that unwinding is broken where a program has no frame pointers', async () => {
+    const run = await gkeprof([
+      'flamegraph',
+      'redis-stock',
+      '-c',
+      'redis',
+      '-n',
+      NAMESPACE,
+      '--duration',
+      '4s',
+      '--output-dir',
+      output.path(),
+    ]);
+    expect(run.code).toBe(0);
+    expect(run.stderr).toMatch(/frame pointers/);
+  });
+
+  it('finds an idle pod idle: exit 4, explained, the raw file kept', async () => {
+    const run = await gkeprof([
+      'flamegraph',
+      'idle',
+      '-n',
+      NAMESPACE,
+      '--duration',
+      '1s',
+      '--output-dir',
+      output.path(),
+    ]);
+    expect(run.code).toBe(4);
+    expect(run.stderr).toMatch(/0 samples/);
+    expect(run.stderr).toMatch(/idle/);
+  });
+
+  it('prints the pod and stops with --dry-run, and the API server accepts it', async () => {
+    const run = await gkeprof(['flamegraph', 'redis-0', '-n', NAMESPACE, '--dry-run', 'client']);
+    expect(run.code).toBe(0);
+    const applied = await execa(world().kubectl, ['apply', '--dry-run=server', '-f', '-'], {
+      env: environment(world().admin),
+      input: run.stdout,
+    });
+    expect(applied.stdout).toMatch(/created \(server dry run\)/);
+    expect((await gkeprof(['flamegraph', 'redis-0', '-n', NAMESPACE, '--dry-run', 'server'])).code).toBe(0);
+  });
+});

@@ -1,0 +1,224 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { describe, expect, it } from 'vitest';
+import {
+  captureProcesses,
+  debugPods,
+  environment,
+  eventually,
+  gkeprof,
+  kubectl,
+  leavesNothing,
+  NAMESPACE,
+  outputFolder,
+  start,
+  world,
+} from './world.ts';
+
+const tcpdumpRuns = () =>
+  eventually(captureProcesses, (found) => found.some((line) => /tcpdump .*capture\.pcap/.test(line)), 30);
+
+/** The command behind kubectl: kubectl replaces itself by the plugin, so the process is the plugin's own. */
+const pcap = (words: readonly string[], folder: string) =>
+  start(['pcap', 'redis-0', '-n', NAMESPACE, '--output-dir', folder, ...words]);
+
+describe('the life of a session', () => {
+  leavesNothing();
+  const output = outputFolder();
+
+  it('Ctrl-C once: stops, collects, verifies, cleans up, exit 0', async () => {
+    const run = pcap(['--port', '6379'], output.path());
+    await tcpdumpRuns();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    run.kill('SIGINT');
+    const result = await run;
+    expect(String(result.stderr)).toContain('stopped on request');
+    expect(result.exitCode).toBe(0);
+    const file = output.files().find((name) => name.endsWith('.pcap.gz'))!;
+    const frames = await execa('tshark', [
+      '-n',
+      '-r',
+      join(output.path(), file),
+      '-T',
+      'fields',
+      '-e',
+      'frame.number',
+    ]);
+    expect(frames.stdout.split('\n').length).toBeGreaterThan(10);
+  });
+
+  it('Ctrl-C twice: nothing kept, nothing left, 130, within seconds', async () => {
+    const run = pcap(['--port', '6379'], output.path());
+    await tcpdumpRuns();
+    run.kill('SIGINT');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const began = Date.now();
+    run.kill('SIGINT');
+    const result = await run;
+    expect(result.exitCode).toBe(130);
+    expect(Date.now() - began).toBeLessThan(7000);
+    expect(output.files()).toEqual([]);
+  });
+
+  it('Ctrl-C before anything was captured: removed, 130', async () => {
+    const run = pcap([], output.path());
+    await eventually(debugPods, (pods) => pods.length === 1);
+    run.kill('SIGINT');
+    const result = await run;
+    expect(result.exitCode).toBe(130);
+    expect(String(result.stderr)).toContain('error: interrupted: nothing was kept');
+  });
+
+  it('SIGTERM before anything was captured: 143', async () => {
+    const run = pcap([], output.path());
+    await eventually(debugPods, (pods) => pods.length === 1);
+    run.kill('SIGTERM');
+    expect((await run).exitCode).toBe(143);
+  });
+
+  it('kill -9: no debug container outlives its bound, and the next command removes the object', async () => {
+    const run = pcap(['--duration', '2s', '--keep', '3s'], output.path());
+    await tcpdumpRuns();
+    run.kill('SIGKILL');
+    await run;
+    expect(await eventually(captureProcesses, (found) => found.length === 0, 20)).toEqual([]);
+    const phase = () => kubectl(['get', 'pods', '-n', 'gkeprof', '-o', 'jsonpath={.items[*].status.phase}']);
+    expect(await eventually(phase, (text) => text === 'Succeeded', 20)).toBe('Succeeded');
+    const [pod] = await debugPods();
+    await new Promise((resolve) => setTimeout(resolve, 11_000));
+    const next = await gkeprof([
+      'flamegraph',
+      'redis-0',
+      '-n',
+      NAMESPACE,
+      '--duration',
+      '1s',
+      '--output-dir',
+      output.path(),
+    ]);
+    expect(next.code).toBe(0);
+    expect(next.stderr).toContain(`removed ${pod!.replace('pod/', '')}`);
+  });
+
+  it('the target deleted during the capture: kept, said, exit 5', async () => {
+    const yaml = await kubectl([
+      'run',
+      'short-lived',
+      '-n',
+      NAMESPACE,
+      '--image',
+      world().images.debian,
+      '--dry-run=client',
+      '-o',
+      'json',
+      '--command',
+      '--',
+      'sleep',
+      '1000',
+    ]);
+    const pod = JSON.parse(yaml);
+    pod.spec.nodeName = world().nodes[0];
+    pod.spec.terminationGracePeriodSeconds = 0;
+    await kubectl(['apply', '-f', '-'], JSON.stringify(pod));
+    await kubectl(['wait', '-n', NAMESPACE, '--for=condition=Ready', 'pod/short-lived', '--timeout=30s']);
+    const run = start(['pcap', 'short-lived', '-n', NAMESPACE, '--output-dir', output.path()]);
+    await tcpdumpRuns();
+    await kubectl(['delete', 'pod', '-n', NAMESPACE, 'short-lived', '--grace-period=1']);
+    const result = await run;
+    expect(String(result.stderr)).toMatch(/pod short-lived was (deleted|being deleted) during the capture/);
+    expect(String(result.stderr)).toContain('the target vanished');
+    // Nothing was sent to or from an idle pod, so what is kept is empty: that is 4 only where nothing else happened.
+    expect(result.exitCode).toBe(5);
+    expect(output.files().some((file) => file.endsWith('.pcap.gz'))).toBe(true);
+  });
+
+  it('tcpdump killed on the node: what it had is kept, said, exit 5', async () => {
+    const run = pcap(['--port', '6379'], output.path());
+    await tcpdumpRuns();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await execa('pkill', ['-9', '-x', 'tcpdump']);
+    const result = await run;
+    expect(String(result.stderr)).toMatch(/the tool ended by itself \(status 137\)/);
+    expect(result.exitCode).toBe(5);
+    expect(output.files().some((file) => file.endsWith('.pcap.gz'))).toBe(true);
+  });
+
+  it('the whole capture container killed on the node: the raw file is salvaged through files, exit 5', async () => {
+    const run = pcap(['--port', '6379'], output.path());
+    await tcpdumpRuns();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await execa('pkill', ['-9', '-f', 'gkeprof-capture nonce=']);
+    const result = await run;
+    expect(String(result.stderr)).toContain('the capture container died');
+    expect(result.exitCode).toBe(5);
+    const file = output.files().find((name) => name.endsWith('.pcap'))!;
+    const frames = await execa(
+      'tshark',
+      ['-n', '-r', join(output.path(), file), '-T', 'fields', '-e', 'frame.number'],
+      { reject: false },
+    );
+    expect(frames.stdout.split('\n').length).toBeGreaterThan(10);
+  });
+
+  it('the disk full while copying: exit 5, and the command that still gets the file', async () => {
+    const folder = join(output.path(), 'small');
+    mkdirSync(folder);
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder]);
+    try {
+      const run = await gkeprof([
+        'pcap',
+        'redis-0',
+        '-n',
+        NAMESPACE,
+        '--duration',
+        '3s',
+        '--output-dir',
+        folder,
+      ]);
+      expect(run.code).toBe(5);
+      expect(run.stderr).toMatch(/error: .*could not be copied: .*(no space left|ENOSPC)/i);
+      const command = /still gets the file: (kubectl .*)$/m.exec(run.stderr)![1]!;
+      await execa('sh', ['-c', command], {
+        cwd: output.path(),
+        env: environment(world().sre),
+        extendEnv: false,
+      });
+      const file = output.files().find((name) => name.endsWith('.pcap.gz'))!;
+      await execa('gzip', ['-t', join(output.path(), file)]);
+    } finally {
+      await execa('umount', [folder]);
+      const [pod] = await debugPods();
+      if (pod) await kubectl(['delete', '-n', 'gkeprof', pod]);
+    }
+  });
+
+  it('runs on the default image: the tools are installed at start, announced with their cost', async () => {
+    const run = await gkeprof(
+      [
+        'pcap',
+        'redis-0',
+        '-n',
+        NAMESPACE,
+        '--port',
+        '6379',
+        '--duration',
+        '1s',
+        '--output-dir',
+        output.path(),
+      ],
+      { plainImage: true },
+    );
+    expect(run.stderr).toMatch(/installing tcpdump .*MB into .*debian/);
+    expect(run.code).toBe(0);
+    expect(output.files().some((file) => file.endsWith('.pcap.gz'))).toBe(true);
+  });
+
+  it('two sessions at once do not disturb each other', async () => {
+    const runs = await Promise.all([
+      gkeprof(['pcap', 'redis-0', '-n', NAMESPACE, '--duration', '2s', '--output-dir', output.path()]),
+      gkeprof(['flamegraph', 'redis-0', '-n', NAMESPACE, '--duration', '2s', '--output-dir', output.path()]),
+    ]);
+    expect(runs.map((run) => run.code)).toEqual([0, 0]);
+  });
+});

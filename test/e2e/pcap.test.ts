@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { execa } from 'execa';
+import { describe, expect, it } from 'vitest';
+import { gkeprof, kubectl, leavesNothing, NAMESPACE, outputFolder, world } from './world.ts';
+
+/** tshark as the judge: the values of one field over the packets that a display filter leaves. */
+async function tshark(file: string, field: string, filter = 'frame'): Promise<string[]> {
+  const result = await execa('tshark', ['-n', '-r', file, '-Y', filter, '-T', 'fields', '-e', field]);
+  return result.stdout.split('\n').filter(Boolean);
+}
+
+const figure = (stderr: string, words: string): number =>
+  Number(new RegExp(`^(\\d+) ${words}`, 'm').exec(stderr)?.[1] ?? -1);
+
+describe('pcap', () => {
+  leavesNothing();
+  const output = outputFolder();
+  const pcapFile = () => join(output.path(), output.files().find((file) => file.endsWith('.pcap.gz'))!);
+  const capture = (words: readonly string[]) =>
+    gkeprof(['pcap', '-n', NAMESPACE, '--output-dir', output.path(), ...words]);
+
+  it('captures one port in the network namespace, loopback included, and tshark agrees with its counts', async () => {
+    const run = await capture(['pod/redis-0', '--port', '6379', '--duration', '3s']);
+    expect(run.stderr).toContain('Results:');
+    expect(run.code).toBe(0);
+    const ip = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.status.podIP}']);
+    const first = run.stderr.split('\n')[0]!;
+    for (const word of [ip, 'netns', 'port 6379', '3s', '1.0 GiB', 'Ctrl-C']) expect(first).toContain(word);
+    expect(output.files().find((file) => file.endsWith('.pcap.gz'))).toMatch(
+      new RegExp(`^${world().nodes[0]}\\.\\d{8}_\\d{6}_UTC\\.netns_${NAMESPACE}_redis-0\\.pcap\\.gz$`),
+    );
+    expect(run.stdout).toBe(`Packets: ${pcapFile()}`);
+    const ports = await tshark(pcapFile(), 'frame.number', 'not tcp.port == 6379');
+    expect(ports).toEqual([]);
+    const frames = await tshark(pcapFile(), 'frame.number');
+    expect(frames.length).toBeGreaterThan(100);
+    expect(figure(run.stderr, 'packets captured')).toBe(frames.length);
+    expect(figure(run.stderr, 'packets dropped by the kernel')).toBeGreaterThanOrEqual(0);
+    expect((await tshark(pcapFile(), 'frame.number', 'ip.addr == 127.0.0.1')).length).toBeGreaterThan(0);
+    expect(
+      (await tshark(pcapFile(), 'frame.number', `ip.addr == ${ip} and not ip.addr == 127.0.0.1`)).length,
+    ).toBeGreaterThan(0);
+    expect(run.stderr).toMatch(/holds payload: delete after analysis: rm /);
+    const receipt = JSON.parse(readFileSync(pcapFile().replace('.pcap.gz', '.receipt.json'), 'utf8'));
+    expect(receipt.capture.packets.captured).toBe(frames.length);
+    const sum = await execa('sha256sum', [pcapFile()]);
+    expect(sum.stdout.split(' ')[0]).toBe(receipt.artifact.sha256);
+    // The times in the file lie within the capture, by the node's clock, which is this machine's.
+    const times = (await tshark(pcapFile(), 'frame.time_epoch')).map(Number);
+    expect(Math.min(...times) * 1000).toBeGreaterThan(Date.parse(receipt.capture.startedAt) - 1000);
+    expect(Math.max(...times) * 1000).toBeLessThan(Date.parse(receipt.capture.stoppedAt) + 1000);
+  });
+
+  it("captures the node's end of the pod's interface: Ethernet, both directions, no loopback", async () => {
+    const run = await capture(['redis-0', '--scope', 'iface', '--duration', '3s', '--port', '6379']);
+    expect(run.code).toBe(0);
+    const ip = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.status.podIP}']);
+    expect(await tshark(pcapFile(), 'frame.number', 'ip.addr == 127.0.0.1')).toEqual([]);
+    expect((await tshark(pcapFile(), 'frame.number', `eth and ip.src == ${ip}`)).length).toBeGreaterThan(0);
+    expect((await tshark(pcapFile(), 'frame.number', `eth and ip.dst == ${ip}`)).length).toBeGreaterThan(0);
+  });
+
+  it('captures on the other node, by count, with filter words behind --', async () => {
+    const run = await capture([
+      'redis-stock',
+      '--count',
+      '50',
+      '--duration',
+      '20s',
+      '--',
+      '-s',
+      '96',
+      'dst',
+      'port',
+      '6379',
+    ]);
+    expect(run.code).toBe(0);
+    expect(run.stderr).toContain('the packet count was reached');
+    expect(run.seconds).toBeLessThan(15);
+    expect(pcapFile()).toContain(`${world().nodes[1]}.`);
+    expect((await tshark(pcapFile(), 'tcp.dstport')).every((port) => port === '6379')).toBe(true);
+    expect(await tshark(pcapFile(), 'frame.number')).toHaveLength(50);
+    expect(Math.max(...(await tshark(pcapFile(), 'frame.cap_len')).map(Number))).toBeLessThanOrEqual(96);
+  });
+
+  it('ends at the size, and says so', async () => {
+    const run = await capture(['redis-0', '--max-size', '200k', '--duration', '30s']);
+    expect(run.code).toBe(0);
+    expect(run.stderr).toContain('the size limit was reached');
+    expect(gunzipSync(readFileSync(pcapFile())).length).toBeGreaterThanOrEqual(200_000);
+  });
+
+  it('captures a whole node, on every interface and on its main one', async () => {
+    expect((await capture([`node/${world().nodes[0]}`, '--duration', '1s', '--port', '6379'])).code).toBe(0);
+    expect(pcapFile()).toContain('.node.pcap.gz');
+    const main = await capture([`node/${world().nodes[0]}`, '--duration', '2s', '--', '-i', 'default']);
+    expect(main.code).toBe(0);
+  });
+
+  it("says that a hostNetwork pod's network namespace is the node's, and that it has no interface", async () => {
+    const run = await capture(['host-network', '--duration', '2s']);
+    expect(run.stderr).toContain("network namespace is the node's");
+    const iface = await capture(['host-network', '--scope', 'iface', '--duration', '2s']);
+    expect(iface.code).toBe(3);
+    expect(iface.stderr).toMatch(/no interface of its own\nhint: /);
+  });
+
+  it('explains an empty capture: exit 4, the file kept', async () => {
+    const run = await capture(['idle', '--port', '1', '--duration', '1s']);
+    expect(run.code).toBe(4);
+    expect(run.stderr).toMatch(/^0 packets captured$/m);
+    expect(run.stderr).toMatch(/no packet matched/);
+    expect(await tshark(pcapFile(), 'frame.number')).toEqual([]);
+  });
+
+  it('refuses a filter that tcpdump refuses, in its words, before anything is captured', async () => {
+    const run = await capture(['redis-0', '--filter', 'port six', '--duration', '2s']);
+    expect(run.code).toBe(4);
+    expect(run.stderr).toMatch(/^error: tcpdump rejects the filter "port six": .*\nhint: .*pcap-filter/m);
+    expect(output.files()).toEqual([]);
+    const ether = await capture(['redis-0', '--filter', 'ether host 00:11:22:33:44:55', '--duration', '2s']);
+    expect(ether.code).toBe(4);
+  });
+
+  it.each([
+    ['$(touch /tmp/gkeprof-pwned)'],
+    ['port 6379; touch /tmp/gkeprof-pwned'],
+    ['`touch /tmp/gkeprof-pwned`'],
+    ["port 6379' -w /tmp/gkeprof-pwned '"],
+    ['port\n6379 && \x1b[31m"'],
+  ])('keeps the filter %j text', async (filter) => {
+    const run = await capture(['redis-0', '--filter', filter, '--duration', '1s', '--reason', filter]);
+    expect([0, 4]).toContain(run.code);
+    expect(run.stderr).not.toContain('\x1b[31m');
+    const exists = await execa('ls', ['/tmp/gkeprof-pwned'], { reject: false });
+    expect(exists.exitCode).not.toBe(0);
+  });
+});

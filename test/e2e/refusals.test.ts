@@ -1,0 +1,147 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { debugPods, gkeprof, leavesNothing, NAMESPACE, outputFolder, type Run, world } from './world.ts';
+
+/** One line with the reason, one with what to do, nothing else: no usage, no stack. */
+function refused(run: Run, code: number, reason: RegExp, hint?: RegExp): void {
+  const error = run.stderr.split('\n').filter((line) => line.startsWith('error: '));
+  const hints = run.stderr.split('\n').filter((line) => line.startsWith('hint: '));
+  expect(error).toHaveLength(1);
+  expect(error[0]).toMatch(reason);
+  if (hint) expect(hints[0]).toMatch(hint);
+  expect(run.stderr).not.toMatch(/\n {4}at /);
+  expect(run.stdout).toBe('');
+  expect(run.code).toBe(code);
+}
+
+describe('bad input creates nothing: exit 2', () => {
+  leavesNothing();
+  it.each([
+    ['pcap', ['--port', '0'], /--port: "0" is not a whole number from 1 to 65535/],
+    ['pcap', ['--port', '70000'], /--port/],
+    ['pcap', ['--port', 'abc'], /--port/],
+    ['pcap', ['--duration', '0'], /--duration: must be longer than 0/],
+    ['pcap', ['--duration=-5s'], /--duration: "-5s" is not a duration/],
+    ['flamegraph', ['--duration', '10 parsecs'], /--duration: "10 parsecs" is not a duration/],
+    ['flamegraph', ['--frequency', '0'], /--frequency/],
+    ['pcap', ['--', '-c', '10000'], /-c/],
+    ['pcap', ['--', '-z', 'sh'], /-z is refused/],
+    ['pcap', ['--', '-w', '/tmp/x'], /-w is refused/],
+    ['pcap', ['--', '--count'], /not allowed/],
+    ['flamegraph', ['--output-dir', '/proc/nowhere'], /--output-dir: cannot write/],
+    ['flamegraph', ['--durations', '5s'], /unknown flag: --durations/],
+  ])('%s %j', async (verb, words, reason) => {
+    refused(await gkeprof([verb, 'redis-0', '-n', NAMESPACE, ...words]), 2, reason);
+  });
+
+  it('offers --count for -c, the nearest flag and the nearest verb', async () => {
+    expect((await gkeprof(['pcap', 'x', '--', '-c', '10000'])).stderr).toContain(
+      'hint: did you mean --count 10000?',
+    );
+    expect((await gkeprof(['pcap', 'x', '--durations', '5s'])).stderr).toContain(
+      'hint: did you mean --duration?',
+    );
+    expect((await gkeprof(['flamgraph', 'x'])).stderr).toContain('hint: did you mean flamegraph?');
+  });
+});
+
+describe('what the cluster lacks or refuses: exit 3', () => {
+  leavesNothing();
+  const output = outputFolder();
+  const flame = (words: readonly string[], kubeconfig?: string) =>
+    gkeprof(
+      ['flamegraph', ...words, '--duration', '1s', '--output-dir', output.path()],
+      kubeconfig ? { kubeconfig } : {},
+    );
+
+  it('no such pod: the nearest names', async () => {
+    refused(await flame(['redis-O', '-n', NAMESPACE]), 2, /cannot be the name of a pod/);
+    refused(
+      await flame(['redis-1', '-n', NAMESPACE]),
+      3,
+      /pod "redis-1" not found in namespace/,
+      /did you mean redis-0/,
+    );
+    refused(await flame(['node/node-z']), 3, /node "node-z" not found/, /did you mean node-a/);
+  });
+
+  it('a pod that cannot be looked at: Pending, Succeeded, no such container', async () => {
+    refused(
+      await flame(['pending', '-n', NAMESPACE]),
+      3,
+      /is not on a node yet \(Pending\)/,
+      /kubectl describe pod/,
+    );
+    refused(await flame(['done', '-n', NAMESPACE]), 3, /has ended \(Succeeded\)/);
+    refused(
+      await flame(['redis-0', '-c', 'nope', '-n', NAMESPACE]),
+      3,
+      /has no container "nope"/,
+      /redis, load/,
+    );
+  });
+
+  it('an image that does not exist, at once and in the words of the cluster', async () => {
+    const run = await flame(['redis-0', '-n', NAMESPACE, '--image', 'localhost/no-such-image:1']);
+    refused(
+      run,
+      3,
+      /image "localhost\/no-such-image:1" cannot be had on node .*: (ErrImagePull|ImagePullBackOff)/,
+      /--image/,
+    );
+    expect(run.seconds).toBeLessThan(30);
+  });
+
+  it('no namespace for debug pods', async () => {
+    const run = await flame(['redis-0', '-n', NAMESPACE, '--debug-namespace', 'not-there'], world().admin);
+    refused(
+      run,
+      3,
+      /namespace "not-there" for debug pods does not exist/,
+      /kubectl gkeprof manifests \| kubectl apply/,
+    );
+  });
+
+  it('a namespace that enforces the baseline of Pod Security', async () => {
+    const run = await flame(
+      ['redis-0', '-n', NAMESPACE, '--debug-namespace', 'gkeprof-e2e-baseline'],
+      world().admin,
+    );
+    refused(run, 3, /violates PodSecurity "baseline/, /privileged/);
+    expect(await debugPods('gkeprof-e2e-baseline')).toEqual([]);
+  });
+
+  it('a user without pods/exec', async () => {
+    refused(
+      await flame(['redis-0', '-n', NAMESPACE], world().noExec),
+      3,
+      /you may not create pods\/exec/,
+      /manifests/,
+    );
+  });
+
+  it('no cluster, no context, expired credentials', async () => {
+    const config = (server: string, user: object) =>
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        clusters: [{ name: 'c', cluster: { server, 'insecure-skip-tls-verify': true } }],
+        users: [{ name: 'u', user }],
+        contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+        'current-context': 'x',
+      });
+    const file = join(output.path(), 'kubeconfig');
+    writeFileSync(file, config('https://127.0.0.1:1', {}));
+    refused(await flame(['redis-0'], file), 3, /cannot be reached: .*ECONNREFUSED/);
+    refused(
+      await flame(['redis-0', '--context', 'nope'], file),
+      3,
+      /no context exists with the name: "nope"/,
+      /x/,
+    );
+    const server = /server: (\S+)/.exec(readFileSync(world().admin, 'utf8'))![1]!;
+    writeFileSync(file, config(server, { token: 'expired' }));
+    refused(await flame(['redis-0'], file), 3, /You must be logged in to the server/);
+  });
+});

@@ -1,0 +1,160 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterEach, expect, inject } from 'vitest';
+
+/** What test/e2e/setup.ts made ready: plain data, so that it can be handed to the test files. */
+export interface World {
+  readonly kubectl: string;
+  /** Folder that holds kubectl and nothing else that matters. */
+  readonly binDir: string;
+  /** Of the administrator. */
+  readonly admin: string;
+  /** Of a user who has only what `kubectl gkeprof manifests` grants. */
+  readonly sre: string;
+  /** Of a user who may read pods and nodes, and may create debug pods, but not exec. */
+  readonly noExec: string;
+  readonly nodes: readonly [string, string];
+  readonly images: {
+    readonly tools: string;
+    readonly debian: string;
+    readonly redisFp: string;
+    readonly redisStock: string;
+  };
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    world: World;
+  }
+}
+
+export const world = (): World => inject('world');
+
+/** Where the Redis pods of the suite live. */
+export const NAMESPACE = 'gkeprof-e2e';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The build under test: the source tree's plugin, or `GKEPROF=dist` for the bundle. */
+export const pluginDir = join(ROOT, process.env.GKEPROF === 'dist' ? 'dist' : 'plugin');
+
+export const environment = (kubeconfig: string): Record<string, string> => ({
+  HOME: process.env.HOME ?? '/',
+  PATH: [pluginDir, world().binDir, join(ROOT, 'node_modules/.bin'), process.env.PATH].join(delimiter),
+  KUBECONFIG: kubeconfig,
+});
+
+export interface Run {
+  readonly code: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly seconds: number;
+}
+
+export interface RunOptions {
+  readonly kubeconfig?: string;
+  readonly cwd?: string;
+  /** Without `--image`: the default image, tools installed at start. */
+  readonly plainImage?: boolean;
+}
+
+/** Starts `kubectl gkeprof …` exactly as a user types it: kubectl finds the plugin on PATH. */
+export function start(words: readonly string[], options: RunOptions = {}) {
+  const capture = words[0] === 'flamegraph' || words[0] === 'pcap';
+  const dashes = words.indexOf('--');
+  const at = dashes < 0 ? words.length : dashes;
+  const image =
+    capture && !options.plainImage && !words.includes('--image') ? ['--image', world().images.tools] : [];
+  return execa('kubectl', ['gkeprof', ...words.slice(0, at), ...image, ...words.slice(at)], {
+    env: environment(options.kubeconfig ?? world().sre),
+    extendEnv: false,
+    cwd: options.cwd ?? tmpdir(),
+    reject: false,
+    stdin: 'ignore',
+  });
+}
+
+export async function gkeprof(words: readonly string[], options: RunOptions = {}): Promise<Run> {
+  const began = Date.now();
+  const result = await start(words, options);
+  return {
+    code: result.exitCode,
+    stdout: String(result.stdout),
+    stderr: String(result.stderr),
+    seconds: (Date.now() - began) / 1000,
+  };
+}
+
+/** kubectl as the administrator; fails the test when it fails. */
+export async function kubectl(words: readonly string[], input?: string): Promise<string> {
+  const result = await execa(world().kubectl, words, {
+    env: { KUBECONFIG: world().admin },
+    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
+  });
+  return result.stdout;
+}
+
+export const debugPods = async (namespace = 'gkeprof'): Promise<string[]> =>
+  (
+    await kubectl([
+      'get',
+      'pods',
+      '-n',
+      namespace,
+      '-l',
+      'app.kubernetes.io/managed-by=kubectl-gkeprof',
+      '-o',
+      'name',
+    ])
+  )
+    .split('\n')
+    .filter(Boolean);
+
+/** Processes of a capture on the nodes, which on this cluster are processes of this machine. */
+export async function captureProcesses(): Promise<string[]> {
+  const result = await execa('pgrep', ['-a', '-f', 'gkeprof-capture|/gkeprof/(out|work)/'], {
+    reject: false,
+  });
+  return result.stdout.split('\n').filter((line) => line && !line.includes('pgrep'));
+}
+
+/** Until a condition holds; the last value when it never does, for the assertion to show. */
+export async function eventually<T>(
+  read: () => Promise<T>,
+  good: (value: T) => boolean,
+  seconds = 20,
+): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const value = await read();
+    if (good(value) || Date.now() > deadline) return value;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+/** After every test: no debug pod, no process of a capture. A pod may take its grace period to go. */
+export function leavesNothing(): void {
+  afterEach(async () => {
+    expect(await eventually(debugPods, (pods) => pods.length === 0)).toEqual([]);
+    expect(await eventually(captureProcesses, (found) => found.length === 0)).toEqual([]);
+  });
+}
+
+/** A fresh folder for a test's files, removed after it. */
+export function outputFolder(): { readonly path: () => string; readonly files: () => string[] } {
+  let path: string | undefined;
+  afterEach(() => {
+    if (path) rmSync(path, { recursive: true, force: true });
+    path = undefined;
+  });
+  return {
+    path() {
+      path ??= mkdtempSync(join(tmpdir(), 'gkeprof-e2e-'));
+      return path;
+    },
+    files: () => (path ? readdirSync(path).sort() : []),
+  };
+}
