@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Two projects: `unit` needs nothing but Node; `e2e` needs the cluster of test/cluster (or one of your own). */
+/** `unit` needs Node and a shell; `browser` needs Chromium; `e2e` the cluster of test/cluster (or one of your own). */
 export default defineConfig({
   test: {
     projects: [
@@ -11,10 +11,11 @@ export default defineConfig({
           exclude: ['test/e2e/**', 'test/browser/**', 'node_modules/**'],
         },
       },
+      { test: { name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 30_000 } },
       {
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts', 'test/browser/**/*.test.ts'],
+          include: ['test/e2e/**/*.test.ts'],
           fileParallelism: false,
           globalSetup: ['test/e2e/setup.ts'],
           testTimeout: 180_000,

@@ -71,6 +71,7 @@ const cluster = await ensureCluster().catch((error: unknown) => {
 });
 if (cluster) {
   try {
+    await suite('browser'); // Its Chromium is among the packages that the cluster's set-up installs.
     await suite('e2e');
   } finally {
     if (cluster.started) await cluster.down();

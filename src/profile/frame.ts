@@ -33,9 +33,13 @@ export function parseFrame(line: string): Frame | undefined {
   const head = /^\s*([0-9a-f]+)(?:\s+|$)/.exec(line);
   if (!head) return undefined;
   const rest = line.slice(head[0].length).trimEnd();
-  const open = openingBracket(rest);
-  const dso = open < 0 ? '' : rest.slice(open + 1, -1);
-  const symbol = (open < 0 ? rest : rest.slice(0, open)).trim().replace(/\+0x[0-9a-f]+$/, '');
+  // Most lines have an offset, and behind it nothing but the object: no need to look for its bracket.
+  const plain = /^(.*?)\+0x[0-9a-f]+ \((.*)\)$/.exec(rest);
+  const open = plain ? -1 : openingBracket(rest);
+  const dso = plain ? plain[2]! : open < 0 ? '' : rest.slice(open + 1, -1);
+  const symbol = plain
+    ? plain[1]!
+    : (open < 0 ? rest : rest.slice(0, open)).trim().replace(/\+0x[0-9a-f]+$/, '');
   const name = symbol === '' ? '[unknown]' : symbol;
   return { name, kind: kindOf(dso.replace(/ \(deleted\)$/, ''), head[1]!), dso };
 }
@@ -49,9 +53,5 @@ function openingBracket(text: string): number {
     else if (text[at] === '(') depth -= 1;
     if (depth === 0) return at === 0 || text[at - 1] === ' ' ? at : -1;
   }
-  // A path with a bracket of its own that never closes: the last one that a blank precedes.
-  return text.lastIndexOf(' (') + 1 || -1;
+  return -1;
 }
-
-/** perf could not name it. */
-export const isUnknown = (frame: Frame): boolean => frame.name === '[unknown]';

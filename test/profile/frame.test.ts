@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { parseFrame } from '../../src/profile/frame.ts';
+
+describe('parseFrame', () => {
+  // Each line is a trap that some other tool falls into: see the names in the comments of FlameGraph and inferno.
+  it.each([
+    ['\t    55d0 aeMain+0x1e (/usr/bin/redis-server)', 'aeMain', 'user', '/usr/bin/redis-server'],
+    [
+      '\tffffffff81e11c7d cpuidle_enter+0x2d ([kernel.kallsyms])',
+      'cpuidle_enter',
+      'kernel',
+      '[kernel.kallsyms]',
+    ],
+    ['\tffffffffc0a1 nf_hook+0x1 ([nf_tables])', 'nf_hook', 'kernel', '[nf_tables]'],
+    [
+      '\t1 f+0x1 (/lib/modules/6.1/kernel/fs/ext4/ext4.ko.xz)',
+      'f',
+      'kernel',
+      '/lib/modules/6.1/kernel/fs/ext4/ext4.ko.xz',
+    ],
+    ['\t1 f+0x1 (/usr/lib/debug/boot/vmlinux-5.4.0)', 'f', 'kernel', '/usr/lib/debug/boot/vmlinux-5.4.0'],
+    ['\t7fff __vdso_gettimeofday+0x1 ([vdso])', '__vdso_gettimeofday', 'user', '[vdso]'],
+    ['\t1 [unknown] ([heap])', '[unknown]', 'user', '[heap]'],
+    ['\tffffffff81000000 [unknown] ([unknown])', '[unknown]', 'kernel', '[unknown]'],
+    ['\t    7f00 [unknown] ([unknown])', '[unknown]', 'user', '[unknown]'],
+    ['\t1 work+0x4 (/usr/bin/redis-server (deleted))', 'work', 'user', '/usr/bin/redis-server (deleted)'],
+    ['\t1 work+0x4 (/opt/my app/bin)', 'work', 'user', '/opt/my app/bin'],
+    ['\t1 work+0x4 (/opt/a (b/bin)', 'work', 'user', '/opt/a (b/bin'],
+    [
+      '\t1 std::unique_ptr<A>::operator->() const+0x4 (/x)',
+      'std::unique_ptr<A>::operator->() const',
+      'user',
+      '/x',
+    ],
+    [
+      '\t1 std::function<void (int)>::operator()(int) const+0x1 (/x)',
+      'std::function<void (int)>::operator()(int) const',
+      'user',
+      '/x',
+    ],
+    [
+      '\t1 main::{lambda(int)#1}::operator()(int) const+0x1 (/x)',
+      'main::{lambda(int)#1}::operator()(int) const',
+      'user',
+      '/x',
+    ],
+    ['\t1 (anonymous namespace)::f()+0x1 (/x)', '(anonymous namespace)::f()', 'user', '/x'],
+    ['\t1 <(A, B) as core::fmt::Debug>::fmt+0x1 (/x)', '<(A, B) as core::fmt::Debug>::fmt', 'user', '/x'],
+    ['\t1 net/http.(*conn).serve+0x1 (/x)', 'net/http.(*conn).serve', 'user', '/x'],
+    ['\t1 operator+(A, B)+0x10 (/x)', 'operator+(A, B)', 'user', '/x'],
+    ['\t1 Lorg/foo/Bar;::baz+0x1 (/tmp/perf-12.map)', 'Lorg/foo/Bar;::baz', 'jit', '/tmp/perf-12.map'],
+    ['\t1 f+0x1 (/root/.debug/jit/jitted-12-3.so)', 'f', 'jit', '/root/.debug/jit/jitted-12-3.so'],
+    ['\t1 small (inlined)', 'small', 'inlined', 'inlined'],
+    ['\t1 f+0x1', 'f', 'user', ''],
+    ['\t1', '[unknown]', 'user', ''],
+  ])('%j', (line, name, kind, dso) => {
+    expect(parseFrame(line)).toEqual({ name, kind, dso });
+  });
+
+  it.each(['', 'no frame', '\tnot hex (x)', '\t12/12 [000] 1.0: 1 cycles:'])('%j is no frame', (line) => {
+    expect(parseFrame(line)).toBeUndefined();
+  });
+});
