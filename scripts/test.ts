@@ -57,9 +57,9 @@ async function suite(project: string, env: Record<string, string> = {}): Promise
 }
 
 await check('format and lint', 'biome', ['ci', '.']);
-await check('shell', 'node', ['scripts/shellcheck.ts']);
+await check('shell', process.execPath, ['scripts/shellcheck.ts']);
 await check('types', 'tsc', ['--noEmit']);
-await check('build', 'node', ['scripts/build.ts']);
+await check('build', process.execPath, ['scripts/build.ts']);
 await suite('unit');
 process.stdout.write('\n== cluster up\n');
 const cluster = await ensureCluster().catch((error: unknown) => {

@@ -17,6 +17,7 @@ export const ASSETS = {
   'manifests/debug-pod.yaml': '../manifests/debug-pod.yaml',
   'manifests/namespace.yaml': '../manifests/namespace.yaml',
   'manifests/rbac.yaml': '../manifests/rbac.yaml',
+  'manifests/admission-policy.yaml': '../manifests/admission-policy.yaml',
   'package.json': '../package.json',
 } as const;
 

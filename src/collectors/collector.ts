@@ -24,8 +24,8 @@ export interface Collector {
   nodeArguments(plan: Plan): { keys: string[]; words: string[] };
   /** The scope in the file names. */
   scopeName(plan: Plan): string;
-  /** The live line's figures. */
-  progress(event: NodeEvent): string;
+  /** The live line's figures; `before` is the progress event before this one. */
+  progress(event: NodeEvent, before: NodeEvent | undefined): string;
   /** Refusals that only this collector knows. `log` is what its tool printed, already printable. */
   explain(code: string, plan: Plan, log: string): Explanation | undefined;
 }

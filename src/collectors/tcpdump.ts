@@ -47,9 +47,12 @@ export const tcpdump: Collector = {
       : `${scope}_${target.namespace}_${target.name}`;
   },
 
-  progress(event) {
-    const dropped = numberOf(event, 'dropped');
-    return `${numberOf(event, 'packets')} packets, ${formatBytes(numberOf(event, 'bytes'))}${dropped ? `, ${dropped} DROPPED` : ''}`;
+  progress(event, before) {
+    const packets = numberOf(event, 'packets');
+    const seconds = before ? (event.t - before.t) / 1000 : 0;
+    const rate =
+      seconds > 0 ? `${Math.round((packets - numberOf(before, 'packets')) / seconds)} packets/s, ` : '';
+    return `${rate}${packets} packets, ${formatBytes(numberOf(event, 'bytes'))}, ${numberOf(event, 'dropped')} dropped`;
   },
 
   explain(code, plan, log) {

@@ -150,9 +150,9 @@ async function finish(plan: Plan, result: SessionResult, { log, stdout }: Contex
     log.warn(
       `0 samples: ${targetText(plan.targets[0])} was idle for ${formatDuration(summary.seconds)}; profile it while it works, or longer`,
     );
-    return EXIT.tool;
   }
-  return sessionCode(result);
+  const code = sessionCode(result);
+  return summary.samples === 0 && code === EXIT.done ? EXIT.tool : code;
 }
 
 function targetTitle(plan: Plan): string {

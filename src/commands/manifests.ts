@@ -1,20 +1,51 @@
+import { dump, loadAll } from 'js-yaml';
 import { asset } from '../assets.ts';
 import { EXIT, usageError } from '../errors.ts';
+import { sentScripts } from '../node/script.ts';
 import type { Command } from './command.ts';
 
+interface ManifestsOptions {
+  readonly admissionPolicy: boolean;
+}
+
 /** The YAML that an administrator applies once: the namespace for debug pods and the least role to use it. */
-export const manifests: Command<Record<string, never>> = {
+export const manifests: Command<ManifestsOptions> = {
   name: 'manifests',
   describe: 'Print the namespace and the least RBAC, for kubectl apply',
-  usage: '',
-  examples: [['kubectl gkeprof manifests | kubectl apply -f -', 'once, as an administrator']],
-  options: {},
+  usage: '[flags]',
+  examples: [
+    ['kubectl gkeprof manifests | kubectl apply -f -', 'once, as an administrator'],
+    [
+      'kubectl gkeprof manifests --admission-policy | kubectl apply -f -',
+      'and let the namespace take nothing but debug pods',
+    ],
+  ],
+  options: {
+    'admission-policy': {
+      type: 'boolean',
+      describe:
+        'Also the policy that allows exactly the debug pods of this release (Kubernetes 1.30 and newer)',
+      group: 'Flags:',
+    },
+  },
   validate(raw) {
     if (raw.positionals.length) throw usageError('manifests: takes no arguments');
-    return {};
+    return { admissionPolicy: raw.flag('admission-policy') };
   },
-  async run(_options, { stdout }) {
-    stdout.write([asset('manifests/namespace.yaml'), asset('manifests/rbac.yaml')].join('---\n'));
+  async run({ admissionPolicy }, { stdout }) {
+    const documents = [asset('manifests/namespace.yaml'), asset('manifests/rbac.yaml')];
+    if (admissionPolicy) documents.push(filledPolicy());
+    stdout.write(documents.join('---\n'));
     return EXIT.done;
   },
 };
+
+/** The policy with the commands of this release in its ConfigMap, byte for byte as debug pods are sent. */
+function filledPolicy(): string {
+  const documents = loadAll(asset('manifests/admission-policy.yaml')) as Array<{
+    kind: string;
+    data?: object;
+  }>;
+  for (const document of documents) if (document.kind === 'ConfigMap') document.data = sentScripts();
+  return documents.map((document) => dump(document, { lineWidth: -1 })).join('---\n');
+}

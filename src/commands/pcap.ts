@@ -208,5 +208,6 @@ async function finish(plan: Plan, result: SessionResult, { log, stdout }: Contex
   log.line(
     `${formatBytes(artifact.bytes)}, verified; it holds payload: delete after analysis: rm ${shellQuote(artifact.path)}`,
   );
-  return captured === 0 ? EXIT.tool : sessionCode(result);
+  const code = sessionCode(result);
+  return captured === 0 && code === EXIT.done ? EXIT.tool : code;
 }

@@ -33,6 +33,12 @@ export const filesCommand = (): string[] => [
   'gkeprof-files',
 ];
 
+/** The scripts as they are sent, by container: what an admission policy compares with. */
+export const sentScripts = (): { capture: string; files: string } => ({
+  capture: literal(captureScript()),
+  files: literal(asset('node/files.sh')),
+});
+
 /** Where the pod keeps things; the shell has the same names (node/protocol.sh). */
 export const OUT = '/gkeprof/out';
 export const CTL = '/gkeprof/ctl';

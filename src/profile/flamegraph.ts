@@ -45,7 +45,7 @@ export function drawFlamegraph(stacks: Stacks, picture: Picture): string {
   const boxes = drawing.boxes.map((box) => boxSvg(box, drawing, height, unit)).join('\n');
   const hidden = drawing.hidden ? ` · ${drawing.hidden} samples in boxes too narrow to draw` : '';
   return `<?xml version="1.0" encoding="UTF-8"?>
-<svg xmlns="http://www.w3.org/2000/svg" id="flamegraph" width="100%" viewBox="0 0 ${WIDTH} ${height}" preserveAspectRatio="xMidYMin meet" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="12" data-samples="${unit}" data-width="${WIDTH}" data-side="${SIDE}" role="img" aria-labelledby="title">
+<svg xmlns="http://www.w3.org/2000/svg" id="flamegraph" width="100%" height="${height}" viewBox="0 0 ${WIDTH} ${height}" preserveAspectRatio="xMidYMin meet" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="12" data-samples="${unit}" data-width="${WIDTH}" data-side="${SIDE}" role="img" aria-labelledby="title">
 <style><![CDATA[${cdata(picture.style)}]]></style>
 <defs>
 <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch" width="1.5" height="6"/></pattern>

@@ -101,7 +101,10 @@ export function summaryLines(summary: Summary): string[] {
   if (summary.busiest.length) {
     lines.push('busiest threads:');
     for (const thread of summary.busiest) {
-      const which = thread.main ? 'main thread' : `thread ${thread.tid}`;
+      const alike = summary.busiest.filter((each) => each.comm === thread.comm && each.main);
+      const which = thread.main
+        ? `main thread${alike.length > 1 ? ` of pid ${thread.pid}` : ''}`
+        : `thread ${thread.tid}`;
       lines.push(`  ${thread.comm || `:${thread.tid}`}, ${which}: ${thread.cores.toFixed(2)} of one core`);
     }
   }

@@ -145,8 +145,8 @@ async function capture(
       say: (text) => log.line(text),
     });
     for await (const event of events) {
+      report(event, seen, plan, collector, log);
       seen.set(event.event, event);
-      report(event, plan, collector, log);
     }
   } finally {
     interrupts.stop.removeEventListener('abort', onStop);
@@ -191,7 +191,13 @@ async function capture(
   };
 }
 
-function report(event: NodeEvent, plan: Plan, collector: Collector, log: Log): void {
+function report(
+  event: NodeEvent,
+  seen: ReadonlyMap<string, NodeEvent>,
+  plan: Plan,
+  collector: Collector,
+  log: Log,
+): void {
   switch (event.event) {
     case 'installing':
       log.phase('installing the tools on the node');
@@ -202,12 +208,19 @@ function report(event: NodeEvent, plan: Plan, collector: Collector, log: Log): v
       );
       break;
     case 'progress':
-      log.figures(`capturing: ${collector.progress(event)}`);
+      log.figures(
+        `${elapsedText(event, seen.get('capturing'), plan)} · ${collector.progress(event, seen.get('progress'))}`,
+      );
       break;
     case 'stopping':
       log.phase('finishing on the node');
       break;
   }
+}
+
+function elapsedText(event: NodeEvent, began: NodeEvent | undefined, plan: Plan): string {
+  const seconds = Math.max(0, Math.floor((event.t - (began?.t ?? event.t)) / 1000));
+  return `capturing ${formatDuration(seconds)} of ${formatDuration(plan.limits.durationSeconds)}`;
 }
 
 const announced = (event: NodeEvent | undefined) => ({

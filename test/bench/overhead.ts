@@ -15,7 +15,7 @@ const NAMESPACE = 'gkeprof-bench';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const inferno = await infernoBin();
-await execa('node', [join(root, 'scripts/build.ts')]);
+await execa(process.execPath, [join(root, 'scripts/build.ts')]);
 const cluster = await ensureCluster();
 const env = {
   KUBECONFIG: cluster.kubeconfig,

@@ -78,7 +78,7 @@ describe('what the cluster lacks or refuses: exit 3', () => {
       await flame(['redis-0', '-c', 'nope', '-n', NAMESPACE]),
       3,
       /has no container "nope"/,
-      /redis, load/,
+      /its containers: load, redis/,
     );
   });
 
@@ -132,7 +132,7 @@ describe('what the cluster lacks or refuses: exit 3', () => {
         'current-context': 'x',
       });
     const file = join(output.path(), 'kubeconfig');
-    writeFileSync(file, config('https://127.0.0.1:1', {}));
+    writeFileSync(file, config('https://127.0.0.1:59999', {}));
     refused(await flame(['redis-0'], file), 3, /cannot be reached: .*ECONNREFUSED/);
     refused(
       await flame(['redis-0', '--context', 'nope'], file),
