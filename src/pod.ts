@@ -116,7 +116,7 @@ export function admissionChanges(sent: V1Pod, got: V1Pod): string[] {
     sentByName.delete(each.name);
     const differs = (what: string, a: unknown, b: unknown) => {
       if (JSON.stringify(a ?? null) !== JSON.stringify(b ?? null))
-        changes.push(`${what} of container "${each.name}" was changed`);
+        changes.push(`${what} of container "${each.name}" changed`);
     };
     differs('the image', before.image, each.image);
     differs('the command', before.command, each.command);
@@ -141,7 +141,7 @@ export function admissionChanges(sent: V1Pod, got: V1Pod): string[] {
     'activeDeadlineSeconds',
     'automountServiceAccountToken',
   ] as const) {
-    if (sent.spec?.[key] !== got.spec?.[key]) changes.push(`${key} was changed`);
+    if (sent.spec?.[key] !== got.spec?.[key]) changes.push(`${key} changed`);
   }
   return changes;
 }

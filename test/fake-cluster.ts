@@ -1,0 +1,97 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import type { CallResult, Cluster, ContainerRef, RemoteStream } from '../src/cluster/cluster.ts';
+import { apiError } from '../src/cluster/refusal.ts';
+
+/** A cluster in memory for what the real one can't be made to do on demand: every answer can be replaced. */
+export interface FakeCluster extends Cluster {
+  /** What was asked, in order: `create`, `delete`, `exec touch /gkeprof/ctl/stop` … */
+  readonly calls: string[];
+  readonly pods: Map<string, V1Pod>;
+}
+
+export const result = (stdout = '', exitCode = 0, stderr = ''): CallResult => ({
+  exitCode,
+  stdout: Buffer.from(stdout),
+  stderr,
+});
+
+/** A log that comes line by line; after the last one it ends, or stays open when `open` is set. */
+export function lines(texts: readonly string[], open = false): RemoteStream {
+  let kill = () => {};
+  const killed = new Promise<void>((resolve) => {
+    kill = resolve;
+  });
+  return {
+    chunks: (async function* () {
+      for (const text of texts) yield Buffer.from(`${text}\n`);
+      if (open) await killed;
+    })(),
+    write: () => {},
+    ended: Promise.resolve(result()),
+    kill,
+  };
+}
+
+/** What the API server says when it says no. */
+export const apiAnswer = (code: number, message: string, reason = '') =>
+  apiError(Object.assign(new Error('HTTP'), { code, body: JSON.stringify({ message, reason }) }));
+
+export function fakeCluster(overrides: Partial<Cluster> = {}): FakeCluster {
+  const calls: string[] = [];
+  const pods = new Map<string, V1Pod>();
+  const missing = (name: string) => apiAnswer(404, `pods "${name}" not found`, 'NotFound');
+  const base: Cluster = {
+    namespace: 'default',
+    async readPod(_namespace, name) {
+      const pod = pods.get(name);
+      if (!pod) throw missing(name);
+      return pod;
+    },
+    listPods: async () => [...pods.values()],
+    readNode: async (name) => ({
+      metadata: { name },
+      status: { conditions: [{ type: 'Ready', status: 'True' }] },
+    }),
+    listNodes: async () => [],
+    async createPod(pod) {
+      const running = { ...pod, status: { phase: 'Running', containerStatuses: [status('capture')] } };
+      pods.set(pod.metadata!.name!, running as V1Pod);
+      return pod;
+    },
+    async deletePod(_namespace, name) {
+      pods.delete(name);
+    },
+    listPodEvents: async () => [],
+    isAllowed: async () => true,
+    followLogs: () => lines([]),
+    exec: async () => result(),
+    execStream: () => lines([]),
+    copy: async () => result(),
+    kubectlLine: (...words) => ['kubectl', ...words].join(' '),
+  };
+  const all = { ...base, ...overrides };
+  const recorded: Partial<Record<keyof Cluster, (...args: never[]) => string>> = {
+    createPod: () => 'create',
+    deletePod: () => 'delete',
+    copy: (_ref: ContainerRef, path: string) => `copy ${path}`,
+    exec: (_ref: ContainerRef, argv: string[]) => `exec ${argv.join(' ')}`,
+    followLogs: () => 'logs',
+  };
+  for (const [name, text] of Object.entries(recorded)) {
+    const method = all[name as 'exec'] as (...args: unknown[]) => unknown;
+    (all as unknown as Record<string, unknown>)[name] = (...args: unknown[]) => {
+      calls.push((text as (...args: unknown[]) => string)(...args));
+      return method(...args);
+    };
+  }
+  return Object.assign(all, { calls, pods });
+}
+
+export const status = (name: string, state: object = { running: {} }) => ({
+  name,
+  state,
+  image: '',
+  imageID: 'sha256:1',
+  ready: true,
+  restartCount: 0,
+});

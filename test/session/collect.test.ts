@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Kubectl } from '../../src/cluster/kubectl.ts';
+import type { GkeprofError } from '../../src/errors.ts';
+import { collect } from '../../src/session/collect.ts';
+import { fakeCluster } from '../fake-cluster.ts';
+
+const FAKES = fileURLToPath(new URL('../fixtures/bin', import.meta.url));
+const FROM = { namespace: 'gkeprof', pod: 'gkeprof-perf-1', container: 'files' };
+
+let root: string;
+let directory: string;
+let data: Buffer;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'gkeprof-collect-'));
+  directory = mkdtempSync(join(root, 'out-'));
+  data = Buffer.from(Array.from({ length: 50_000 }, (_, at) => 97 + ((at * 7) % 26)));
+  writeFileSync(join(root, 'remote'), data);
+  writeFileSync(join(root, 'log'), '');
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** Collects by the real Kubectl class from a kubectl that behaves as told. */
+function fetchFile(cp: string, rangeBytes = 1 << 30, bytes = data.length) {
+  const env = {
+    PATH: `${FAKES}:${process.env.PATH}`,
+    FAKE_FILE: join(root, 'remote'),
+    FAKE_LOG: join(root, 'log'),
+    FAKE_CP: cp,
+    FAKE_RANGE: String(rangeBytes),
+  };
+  const kubectl = new Kubectl({ context: 'prod' }, { env, windows: false });
+  const cluster = fakeCluster({
+    copy: (...words) => kubectl.copy(...words),
+    execStream: (...words) => kubectl.execStream(...words),
+    kubectlLine: (...words) => kubectl.line(words),
+  });
+  const sha256 = createHash('sha256').update(data).digest('hex');
+  return collect({ file: 'capture.pcap.gz', bytes, sha256 }, directory, 'node.time.scope', '.pcap.gz', {
+    cluster,
+    from: FROM,
+    signal: new AbortController().signal,
+    progress: () => {},
+  });
+}
+
+const calls = () => readFileSync(join(root, 'log'), 'utf8').trim().split('\n');
+
+describe('collect', () => {
+  it.each([
+    ['whole', 0],
+    ['short', 49_000],
+    ['nothing', 50_000],
+    ['symlink', 50_000],
+    ['longer', 50_000],
+    ['altered', 50_000],
+    ['wrong', 50_000],
+  ])('brings the file whole when kubectl cp brings it %s', async (cp, resumedBytes) => {
+    const got = await fetchFile(cp);
+    expect(got.resumedBytes).toBe(resumedBytes);
+    expect(readFileSync(got.path).equals(data)).toBe(true);
+    expect(statSync(got.path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(directory)).toEqual(['node.time.scope.pcap.gz']);
+  });
+
+  it('reads on from the last byte when a range comes short', async () => {
+    const got = await fetchFile('short', 20_000);
+    expect(readFileSync(got.path).equals(data)).toBe(true);
+    const starts = calls()
+      .filter((line) => line.includes(' exec '))
+      .map((line) => line.split(' ').at(-2));
+    expect(starts).toEqual(['1001', '21001', '41001']);
+  });
+
+  it('never overwrites', async () => {
+    const first = await fetchFile('whole');
+    const second = await fetchFile('whole');
+    expect(first.path).toBe(join(directory, 'node.time.scope.pcap.gz'));
+    expect(second.path).toBe(join(directory, 'node.time.scope.2.pcap.gz'));
+    expect(second.base).toBe(join(directory, 'node.time.scope.2'));
+  });
+
+  it('copies one named file with a relative local name, by the flags of the user', async () => {
+    await fetchFile('whole');
+    expect(calls()).toEqual([
+      '--context=prod cp -c files gkeprof/gkeprof-perf-1:/gkeprof/out/capture.pcap.gz part',
+    ]);
+  });
+
+  it.each([
+    ['full', 'no space left on device'],
+    ['refused', 'the copy stopped at 0 B of'],
+  ])('gives up with the command that still gets it: %s', async (cp, words) => {
+    const error = (await fetchFile(cp).catch((each: unknown) => each)) as GkeprofError;
+    expect(error.code).toBe(5);
+    expect(error.message).toContain(words);
+    expect(error.hint).toContain(
+      'kubectl --context=prod cp -c files gkeprof/gkeprof-perf-1:/gkeprof/out/capture.pcap.gz node.time.scope.pcap.gz',
+    );
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('never gives a final name to bytes that are not those of the node', async () => {
+    writeFileSync(join(root, 'remote'), Buffer.concat([data.subarray(0, 49_999), Buffer.from('!')]));
+    await expect(fetchFile('whole')).rejects.toThrow(/SHA-256 is .* here and .* on the node/);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+});

@@ -1,0 +1,295 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Cluster } from '../../src/cluster/cluster.ts';
+import { tcpdump } from '../../src/collectors/tcpdump.ts';
+import type { GkeprofError } from '../../src/errors.ts';
+import { Interrupts } from '../../src/interrupts.ts';
+import { Log } from '../../src/output/log.ts';
+import type { Plan } from '../../src/plan.ts';
+import { runSession } from '../../src/session/session.ts';
+import { apiAnswer, type FakeCluster, fakeCluster, lines, result, status } from '../fake-cluster.ts';
+import { planOf, TCPDUMP } from '../plans.ts';
+
+const PLAN: Plan = planOf(TCPDUMP);
+const DATA = Buffer.from('a pcap, as far as this test is concerned');
+const SHA = createHash('sha256').update(DATA).digest('hex');
+
+let seq = 0;
+const event = (name: string, more: object = {}) => {
+  seq += 1;
+  return JSON.stringify({
+    gkeprof: 1,
+    seq,
+    nonce: PLAN.session.nonce,
+    t: 1_790_000_000_000 + seq,
+    event: name,
+    ...more,
+  });
+};
+const artifact = () =>
+  event('artifact', { role: 'packets', file: 'capture.pcap.gz', bytes: DATA.length, sha256: SHA });
+const end = () =>
+  event('end', {
+    reason: 'time',
+    status: 0,
+    stopped: 1_790_000_060_000,
+    packets: 5,
+    received: 5,
+    dropped: 0,
+  });
+const script = () => [
+  event('hello', { kernel: '6.1' }),
+  event('capturing'),
+  event('stopping', { reason: 'time' }),
+  artifact(),
+  end(),
+];
+
+const copy: Cluster['copy'] = async (_ref, _path, directory, name) => {
+  writeFileSync(join(directory, name), DATA);
+  return result();
+};
+
+let directory: string;
+let said: string[];
+let interrupts: Interrupts;
+beforeEach(() => {
+  seq = 0;
+  said = [];
+  interrupts = new Interrupts();
+  directory = mkdtempSync(join(tmpdir(), 'gkeprof-session-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const run = (cluster: FakeCluster) =>
+  runSession(PLAN, tcpdump, directory, {
+    cluster,
+    interrupts,
+    log: new Log({ write: (text) => said.push(text) }),
+    now: () => Date.now(),
+    sleep: async (ms, signal) => {
+      await delay(Math.min(ms, 20), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
+    },
+  });
+
+describe('a session', () => {
+  it('creates, captures, collects, verifies and deletes', async () => {
+    const cluster = fakeCluster({ followLogs: () => lines(script(), true), copy });
+    const got = await run(cluster);
+    await got.removed;
+    expect(got).toMatchObject({
+      ended: 'time',
+      toolStatus: 0,
+      kernel: '6.1',
+      artifact: { bytes: DATA.length, sha256: SHA, resumedBytes: 0 },
+    });
+    expect(cluster.calls).toEqual(['create', 'logs', 'copy /gkeprof/out/capture.pcap.gz', 'delete']);
+    expect(cluster.pods.size).toBe(0);
+    expect(readdirSync(directory)).toEqual(['node-a.20260921_141320_UTC.netns_redis_redis-0.pcap.gz']);
+  });
+
+  const refuse = async (): Promise<never> => {
+    throw apiAnswer(403, 'pods is forbidden: User "x" cannot do that', 'Forbidden');
+  };
+  it.each<[string, () => Partial<Cluster>, number, RegExp]>([
+    [
+      'creation is refused',
+      () => ({ createPod: refuse }),
+      3,
+      /Error from server \(Forbidden\): pods is forbidden/,
+    ],
+    [
+      'the namespace is missing',
+      () => ({
+        createPod: async () => {
+          throw apiAnswer(404, 'namespaces "gkeprof" not found', 'NotFound');
+        },
+      }),
+      3,
+      /namespace "gkeprof" for debug pods does not exist/,
+    ],
+    [
+      'admission adds a container',
+      () => ({
+        createPod: async (pod) => ({
+          ...pod,
+          spec: { ...pod.spec!, containers: [...pod.spec!.containers, { name: 'istio-proxy' }] },
+        }),
+      }),
+      3,
+      /admission changed the debug pod.*istio-proxy/,
+    ],
+    [
+      'the image cannot be pulled',
+      () => ({
+        readPod: async () => ({
+          status: {
+            phase: 'Pending',
+            containerStatuses: [
+              status('capture', { waiting: { reason: 'ErrImagePull', message: 'not found' } }),
+            ],
+          },
+        }),
+      }),
+      3,
+      /cannot be had on node "node-a": ErrImagePull: not found/,
+    ],
+    [
+      'the node refuses the pod',
+      () => ({
+        readPod: async () => ({ status: { phase: 'Failed', reason: 'OutOfpods', message: 'Node is full' } }),
+      }),
+      3,
+      /did not take the debug pod: OutOfpods: Node is full/,
+    ],
+    [
+      'the script refuses',
+      () => ({
+        followLogs: () => lines([event('refused', { code: 'filter-rejected', log: 'tcpdump.log' })]),
+        exec: async () => result('tcpdump: syntax error\n'),
+      }),
+      4,
+      /rejects the filter "port 6379": syntax error/,
+    ],
+    [
+      'the pod is restarted elsewhere',
+      () => ({ followLogs: () => lines([event('refused', { code: 'pod-not-found' })]) }),
+      3,
+      /not running on node node-a any more/,
+    ],
+    [
+      'a tool is missing',
+      () => ({ followLogs: () => lines([event('refused', { code: 'tool-missing', tools: 'tcpdump,ip' })]) }),
+      4,
+      /lacks tcpdump, ip/,
+    ],
+    [
+      'a code is unknown',
+      () => ({ followLogs: () => lines([event('refused', { code: 'new-thing' })]) }),
+      4,
+      /refused the capture: new-thing/,
+    ],
+  ])('leaves no pod when %s', async (_what, overrides, code, reason) => {
+    const cluster = fakeCluster(overrides());
+    const error = (await run(cluster).catch((each: unknown) => each)) as GkeprofError;
+    expect(error.message).toMatch(reason);
+    expect(error.code).toBe(code);
+    expect(cluster.calls.at(-1)).toBe('delete');
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('reads on from events.jsonl when the log has a gap, repeats lines, or ends early', async () => {
+    const all = script();
+    const file = result(`${all.join('\n')}\n`);
+    for (const log of [[all[0]!, all[3]!, all[4]!], [all[0]!, all[0]!, ...all], all.slice(0, 2), []]) {
+      const cluster = fakeCluster({ followLogs: () => lines(log), exec: async () => file, copy });
+      const got = await run(cluster);
+      expect(got.ended).toBe('time');
+    }
+  });
+
+  it('shows what is not of the protocol, escaped, and never takes it for an event', async () => {
+    const forged = end().replace(PLAN.session.nonce, 'f'.repeat(20));
+    seq = 0;
+    const cluster = fakeCluster({
+      followLogs: () => lines(['\x1b[31mkernel: oops', forged, ...script()]),
+      copy,
+    });
+    await run(cluster);
+    const text = said.join('');
+    expect(text).toContain('node: \\x1b[31mkernel: oops');
+    expect(text).not.toContain('\x1b');
+  });
+
+  it('keeps the pod, and says how to get the file, when it cannot be copied', async () => {
+    const cluster = fakeCluster({
+      followLogs: () => lines(script()),
+      copy: async () => result('', 1, 'write: no space left on device'),
+    });
+    const error = (await run(cluster).catch((each: unknown) => each)) as GkeprofError;
+    expect(error.code).toBe(5);
+    expect(error.message).toContain('no space left on device');
+    expect(error.hint).toContain(
+      `kubectl cp -c files gkeprof/${PLAN.debugPod.name}:/gkeprof/out/capture.pcap.gz node-a.`,
+    );
+    expect(cluster.calls).not.toContain('delete');
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('asks the node to stop at the first Ctrl-C, and collects', async () => {
+    const opening = [event('hello'), event('capturing')];
+    const rest = [
+      event('stopping', { reason: 'requested' }),
+      artifact(),
+      event('end', { reason: 'requested', status: 0 }),
+    ];
+    let release = () => {};
+    const stopped = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const cluster = fakeCluster({
+      followLogs: () => ({
+        ...lines([]),
+        chunks: (async function* () {
+          yield Buffer.from(`${opening.join('\n')}\n`);
+          setTimeout(() => interrupts.receive('SIGINT'), 10);
+          await stopped;
+          yield Buffer.from(`${rest.join('\n')}\n`);
+        })(),
+      }),
+      exec: async (_ref, argv) => {
+        if (argv.join(' ') === 'touch /gkeprof/ctl/stop') release();
+        return result();
+      },
+      copy,
+    });
+    const got = await run(cluster);
+    expect(got.ended).toBe('requested');
+    expect(cluster.calls).toContain('exec touch /gkeprof/ctl/stop');
+    expect(said.join('')).toContain('again to abandon');
+  });
+
+  it('abandons at the second Ctrl-C: deleted, 130', async () => {
+    const cluster = fakeCluster({ followLogs: () => lines([event('hello'), event('capturing')], true) });
+    setTimeout(() => interrupts.receive('SIGINT'), 60);
+    setTimeout(() => interrupts.receive('SIGINT'), 120);
+    const error = (await run(cluster).catch((each: unknown) => each)) as GkeprofError;
+    expect(error.code).toBe(130);
+    expect(cluster.calls.at(-1)).toBe('delete');
+    expect(cluster.pods.size).toBe(0);
+  });
+
+  it('prints the command when the pod cannot be deleted', async () => {
+    const cluster = fakeCluster({
+      createPod: async (pod) => ({ ...pod, spec: { ...pod.spec!, nodeName: 'elsewhere' } }),
+      deletePod: async () => {
+        throw apiAnswer(500, 'etcd is away', 'InternalError');
+      },
+    });
+    await expect(run(cluster)).rejects.toThrow(/admission changed/);
+    expect(said.join('')).toContain(`kubectl delete pod -n gkeprof ${PLAN.debugPod.name}`);
+  });
+
+  it('goes on while the API server is away for a while', async () => {
+    const all = script();
+    let asked = 0;
+    const cluster = fakeCluster({ followLogs: () => lines(asked > 2 ? all : []), copy });
+    const read = cluster.readPod;
+    cluster.readPod = async (...words) => {
+      asked += 1;
+      if (asked === 2 || asked === 3) {
+        const { apiError } = await import('../../src/cluster/refusal.ts');
+        throw apiError(
+          new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 10.0.0.1:6443') }),
+        );
+      }
+      return read(...words);
+    };
+    expect((await run(cluster)).ended).toBe('time');
+    expect(said.join('')).toContain('the capture goes on');
+  });
+});
