@@ -1,5 +1,6 @@
 // `npm run build`: one bundled ESM file that starts fast, dist/kubectl-gkeprof.
 import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
+import { isBuiltin } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { ASSETS, asset } from '../src/assets.ts';
@@ -19,6 +20,23 @@ const embeddedAssets: Plugin = {
         contents: `const contents = ${JSON.stringify(contents)};\nexport const asset = (name) => contents[name];\n`,
       };
     });
+  },
+};
+
+/**
+ * Node's own modules that dependencies import are loaded when those are, not when the file is: an ESM bundle hoists
+ * every import of a builtin to its top, and half of them are for talking to a cluster.
+ */
+const lazyBuiltins: Plugin = {
+  name: 'lazy-builtins',
+  setup(bundle) {
+    bundle.onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path, importer, namespace }) => {
+      if (namespace !== 'file' || !importer.includes('node_modules') || !isBuiltin(path)) return undefined;
+      return { path, namespace: 'lazy-builtin' };
+    });
+    bundle.onLoad({ filter: /.*/, namespace: 'lazy-builtin' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
   },
 };
 
@@ -48,7 +66,7 @@ await build({
   banner: {
     js: "#!/usr/bin/env node\nimport { createRequire as $createRequire } from 'node:module';\nconst require = $createRequire(import.meta.url);",
   },
-  plugins: [embeddedAssets],
+  plugins: [embeddedAssets, lazyBuiltins],
   logLevel: 'warning',
 });
 await chmod(outfile, 0o755);

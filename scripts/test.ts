@@ -57,11 +57,10 @@ async function suite(project: string, env: Record<string, string> = {}): Promise
 }
 
 await check('format and lint', 'biome', ['ci', '.']);
-await check('shell', process.execPath, ['scripts/shellcheck.ts']);
 await check('types', 'tsc', ['--noEmit']);
 await check('build', process.execPath, ['scripts/build.ts']);
-await suite('unit');
 process.stdout.write('\n== cluster up\n');
+// Its set-up also installs the packages that the other tests judge with: shellcheck, xmllint, tshark, Chromium.
 const cluster = await ensureCluster().catch((error: unknown) => {
   process.stdout.write(
     `the cluster cannot be had, so the run fails: ${error instanceof Error ? error.message : String(error)}\n`,
@@ -69,13 +68,13 @@ const cluster = await ensureCluster().catch((error: unknown) => {
   failed += 1;
   return undefined;
 });
-if (cluster) {
-  try {
-    await suite('browser'); // Its Chromium is among the packages that the cluster's set-up installs.
-    await suite('e2e');
-  } finally {
-    if (cluster.started) await cluster.down();
-  }
+try {
+  await check('shell', process.execPath, ['scripts/shellcheck.ts']);
+  await suite('unit');
+  await suite('browser');
+  if (cluster) await suite('e2e');
+} finally {
+  if (cluster?.started) await cluster.down();
 }
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
 process.exitCode = failed === 0 ? 0 : 1;

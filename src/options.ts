@@ -119,7 +119,7 @@ export const CAPTURE_OPTIONS: OptionTable = {
 };
 
 /** Until a diagnostic image is published: what the tools are installed into, as the runbook's toolbox did. */
-export const PLAIN_IMAGE = 'docker.io/library/debian:trixie-slim';
+export const PLAIN_IMAGE = 'debian:trixie-slim';
 
 const KEEP_SECONDS = 600;
 

@@ -3,7 +3,7 @@ import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { perf } from '../src/collectors/perf.ts';
 import { tcpdump } from '../src/collectors/tcpdump.ts';
-import { captureCommand } from '../src/node/script.ts';
+import { captureCommand, captureScript } from '../src/node/script.ts';
 import { boundSeconds, captureSeconds, deadlineSeconds, type TcpdumpPlan } from '../src/plan.ts';
 import { admissionChanges, captureArguments, debugPod } from '../src/pod.ts';
 import { golden } from './golden.ts';
@@ -73,8 +73,10 @@ describe('debugPod', () => {
     expect(hostPaths.map((volume) => volume.hostPath!.path)).toEqual(['/sys/fs/cgroup']);
     const readOnly = (mounts: typeof capture) =>
       mounts!.volumeMounts!.filter((each) => each.readOnly).map((each) => each.mountPath);
-    expect(readOnly(capture)).toEqual(['/gkeprof/ctl', '/sys/fs/cgroup']);
-    expect(readOnly(files)).toEqual(['/gkeprof/out']);
+    expect(readOnly(capture)).toEqual(['/sys/fs/cgroup']);
+    expect(readOnly(files)).toEqual(['/gkeprof']);
+    // Root never writes where `files` can: a link laid there would be followed with the rights of the node.
+    expect(captureScript()).not.toMatch(/>\s*"?\$CTL|mkdir[^\n]*\$CTL|touch[^\n]*\$CTL/);
     expect(pod.spec).toMatchObject({
       automountServiceAccountToken: false,
       restartPolicy: 'Never',

@@ -11,7 +11,7 @@ import { apiCode, apiError } from './refusal.ts';
  */
 export async function openCluster(connection: Connection, home: KubectlHome): Promise<Cluster> {
   const { KubeConfig, CoreV1Api, AuthorizationV1Api, ServerConfiguration, createConfiguration } =
-    await import('@kubernetes/client-node');
+    await import('./client.ts');
   const config = new KubeConfig();
   const namespace = load(config, connection);
   const timeout = requestTimeoutMs(connection.requestTimeout);

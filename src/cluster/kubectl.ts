@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
 import { clusterError } from '../errors.ts';
+import { shellQuote } from '../shell-quote.ts';
 import type { CallResult, ContainerRef, RemoteStream } from './cluster.ts';
 import { type Connection, kubectlFlags } from './connect.ts';
 
@@ -112,9 +113,4 @@ async function finished(child: Child): Promise<CallResult> {
     stdout: bytes(result.stdout),
     stderr: Buffer.from(bytes(result.stderr)).toString('utf8').trim(),
   };
-}
-
-/** One word as a POSIX shell reads it back. */
-export function shellQuote(word: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createGunzip } from 'node:zlib';
 import { asset } from '../assets.ts';
 import { perf } from '../collectors/perf.ts';
 import { EXIT, usageError } from '../errors.ts';
@@ -118,6 +117,7 @@ function decide(options: FlamegraphOptions, target: Target): CapturePlan {
 
 async function finish(plan: Plan, result: SessionResult, { log, stdout }: Context): Promise<number> {
   const { artifact } = result;
+  const { createGunzip } = await import('node:zlib'); // 30 ms that no other command has to pay.
   const raw = createReadStream(artifact.path);
   const text = artifact.path.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
   const profile = await readProfile(text as AsyncIterable<Uint8Array>);

@@ -1,4 +1,3 @@
-import { shellQuote } from '../cluster/kubectl.ts';
 import { filterText, tcpdump } from '../collectors/tcpdump.ts';
 import { clusterError, EXIT, usageError } from '../errors.ts';
 import {
@@ -13,6 +12,7 @@ import { formatBytes, formatDuration, parseCount, parseDuration, parseSize } fro
 import { numberOf } from '../session/events.ts';
 import { makeReceipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
+import { shellQuote } from '../shell-quote.ts';
 import { parseTarget, type Target, type TargetName } from '../target.ts';
 import { endedText, runCapture, sessionCode } from './capture.ts';
 import type { Command, Context } from './command.ts';

@@ -2,6 +2,8 @@
 # The parts above are its vocabulary; the plan comes in the arguments.
 
 umask 027
+mkdir -p "$OUT"
+mkdir -p -m 700 "$WORK"
 export HOME=$WORK LC_ALL=C TZ=UTC
 read_arguments "$@"
 collector=${arg[collector]}
@@ -75,12 +77,12 @@ wait_for_end() {
 
 emit hello collector "$collector" kernel "$(uname -r)"
 tools_ready
-emit tool version "$("${collector}_version" 2>/dev/null)"
 [[ ${arg[filter_words]} == 0 ]] || filter=("${tool_args[@]: -${arg[filter_words]}}")
 enough_space || refuse no-space
 "${collector}_prepare"
 "${collector}_start"
 emit capturing
+emit tool version "$("${collector}_version" 2>/dev/null)"
 wait_for_end
 emit stopping reason "$end_reason"
 now_ms

@@ -1,0 +1,8 @@
+// What is used of the Kubernetes client, by name: a bundle leaves out the rest, and all of it is loaded on first use.
+export {
+  AuthorizationV1Api,
+  CoreV1Api,
+  createConfiguration,
+  KubeConfig,
+  ServerConfiguration,
+} from '@kubernetes/client-node';
