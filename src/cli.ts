@@ -78,7 +78,7 @@ function parseWords(
   const given = cut < 0 ? words : words.slice(0, cut);
   const rest = cut < 0 ? [] : words.slice(cut + 1);
   const parser = build(command).fail((message, error) => {
-    throw error ?? usageError(message ?? 'bad command line', `${NAME} ${command.name} --help`);
+    throw usageError(plainWords(message ?? error?.message ?? ''), `${NAME} ${command.name} --help`);
   });
   const argv = parser.parseSync([...given]) as unknown as Record<string, unknown> & {
     _: Array<string | number>;
@@ -89,7 +89,9 @@ function parseWords(
     rest,
     text(name) {
       const value = argv[name];
-      if (typeof value === 'string') return value;
+      const last = Array.isArray(value) ? value.at(-1) : value; // The last one counts, as with kubectl's own flags.
+      if (last === '') throw usageError(`--${name}: is empty`);
+      if (typeof last === 'string') return last;
       const variable = command.options[name]?.env;
       return (variable && env[variable]) || undefined;
     },
@@ -118,7 +120,7 @@ function refuseUnknown(command: AnyCommand, given: readonly string[], argv: Reco
 
 function build(command: AnyCommand): Argv {
   const options = Object.fromEntries(
-    Object.entries(command.options).map(([name, spec]) => [name, yargsOption(name, spec)]),
+    Object.entries(command.options).map(([name, spec]) => [name, yargsOption(spec)]),
   );
   return yargs([])
     .scriptName(`${NAME} ${command.name}`)
@@ -139,7 +141,7 @@ function build(command: AnyCommand): Argv {
     .wrap(100);
 }
 
-function yargsOption(name: string, spec: OptionSpec): Options {
+function yargsOption(spec: OptionSpec): Options {
   return {
     type: spec.type,
     describe: spec.describe,
@@ -148,15 +150,16 @@ function yargsOption(name: string, spec: OptionSpec): Options {
     ...(spec.choices && { choices: spec.choices }),
     ...(spec.defaultText && { defaultDescription: spec.defaultText, default: undefined }),
     ...(spec.type !== 'boolean' && { requiresArg: true }),
-    // The last one counts, as with kubectl's own flags.
-    ...(spec.type === 'string' && { coerce: (value: unknown) => lastText(name, value) }),
   };
 }
 
-function lastText(name: string, value: unknown): unknown {
-  const last = Array.isArray(value) ? value.at(-1) : value;
-  if (last === '') throw usageError(`--${name}: is empty`);
-  return last;
+/** yargs' own words for a missing value and a wrong choice, on one line and with the flag as it is typed. */
+function plainWords(message: string): string {
+  const missing = /^Not enough arguments following: (.*)$/.exec(message);
+  if (missing) return `--${missing[1]}: needs a value`;
+  const choice = /Argument: (.*), Given: (.*), Choices: (.*)/.exec(message);
+  if (choice) return `--${choice[1]}: ${choice[2]} is none of ${choice[3]}`;
+  return message.trim().split('\n')[0] || 'the command line was not understood';
 }
 
 async function helpOf(command: AnyCommand): Promise<string> {

@@ -4,11 +4,15 @@ import { COMMANDS } from '../src/commands/index.ts';
 import { EXIT_MEANING } from '../src/errors.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+/** Tables without the formatter's padding. */
+const plain = readme
+  .replaceAll(/ +\|/g, ' |')
+  .replaceAll(/\|[ -]+(?=\|)/g, (cell) => (cell.includes('-') ? '|---' : cell));
 
 describe('the README', () => {
   it('has the exit codes of the code', () => {
     const table = EXIT_MEANING.map(([code, meaning]) => `| ${code} | ${meaning} |`).join('\n');
-    expect(readme).toContain(`| code | meaning |\n|---|---|\n${table}\n`);
+    expect(plain).toContain(`| code | meaning |\n|---|---|\n${table}\n`);
   });
 
   it('names only commands and flags that exist', () => {

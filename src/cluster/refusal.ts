@@ -10,7 +10,8 @@ interface ApiStatus {
 /** The status code of an answer of the API server, or undefined for anything else that was thrown. */
 export function apiCode(error: unknown): number | undefined {
   const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'number' ? code : undefined;
+  // A DOMException (a time-out) has a small code of its own.
+  return typeof code === 'number' && code >= 100 ? code : undefined;
 }
 
 /** kubectl's words for a refusal: `Error from server (NotFound): pods "x" not found`. */
@@ -32,7 +33,7 @@ function parseStatus(body: unknown): ApiStatus {
 
 const UNREACHABLE =
   /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET|fetch failed|Connect Timeout|other side closed/;
-const BAD_CERTIFICATE = /certificate|self.signed|unable to verify/i;
+const BAD_CERTIFICATE = /certificate|self.signed|unable to verify|CERT_/i;
 
 /** Turns whatever an API call threw into one line and a next step; exit code 3. */
 export function apiError(error: unknown, hint?: string): GkeprofError {
@@ -60,17 +61,17 @@ export function apiError(error: unknown, hint?: string): GkeprofError {
       error,
     );
   }
-  if (UNREACHABLE.test(text)) {
-    return clusterError(
-      `the cluster cannot be reached: ${printable(text)}`,
-      'check the context with `kubectl config current-context`, and the way to it with `kubectl version`',
-      error,
-    );
-  }
   if (BAD_CERTIFICATE.test(text)) {
     return clusterError(
       `the API server's certificate was not accepted: ${printable(text)}`,
       "check the cluster's certificate-authority in the kubeconfig",
+      error,
+    );
+  }
+  if (UNREACHABLE.test(text)) {
+    return clusterError(
+      `the cluster cannot be reached: ${printable(text)}`,
+      'check the context with `kubectl config current-context`, and the way to it with `kubectl version`',
       error,
     );
   }

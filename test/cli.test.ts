@@ -1,0 +1,127 @@
+import { tmpdir } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { parseCommandLine } from '../src/cli.ts';
+import { COMMANDS } from '../src/commands/index.ts';
+import { golden } from './golden.ts';
+
+async function parse(
+  words: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Record<string, unknown>> {
+  const captures = words.some((word) => word === 'pcap' || word === 'flamegraph') && !words.includes('--');
+  const invocation = await parseCommandLine(
+    [...(captures ? [words[0]!, '--output-dir', tmpdir(), ...words.slice(1)] : words)],
+    COMMANDS,
+    env,
+  );
+  if (invocation.kind !== 'run') throw new Error('it printed');
+  return invocation.command.validate(invocation.raw) as Record<string, unknown>;
+}
+
+describe('parseCommandLine', () => {
+  it('reads flamegraph', async () => {
+    expect(
+      await parse([
+        'flamegraph',
+        'pod/redis-0',
+        '-n',
+        'redis',
+        '-c',
+        'redis',
+        '--duration',
+        '10s',
+        '--context=prod',
+        '--image',
+        'a/b:1',
+        '--image-pull-secret',
+        'x',
+        '--image-pull-secret',
+        'y',
+      ]),
+    ).toMatchObject({
+      named: { kind: 'pod', name: 'redis-0' },
+      container: 'redis',
+      durationSeconds: 10,
+      frequencyHz: 99,
+      capture: {
+        connection: { namespace: 'redis', context: 'prod' },
+        debugPod: { namespace: 'gkeprof', image: 'a/b:1', install: false, imagePullSecrets: ['x', 'y'] },
+        keepSeconds: 600,
+      },
+    });
+  });
+
+  it('reads pcap, and keeps what is behind -- for tcpdump', async () => {
+    expect(
+      await parse([
+        'pcap',
+        'redis-0',
+        '--port',
+        '6379',
+        '--count',
+        '10',
+        '--',
+        '-s',
+        '96',
+        'host',
+        '10.0.0.1',
+      ]),
+    ).toMatchObject({
+      words: {
+        options: ['-s', '96'],
+        filter: ['(', 'port', '6379', ')', 'and', '(', 'host', '10.0.0.1', ')'],
+      },
+      count: 10,
+      maxBytes: 2 ** 30,
+      durationSeconds: 60,
+    });
+  });
+
+  it('takes the last of a repeated flag, a flag before the environment, and no flag for none', async () => {
+    expect(await parse(['flamegraph', 'x', '--duration', '5', '--duration', '7s'])).toMatchObject({
+      durationSeconds: 7,
+    });
+    const image = (words: string[]) =>
+      parse(['flamegraph', 'x', ...words], { GKEPROF_IMAGE: 'team/tools:2' });
+    expect(await image([])).toMatchObject({
+      capture: { debugPod: { image: 'team/tools:2', install: false } },
+    });
+    expect(await image(['--image', 'mine:1'])).toMatchObject({ capture: { debugPod: { image: 'mine:1' } } });
+    expect(await parse(['flamegraph', 'x'])).toMatchObject({ capture: { debugPod: { install: true } } });
+  });
+
+  it.each<[string[], RegExp, RegExp?]>([
+    [['flamgraph', 'x'], /unknown command "flamgraph"/, /did you mean flamegraph\?/],
+    [['-n', 'x', 'pcap'], /flags go behind the verb/],
+    [['pcap', 'x', '--durations', '5'], /unknown flag: --durations/, /did you mean --duration\?/],
+    [['pcap', 'x', '-q'], /unknown flag: -q/],
+    [['pcap'], /a target is missing/],
+    [['pcap', 'a', 'b'], /one target at a time/],
+    [['pcap', 'x', '--port'], /^--port: needs a value$/],
+    [['pcap', 'x', '--port='], /--port: is empty/],
+    [['pcap', 'x', '--scope', 'pod'], /^--scope: "pod" is none of "netns", "iface", "node"$/],
+    [['pcap', 'node/x', '--scope', 'netns'], /a node has no netns/],
+    [['pcap', 'x', '--filter', ' '], /--filter: is empty/],
+    [['pcap', 'x', '--filter=-w x'], /--filter: looks like an option/],
+    [['flamegraph', 'x', '--', 'y'], /takes nothing behind --/],
+    [['flamegraph', 'node/x', '-c', 'y'], /a node has no containers/],
+    [['flamegraph', 'x', '--as-group', 'g'], /--as-group: needs --as/],
+    [['flamegraph', 'x', '--image', '$(x)'], /not the name of an image/],
+    [['flamegraph', 'x', '--debug-namespace', 'A'], /not a name/],
+    [['manifests', 'x'], /takes no arguments/],
+  ])('refuses %j', async (words, reason, hint) => {
+    const error = await parse(words).catch((each: unknown) => each);
+    expect(error).toMatchObject({ code: 2, message: expect.stringMatching(reason) });
+    if (hint) expect(error).toMatchObject({ hint: expect.stringMatching(hint) });
+  });
+
+  it.each(['', ...COMMANDS.map((command) => command.name)])(
+    'prints the help of "%s", at most 100 columns wide',
+    async (verb) => {
+      const invocation = await parseCommandLine([verb, '--help'].filter(Boolean), COMMANDS, {});
+      const text = invocation.kind === 'print' ? invocation.text : '';
+      for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+      golden(`help/${verb || 'overview'}.txt`, text);
+    },
+  );
+});

@@ -1,0 +1,28 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { printable, printableLines } from '../src/printable.ts';
+
+describe('printable', () => {
+  it.each([
+    ['plain text, größe 日本', 'plain text, größe 日本'],
+    ['\x1b[31mred\x1b]0;title\x07', '\\x1b[31mred\\x1b]0;title\\x07'],
+    ['a\nb\tc\rd', 'a\\nb\\tc\\rd'],
+    ['\u009b31m', '\\x9b31m'],
+    ['abc\u202edef', 'abc\\u202edef'],
+    ['\ud800x', '\\ud800x'],
+  ])('%j', (text, want) => expect(printable(text)).toBe(want));
+
+  it('leaves no character that moves a cursor or turns the reading direction, and changes nothing twice', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const shown = printable(text);
+        expect(shown).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
+        expect(printable(shown)).toBe(shown);
+      }),
+    );
+  });
+
+  it('keeps the lines of text of several lines', () => {
+    expect(printableLines('a\r\nb\x1bc\n')).toBe('a\nb\\x1bc\n');
+  });
+});

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { formatBytes, formatDuration, parseCount, parseDuration, parseSize } from '../src/quantity.ts';
+
+describe('parseDuration', () => {
+  it.each([
+    ['60s', 60],
+    ['5m', 300],
+    ['1m30s', 90],
+    ['500ms', 0.5],
+    ['1h', 3600],
+    ['10', 10],
+    ['0.5', 0.5],
+    ['1.5m', 90],
+    ['24h', 86_400],
+  ])('%s is %d seconds', (text, seconds) => expect(parseDuration(text, '--duration')).toBe(seconds));
+  it.each(['0', '0s', '-5s', '10 parsecs', '', 's', '5x', '1s 2s', '25h', '1e3', 'Infinity', '５s', '$(x)'])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseDuration(text, '--duration')).toThrow(
+        expect.objectContaining({ code: 2, message: expect.stringContaining('--duration') }),
+      );
+    },
+  );
+});
+
+describe('parseSize', () => {
+  it.each([
+    ['1Gi', 2 ** 30],
+    ['500Mi', 500 * 2 ** 20],
+    ['200k', 200_000],
+    ['1.5M', 1_500_000],
+    ['1024', 1024],
+    ['10MiB', 10 * 2 ** 20],
+  ])('%s is %d bytes', (text, bytes) => expect(parseSize(text, '--max-size')).toBe(bytes));
+  it.each(['0', '0.1', '-1', 'x', '1Q', '', '1 Gi'])('refuses %j', (text) => {
+    expect(() => parseSize(text, '--max-size')).toThrow(expect.objectContaining({ code: 2 }));
+  });
+});
+
+describe('parseCount', () => {
+  it('takes whole numbers in its range', () => {
+    expect(parseCount('6379', '--port', 1, 65535)).toBe(6379);
+    for (const text of ['0', '70000', 'abc', '1.5', '-1', '', '1e3', '0x10']) {
+      expect(() => parseCount(text, '--port', 1, 65535)).toThrow(
+        /--port: ".*" is not a whole number from 1 to 65535/,
+      );
+    }
+  });
+});
+
+it.each([
+  [0, '0 B'],
+  [1023, '1023 B'],
+  [1024, '1.0 KiB'],
+  [10 * 1024, '10 KiB'],
+  [2 ** 30, '1.0 GiB'],
+  [1.5 * 2 ** 20, '1.5 MiB'],
+])('formatBytes(%d) is %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+it.each([
+  [0.5, '0.5s'],
+  [45, '45s'],
+  [90, '1m30s'],
+  [3600, '1h'],
+  [3661, '1h1m1s'],
+  [5.004, '5s'],
+])('formatDuration(%d) is %s', (seconds, text) => expect(formatDuration(seconds)).toBe(text));
