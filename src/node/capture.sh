@@ -2,8 +2,8 @@
 # The parts above are its vocabulary; the plan comes in the arguments.
 
 umask 027
-mkdir -p "$OUT"
-mkdir -p -m 700 "$WORK"
+mkdir "$OUT"
+mkdir -m 700 "$WORK"
 export HOME=$WORK LC_ALL=C TZ=UTC
 read_arguments "$@"
 collector=${arg[collector]}

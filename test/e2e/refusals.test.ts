@@ -140,7 +140,7 @@ describe('what the cluster lacks or refuses: exit 3', () => {
       /no context exists with the name: "nope"/,
       /x/,
     );
-    const server = /server: (\S+)/.exec(readFileSync(world().admin, 'utf8'))![1]!;
+    const server = /server"?: *"?(https:[^"\s,]+)/.exec(readFileSync(world().admin, 'utf8'))![1]!;
     writeFileSync(file, config(server, { token: 'expired' }));
     refused(await flame(['redis-0'], file), 3, /You must be logged in to the server/);
   });
