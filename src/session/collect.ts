@@ -35,6 +35,7 @@ export interface Collecting {
   readonly from: ContainerRef;
   readonly signal: AbortSignal;
   readonly progress: (text: string) => void;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -115,6 +116,7 @@ async function readRanges(
     const got = await readRange(announced.file, at, want, path, world);
     at += got;
     tries = got === 0 ? tries + 1 : 0;
+    if (got === 0) await world.sleep(500 * 2 ** tries, world.signal); // The way to the server may be back soon.
     if (tries >= RANGE_TRIES)
       throw new Error(`the copy stopped at ${formatBytes(at)} of ${formatBytes(announced.bytes)}`);
     world.progress(`copying ${formatBytes(at)} of ${formatBytes(announced.bytes)}`);

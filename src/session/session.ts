@@ -8,7 +8,7 @@ import type { Log } from '../output/log.ts';
 import { boundSeconds, type Plan } from '../plan.ts';
 import { admissionChanges, debugPod } from '../pod.ts';
 import { printableLines } from '../printable.ts';
-import { formatDuration } from '../quantity.ts';
+import { formatBytes, formatDuration } from '../quantity.ts';
 import { type Artifact, collect } from './collect.ts';
 import { type NodeEvent, numberOf, textOf } from './events.ts';
 import { followEvents } from './follow.ts';
@@ -168,15 +168,18 @@ async function capture(
     from: files,
     signal: interrupts.abandon,
     progress: (text: string) => log.figures(text),
+    sleep,
   };
-  log.phase('copying and verifying');
+  log.phase(`copying and verifying${end ? ` ${formatBytes(numberOf(seen.get('artifact'), 'bytes'))}` : ''}`);
+  const collected = new AbortController();
+  void renewLease(plan, files, world, collected.signal);
   const [artifact, changes, imageId] = await Promise.all([
     end
       ? collect(announced(seen.get('artifact')), directory, base, collector.ending, collecting)
       : salvage(plan, collector, directory, base, collecting),
     targetChanges(plan, cluster),
     imageIdOf(plan, cluster),
-  ]);
+  ]).finally(() => collected.abort());
   return {
     artifact,
     ended: end ? (textOf(end, 'reason') as EndReason) : 'lost',
@@ -240,6 +243,23 @@ async function requestStop(cluster: Cluster, files: ContainerRef, world: Session
     await world.sleep(300);
   }
   world.log.warn('the node could not be asked to stop; the capture ends by its own limit');
+}
+
+/**
+ * As long as this client collects, the node keeps the files: `files` ends when nobody renewed for `--keep`
+ * (node/files.sh). What cannot be renewed is no error here; the copy will say what is wrong.
+ */
+async function renewLease(
+  plan: Plan,
+  files: ContainerRef,
+  world: SessionWorld,
+  until: AbortSignal,
+): Promise<void> {
+  const everyMs = Math.min(60_000, (plan.limits.keepSeconds * 1000) / 3);
+  while (!until.aborted) {
+    await world.sleep(everyMs, until).catch(() => {});
+    if (!until.aborted) await world.cluster.exec(files, ['touch', `${CTL}/lease`], until).catch(() => {});
+  }
 }
 
 /** The capture container died before it finished: what its tool wrote so far, if that is worth anything. */

@@ -87,6 +87,29 @@ describe('flamegraph', () => {
     expect(text).not.toMatch(/^redis-server/m);
   });
 
+  it('does the same as one bundled file', async () => {
+    await execa(process.execPath, ['scripts/build.ts']);
+    const words = [
+      'flamegraph',
+      'redis-0',
+      '-n',
+      NAMESPACE,
+      '--duration',
+      '1s',
+      '--output-dir',
+      output.path(),
+    ];
+    const run = await gkeprof(words, { bundle: true });
+    expect(run.stderr).toContain('Results:');
+    expect(run.code).toBe(0);
+    const svg = readFileSync(
+      join(output.path(), output.files().find((file) => file.endsWith('.svg'))!),
+      'utf8',
+    );
+    expect(svg).toContain('aeMain');
+    expect(svg).toContain('addEventListener'); // The browser half is in it.
+  });
+
   it('profiles a whole node', async () => {
     const run = await gkeprof([
       'flamegraph',

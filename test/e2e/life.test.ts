@@ -193,26 +193,19 @@ describe('the life of a session', () => {
     }
   });
 
-  it('runs on the default image: the tools are installed at start, announced with their cost', async () => {
-    const run = await gkeprof(
-      [
-        'pcap',
-        'redis-0',
-        '-n',
-        NAMESPACE,
-        '--port',
-        '6379',
-        '--duration',
-        '1s',
-        '--output-dir',
-        output.path(),
-      ],
-      { plainImage: true },
-    );
-    expect(run.stderr).toMatch(/installing tcpdump .*MB into .*debian/);
-    expect(run.code).toBe(0);
-    expect(output.files().some((file) => file.endsWith('.pcap.gz'))).toBe(true);
-  });
+  it.each([
+    ['pcap', /installing tcpdump .*MB into debian/, '.pcap.gz'],
+    ['flamegraph', /installing linux-perf.*MB into debian/, '.flamegraph.svg'],
+  ])(
+    '%s runs on the default image: tools installed at start, announced with their cost',
+    async (verb, announced, ending) => {
+      const words = [verb, 'redis-0', '-n', NAMESPACE, '--duration', '1s', '--output-dir', output.path()];
+      const run = await gkeprof(words, { plainImage: true });
+      expect(run.stderr).toMatch(announced);
+      expect(run.code).toBe(0);
+      expect(output.files().some((file) => file.endsWith(ending))).toBe(true);
+    },
+  );
 
   it('two sessions at once do not disturb each other', async () => {
     const runs = await Promise.all([

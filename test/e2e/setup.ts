@@ -107,7 +107,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     images,
   } satisfies World);
   return async () => {
-    await kubectl(['delete', 'namespace', NAMESPACE, 'gkeprof-e2e-baseline', '--wait=false']);
+    await kubectl(['delete', 'namespace', NAMESPACE, 'gkeprof-e2e-baseline', '--timeout=90s']);
     if (cluster.started) await cluster.down();
   };
 }

@@ -41,9 +41,9 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The build under test: the source tree's plugin, or `GKEPROF=dist` for the bundle. */
 export const pluginDir = join(ROOT, process.env.GKEPROF === 'dist' ? 'dist' : 'plugin');
 
-export const environment = (kubeconfig: string): Record<string, string> => ({
+export const environment = (kubeconfig: string, folder = pluginDir): Record<string, string> => ({
   HOME: process.env.HOME ?? '/',
-  PATH: [pluginDir, world().binDir, join(ROOT, 'node_modules/.bin'), process.env.PATH].join(delimiter),
+  PATH: [folder, world().binDir, join(ROOT, 'node_modules/.bin'), process.env.PATH].join(delimiter),
   KUBECONFIG: kubeconfig,
 });
 
@@ -59,6 +59,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Without `--image`: the default image, tools installed at start. */
   readonly plainImage?: boolean;
+  /** The bundle of `npm run build` instead of the source tree. */
+  readonly bundle?: boolean;
 }
 
 /** Starts `kubectl gkeprof …` exactly as a user types it: kubectl finds the plugin on PATH. */
@@ -69,7 +71,7 @@ export function start(words: readonly string[], options: RunOptions = {}) {
   const image =
     capture && !options.plainImage && !words.includes('--image') ? ['--image', world().images.tools] : [];
   return execa('kubectl', ['gkeprof', ...words.slice(0, at), ...image, ...words.slice(at)], {
-    env: environment(options.kubeconfig ?? world().sre),
+    env: environment(options.kubeconfig ?? world().sre, options.bundle ? join(ROOT, 'dist') : pluginDir),
     extendEnv: false,
     cwd: options.cwd ?? tmpdir(),
     reject: false,

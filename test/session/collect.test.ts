@@ -45,6 +45,7 @@ function fetchFile(cp: string, rangeBytes = 1 << 30, bytes = data.length) {
     from: FROM,
     signal: new AbortController().signal,
     progress: () => {},
+    sleep: async () => {},
   });
 }
 

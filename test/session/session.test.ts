@@ -263,6 +263,18 @@ describe('a session', () => {
     expect(cluster.pods.size).toBe(0);
   });
 
+  it('renews its lease on the files as long as it copies', async () => {
+    const slow: Cluster['copy'] = async (...words) => {
+      await delay(150);
+      return copy(...words);
+    };
+    const cluster = fakeCluster({ followLogs: () => lines(script()), copy: slow });
+    await run(cluster);
+    expect(cluster.calls.filter((call) => call === 'exec touch /gkeprof/ctl/lease').length).toBeGreaterThan(
+      1,
+    );
+  });
+
   it('prints the command when the pod cannot be deleted', async () => {
     const cluster = fakeCluster({
       createPod: async (pod) => ({ ...pod, spec: { ...pod.spec!, nodeName: 'elsewhere' } }),
