@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
+import type { Collector } from '../src/collectors/collector.ts';
 import { perf } from '../src/collectors/perf.ts';
 import { tcpdump } from '../src/collectors/tcpdump.ts';
 import { captureCommand, captureScript } from '../src/node/script.ts';
-import { boundSeconds, captureSeconds, deadlineSeconds, type TcpdumpPlan } from '../src/plan.ts';
+import { boundSeconds, captureSeconds, deadlineSeconds, type Plan, type TcpdumpPlan } from '../src/plan.ts';
 import { admissionChanges, captureArguments, debugPod } from '../src/pod.ts';
 import { golden } from './golden.ts';
 import { PERF, planOf, podOf, TCPDUMP } from './plans.ts';
@@ -20,11 +21,43 @@ const HOSTILE = [
   '\u001b[31m',
 ];
 
-/** What the kubelet makes of an argument: `$$` → `$`, `$(NAME)` → the variable (third_party/forked/golang/expansion). */
-const kubeletExpand = (text: string): string =>
-  text.replace(/\$(\$|\(([^)]*)\))/g, (all, what: string, name: string | undefined) =>
-    what === '$' ? '$' : name === undefined ? all : `<value of ${name}>`,
-  );
+/** What the kubelet makes of `command` and `args`: Expand of k8s.io/kubernetes third_party/forked/golang/expansion. */
+function kubeletExpand(text: string): string {
+  let expanded = '';
+  for (let at = 0; at < text.length; at += 1) {
+    const next = text[at + 1];
+    if (text[at] !== '$' || next === undefined) {
+      expanded += text[at];
+    } else if (next === '(' && text.includes(')', at)) {
+      const end = text.indexOf(')', at);
+      expanded += `<value of ${text.slice(at + 2, end)}>`;
+      at = end;
+    } else {
+      expanded += next === '$' ? '$' : `$${next}`;
+      at += 1;
+    }
+  }
+  return expanded;
+}
+
+it.each([
+  ['$(A)', '<value of A>'],
+  ['$$(A)', '$(A)'],
+  ['$$$(A)', '$<value of A>'],
+  ['$(A', '$(A'],
+  ['a$b$', 'a$b$'],
+  ['$$', '$'],
+  ['$($$)', '<value of $$>'],
+])('the oracle expands %s as the kubelet does', (text, want) => expect(kubeletExpand(text)).toBe(want));
+
+/** Words of what shells, YAML and Kubernetes take for their own. */
+const hostileWord = fc.string({
+  unit: fc.oneof(
+    fc.constantFrom(...'$$$(){}AB=\'"`\\;&|<>*? \t\n\r-#~!%:,'),
+    fc.constantFrom('$(', '$$', '${', '\u001b', '\u2028', 'ü'),
+  ),
+  maxLength: 20,
+});
 
 describe('debugPod', () => {
   it.each([
@@ -47,13 +80,28 @@ describe('debugPod', () => {
     golden(`pods/${name}.yaml`, dump(pod, { lineWidth: 100 }));
   });
 
-  it('has the same command for every plan', () => {
-    for (const [plan, collector] of [
-      [planOf(PERF), perf],
-      [planOf(TCPDUMP), tcpdump],
-    ] as const) {
-      expect(debugPod(plan, collector).spec!.containers[0]!.command).toEqual(captureCommand());
+  it('has the same commands, byte for byte, whatever the plan says', () => {
+    const sent = (plan: Plan, collector: Collector) =>
+      debugPod(plan, collector).spec!.containers.map((each) => each.command);
+    const constant = sent(planOf(PERF), perf);
+    expect(constant[0]).toEqual(captureCommand());
+    expect(constant[0]![2]!.length).toBeLessThan(131_072); // The longest string that execve takes.
+    fc.assert(
+      fc.property(hostileWord, fc.nat(), (word, number) => {
+        const target = podOf({ name: word, ips: [word], hostNetwork: number % 2 === 0 });
+        const more = { reason: word, limits: { ...planOf(PERF).limits, durationSeconds: number } };
+        const capture = { ...TCPDUMP, count: number, filter: [word], options: [word] } as TcpdumpPlan;
+        expect(sent(planOf(capture, target, more), tcpdump)).toEqual(constant);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('expands nothing of its own scripts', () => {
+    for (const { command } of debugPod(planOf(PERF), perf).spec!.containers) {
+      expect(kubeletExpand(command![2]!)).toBe(command![2]!.replaceAll('$$', '$'));
     }
+    expect(kubeletExpand(captureCommand()[2]!)).toBe(captureScript());
   });
 
   it('gives away no right that it does not need', () => {
@@ -61,7 +109,10 @@ describe('debugPod', () => {
     const [capture, files] = pod.spec!.containers;
     expect(pod.spec!.containers.map((each) => each.name)).toEqual(['capture', 'files']);
     expect(pod.spec!.initContainers).toBeUndefined();
+    expect(pod.spec!.ephemeralContainers).toBeUndefined();
     expect(capture!.securityContext!.privileged).toBe(true);
+    expect(capture).not.toHaveProperty('env');
+    expect(files).not.toHaveProperty('env');
     expect(files!.securityContext).toMatchObject({
       privileged: false,
       allowPrivilegeEscalation: false,
@@ -101,15 +152,36 @@ describe('debugPod', () => {
   });
 
   it('brings any word to the node as it was given', () => {
-    const words = fc.array(fc.string({ unit: 'binary', maxLength: 20 }), { maxLength: 6 });
     fc.assert(
-      fc.property(words, (filter) => {
+      fc.property(fc.array(hostileWord, { maxLength: 6 }), (filter) => {
         const plan = planOf({ ...TCPDUMP, filter } as TcpdumpPlan);
         const sent = debugPod(plan, tcpdump).spec!.containers[0]!.args!;
         expect(sent.map(kubeletExpand)).toEqual(captureArguments(plan, tcpdump));
         expect(sent.slice(sent.length - filter.length).map(kubeletExpand)).toEqual(filter);
       }),
     );
+  });
+
+  it('uses the image, its policy and its secrets as the plan says', () => {
+    const { debugPod: image } = planOf(PERF);
+    const pod = debugPod(
+      planOf(PERF, podOf(), {
+        debugPod: {
+          ...image,
+          image: 'a:1',
+          install: true,
+          imagePullPolicy: 'Never',
+          imagePullSecrets: ['s'],
+        },
+      }),
+      perf,
+    );
+    expect(pod.spec!.containers.map((each) => [each.image, each.imagePullPolicy])).toEqual([
+      ['a:1', 'Never'],
+      ['a:1', 'Never'],
+    ]);
+    expect(pod.spec!.imagePullSecrets).toEqual([{ name: 's' }]);
+    expect(pod.spec!.containers[0]!.args).toContain('install=1');
   });
 });
 
@@ -150,6 +222,46 @@ describe('admissionChanges', () => {
         pod.spec!.nodeName = 'node-b';
       },
       ['nodeName changed'],
+    ],
+    [
+      'a command',
+      (pod) => {
+        pod.spec!.containers[0]!.command![2] += ' ';
+      },
+      ['the command of container "capture" changed'],
+    ],
+    [
+      'an argument',
+      (pod) => pod.spec!.containers[0]!.args!.push('x'),
+      ['the args of container "capture" changed'],
+    ],
+    [
+      'a privilege taken and one given',
+      (pod) => {
+        pod.spec!.containers[0]!.securityContext!.privileged = false;
+        pod.spec!.containers[1]!.securityContext!.privileged = true;
+      },
+      ['privileged of container "capture" changed', 'privileged of container "files" changed'],
+    ],
+    [
+      'a mount',
+      (pod) => pod.spec!.containers[1]!.volumeMounts!.push({ name: 'scratch', mountPath: '/x' }),
+      ['the volume mounts of container "files" changed'],
+    ],
+    [
+      'a token, a deadline and namespaces',
+      (pod) => {
+        pod.spec!.automountServiceAccountToken = true;
+        pod.spec!.activeDeadlineSeconds = 60;
+        pod.spec!.hostPID = false;
+        delete pod.spec!.hostNetwork;
+      },
+      [
+        'hostPID changed',
+        'hostNetwork changed',
+        'activeDeadlineSeconds changed',
+        'automountServiceAccountToken changed',
+      ],
     ],
     ['a missing container', (pod) => pod.spec!.containers.pop(), ['container "files" was removed']],
     [

@@ -1,4 +1,5 @@
 import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
+import { apiCode } from '../cluster/refusal.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import type { Interrupts } from '../interrupts.ts';
@@ -72,9 +73,13 @@ export async function runSession(
   const { namespace, name } = plan.debugPod;
   interrupts.stop.throwIfAborted();
   const pod = debugPod(plan, collector);
+  let mayExist = true;
   try {
     log.phase(`creating the debug pod ${namespace}/${name} on ${plan.node}`);
     const created = await cluster.createPod(pod, false).catch((error: unknown) => {
+      // A refusal is final; no answer, or one of a server in trouble, may come after the pod was made.
+      const code = apiCode((error as Error).cause);
+      mayExist = code === undefined || code >= 500;
       throw withNamespaceHint(error, namespace);
     });
     const changes = admissionChanges(pod, created);
@@ -101,7 +106,7 @@ export async function runSession(
       );
       throw error;
     }
-    await remove(plan, world, 5000).catch((problem: unknown) => log.warn(reasonOf(problem)));
+    if (mayExist) await remove(plan, world, 5000).catch((problem: unknown) => log.warn(reasonOf(problem)));
     throw error;
   }
 }

@@ -113,6 +113,16 @@ describe('a session', () => {
       /namespace "gkeprof" for debug pods does not exist/,
     ],
     [
+      'the server answers a creation with trouble',
+      () => ({
+        createPod: async () => {
+          throw apiAnswer(504, 'etcd timed out', 'Timeout');
+        },
+      }),
+      3,
+      /etcd timed out/,
+    ],
+    [
       'admission adds a container',
       () => ({
         createPod: async (pod) => ({
@@ -178,7 +188,9 @@ describe('a session', () => {
     const error = (await run(cluster).catch((each: unknown) => each)) as GkeprofError;
     expect(error.message).toMatch(reason);
     expect(error.code).toBe(code);
-    expect(cluster.calls.at(-1)).toBe('delete');
+    // What was refused outright was never there; whatever else went wrong, the pod is deleted last.
+    expect(cluster.calls.at(-1)).toBe(/Forbidden|does not exist/.test(error.message) ? 'create' : 'delete');
+    expect(cluster.pods.size).toBe(0);
     expect(readdirSync(directory)).toEqual([]);
   });
 
