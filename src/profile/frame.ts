@@ -6,6 +6,8 @@ export interface Frame {
   readonly kind: FrameKind;
   /** The object it is in, as perf names it; empty when perf did not say. */
   readonly dso: string;
+  /** perf found no symbol: the name is that of the object, `[libc.so.6]`, as FlameGraph has it. */
+  readonly unknown: boolean;
 }
 
 /** Brackets that are not the kernel's: memory areas of a process (Linux fs/proc/task_mmu.c, mm names). */
@@ -40,8 +42,14 @@ export function parseFrame(line: string): Frame | undefined {
   const symbol = plain
     ? plain[1]!
     : (open < 0 ? rest : rest.slice(0, open)).trim().replace(/\+0x[0-9a-f]+$/, '');
-  const name = symbol === '' ? '[unknown]' : symbol;
-  return { name, kind: kindOf(dso.replace(/ \(deleted\)$/, ''), head[1]!), dso };
+  const file = dso.replace(/ \(deleted\)$/, '');
+  const unknown = symbol === '' || symbol === '[unknown]';
+  return { name: unknown ? objectName(file) : symbol, kind: kindOf(file, head[1]!), dso, unknown };
+}
+
+function objectName(file: string): string {
+  if (file === '') return '[unknown]';
+  return file.startsWith('[') ? file : `[${file.slice(file.lastIndexOf('/') + 1)}]`;
 }
 
 /** Where the bracket opens that the line's last one closes; -1 without one. */

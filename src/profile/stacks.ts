@@ -23,7 +23,7 @@ export interface Thread {
  */
 export class Stacks {
   readonly event: string;
-  readonly root: Call = call({ name: 'all', kind: 'user', dso: '' });
+  readonly root: Call = call({ name: 'all', kind: 'user', dso: '', unknown: false });
   readonly threads = new Map<string, Thread>();
   /** Frames counted over all samples, and those of them that perf could not name. */
   frames = 0;
@@ -55,11 +55,11 @@ export class Stacks {
     if (pid === 0 && comm.startsWith('swapper')) this.idle += 1;
     let userFrames = 0;
     this.root.total += 1;
-    let at = enter(this.root, { name: comm || `:${tid}`, kind: 'user', dso: '' });
+    let at = enter(this.root, { name: comm || `:${tid}`, kind: 'user', dso: '', unknown: false });
     for (let depth = frames.length - 1; depth >= 0; depth -= 1) {
       const frame = frames[depth]!;
       this.frames += 1;
-      if (frame.name === '[unknown]') this.unknownFrames += 1;
+      if (frame.unknown) this.unknownFrames += 1;
       if (frame.kind !== 'kernel') userFrames += 1;
       at = enter(at, frame);
     }

@@ -23,7 +23,7 @@ function picture(): string {
     const frames = path
       .split(';')
       .reverse()
-      .map((name) => ({ name, kind: 'user' as const, dso: '/x' }));
+      .map((name) => ({ name, kind: 'user' as const, dso: '/x', unknown: false }));
     for (let i = 0; i < times; i += 1)
       stacks.add({
         comm: 'redis-server',

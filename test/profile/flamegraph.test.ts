@@ -18,6 +18,7 @@ function stacksOf(
       name,
       kind: name.startsWith('sys_') ? ('kernel' as const) : ('user' as const),
       dso: '/usr/bin/redis-server',
+      unknown: false,
     }));
     for (let i = 0; i < times; i += 1)
       stacks.add({ comm, pid: 1, tid: 1, cpu: 0, time: i, period: 1, event: 'cpu-clock', frames });

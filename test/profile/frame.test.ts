@@ -20,7 +20,9 @@ describe('parseFrame', () => {
     ],
     ['\t1 f+0x1 (/usr/lib/debug/boot/vmlinux-5.4.0)', 'f', 'kernel', '/usr/lib/debug/boot/vmlinux-5.4.0'],
     ['\t7fff __vdso_gettimeofday+0x1 ([vdso])', '__vdso_gettimeofday', 'user', '[vdso]'],
-    ['\t1 [unknown] ([heap])', '[unknown]', 'user', '[heap]'],
+    ['\t1 [unknown] ([heap])', '[heap]', 'user', '[heap]'],
+    ['\t1 [unknown] (/usr/lib/libc.so.6)', '[libc.so.6]', 'user', '/usr/lib/libc.so.6'],
+    ['\t1 [unknown] (/usr/bin/x (deleted))', '[x]', 'user', '/usr/bin/x (deleted)'],
     ['\tffffffff81000000 [unknown] ([unknown])', '[unknown]', 'kernel', '[unknown]'],
     ['\t    7f00 [unknown] ([unknown])', '[unknown]', 'user', '[unknown]'],
     ['\t1 work+0x4 (/usr/bin/redis-server (deleted))', 'work', 'user', '/usr/bin/redis-server (deleted)'],
@@ -54,7 +56,8 @@ describe('parseFrame', () => {
     ['\t1 f+0x1', 'f', 'user', ''],
     ['\t1', '[unknown]', 'user', ''],
   ])('%j', (line, name, kind, dso) => {
-    expect(parseFrame(line)).toEqual({ name, kind, dso });
+    const unknown = name.startsWith('[');
+    expect(parseFrame(line)).toEqual({ name, kind, dso, unknown });
   });
 
   it.each(['', 'no frame', '\tnot hex (x)', '\t12/12 [000] 1.0: 1 cycles:'])('%j is no frame', (line) => {

@@ -4,7 +4,12 @@ import { readProfile } from '../../src/profile/read.ts';
 import { Stacks } from '../../src/profile/stacks.ts';
 import { summarize, summaryLines } from '../../src/profile/summary.ts';
 
-const frame = (name: string, kind: Frame['kind'] = 'user'): Frame => ({ name, kind, dso: '/x' });
+const frame = (name: string, kind: Frame['kind'] = 'user'): Frame => ({
+  name,
+  kind,
+  dso: '/x',
+  unknown: name === '[unknown]',
+});
 
 /** `a;b` from the root to the leaf, so many times, by one thread. */
 function add(
