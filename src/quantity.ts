@@ -68,7 +68,7 @@ export function formatBytes(bytes: number): string {
 
 /** Seconds for people and for flags: `45s`, `1m30s`, `1h`, `0.5s`. */
 export function formatDuration(seconds: number): string {
-  if (seconds < 60) return `${Number(seconds.toFixed(1))}s`;
+  if (seconds <= 60) return `${Number(seconds.toFixed(1))}s`;
   const whole = Math.round(seconds);
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor((whole % 3600) / 60);

@@ -40,7 +40,7 @@ export class Log {
   /** Passing figures: on a terminal only. */
   figures(text: string): void {
     if (!this.#sink.isTTY) return;
-    const width = Math.max(20, (this.#sink.columns ?? 80) - 1);
+    const width = Math.max(20, (this.#sink.columns || 80) - 1);
     const shown = printableLines(text).replaceAll('\n', ' ').slice(0, width);
     this.#sink.write(`\r\u001b[K${shown}`);
     this.#live = true;
