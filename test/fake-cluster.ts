@@ -32,6 +32,14 @@ export function lines(texts: readonly string[], open = false): RemoteStream {
   };
 }
 
+/** A stream of these bytes, which ends after them. */
+export const bytes = (data: Uint8Array): RemoteStream => ({
+  ...lines([]),
+  chunks: (async function* () {
+    yield data;
+  })(),
+});
+
 /** What the API server says when it says no. */
 export const apiAnswer = (code: number, message: string, reason = '') =>
   apiError(Object.assign(new Error('HTTP'), { code, body: JSON.stringify({ message, reason }) }));

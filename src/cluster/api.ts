@@ -90,7 +90,8 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
     followLogs: (ref) => kubectl.followLogs(ref),
     exec: (ref, argv, signal) => kubectl.exec(ref, argv, signal),
     execStream: (ref, argv) => kubectl.execStream(ref, argv),
-    copy: (ref, remotePath, directory, name) => kubectl.copy(ref, remotePath, directory, name),
+    copy: (ref, remotePath, directory, name, signal) =>
+      kubectl.copy(ref, remotePath, directory, name, signal),
     kubectlLine: (...words) => kubectl.line(words),
   };
 }

@@ -57,7 +57,13 @@ export interface Cluster {
   /** Runs a command with an open stdin. */
   execStream(ref: ContainerRef, argv: readonly string[]): RemoteStream;
   /** `kubectl cp` of one file into `directory` under `name`. A status other than 0 is a result, not an error. */
-  copy(ref: ContainerRef, remotePath: string, directory: string, name: string): Promise<CallResult>;
+  copy(
+    ref: ContainerRef,
+    remotePath: string,
+    directory: string,
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<CallResult>;
   /** The same line of kubectl as a person would type it, for hints. */
   kubectlLine(...words: readonly string[]): string;
 }

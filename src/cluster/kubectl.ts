@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
-import { clusterError } from '../errors.ts';
+import { clusterError, reasonOf } from '../errors.ts';
 import { shellQuote } from '../shell-quote.ts';
 import type { CallResult, ContainerRef, RemoteStream } from './cluster.ts';
 import { type Connection, kubectlFlags } from './connect.ts';
@@ -40,7 +40,9 @@ export class Kubectl {
   }
 
   followLogs(ref: ContainerRef): RemoteStream {
-    return this.#stream(['logs', '-f', '-n', ref.namespace, ref.pod, '-c', ref.container]);
+    // kubectl would cut a followed log off after --request-timeout, however much comes; the last flag counts.
+    const unbounded = this.#connection.requestTimeout === undefined ? [] : ['--request-timeout=0'];
+    return this.#stream(['logs', '-f', '-n', ref.namespace, ref.pod, '-c', ref.container, ...unbounded]);
   }
 
   execStream(ref: ContainerRef, argv: readonly string[]): RemoteStream {
@@ -59,10 +61,17 @@ export class Kubectl {
    * The local name is relative, with the target folder as working directory: kubectl takes whatever stands
    * before a colon for a pod, and so cannot be given `C:\…` (kubernetes/kubernetes#77310).
    */
-  copy(ref: ContainerRef, remotePath: string, directory: string, name: string): Promise<CallResult> {
+  copy(
+    ref: ContainerRef,
+    remotePath: string,
+    directory: string,
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<CallResult> {
     return this.#call(
       ['cp', '-c', ref.container, `${ref.namespace}/${ref.pod}:${remotePath}`, name],
       directory,
+      signal,
     );
   }
 
@@ -74,7 +83,11 @@ export class Kubectl {
 
   #stream(words: readonly string[]): RemoteStream {
     const child = this.#start(words, { buffer: { stdout: false, stderr: true }, stdin: 'pipe' });
-    const ended = finished(child);
+    const ended = finished(child).catch((problem: unknown) => ({
+      exitCode: 127,
+      stdout: new Uint8Array(),
+      stderr: reasonOf(problem),
+    }));
     child.stdin?.on('error', () => {}); // The remote end may close first; its status says so.
     return {
       chunks: child.stdout as AsyncIterable<Uint8Array>,
@@ -91,6 +104,7 @@ export class Kubectl {
       extendEnv: false,
       detached: !this.#home.windows,
       encoding: 'buffer',
+      stripFinalNewline: false,
       stdin: 'ignore',
       reject: false,
       forceKillAfterDelay: 2000,

@@ -54,7 +54,8 @@ export async function collect(
   const temporary = await mkdtemp(join(directory, '.gkeprof-'));
   const part = join(temporary, 'part');
   try {
-    const copied = await world.cluster.copy(world.from, `${OUT}/${announced.file}`, temporary, 'part');
+    const from = `${OUT}/${announced.file}`;
+    const copied = await world.cluster.copy(world.from, from, temporary, 'part', world.signal);
     world.signal.throwIfAborted();
     const whole = await regularFile(part);
     if (!whole && copied.exitCode !== 0) localFailure(copied.stderr);

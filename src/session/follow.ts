@@ -17,6 +17,7 @@ export interface Following {
 
 const SILENCE_MS = 12_000;
 const RECONNECT_MS = 500;
+const LAST_TRIES = 10;
 
 const isLast = (event: NodeEvent): boolean => event.event === 'end' || event.event === 'refused';
 
@@ -29,13 +30,13 @@ export async function* followEvents(plan: Plan, world: Following): AsyncGenerato
   const { cluster, signal, sleep } = world;
   const { namespace, name } = plan.debugPod;
   const reader = new EventReader(plan.session.nonce);
-  const readFile = async () => {
-    const result = await cluster
-      .exec({ namespace, pod: name, container: 'files' }, ['cat', `${OUT}/events.jsonl`], signal)
-      .catch(() => undefined);
-    return result?.exitCode === 0
-      ? Buffer.from(result.stdout).toString('utf8').split('\n').filter(Boolean)
-      : [];
+  const readFile = async (tries = 1): Promise<string[]> => {
+    const files = { namespace, pod: name, container: 'files' };
+    const result = await cluster.exec(files, ['cat', `${OUT}/events.jsonl`], signal);
+    if (result.exitCode === 0) return Buffer.from(result.stdout).toString('utf8').split('\n').filter(Boolean);
+    if (tries === 1) return [];
+    await sleep(RECONNECT_MS, signal);
+    return readFile(tries - 1);
   };
   /** The new events among the lines; a gap in the log is filled from the file before going on. */
   async function accept(lines: readonly string[]): Promise<NodeEvent[]> {
@@ -64,7 +65,8 @@ export async function* followEvents(plan: Plan, world: Following): AsyncGenerato
       if (events.some(isLast)) return;
     }
     const ended = await patiently(() => captureEnded(plan, cluster), world);
-    const events = fromFile(await readFile());
+    // What is not read now counts as never said: one exec that fails does not give a whole capture up.
+    const events = fromFile(await readFile(ended ? LAST_TRIES : 1));
     yield* events;
     if (ended || events.some(isLast)) return;
     await sleep(RECONNECT_MS, signal);
@@ -74,8 +76,8 @@ export async function* followEvents(plan: Plan, world: Following): AsyncGenerato
 const PATIENCE_MS = 120_000;
 
 /**
- * The capture goes on while the API server or the way to it is away for a while; so does the client. An answer
- * of the server, whatever it says, is final.
+ * The capture goes on while the API server or the way to it is away or in trouble for a while; so does the client.
+ * A refusal of the server is final.
  */
 async function patiently<T>(
   ask: () => Promise<T>,
@@ -85,8 +87,9 @@ async function patiently<T>(
     try {
       return await ask();
     } catch (error) {
-      if (apiCode((error as Error).cause) !== undefined || !(error instanceof GkeprofError)) throw error;
-      if ((error as Error).cause === undefined || waited >= PATIENCE_MS) throw error;
+      if (!(error instanceof GkeprofError) || error.cause === undefined || waited >= PATIENCE_MS) throw error;
+      const code = apiCode(error.cause);
+      if (code !== undefined && code < 500 && code !== 429) throw error;
       if (waited === 0)
         say(`${error.message}; the capture goes on, trying again for ${PATIENCE_MS / 1000} s`);
       await sleep(1000, signal);

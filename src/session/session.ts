@@ -8,7 +8,7 @@ import { CTL, OUT } from '../node/script.ts';
 import type { Log } from '../output/log.ts';
 import { boundSeconds, type Plan } from '../plan.ts';
 import { admissionChanges, debugPod } from '../pod.ts';
-import { printableLines } from '../printable.ts';
+import { printable } from '../printable.ts';
 import { formatBytes, formatDuration } from '../quantity.ts';
 import { type Artifact, collect } from './collect.ts';
 import { type NodeEvent, numberOf, textOf } from './events.ts';
@@ -164,6 +164,7 @@ async function capture(
     throw new GkeprofError(
       EXIT.tool,
       `the capture container ended before it captured anything: ${await deathOf(plan, cluster)}`,
+      'does the image have bash and the tools? image/Dockerfile builds one that has',
     );
   }
   const startedAt = began.t;
@@ -305,11 +306,11 @@ async function imageIdOf(plan: Plan, cluster: Cluster): Promise<string> {
 }
 
 async function deathOf(plan: Plan, cluster: Cluster): Promise<string> {
-  const pod = await cluster.readPod(plan.debugPod.namespace, plan.debugPod.name);
-  const status = pod.status?.containerStatuses?.find((each) => each.name === 'capture')?.state?.terminated;
-  return printableLines(
-    status ? `${status.reason ?? 'ended'} (status ${status.exitCode})` : 'its state is unknown',
-  );
+  const pod = await cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined);
+  const status = pod?.status?.containerStatuses?.find((each) => each.name === 'capture')?.state?.terminated;
+  if (!status) return 'its state is unknown';
+  const words = `${status.reason ?? 'ended'} (status ${status.exitCode})`;
+  return printable(status.message ? `${words}: ${status.message}` : words);
 }
 
 /** Deletes the pod, within a bound; what could not be deleted is named with the command that does it. */

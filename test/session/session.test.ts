@@ -1,84 +1,20 @@
-import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Cluster } from '../../src/cluster/cluster.ts';
-import { tcpdump } from '../../src/collectors/tcpdump.ts';
 import type { GkeprofError } from '../../src/errors.ts';
-import { Interrupts } from '../../src/interrupts.ts';
-import { Log } from '../../src/output/log.ts';
-import type { Plan } from '../../src/plan.ts';
-import { runSession } from '../../src/session/session.ts';
-import { apiAnswer, type FakeCluster, fakeCluster, lines, result, status } from '../fake-cluster.ts';
-import { planOf, TCPDUMP } from '../plans.ts';
+import { apiAnswer, fakeCluster, lines, result, status } from '../fake-cluster.ts';
+import { copy, DATA, FILE_NAME, laptop, nodeSide, PLAN, SHA } from './scene.ts';
 
-const PLAN: Plan = planOf(TCPDUMP);
-const DATA = Buffer.from('a pcap, as far as this test is concerned');
-const SHA = createHash('sha256').update(DATA).digest('hex');
-
-let seq = 0;
-const event = (name: string, more: object = {}) => {
-  seq += 1;
-  return JSON.stringify({
-    gkeprof: 1,
-    seq,
-    nonce: PLAN.session.nonce,
-    t: 1_790_000_000_000 + seq,
-    event: name,
-    ...more,
-  });
-};
-const artifact = () =>
-  event('artifact', { role: 'packets', file: 'capture.pcap.gz', bytes: DATA.length, sha256: SHA });
-const end = () =>
-  event('end', {
-    reason: 'time',
-    status: 0,
-    stopped: 1_790_000_060_000,
-    packets: 5,
-    received: 5,
-    dropped: 0,
-  });
-const script = () => [
-  event('hello', { kernel: '6.1' }),
-  event('capturing'),
-  event('stopping', { reason: 'time' }),
-  artifact(),
-  end(),
-];
-
-const copy: Cluster['copy'] = async (_ref, _path, directory, name) => {
-  writeFileSync(join(directory, name), DATA);
-  return result();
-};
-
-let directory: string;
-let said: string[];
-let interrupts: Interrupts;
+const { run, said, files, interrupt } = laptop();
+let node: ReturnType<typeof nodeSide>;
 beforeEach(() => {
-  seq = 0;
-  said = [];
-  interrupts = new Interrupts();
-  directory = mkdtempSync(join(tmpdir(), 'gkeprof-session-'));
+  node = nodeSide();
 });
-afterEach(() => rmSync(directory, { recursive: true }));
-
-const run = (cluster: FakeCluster) =>
-  runSession(PLAN, tcpdump, directory, {
-    cluster,
-    interrupts,
-    log: new Log({ write: (text) => said.push(text) }),
-    now: () => Date.now(),
-    sleep: async (ms, signal) => {
-      await delay(Math.min(ms, 20), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
-    },
-  });
+const event = (name: string, more: object = {}) => node.event(name, more);
 
 describe('a session', () => {
   it('creates, captures, collects, verifies and deletes', async () => {
-    const cluster = fakeCluster({ followLogs: () => lines(script(), true), copy });
+    const cluster = fakeCluster({ followLogs: () => lines(node.script(), true), copy });
     const got = await run(cluster);
     await got.removed;
     expect(got).toMatchObject({
@@ -87,9 +23,14 @@ describe('a session', () => {
       kernel: '6.1',
       artifact: { bytes: DATA.length, sha256: SHA, resumedBytes: 0 },
     });
-    expect(cluster.calls).toEqual(['create', 'logs', 'copy /gkeprof/out/capture.pcap.gz', 'delete']);
+    expect(cluster.calls.filter((call) => !call.endsWith('/lease'))).toEqual([
+      'create',
+      'logs',
+      'copy /gkeprof/out/capture.pcap.gz',
+      'delete',
+    ]);
     expect(cluster.pods.size).toBe(0);
-    expect(readdirSync(directory)).toEqual(['node-a.20260921_141320_UTC.netns_redis_redis-0.pcap.gz']);
+    expect(files()).toEqual([FILE_NAME]);
   });
 
   const refuse = async (): Promise<never> => {
@@ -191,13 +132,13 @@ describe('a session', () => {
     // What was refused outright was never there; whatever else went wrong, the pod is deleted last.
     expect(cluster.calls.at(-1)).toBe(/Forbidden|does not exist/.test(error.message) ? 'create' : 'delete');
     expect(cluster.pods.size).toBe(0);
-    expect(readdirSync(directory)).toEqual([]);
+    expect(files()).toEqual([]);
   });
 
   it('reads on from events.jsonl when the log has a gap, repeats lines, or ends early', async () => {
-    const all = script();
+    const all = node.script();
     const file = result(`${all.join('\n')}\n`);
-    for (const log of [[all[0]!, all[3]!, all[4]!], [all[0]!, all[0]!, ...all], all.slice(0, 2), []]) {
+    for (const log of [[all[0]!, all[3]!, all[5]!], [all[0]!, all[0]!, ...all], all.slice(0, 2), []]) {
       const cluster = fakeCluster({ followLogs: () => lines(log), exec: async () => file, copy });
       const got = await run(cluster);
       expect(got.ended).toBe('time');
@@ -205,21 +146,20 @@ describe('a session', () => {
   });
 
   it('shows what is not of the protocol, escaped, and never takes it for an event', async () => {
-    const forged = end().replace(PLAN.session.nonce, 'f'.repeat(20));
-    seq = 0;
+    const forged = nodeSide('f'.repeat(20)).end();
     const cluster = fakeCluster({
-      followLogs: () => lines(['\x1b[31mkernel: oops', forged, ...script()]),
+      followLogs: () => lines(['\x1b[31mkernel: oops', forged, ...node.script()]),
       copy,
     });
     await run(cluster);
-    const text = said.join('');
+    const text = said();
     expect(text).toContain('node: \\x1b[31mkernel: oops');
     expect(text).not.toContain('\x1b');
   });
 
   it('keeps the pod, and says how to get the file, when it cannot be copied', async () => {
     const cluster = fakeCluster({
-      followLogs: () => lines(script()),
+      followLogs: () => lines(node.script()),
       copy: async () => result('', 1, 'write: no space left on device'),
     });
     const error = (await run(cluster).catch((each: unknown) => each)) as GkeprofError;
@@ -229,14 +169,14 @@ describe('a session', () => {
       `kubectl cp -c files gkeprof/${PLAN.debugPod.name}:/gkeprof/out/capture.pcap.gz node-a.`,
     );
     expect(cluster.calls).not.toContain('delete');
-    expect(readdirSync(directory)).toEqual([]);
+    expect(files()).toEqual([]);
   });
 
   it('asks the node to stop at the first Ctrl-C, and collects', async () => {
     const opening = [event('hello'), event('capturing')];
     const rest = [
       event('stopping', { reason: 'requested' }),
-      artifact(),
+      node.artifact(),
       event('end', { reason: 'requested', status: 0 }),
     ];
     let release = () => {};
@@ -248,7 +188,7 @@ describe('a session', () => {
         ...lines([]),
         chunks: (async function* () {
           yield Buffer.from(`${opening.join('\n')}\n`);
-          setTimeout(() => interrupts.receive('SIGINT'), 10);
+          setTimeout(() => interrupt(), 10);
           await stopped;
           yield Buffer.from(`${rest.join('\n')}\n`);
         })(),
@@ -262,13 +202,13 @@ describe('a session', () => {
     const got = await run(cluster);
     expect(got.ended).toBe('requested');
     expect(cluster.calls).toContain('exec touch /gkeprof/ctl/stop');
-    expect(said.join('')).toContain('again to abandon');
+    expect(said()).toContain('again to abandon');
   });
 
   it('abandons at the second Ctrl-C: deleted, 130', async () => {
     const cluster = fakeCluster({ followLogs: () => lines([event('hello'), event('capturing')], true) });
-    setTimeout(() => interrupts.receive('SIGINT'), 60);
-    setTimeout(() => interrupts.receive('SIGINT'), 120);
+    setTimeout(() => interrupt(), 60);
+    setTimeout(() => interrupt(), 120);
     const error = (await run(cluster).catch((each: unknown) => each)) as GkeprofError;
     expect(error.code).toBe(130);
     expect(cluster.calls.at(-1)).toBe('delete');
@@ -280,7 +220,7 @@ describe('a session', () => {
       await delay(150);
       return copy(...words);
     };
-    const cluster = fakeCluster({ followLogs: () => lines(script()), copy: slow });
+    const cluster = fakeCluster({ followLogs: () => lines(node.script()), copy: slow });
     await run(cluster);
     expect(cluster.calls.filter((call) => call === 'exec touch /gkeprof/ctl/lease').length).toBeGreaterThan(
       1,
@@ -295,11 +235,11 @@ describe('a session', () => {
       },
     });
     await expect(run(cluster)).rejects.toThrow(/admission changed/);
-    expect(said.join('')).toContain(`kubectl delete pod -n gkeprof ${PLAN.debugPod.name}`);
+    expect(said()).toContain(`kubectl delete pod -n gkeprof ${PLAN.debugPod.name}`);
   });
 
   it('goes on while the API server is away for a while', async () => {
-    const all = script();
+    const all = node.script();
     let asked = 0;
     const cluster = fakeCluster({ followLogs: () => lines(asked > 2 ? all : []), copy });
     const read = cluster.readPod;
@@ -314,6 +254,6 @@ describe('a session', () => {
       return read(...words);
     };
     expect((await run(cluster)).ended).toBe('time');
-    expect(said.join('')).toContain('the capture goes on');
+    expect(said()).toContain('the capture goes on');
   });
 });

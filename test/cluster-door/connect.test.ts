@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { isObjectName } from '../../src/cluster/cluster.ts';
+import { type Connection, kubectlFlags } from '../../src/cluster/connect.ts';
+
+it.each<[Connection, string[]]>([
+  [{}, []],
+  [{ namespace: 'given with each call' }, []],
+  [{ context: 'a b', requestTimeout: '0' }, ['--context=a b', '--request-timeout=0']],
+  [
+    { kubeconfig: '/k', cluster: 'c', user: 'u', as: 'bob', asGroup: 'dev' },
+    ['--kubeconfig=/k', '--cluster=c', '--user=u', '--as=bob', '--as-group=dev'],
+  ],
+])('%j becomes the flags of kubectl', (connection, want) => expect(kubectlFlags(connection)).toEqual(want));
+
+it.each([
+  ['redis-0', true],
+  ['a', true],
+  ['gke-a.b-1', true],
+  ['x'.repeat(253), true],
+  ['x'.repeat(254), false],
+  ['', false],
+  ['-a', false],
+  ['a-', false],
+  ['.a', false],
+  ['A', false],
+  ['a/b', false],
+  ['a b', false],
+  ['a\n', false],
+  ['ü', false],
+])('the name %j: %s', (name, want) => expect(isObjectName(name)).toBe(want));

@@ -1,0 +1,169 @@
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RemoteStream } from '../../src/cluster/cluster.ts';
+import type { Connection } from '../../src/cluster/connect.ts';
+import { Kubectl } from '../../src/cluster/kubectl.ts';
+
+const FAKES = fileURLToPath(new URL('../fixtures/bin', import.meta.url));
+const REF = { namespace: 'gkeprof', pod: 'gkeprof-perf-1', container: 'files' };
+
+let folder: string;
+let log: string;
+beforeEach(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'gkeprof-kubectl-')));
+  log = join(folder, 'log');
+  writeFileSync(log, '');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** The real class with a kubectl that does what the bash script says. */
+function kubectl(script: string, connection: Connection = {}, trace?: (line: string) => void): Kubectl {
+  const env = { PATH: `${FAKES}:${process.env.PATH}`, FAKE_LOG: log, FAKE_SCRIPT: script, GIVEN: 'yes' };
+  return new Kubectl(connection, { env, windows: false, ...(trace && { trace }) });
+}
+
+const calls = () => readFileSync(log, 'utf8').trim().split('\n');
+const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+async function read(stream: RemoteStream): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream.chunks) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+describe('a line for hints', () => {
+  it('is what a person would type, with the flags given and quoted for the shell', () => {
+    const connection = { context: 'my cluster', kubeconfig: '/k', as: "o'neil", asGroup: 'g' };
+    expect(kubectl('', connection).line(['delete', 'pod', '-n', 'x', 'p'])).toBe(
+      `kubectl --kubeconfig=/k '--context=my cluster' '--as=o'\\''neil' --as-group=g delete pod -n x p`,
+    );
+  });
+});
+
+describe('exec', () => {
+  it('hands on every word as it is, and the connection before the verb', async () => {
+    const traced: string[] = [];
+    await kubectl('', { context: 'prod', namespace: 'ignored' }, (line) => traced.push(line)).exec(REF, [
+      'sh',
+      '-c',
+      '$(touch /tmp/x); "\n',
+      '--',
+    ]);
+    const line = `--context=prod exec -n gkeprof gkeprof-perf-1 -c files -- sh -c $'$(touch /tmp/x); "\\n' --`;
+    expect(calls()).toEqual([line]);
+    expect(traced).toEqual([`kubectl ${line.replace(/\$'.*'/, `'$(touch /tmp/x); "\n'`)}`]);
+  });
+
+  it('gives bytes, trimmed words of failure and the status, which is a result and no error', async () => {
+    const got = await kubectl(`printf '\\xff\\x00a\\n'; printf ' oops\\n\\n' >&2; exit 7`).exec(REF, ['x']);
+    expect([...got.stdout]).toEqual([0xff, 0, 0x61, 0x0a]);
+    expect(got).toMatchObject({ exitCode: 7, stderr: 'oops' });
+  });
+
+  it('gives it the environment it was told, nothing of ours, and no stdin to wait for', async () => {
+    process.env.GKEPROF_TEST_LEAK = 'leaked';
+    const got = await kubectl('echo "$GIVEN$GKEPROF_TEST_LEAK"; read -r _ || echo closed').exec(REF, ['x']);
+    delete process.env.GKEPROF_TEST_LEAK;
+    expect(text(got.stdout)).toBe('yes\nclosed\n');
+  });
+
+  it("runs in a process group of its own, which the terminal's Ctrl-C does not reach", async () => {
+    const got = await kubectl('ps -o pid=,pgid= -p $$').exec(REF, ['x']);
+    const [pid, group] = text(got.stdout).trim().split(/\s+/);
+    expect(group).toBe(pid);
+  });
+
+  it('ends with the signal', async () => {
+    const stop = new AbortController();
+    const running = kubectl(`echo $$ >${folder}/pid; exec sleep 30`).exec(REF, ['x'], stop.signal);
+    setTimeout(() => stop.abort(), 200);
+    expect((await running).exitCode).not.toBe(0);
+    expect(isAlive(Number(readFileSync(join(folder, 'pid'), 'utf8')))).toBe(false);
+  });
+});
+
+describe('streams', () => {
+  it('follows a log to its end', async () => {
+    const stream = kubectl('echo one; echo two; exit 3').followLogs(REF);
+    expect(await read(stream)).toBe('one\ntwo\n');
+    expect((await stream.ended).exitCode).toBe(3);
+    expect(calls()).toEqual(['logs -f -n gkeprof gkeprof-perf-1 -c files']);
+  });
+
+  it('is not cut off by --request-timeout, which kubectl applies to a followed log as a whole', async () => {
+    await read(kubectl('', { requestTimeout: '10s' }).followLogs(REF));
+    expect(
+      calls()[0]!
+        .match(/--request-timeout=\S+/g)!
+        .at(-1),
+    ).toBe('--request-timeout=0');
+  });
+
+  it('can be ended', async () => {
+    const stream = kubectl('echo $$; exec sleep 30').followLogs(REF);
+    const { value } = await stream.chunks[Symbol.asyncIterator]().next();
+    stream.kill();
+    await stream.ended;
+    expect(isAlive(Number(text(value!)))).toBe(false);
+  });
+
+  it('writes to the remote command', async () => {
+    const stream = kubectl('read -r word; echo "got $word"').execStream(REF, ['cat']);
+    stream.write('hello\n');
+    expect(await read(stream)).toBe('got hello\n');
+    expect(calls()).toEqual(['exec -i -n gkeprof gkeprof-perf-1 -c files -- cat']);
+  });
+
+  it('bears a remote command that closes first', async () => {
+    const stream = kubectl('exec <&-; echo bye').execStream(REF, ['x']);
+    expect(await read(stream)).toBe('bye\n');
+    for (let i = 0; i < 20; i += 1) stream.write('more\n'.repeat(5000));
+    expect((await stream.ended).exitCode).toBe(0);
+  });
+});
+
+describe('copy', () => {
+  it('names the local file relative to its folder, and the remote one whole', async () => {
+    const got = await kubectl('pwd; echo data >part').copy(REF, '/gkeprof/out/f.gz', folder, 'part');
+    expect(text(got.stdout)).toBe(`${folder}\n`);
+    expect(readFileSync(join(folder, 'part'), 'utf8')).toBe('data\n');
+    expect(calls()).toEqual(['cp -c files gkeprof/gkeprof-perf-1:/gkeprof/out/f.gz part']);
+  });
+
+  it('ends with the signal, for a second Ctrl-C does not wait for a gigabyte', async () => {
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 200);
+    const began = Date.now();
+    await kubectl('exec sleep 30').copy(REF, '/f', folder, 'part', stop.signal);
+    expect(Date.now() - began).toBeLessThan(5000);
+  });
+});
+
+describe('where kubectl is not installed', () => {
+  const nowhere = () => new Kubectl({}, { env: { PATH: folder }, windows: false });
+
+  it('says so', async () => {
+    await expect(nowhere().exec(REF, ['x'])).rejects.toMatchObject({
+      code: 3,
+      message: 'kubectl was not found on PATH',
+      hint: expect.stringContaining('install kubectl'),
+    });
+  });
+
+  it('gives a stream that is over, and that does not end the process by an unhandled rejection', async () => {
+    const stream = nowhere().followLogs(REF);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await read(stream)).toBe('');
+    expect(await stream.ended).toMatchObject({ exitCode: 127, stderr: 'kubectl was not found on PATH' });
+  });
+});

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach } from 'vitest';
+import type { Cluster } from '../../src/cluster/cluster.ts';
+import { tcpdump } from '../../src/collectors/tcpdump.ts';
+import { Interrupts } from '../../src/interrupts.ts';
+import { Log } from '../../src/output/log.ts';
+import { runSession, type SessionWorld } from '../../src/session/session.ts';
+import { type FakeCluster, result } from '../fake-cluster.ts';
+import { planOf, TCPDUMP } from '../plans.ts';
+
+/** One session of tcpdump: the plan, what the node has to say and to give, and the laptop that runs it. */
+export const PLAN = planOf(TCPDUMP);
+export const DATA = Buffer.from('a pcap, as far as these tests are concerned');
+export const SHA = createHash('sha256').update(DATA).digest('hex');
+export const FILE_NAME = 'node-a.20260921_141320_UTC.netns_redis_redis-0.pcap.gz';
+
+/** The node's script: it numbers its events as it says them. */
+export function nodeSide(nonce = PLAN.session.nonce) {
+  let seq = 0;
+  const event = (name: string, more: object = {}) => {
+    seq += 1;
+    return JSON.stringify({ gkeprof: 1, seq, nonce, t: 1_790_000_000_000 + seq, event: name, ...more });
+  };
+  const artifact = () =>
+    event('artifact', { role: 'packets', file: 'capture.pcap.gz', bytes: DATA.length, sha256: SHA });
+  const end = (reason = 'time') =>
+    event('end', { reason, status: 0, stopped: 1_790_000_060_000, packets: 5, received: 5, dropped: 0 });
+  const script = (reason = 'time') => [
+    event('hello', { kernel: '6.1' }),
+    event('capturing'),
+    event('tool', { version: 'tcpdump 4.99' }),
+    event('stopping', { reason }),
+    artifact(),
+    end(reason),
+  ];
+  return { event, artifact, end, script };
+}
+
+/** `kubectl cp` that brings the file whole. */
+export const copy: Cluster['copy'] = async (_ref, _path, directory, name) => {
+  writeFileSync(join(directory, name), DATA);
+  return result();
+};
+
+/** The laptop, made anew for every test: a folder, an ear for Ctrl-C, and what was said to people. */
+export function laptop() {
+  let directory: string;
+  let said: string[];
+  let interrupts: Interrupts;
+  beforeEach(() => {
+    said = [];
+    interrupts = new Interrupts();
+    directory = mkdtempSync(join(tmpdir(), 'gkeprof-session-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+  const world = (cluster: FakeCluster): SessionWorld => ({
+    cluster,
+    interrupts,
+    log: new Log({ write: (text) => said.push(text) }),
+    now: () => Date.now(),
+    // Waits as the session does, only not for so long.
+    sleep: async (ms, signal) => {
+      await delay(Math.min(ms, 20), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
+    },
+  });
+  return {
+    run: (cluster: FakeCluster, plan = PLAN) => runSession(plan, tcpdump, directory, world(cluster)),
+    interrupt: (signal: Parameters<Interrupts['receive']>[0] = 'SIGINT') => interrupts.receive(signal),
+    files: () => readdirSync(directory),
+    path: (name: string) => join(directory, name),
+    said: () => said.join(''),
+  };
+}
