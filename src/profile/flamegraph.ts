@@ -147,10 +147,13 @@ function colour(name: string, kind: FrameKind): string {
   let hash = 2166136261;
   for (let at = 0; at < name.length; at += 1) hash = Math.imul(hash ^ name.charCodeAt(at), 16777619);
   const vary = (hash >>> 0) % 1000;
-  const [from, spread] = { user: [12, 34], kernel: [205, 20], jit: [110, 30], inlined: [170, 18] }[kind] as [
-    number,
-    number,
-  ];
+  const [from, spread] = {
+    thread: [12, 34],
+    user: [12, 34],
+    kernel: [205, 20],
+    jit: [110, 30],
+    inlined: [170, 18],
+  }[kind] as [number, number];
   return `hsl(${from + ((vary * 7) % spread)} ${62 + (vary % 14)}% ${66 + (vary % 9)}%)`;
 }
 

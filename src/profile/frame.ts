@@ -1,5 +1,5 @@
-/** What a frame is of. Said beside its name, never glued to it. */
-export type FrameKind = 'user' | 'kernel' | 'jit' | 'inlined';
+/** What a frame is of. Said beside its name, never glued to it. `thread`: the thread's name, below the root. */
+export type FrameKind = 'thread' | 'user' | 'kernel' | 'jit' | 'inlined';
 
 export interface Frame {
   readonly name: string;

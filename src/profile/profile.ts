@@ -1,0 +1,111 @@
+import type { Frame } from './frame.ts';
+
+/**
+ * Calls as a tree, in preorder: node 0 is the root (`all`, frame -1), the children of a node follow it in the byte
+ * order of their names, and `next` is the first node behind a node's subtree. So a child of `n` is `n + 1`, then
+ * `next` of that, and so on while it is below `next[n]`. Keyed by frame, not by sorted text: a sibling whose name
+ * merely begins alike stays apart.
+ */
+export interface CallTree {
+  /** Index into `Profile.frames`; -1 for the root. */
+  readonly frame: Int32Array;
+  /** -1 for the root. */
+  readonly parent: Int32Array;
+  readonly next: Int32Array;
+  /** Weight of the samples that ended in this node, and of those that passed through it; in `Profile.unit`. */
+  readonly self: Float64Array;
+  readonly total: Float64Array;
+}
+
+export interface Thread {
+  readonly comm: string;
+  /** As perf printed them; -1 where the input does not say. */
+  readonly pid: number;
+  readonly tid: number;
+  readonly samples: number;
+  readonly weight: number;
+}
+
+/** The distinct stacks: one row for each pair of a tree node in which samples ended and the thread they were of. */
+export interface StackTable {
+  readonly node: Int32Array;
+  /** Index into `Profile.threads`; -1 where the input has no threads (folded text). */
+  readonly thread: Int32Array;
+  readonly samples: Float64Array;
+  readonly weight: Float64Array;
+}
+
+/** When each sample was taken, in time order. */
+export interface Timeline {
+  /** Of the first sample, in seconds on perf's clock. */
+  readonly start: number;
+  /** Time since `start` in units of 10 µs, ascending. */
+  readonly at: Uint32Array;
+  /** Row of `Profile.stacks`. */
+  readonly stack: Int32Array;
+  /** How many samples an entry stands for; undefined where it is always one. */
+  readonly samples: Uint32Array | undefined;
+  /** Seconds an entry covers, where samples were put together in bins to bound the memory; 0 where each stands for itself. */
+  readonly binSeconds: number;
+}
+
+/** `Timeline.at` counts these in a second. */
+export const TICKS_PER_SECOND = 100_000;
+
+/** What is known about the recording; it goes into titles, labels and the SVG's data block. */
+export interface About {
+  /** `redis/redis-0, container redis`; `all CPUs`; a file's name where nothing else is known. */
+  readonly target: string;
+  readonly node?: string;
+  readonly namespace?: string;
+  readonly pod?: string;
+  readonly container?: string;
+  /** ISO 8601, UTC. */
+  readonly startedAt?: string;
+  /** How long was recorded, in seconds. */
+  readonly seconds?: number;
+  /** Samples a second and processor that perf was asked for. */
+  readonly frequencyHz?: number;
+}
+
+/** What a width, a `self` and a `total` count. */
+export type Unit = 'samples' | 'nanoseconds' | 'events';
+
+/** The samples of one event, folded. Events are never mixed. */
+export interface Profile {
+  readonly about: About;
+  /** `cpu-clock:ppp`; `samples` for folded text, which does not say. */
+  readonly event: string;
+  /** `events`: the event's own count (cycles, faults), by period. */
+  readonly unit: Unit;
+  readonly frames: readonly Frame[];
+  readonly tree: CallTree;
+  readonly threads: readonly Thread[];
+  readonly stacks: StackTable;
+  /** Undefined where the input has no times, or they were not wanted. */
+  readonly timeline: Timeline | undefined;
+  readonly samples: number;
+  /** Samples of the idle task: in the tree, or left out of it. */
+  readonly idle: { readonly samples: number; readonly leftOut: boolean };
+  /** Samples that the kernel could not deliver. */
+  readonly lost: number;
+}
+
+/** Two profiles in one tree. */
+export interface Comparison {
+  readonly before: About;
+  readonly after: About;
+  readonly event: string;
+  readonly unit: Unit;
+  readonly frames: readonly Frame[];
+  /** `self` and `total` are of the profile after, as counted. */
+  readonly tree: CallTree;
+  /** Of the profile before, as counted; by node. */
+  readonly beforeSelf: Float64Array;
+  readonly beforeTotal: Float64Array;
+  /** What the two were made comparable by, and the factor that `before…` is multiplied with for that. */
+  readonly normalizedBy: 'duration' | 'total';
+  readonly beforeFactor: number;
+  readonly beforeSamples: number;
+  readonly afterSamples: number;
+}
