@@ -43,8 +43,9 @@ tcpdump_prepare() {
 }
 
 # The raw file lies where `files` can read it, so that it is not lost when this container is. tcpdump opens it as root: the mount is the pod's own, and the user it would change to may not exist.
+# -U writes out each packet as it comes: one that is killed loses none.
 tcpdump_start() {
-  "${tcpdump_enter[@]}" tcpdump -Z root -i "$tcpdump_interface" -w "$OUT/capture.pcap" "${tool_args[@]}" \
+  "${tcpdump_enter[@]}" tcpdump -Z root -U -i "$tcpdump_interface" -w "$OUT/capture.pcap" "${tool_args[@]}" \
     2>"$OUT/tcpdump.log" >/dev/null </dev/null &
   tool_pid=$!
   until grep -q 'listening on' "$OUT/tcpdump.log" 2>/dev/null; do
@@ -53,12 +54,12 @@ tcpdump_start() {
   done
 }
 
-# SIGUSR2 writes out what tcpdump holds back, SIGUSR1 prints its three counts: tcpdump(1), both since 4.9x.
 tcpdump_bytes() {
-  kill -USR2 "$tool_pid" 2>/dev/null
   bytes=$(stat -c %s "$OUT/capture.pcap" 2>/dev/null) || bytes=0
 }
 
+# SIGUSR1 prints tcpdump's three counts, between packets. Never SIGUSR2, which flushes out of the signal handler: in the
+# middle of a write it ruins the file (tcpdump.c, flushpcap; seen on 4.99).
 tcpdump_counts() {
   local line
   [[ ${1-} == ended ]] || kill -USR1 "$tool_pid" 2>/dev/null
