@@ -56,7 +56,7 @@ describe('the life of a session', () => {
     const began = Date.now();
     run.kill('SIGINT');
     const result = await run;
-    expect(result.exitCode).toBe(130);
+    expect(result.exitCode, `${result.signal}: ${result.stderr}`).toBe(130);
     expect(Date.now() - began).toBeLessThan(7000);
     expect(output.files()).toEqual([]);
   });
