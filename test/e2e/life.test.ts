@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import {
@@ -16,8 +17,11 @@ import {
   world,
 } from './world.ts';
 
-const tcpdumpRuns = () =>
-  eventually(captureProcesses, (found) => found.some((line) => /tcpdump .*capture\.pcap/.test(line)), 30);
+/** Until tcpdump itself runs (the script's own words name it too), and the client has had time to hear of it. */
+const tcpdumpRuns = async () => {
+  await eventually(captureProcesses, (found) => found.some((line) => /^\d+ tcpdump /.test(line)), 30);
+  await delay(500);
+};
 
 /** The command behind kubectl: kubectl replaces itself by the plugin, so the process is the plugin's own. */
 const pcap = (words: readonly string[], folder: string) =>
@@ -30,7 +34,7 @@ describe('the life of a session', () => {
   it('Ctrl-C once: stops, collects, verifies, cleans up, exit 0', async () => {
     const run = pcap(['--port', '6379'], output.path());
     await tcpdumpRuns();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await delay(1500);
     run.kill('SIGINT');
     const result = await run;
     expect(String(result.stderr)).toContain('stopped on request');
@@ -52,7 +56,7 @@ describe('the life of a session', () => {
     const run = pcap(['--port', '6379'], output.path());
     await tcpdumpRuns();
     run.kill('SIGINT');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await delay(50);
     const began = Date.now();
     run.kill('SIGINT');
     const result = await run;
@@ -86,7 +90,7 @@ describe('the life of a session', () => {
     const phase = () => kubectl(['get', 'pods', '-n', 'gkeprof', '-o', 'jsonpath={.items[*].status.phase}']);
     expect(await eventually(phase, (text) => text === 'Succeeded', 20)).toBe('Succeeded');
     const [pod] = await debugPods();
-    await new Promise((resolve) => setTimeout(resolve, 11_000));
+    await delay(11_000);
     const next = await gkeprof([
       'flamegraph',
       'redis-0',
@@ -136,7 +140,7 @@ describe('the life of a session', () => {
   it('tcpdump killed on the node: what it had is kept, said, exit 5', async () => {
     const run = pcap(['--port', '6379'], output.path());
     await tcpdumpRuns();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await delay(1500);
     await execa('pkill', ['-9', '-x', 'tcpdump']);
     const result = await run;
     expect(String(result.stderr)).toMatch(/the tool ended by itself \(status 137\)/);
@@ -147,7 +151,7 @@ describe('the life of a session', () => {
   it('the whole capture container killed on the node: the raw file is salvaged through files, exit 5', async () => {
     const run = pcap(['--port', '6379'], output.path());
     await tcpdumpRuns();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await delay(1500);
     await execa('pkill', ['-9', '-f', 'gkeprof-capture nonce=']);
     const result = await run;
     expect(String(result.stderr)).toContain('the capture container died');
