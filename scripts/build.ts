@@ -1,6 +1,5 @@
 // `npm run build`: one bundled ESM file that starts fast, dist/kubectl-gkeprof.
 import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
-import { isBuiltin } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { ASSETS, asset } from '../src/assets.ts';
@@ -24,21 +23,57 @@ const embeddedAssets: Plugin = {
 };
 
 /**
- * Node's own modules that dependencies import are loaded when those are, not when the file is: an ESM bundle hoists
- * every import of a builtin to its top, and half of them are for talking to a cluster.
+ * The Kubernetes client is most of the code, and half of the verbs never talk to a cluster: it is carried as text, which
+ * costs nothing until it is asked for. As a part of the module it would be compiled with every start, 0.1 s.
  */
-const lazyBuiltins: Plugin = {
-  name: 'lazy-builtins',
+const clientAsText: Plugin = {
+  name: 'client-as-text',
   setup(bundle) {
-    bundle.onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path, importer, namespace }) => {
-      if (namespace !== 'file' || !importer.includes('node_modules') || !isBuiltin(path)) return undefined;
-      return { path, namespace: 'lazy-builtin' };
+    bundle.onLoad({ filter: /[\\/]src[\\/]cluster[\\/]client\.ts$/ }, async ({ path }) => {
+      const client = await build({ ...COMMON, entryPoints: [path], format: 'cjs', write: false });
+      const text = JSON.stringify(client.outputFiles[0]!.text);
+      const [, names] = /^export \{([^}]+)\} from /m.exec(await readFile(path, 'utf8'))!;
+      return {
+        loader: 'js',
+        contents: `const module = { exports: {} };
+new Function('require', 'module', 'exports', ${text})(require, module, module.exports);
+export const {${names}} = module.exports;
+`,
+      };
     });
-    bundle.onLoad({ filter: /.*/, namespace: 'lazy-builtin' }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)});`,
-    }));
   },
 };
+
+/** The other thread of a large file, whose text the bundle carries too: it stays one file. */
+const workerAsText: Plugin = {
+  name: 'worker-as-text',
+  setup(bundle) {
+    bundle.onLoad({ filter: /[\\/]src[\\/]start-worker\.ts$/ }, async () => {
+      const worker = await build({
+        ...COMMON,
+        entryPoints: [`${root}src/scan-worker.ts`],
+        format: 'cjs',
+        write: false,
+      });
+      return {
+        loader: 'js',
+        contents: `import { Worker } from 'node:worker_threads';
+const text = ${JSON.stringify(worker.outputFiles[0]!.text)};
+export const startScanWorker = (workerData) => new Worker(text, { eval: true, workerData });
+`,
+      };
+    });
+  },
+};
+
+const COMMON = {
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  minify: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+} as const;
 
 /** The entry of the bundle: the same check of Node as in plugin/, before the rest is evaluated. */
 const ENTRY = `
@@ -56,18 +91,13 @@ const outfile = `${root}dist/kubectl-gkeprof`;
 await mkdir(`${root}dist`, { recursive: true });
 await build({
   stdin: { contents: ENTRY, resolveDir: root, sourcefile: 'entry.js' },
+  ...COMMON,
   outfile,
-  bundle: true,
   format: 'esm',
-  platform: 'node',
-  target: 'node22',
-  minify: true,
-  legalComments: 'none',
   banner: {
     js: "#!/usr/bin/env node\nimport { createRequire as $createRequire } from 'node:module';\nconst require = $createRequire(import.meta.url);",
   },
-  plugins: [embeddedAssets, lazyBuiltins],
-  logLevel: 'warning',
+  plugins: [embeddedAssets, clientAsText, workerAsText],
 });
 await chmod(outfile, 0o755);
 const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8')) as { version: string };

@@ -7,6 +7,7 @@ export async function run(): Promise<void> {
     if (error.code !== 'EPIPE') throw error;
   });
   process.exitCode = await main(process.argv.slice(2), {
+    stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,

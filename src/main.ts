@@ -5,11 +5,13 @@ import { COMMANDS } from './commands/index.ts';
 import { EXIT, GkeprofError, reasonOf } from './errors.ts';
 import { Interrupts, type SignalName } from './interrupts.ts';
 import { Log, type TextSink } from './output/log.ts';
+import type { ByteSink } from './output/stream.ts';
 import { printable } from './printable.ts';
 
 /** The outside world, handed in by the entry: nothing in src/ asks for a global. */
 export interface Io {
-  readonly stdout: TextSink;
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly stdout: ByteSink;
   readonly stderr: TextSink;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly windows: boolean;
@@ -32,6 +34,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     const options: unknown = command.validate(raw);
     log = new Log(io.stderr, raw.flag('verbose'));
     const context: Context = {
+      stdin: io.stdin,
       stdout: io.stdout,
       log,
       env: io.env,

@@ -60,7 +60,7 @@ export const CLUSTER_OPTIONS: OptionTable = {
   },
 };
 
-export const CAPTURE_OPTIONS: OptionTable = {
+export const OUTPUT_DIR: OptionTable = {
   'output-dir': {
     type: 'string',
     describe: 'Folder for the files',
@@ -68,6 +68,14 @@ export const CAPTURE_OPTIONS: OptionTable = {
     value: 'DIR',
     defaultText: 'current folder',
   },
+};
+
+export const VERBOSE: OptionTable = {
+  verbose: { type: 'boolean', alias: 'v', describe: 'Show API calls and kubectl lines', group: COMMON },
+};
+
+export const CAPTURE_OPTIONS: OptionTable = {
+  ...OUTPUT_DIR,
   image: {
     type: 'string',
     describe: 'Diagnostic image (image/Dockerfile builds one)',
@@ -115,7 +123,7 @@ export const CAPTURE_OPTIONS: OptionTable = {
     group: COMMON,
     choices: ['client', 'server'],
   },
-  verbose: { type: 'boolean', alias: 'v', describe: 'Show API calls and kubectl lines', group: COMMON },
+  ...VERBOSE,
 };
 
 /** Until a diagnostic image is published: what the tools are installed into, as the runbook's toolbox did. */
@@ -182,7 +190,7 @@ export function captureOptions(raw: RawOptions): CaptureOptions {
 }
 
 /** The folder exists and takes files: known before anything is created in the cluster. */
-function writableFolder(path: string): string {
+export function writableFolder(path: string): string {
   try {
     if (!statSync(path).isDirectory()) throw new Error('it is not a folder');
     accessSync(path, constants.W_OK | constants.X_OK);

@@ -2,11 +2,13 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Connection } from '../cluster/connect.ts';
 import type { Interrupts } from '../interrupts.ts';
 import type { OptionTable, RawOptions } from '../options.ts';
-import type { Log, TextSink } from '../output/log.ts';
+import type { Log } from '../output/log.ts';
+import type { ByteSink } from '../output/stream.ts';
 
 /** What a command may touch. Nothing in src/ reaches for a global. */
 export interface Context {
-  readonly stdout: TextSink;
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly stdout: ByteSink;
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly interrupts: Interrupts;

@@ -1,8 +1,6 @@
-import { createReadStream } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { asset } from '../assets.ts';
 import { perf } from '../collectors/perf.ts';
 import { EXIT, usageError } from '../errors.ts';
+import { openInput } from '../input.ts';
 import {
   CAPTURE_OPTIONS,
   type CaptureOptions,
@@ -11,16 +9,16 @@ import {
   type OptionTable,
 } from '../options.ts';
 import { type CapturePlan, type Plan, targetText } from '../plan.ts';
-import { printable } from '../printable.ts';
-import { drawFlamegraph } from '../profile/flamegraph.ts';
 import { readProfile } from '../profile/read.ts';
-import { type Summary, summarize, summaryLines } from '../profile/summary.ts';
+import { summaryLines } from '../profile/summary.ts';
 import { formatDuration, parseCount, parseDuration } from '../quantity.ts';
-import { makeReceipt, writeReceipt } from '../session/receipt.ts';
+import { captureOf, makeReceipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
 import { parseTarget, type Target, type TargetName } from '../target.ts';
 import { endedText, runCapture, sessionCode } from './capture.ts';
 import type { Command, Context } from './command.ts';
+import { aboutFromReceipt, DRAW_OPTIONS, type DrawOptions, draw, drawOptions } from './drawing.ts';
+import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
 
 interface FlamegraphOptions {
   readonly capture: CaptureOptions;
@@ -28,6 +26,8 @@ interface FlamegraphOptions {
   readonly container?: string;
   readonly durationSeconds: number;
   readonly frequencyHz: number;
+  readonly draw: DrawOptions;
+  readonly choice: ReadChoice;
 }
 
 const GROUP = 'Profile:';
@@ -54,6 +54,9 @@ const OPTIONS: OptionTable = {
     value: 'HZ',
     defaultText: '99',
   },
+  format: DRAW_OPTIONS.format!,
+  idle: READ_OPTIONS.idle!,
+  'no-idle': READ_OPTIONS['no-idle']!,
   ...CAPTURE_OPTIONS,
   ...CLUSTER_OPTIONS,
 };
@@ -88,6 +91,8 @@ export const flamegraph: Command<FlamegraphOptions> = {
       ...(container !== undefined && { container }),
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
       frequencyHz: parseCount(raw.text('frequency') ?? '99', '--frequency', 1, 10_000),
+      draw: drawOptions(raw),
+      choice: readChoice(raw),
     };
   },
 
@@ -103,7 +108,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
         opening: (plan) => [
           `${perf.describe(plan)}, for ${formatDuration(options.durationSeconds)}, on ${plan.node}`,
         ],
-        finish: (plan, result) => finish(plan, result, context),
+        finish: (plan, result) => finish(options, plan, result, context),
       },
       context,
     );
@@ -115,58 +120,36 @@ function decide(options: FlamegraphOptions, target: Target): CapturePlan {
   return { collector: 'perf', scope, frequencyHz: options.frequencyHz };
 }
 
-async function finish(plan: Plan, result: SessionResult, { log, stdout }: Context): Promise<number> {
+async function finish(
+  { draw: drawing, choice }: FlamegraphOptions,
+  plan: Plan,
+  result: SessionResult,
+  context: Context,
+): Promise<number> {
+  const { log, stdout } = context;
   const { artifact } = result;
-  const { createGunzip } = await import('node:zlib'); // 30 ms that no other command has to pay.
-  const raw = createReadStream(artifact.path);
-  const text = artifact.path.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
-  const profile = await readProfile(text as AsyncIterable<Uint8Array>);
-  const capture = plan.capture as Extract<CapturePlan, { collector: 'perf' }>;
-  const summary = summarize(profile.stacks, {
-    frequencyHz: capture.frequencyHz,
-    seconds: (result.stoppedAt - result.startedAt) / 1000,
-    lost: profile.lost,
-  });
-  const svg = `${artifact.base}.flamegraph.svg`;
-  const picture = drawFlamegraph(profile.stacks, {
-    title: `${targetTitle(plan)} on ${plan.node}`,
-    subtitle: subtitle(result, summary, capture.frequencyHz),
-    script: asset('profile/flamegraph.browser.js'),
-    style: asset('profile/flamegraph.css'),
-  });
-  await writeFile(svg, picture, { mode: 0o600, flag: 'wx' });
-  await writeReceipt(artifact.base, makeReceipt(plan, result, { ...summary, odd: profile.oddities }));
+  const about = aboutFromReceipt({ plan, capture: captureOf(result) });
+  const input = await openInput(artifact.path, context.stdin);
+  const reading = await readProfile(
+    input.chunks,
+    choice(plan.targets[0].kind === 'node'),
+    () => about,
+    () => undefined,
+  );
   log.end();
-  for (const odd of profile.oddities)
-    log.warn(
-      `${odd.count} lines of perf script were not understood (${odd.kind}), the first: ${printable(odd.line)}`,
-    );
   log.line('');
   log.line('Results:');
-  stdout.write(`Flamegraph:       ${svg}\nRaw stack traces: ${artifact.path}\n`);
+  const summary = await draw(reading, drawing, artifact.base, context);
+  stdout.write(`Raw stack traces: ${artifact.path}\n`);
+  await writeReceipt(artifact.base, makeReceipt(plan, result, { ...summary, odd: reading.oddities }));
   for (const line of summaryLines(summary)) log.line(line);
   if (result.ended !== 'time') log.line(`ended because ${endedText(result)}`);
-  if (summary.samples === 0) {
+  const idle = summary.samples === 0 && summary.idle === 0;
+  if (idle) {
     log.warn(
       `0 samples: ${targetText(plan.targets[0])} was idle for ${formatDuration(summary.seconds)}; profile it while it works, or longer`,
     );
   }
   const code = sessionCode(result);
-  return summary.samples === 0 && code === EXIT.done ? EXIT.tool : code;
-}
-
-function targetTitle(plan: Plan): string {
-  const target = plan.targets[0];
-  if (target.kind === 'node') return 'all CPUs';
-  return `${target.namespace}/${target.name}${target.container ? `, container ${target.container.name}` : ''}`;
-}
-
-function subtitle(result: SessionResult, summary: Summary, hz: number): string[] {
-  const at = new Date(result.startedAt).toISOString().slice(0, 19).replace('T', ' ');
-  return [
-    `${at} UTC · ${formatDuration(summary.seconds)} at ${hz} Hz · ${summary.event} · ${summary.samples} samples, ${summary.lost} lost · ${summary.cores.toFixed(2)} cores busy`,
-    ...(summary.brokenUnwinding
-      ? ['most stacks are cut off after one or two frames: built without frame pointers']
-      : []),
-  ];
+  return idle && code === EXIT.done ? EXIT.tool : code;
 }

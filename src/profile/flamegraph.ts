@@ -1,5 +1,5 @@
-import type { FrameKind } from './frame.ts';
-import type { Call, Stacks } from './stacks.ts';
+import type { Frame, FrameKind } from './frame.ts';
+import type { Profile } from './profile.ts';
 
 export interface Picture {
   readonly title: string;
@@ -31,18 +31,18 @@ const KINDS: ReadonlyArray<readonly [FrameKind, string]> = [
  * Draws the tree as one self-contained SVG: the same input gives the same bytes; every string is escaped and holds
  * only what XML 1.0 allows; without scripts each box still has its title. Widths are samples.
  */
-export function drawFlamegraph(stacks: Stacks, picture: Picture): string {
+export function drawFlamegraph(profile: Profile, picture: Picture): string {
   const drawing: Drawing = {
     boxes: [],
     depth: 0,
     hidden: 0,
     kinds: new Set(),
-    scale: (WIDTH - 2 * SIDE) / Math.max(1, stacks.samples),
+    scale: (WIDTH - 2 * SIDE) / Math.max(1, profile.tree.total[0]!),
   };
-  place(stacks.root, 0, 0, drawing);
+  place(profile, drawing);
   const height = TOP + (drawing.depth + 1) * ROW + BOTTOM;
-  const unit = stacks.samples;
-  const boxes = drawing.boxes.map((box) => boxSvg(box, drawing, height, unit)).join('\n');
+  const unit = profile.tree.total[0]!;
+  const boxes = drawing.boxes.map((box) => boxSvg(profile, box, drawing, height, unit)).join('\n');
   const hidden = drawing.hidden ? ` · ${drawing.hidden} samples in boxes too narrow to draw` : '';
   return `<?xml version="1.0" encoding="UTF-8"?>
 <svg xmlns="http://www.w3.org/2000/svg" id="flamegraph" width="100%" height="${height}" viewBox="0 0 ${WIDTH} ${height}" preserveAspectRatio="xMidYMin meet" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="12" data-samples="${unit}" data-width="${WIDTH}" data-side="${SIDE}" role="img" aria-labelledby="title">
@@ -70,7 +70,7 @@ ${boxes}
 }
 
 interface Box {
-  readonly call: Call;
+  readonly node: number;
   readonly start: number;
   readonly depth: number;
 }
@@ -84,34 +84,40 @@ interface Drawing {
   hidden: number;
 }
 
-function place(call: Call, start: number, depth: number, drawing: Drawing): void {
-  if (call.total * drawing.scale < LEAST_WIDTH) {
-    drawing.hidden += call.self;
-    return;
-  }
-  drawing.boxes.push({ call, start, depth });
-  drawing.kinds.add(call.frame.kind);
-  drawing.depth = Math.max(drawing.depth, depth);
-  let at = start;
-  for (const child of inNameOrder(call)) {
-    place(child, at, depth + 1, drawing);
-    at += child.total;
+function place({ frames, tree }: Profile, drawing: Drawing): void {
+  const start = new Float64Array(tree.frame.length);
+  const taken = new Float64Array(tree.frame.length);
+  const depth = new Int32Array(tree.frame.length);
+  for (let node = 0; node < start.length; ) {
+    const parent = tree.parent[node]!;
+    if (node > 0) {
+      start[node] = start[parent]! + taken[parent]!;
+      taken[parent]! += tree.total[node]!;
+      depth[node] = depth[parent]! + 1;
+    }
+    if (tree.total[node]! * drawing.scale < LEAST_WIDTH) {
+      drawing.hidden += tree.total[node]!;
+      node = tree.next[node]!;
+      continue;
+    }
+    drawing.boxes.push({ node, start: start[node]!, depth: depth[node]! });
+    drawing.kinds.add(frames[tree.frame[node]!]?.kind ?? 'user');
+    drawing.depth = Math.max(drawing.depth, depth[node]!);
+    node += 1;
   }
 }
 
-const inNameOrder = (call: Call): Call[] =>
-  [...call.calls.values()].sort((a, b) =>
-    a.frame.name === b.frame.name
-      ? a.frame.kind < b.frame.kind
-        ? -1
-        : 1
-      : a.frame.name < b.frame.name
-        ? -1
-        : 1,
-  );
+const ALL: Frame = { name: 'all', kind: 'user', dso: '', unknown: false };
 
-function boxSvg({ call, start, depth }: Box, drawing: Drawing, height: number, samples: number): string {
-  const { name, kind, dso } = call.frame;
+function boxSvg(
+  { frames, tree }: Profile,
+  { node, start, depth }: Box,
+  drawing: Drawing,
+  height: number,
+  samples: number,
+): string {
+  const { name, kind, dso } = frames[tree.frame[node]!] ?? ALL;
+  const call = { total: tree.total[node]!, self: tree.self[node]! };
   const x = round(SIDE + start * drawing.scale);
   const width = round(call.total * drawing.scale);
   const y = height - BOTTOM - (depth + 1) * ROW;

@@ -12,11 +12,13 @@ export interface Frame {
 
 /** Brackets that are not the kernel's: memory areas of a process (Linux fs/proc/task_mmu.c, mm names). */
 const USER_AREA = /^\[(?:vdso|vsyscall|vvar|heap|stack|anon|unknown|uprobes|JIT\b|:)/;
+/** What Linux tools/perf/util/symbol.c reads as a JIT's map, and util/jitdump.c writes for one. */
+const JIT_FILE = /(?:^|\/)perf-\d+\.map$|(?:^|\/)jitted-\d+-\d+\.so$|^\[JIT\]/;
 
 function kindOf(dso: string, address: string): FrameKind {
   if (dso === 'inlined') return 'inlined';
-  if (/(?:^|\/)perf-\d+\.map$|(?:^|\/)jitted-\d+-\d+\.so$|^\[JIT\]/.test(dso)) return 'jit';
-  if (/^\[.*\]$/.test(dso)) {
+  if (JIT_FILE.test(dso)) return 'jit';
+  if (/^\[.*\]/.test(dso)) {
     if (dso === '[unknown]') return isKernelAddress(address) ? 'kernel' : 'user';
     return USER_AREA.test(dso) ? 'user' : 'kernel';
   }
@@ -29,13 +31,16 @@ const isKernelAddress = (address: string): boolean => address.length === 16 && /
 /**
  * A line of a call chain as `perf script` prints it: `<hex address> <symbol>+0x<offset> (<dso>)`
  * (Linux tools/perf/util/evsel_fprintf.c, sample__fprintf_callchain). Read from the right: a symbol may hold
- * anything, brackets included, and so may a path (`/opt/my app/x (deleted)`). Undefined when it is no such line.
+ * anything, brackets included, and so may a path (`/opt/my app/x (deleted)`).
+ *
+ * The frames of the line, the caller first: perf-map-agent writes what a JIT inlined as `caller->callee`. None for a
+ * process's name in brackets, which is no frame; undefined when it is no such line.
  */
-export function parseFrame(line: string): Frame | undefined {
+export function parseFrameLine(line: string): readonly Frame[] | undefined {
   const head = /^\s*([0-9a-f]+)(?:\s+|$)/.exec(line);
   if (!head) return undefined;
   const rest = line.slice(head[0].length).trimEnd();
-  // Most lines have an offset, and behind it nothing but the object: no need to look for its bracket.
+  // Most lines have an offset, and behind it nothing but the object, whatever brackets its path holds.
   const plain = /^(.*?)\+0x[0-9a-f]+ \((.*)\)$/.exec(rest);
   const open = plain ? -1 : openingBracket(rest);
   const dso = plain ? plain[2]! : open < 0 ? '' : rest.slice(open + 1, -1);
@@ -43,13 +48,22 @@ export function parseFrame(line: string): Frame | undefined {
     ? plain[1]!
     : (open < 0 ? rest : rest.slice(0, open)).trim().replace(/\+0x[0-9a-f]+$/, '');
   const file = dso.replace(/ \(deleted\)$/, '');
-  const unknown = symbol === '' || symbol === '[unknown]';
-  return { name: unknown ? objectName(file) : symbol, kind: kindOf(file, head[1]!), dso, unknown };
+  const kind = kindOf(file, head[1]!);
+  if (symbol === '' || symbol === '[unknown]') return [{ name: objectName(file), kind, dso, unknown: true }];
+  if (/^\([^()]*\)$/.test(symbol)) return [];
+  const parts = kind === 'jit' ? symbol.split('->') : [symbol];
+  return parts.map((part, at) => ({
+    name: shortName(part),
+    kind: at > 0 ? 'inlined' : kind,
+    dso,
+    unknown: false,
+  }));
 }
 
+/** As stackcollapse-perf.pl names it, its own brackets around whatever perf printed: `[libc.so.6]`, `[[vdso]]`. */
 function objectName(file: string): string {
-  if (file === '') return '[unknown]';
-  return file.startsWith('[') ? file : `[${file.slice(file.lastIndexOf('/') + 1)}]`;
+  if (file === '' || file === '[unknown]') return '[unknown]';
+  return `[${file.slice(file.lastIndexOf('/') + 1)}]`;
 }
 
 /** Where the bracket opens that the line's last one closes; -1 without one. */
@@ -62,4 +76,68 @@ function openingBracket(text: string): number {
     if (depth === 0) return at === 0 || text[at - 1] === ' ' ? at : -1;
   }
   return -1;
+}
+
+/**
+ * A symbol without its arguments, as stackcollapse-perf.pl has it (`tidy_generic`, `tidy_java`), but for where that
+ * script cuts too much: brackets within template arguments, lambdas and `operator()` are part of a name. `;`
+ * separates frames in folded text, and becomes `:`.
+ */
+export function shortName(symbol: string): string {
+  const java = /^L[^;()]*;/.test(symbol) ? symbol.slice(1) : symbol;
+  const name = withoutArguments(rustName(java));
+  return name.replaceAll(';', ':');
+}
+
+/** `_$LT$A$u20$as$u20$B$GT$::f::h0123456789abcdef`: Rust's first mangling where only C++'s was undone. */
+function rustName(symbol: string): string {
+  const rust = /^(.*)::h[0-9a-f]{16}$/.exec(symbol);
+  if (!rust) return symbol;
+  return rust[1]!
+    .replace(/(^|::)_\$/g, '$1$')
+    .replaceAll('..', '::')
+    .replace(/\$(SP|BP|RF|LT|GT|LP|RP|C|u[0-9a-f]{1,6})\$/g, (whole, code: string) =>
+      code[0] === 'u' ? codePoint(code.slice(1), whole) : RUST_CODES[code as keyof typeof RUST_CODES],
+    );
+}
+
+/** Of rust-lang/rust compiler/rustc_symbol_mangling/src/legacy.rs. */
+const RUST_CODES = { SP: '@', BP: '*', RF: '&', LT: '<', GT: '>', LP: '(', RP: ')', C: ',' } as const;
+
+function codePoint(hex: string, whole: string): string {
+  const code = Number.parseInt(hex, 16);
+  return code >= 0x20 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)
+    ? String.fromCodePoint(code)
+    : whole;
+}
+
+/** What may stand behind `operator` and is no bracket of its own. */
+const OPERATOR = /operator(?:\(\)|\[\]|<=>|->\*?|<<=?|>>=?|<=?|>=?)/y;
+
+function withoutArguments(symbol: string): string {
+  const first = symbol.indexOf('(');
+  if (first < 0) return symbol;
+  // A method of a Go type, `net/http.(*Client).Do`, has no arguments in its name.
+  if (/\.\(.*\)\./.test(symbol)) return symbol;
+  let depth = 0;
+  for (let at = 0; at < symbol.length; at += 1) {
+    const letter = symbol[at]!;
+    if (letter === 'o') {
+      OPERATOR.lastIndex = at;
+      const operator = OPERATOR.exec(symbol);
+      if (operator && !/\w/.test(symbol[at - 1] ?? '')) at += operator[0].length - 1;
+    } else if (letter === '-' && symbol[at + 1] === '>') {
+      at += 1;
+    } else if (letter === '<' || letter === '{' || letter === '[') {
+      depth += 1;
+    } else if (letter === '>' || letter === '}' || letter === ']') {
+      depth = Math.max(0, depth - 1);
+    } else if (letter === '(' && depth === 0) {
+      const anonymous = '(anonymous namespace)';
+      if (!symbol.startsWith(anonymous, at)) return symbol.slice(0, at);
+      at += anonymous.length - 1;
+    }
+  }
+  // Brackets that never close are no template's: the plain rule.
+  return depth === 0 ? symbol : symbol.replace(/\((?!anonymous namespace\)).*$/s, '');
 }

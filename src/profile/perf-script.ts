@@ -1,158 +1,254 @@
-import { type Frame, parseFrame } from './frame.ts';
-
-/** What an event line of `perf script` says about a sample. */
-export interface SampleHead {
-  readonly comm: string;
-  readonly pid: number;
-  readonly tid: number;
-  readonly cpu: number;
-  /** Seconds on perf's clock. */
-  readonly time: number;
-  /** In the event's own unit (nanoseconds for cpu-clock); undefined where the input has none. */
-  readonly period: number | undefined;
-  readonly event: string;
-}
-
-export interface Sample extends SampleHead {
-  /** From the leaf to the root, as perf prints them. The same line is the same object. */
-  readonly frames: readonly Frame[];
-}
+import { EventBytes, parseEventLine, parseLost } from './event-line.ts';
+import { type Frame, parseFrameLine } from './frame.ts';
+import { END, enlarged, Lines, SEVERAL } from './lines.ts';
+import { copyOf, type Origin, Origins } from './origins.ts';
+import { Rows } from './rows.ts';
+import { Timeline, ticksOf } from './timeline.ts';
+import { TreeBuilder } from './tree.ts';
 
 /** Lines that are not of the format, by kind, with the first of each. */
 export interface Oddity {
-  readonly kind: 'event line' | 'frame line';
+  readonly kind: 'event line' | 'frame line' | 'folded line';
   readonly line: string;
   count: number;
 }
 
-/**
- * An event line of `perf script -F comm,pid,tid,cpu,time,period,event,…` (Linux tools/perf/builtin-script.c,
- * perf_sample__fprintf_start). Anchored on ` PID/TID [CPU] TIME:` and read from the right, because a thread may
- * call itself anything, that pattern included. `rest` is what stands behind the event: a frame, in one-line samples.
- */
-export function parseEventLine(
-  line: string,
-): { head: SampleHead; rest: string } | { lost: number } | undefined {
-  const place =
-    /^(?:(.*?)\s+)?(-?\d+)\/(-?\d+)\s+\[(-?\d+)\]\s+(\d+\.\d+):\s+((?:(?!\s\[\d+\]\s+\d+\.\d+:).)*)$/s.exec(
-      line,
-    );
-  if (!place) return undefined;
-  const [, comm, pid, tid, cpu, time, tail] = place as unknown as [
-    string,
-    string | undefined,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  const lost = /^PERF_RECORD_LOST(?:_SAMPLES)?\s+lost\s+(\d+)/.exec(tail);
-  if (lost) return { lost: Number(lost[1]) };
-  const event = /^(?:(\d+)\s+)?(\S+):(?:\s+(.*))?$/s.exec(tail.trimEnd());
-  if (!event) return undefined;
-  return {
-    head: {
-      comm: (comm ?? '').trim(),
-      pid: Number(pid),
-      tid: Number(tid),
-      cpu: Number(cpu),
-      time: Number(time),
-      period: event[1] === undefined ? undefined : Number(event[1]),
-      event: event[2]!,
-    },
-    rest: event[3] ?? '',
-  };
+export interface Wishes {
+  /** Seconds since the first sample. */
+  readonly from?: number;
+  readonly to?: number;
+  /** Whether the time of each sample is kept. */
+  readonly timeline: boolean;
 }
 
+const NEWLINE = 10;
+const RETURN = 13;
+const BLANK = 32;
+const TAB = 9;
+const HASH = 35;
+
 /**
- * Reads `perf script` text as it comes, in chunks cut anywhere, and gives each sample to `onSample`. Call `end`
- * after the last chunk: a last sample needs no blank line. Memory is bounded by the number of distinct frame lines.
+ * Reads `perf script` text as it comes, in chunks cut anywhere, into a tree of calls below one node for each thread
+ * and event. Call `end` after the last chunk: a last sample needs no blank line. Never throws for what the text
+ * holds. Memory is bounded by the distinct lines and stacks, and eight bytes a sample for the timeline.
+ *
+ * Lines are not read but recognised (lines.ts), so that a recording of gigabytes costs a comparison a line.
  */
 export class PerfScriptReader {
   /** `# key : value` of `--header`; the first of each key. */
   readonly header = new Map<string, string>();
   readonly oddities: Oddity[] = [];
+  readonly frames: Frame[] = [];
+  readonly tree = new TreeBuilder();
+  readonly #origins = new Origins(this.tree, this.frames);
+  readonly timeline = new Timeline();
+  readonly rows = new Rows();
   /** Samples that the kernel could not deliver, as perf counted them. */
   lost = 0;
+  /** Samples left out by `Wishes.from` and `to`. */
+  outside = 0;
+  /** Of the first sample, and the latest, in seconds on perf's clock; NaN before the first. */
+  firstTime = Number.NaN;
+  lastTime = Number.NaN;
 
-  readonly #onSample: (sample: Sample) => void;
-  readonly #frames = new Map<string, Frame | null>();
+  readonly #wishes: Wishes;
+  readonly #lines = new Lines();
+  readonly #event = new EventBytes();
   readonly #decoder = new TextDecoder();
-  #rest = '';
-  #head: SampleHead | undefined;
-  #chain: Frame[] = [];
+  readonly #frameNumbers = new Map<string, number>();
+  #carry = new Uint8Array(0);
+  #origin = -1;
+  #time = 0;
+  #period = 0;
+  /** The chain of the sample that is being read, the leaf first. */
+  #chain = new Int32Array(256);
+  #depth = 0;
+  #previous = 0;
 
-  constructor(onSample: (sample: Sample) => void) {
-    this.#onSample = onSample;
+  constructor(wishes: Wishes) {
+    this.#wishes = wishes;
+  }
+
+  get origins(): readonly Origin[] {
+    return this.#origins.list;
   }
 
   push(chunk: Uint8Array): void {
-    this.#take(this.#decoder.decode(chunk, { stream: true }));
+    let from = 0;
+    if (this.#carry.length) {
+      const feed = chunk.indexOf(NEWLINE);
+      const joined = joinBytes(this.#carry, feed < 0 ? chunk : chunk.subarray(0, feed + 1));
+      if (feed < 0) {
+        this.#carry = joined;
+        return;
+      }
+      this.#carry = new Uint8Array(0);
+      this.#scan(joined, 0, joined.length);
+      from = feed + 1;
+    }
+    const to = chunk.lastIndexOf(NEWLINE) + 1;
+    if (to > from) this.#scan(chunk, from, to);
+    if (Math.max(to, from) < chunk.length) this.#carry = copyOf(chunk, Math.max(to, from), chunk.length);
   }
 
   end(): void {
-    this.#take(`${this.#decoder.decode()}\n`);
+    if (this.#carry.length) this.push(Uint8Array.of(NEWLINE));
     this.#finish();
   }
 
-  #take(text: string): void {
-    const all = this.#rest + text;
-    let from = 0;
-    for (let at = all.indexOf('\n'); at >= 0; at = all.indexOf('\n', from)) {
-      const end = at > from && all.charCodeAt(at - 1) === 13 ? at - 1 : at;
-      this.#line(all.slice(from, end));
-      from = at + 1;
+  /** Whole lines only. */
+  #scan(bytes: Uint8Array, from: number, to: number): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const lines = this.#lines;
+    for (let at = from; at < to; ) {
+      if (this.#origin < 0) {
+        at = this.#between(bytes, at, to);
+        continue;
+      }
+      if (this.#depth === this.#chain.length) this.#chain = enlarged(this.#chain);
+      const line = lines.follow(this.#previous, view, at, to, this.#chain, this.#depth);
+      this.#previous = lines.last;
+      this.#depth = lines.depth;
+      at = lines.from;
+      if (line < 0) continue;
+      if (line === 0) {
+        at = this.#unseen(bytes, at);
+        continue;
+      }
+      at = lines.end;
+      if (lines.frame[line] === END) {
+        this.#finish();
+        continue;
+      }
+      this.#previous = line;
+      for (const each of lines.several.get(line)!) this.#add(each);
     }
-    this.#rest = all.slice(from);
   }
 
-  #line(line: string): void {
-    if (line.trim() === '') {
+  #add(frame: number): void {
+    if (this.#depth === this.#chain.length) this.#chain = enlarged(this.#chain);
+    this.#chain[this.#depth++] = frame;
+  }
+
+  /** A line within a sample that has not been there before: `find` has looked for it, and knows where it ends. */
+  #unseen(bytes: Uint8Array, at: number): number {
+    const lines = this.#lines;
+    const { end } = lines;
+    const first = bytes[at]!;
+    if (isBlankLine(bytes, at, end)) {
+      lines.keep(this.#previous, bytes, at, END);
       this.#finish();
-      return;
+      return end;
     }
-    if (line.startsWith('#')) {
-      const fact = /^#\s*([a-z][\w ]*?)\s*:\s(.*)$/.exec(line);
-      if (fact && !this.header.has(fact[1]!)) this.header.set(fact[1]!, fact[2]!.trim());
-      return;
-    }
-    // A frame line begins with a blank and an address; an event line may begin with blanks too (an empty name).
-    if (this.#head && /^\s/.test(line)) {
-      const frame = this.#frame(line);
-      if (frame) {
-        this.#chain.push(frame);
-        return;
+    // perf puts a tab before a frame; a blank may also stand before the name in an event line.
+    if (first === TAB || (first === BLANK && !this.#looksLikeEvent(bytes, at, end))) {
+      const frames = parseFrameLine(this.#text(bytes, at, end - 1));
+      if (frames) {
+        const numbers = frames.map((frame) => this.frameNumber(frame)).reverse();
+        const line = lines.keep(this.#previous, bytes, at, numbers.length === 1 ? numbers[0]! : SEVERAL);
+        if (numbers.length !== 1) lines.several.set(line, numbers);
+        this.#previous = line;
+        for (const number of numbers) this.#add(number);
+        return end;
       }
     }
+    return this.#eventLine(bytes, at, end);
+  }
+
+  #looksLikeEvent(bytes: Uint8Array, at: number, end: number): boolean {
+    return this.#event.read(bytes, at, end - 1) || parseOneLine(this.#text(bytes, at, end - 1)) !== undefined;
+  }
+
+  /** A line between samples: an event line, a comment, a blank line. */
+  #between(bytes: Uint8Array, at: number, to: number): number {
+    if (bytes[at] === NEWLINE) return at + 1;
+    const end = bytes.indexOf(NEWLINE, at) + 1 || to;
+    if (isBlankLine(bytes, at, end)) return end;
+    return this.#eventLine(bytes, at, end);
+  }
+
+  #eventLine(bytes: Uint8Array, at: number, end: number): number {
     this.#finish();
-    const parsed = parseEventLine(line);
+    const event = this.#event;
+    if (event.read(bytes, at, end - 1)) {
+      this.#origin = this.#origins.read(bytes, at, event);
+      this.#time = event.time;
+      this.#period = event.period;
+      return end;
+    }
+    const text = this.#text(bytes, at, end - 1);
+    if (bytes[at] === HASH) {
+      const fact = /^#\s*([a-z][\w ]*?)\s*:\s(.*)$/.exec(text);
+      if (fact && !this.header.has(fact[1]!)) this.header.set(fact[1]!, fact[2]!.trim());
+      return end;
+    }
+    const lost = parseLost(text);
+    if (lost !== undefined) {
+      this.lost += lost;
+      return end;
+    }
+    const parsed = parseEventLine(text);
     if (!parsed) {
-      this.#odd(/^\s/.test(line) ? 'frame line' : 'event line', line);
-      return;
+      this.#odd(/^\s/.test(text) ? 'frame line' : 'event line', text);
+      return end;
     }
-    if ('lost' in parsed) {
-      this.lost += parsed.lost;
-      return;
-    }
-    this.#head = parsed.head;
-    const frame = parsed.rest ? this.#frame(` ${parsed.rest}`) : undefined;
-    if (frame) this.#chain.push(frame);
+    this.#origin = this.#origins.parse(parsed.who, parsed.event);
+    this.#time = parsed.time;
+    this.#period = parsed.period;
+    for (const frame of [...((parsed.rest && parseFrameLine(parsed.rest)) || [])].reverse())
+      this.#add(this.frameNumber(frame));
+    return end;
   }
 
-  #frame(line: string): Frame | undefined {
-    let frame = this.#frames.get(line);
-    if (frame === undefined) {
-      frame = parseFrame(line) ?? null;
-      this.#frames.set(line, frame);
-    }
-    return frame ?? undefined;
+  /** The number of an origin, of a frame; a new one for one that has not been there. */
+  originNumber(comm: string, pid: number, tid: number, event: string): number {
+    return this.#origins.number(comm, pid, tid, event);
   }
 
+  frameNumber(frame: Frame): number {
+    const key = `${frame.kind} ${frame.name}`;
+    let number = this.#frameNumbers.get(key);
+    if (number === undefined) {
+      number = this.frames.push(frame) - 1;
+      this.#frameNumbers.set(key, number);
+    }
+    return number;
+  }
+
+  /** The end of a sample, if one was being read: its stack is entered into the tree, the root first. */
   #finish(): void {
-    if (this.#head) this.#onSample({ ...this.#head, frames: this.#chain });
-    this.#head = undefined;
-    this.#chain = [];
+    if (this.#origin < 0) return;
+    const number = this.#origin;
+    const origin = this.#origins.list[number]!;
+    this.#origin = -1;
+    this.#previous = 0;
+    const depth = this.#depth;
+    this.#depth = 0;
+    const time = this.#time;
+    if (Number.isNaN(this.firstTime)) this.firstTime = time;
+    if (!(time <= this.lastTime)) this.lastTime = time;
+    if (!this.#within(time)) return;
+    let node = origin.node;
+    for (let at = depth - 1; at >= 0; at -= 1) node = this.tree.enter(node, this.#chain[at]!);
+    const hasPeriod = !Number.isNaN(this.#period);
+    const row = this.rows.add(node, number, hasPeriod ? this.#period : 0);
+    origin.samples += 1;
+    if (!hasPeriod) origin.withoutPeriod += 1;
+    if (this.#wishes.timeline) this.timeline.add(ticksOf(time) - ticksOf(this.firstTime), row);
+  }
+
+  #within(time: number): boolean {
+    const { from, to } = this.#wishes;
+    if (from === undefined && to === undefined) return true;
+    const since = time - this.firstTime;
+    if (since >= (from ?? 0) && since < (to ?? Number.POSITIVE_INFINITY)) return true;
+    this.outside += 1;
+    return false;
+  }
+
+  #text(bytes: Uint8Array, from: number, to: number): string {
+    const end = to > from && bytes[to - 1] === RETURN ? to - 1 : to;
+    return this.#decoder.decode(bytes.subarray(from, end));
   }
 
   #odd(kind: Oddity['kind'], line: string): void {
@@ -160,4 +256,25 @@ export class PerfScriptReader {
     if (known) known.count += 1;
     else this.oddities.push({ kind, line: line.slice(0, 200), count: 1 });
   }
+}
+
+/** An event line with a time, which no frame has. */
+const parseOneLine = (text: string) => {
+  const parsed = parseEventLine(text);
+  return parsed && !Number.isNaN(parsed.time) ? parsed : undefined;
+};
+
+const isBlankLine = (bytes: Uint8Array, at: number, end: number): boolean => {
+  for (let here = at; here < end; here += 1) {
+    const byte = bytes[here]!;
+    if (byte !== NEWLINE && byte !== RETURN && byte !== BLANK && byte !== TAB) return false;
+  }
+  return true;
+};
+
+function joinBytes(head: Uint8Array, tail: Uint8Array): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(head.length + tail.length);
+  joined.set(head);
+  joined.set(tail, head.length);
+  return joined;
 }

@@ -1,12 +1,5 @@
-import type { Call, Stacks } from './stacks.ts';
-
-/** What the capture was asked to do, and how long it really took. */
-export interface Recording {
-  readonly frequencyHz: number;
-  readonly seconds: number;
-  /** Samples the kernel could not deliver. */
-  readonly lost: number;
-}
+import type { Profile } from './profile.ts';
+import { compareText } from './tree.ts';
 
 export interface Share {
   readonly name: string;
@@ -30,10 +23,13 @@ export interface Summary {
   readonly lost: number;
   readonly event: string;
   readonly seconds: number;
+  /** 0 where it is not known. */
+  readonly frequencyHz: number;
   /** Mean cores busy: samples that are not idle, over frequency and time. */
   readonly cores: number;
-  /** Samples of the idle task. */
+  /** Samples of the idle task; `idleLeftOut`: not among `samples`. */
   readonly idle: number;
+  readonly idleLeftOut: boolean;
   /** Frames that perf could not name, of all frames, 0 to 1. */
   readonly unknownFrames: number;
   /** Most stacks have only one or two user frames: the programs were built without frame pointers. */
@@ -45,55 +41,88 @@ export interface Summary {
 const TOP = 5;
 
 /** The figures that stand below a flame graph. Pure. */
-export function summarize(stacks: Stacks, recording: Recording): Summary {
-  const { frequencyHz, seconds, lost } = recording;
-  const cores = (samples: number) => (seconds > 0 ? samples / (frequencyHz * seconds) : 0);
-  const awake = stacks.samples - stacks.idle;
+export function summarize(profile: Profile): Summary {
+  const { frequencyHz = 0, seconds = 0 } = profile.about;
+  const cores = (samples: number) => (seconds * frequencyHz > 0 ? samples / (frequencyHz * seconds) : 0);
+  const { samples, idle } = profile;
+  const depths = unwinding(profile);
   return {
-    samples: stacks.samples,
-    lost,
-    event: stacks.event,
+    samples,
+    lost: profile.lost,
+    event: profile.event,
     seconds,
-    cores: cores(awake),
-    idle: stacks.idle,
-    unknownFrames: stacks.frames ? stacks.unknownFrames / stacks.frames : 0,
-    brokenUnwinding: stacks.withUserFrames >= 20 && stacks.shallow > stacks.withUserFrames / 2,
-    hottest: hottest(stacks.root)
+    frequencyHz,
+    cores: cores(samples - (idle.leftOut ? 0 : idle.samples)),
+    idle: idle.samples,
+    idleLeftOut: idle.leftOut,
+    unknownFrames: depths.frames ? depths.unknown / depths.frames : 0,
+    brokenUnwinding: depths.withUserFrames >= 20 && depths.shallow > depths.withUserFrames / 2,
+    hottest: hottest(profile)
       .slice(0, TOP)
-      .map(([name, samples]) => ({ name, samples, share: samples / Math.max(1, stacks.samples) })),
-    busiest: [...stacks.threads.values()]
-      .filter((thread) => thread.pid !== 0)
+      .map(([name, count]) => ({ name, samples: count, share: count / Math.max(1, samples) })),
+    busiest: profile.threads
+      .filter((thread) => thread.pid !== 0 && thread.samples > 0)
       .sort((a, b) => b.samples - a.samples || a.tid - b.tid)
       .slice(0, TOP)
-      .map(({ comm, pid, tid, samples }) => ({
-        comm,
-        pid,
-        tid,
-        main: pid === tid,
-        samples,
-        cores: cores(samples),
+      .map((thread) => ({
+        comm: thread.comm,
+        pid: thread.pid,
+        tid: thread.tid,
+        samples: thread.samples,
+        main: thread.pid === thread.tid,
+        cores: cores(thread.samples),
       })),
   };
 }
 
-/** Functions by the samples in which they were on top of the stack, the most first. */
-function hottest(root: Call): Array<[string, number]> {
+/** Functions by the samples in which they were on top of the stack, the most first. Threads are no functions. */
+function hottest({ frames, tree, stacks }: Profile): Array<[string, number]> {
   const self = new Map<string, number>();
-  const pending = [...root.calls.values()].flatMap((thread) => [...thread.calls.values()]);
-  for (let at = pending.pop(); at; at = pending.pop()) {
-    if (at.self > 0) self.set(at.frame.name, (self.get(at.frame.name) ?? 0) + at.self);
-    pending.push(...at.calls.values());
+  stacks.node.forEach((node, row) => {
+    const frame = frames[tree.frame[node]!];
+    if (frame && frame.kind !== 'thread')
+      self.set(frame.name, (self.get(frame.name) ?? 0) + stacks.samples[row]!);
+  });
+  return [...self].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]));
+}
+
+/** How far stacks go, over all samples; `shallow` ones have only one or two user frames: unwinding ended at once. */
+function unwinding({ frames, tree, stacks }: Profile) {
+  const size = tree.frame.length;
+  const depth = new Int32Array(size);
+  const unknown = new Int32Array(size);
+  const user = new Int32Array(size);
+  for (let node = 1; node < size; node += 1) {
+    const parent = tree.parent[node]!;
+    const frame = frames[tree.frame[node]!]!;
+    const counts = frame.kind === 'thread' ? 0 : 1;
+    depth[node] = depth[parent]! + counts;
+    unknown[node] = unknown[parent]! + (frame.unknown ? counts : 0);
+    user[node] = user[parent]! + (frame.kind === 'kernel' ? 0 : counts);
   }
-  return [...self].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  const sums = { frames: 0, unknown: 0, withUserFrames: 0, shallow: 0 };
+  stacks.node.forEach((node, row) => {
+    const samples = stacks.samples[row]!;
+    sums.frames += depth[node]! * samples;
+    sums.unknown += unknown[node]! * samples;
+    if (user[node]! > 0) sums.withUserFrames += samples;
+    if (user[node]! > 0 && user[node]! <= 2) sums.shallow += samples;
+  });
+  return sums;
 }
 
 /** The figures as lines for people. */
 export function summaryLines(summary: Summary): string[] {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const known = summary.frequencyHz > 0 && summary.seconds > 0;
+  const busy = known ? `, ${summary.cores.toFixed(2)} cores busy on average` : '';
   const lines = [
-    `${summary.samples} samples, ${summary.lost} lost, event ${summary.event}, ${summary.cores.toFixed(2)} cores busy on average, ${percent(summary.unknownFrames)} of frames unknown`,
+    `${summary.samples} samples, ${summary.lost} lost, event ${summary.event}${busy}, ${percent(summary.unknownFrames)} of frames unknown`,
   ];
-  if (summary.idle) lines.push(`${summary.idle} samples are of idle processors (swapper)`);
+  if (summary.idle)
+    lines.push(
+      `${summary.idle} samples are of idle processors${summary.idleLeftOut ? ' and left out' : ' (swapper)'}`,
+    );
   if (summary.hottest.length) {
     lines.push('hottest functions:');
     for (const { name, share } of summary.hottest) lines.push(`  ${percent(share).padStart(7)}  ${name}`);
@@ -105,7 +134,10 @@ export function summaryLines(summary: Summary): string[] {
       const which = thread.main
         ? `main thread${alike.length > 1 ? ` of pid ${thread.pid}` : ''}`
         : `thread ${thread.tid}`;
-      lines.push(`  ${thread.comm || `:${thread.tid}`}, ${which}: ${thread.cores.toFixed(2)} of one core`);
+      const much = known
+        ? `${thread.cores.toFixed(2)} of one core`
+        : percent(thread.samples / Math.max(1, summary.samples));
+      lines.push(`  ${thread.comm || `:${thread.tid}`}, ${which}: ${much}`);
     }
   }
   if (summary.brokenUnwinding) {

@@ -1,4 +1,5 @@
 import type { Frame } from './frame.ts';
+import { enlarged } from './lines.ts';
 import type { CallTree } from './profile.ts';
 
 /** A tree that grows as stacks come; `finish` gives it in preorder. Memory is bounded by the distinct stacks. */
@@ -7,8 +8,12 @@ export class TreeBuilder {
   #parent = new Int32Array(1024);
   /** The child that was entered last: most stacks go the way of the one before. */
   #lastChild = new Int32Array(1024);
-  /** Open addressing over (parent, frame); 0 is free, for the root is nobody's child. */
+  /** The children of a node are a list that begins with its first one; 0 ends it, for the root is nobody's child. */
+  #firstChild = new Int32Array(1024);
+  #sibling = new Int32Array(1024);
+  /** Children that are not the first: open addressing over (parent, frame), 0 is free. Most nodes have one child. */
   #table = new Int32Array(4096);
+  #inTable = 0;
   #size = 1;
 
   constructor() {
@@ -20,18 +25,29 @@ export class TreeBuilder {
     return this.#size;
   }
 
-  frameOf(node: number): number {
-    return this.#frame[node]!;
-  }
-
-  parentOf(node: number): number {
-    return this.#parent[node]!;
+  /** Frame and parent of each node, copied; a parent comes before its children. */
+  nodes(): { frame: Int32Array; parent: Int32Array } {
+    return { frame: this.#frame.slice(0, this.#size), parent: this.#parent.slice(0, this.#size) };
   }
 
   /** The child of `parent` for `frame`; made when it is new. */
   enter(parent: number, frame: number): number {
     const last = this.#lastChild[parent]!;
-    if (last !== 0 && this.#frame[last] === frame) return last;
+    if (last === 0) {
+      const node = this.#add(parent, frame);
+      this.#firstChild[parent] = node;
+      return node;
+    }
+    if (this.#frame[last] === frame) return last;
+    const first = this.#firstChild[parent]!;
+    if (this.#frame[first] === frame) {
+      this.#lastChild[parent] = first;
+      return first;
+    }
+    return this.#enterOther(parent, frame, first);
+  }
+
+  #enterOther(parent: number, frame: number, first: number): number {
     const mask = this.#table.length - 1;
     let slot = slotOf(parent, frame) & mask;
     for (let node = this.#table[slot]!; node !== 0; node = this.#table[slot]!) {
@@ -41,17 +57,21 @@ export class TreeBuilder {
       }
       slot = (slot + 1) & mask;
     }
-    return this.#add(parent, frame, slot);
+    const node = this.#add(parent, frame);
+    this.#sibling[node] = this.#sibling[first]!;
+    this.#sibling[first] = node;
+    this.#table[slot] = node;
+    this.#inTable += 1;
+    if (this.#inTable * 2 > this.#table.length) this.#rehash();
+    return node;
   }
 
-  #add(parent: number, frame: number, slot: number): number {
+  #add(parent: number, frame: number): number {
     const node = this.#size++;
     if (node === this.#frame.length) this.#grow();
     this.#frame[node] = frame;
     this.#parent[node] = parent;
     this.#lastChild[parent] = node;
-    if (node * 2 > this.#table.length) this.#rehash();
-    else this.#table[slot] = node;
     return node;
   }
 
@@ -59,27 +79,29 @@ export class TreeBuilder {
     this.#frame = enlarged(this.#frame);
     this.#parent = enlarged(this.#parent);
     this.#lastChild = enlarged(this.#lastChild);
+    this.#firstChild = enlarged(this.#firstChild);
+    this.#sibling = enlarged(this.#sibling);
   }
 
   #rehash(): void {
-    const table = new Int32Array(this.#table.length * 2);
-    const mask = table.length - 1;
-    for (let node = 1; node < this.#size; node += 1) {
+    const old = this.#table;
+    this.#table = new Int32Array(old.length * 2);
+    const mask = this.#table.length - 1;
+    for (const node of old) {
+      if (node === 0) continue;
       let slot = slotOf(this.#parent[node]!, this.#frame[node]!) & mask;
-      while (table[slot] !== 0) slot = (slot + 1) & mask;
-      table[slot] = node;
+      while (this.#table[slot] !== 0) slot = (slot + 1) & mask;
+      this.#table[slot] = node;
     }
-    this.#table = table;
   }
 
   /**
    * The tree in preorder, children in the byte order of their names; `self` is by the builder's own node numbers,
-   * `place` maps those to the preorder.
+   * `place` maps those to the preorder. Nothing can be entered any more.
    */
   finish(frames: readonly Frame[], self: ArrayLike<number>): { tree: CallTree; place: Int32Array } {
     const size = this.#size;
     const rank = ranks(frames);
-    const { first, sibling } = this.#links(rank);
     const place = new Int32Array(size);
     const tree: CallTree = {
       frame: new Int32Array(size),
@@ -95,38 +117,32 @@ export class TreeBuilder {
       tree.parent[at] = node === 0 ? -1 : place[this.#parent[node]!]!;
       tree.self[at] = tree.total[at] = self[node] ?? 0;
       at += 1;
-      if (first[node] !== 0) {
-        node = first[node]!;
+      const first = this.#firstChild[node]!;
+      if (first !== 0) {
+        node = this.#sibling[first] === 0 ? first : this.#sortChildren(node, rank);
         continue;
       }
-      for (tree.next[place[node]!] = at; node !== 0 && sibling[node] === 0; ) {
+      for (tree.next[place[node]!] = at; node !== 0 && this.#sibling[node] === 0; ) {
         node = this.#parent[node]!;
         tree.next[place[node]!] = at;
       }
       if (node === 0) break;
-      node = sibling[node]!;
+      node = this.#sibling[node]!;
     }
     for (let node = size - 1; node > 0; node -= 1) tree.total[tree.parent[node]!]! += tree.total[node]!;
     return { tree, place };
   }
 
-  /** Children as linked lists in the order of `rank`: nodes are put in front of their lists, the last rank first. */
-  #links(rank: Int32Array): { first: Int32Array; sibling: Int32Array } {
-    const size = this.#size;
-    const counts = new Int32Array(rank.length + 1);
-    for (let node = 1; node < size; node += 1) counts[rank[this.#frame[node]!]! + 1]! += 1;
-    for (let at = 1; at < counts.length; at += 1) counts[at]! += counts[at - 1]!;
-    const order = new Int32Array(size - 1);
-    for (let node = 1; node < size; node += 1) order[counts[rank[this.#frame[node]!]!]!++] = node;
-    const first = new Int32Array(size);
-    const sibling = new Int32Array(size);
-    for (let at = order.length - 1; at >= 0; at -= 1) {
-      const node = order[at]!;
-      const parent = this.#parent[node]!;
-      sibling[node] = first[parent]!;
-      first[parent] = node;
-    }
-    return { first, sibling };
+  /** Puts the list of a node's children in order, and returns the first. */
+  #sortChildren(parent: number, rank: Int32Array): number {
+    const children: number[] = [];
+    for (let child = this.#firstChild[parent]!; child !== 0; child = this.#sibling[child]!)
+      children.push(child);
+    children.sort((a, b) => rank[this.#frame[a]!]! - rank[this.#frame[b]!]!);
+    const head = children[0]!;
+    this.#firstChild[parent] = head;
+    for (let at = 0; at < children.length; at += 1) this.#sibling[children[at]!] = children[at + 1] ?? 0;
+    return head;
   }
 }
 
@@ -135,15 +151,15 @@ const slotOf = (parent: number, frame: number): number => {
   return mixed ^ (mixed >>> 15);
 };
 
-const enlarged = (array: Int32Array): Int32Array<ArrayBuffer> => {
-  const larger = new Int32Array(array.length * 2);
-  larger.set(array);
-  return larger;
-};
-
 /** Where each frame stands among all in the byte order of names, then of kinds. */
 function ranks(frames: readonly Frame[]): Int32Array {
-  const order = frames.map((_, at) => at).sort((a, b) => compareFrames(frames[a]!, frames[b]!) || a - b);
+  const compare = textOrder(frames.map((frame) => frame.name));
+  const order = frames
+    .map((_, at) => at)
+    .sort((a, b) => {
+      const [x, y] = [frames[a]!, frames[b]!];
+      return compare(x.name, y.name) || compare(x.kind, y.kind) || a - b;
+    });
   const rank = new Int32Array(frames.length);
   order.forEach((frame, at) => {
     rank[frame] = at;
@@ -151,21 +167,26 @@ function ranks(frames: readonly Frame[]): Int32Array {
   return rank;
 }
 
-export const compareFrames = (a: Frame, b: Frame): number =>
-  compareText(a.name, b.name) || compareText(a.kind, b.kind);
+/**
+ * The order of UTF-8 bytes, which is that of code points. JavaScript's own, much faster, differs only where there are
+ * characters from U+D800 on: above U+FFFF they are written with surrogates, which come before U+E000.
+ */
+export function textOrder(texts: readonly string[]): (a: string, b: string) => number {
+  return texts.some((text) => /[\ud800-\uffff]/.test(text))
+    ? compareText
+    : (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+}
 
-/** The order of UTF-8 bytes, which is that of code points; JavaScript's own differs above U+FFFF. */
+/** The order of UTF-8 bytes for any text. */
 export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let at = 0; at < length; at += 1) {
     const x = a.charCodeAt(at);
     const y = b.charCodeAt(at);
-    if (x === y) continue;
     // Surrogates stand for code points above all others: move them behind U+E000 to U+FFFF.
-    return (x >= 0xd800 ? (x >= 0xe000 ? x - 0x800 : x + 0x2000) : x) <
-      (y >= 0xd800 ? (y >= 0xe000 ? y - 0x800 : y + 0x2000) : y)
-      ? -1
-      : 1;
+    if (x !== y) return (isSurrogate(x) ? x + 0x10000 : x) - (isSurrogate(y) ? y + 0x10000 : y);
   }
   return a.length - b.length;
 }
+
+const isSurrogate = (unit: number): boolean => unit >= 0xd800 && unit < 0xe000;

@@ -48,13 +48,7 @@ export function makeReceipt(
     gkeprof: version(),
     plan,
     capture: {
-      startedAt: new Date(result.startedAt).toISOString(),
-      stoppedAt: new Date(result.stoppedAt).toISOString(),
-      ended: result.ended,
-      toolStatus: result.toolStatus,
-      kernel: result.kernel,
-      toolVersion: result.toolVersion,
-      imageId: result.imageId,
+      ...captureOf(result),
       ...(plan.capture.collector === 'tcpdump' && {
         packets: {
           captured: numberOf(last, 'packets'),
@@ -73,6 +67,17 @@ export function makeReceipt(
     findings,
   };
 }
+
+/** How the capture went. */
+export const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'packets'> => ({
+  startedAt: new Date(result.startedAt).toISOString(),
+  stoppedAt: new Date(result.stoppedAt).toISOString(),
+  ended: result.ended,
+  toolStatus: result.toolStatus,
+  kernel: result.kernel,
+  toolVersion: result.toolVersion,
+  imageId: result.imageId,
+});
 
 /** Writes it as `<base>.receipt.json`, mode 0600, and returns the path. */
 export async function writeReceipt(base: string, receipt: Receipt): Promise<string> {

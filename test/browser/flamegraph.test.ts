@@ -5,7 +5,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { asset } from '../../src/assets.ts';
 import { drawFlamegraph } from '../../src/profile/flamegraph.ts';
-import { Stacks } from '../../src/profile/stacks.ts';
+import { stacksOf } from '../profile/reading.ts';
 
 const FLAGS = [
   '--no-sandbox',
@@ -18,27 +18,11 @@ const FLAGS = [
 ];
 
 function picture(): string {
-  const stacks = new Stacks('cpu-clock');
-  const add = (path: string, times: number) => {
-    const frames = path
-      .split(';')
-      .reverse()
-      .map((name) => ({ name, kind: 'user' as const, dso: '/x', unknown: false }));
-    for (let i = 0; i < times; i += 1)
-      stacks.add({
-        comm: 'redis-server',
-        pid: 1,
-        tid: 1,
-        cpu: 0,
-        time: i,
-        period: 1,
-        event: 'cpu-clock',
-        frames,
-      });
-  };
-  add('main;aeMain;readQueryFromClient;read', 30);
-  add('main;aeMain;call;getCommand', 50);
-  add('main;serverCron', 20);
+  const stacks = stacksOf([
+    [['main', 'aeMain', 'readQueryFromClient', 'read'], 30],
+    [['main', 'aeMain', 'call', 'getCommand'], 50],
+    [['main', 'serverCron'], 20],
+  ]);
   return drawFlamegraph(stacks, {
     title: 'redis',
     subtitle: [],
@@ -116,7 +100,7 @@ describe('the flame graph in a browser', () => {
   it('shows what is under the pointer', async () => {
     await box('getCommand').hover();
     expect(await page.locator('#details').textContent()).toBe(
-      'getCommand (50 samples, 50.00 %, 50 self) in /x',
+      'getCommand (50 samples, 50.00 %, 50 self) in /usr/bin/redis-server',
     );
   });
 

@@ -3,28 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asset } from '../../src/assets.ts';
 import { drawFlamegraph } from '../../src/profile/flamegraph.ts';
-import { Stacks } from '../../src/profile/stacks.ts';
 import { golden } from '../golden.ts';
+import { stacksOf } from './reading.ts';
 
 const picture = { title: 'default/redis-0 on node-a', subtitle: ['10s at 99 Hz'], script: '', style: '' };
-
-function stacksOf(
-  paths: ReadonlyArray<readonly [path: readonly string[], times: number]>,
-  comm = 'redis-server',
-): Stacks {
-  const stacks = new Stacks('cpu-clock');
-  for (const [path, times] of paths) {
-    const frames = [...path].reverse().map((name) => ({
-      name,
-      kind: name.startsWith('sys_') ? ('kernel' as const) : ('user' as const),
-      dso: '/usr/bin/redis-server',
-      unknown: false,
-    }));
-    for (let i = 0; i < times; i += 1)
-      stacks.add({ comm, pid: 1, tid: 1, cpu: 0, time: i, period: 1, event: 'cpu-clock', frames });
-  }
-  return stacks;
-}
 
 const tree = stacksOf([
   [['main', 'aeMain', 'readQueryFromClient', 'sys_read'], 30],
@@ -92,7 +74,7 @@ describe('drawFlamegraph', () => {
   });
 
   it('draws an empty profile too', () => {
-    wellFormed(drawFlamegraph(new Stacks('none'), picture));
+    wellFormed(drawFlamegraph(stacksOf([]), picture));
   });
 
   it('says how many samples are in boxes too narrow to draw', () => {

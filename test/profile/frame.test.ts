@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { parseFrame } from '../../src/profile/frame.ts';
+import { parseFrameLine, shortName } from '../../src/profile/frame.ts';
 
-describe('parseFrame', () => {
+describe('parseFrameLine', () => {
   // Each line is a trap that some other tool falls into: see the names in the comments of FlameGraph and inferno.
   it.each([
     ['\t    55d0 aeMain+0x1e (/usr/bin/redis-server)', 'aeMain', 'user', '/usr/bin/redis-server'],
@@ -20,7 +20,9 @@ describe('parseFrame', () => {
     ],
     ['\t1 f+0x1 (/usr/lib/debug/boot/vmlinux-5.4.0)', 'f', 'kernel', '/usr/lib/debug/boot/vmlinux-5.4.0'],
     ['\t7fff __vdso_gettimeofday+0x1 ([vdso])', '__vdso_gettimeofday', 'user', '[vdso]'],
-    ['\t1 [unknown] ([heap])', '[heap]', 'user', '[heap]'],
+    ['\t1 [unknown] ([heap])', '[[heap]]', 'user', '[heap]'],
+    ['\t1 [unknown] ([kernel.kallsyms])', '[[kernel.kallsyms]]', 'kernel', '[kernel.kallsyms]'],
+    ['\t1 [unknown] (//anon)', '[anon]', 'user', '//anon'],
     ['\t1 [unknown] (/usr/lib/libc.so.6)', '[libc.so.6]', 'user', '/usr/lib/libc.so.6'],
     ['\t1 [unknown] (/usr/bin/x (deleted))', '[x]', 'user', '/usr/bin/x (deleted)'],
     ['\tffffffff81000000 [unknown] ([unknown])', '[unknown]', 'kernel', '[unknown]'],
@@ -28,39 +30,81 @@ describe('parseFrame', () => {
     ['\t1 work+0x4 (/usr/bin/redis-server (deleted))', 'work', 'user', '/usr/bin/redis-server (deleted)'],
     ['\t1 work+0x4 (/opt/my app/bin)', 'work', 'user', '/opt/my app/bin'],
     ['\t1 work+0x4 (/opt/a (b/bin)', 'work', 'user', '/opt/a (b/bin'],
-    [
-      '\t1 std::unique_ptr<A>::operator->() const+0x4 (/x)',
-      'std::unique_ptr<A>::operator->() const',
-      'user',
-      '/x',
-    ],
+    ['\t1 std::unique_ptr<A>::operator->() const+0x4 (/x)', 'std::unique_ptr<A>::operator->', 'user', '/x'],
     [
       '\t1 std::function<void (int)>::operator()(int) const+0x1 (/x)',
-      'std::function<void (int)>::operator()(int) const',
+      'std::function<void (int)>::operator()',
       'user',
       '/x',
     ],
     [
       '\t1 main::{lambda(int)#1}::operator()(int) const+0x1 (/x)',
-      'main::{lambda(int)#1}::operator()(int) const',
+      'main::{lambda(int)#1}::operator()',
       'user',
       '/x',
     ],
-    ['\t1 (anonymous namespace)::f()+0x1 (/x)', '(anonymous namespace)::f()', 'user', '/x'],
+    ['\t1 (anonymous namespace)::f()+0x1 (/x)', '(anonymous namespace)::f', 'user', '/x'],
     ['\t1 <(A, B) as core::fmt::Debug>::fmt+0x1 (/x)', '<(A, B) as core::fmt::Debug>::fmt', 'user', '/x'],
     ['\t1 net/http.(*conn).serve+0x1 (/x)', 'net/http.(*conn).serve', 'user', '/x'],
-    ['\t1 operator+(A, B)+0x10 (/x)', 'operator+(A, B)', 'user', '/x'],
-    ['\t1 Lorg/foo/Bar;::baz+0x1 (/tmp/perf-12.map)', 'Lorg/foo/Bar;::baz', 'jit', '/tmp/perf-12.map'],
+    ['\t1 operator+(A, B)+0x10 (/x)', 'operator+', 'user', '/x'],
+    ['\t1 Lorg/foo/Bar;::baz+0x1 (/tmp/perf-12.map)', 'org/foo/Bar:::baz', 'jit', '/tmp/perf-12.map'],
     ['\t1 f+0x1 (/root/.debug/jit/jitted-12-3.so)', 'f', 'jit', '/root/.debug/jit/jitted-12-3.so'],
     ['\t1 small (inlined)', 'small', 'inlined', 'inlined'],
     ['\t1 f+0x1', 'f', 'user', ''],
     ['\t1', '[unknown]', 'user', ''],
   ])('%j', (line, name, kind, dso) => {
     const unknown = name.startsWith('[');
-    expect(parseFrame(line)).toEqual({ name, kind, dso, unknown });
+    expect(parseFrameLine(line)).toEqual([{ name, kind, dso, unknown }]);
   });
 
   it.each(['', 'no frame', '\tnot hex (x)', '\t12/12 [000] 1.0: 1 cycles:'])('%j is no frame', (line) => {
-    expect(parseFrame(line)).toBeUndefined();
+    expect(parseFrameLine(line)).toBeUndefined();
   });
+
+  it('leaves out a name of a process in brackets, as stackcollapse-perf.pl does', () => {
+    expect(parseFrameLine('\t1 (redis-server) (/x)')).toEqual([]);
+  });
+
+  it('splits what a JIT inlined, and nothing else', () => {
+    const names = (line: string) => parseFrameLine(line)?.map(({ name, kind }) => `${kind} ${name}`);
+    expect(names('\t1 LA;::a->LB;::b->LC;::c+0x1 (/tmp/perf-3.map)')).toEqual([
+      'jit A:::a',
+      'inlined B:::b',
+      'inlined C:::c',
+    ]);
+    expect(names('\t1 f() -> T+0x1 (/x)')).toEqual(['user f']);
+    expect(names('\t1 A::operator->+0x1 (/x)')).toEqual(['user A::operator->']);
+  });
+});
+
+describe('shortName', () => {
+  it.each([
+    ['f(int, char const*)', 'f'],
+    ['a::b<int (char)>::c(int)', 'a::b<int (char)>::c'],
+    ['bool operator< <int>(A<int> const&, A<int> const&)', 'bool operator< <int>'],
+    ['A::operator<<(int)', 'A::operator<<'],
+    ['A::operator<=>(B)', 'A::operator<=>'],
+    ['A::operator[](unsigned long)', 'A::operator[]'],
+    ['A::operator bool() const', 'A::operator bool'],
+    ['operator delete[](void*)', 'operator delete[]'],
+    ['myoperator<(int)>(x)', 'myoperator<(int)>'],
+    ['a::(anonymous namespace)::b(int)', 'a::(anonymous namespace)::b'],
+    ['net/http.(*conn).serve', 'net/http.(*conn).serve'],
+    ['main.(*T[go.shape.int]).M', 'main.(*T[go.shape.int]).M'],
+    ['<(A, B) as Debug>::fmt', '<(A, B) as Debug>::fmt'],
+    [
+      'core::ops::function::FnOnce::call_once{{vtable.shim}}',
+      'core::ops::function::FnOnce::call_once{{vtable.shim}}',
+    ],
+    [
+      '_$LT$alloc..vec..Vec$LT$T$GT$$u20$as$u20$core..ops..drop..Drop$GT$::drop::h0123456789abcdef',
+      '<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop',
+    ],
+    ['std::panicking::try::do_call::hfeedfacecafebeef', 'std::panicking::try::do_call'],
+    ['a < b(c)', 'a < b'],
+    ['Lorg/mozilla/MemberBox;.<init>(Ljava/lang/reflect/Method;)V', 'org/mozilla/MemberBox:.<init>'],
+    ['Interpreter', 'Interpreter'],
+    ['LazyCompile:*run /srv/app.js:10', 'LazyCompile:*run /srv/app.js:10'],
+    [`RegExp:[&<>"']`, `RegExp:[&<>"']`],
+  ])('%s', (symbol, name) => expect(shortName(symbol)).toBe(name));
 });

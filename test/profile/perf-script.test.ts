@@ -1,72 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PerfScriptReader, parseEventLine, type Sample } from '../../src/profile/perf-script.ts';
-
-function read(text: string | Uint8Array, cuts: readonly number[] = []) {
-  const samples: Sample[] = [];
-  const reader = new PerfScriptReader((sample) => samples.push(sample));
-  const bytes = Buffer.from(text as string);
-  let from = 0;
-  for (const cut of [...cuts, bytes.length]) {
-    const end = Math.min(bytes.length, Math.max(from, cut));
-    reader.push(bytes.subarray(from, end));
-    from = end;
-  }
-  reader.end();
-  return { samples, reader };
-}
+import { fold, folded, read } from './reading.ts';
 
 const TAIL = '   101/102   [003]  3967.038416:   10101010 cpu-clock: ';
-
-describe('parseEventLine', () => {
-  it.each([
-    'redis-server',
-    'x',
-    '0',
-    'a;b',
-    'worker 3 x',
-    'pool-1-thread-2',
-    'ET_NET 0]',
-    '[ET_NET 0]',
-    '([JIT app cache])',
-    'V8 WorkerThread',
-    'kworker/0:1',
-    'a 1/2 [000] 1.0: 5 cycles:',
-    '日本語',
-    '\x1b[31mred',
-    "it's",
-    ':123',
-  ])('the thread may be called %j', (comm) => {
-    expect(parseEventLine(`${comm}${TAIL}`)).toEqual({
-      head: { comm, pid: 101, tid: 102, cpu: 3, time: 3967.038416, period: 10101010, event: 'cpu-clock' },
-      rest: '',
-    });
-  });
-
-  it('reads a thread without a name', () => {
-    expect(parseEventLine(`       ${TAIL}`)).toMatchObject({ head: { comm: '', pid: 101 } });
-  });
-
-  it.each([
-    ['cycles:u: ', { event: 'cycles:u', period: undefined }],
-    ['250 cycles:P: ', { event: 'cycles:P', period: 250 }],
-    ['1 cpu-clock:pppH: ', { event: 'cpu-clock:pppH', period: 1 }],
-    ['1 sched:sched_switch: prev_comm=a prev_pid=1', { event: 'sched:sched_switch', period: 1 }],
-    ['cycles:  ffff f ([k])', { event: 'cycles', period: undefined }],
-  ])('reads the event of %j', (text, want) => {
-    const parsed = parseEventLine(`a 1/2 [000] 1.5: ${text}`);
-    expect(parsed && 'head' in parsed && parsed.head).toMatchObject(want);
-  });
-
-  it('counts what perf lost', () => {
-    expect(parseEventLine('a 1/2 [000] 1.5: PERF_RECORD_LOST lost 12')).toEqual({ lost: 12 });
-    expect(parseEventLine('a 1/2 [000] 1.5: PERF_RECORD_LOST_SAMPLES lost 3')).toEqual({ lost: 3 });
-  });
-
-  it.each(['', 'nonsense', 'a 1/2 1.5: 1 cycles:', 'a [000] 1.5: 1 cycles:'])('%j is none', (line) => {
-    expect(parseEventLine(line)).toBeUndefined();
-  });
-});
 
 const TEXT = [
   '# hostname : node-a',
@@ -82,60 +18,144 @@ const TEXT = [
   'a 1/2 [000] 1.5: PERF_RECORD_LOST lost 7',
   `ab${TAIL} ffffffff81000000 f+0x1 ([kernel.kallsyms])`,
   `ab${TAIL} ffffffff81000000 f+0x1 ([kernel.kallsyms])`,
+  `              dd${TAIL} ffffffff81000000 f+0x1 ([kernel.kallsyms])`,
+  `none${TAIL}`,
+  '',
   `last${TAIL}`,
   '\t    55d0 aeMain+0x1e (/usr/bin/redis-server)',
 ].join('\n');
 
+const FOLDED = [
+  'ab;f 2',
+  'dd;f 1',
+  'last;aeMain 1',
+  'none 1',
+  'redis-server;main;aeMain 1',
+  '日本_x;größe 1',
+  '',
+].join('\n');
+
 describe('PerfScriptReader', () => {
-  it('reads samples, header, losses, one-line samples and a last sample without a blank line', () => {
-    const { samples, reader } = read(TEXT);
-    expect(samples.map((each) => [each.comm, each.frames.map((frame) => frame.name)])).toEqual([
-      ['redis-server', ['aeMain', 'main']],
-      ['日本 x', ['größe']],
-      ['ab', ['f']],
-      ['ab', ['f']],
-      ['last', ['aeMain']],
-    ]);
-    expect(reader.lost).toBe(7);
-    expect(reader.header.get('hostname')).toBe('node-a');
-    expect(reader.oddities).toEqual([]);
+  it('reads samples, header, losses, one-line samples and a last sample without a blank line', async () => {
+    const { profile, header, oddities } = await read(TEXT);
+    expect(folded(profile)).toBe(FOLDED);
+    expect(profile.lost).toBe(7);
+    expect(header.get('hostname')).toBe('node-a');
+    expect(oddities).toEqual([]);
   });
 
-  it('gives the same for CRLF', () => {
-    expect(read(TEXT.replaceAll('\n', '\r\n')).samples).toEqual(read(TEXT).samples);
+  it('gives the same for CRLF, and for blanks in place of tabs', async () => {
+    expect(await fold(TEXT.replaceAll('\n', '\r\n'))).toBe(FOLDED);
+    expect(await fold(TEXT.replaceAll('\t', '        '))).toBe(FOLDED);
   });
 
-  it('gives the same however the bytes are cut', () => {
-    const whole = read(TEXT);
-    fc.assert(
-      fc.property(fc.array(fc.nat(Buffer.byteLength(TEXT)), { maxLength: 30 }), (cuts) => {
-        const sorted = [...cuts].sort((a, b) => a - b);
-        const { samples, reader } = read(TEXT, sorted);
-        expect(samples).toEqual(whole.samples);
-        expect(reader.lost).toBe(7);
+  it('gives the same however the bytes are cut, and keeps nothing of a piece it was given', async () => {
+    const whole = (await read(TEXT)).profile;
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(Buffer.byteLength(TEXT)), { maxLength: 30 }), async (cuts) => {
+        expect((await read(TEXT, {}, cuts)).profile).toEqual(whole);
       }),
     );
   });
 
-  it('never throws, whatever it reads, and never takes a sample out of nothing', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
-        read(bytes);
+  it('keeps the sum, and every name, of any samples', async () => {
+    const name = fc
+      .string({ unit: 'grapheme', minLength: 1, maxLength: 15 })
+      .map((text) => text.replaceAll(/[\s\u0000;]/g, '_'));
+    const symbol = fc
+      .string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 30 })
+      .map((text) => `s${text.replaceAll(/[ ;(]/g, '_')}`)
+      .filter((text) => !/\+0x[\da-f]+$/.test(text));
+    const sample = fc.record({
+      comm: name,
+      stack: fc.array(symbol, { maxLength: 6 }),
+      times: fc.integer({ min: 1, max: 4 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(sample, { minLength: 1, maxLength: 12 }),
+        fc.array(fc.nat(4000)),
+        async (samples, cuts) => {
+          const text = samples
+            .flatMap(({ comm, stack, times }) =>
+              Array.from({ length: times }, () =>
+                [
+                  `${comm}${TAIL}`,
+                  ...stack.map((each, at) => `\t    ${at}0 ${each}+0x1f (/opt/a b)`),
+                  '',
+                  '',
+                ].join('\n'),
+              ),
+            )
+            .join('');
+          const wanted = new Map<string, number>();
+          for (const { comm, stack, times } of samples) {
+            const key = [comm, ...[...stack].reverse()].join(';');
+            wanted.set(key, (wanted.get(key) ?? 0) + times);
+          }
+          const { profile, oddities } = await read(text, {}, cuts);
+          expect(oddities).toEqual([]);
+          const lines = folded(profile).trimEnd().split('\n');
+          expect(
+            new Map(
+              lines.map((line) => [
+                line.slice(0, line.lastIndexOf(' ')),
+                Number(line.slice(line.lastIndexOf(' ') + 1)),
+              ]),
+            ),
+          ).toEqual(wanted);
+          expect(lines).toEqual(
+            [...lines].sort((a, b) =>
+              Buffer.compare(
+                Buffer.from(a.slice(0, a.lastIndexOf(' '))),
+                Buffer.from(b.slice(0, b.lastIndexOf(' '))),
+              ),
+            ),
+          );
+        },
+      ),
+    );
+  });
+
+  it('never throws, whatever it reads, and never takes a sample out of nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), async (bytes) => {
+        await read(Buffer.concat([Buffer.from(`a${TAIL}\n`), bytes]));
       }),
     );
-    fc.assert(
-      fc.property(fc.nat(TEXT.length), (length) => {
-        expect(read(TEXT.slice(0, length)).samples.length).toBeLessThanOrEqual(5);
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 200, max: TEXT.length }), async (length) => {
+        expect((await read(TEXT.slice(0, length))).profile.samples).toBeLessThanOrEqual(7);
       }),
     );
   });
 
-  it('names what it does not understand, once a kind, with a count', () => {
-    const { samples, reader } = read(`what is this\nand this\n${TEXT}\n\n\tzz no frame\n`);
-    expect(samples).toHaveLength(5);
-    expect(reader.oddities).toEqual([
+  it('names what it does not understand, once a kind, with a count', async () => {
+    const { profile, oddities } = await read(`${TEXT}\n\nwhat is this\nand this\n\n\tzz no frame\n`);
+    expect(profile.samples).toBe(7);
+    expect(oddities).toEqual([
       { kind: 'event line', line: 'what is this', count: 2 },
       { kind: 'frame line', line: '\tzz no frame', count: 1 },
     ]);
+  });
+
+  it('tells lines apart that begin alike, however many', async () => {
+    const lines = Array.from({ length: 300 }, (_, at) => `a${TAIL}\n\t0000000000000000 f${at % 150}x (/x)\n`);
+    const { profile } = await read(lines.join('\n'));
+    expect(profile.tree.frame.length).toBe(152);
+    expect(
+      new Set(
+        folded(profile)
+          .trimEnd()
+          .split('\n')
+          .map((line) => line.split(' ')[1]),
+      ),
+    ).toEqual(new Set(['2']));
+  });
+
+  it('reads stacks of thousands of frames', async () => {
+    const frames = Array.from({ length: 5000 }, (_, at) => `\t${at.toString(16)} f${at} (/x)`);
+    const { profile } = await read([`a${TAIL}`, ...frames, ''].join('\n'));
+    expect(profile.tree.frame.length).toBe(5002);
   });
 });

@@ -1,0 +1,147 @@
+import { open, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { usageError } from '../errors.ts';
+import { FORMATS, type FormatName, parseFormats } from '../formats.ts';
+import type { OptionTable, RawOptions } from '../options.ts';
+import { writeAll } from '../output/stream.ts';
+import { printable } from '../printable.ts';
+import { caption } from '../profile/caption.ts';
+import type { About } from '../profile/profile.ts';
+import type { Reading } from '../profile/read.ts';
+import { type Summary, summarize } from '../profile/summary.ts';
+import type { Receipt } from '../session/receipt.ts';
+import type { Context } from './command.ts';
+
+const GROUP = 'Output:';
+
+/** Which files are made of a profile: shared by the verbs that make some. */
+export const DRAW_OPTIONS: OptionTable = {
+  format: {
+    type: 'string',
+    describe: `What to make: ${Object.keys(FORMATS).join(', ')}`,
+    group: GROUP,
+    value: 'NAME,…',
+    defaultText: 'svg',
+  },
+  output: {
+    type: 'string',
+    describe: 'The file to write, or - for stdout; for one format',
+    group: GROUP,
+    value: 'FILE',
+  },
+  annotate: {
+    type: 'boolean',
+    describe: 'Folded: FlameGraph’s _[k] _[j] _[i] behind names',
+    group: GROUP,
+  },
+};
+
+export interface DrawOptions {
+  readonly formats: readonly FormatName[];
+  readonly output?: string;
+  readonly annotate: boolean;
+}
+
+export function drawOptions(raw: RawOptions): DrawOptions {
+  const formats = parseFormats(raw.text('format') ?? 'svg');
+  const output = raw.text('output');
+  if (output !== undefined && formats.length > 1)
+    throw usageError('--output: takes one format', `--format ${formats[0]}`);
+  return { formats, ...(output !== undefined && { output }), annotate: raw.flag('annotate') };
+}
+
+/** Makes the files, says their names on stdout, and returns the figures. */
+export async function draw(
+  reading: Reading,
+  options: DrawOptions,
+  base: string,
+  { stdout, log }: Pick<Context, 'stdout' | 'log'>,
+): Promise<Summary> {
+  const { profile } = reading;
+  for (const odd of reading.oddities)
+    log.warn(`${odd.count} lines were not understood (${odd.kind}), the first: ${printable(odd.line)}`);
+  if (reading.events.size > 1) {
+    const others = [...reading.events].filter(([name]) => name !== profile.event);
+    log.warn(
+      `events are never mixed: this is ${profile.event}; ${others.map(([name, samples]) => `--event ${printable(name)} has ${samples} samples`).join(', ')}`,
+    );
+  }
+  if (reading.timelineGivenUp) log.warn('the input has no usable times: no heat map, no flame chart');
+  const summary = summarize(profile);
+  const drawing = { ...caption(profile, summary), annotate: options.annotate };
+  for (const name of options.formats) {
+    const { ending, label, pieces } = FORMATS[name];
+    if (options.output === '-') await writeAll(stdout, pieces(profile, drawing));
+    else {
+      const path = await writeNew(options.output ?? `${base}${ending}`, pieces(profile, drawing));
+      stdout.write(`${`${label}:`.padEnd(17)} ${path}\n`);
+    }
+  }
+  return summary;
+}
+
+/** Writes a file that was not there: `name.2` and so on where it was. Mode 0600. Returns its path. */
+async function writeNew(path: string, pieces: Iterable<string | Uint8Array>): Promise<string> {
+  for (let number = 1; ; number += 1) {
+    const free = number === 1 ? path : numbered(path, number);
+    const file = await open(free, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    if (!file) continue;
+    try {
+      for (const piece of pieces) await file.writeFile(piece);
+    } finally {
+      await file.close();
+    }
+    return free;
+  }
+}
+
+/** `a.flamegraph.2.svg`: the ending stays, so that a double click still opens it. */
+const numbered = (path: string, number: number): string => {
+  const dot = path.lastIndexOf('.');
+  return dot > path.lastIndexOf('/') + 1
+    ? `${path.slice(0, dot)}.${number}${path.slice(dot)}`
+    : `${path}.${number}`;
+};
+
+const RAW_ENDING =
+  /(?:\.perf-script)?\.txt(?:\.gz|\.zst)?$|\.(?:flamegraph\.)?svg$|\.folded(?:\.gz|\.zst)?$|\.(?:gz|zst)$/;
+
+/** Where the files of an input go: beside nothing else, in the folder for files, under its name without its ending. */
+export const baseFor = (path: string, folder: string): string =>
+  join(folder, path === '-' ? 'stdin' : basename(path).replace(RAW_ENDING, '') || 'profile');
+
+/** What the receipt beside a raw file of ours says; undefined where there is none. */
+export async function receiptBeside(path: string): Promise<Receipt | undefined> {
+  if (!/\.perf-script\.txt\.gz$/.test(path)) return undefined;
+  const text = await readFile(path.replace(/\.perf-script\.txt\.gz$/, '.receipt.json'), 'utf8').catch(
+    () => '',
+  );
+  try {
+    const receipt = JSON.parse(text) as Receipt;
+    return receipt.receiptVersion === 1 && receipt.plan.capture.collector === 'perf' ? receipt : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a receipt tells about its recording. */
+export function aboutFromReceipt({ plan, capture }: Pick<Receipt, 'plan' | 'capture'>): About {
+  const target = plan.targets[0];
+  const started = Date.parse(capture.startedAt);
+  return {
+    ...(target.kind === 'node'
+      ? { target: 'all CPUs' }
+      : {
+          target: `${target.namespace}/${target.name}${target.container ? `, container ${target.container.name}` : ''}`,
+          namespace: target.namespace,
+          pod: target.name,
+          ...(target.container && { container: target.container.name }),
+        }),
+    node: plan.node,
+    startedAt: new Date(started).toISOString(),
+    seconds: (Date.parse(capture.stoppedAt) - started) / 1000,
+    ...(plan.capture.collector === 'perf' && { frequencyHz: plan.capture.frequencyHz }),
+  };
+}

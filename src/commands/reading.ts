@@ -1,0 +1,98 @@
+import { usageError } from '../errors.ts';
+import type { OptionTable, RawOptions } from '../options.ts';
+import { printable } from '../printable.ts';
+import type { ReadOptions } from '../profile/read.ts';
+import { parseCount } from '../quantity.ts';
+
+const GROUP = 'Samples:';
+
+/** What of a profile is wanted: shared by the verbs that read one. */
+export const READ_OPTIONS: OptionTable = {
+  event: {
+    type: 'string',
+    describe: 'Which event, where there are several; they are never mixed',
+    group: GROUP,
+    value: 'NAME',
+    defaultText: 'the first of the input',
+  },
+  weight: {
+    type: 'string',
+    describe: 'What a sample counts: 1, or its period (CPU time of clock events)',
+    group: GROUP,
+    choices: ['samples', 'period'],
+    defaultText: 'samples',
+  },
+  include: {
+    type: 'string',
+    describe: 'Only stacks with a frame or thread that matches',
+    group: GROUP,
+    value: 'REGEXP',
+  },
+  exclude: { type: 'string', describe: 'No stacks with one that matches', group: GROUP, value: 'REGEXP' },
+  comm: { type: 'string', describe: 'Only threads of this name', group: GROUP, value: 'NAME' },
+  tid: { type: 'string', describe: 'Only this thread', group: GROUP, value: 'N' },
+  from: {
+    type: 'string',
+    describe: 'Only samples from here on, in seconds since the first',
+    group: GROUP,
+    value: 'SECONDS',
+  },
+  to: { type: 'string', describe: 'Only samples before', group: GROUP, value: 'SECONDS' },
+  'no-idle': {
+    type: 'boolean',
+    describe: 'Leave out idle processors (the default for a whole node)',
+    group: GROUP,
+  },
+  idle: { type: 'boolean', describe: 'Keep them', group: GROUP },
+  'no-time': { type: 'boolean', describe: 'Drop the times: no heat map, no flame chart', group: GROUP },
+};
+
+/** `wholeNode` decides about idle processors where neither flag does. */
+export type ReadChoice = (wholeNode: boolean) => ReadOptions;
+
+export function readChoice(raw: RawOptions): ReadChoice {
+  if (raw.flag('idle') && raw.flag('no-idle')) throw usageError('--idle and --no-idle: only one of them');
+  const event = raw.text('event');
+  const comm = raw.text('comm');
+  const include = regexp(raw, 'include');
+  const exclude = regexp(raw, 'exclude');
+  const from = seconds(raw, 'from');
+  const to = seconds(raw, 'to');
+  if (to !== undefined && to <= (from ?? 0))
+    throw usageError('--to: must be later than --from', 'both count seconds since the first sample');
+  const tid = raw.text('tid');
+  const tidNumber = tid === undefined ? undefined : parseCount(tid, '--tid', 0, 2 ** 31 - 1);
+  return (wholeNode) => ({
+    ...(event !== undefined && { event }),
+    weight: raw.text('weight') === 'period' ? 'period' : 'samples',
+    ...(include && { include }),
+    ...(exclude && { exclude }),
+    ...(comm !== undefined && { comm }),
+    ...(tidNumber !== undefined && { tid: tidNumber }),
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+    noIdle: raw.flag('no-idle') || (wholeNode && !raw.flag('idle')),
+    timeline: !raw.flag('no-time'),
+  });
+}
+
+function regexp(raw: RawOptions, name: string): RegExp | undefined {
+  const text = raw.text(name);
+  if (text === undefined) return undefined;
+  try {
+    return new RegExp(text, 'u');
+  } catch (error) {
+    throw usageError(
+      `--${name}: ${printable((error as Error).message)}`,
+      'regular expressions are JavaScript’s',
+    );
+  }
+}
+
+function seconds(raw: RawOptions, name: string): number | undefined {
+  const text = raw.text(name);
+  if (text === undefined) return undefined;
+  if (!/^\d+(?:\.\d+)?s?$/.test(text))
+    throw usageError(`--${name}: "${printable(text)}" is not a number of seconds`, `--${name} 12.5`);
+  return Number.parseFloat(text);
+}

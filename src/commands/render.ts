@@ -1,0 +1,88 @@
+import { EXIT, GkeprofError, usageError } from '../errors.ts';
+import { openInput, recentFile } from '../input.ts';
+import { type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
+import { printable } from '../printable.ts';
+import { aboutFromHeader } from '../profile/about.ts';
+import { type Reading, readProfile } from '../profile/read.ts';
+import { summaryLines } from '../profile/summary.ts';
+import { readSecondHalf } from '../second-half.ts';
+import type { Command, Context } from './command.ts';
+import {
+  aboutFromReceipt,
+  baseFor,
+  DRAW_OPTIONS,
+  type DrawOptions,
+  draw,
+  drawOptions,
+  receiptBeside,
+} from './drawing.ts';
+import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
+
+interface RenderOptions {
+  readonly file: string;
+  readonly folder: string;
+  readonly draw: DrawOptions;
+  readonly choice: ReadChoice;
+}
+
+const OPTIONS: OptionTable = { ...DRAW_OPTIONS, ...OUTPUT_DIR, ...READ_OPTIONS, ...VERBOSE };
+
+export const render: Command<RenderOptions> = {
+  name: 'render',
+  describe: 'Draw or export a profile from raw or folded stacks. No cluster needed',
+  usage: 'FILE|@last|- [flags]',
+  examples: [
+    ['kubectl gkeprof render @last --format top', 'the newest recording of this folder, as tables'],
+    ['kubectl gkeprof render raw.perf-script.txt.gz --comm redis-server --from 10 --to 20', 'a part of it'],
+    ['perf script | kubectl gkeprof render - --format folded --output -', 'as stackcollapse-perf.pl'],
+  ],
+  options: OPTIONS,
+
+  validate(raw) {
+    const [file, ...more] = raw.positionals;
+    if (file === undefined) throw usageError('render: a file is missing', 'kubectl gkeprof render @last');
+    if (more.length) throw usageError(`render: one file at a time, got ${more.length + 1}`);
+    if (raw.rest.length) throw usageError('render: takes nothing behind --');
+    return {
+      file,
+      folder: writableFolder(raw.text('output-dir') ?? '.'),
+      draw: drawOptions(raw),
+      choice: readChoice(raw),
+    };
+  },
+
+  async run({ file, folder, draw: drawing, choice }, context) {
+    const path = await recentFile(file, folder, ['.perf-script.txt.gz']);
+    const reading = await readFile(path, choice, context);
+    if (reading.profile.samples === 0)
+      throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`, nothingSeen(reading));
+    const summary = await draw(reading, drawing, baseFor(path, folder), context);
+    for (const line of summaryLines(summary)) context.log.line(line);
+    return EXIT.done;
+  },
+};
+
+/** Reads a local profile with what its receipt, or its header, tells about it. */
+export async function readFile(path: string, choice: ReadChoice, context: Context): Promise<Reading> {
+  const receipt = await receiptBeside(path);
+  const wholeNode = receipt?.plan.targets[0].kind === 'node';
+  const input = await openInput(path, context.stdin);
+  const name = path === '-' ? 'stdin' : (path.split(/[\\/]/).at(-1) ?? path);
+  const reading = await readProfile(
+    input.chunks,
+    choice(wholeNode),
+    (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
+    () => undefined,
+    input.plain ? (timeline) => readSecondHalf(path, timeline) : undefined,
+  );
+  if (input.cut()) context.log.warn(`${printable(path)} is cut short: this is what is there`);
+  return reading;
+}
+
+const nothingSeen = (reading: Reading): string => {
+  const all = [...reading.events.values()].reduce((sum, samples) => sum + samples, 0);
+  if (all > 0) return `none of its ${all} samples is wanted: see the flags`;
+  return reading.oddities.length
+    ? 'give it the text that perf script prints, or folded stacks'
+    : 'it is empty';
+};

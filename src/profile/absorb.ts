@@ -1,0 +1,97 @@
+import type { Frame } from './frame.ts';
+import type { Oddity, PerfScriptReader } from './perf-script.ts';
+import { ticksOf } from './timeline.ts';
+
+/** What a reader has read, as plain data that another thread can be sent. */
+export interface ReadPart {
+  readonly frames: readonly Frame[];
+  readonly origins: ReadonlyArray<{
+    readonly comm: string;
+    readonly pid: number;
+    readonly tid: number;
+    readonly event: string;
+    readonly node: number;
+    readonly samples: number;
+    readonly withoutPeriod: number;
+  }>;
+  readonly tree: { readonly frame: Int32Array; readonly parent: Int32Array };
+  readonly rows: {
+    readonly node: Int32Array;
+    readonly origin: Int32Array;
+    readonly samples: Int32Array;
+    readonly weight: Float64Array;
+  };
+  readonly timeline: { readonly at: Int32Array; readonly row: Int32Array; readonly whole: boolean };
+  readonly oddities: readonly Oddity[];
+  readonly lost: number;
+  readonly firstTime: number;
+  readonly lastTime: number;
+}
+
+/** Copies, for the reader's own arrays are larger than what they hold. */
+export function partOf(reader: PerfScriptReader): ReadPart {
+  const { rows, timeline } = reader;
+  return {
+    frames: reader.frames,
+    origins: reader.origins,
+    tree: reader.tree.nodes(),
+    rows: {
+      node: rows.node.slice(0, rows.size),
+      origin: rows.origin.slice(0, rows.size),
+      samples: rows.samples.slice(0, rows.size),
+      weight: rows.weight.slice(0, rows.size),
+    },
+    timeline: {
+      at: timeline.at.slice(0, timeline.size),
+      row: timeline.row.slice(0, timeline.size),
+      whole: !timeline.givenUp && timeline.binTicks === 0,
+    },
+    oddities: reader.oddities,
+    lost: reader.lost,
+    firstTime: reader.firstTime,
+    lastTime: reader.lastTime,
+  };
+}
+
+/** Goes on as if the reader had read the part's text itself, behind its own: the result is the same to the last byte. */
+export function absorb(reader: PerfScriptReader, part: ReadPart): void {
+  const node = new Int32Array(part.tree.frame.length);
+  const origins: number[] = [];
+  const addOrigins = (upTo: number) => {
+    for (let next = part.origins[origins.length]; next; next = part.origins[origins.length]) {
+      if (part.tree.frame[next.node]! > upTo) return;
+      const number = reader.originNumber(next.comm, next.pid, next.tid, next.event);
+      const mine = reader.origins[number]!;
+      mine.samples += next.samples;
+      mine.withoutPeriod += next.withoutPeriod;
+      node[next.node] = mine.node;
+      origins.push(number);
+    }
+  };
+  // Frames get their numbers as they came, those that bear the names of threads among them.
+  const frames = part.frames.map((frame, at) => {
+    if (frame.kind !== 'thread') return reader.frameNumber(frame);
+    addOrigins(at);
+    return -1;
+  });
+  addOrigins(part.frames.length);
+  for (let each = 1; each < node.length; each += 1)
+    if (node[each] === 0)
+      node[each] = reader.tree.enter(node[part.tree.parent[each]!]!, frames[part.tree.frame[each]!]!);
+  const { rows, timeline } = part;
+  const row = rows.node.map((each, at) =>
+    reader.rows.addMany(node[each]!, origins[rows.origin[at]!]!, rows.samples[at]!, rows.weight[at]!),
+  );
+  if (Number.isNaN(reader.firstTime)) reader.firstTime = part.firstTime;
+  const later = ticksOf(part.firstTime) - ticksOf(reader.firstTime);
+  if (!timeline.whole && part.origins.length > 0) reader.timeline.givenUp = true;
+  for (let each = 0; each < timeline.at.length; each += 1)
+    reader.timeline.add(later + timeline.at[each]!, row[timeline.row[each]!]!);
+  if (part.lastTime > reader.lastTime || Number.isNaN(reader.lastTime)) reader.lastTime = part.lastTime;
+  reader.lost += part.lost;
+  for (const { kind, line, count } of part.oddities) {
+    const known = reader.oddities.find((each) => each.kind === kind);
+    if (known) known.count += count;
+    else reader.oddities.push({ kind, line, count });
+  }
+}

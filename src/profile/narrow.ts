@@ -1,0 +1,132 @@
+import type { Profile, StackTable, Timeline } from './profile.ts';
+import { TreeBuilder } from './tree.ts';
+
+/** Which stacks of a profile to keep. */
+export interface Narrowing {
+  /** Only stacks with a frame, the thread's name included, that matches; and none with one that does. */
+  readonly include?: RegExp;
+  readonly exclude?: RegExp;
+  /** Only threads of this name, of this number. */
+  readonly comm?: string;
+  readonly tid?: number;
+  /** Leave out samples of idle processors. */
+  readonly noIdle: boolean;
+}
+
+/** What a processor does that has nothing to do; on top of the stack of the idle task. */
+const IDLE = /idle|safe_halt|mwait|haltpoll|halt_poll|cpu_startup_entry|xen_hypercall_(?:sched_op|vcpu_op)/;
+
+/**
+ * The stacks of the idle task while it idles: `swapper`, one for each processor, with an idle function, or nothing
+ * perf could name, on top. What interrupts do on its stack is work.
+ */
+function idleRows({ frames, tree, threads, stacks }: Profile): Uint8Array {
+  const rows = new Uint8Array(stacks.node.length);
+  const swapper = threads.map(
+    ({ comm, pid, tid }) => /^swapper/.test(comm) && (pid === 0 || tid <= 0 || pid < 0),
+  );
+  stacks.node.forEach((node, row) => {
+    const thread = stacks.thread[row]!;
+    if (thread >= 0 ? !swapper[thread] : !/^swapper/.test(frames[firstFrame(tree, node)]?.name ?? '')) return;
+    const leaf = frames[tree.frame[node]!];
+    if (leaf && (tree.parent[node] === 0 || leaf.unknown || IDLE.test(leaf.name))) rows[row] = 1;
+  });
+  return rows;
+}
+
+function firstFrame(tree: Profile['tree'], node: number): number {
+  let at = node;
+  while (tree.parent[at]! > 0) at = tree.parent[at]!;
+  return tree.frame[at]!;
+}
+
+/** The profile with only the stacks that are wanted; how much was idle is counted in any case. */
+export function narrow(profile: Profile, wish: Narrowing): Profile {
+  const { stacks } = profile;
+  const idle = idleRows(profile);
+  const matches = nodesThatMatch(profile, wish);
+  const idleSamples = stacks.samples.reduce((sum, samples, row) => sum + (idle[row] ? samples : 0), 0);
+  return {
+    ...keepRows(profile, (row) => {
+      const thread = profile.threads[stacks.thread[row]!];
+      if (idle[row] && wish.noIdle) return false;
+      if (wish.comm !== undefined && thread?.comm !== wish.comm) return false;
+      if (wish.tid !== undefined && thread?.tid !== wish.tid) return false;
+      return matches(stacks.node[row]!);
+    }),
+    idle: { samples: idleSamples, leftOut: wish.noIdle && idleSamples > 0 },
+  };
+}
+
+function nodesThatMatch(
+  { frames, tree }: Profile,
+  { include, exclude }: Narrowing,
+): (node: number) => boolean {
+  if (!include && !exclude) return () => true;
+  const included = new Uint8Array(tree.frame.length);
+  const excluded = new Uint8Array(tree.frame.length);
+  const yes = frames.map(({ name }) => (include?.test(name) ? 1 : 0));
+  const no = frames.map(({ name }) => (exclude?.test(name) ? 1 : 0));
+  for (let node = 1; node < included.length; node += 1) {
+    const parent = tree.parent[node]!;
+    included[node] = included[parent]! | yes[tree.frame[node]!]!;
+    excluded[node] = excluded[parent]! | no[tree.frame[node]!]!;
+  }
+  return (node) => (!include || included[node] === 1) && excluded[node] === 0;
+}
+
+/** The profile of those rows of the stack table alone that are wanted; itself if all are. */
+export function keepRows(profile: Profile, wanted: (row: number) => boolean): Profile {
+  const { tree, stacks } = profile;
+  const kept: number[] = [];
+  for (let row = 0; row < stacks.node.length; row += 1) if (wanted(row)) kept.push(row);
+  if (kept.length === stacks.node.length) return profile;
+  const through = new Uint8Array(tree.frame.length);
+  for (const row of kept) through[stacks.node[row]!] = 1;
+  for (let node = through.length - 1; node > 0; node -= 1) if (through[node]) through[tree.parent[node]!] = 1;
+  const builder = new TreeBuilder();
+  const place = new Int32Array(tree.frame.length);
+  for (let node = 1; node < through.length; node += 1)
+    if (through[node]) place[node] = builder.enter(place[tree.parent[node]!]!, tree.frame[node]!);
+  const self = new Float64Array(builder.size);
+  for (const row of kept) self[place[stacks.node[row]!]!]! += stacks.weight[row]!;
+  const finished = builder.finish(profile.frames, self);
+  const pick = (values: Float64Array) => Float64Array.from(kept, (row) => values[row]!);
+  const table: StackTable = {
+    node: Int32Array.from(kept, (row) => finished.place[place[stacks.node[row]!]!]!),
+    thread: Int32Array.from(kept, (row) => stacks.thread[row]!),
+    samples: pick(stacks.samples),
+    weight: pick(stacks.weight),
+  };
+  const threads = profile.threads.map((thread) => ({ ...thread, samples: 0, weight: 0 }));
+  table.thread.forEach((thread, row) => {
+    if (thread < 0) return;
+    threads[thread]!.samples += table.samples[row]!;
+    threads[thread]!.weight += table.weight[row]!;
+  });
+  return {
+    ...profile,
+    tree: finished.tree,
+    stacks: table,
+    threads,
+    timeline: profile.timeline && keepEntries(profile.timeline, stacks.node.length, kept),
+    samples: table.samples.reduce((sum, samples) => sum + samples, 0),
+  };
+}
+
+function keepEntries(timeline: Timeline, rows: number, kept: readonly number[]): Timeline {
+  const renumbered = new Int32Array(rows).fill(-1);
+  kept.forEach((row, at) => {
+    renumbered[row] = at;
+  });
+  const entries: number[] = [];
+  timeline.stack.forEach((row, entry) => {
+    if (renumbered[row]! >= 0) entries.push(entry);
+  });
+  return {
+    ...timeline,
+    at: Uint32Array.from(entries, (entry) => timeline.at[entry]!),
+    stack: Int32Array.from(entries, (entry) => renumbered[timeline.stack[entry]!]!),
+    samples: timeline.samples && Uint32Array.from(entries, (entry) => timeline.samples![entry]!),
+  };
+}

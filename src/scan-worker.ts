@@ -1,0 +1,25 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { partOf } from './profile/absorb.ts';
+import { PerfScriptReader } from './profile/perf-script.ts';
+
+/** The other thread of `second-half.ts`: reads a file from an offset to its end. */
+const { path, from, timeline } = workerData as { path: string; from: number; timeline: boolean };
+const reader = new PerfScriptReader({ timeline });
+const file = openSync(path, 'r');
+const buffer = new Uint8Array(1 << 20);
+for (let at = from; ; ) {
+  const read = readSync(file, buffer, 0, buffer.length, at);
+  if (read === 0) break;
+  reader.push(buffer.subarray(0, read));
+  at += read;
+}
+closeSync(file);
+reader.end();
+const part = partOf(reader);
+const { tree, rows } = part;
+const arrays = [tree.frame, tree.parent, rows.node, rows.origin, rows.samples, rows.weight];
+parentPort!.postMessage(
+  part,
+  [...arrays, part.timeline.at, part.timeline.row].map((array) => array.buffer as ArrayBuffer),
+);

@@ -1,0 +1,32 @@
+import { open, stat } from 'node:fs/promises';
+import type { ReadPart } from './profile/absorb.ts';
+import type { SecondHalf } from './profile/read.ts';
+
+/** Smaller files are read before another thread is up. */
+const WORTH_IT = 96e6;
+const LONGEST_SAMPLE = 1 << 20;
+
+/**
+ * Has another thread read the second half of a large file of raw stacks. Undefined where that does not pay, or where
+ * no blank line shows a place to cut.
+ */
+export async function readSecondHalf(path: string, timeline: boolean): Promise<SecondHalf | undefined> {
+  const status = await stat(path);
+  if (!status.isFile() || status.size < WORTH_IT) return undefined;
+  const middle = Math.floor(status.size / 2);
+  const window = Buffer.alloc(LONGEST_SAMPLE);
+  const file = await open(path);
+  await file.read(window, 0, window.length, middle);
+  await file.close();
+  const blank = window.indexOf('\n\n');
+  if (blank < 0) return undefined;
+  const from = middle + blank + 2;
+  const { startScanWorker } = await import('./start-worker.ts');
+  const worker = startScanWorker({ path, from, timeline });
+  const part = new Promise<ReadPart>((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+  part.catch(() => {}); // Whoever waits for it hears of it.
+  return { from, part };
+}

@@ -1,0 +1,24 @@
+import { main } from '../src/main.ts';
+
+export interface Ended {
+  readonly code: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Runs a command line in this process, off a terminal, with no cluster anywhere. */
+export async function gkeprof(argv: readonly string[], stdin: string | Uint8Array = ''): Promise<Ended> {
+  const out: Buffer[] = [];
+  const err: string[] = [];
+  const code = await main(argv, {
+    stdin: (async function* () {
+      yield Buffer.from(stdin as string);
+    })(),
+    stdout: { write: (data) => out.push(Buffer.from(data as string)) },
+    stderr: { write: (text) => err.push(text) },
+    env: {},
+    windows: false,
+    onSignal: () => {},
+  });
+  return { code, stdout: Buffer.concat(out), stderr: err.join('') };
+}
