@@ -1,15 +1,22 @@
 import { asset } from './assets.ts';
 import { usageError } from './errors.ts';
+import { jsonPieces } from './profile/export/json.ts';
+import { speedscopePieces } from './profile/export/speedscope.ts';
 import { drawFlamegraph } from './profile/flamegraph.ts';
 import { foldedChunks } from './profile/folded.ts';
 import type { Profile } from './profile/profile.ts';
+import { version } from './version.ts';
+
+type Pieces = Iterable<string | Uint8Array>;
 
 /** What a profile can be made into: how its file ends, and its content in pieces. */
 export interface Format {
   readonly ending: string;
   /** What its line in the results is called. */
   readonly label: string;
-  readonly pieces: (profile: Profile, drawing: Drawing) => Iterable<string | Uint8Array>;
+  readonly pieces: (profile: Profile, drawing: Drawing) => Pieces | Promise<Pieces>;
+  /** For reading: goes to stdout where no file is named. */
+  readonly reading?: true;
 }
 
 export interface Drawing {
@@ -37,9 +44,37 @@ export const FORMATS = {
     label: 'Folded stacks',
     pieces: (profile, { annotate }) => foldedChunks(profile, annotate),
   },
+  speedscope: {
+    ending: '.speedscope.json',
+    label: 'speedscope',
+    pieces: (profile) => speedscopePieces(profile, exporter()),
+  },
+  pprof: {
+    ending: '.pb.gz',
+    label: 'pprof',
+    async pieces(profile) {
+      const [{ toPprof }, { gzipSync }] = await Promise.all([
+        import('./profile/export/pprof.ts'),
+        import('node:zlib'),
+      ]);
+      return [gzipSync(toPprof(profile, exporter()))];
+    },
+  },
+  json: { ending: '.profile.json', label: 'JSON', pieces: jsonPieces },
+  top: {
+    ending: '.top.txt',
+    label: 'Tables',
+    reading: true,
+    async pieces(profile) {
+      const { printTop, topOf } = await import('./profile/top.ts');
+      return [printTop(topOf(profile))];
+    },
+  },
 } as const satisfies Readonly<Record<string, Format>>;
 
 export type FormatName = keyof typeof FORMATS;
+
+const exporter = (): string => `kubectl-gkeprof ${version()}`;
 
 /** `svg,folded` as a list, each once. */
 export function parseFormats(text: string): readonly FormatName[] {

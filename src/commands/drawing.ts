@@ -1,7 +1,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { usageError } from '../errors.ts';
-import { FORMATS, type FormatName, parseFormats } from '../formats.ts';
+import { FORMATS, type Format, type FormatName, parseFormats } from '../formats.ts';
 import type { OptionTable, RawOptions } from '../options.ts';
 import { writeAll } from '../output/stream.ts';
 import { printable } from '../printable.ts';
@@ -70,14 +70,22 @@ export async function draw(
   const summary = summarize(profile);
   const drawing = { ...caption(profile, summary), annotate: options.annotate };
   for (const name of options.formats) {
-    const { ending, label, pieces } = FORMATS[name];
-    if (options.output === '-') await writeAll(stdout, pieces(profile, drawing));
-    else {
-      const path = await writeNew(options.output ?? `${base}${ending}`, pieces(profile, drawing));
-      stdout.write(`${`${label}:`.padEnd(17)} ${path}\n`);
-    }
+    const format: Format = FORMATS[name];
+    await deliver(await format.pieces(profile, drawing), format, options.output, base, stdout);
   }
   return summary;
+}
+
+/** Writes to stdout or to a file whose name is said there. */
+export async function deliver(
+  pieces: Iterable<string | Uint8Array>,
+  { ending, label, reading }: Pick<Format, 'ending' | 'label' | 'reading'>,
+  output: string | undefined,
+  base: string,
+  stdout: Context['stdout'],
+): Promise<void> {
+  if (output === '-' || (output === undefined && reading)) await writeAll(stdout, pieces);
+  else stdout.write(`${`${label}:`.padEnd(17)} ${await writeNew(output ?? `${base}${ending}`, pieces)}\n`);
 }
 
 /** Writes a file that was not there: `name.2` and so on where it was. Mode 0600. Returns its path. */

@@ -6,16 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { asset } from '../../src/assets.ts';
 import { drawFlamegraph } from '../../src/profile/flamegraph.ts';
 import { stacksOf } from '../profile/reading.ts';
-
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import { FLAGS } from './chromium.ts';
 
 function picture(): string {
   const stacks = stacksOf([

@@ -91,7 +91,7 @@ describe('render', () => {
   it.each([
     [[], 'error: render: a file is missing'],
     [['a', 'b'], 'error: render: one file at a time, got 2'],
-    [['x', '--format', 'png'], 'error: --format: "png" is none\nhint: formats: svg, folded'],
+    [['x', '--format', 'png'], 'error: --format: "png" is none\nhint: formats: svg, folded, speedscope'],
     [['x', '--format', 'svg,folded', '--output', '-'], 'error: --output: takes one format'],
     [['x', '--idle', '--no-idle'], 'error: --idle and --no-idle: only one of them'],
     [['x', '--include', '('], 'error: --include: Invalid regular expression'],

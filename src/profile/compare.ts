@@ -1,0 +1,72 @@
+import { usageError } from '../errors.ts';
+import type { Frame } from './frame.ts';
+import type { Comparison, Profile } from './profile.ts';
+import { TreeBuilder } from './tree.ts';
+
+/**
+ * Two profiles in one tree, by frames of the same name and kind. The one before is made comparable by how long both
+ * were recorded, or, where that is not known, by their totals. Throws where they do not count the same.
+ */
+export function compare(before: Profile, after: Profile): Comparison {
+  if (before.unit !== after.unit || eventKind(before) !== eventKind(after))
+    throw usageError(
+      `diff: ${before.event} (${before.unit}) and ${after.event} (${after.unit}) cannot be compared`,
+      'choose with --event and --weight what both have',
+    );
+  const frames: Frame[] = [];
+  const numbers = new Map<string, number>();
+  const builder = new TreeBuilder();
+  const enter = ({ frames: own, tree }: Profile) => {
+    const number = own.map((frame) => {
+      const key = `${frame.kind} ${frame.name}`;
+      let known = numbers.get(key);
+      if (known === undefined) {
+        known = frames.push(frame) - 1;
+        numbers.set(key, known);
+      }
+      return known;
+    });
+    const node = new Int32Array(tree.frame.length);
+    for (let at = 1; at < node.length; at += 1)
+      node[at] = builder.enter(node[tree.parent[at]!]!, number[tree.frame[at]!]!);
+    return node;
+  };
+  const nodes = [enter(before), enter(after)] as const;
+  const self = [before, after].map(({ tree }, which) => {
+    const values = new Float64Array(builder.size);
+    for (let at = 0; at < tree.self.length; at += 1) values[nodes[which]![at]!]! += tree.self[at]!;
+    return values;
+  });
+  const { tree, place } = builder.finish(frames, self[1]!);
+  const beforeSelf = new Float64Array(builder.size);
+  self[0]!.forEach((value, node) => {
+    beforeSelf[place[node]!] = value;
+  });
+  const beforeTotal = beforeSelf.slice();
+  for (let node = beforeTotal.length - 1; node > 0; node -= 1)
+    beforeTotal[tree.parent[node]!]! += beforeTotal[node]!;
+  const seconds = [before.about.seconds, after.about.seconds];
+  const byDuration =
+    seconds[0] !== undefined &&
+    seconds[1] !== undefined &&
+    before.about.frequencyHz === after.about.frequencyHz;
+  return {
+    before: before.about,
+    after: after.about,
+    event: after.event,
+    unit: after.unit,
+    frames,
+    tree,
+    beforeSelf,
+    beforeTotal,
+    normalizedBy: byDuration ? 'duration' : 'total',
+    beforeFactor: byDuration
+      ? seconds[1]! / seconds[0]!
+      : after.tree.total[0]! / Math.max(before.tree.total[0]!, Number.MIN_VALUE),
+    beforeSamples: before.samples,
+    afterSamples: after.samples,
+  };
+}
+
+/** perf may have had to fall back to a modifier: `cycles:P`, `cycles:ppp` are one kind of event. Folded text has none. */
+const eventKind = ({ event }: Profile): string => event.replace(/:[ukhGHpPSDWeI]+$/, '');

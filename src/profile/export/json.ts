@@ -1,0 +1,26 @@
+import { pathOf } from '../paths.ts';
+import type { Profile } from '../profile.ts';
+
+/**
+ * The profile as JSON, for programs: version 1, frames by number, one entry for each stack and thread with its frames
+ * from the root to the leaf. `weight` is in `unit`. The order is the tree's, so the same profile gives the same text.
+ */
+export function* jsonPieces(profile: Profile): Generator<string> {
+  const { about, event, unit, samples, lost, idle, frames, threads, stacks, tree } = profile;
+  yield `{"version":1,"about":${JSON.stringify(about)},"event":${JSON.stringify(event)},"unit":"${unit}","samples":${samples},"lost":${lost},"idle":${JSON.stringify(idle)},\n"frames":[\n`;
+  yield `${frames.map((frame) => JSON.stringify(frame)).join(',\n')}\n],\n"threads":[\n`;
+  yield `${threads.map((thread) => JSON.stringify(thread)).join(',\n')}\n],\n"stacks":[\n`;
+  const order = Array.from(stacks.node.keys()).sort(
+    (a, b) => stacks.node[a]! - stacks.node[b]! || stacks.thread[a]! - stacks.thread[b]!,
+  );
+  for (const [at, row] of order.entries()) {
+    const stack = {
+      thread: stacks.thread[row]!,
+      frames: pathOf(tree, stacks.node[row]!),
+      samples: stacks.samples[row]!,
+      weight: stacks.weight[row]!,
+    };
+    yield `${at ? ',\n' : ''}${JSON.stringify(stack)}`;
+  }
+  yield '\n]}\n';
+}

@@ -1,0 +1,50 @@
+import { pathOf } from '../paths.ts';
+import type { Profile } from '../profile.ts';
+
+/**
+ * speedscope's own file format (https://www.speedscope.app/file-format-schema.json): one sampled profile a thread, in
+ * the order of time where times are known, each sample with its weight. A viewer that is given `perf script` text has to
+ * guess weights from the times, and puts idle time on the stack before it (jlfwong/speedscope#393).
+ */
+export function* speedscopePieces(profile: Profile, exporter: string): Generator<string> {
+  const { about, frames, unit } = profile;
+  const name = about.node ? `${about.target} on ${about.node}` : about.target;
+  const shared = frames.map(({ name, dso }) => (dso ? { name, file: dso } : { name }));
+  yield `{"$schema":"https://www.speedscope.app/file-format-schema.json","exporter":${JSON.stringify(exporter)},"name":${JSON.stringify(name)},"activeProfileIndex":0,\n"shared":{"frames":${JSON.stringify(shared)}},\n"profiles":[\n`;
+  const threads = byThread(profile);
+  for (const [at, { thread, entries, weights }] of threads.entries()) {
+    const { comm, pid, tid } = profile.threads[thread] ?? { comm: 'all', pid: -1, tid: -1 };
+    const title = tid < 0 ? comm : `${comm} ${pid < 0 ? '' : `${pid}/`}${tid}`;
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    yield `${at ? ',\n' : ''}{"type":"sampled","name":${JSON.stringify(title)},"unit":"${unit === 'nanoseconds' ? 'nanoseconds' : 'none'}","startValue":0,"endValue":${total},\n"samples":[`;
+    for (const [sample, row] of entries.entries())
+      yield `${sample ? ',' : ''}${JSON.stringify(pathOf(profile.tree, profile.stacks.node[row]!))}`;
+    yield `],\n"weights":${JSON.stringify(weights)}}`;
+  }
+  yield '\n]}\n';
+}
+
+/** Each thread's rows, the busiest thread first: in time order, one entry a sample, or one for each stack. */
+function byThread({ stacks, timeline, threads }: Profile) {
+  const lists = new Map<number, { entries: number[]; weights: number[] }>();
+  const add = (row: number, samples: number) => {
+    const thread = stacks.thread[row]!;
+    let list = lists.get(thread);
+    if (!list) {
+      list = { entries: [], weights: [] };
+      lists.set(thread, list);
+    }
+    list.entries.push(row);
+    list.weights.push((stacks.weight[row]! * samples) / stacks.samples[row]!);
+  };
+  if (timeline) {
+    for (const [entry, row] of timeline.stack.entries()) add(row, timeline.samples?.[entry] ?? 1);
+  } else {
+    for (const row of stacks.node.keys()) add(row, stacks.samples[row]!);
+  }
+  return [...lists]
+    .map(([thread, list]) => ({ thread, ...list }))
+    .sort(
+      (a, b) => (threads[b.thread]?.samples ?? 0) - (threads[a.thread]?.samples ?? 0) || a.thread - b.thread,
+    );
+}

@@ -1,0 +1,226 @@
+import { type Column, table } from '../output/table.ts';
+import type { Frame } from './frame.ts';
+import { pathOf } from './paths.ts';
+import type { Profile, Unit } from './profile.ts';
+import { compareText } from './tree.ts';
+
+export interface FunctionRow {
+  readonly name: string;
+  readonly dso: string;
+  readonly kind: Frame['kind'];
+  readonly self: number;
+  /** A function that is several times on a stack counts once. */
+  readonly total: number;
+}
+
+export interface UnknownRow {
+  readonly dso: string;
+  /** Weight of samples with a frame of this object on top that has no name, and of all with one of it on top. */
+  readonly unknown: number;
+  readonly all: number;
+  readonly reason: string;
+}
+
+export interface Top {
+  readonly event: string;
+  readonly unit: Unit;
+  readonly weight: number;
+  readonly bySelf: readonly FunctionRow[];
+  readonly byTotal: readonly FunctionRow[];
+  readonly threads: ReadonlyArray<{
+    readonly comm: string;
+    readonly pid: number;
+    readonly tid: number;
+    readonly weight: number;
+    /** Of one core; undefined where frequency or time are not known. */
+    readonly cores: number | undefined;
+  }>;
+  readonly chains: ReadonlyArray<{ readonly frames: readonly string[]; readonly weight: number }>;
+  readonly unknown: readonly UnknownRow[];
+}
+
+/** What there is the most of, `rows` of each: functions, threads, whole stacks, frames without a name. Pure. */
+export function topOf(profile: Profile, rows = 20): Top {
+  const { tree, frames, stacks, threads, about } = profile;
+  const functions = functionRows(profile);
+  const most = (value: (row: FunctionRow) => number) =>
+    functions
+      .filter((row) => value(row) > 0)
+      .sort((a, b) => value(b) - value(a) || compareText(a.name, b.name))
+      .slice(0, rows);
+  const ends = Array.from(tree.self.keys())
+    .filter((node) => tree.self[node]! > 0)
+    .sort((a, b) => tree.self[b]! - tree.self[a]! || a - b);
+  const time = (about.frequencyHz ?? 0) * (about.seconds ?? 0);
+  return {
+    event: profile.event,
+    unit: profile.unit,
+    weight: tree.total[0]!,
+    bySelf: most((row) => row.self),
+    byTotal: most((row) => row.total),
+    threads: threads
+      .filter((thread) => thread.samples > 0)
+      .sort((a, b) => b.weight - a.weight || a.tid - b.tid)
+      .slice(0, rows)
+      .map(({ comm, pid, tid, weight, samples }) => ({
+        comm,
+        pid,
+        tid,
+        weight,
+        cores: time ? samples / time : undefined,
+      })),
+    chains: ends.slice(0, rows).map((node) => ({
+      frames: pathOf(tree, node).map((frame) => frames[frame]!.name),
+      weight: tree.self[node]!,
+    })),
+    unknown: unknownRows(profile, stacks.node).slice(0, rows),
+  };
+}
+
+/** Self and total of each function, in one pass: on the way down a function counts where it comes for the first time. */
+function functionRows({ tree, frames }: Profile): FunctionRow[] {
+  const self = new Float64Array(frames.length);
+  const total = new Float64Array(frames.length);
+  const active = new Int32Array(frames.length);
+  const open: number[] = [];
+  for (let node = 1; node < tree.frame.length; node += 1) {
+    while (open.length && tree.next[open.at(-1)!]! <= node) active[tree.frame[open.pop()!]!]! -= 1;
+    const frame = tree.frame[node]!;
+    self[frame]! += tree.self[node]!;
+    if (active[frame] === 0) total[frame]! += tree.total[node]!;
+    active[frame]! += 1;
+    open.push(node);
+  }
+  return frames.flatMap(({ name, dso, kind }, at) =>
+    kind === 'thread' ? [] : [{ name, dso, kind, self: self[at]!, total: total[at]! }],
+  );
+}
+
+function unknownRows({ tree, frames, stacks }: Profile, nodes: Int32Array): UnknownRow[] {
+  const objects = new Map<string, { unknown: number; all: number; kind: Frame['kind'] }>();
+  nodes.forEach((node, row) => {
+    const frame = frames[tree.frame[node]!];
+    if (!frame || frame.kind === 'thread') return;
+    const entry = objects.get(frame.dso) ?? { unknown: 0, all: 0, kind: frame.kind };
+    entry.all += stacks.weight[row]!;
+    if (frame.unknown) entry.unknown += stacks.weight[row]!;
+    objects.set(frame.dso, entry);
+  });
+  return [...objects]
+    .filter(([, { unknown }]) => unknown > 0)
+    .map(([dso, { unknown, all, kind }]) => ({
+      dso: dso || '[unknown]',
+      unknown,
+      all,
+      reason: reasonFor(dso, kind, unknown === all),
+    }))
+    .sort((a, b) => b.unknown - a.unknown || compareText(a.dso, b.dso));
+}
+
+/** Why perf found no symbol, as far as its text tells. */
+function reasonFor(dso: string, kind: Frame['kind'], everything: boolean): string {
+  if (/ \(deleted\)$/.test(dso)) return 'the file was deleted or replaced while it ran';
+  if (/perf-\d+\.map$/.test(dso)) return 'the JIT’s map has no such address: written too late, or code moved';
+  if (/^(?:\/\/anon|\[anon|\/memfd:|\[heap\]|\/dev\/zero)/.test(dso))
+    return 'code made at run time, and no map of it: start the runtime with its perf-map option';
+  if (dso === '' || dso === '[unknown]')
+    return 'the address is in no object: unwinding went astray without frame pointers';
+  if (kind === 'kernel') return 'no kernel symbols: see kernel.kptr_restrict on the node';
+  return everything
+    ? 'no symbols in it: stripped, or gone when perf read it'
+    : 'some of its functions have no symbol: local ones of a stripped file';
+}
+
+const LONGEST_CHAIN = 160;
+
+/** The same as tables for people. */
+export function printTop(top: Top): string {
+  const percent = (weight: number) =>
+    `${((100 * weight) / Math.max(top.weight, Number.MIN_VALUE)).toFixed(1)} %`;
+  const amount = (weight: number) => formatWeight(weight, top.unit);
+  const column = (title: string): Column => ({ title, right: true });
+  const functions = (rows: readonly FunctionRow[]) =>
+    table(
+      [
+        column('SELF'),
+        column('%'),
+        column('TOTAL'),
+        column('%'),
+        { title: 'FUNCTION' },
+        { title: 'KIND' },
+        { title: 'OBJECT' },
+      ],
+      rows.map(({ name, dso, kind, self, total }) => [
+        amount(self),
+        percent(self),
+        amount(total),
+        percent(total),
+        name,
+        kind,
+        dso,
+      ]),
+    );
+  const parts = [`By self (${top.event}):\n${functions(top.bySelf)}`, `By total:\n${functions(top.byTotal)}`];
+  if (top.threads.length)
+    parts.push(
+      `Threads:\n${table(
+        [
+          column(top.unit === 'samples' ? 'SAMPLES' : 'WEIGHT'),
+          column('%'),
+          ...(top.threads[0]!.cores === undefined ? [] : [column('CORES')]),
+          { title: 'THREAD' },
+          column('PID'),
+          column('TID'),
+        ],
+        top.threads.map(({ comm, pid, tid, weight, cores }) => [
+          amount(weight),
+          percent(weight),
+          ...(cores === undefined ? [] : [cores.toFixed(2)]),
+          comm,
+          pid < 0 ? '-' : `${pid}`,
+          tid < 0 ? '-' : `${tid}`,
+        ]),
+      )}`,
+    );
+  parts.push(
+    `Hottest stacks:\n${table(
+      [column(top.unit === 'samples' ? 'SAMPLES' : 'WEIGHT'), column('%'), { title: 'STACK' }],
+      top.chains.map(({ frames, weight }) => [amount(weight), percent(weight), chain(frames)]),
+    )}`,
+  );
+  if (top.unknown.length)
+    parts.push(
+      `Frames without a name, on top of the stack:\n${table(
+        [column('UNKNOWN'), column('OF THE OBJECT'), { title: 'OBJECT' }, { title: 'REASON' }],
+        top.unknown.map(({ dso, unknown, all, reason }) => [
+          percent(unknown),
+          `${((100 * unknown) / all).toFixed(0)} %`,
+          dso,
+          reason,
+        ]),
+      )}`,
+    );
+  return parts.join('\n');
+}
+
+/** `a → b → c`, with its middle left out where it is long. */
+function chain(frames: readonly string[]): string {
+  const whole = frames.join(' → ');
+  if (whole.length <= LONGEST_CHAIN) return whole;
+  const head = frames.slice(0, 2);
+  const tail: string[] = [];
+  let length = head.join(' → ').length + 12;
+  for (let at = frames.length - 1; at >= 2; at -= 1) {
+    length += frames[at]!.length + 3;
+    if (length > LONGEST_CHAIN && tail.length > 0) break;
+    tail.unshift(frames[at]!);
+  }
+  const left = frames.length - head.length - tail.length;
+  return [...head, ...(left ? [`(${left} more)`] : []), ...tail].join(' → ');
+}
+
+/** Samples and events as counts, CPU time in seconds. */
+export const formatWeight = (weight: number, unit: Unit): string =>
+  unit === 'nanoseconds'
+    ? `${(weight / 1e9).toFixed(weight < 1e9 ? 3 : 2)} s`
+    : String(Math.round(weight * 100) / 100);

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { compare } from '../../src/profile/compare.ts';
+import { parseFolded } from '../../src/profile/folded.ts';
+import { chanceOf, moversOf, printMovers } from '../../src/profile/movers.ts';
+import type { Comparison } from '../../src/profile/profile.ts';
+import { read } from './reading.ts';
+
+const folded = (text: string, seconds?: number) =>
+  parseFolded(text, { target: 'x', ...(seconds && { seconds }) });
+
+const rows = ({ frames, tree, beforeSelf, beforeTotal }: Comparison) =>
+  Array.from(tree.frame.keys())
+    .slice(1)
+    .map((node) => [
+      frames[tree.frame[node]!]!.name,
+      beforeSelf[node],
+      beforeTotal[node],
+      tree.self[node],
+      tree.total[node],
+    ]);
+
+describe('compare', () => {
+  it('puts both into one tree, with what vanished and what is new', () => {
+    const comparison = compare(folded('main;a 30\nmain;gone;x 10\n'), folded('main;a 20\nmain;new 20\n'));
+    expect(rows(comparison)).toEqual([
+      ['main', 0, 40, 0, 40],
+      ['a', 30, 30, 20, 20],
+      ['gone', 0, 10, 0, 0],
+      ['x', 10, 10, 0, 0],
+      ['new', 0, 0, 20, 20],
+    ]);
+  });
+
+  it('is made comparable by duration where both are known, else by totals, and nothing is rounded', () => {
+    const byTotal = compare(folded('a 1\nb 2\n'), folded('a 3\nb 3\n'));
+    expect(byTotal).toMatchObject({ normalizedBy: 'total', beforeFactor: 2 });
+    const byDuration = compare(folded('a 1\n', 30), folded('a 3\n', 10));
+    expect(byDuration.normalizedBy).toBe('duration');
+    expect(byDuration.beforeFactor).toBeCloseTo(1 / 3, 12);
+    expect(compare(folded('a 1\n', 30), folded('a 3\n')).normalizedBy).toBe('total');
+  });
+
+  it('refuses what does not count the same', async () => {
+    const text = 'a 1/1 [000] 1.0: 5 cpu-clock:\n\t1 f (/x)\n\n';
+    const clock = (await read(text, { weight: 'period' })).profile;
+    const faults = (await read(text.replace('cpu-clock', 'faults'))).profile;
+    expect(() => compare(clock, faults)).toThrow('cannot be compared');
+    const modified = (await read(text.replace('cpu-clock', 'cpu-clock:pppH'), { weight: 'period' })).profile;
+    expect(compare(clock, modified).unit).toBe('nanoseconds');
+  });
+});
+
+describe('chanceOf', () => {
+  // Two-sided exact binomial, as R's binom.test(19, 31), binom.test(200, 300), binom.test(0, 10), binom.test(7, 10, 1/3).
+  it.each([
+    [12, 19, 0.5, 0.281],
+    [100, 200, 0.5, 8.1e-9],
+    [10, 0, 0.5, 0.001953],
+    [3, 7, 1 / 3, 0.0197],
+    [5, 5, 0.5, 1],
+    [0, 0, 0.5, 1],
+  ])('%i before, %i after, share %f: %f', (before, after, share, want) => {
+    const chance = chanceOf(before, after, share);
+    expect(Math.abs(chance - want)).toBeLessThan(want * 0.02 + 1e-12);
+  });
+
+  it('goes on smoothly where the exact sum ends', () => {
+    expect(chanceOf(950, 1049, 0.5) / chanceOf(951, 1050, 0.5)).toBeCloseTo(1, 1);
+  });
+});
+
+describe('movers', () => {
+  it('tells a change from chance', () => {
+    const comparison = compare(
+      folded('main;hot 100\nmain;noise 12\nmain;rest 1000\n'),
+      folded('main;hot 220\nmain;noise 19\nmain;rest 873\n'),
+    );
+    const movers = moversOf(comparison);
+    const verdict = (name: string) => movers.find((mover) => mover.name === name)?.verdict;
+    expect(verdict('hot')).toBe('clear');
+    expect(verdict('noise')).toBe('within chance');
+    expect(movers[0]!.name).toBe('rest');
+  });
+
+  it('counts samples, whatever a sample weighs', async () => {
+    const text = (hot: number, rest: number) =>
+      'a 1/1 [000] 1.0: 10000000 cpu-clock:\n\t1 hot (/x)\n\n'.repeat(hot) +
+      'a 1/1 [000] 1.0: 10000000 cpu-clock:\n\t1 rest (/x)\n\n'.repeat(rest);
+    const by = async (weight: 'samples' | 'period') => {
+      const [before, after] = [
+        (await read(text(12, 88), { weight })).profile,
+        (await read(text(19, 81), { weight })).profile,
+      ];
+      return moversOf(compare(before, after)).map(({ name, chance }) => [name, chance.toFixed(9)]);
+    };
+    expect(await by('period')).toEqual(await by('samples'));
+  });
+
+  it('prints both counts, shares, points and the verdict', () => {
+    const comparison = compare(folded('main;a 30\nmain;gone 10\n'), folded('main;a 20\nmain;new 20\n'));
+    const text = printMovers(comparison, moversOf(comparison));
+    expect(text).toContain('40 samples before, 40 after; made comparable by their totals (before × 1)');
+    expect(text).toMatch(/30 {2}75\.0 % +20 {2}50\.0 % +−25\.0 +−10 {2}within chance \(0\.\d+\) +a\n/);
+    expect(text).toMatch(/\bnew {2,}.*new\n/);
+    expect(text).toMatch(/\bgone {2,}.*gone\n/);
+  });
+});
