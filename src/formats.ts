@@ -2,8 +2,9 @@ import { asset } from './assets.ts';
 import { usageError } from './errors.ts';
 import { jsonPieces } from './profile/export/json.ts';
 import { speedscopePieces } from './profile/export/speedscope.ts';
-import { drawFlamegraph } from './profile/flamegraph.ts';
 import { foldedChunks } from './profile/folded.ts';
+import { browserScript } from './profile/picture/script.ts';
+import { drawPicture } from './profile/picture/svg.ts';
 import type { Profile } from './profile/profile.ts';
 import { version } from './version.ts';
 
@@ -30,14 +31,7 @@ export const FORMATS = {
   svg: {
     ending: '.flamegraph.svg',
     label: 'Flamegraph',
-    pieces: (profile, { title, subtitle }) => [
-      drawFlamegraph(profile, {
-        title,
-        subtitle,
-        script: asset('profile/flamegraph.browser.js'),
-        style: asset('profile/flamegraph.css'),
-      }),
-    ],
+    pieces: (profile, { title, subtitle }) => drawPicture(profile, { title, subtitle, ...browserHalf() }),
   },
   folded: {
     ending: '.folded',
@@ -73,6 +67,12 @@ export const FORMATS = {
 } as const satisfies Readonly<Record<string, Format>>;
 
 export type FormatName = keyof typeof FORMATS;
+
+/** What makes a picture more than one: its script and its style. */
+export const browserHalf = (): { script: string; style: string } => ({
+  script: browserScript(asset),
+  style: asset('profile/picture/picture.css'),
+});
 
 const exporter = (): string => `kubectl-gkeprof ${version()}`;
 

@@ -9,6 +9,7 @@ import {
   type OptionTable,
 } from '../options.ts';
 import { type CapturePlan, type Plan, targetText } from '../plan.ts';
+import { readPicture } from '../profile/picture/read.ts';
 import { readProfile } from '../profile/read.ts';
 import { summaryLines } from '../profile/summary.ts';
 import { formatDuration, parseCount, parseDuration } from '../quantity.ts';
@@ -134,7 +135,7 @@ async function finish(
     input.chunks,
     choice(plan.targets[0].kind === 'node'),
     () => about,
-    () => undefined,
+    readPicture,
   );
   log.end();
   log.line('');

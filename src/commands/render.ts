@@ -3,6 +3,7 @@ import { openInput, recentFile } from '../input.ts';
 import { type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
 import { printable } from '../printable.ts';
 import { aboutFromHeader } from '../profile/about.ts';
+import { readPicture } from '../profile/picture/read.ts';
 import { type Reading, readProfile } from '../profile/read.ts';
 import { summaryLines } from '../profile/summary.ts';
 import { readSecondHalf } from '../second-half.ts';
@@ -72,7 +73,7 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
     input.chunks,
     choice(wholeNode),
     (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
-    () => undefined,
+    readPicture,
     input.plain ? (timeline) => readSecondHalf(path, timeline) : undefined,
   );
   if (input.cut()) context.log.warn(`${printable(path)} is cut short: this is what is there`);

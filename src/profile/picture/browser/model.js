@@ -1,0 +1,63 @@
+// The profile that the picture carries, in arrays by node; node 0 is the root.
+
+/** Reads the data block: a profile, or a comparison, whose boxes are as wide as before and after together. */
+export function readModel(text) {
+  const data = JSON.parse(text);
+  const size = data.frame.length + 1;
+  const model = {
+    data,
+    size,
+    names: data.names,
+    kinds: data.kinds,
+    frame: new Int32Array(size).fill(-1),
+    parent: new Int32Array(size).fill(-1),
+    self: new Float64Array(size),
+    before: null,
+    comparison: data.of === 'comparison',
+    unit: data.unit,
+  };
+  model.frame.set(data.frame, 1);
+  for (let node = 1; node < size; node += 1) {
+    let parent = node - 1;
+    for (let levels = data.up[node - 1]; levels > 0; levels -= 1) parent = model.parent[parent];
+    model.parent[node] = parent;
+  }
+  if (model.comparison) {
+    model.beforeSelf = new Float64Array(size);
+    model.beforeSelf.set(data.beforeSelf, 1);
+    model.afterSelf = new Float64Array(size);
+    model.afterSelf.set(data.afterSelf, 1);
+    model.self = model.afterSelf.map((after, node) => after + model.beforeSelf[node] * data.beforeFactor);
+  } else {
+    model.weight = data.weight ?? data.samples;
+    data.node.forEach((node, row) => {
+      model.self[node] += model.weight[row];
+    });
+  }
+  return model;
+}
+
+/** Name, kind and object of a frame; of none, the root's. */
+export function frameOf(model, frame) {
+  if (frame < 0) return { name: 'all', kind: 't', dso: '' };
+  const { data } = model;
+  return { name: data.names[frame], kind: data.kinds[frame], dso: data.dsos[data.dso[frame]] };
+}
+
+/** Entries of the timeline with times in seconds since the first; undefined without one. */
+export function entriesOf(model) {
+  const { timeline } = model.data;
+  if (!timeline) return undefined;
+  let ticks = 0;
+  const at = timeline.later.map((later) => {
+    ticks += later;
+    return ticks / 100000;
+  });
+  return { at, stack: timeline.stack, samples: timeline.samples };
+}
+
+/** Weight of an entry of the timeline: as many samples of its row as it stands for. */
+export function entryWeight(model, entries, entry) {
+  const row = entries.stack[entry];
+  return (model.weight[row] * (entries.samples ? entries.samples[entry] : 1)) / model.data.samples[row];
+}

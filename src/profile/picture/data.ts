@@ -1,0 +1,290 @@
+import { EXIT, GkeprofError } from '../../errors.ts';
+import type { Frame, FrameKind } from '../frame.ts';
+import {
+  type About,
+  type CallTree,
+  type Comparison,
+  type Profile,
+  type Thread,
+  TICKS_PER_SECOND,
+  type Timeline,
+  type Unit,
+} from '../profile.ts';
+
+/**
+ * What a picture carries of its profile, as JSON. Nodes are in preorder, without the root: `up` is how many levels the
+ * tree goes up before a node is added (0: below the one before). What can be counted from the stacks is not repeated.
+ */
+interface Common {
+  readonly gkeprof: 1;
+  readonly event: string;
+  readonly unit: Unit;
+  readonly names: readonly string[];
+  /** One letter a frame: thread, user, kernel, jit, inlined. */
+  readonly kinds: string;
+  readonly dsos: readonly string[];
+  readonly dso: readonly number[];
+  /** Frames that perf could not name. */
+  readonly unknown: readonly number[];
+  readonly up: readonly number[];
+  readonly frame: readonly number[];
+}
+
+export interface ProfileData extends Common {
+  readonly of: 'profile';
+  readonly about: About;
+  readonly threads: ReadonlyArray<readonly [comm: string, pid: number, tid: number]>;
+  readonly node: readonly number[];
+  /** Absent where no stack has a thread; likewise `weight` where it is `samples`. */
+  readonly thread?: readonly number[];
+  readonly samples: readonly number[];
+  readonly weight?: readonly number[];
+  readonly timeline?: {
+    readonly start: number;
+    /** Differences to the entry before, in ticks. */
+    readonly later: readonly number[];
+    readonly stack: readonly number[];
+    readonly samples?: readonly number[];
+    readonly binSeconds: number;
+  };
+  readonly idle: Profile['idle'];
+  readonly lost: number;
+}
+
+export interface ComparisonData extends Common {
+  readonly of: 'comparison';
+  readonly before: About;
+  readonly after: About;
+  readonly beforeSelf: readonly number[];
+  readonly afterSelf: readonly number[];
+  readonly normalizedBy: Comparison['normalizedBy'];
+  readonly beforeFactor: number;
+}
+
+const KINDS: Readonly<Record<FrameKind, string>> = {
+  thread: 't',
+  user: 'u',
+  kernel: 'k',
+  jit: 'j',
+  inlined: 'i',
+};
+const KIND_OF = Object.fromEntries(
+  Object.entries(KINDS).map(([kind, letter]) => [letter, kind as FrameKind]),
+);
+
+function common(event: string, unit: Unit, frames: readonly Frame[], tree: CallTree): Common {
+  const dsos = [...new Set(frames.map((frame) => frame.dso))];
+  const dsoNumber = new Map(dsos.map((dso, at) => [dso, at]));
+  const depth = new Int32Array(tree.frame.length);
+  const up: number[] = [];
+  for (let node = 1; node < depth.length; node += 1) {
+    depth[node] = depth[tree.parent[node]!]! + 1;
+    up.push(depth[node - 1]! + 1 - depth[node]!);
+  }
+  return {
+    gkeprof: 1,
+    event,
+    unit,
+    names: frames.map((frame) => frame.name),
+    kinds: frames.map((frame) => KINDS[frame.kind]).join(''),
+    dsos,
+    dso: frames.map((frame) => dsoNumber.get(frame.dso)!),
+    unknown: frames.flatMap((frame, at) => (frame.unknown ? [at] : [])),
+    up,
+    frame: Array.from(tree.frame.subarray(1)),
+  };
+}
+
+export function profileData(profile: Profile): ProfileData {
+  const { stacks, timeline } = profile;
+  const samples = Array.from(stacks.samples);
+  const weight = Array.from(stacks.weight);
+  return {
+    of: 'profile',
+    ...common(profile.event, profile.unit, profile.frames, profile.tree),
+    about: profile.about,
+    threads: profile.threads.map(({ comm, pid, tid }) => [comm, pid, tid]),
+    node: Array.from(stacks.node),
+    ...(stacks.thread.some((thread) => thread >= 0) && { thread: Array.from(stacks.thread) }),
+    samples,
+    ...(weight.some((each, row) => each !== samples[row]) && { weight }),
+    ...(timeline && {
+      timeline: {
+        start: timeline.start,
+        later: Array.from(timeline.at, (at, entry) => at - (entry ? timeline.at[entry - 1]! : 0)),
+        stack: Array.from(timeline.stack),
+        ...(timeline.samples && { samples: Array.from(timeline.samples) }),
+        binSeconds: timeline.binSeconds,
+      },
+    }),
+    idle: profile.idle,
+    lost: profile.lost,
+  };
+}
+
+export function comparisonData(comparison: Comparison): ComparisonData {
+  return {
+    of: 'comparison',
+    ...common(comparison.event, comparison.unit, comparison.frames, comparison.tree),
+    before: comparison.before,
+    after: comparison.after,
+    beforeSelf: Array.from(comparison.beforeSelf.subarray(1)),
+    afterSelf: Array.from(comparison.tree.self.subarray(1)),
+    normalizedBy: comparison.normalizedBy,
+    beforeFactor: comparison.beforeFactor,
+  };
+}
+
+/** The profile of a picture's data; the opposite of `profileData`. Throws when it is damaged, or a comparison. */
+export function profileOf(data: ProfileData | ComparisonData): Profile {
+  if (data.of === 'comparison')
+    throw new GkeprofError(
+      EXIT.failed,
+      'this picture is a comparison, not a profile',
+      'give the recordings it was made of',
+    );
+  const frames = data.names.map(
+    (name, at): Frame => ({
+      name,
+      kind: KIND_OF[data.kinds[at]!]!,
+      dso: data.dsos[data.dso[at]!]!,
+      unknown: false,
+    }),
+  );
+  for (const at of data.unknown) frames[at] = { ...frames[at]!, unknown: true };
+  const samples = Float64Array.from(data.samples);
+  const weight = data.weight ? Float64Array.from(data.weight) : samples;
+  const node = Int32Array.from(data.node);
+  const thread = data.thread ? Int32Array.from(data.thread) : new Int32Array(node.length).fill(-1);
+  const tree = treeOf(data);
+  const threads: Thread[] = data.threads.map(([comm, pid, tid]) => ({
+    comm,
+    pid,
+    tid,
+    samples: 0,
+    weight: 0,
+  }));
+  const counts = threads.map(() => ({ samples: 0, weight: 0 }));
+  let all = 0;
+  for (let row = 0; row < node.length; row += 1) {
+    tree.self[node[row]!]! += weight[row]!;
+    all += samples[row]!;
+    const count = counts[thread[row]!];
+    if (count) {
+      count.samples += samples[row]!;
+      count.weight += weight[row]!;
+    }
+  }
+  tree.total.set(tree.self);
+  for (let at = tree.total.length - 1; at > 0; at -= 1) tree.total[tree.parent[at]!]! += tree.total[at]!;
+  return {
+    about: data.about,
+    event: data.event,
+    unit: data.unit,
+    frames,
+    tree,
+    threads: threads.map((each, at) => ({ ...each, ...counts[at]! })),
+    stacks: { node, thread, samples, weight },
+    timeline: data.timeline && timelineOf(data.timeline),
+    samples: all,
+    idle: data.idle,
+    lost: data.lost,
+  };
+}
+
+function treeOf({ up, frame }: Common): CallTree {
+  const size = frame.length + 1;
+  const tree: CallTree = {
+    frame: new Int32Array(size),
+    parent: new Int32Array(size),
+    next: new Int32Array(size),
+    self: new Float64Array(size),
+    total: new Float64Array(size),
+  };
+  tree.frame[0] = -1;
+  tree.parent[0] = -1;
+  tree.frame.set(frame, 1);
+  for (let node = 1; node < size; node += 1) {
+    let parent = node - 1;
+    for (let levels = up[node - 1]!; levels > 0; levels -= 1) {
+      tree.next[parent] = node;
+      parent = tree.parent[parent]!;
+    }
+    tree.parent[node] = parent;
+  }
+  for (let node = size - 1; node >= 0 && tree.next[node] === 0; node = tree.parent[node]!)
+    tree.next[node] = size;
+  return tree;
+}
+
+function timelineOf({
+  start,
+  later,
+  stack,
+  samples,
+  binSeconds,
+}: NonNullable<ProfileData['timeline']>): Timeline {
+  const at = new Uint32Array(later.length);
+  let now = 0;
+  later.forEach((ticks, entry) => {
+    now += ticks;
+    at[entry] = now;
+  });
+  return {
+    start,
+    at,
+    stack: Int32Array.from(stack),
+    samples: samples && Uint32Array.from(samples),
+    binSeconds,
+  };
+}
+
+/** Entries a picture holds at the most: more would be too much for an issue's attachment, and no screen shows them. */
+const MOST_ENTRIES = 200_000;
+
+/** The profile with a timeline of at most so many entries: samples of a stack within a bin become one. */
+export function thinTimeline(profile: Profile, most = MOST_ENTRIES): Profile {
+  const { timeline } = profile;
+  if (!timeline || timeline.at.length <= most) return profile;
+  let thinned = timeline;
+  for (
+    let ticks = Math.max(200, 2 * timeline.binSeconds * TICKS_PER_SECOND);
+    thinned.at.length > most;
+    ticks *= 2
+  ) {
+    if (ticks > TICKS_PER_SECOND) return { ...profile, timeline: undefined };
+    thinned = binned(timeline, ticks);
+  }
+  return { ...profile, timeline: thinned };
+}
+
+function binned(timeline: Timeline, ticks: number): Timeline {
+  const at: number[] = [];
+  const stack: number[] = [];
+  const samples: number[] = [];
+  const inBin = new Map<number, number>();
+  let bin = -1;
+  for (let entry = 0; entry < timeline.at.length; entry += 1) {
+    const here = Math.floor(timeline.at[entry]! / ticks) * ticks;
+    if (here !== bin) inBin.clear();
+    bin = here;
+    const row = timeline.stack[entry]!;
+    const count = timeline.samples?.[entry] ?? 1;
+    const known = inBin.get(row);
+    if (known !== undefined) {
+      samples[known]! += count;
+      continue;
+    }
+    inBin.set(row, at.length);
+    at.push(here);
+    stack.push(row);
+    samples.push(count);
+  }
+  return {
+    start: timeline.start,
+    at: Uint32Array.from(at),
+    stack: Int32Array.from(stack),
+    samples: Uint32Array.from(samples),
+    binSeconds: ticks / TICKS_PER_SECOND,
+  };
+}

@@ -1,0 +1,26 @@
+import { EXIT, GkeprofError, reasonOf } from '../../errors.ts';
+import type { Profile } from '../profile.ts';
+import { type ComparisonData, type ProfileData, profileOf } from './data.ts';
+
+const OPENING = '<metadata id="gkeprof-data">';
+
+/** The profile that a picture of ours carries; undefined for any other SVG. Throws when it is damaged. */
+export function readPicture(svg: string): Profile | undefined {
+  const from = svg.indexOf(OPENING);
+  if (from < 0) return undefined;
+  const to = svg.indexOf('</metadata>', from);
+  try {
+    const data = JSON.parse(svg.slice(from + OPENING.length, to < 0 ? undefined : to)) as
+      | ProfileData
+      | ComparisonData;
+    if (data.gkeprof !== 1) throw new Error(`its data is of version ${data.gkeprof}`);
+    return profileOf(data);
+  } catch (error) {
+    if (error instanceof GkeprofError) throw error;
+    throw new GkeprofError(
+      EXIT.failed,
+      `the picture's data cannot be read: ${reasonOf(error)}`,
+      'it was changed or cut short: draw it again from the raw stacks',
+    );
+  }
+}

@@ -1,0 +1,221 @@
+import type { Frame } from '../frame.ts';
+import type { CallTree, Comparison, Profile, Unit } from '../profile.ts';
+import { colourOf, deltaColour, patternOf } from './colour.ts';
+import { comparisonData, profileData, thinTimeline } from './data.ts';
+import { cdata, escapeXml, jsonForXml } from './escape.ts';
+
+export interface Picture {
+  readonly title: string;
+  /** Lines below the title: what was recorded, and the figures. */
+  readonly subtitle: readonly string[];
+  /** The browser half, as text. */
+  readonly script: string;
+  readonly style: string;
+}
+
+const WIDTH = 1200;
+const ROW = 18;
+const SIDE = 10;
+const BOTTOM = 12;
+/** Narrower boxes are not there before they are zoomed into; what they are is said. */
+const LEAST_WIDTH = 0.5;
+/** Of a letter of the monospaced font at 12 px. */
+const LETTER = 7.2;
+
+/** What a box of the picture is of. */
+interface Boxes {
+  readonly frames: readonly Frame[];
+  readonly tree: CallTree;
+  /** Width of each node, in whatever all are in. */
+  readonly width: Float64Array;
+  readonly title: (node: number, frame: Frame) => string;
+  readonly label: (node: number, frame: Frame) => string;
+  readonly fill: (node: number, frame: Frame) => string;
+}
+
+/**
+ * A flame graph as one self-contained SVG, in pieces: the same profile gives the same bytes; every string is escaped.
+ * Without scripts the boxes of half a pixel and more are there with titles; with scripts the picture is drawn anew from
+ * the data it carries, whatever the width and the view.
+ */
+export function* drawPicture(whole: Profile, picture: Picture): Generator<string> {
+  const profile = thinTimeline(whole);
+  const { tree, frames, unit } = profile;
+  const all = tree.total[0]!;
+  const count = (weight: number) => weightText(weight, unit);
+  const boxes: Boxes = {
+    frames,
+    tree,
+    width: tree.total,
+    title: (node, frame) => {
+      const what = frame.kind === 'user' ? '' : `, ${frame.kind === 'jit' ? 'JIT' : frame.kind}`;
+      const where = frame.dso ? ` in ${frame.dso}` : '';
+      return `${frame.name} (${count(tree.total[node]!)}, ${share(tree.total[node]!, all)}, ${count(tree.self[node]!)} self${what})${where}`;
+    },
+    label: (_node, frame) => frame.name,
+    fill: (_node, frame) => colourOf(frame),
+  };
+  const notes =
+    profile.timeline && profile.timeline !== whole.timeline
+      ? [`times in bins of ${Math.round(profile.timeline.binSeconds * 1000)} ms`]
+      : whole.timeline && !profile.timeline
+        ? ['too many different stacks for a heat map']
+        : [];
+  yield* drawing(boxes, picture, notes, profileData(profile));
+}
+
+/**
+ * A differential flame graph: a box is as wide as before and after together, so that what vanished and what is new are
+ * both there; its colour, and a sign before its name, say which way it went.
+ */
+export function* drawComparison(comparison: Comparison, picture: Picture): Generator<string> {
+  const { tree, frames, beforeTotal, beforeFactor, unit } = comparison;
+  const width = tree.total.map((after, node) => after + beforeTotal[node]! * beforeFactor);
+  const sign = (node: number) => {
+    const change = tree.total[node]! - beforeTotal[node]! * beforeFactor;
+    return change > 0 ? '+' : change < 0 ? '\u2212' : '=';
+  };
+  const boxes: Boxes = {
+    frames,
+    tree,
+    width,
+    title: (node, frame) => {
+      const [before, after] = [beforeTotal[node]!, tree.total[node]!];
+      const word = before === 0 ? ' (new)' : after === 0 ? ' (gone)' : '';
+      const points = 100 * (ratio(after, tree.total[0]!) - ratio(before, beforeTotal[0]!));
+      return `${sign(node)} ${frame.name}${word}: before ${weightText(before, unit)} (${share(before, beforeTotal[0]!)}), after ${weightText(after, unit)} (${share(after, tree.total[0]!)}), ${points < 0 ? '\u2212' : '+'}${Math.abs(points).toFixed(2)} points`;
+    },
+    label: (node, frame) => `${sign(node)} ${frame.name}`,
+    fill: (node) => deltaColour(beforeTotal[node]! * beforeFactor, tree.total[node]!),
+  };
+  yield* drawing(boxes, picture, [], comparisonData(comparison));
+}
+
+const ratio = (part: number, all: number): number => (all > 0 ? part / all : 0);
+const share = (part: number, all: number): string => `${(100 * ratio(part, all)).toFixed(2)} %`;
+
+/** `12 samples`, `1.23 s` of CPU time, `1234 events`. */
+function weightText(weight: number, unit: Unit): string {
+  if (unit === 'nanoseconds')
+    return weight >= 1e9 ? `${(weight / 1e9).toFixed(2)} s` : `${(weight / 1e6).toFixed(1)} ms`;
+  const number = Math.round(weight * 100) / 100;
+  return `${number} ${unit === 'samples' ? (number === 1 ? 'sample' : 'samples') : 'events'}`;
+}
+
+interface Box {
+  readonly node: number;
+  readonly start: number;
+  readonly depth: number;
+}
+
+const ALL: Frame = { name: 'all', kind: 'thread', dso: '', unknown: false };
+
+function* drawing(
+  boxes: Boxes,
+  picture: Picture,
+  notes: readonly string[],
+  data: unknown,
+): Generator<string> {
+  const { frames, tree, width } = boxes;
+  const scale = (WIDTH - 2 * SIDE) / (width[0]! || 1);
+  const { placed, depth, hidden, hiddenWidth } = place(boxes, scale);
+  const top = 40 + 15 * (picture.subtitle.length + 3) + 26;
+  const height = top + (depth + 1) * ROW + BOTTOM;
+  const thin = hidden
+    ? `${hidden} boxes of less than half a pixel, ${share(hiddenWidth, width[0]!)} of the width, are drawn when zoomed into`
+    : '';
+  const below = [thin, ...notes].filter(Boolean).join(' · ');
+  const kinds = new Set(placed.map(({ node }) => frames[tree.frame[node]!]?.kind ?? 'thread'));
+  yield `<?xml version="1.0" encoding="UTF-8"?>
+<svg xmlns="http://www.w3.org/2000/svg" id="flamegraph" width="100%" viewBox="0 0 ${WIDTH} ${height}" preserveAspectRatio="xMidYMin meet" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="12" data-top="${top}">
+<title>${escapeXml(picture.title)}</title>
+<style><![CDATA[${cdata(picture.style)}]]></style>
+<defs>
+<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch" width="1.5" height="6"/></pattern>
+<pattern id="dots" width="6" height="6" patternUnits="userSpaceOnUse"><circle class="hatch" cx="2" cy="2" r="1"/></pattern>
+</defs>
+<rect class="background" width="100%" height="100%"/>
+<g id="heat"></g>
+<g id="frames" role="tree" aria-label="call stacks">
+`;
+  for (const { node, start, depth: level } of placed) {
+    const frame = frames[tree.frame[node]!] ?? ALL;
+    const x = round(SIDE + start * scale);
+    const wide = round(width[node]! * scale);
+    const y = height - BOTTOM - (level + 1) * ROW;
+    const letters = Math.floor((wide - 6) / LETTER);
+    const full = boxes.label(node, frame);
+    const label =
+      letters < 3 ? '' : full.length <= letters ? full : `${[...full].slice(0, letters - 2).join('')}..`;
+    const pattern = patternOf(frame.kind);
+    const overlay = pattern
+      ? `<rect class="pattern" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="url(#${pattern})"/>`
+      : '';
+    yield `<g class="frame ${frame.kind}"><title>${escapeXml(boxes.title(node, frame))}</title><rect class="box" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="${boxes.fill(node, frame)}"/>${overlay}<text x="${round(x + 3)}" y="${y + 13}">${escapeXml(label)}</text></g>\n`;
+  }
+  yield `</g>
+<g id="head">
+<rect class="background" width="100%" height="${top - 4}"/>
+<text class="title" x="${SIDE}" y="24">${escapeXml(picture.title)}</text>
+${picture.subtitle.map((line, at) => `<text class="subtitle" x="${SIDE}" y="${42 + at * 15}">${escapeXml(line)}</text>`).join('\n')}
+<text id="note" class="subtitle" x="${SIDE}" y="${42 + picture.subtitle.length * 15}">${escapeXml(below)}</text>
+<g id="legend" transform="translate(0 ${top - 40})">${legend(kinds)}</g>
+<text id="details" class="details" x="${SIDE}" y="${top - 10}"></text>
+</g>
+<metadata id="gkeprof-data">${jsonForXml(data)}</metadata>\n<script><![CDATA[${cdata(picture.script)}]]></script>\n</svg>\n`;
+}
+
+function place({ tree, width }: Boxes, scale: number) {
+  const size = tree.frame.length;
+  const start = new Float64Array(size);
+  const taken = new Float64Array(size);
+  const level = new Int32Array(size);
+  const placed: Box[] = [];
+  let depth = 0;
+  let hidden = 0;
+  let hiddenWidth = 0;
+  for (let node = 0; node < size; ) {
+    if (node > 0) {
+      const parent = tree.parent[node]!;
+      start[node] = start[parent]! + taken[parent]!;
+      taken[parent]! += width[node]!;
+      level[node] = level[parent]! + 1;
+    }
+    if (node > 0 && width[node]! * scale < LEAST_WIDTH) {
+      hidden += tree.next[node]! - node;
+      hiddenWidth += width[node]!;
+      node = tree.next[node]!;
+      continue;
+    }
+    placed.push({ node, start: start[node]!, depth: level[node]! });
+    depth = Math.max(depth, level[node]!);
+    node += 1;
+  }
+  return { placed, depth, hidden, hiddenWidth };
+}
+
+const LEGEND = [
+  ['user', 'program'],
+  ['library', 'library'],
+  ['kernel', 'kernel'],
+  ['jit', 'JIT'],
+  ['inlined', 'inlined'],
+] as const;
+
+function legend(kinds: ReadonlySet<string>): string {
+  const shown = LEGEND.filter(([kind]) => kinds.has(kind) || (kind === 'library' && kinds.has('user')));
+  return shown
+    .map(([kind, words], at) => {
+      const x = WIDTH - SIDE - (shown.length - at) * 88;
+      const frame: Frame =
+        kind === 'library'
+          ? { name: words, kind: 'user', dso: 'x.so', unknown: false }
+          : { name: words, kind, dso: '', unknown: false };
+      const pattern = patternOf(frame.kind);
+      const overlay = pattern ? `<rect x="${x}" y="0" width="14" height="11" fill="url(#${pattern})"/>` : '';
+      return `<rect x="${x}" y="0" width="14" height="11" fill="${colourOf(frame)}"/>${overlay}<text class="legend" x="${x + 19}" y="10">${words}</text>`;
+    })
+    .join('');
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100;

@@ -1,0 +1,321 @@
+/// <reference lib="dom" />
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { browserHalf } from '../../src/formats.ts';
+import { compare } from '../../src/profile/compare.ts';
+import { parseFolded } from '../../src/profile/folded.ts';
+import { drawComparison, drawPicture } from '../../src/profile/picture/svg.ts';
+import type { Profile } from '../../src/profile/profile.ts';
+import { read, stacksOf } from '../profile/reading.ts';
+import { FLAGS } from './chromium.ts';
+
+const draw = (profile: Profile): string =>
+  [...drawPicture(profile, { title: 'redis', subtitle: [], ...browserHalf() })].join('');
+
+const REDIS = stacksOf([
+  [['main', 'aeMain', 'readQueryFromClient', 'read'], 30],
+  [['main', 'aeMain', 'call', 'getCommand'], 50],
+  [['main', 'serverCron', 'call', 'expire'], 20],
+]);
+
+/** Ten seconds: the first five in `early`, then `late`, by two threads in turn, 20 samples a second. */
+const TIMED = Array.from({ length: 200 }, (_, at) => {
+  const leaf = at < 100 ? 'early' : 'late';
+  return `w 1/${1 + (at % 2)} [000] ${(50 + at / 20).toFixed(6)}: 7 cpu-clock:\n\t1 ${leaf} (/x)\n\t1 main (/x)\n\n`;
+}).join('');
+
+describe('the picture in a browser', () => {
+  let browser: Browser;
+  const folder = mkdtempSync(join(tmpdir(), 'gkeprof-svg-'));
+  const put = (name: string, svg: string): string => {
+    writeFileSync(join(folder, name), svg);
+    return `file://${join(folder, name)}`;
+  };
+  let redis: string;
+  let timed: string;
+  beforeAll(async () => {
+    redis = put('redis.svg', draw(REDIS));
+    timed = put('timed.svg', draw((await read(TIMED)).profile));
+    browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: FLAGS,
+    });
+  });
+  afterAll(async () => {
+    await browser.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Opens a picture; whatever goes wrong in it, or is asked for from anywhere, fails the test. */
+  async function open(
+    url: string,
+    look: (page: Page) => Promise<void>,
+    options: BrowserContextOptions = {},
+  ): Promise<void> {
+    const context = await browser.newContext({ viewport: { width: 1220, height: 600 }, ...options });
+    const page = await context.newPage();
+    const problems: string[] = [];
+    page.on('pageerror', (error) => problems.push(error.message));
+    page.on('console', (message) => problems.push(message.text()));
+    page.on('request', (request) => request.url().startsWith('file:') || problems.push(request.url()));
+    page.on('dialog', (dialog) => problems.push(dialog.message()));
+    await page.goto(url);
+    try {
+      await look(page);
+      expect(problems).toEqual([]);
+    } finally {
+      await context.close();
+    }
+  }
+
+  const box = (page: Page, name: string) => page.locator(`.frame[data-name="${name}"]`);
+  const width = async (page: Page, name: string) =>
+    (await box(page, name).first().locator('.box').boundingBox())!.width;
+  const text = (page: Page, id: string) => page.locator(`#${id}`).textContent();
+  const labels = (page: Page) =>
+    page.locator('.frame').evaluateAll((all) => all.map((each) => each.getAttribute('aria-label')));
+
+  it('zooms by click, goes back, resets, and keeps where it is in the address', () =>
+    open(redis, async (page) => {
+      const before = await width(page, 'getCommand');
+      await box(page, 'aeMain').click();
+      expect(await width(page, 'getCommand')).toBeGreaterThan(before * 1.2);
+      expect(await box(page, 'serverCron').count()).toBe(0);
+      expect(await box(page, 'main').getAttribute('class')).toContain('parent');
+      await box(page, 'getCommand').click();
+      expect(await width(page, 'getCommand')).toBeCloseTo(1200, -1);
+      await page.keyboard.press('Backspace');
+      expect(await box(page, 'readQueryFromClient').count()).toBe(1);
+      expect(page.url()).toMatch(/#zoom=\d+$/);
+      await page.reload();
+      expect(await box(page, 'serverCron').count()).toBe(0);
+      await page.locator('#reset').click();
+      expect(await width(page, 'getCommand')).toBeCloseTo(before, 0);
+      expect(page.url()).not.toContain('#');
+    }));
+
+  it('searches by regular expression and sums the widths without counting twice', () =>
+    open(redis, async (page) => {
+      await page.keyboard.press('/');
+      await page.keyboard.type('^(CALL|getCommand|read)$');
+      expect(await text(page, 'matched')).toBe('matched 100.00 % (100 samples)');
+      expect(await page.locator('.frame.match').count()).toBe(4);
+      await page.locator('#case').click();
+      expect(await text(page, 'matched')).toBe('matched 80.00 % (80 samples)');
+      await page.locator('#query').fill('((');
+      expect(await text(page, 'matched')).toBe('not a regular expression: ((');
+      await page.locator('#query').fill('call');
+      await page.keyboard.press('Enter');
+      expect(await text(page, 'details')).toMatch(/^call \(50 samples/);
+      await page.keyboard.press('n');
+      expect(await text(page, 'details')).toMatch(/^call \(20 samples/);
+      await page.reload();
+      expect(await text(page, 'matched')).toBe('matched 70.00 % (70 samples)');
+      await box(page, 'serverCron').click();
+      expect(await text(page, 'matched')).toBe('matched 100.00 % (20 samples)');
+    }));
+
+  it('is a tree for screen readers, walked with the arrows', () =>
+    open(redis, async (page) => {
+      expect(await page.locator('[role=tree]').getAttribute('aria-label')).toBe('call stacks');
+      expect(await box(page, 'aeMain').getAttribute('role')).toBe('treeitem');
+      expect(await box(page, 'aeMain').getAttribute('aria-level')).toBe('4');
+      for (let step = 0; step < 4; step += 1) await page.keyboard.press('ArrowUp');
+      expect(await text(page, 'details')).toBe(
+        'aeMain (80 samples, 80.00 %, 0 samples self) in /usr/bin/redis-server',
+      );
+      expect(await page.evaluate(() => document.activeElement?.getAttribute('data-name'))).toBe('aeMain');
+      await page.keyboard.press('ArrowRight');
+      expect(await text(page, 'details')).toMatch(/^serverCron/);
+      await page.keyboard.press('ArrowLeft');
+      await page.keyboard.press('ArrowDown');
+      expect(await text(page, 'details')).toMatch(/^main /);
+      await page.keyboard.press('ArrowUp');
+      await page.keyboard.press('Enter');
+      expect(await box(page, 'serverCron').count()).toBe(0);
+      expect(await page.evaluate(() => document.activeElement?.getAttribute('data-name'))).toBe('aeMain');
+      await page.keyboard.press('c');
+      expect(await text(page, 'details')).toMatch(/^(copied|stack): redis-server;main;aeMain 80$/);
+      await page.keyboard.press('Escape');
+      expect(await box(page, 'serverCron').count()).toBe(1);
+    }));
+
+  it('turns over, and shows callers and callees of a function over all its places', () =>
+    open(redis, async (page) => {
+      const y = async (name: string) => (await box(page, name).first().boundingBox())!.y;
+      expect(await y('main')).toBeGreaterThan(await y('aeMain'));
+      await page.keyboard.press('i');
+      expect(await y('main')).toBeLessThan(await y('aeMain'));
+      await page.keyboard.press('i');
+      await box(page, 'call').first().focus();
+      await page.keyboard.press('s');
+      expect(await text(page, 'state')).toContain('sandwich: callers above, callees below call');
+      const all = await labels(page);
+      expect(all).toContainEqual(expect.stringMatching(/^call \(70 samples, 100\.00 %/));
+      expect(all).toContainEqual(expect.stringMatching(/^serverCron \(20 samples, 28\.57 %/));
+      expect(all).toContainEqual(expect.stringMatching(/^getCommand \(50 samples, 71\.43 %/));
+      expect(await y('serverCron')).toBeLessThan(await y('getCommand'));
+      await page.keyboard.press('Backspace');
+      expect(await box(page, 'main').count()).toBe(1);
+    }));
+
+  it('shows time: a range of the heat map draws the graph anew, and stacks in their order', () =>
+    open(timed, async (page) => {
+      await page.keyboard.press('h');
+      const ground = (await page.locator('#heat-ground').boundingBox())!;
+      expect(await page.locator('.heat-cell').count()).toBe(200);
+      const column = ground.width / 10;
+      await page.mouse.move(ground.x + column * 5.5, ground.y + ground.height - 1);
+      await page.mouse.down();
+      await page.mouse.move(ground.x + column * 7.5, ground.y + 1);
+      await page.mouse.up();
+      expect(await text(page, 'state')).toContain('5.00 s to 8.00 s: 60 samples');
+      expect(await box(page, 'early').count()).toBe(0);
+      expect(await box(page, 'late').getAttribute('aria-label')).toMatch(/^late \(60 samples, 100\.00 %/);
+      expect(page.url()).toContain('range=5.0000-8.0000');
+      await page.reload();
+      expect(await box(page, 'late').getAttribute('aria-label')).toMatch(/^late \(60 samples/);
+      await page.locator('#heat-ground').focus();
+      await page.keyboard.press('ArrowLeft');
+      await page.keyboard.press('Shift+ArrowRight');
+      await page.keyboard.press('Enter');
+      expect(await text(page, 'state')).toContain('4.00 s to 5.02 s: 21 samples');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('t');
+      expect(await text(page, 'state')).toContain('in time order');
+      const order = await page.locator('.frame').evaluateAll((all) =>
+        all
+          .filter((each) => /early|late/.test(each.getAttribute('data-name')!))
+          .map(
+            (each) =>
+              [
+                Number(each.querySelector('.box')!.getAttribute('x')),
+                each.getAttribute('data-name'),
+              ] as const,
+          )
+          .sort((a, b) => a[0] - b[0])
+          .map(([, name]) => name),
+      );
+      expect(order).toEqual(['early', 'late', 'early', 'late']);
+    }));
+
+  it('offers no view of times where there are none', () =>
+    open(redis, async (page) => {
+      expect(await page.locator('#chart').count()).toBe(0);
+      expect(await page.locator('#heatmap').count()).toBe(0);
+      await page.keyboard.press('h');
+      expect(await text(page, 'details')).toBe('no times in this picture');
+    }));
+
+  it('follows the window’s width, and dark mode', () =>
+    open(
+      redis,
+      async (page) => {
+        const wide = await width(page, 'main');
+        await page.setViewportSize({ width: 500, height: 600 });
+        await page.waitForFunction(
+          (before) => document.querySelector('.frame .box')!.getBoundingClientRect().width < before,
+          wide,
+        );
+        expect(await width(page, 'main')).toBeCloseTo(480, 0);
+        const colour = (selector: string) =>
+          page
+            .locator(selector)
+            .first()
+            .evaluate((each) => getComputedStyle(each).fill);
+        expect(await colour('.background')).toBe('rgb(23, 23, 28)');
+        await page.emulateMedia({ colorScheme: 'light' });
+        expect(await colour('.background')).toBe('rgb(255, 255, 255)');
+      },
+      { colorScheme: 'dark' },
+    ));
+
+  it('runs nothing that a name holds', () => {
+    const names = [
+      '<script>alert(1)</script>',
+      '"><img src=x onerror=alert(1)>',
+      ']]><script>alert(2)</script>',
+      "');alert(3)//",
+      '\u0000\u001b[31m',
+      '</metadata><script>alert(4)</script>',
+    ];
+    const hostile = put(
+      'hostile.svg',
+      draw(
+        stacksOf(
+          names.map((name) => [[name, name], 5] as const),
+          '<b onclick=alert(5)>',
+        ),
+      ),
+    );
+    return open(hostile, async (page) => {
+      for (const name of names)
+        expect(
+          await page
+            .locator('.frame')
+            .evaluateAll(
+              (all, wanted) => all.filter((each) => each.getAttribute('data-name') === wanted).length,
+              name,
+            ),
+        ).toBe(2);
+      await page.locator('.frame').nth(3).click();
+      await page.keyboard.press('c');
+      await page.locator('#query').fill('alert');
+      expect(await page.locator('#frames img, #frames script, #frames b').count()).toBe(0);
+    });
+  });
+
+  it('is complete without scripts', () =>
+    open(
+      redis,
+      async (page) => {
+        expect(await page.locator('.frame').count()).toBe(11);
+        const titles = await page.locator('.frame title').allTextContents();
+        expect(titles).toContain('aeMain (80 samples, 80.00 %, 0 samples self) in /usr/bin/redis-server');
+      },
+      { javaScriptEnabled: false },
+    ));
+
+  it('draws what is too thin at first when it is zoomed into', () => {
+    const thin = stacksOf(
+      [
+        [['wide'], 1_000_000],
+        [['rare', 'thin'], 60],
+        [['rare', 'thinner'], 20],
+      ],
+      'x',
+    );
+    return open(put('thin.svg', draw(thin)), async (page) => {
+      expect(await box(page, 'thin').count()).toBe(0);
+      expect(await text(page, 'note')).toContain('3 boxes of less than half a pixel');
+      await page.goto(`${page.url()}#zoom=2`);
+      await page.reload();
+      expect(await box(page, 'thin').getAttribute('aria-label')).toContain('75.00 % of the zoomed box');
+      expect(await box(page, 'thinner').count()).toBe(1);
+    });
+  });
+
+  it('shows a comparison with both counts, a sign and a colour', () => {
+    const comparison = compare(
+      parseFolded('main;a 30\nmain;gone;x 10\n', { target: 'before' }),
+      parseFolded('main;a 20\nmain;new 20\n', { target: 'after' }),
+    );
+    const svg = [...drawComparison(comparison, { title: 'diff', subtitle: [], ...browserHalf() })].join('');
+    return open(put('diff.svg', svg), async (page) => {
+      expect(await box(page, 'gone').getAttribute('aria-label')).toBe(
+        'gone (gone): before 10 samples (25.00 %), after 0 samples (0.00 %), \u221225.00 points',
+      );
+      expect(await box(page, 'new').locator('text').textContent()).toBe('+ new');
+      expect(await width(page, 'new')).toBeCloseTo(2 * (await width(page, 'gone')), 0);
+      const fill = (name: string) => box(page, name).locator('.box').getAttribute('fill');
+      expect(await fill('new')).toBe('hsl(20 90% 58%)');
+      expect(await fill('gone')).toBe('hsl(215 90% 58%)');
+      await box(page, 'gone').click();
+      expect(await box(page, 'new').count()).toBe(0);
+    });
+  });
+});
