@@ -1,4 +1,5 @@
 import type { AnyCommand } from './command.ts';
+import { diff } from './diff.ts';
 import { flamegraph } from './flamegraph.ts';
 import { manifests } from './manifests.ts';
 import { pcap } from './pcap.ts';
@@ -6,4 +7,4 @@ import { render } from './render.ts';
 import { version } from './version.ts';
 
 /** The verbs, in the order of the help. */
-export const COMMANDS: readonly AnyCommand[] = [flamegraph, pcap, render, manifests, version];
+export const COMMANDS: readonly AnyCommand[] = [flamegraph, pcap, render, diff, manifests, version];

@@ -1,0 +1,155 @@
+import { EXIT, GkeprofError, usageError } from '../errors.ts';
+import { browserHalf, type Format } from '../formats.ts';
+import { recentFile } from '../input.ts';
+import { type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
+import { printable } from '../printable.ts';
+import { compare } from '../profile/compare.ts';
+import { foldedComparison } from '../profile/folded-comparison.ts';
+import { drawComparison } from '../profile/picture/svg.ts';
+import type { Comparison, Profile } from '../profile/profile.ts';
+import { formatDuration } from '../quantity.ts';
+import type { Command, Context } from './command.ts';
+import { baseFor, deliver } from './drawing.ts';
+import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
+import { readFile } from './render.ts';
+
+interface DiffOptions {
+  readonly files: readonly [before: string, after: string];
+  readonly folder: string;
+  readonly formats: readonly DiffFormat[];
+  readonly output?: string;
+  readonly choice: ReadChoice;
+}
+
+const FORMATS = {
+  svg: { ending: '.diff.svg', label: 'Comparison' },
+  folded: { ending: '.diff.folded', label: 'Folded stacks' },
+  top: { ending: '.diff.txt', label: 'Movers', reading: true },
+} as const satisfies Readonly<Record<string, Omit<Format, 'pieces'>>>;
+
+type DiffFormat = keyof typeof FORMATS;
+
+const OPTIONS: OptionTable = {
+  format: {
+    type: 'string',
+    describe: `What to make: ${Object.keys(FORMATS).join(', ')}`,
+    group: 'Output:',
+    value: 'NAME,…',
+    defaultText: 'svg',
+  },
+  output: {
+    type: 'string',
+    describe: 'The file to write, or - for stdout; for one format',
+    group: 'Output:',
+    value: 'FILE',
+  },
+  ...OUTPUT_DIR,
+  ...READ_OPTIONS,
+  ...VERBOSE,
+};
+
+export const diff: Command<DiffOptions> = {
+  name: 'diff',
+  describe: 'Compare two profiles: one picture, and the functions that changed. No cluster needed',
+  usage: 'BEFORE AFTER [flags]',
+  examples: [
+    ['kubectl gkeprof diff @2 @last', 'the two newest recordings of this folder'],
+    ['kubectl gkeprof diff before.svg after.svg --format top', 'pictures carry their stacks'],
+  ],
+  options: OPTIONS,
+
+  validate(raw) {
+    const [before, after, ...more] = raw.positionals;
+    if (before === undefined || after === undefined || more.length)
+      throw usageError(
+        `diff: takes two files, got ${raw.positionals.length}`,
+        'kubectl gkeprof diff BEFORE AFTER',
+      );
+    if (raw.rest.length) throw usageError('diff: takes nothing behind --');
+    if (before === '-' && after === '-') throw usageError('diff: only one of the two can be stdin');
+    const formats = [...new Set((raw.text('format') ?? 'svg').split(',').map((name) => name.trim()))];
+    const unknown = formats.find((name) => !Object.hasOwn(FORMATS, name));
+    if (unknown !== undefined)
+      throw usageError(
+        `--format: "${printable(unknown)}" is none`,
+        `formats: ${Object.keys(FORMATS).join(', ')}`,
+      );
+    const output = raw.text('output');
+    if (output !== undefined && formats.length > 1)
+      throw usageError('--output: takes one format', `--format ${formats[0]}`);
+    return {
+      files: [before, after],
+      folder: writableFolder(raw.text('output-dir') ?? '.'),
+      formats: formats as DiffFormat[],
+      ...(output !== undefined && { output }),
+      choice: readChoice(raw),
+    };
+  },
+
+  async run({ files, folder, formats, output, choice }, context) {
+    const paths: string[] = [];
+    const profiles: Profile[] = [];
+    for (const file of files) {
+      const path = await recentFile(file, folder, ['.perf-script.txt.gz']);
+      const { profile } = await readFile(path, choice, context);
+      if (profile.samples === 0) throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`);
+      paths.push(path);
+      profiles.push(profile);
+    }
+    const comparison = compare(profiles[0]!, profiles[1]!);
+    await deliverComparison(comparison, formats, output, baseFor(paths[1]!, folder), context);
+    return EXIT.done;
+  },
+};
+
+/** Makes the files of a comparison; the movers are for people in any case. */
+export async function deliverComparison(
+  comparison: Comparison,
+  formats: readonly DiffFormat[],
+  output: string | undefined,
+  base: string,
+  { stdout, log }: Pick<Context, 'stdout' | 'log'>,
+): Promise<void> {
+  const { moversOf, printMovers } = await import('../profile/movers.ts');
+  const movers = printMovers(comparison, moversOf(comparison));
+  for (const name of formats) {
+    const pieces =
+      name === 'top'
+        ? [movers]
+        : name === 'folded'
+          ? foldedComparison(comparison)
+          : drawComparison(comparison, { ...caption(comparison), ...browserHalf() });
+    await deliver(pieces, FORMATS[name], output, base, stdout);
+  }
+  if (!formats.includes('top')) log.line(movers.trimEnd());
+}
+
+function caption({
+  before,
+  after,
+  event,
+  unit,
+  normalizedBy,
+  beforeFactor,
+  beforeSamples,
+  afterSamples,
+}: Comparison) {
+  const side = (word: string, { target, node, startedAt, seconds }: typeof before, samples: number) =>
+    [
+      `${word}: ${node ? `${target} on ${node}` : target}`,
+      startedAt && `${startedAt.slice(0, 19).replace('T', ' ')} UTC`,
+      seconds && formatDuration(seconds),
+      `${samples} samples`,
+    ]
+      .filter(Boolean)
+      .join(' · ');
+  const width = unit === 'nanoseconds' ? 'CPU time' : unit === 'events' ? event : 'samples';
+  return {
+    title: `${after.target}: before and after`,
+    subtitle: [
+      side('before', before, beforeSamples),
+      side('after', after, afterSamples),
+      `${event === 'samples' ? '' : `${event} · `}width: ${width} before and after together, before × ${Number(beforeFactor.toPrecision(3))} (made comparable by ${normalizedBy}) · orange + more, blue \u2212 less`,
+    ],
+  };
+}
