@@ -1,5 +1,5 @@
 import { perf } from '../collectors/perf.ts';
-import { EXIT, usageError } from '../errors.ts';
+import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { openInput } from '../input.ts';
 import {
   CAPTURE_OPTIONS,
@@ -9,7 +9,9 @@ import {
   type OptionTable,
 } from '../options.ts';
 import { type CapturePlan, type Plan, targetText } from '../plan.ts';
+import { compare } from '../profile/compare.ts';
 import { readPicture } from '../profile/picture/read.ts';
+import type { Profile } from '../profile/profile.ts';
 import { readProfile } from '../profile/read.ts';
 import { summaryLines } from '../profile/summary.ts';
 import { formatDuration, parseCount, parseDuration } from '../quantity.ts';
@@ -18,12 +20,15 @@ import type { SessionResult } from '../session/session.ts';
 import { parseTarget, type Target, type TargetName } from '../target.ts';
 import { endedText, runCapture, sessionCode } from './capture.ts';
 import type { Command, Context } from './command.ts';
+import { deliverComparison } from './diff.ts';
 import { aboutFromReceipt, DRAW_OPTIONS, type DrawOptions, draw, drawOptions } from './drawing.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
 
 interface FlamegraphOptions {
   readonly capture: CaptureOptions;
   readonly named: TargetName;
+  /** The baseline of a comparison. */
+  readonly vs?: TargetName;
   readonly container?: string;
   readonly durationSeconds: number;
   readonly frequencyHz: number;
@@ -47,6 +52,12 @@ const OPTIONS: OptionTable = {
     group: GROUP,
     value: 'TIME',
     defaultText: '60s',
+  },
+  vs: {
+    type: 'string',
+    describe: 'Record this one too, at the same time, and show what differs from it',
+    group: GROUP,
+    value: 'TARGET',
   },
   frequency: {
     type: 'string',
@@ -73,6 +84,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
     ['kubectl gkeprof flamegraph pod/redis-0', '60 s later: an SVG and the raw stacks'],
     ['kubectl gkeprof flamegraph pod/redis-0 -c redis --duration 10s', 'one container'],
     ['kubectl gkeprof flamegraph node/NODE', 'everything that runs on a node'],
+    ['kubectl gkeprof flamegraph pod/redis-0 --vs pod/redis-1', 'both at once, and what differs'],
   ],
   options: OPTIONS,
 
@@ -83,12 +95,14 @@ export const flamegraph: Command<FlamegraphOptions> = {
     if (more.length) throw usageError(`flamegraph: one target at a time, got ${more.length + 1}`);
     if (raw.rest.length) throw usageError('flamegraph: takes nothing behind --');
     const named = parseTarget(target);
+    const vs = raw.text('vs') === undefined ? undefined : parseTarget(raw.text('vs')!);
     const container = raw.text('container');
     if (container !== undefined && named.kind === 'node')
       throw usageError('-c: a node has no containers', 'name a pod');
     return {
       capture: captureOptions(raw),
       named,
+      ...(vs && { vs }),
       ...(container !== undefined && { container }),
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
       frequencyHz: parseCount(raw.text('frequency') ?? '99', '--frequency', 1, 10_000),
@@ -97,24 +111,70 @@ export const flamegraph: Command<FlamegraphOptions> = {
     };
   },
 
-  run(options, context) {
-    return runCapture(
-      {
-        options: options.capture,
-        named: options.named,
-        ...(options.container !== undefined && { container: options.container }),
-        collector: perf,
-        limits: { durationSeconds: options.durationSeconds, maxBytes: MAX_BYTES },
-        decide: (target) => decide(options, target),
-        opening: (plan) => [
-          `${perf.describe(plan)}, for ${formatDuration(options.durationSeconds)}, on ${plan.node}`,
-        ],
-        finish: (plan, result) => finish(options, plan, result, context),
-      },
-      context,
-    );
+  async run(options, context) {
+    if (!options.vs) return (await record(options, options.named, options.container, context)).code;
+    return recordBoth(options, options.vs, context);
   },
 };
+
+interface Recorded {
+  readonly code: number;
+  /** Undefined after a dry run. */
+  readonly profile?: Profile;
+  readonly base?: string;
+}
+
+/** One session, with its files. */
+async function record(
+  options: FlamegraphOptions,
+  named: TargetName,
+  container: string | undefined,
+  context: Context,
+): Promise<Recorded> {
+  let made: Omit<Recorded, 'code'> = {};
+  const code = await runCapture(
+    {
+      options: options.capture,
+      named,
+      ...(container !== undefined && { container }),
+      collector: perf,
+      limits: { durationSeconds: options.durationSeconds, maxBytes: MAX_BYTES },
+      decide: (target) => decide(options, target),
+      opening: (plan) => [
+        `${perf.describe(plan)}, for ${formatDuration(options.durationSeconds)}, on ${plan.node}`,
+      ],
+      finish: async (plan, result) => {
+        const { code: ended, profile } = await finish(options, plan, result, context);
+        made = { profile, base: result.artifact.base };
+        return ended;
+      },
+    },
+    context,
+  );
+  return { code, ...made };
+}
+
+/** Two sessions at the same time, then what differs: the baseline is what `--vs` names. */
+async function recordBoth(options: FlamegraphOptions, vs: TargetName, context: Context): Promise<number> {
+  const both = await Promise.allSettled([
+    record(options, vs, undefined, context),
+    record(options, options.named, options.container, context),
+  ]);
+  const failed = both.find((each) => each.status === 'rejected');
+  const kept = both.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  if (failed) {
+    if (!kept.some((each) => each.profile)) throw failed.reason;
+    const { message, hint } = failed.reason as GkeprofError;
+    throw new GkeprofError(EXIT.incomplete, `one of the two was recorded, the other not: ${message}`, hint);
+  }
+  const [before, after] = kept as [Recorded, Recorded];
+  const code = Math.max(before.code, after.code);
+  if (!before.profile?.samples || !after.profile?.samples) return code;
+  const comparison = compare(before.profile, after.profile);
+  context.log.line('');
+  await deliverComparison(comparison, ['svg'], undefined, after.base!, context);
+  return code;
+}
 
 function decide(options: FlamegraphOptions, target: Target): CapturePlan {
   const scope = target.kind === 'node' ? 'node' : target.container ? 'container' : 'pod';
@@ -126,7 +186,7 @@ async function finish(
   plan: Plan,
   result: SessionResult,
   context: Context,
-): Promise<number> {
+): Promise<{ code: number; profile: Profile }> {
   const { log, stdout } = context;
   const { artifact } = result;
   const about = aboutFromReceipt({ plan, capture: captureOf(result) });
@@ -152,5 +212,5 @@ async function finish(
     );
   }
   const code = sessionCode(result);
-  return idle && code === EXIT.done ? EXIT.tool : code;
+  return { code: idle && code === EXIT.done ? EXIT.tool : code, profile: reading.profile };
 }

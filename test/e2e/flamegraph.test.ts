@@ -65,6 +65,32 @@ describe('flamegraph', () => {
     expect(written.capture.ended).toBe('time');
   });
 
+  it('records two pods at once and shows what differs, and all of it can be read again without the cluster', async () => {
+    const words = ['-n', NAMESPACE, '--duration', '3s', '--output-dir', output.path()];
+    const run = await gkeprof(['flamegraph', 'pod/redis-0', '--vs', 'pod/redis-stock', ...words]);
+    expect(run.stderr).toMatch(/samples before, \d+ after; made comparable by how long both were recorded/);
+    expect(run.code).toBe(0);
+    const files = output.files();
+    expect(files.filter((file) => file.endsWith('.perf-script.txt.gz'))).toHaveLength(2);
+    const diff = files.find((file) => file.endsWith('.diff.svg'))!;
+    expect(readFileSync(join(output.path(), diff), 'utf8')).toContain(
+      `before: ${NAMESPACE}/redis-stock on ${world().nodes[1]}`,
+    );
+    const fold = async (file: string) =>
+      (await gkeprof(['render', file, '--format', 'folded', '--output', '-', '--output-dir', output.path()]))
+        .stdout;
+    const raw = join(output.path(), files.find((file) => /redis-0\.perf-script/.test(file))!);
+    const stacks = await fold(raw);
+    expect(stacks).toMatch(/^redis-server;.*aeMain;.* \d+$/m);
+    expect(await fold(raw.replace('.perf-script.txt.gz', '.flamegraph.svg'))).toBe(stacks);
+    const top = await gkeprof(['render', '@last', '--format', 'top', '--output-dir', output.path()]);
+    expect(top.stdout).toMatch(/^By self \(cpu-clock/);
+    expect(top.stdout).toMatch(/redis-server +\d+ +\d+$/m);
+    const again = await gkeprof(['diff', '@2', '@last', '--format', 'top', '--output-dir', output.path()]);
+    expect(again.code).toBe(0);
+    expect(again.stdout).toContain('IS IT A CHANGE?');
+  });
+
   it('profiles one container of the pod with -c, on the other node too', async () => {
     const run = await gkeprof([
       'flamegraph',
