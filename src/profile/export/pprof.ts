@@ -38,7 +38,9 @@ export function toPprof(profile: Profile, exporter: string): Uint8Array {
   const locations: Location[] = [];
   frames.forEach(({ name, dso }, at) => {
     const id = at + 1;
-    functions.push(new PprofFunction({ id, name: text(name), systemName: text(name), filename: text(dso) }));
+    // No system name: where it equals the name, pprof takes it for a linker's symbol and cuts what C++ put in brackets,
+    // so that f(int) and f(long) become one (google/pprof, internal/symbolizer, demangleSingleFunction).
+    functions.push(new PprofFunction({ id, name: text(name), filename: text(dso) }));
     locations.push(new Location({ id, mappingId: mappingOf(dso), line: [new Line({ functionId: id })] }));
   });
   const place = [
