@@ -45,11 +45,10 @@ export function compare(before: Profile, after: Profile): Comparison {
   const beforeTotal = beforeSelf.slice();
   for (let node = beforeTotal.length - 1; node > 0; node -= 1)
     beforeTotal[tree.parent[node]!]! += beforeTotal[node]!;
-  const seconds = [before.about.seconds, after.about.seconds];
-  const byDuration =
-    seconds[0] !== undefined &&
-    seconds[1] !== undefined &&
-    before.about.frequencyHz === after.about.frequencyHz;
+  const seconds = [before.about.seconds ?? 0, after.about.seconds ?? 0] as const;
+  const totals = [before.tree.total[0]!, after.tree.total[0]!] as const;
+  const byDuration = seconds[0] > 0 && seconds[1] > 0 && before.about.frequencyHz === after.about.frequencyHz;
+  const [from, to] = byDuration ? seconds : totals;
   return {
     before: before.about,
     after: after.about,
@@ -60,9 +59,8 @@ export function compare(before: Profile, after: Profile): Comparison {
     beforeSelf,
     beforeTotal,
     normalizedBy: byDuration ? 'duration' : 'total',
-    beforeFactor: byDuration
-      ? seconds[1]! / seconds[0]!
-      : after.tree.total[0]! / Math.max(before.tree.total[0]!, Number.MIN_VALUE),
+    // Nothing can be made comparable with nothing: both stay as they were counted.
+    beforeFactor: from > 0 && to > 0 ? to / from : 1,
     beforeSamples: before.samples,
     afterSamples: after.samples,
   };

@@ -1,4 +1,5 @@
 import { type Column, table } from '../output/table.ts';
+import { adjusted, chanceOf } from './chance.ts';
 import type { Comparison } from './profile.ts';
 import { formatWeight } from './top.ts';
 import { compareText } from './tree.ts';
@@ -20,10 +21,8 @@ export interface Mover {
 }
 
 /**
- * The functions whose own share moved the most, with how likely chance alone is. Samples that fall on a function are
- * counts with Poisson's law; given both counts, the one after is binomial with the share of the exposure after
- * (Przyborowski and Wilenski, "Homogeneity of results in testing samples from Poisson series", Biometrika 31, 1940).
- * p-values are adjusted by Benjamini and Hochberg's procedure (J. R. Stat. Soc. B 57, 1995).
+ * The functions whose own share moved the most, with how likely chance alone is (see chance.ts). Samples that fall on a
+ * function are counts with Poisson's law; where there is nothing to make them comparable by, nothing is claimed.
  */
 export function moversOf(comparison: Comparison, rows = 20): Mover[] {
   const { frames, tree, beforeSelf, beforeFactor } = comparison;
@@ -39,20 +38,19 @@ export function moversOf(comparison: Comparison, rows = 20): Mover[] {
     before[at]! + after[at]! > 0 && frame.kind !== 'thread' ? [at] : [],
   );
   // The law is that of samples, whatever a sample weighs.
-  const perBefore = beforeTotal / Math.max(1, comparison.beforeSamples) || 1;
-  const perAfter = afterTotal / Math.max(1, comparison.afterSamples) || 1;
+  const weights = [beforeTotal / comparison.beforeSamples, afterTotal / comparison.afterSamples] as const;
+  const perBefore = weights[0] || weights[1] || 1;
+  const perAfter = weights[1] || weights[0] || 1;
   const exposure = (beforeFactor * perBefore) / perAfter;
-  const p = seen.map((at) =>
-    chanceOf(
-      before[at]! / perBefore,
-      after[at]! / perAfter,
-      1 / (1 + 1 / Math.max(exposure, Number.MIN_VALUE)),
+  const incomparable = comparison.normalizedBy === 'total' && !(beforeTotal && afterTotal);
+  const chances = adjusted(
+    seen.map((at) =>
+      incomparable ? 1 : chanceOf(before[at]! / perBefore, after[at]! / perAfter, exposure / (1 + exposure)),
     ),
   );
-  const adjusted = adjust(p);
   return seen
     .map((at, index): Mover => {
-      const chance = adjusted[index]!;
+      const chance = chances[index]!;
       return {
         name: frames[at]!.name,
         kind: frames[at]!.kind,
@@ -67,54 +65,6 @@ export function moversOf(comparison: Comparison, rows = 20): Mover[] {
     })
     .sort((a, b) => Math.abs(b.delta) - Math.abs(a.delta) || compareText(a.name, b.name))
     .slice(0, rows);
-}
-
-/**
- * How likely two counts are at least as far apart as these if nothing changed: two-sided, by the exact binomial up to
- * 2,000 samples, by its normal approximation beyond. `share` is the part of all exposure that is after.
- */
-export function chanceOf(before: number, after: number, share: number): number {
-  const n = Math.round(before + after);
-  const k = Math.round(after);
-  if (n === 0 || share <= 0 || share >= 1) return 1;
-  if (n > 2000) {
-    const z = Math.max(0, Math.abs(k - n * share) - 0.5) / Math.sqrt(n * share * (1 - share));
-    return erfc(z / Math.SQRT2);
-  }
-  let log = 0;
-  const logs = [n * Math.log(1 - share)];
-  for (let i = 1; i <= n; i += 1) {
-    log += Math.log((n - i + 1) / i);
-    logs.push(log + i * Math.log(share) + (n - i) * Math.log(1 - share));
-  }
-  const own = logs[k]! + 1e-9;
-  return Math.min(
-    1,
-    logs.reduce((sum, each) => (each <= own ? sum + Math.exp(each) : sum), 0),
-  );
-}
-
-/** Abramowitz and Stegun, 7.1.26 with Numerical Recipes' coefficients: relative error below 1.2e-7. */
-function erfc(x: number): number {
-  const t = 1 / (1 + x / 2);
-  const coefficients = [
-    0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196,
-    1.00002368,
-  ];
-  const sum = coefficients.reduce((value, each) => each + t * value, 0);
-  return t * Math.exp(-x * x - 1.26551223 + t * sum);
-}
-
-/** Benjamini and Hochberg: the least p from each rank on, times how many there are over the rank. */
-function adjust(p: readonly number[]): number[] {
-  const order = p.map((_, at) => at).sort((a, b) => p[b]! - p[a]!);
-  const adjusted = new Array<number>(p.length);
-  let least = 1;
-  order.forEach((at, from) => {
-    least = Math.min(least, (p[at]! * p.length) / (p.length - from));
-    adjusted[at] = least;
-  });
-  return adjusted;
 }
 
 /** The movers as a table, with how the two profiles were made comparable. */

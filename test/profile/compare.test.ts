@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compare } from '../../src/profile/compare.ts';
 import { parseFolded } from '../../src/profile/folded.ts';
-import { chanceOf, moversOf, printMovers } from '../../src/profile/movers.ts';
+import { moversOf, printMovers } from '../../src/profile/movers.ts';
 import type { Comparison } from '../../src/profile/profile.ts';
 import { read } from './reading.ts';
 
@@ -40,6 +40,32 @@ describe('compare', () => {
     expect(compare(folded('a 1\n', 30), folded('a 3\n')).normalizedBy).toBe('total');
   });
 
+  it.each([
+    ['nothing before', '', 'a 3\n', undefined, undefined],
+    ['nothing after', 'a 3\n', '', undefined, undefined],
+    ['nothing at all', '', '', undefined, undefined],
+    ['no time before', 'a 3\n', 'a 3\n', 0, 10],
+    ['no time after', 'a 3\n', 'a 3\n', 10, 0],
+  ])('stays with finite numbers: %s', (_, before, after, from, to) => {
+    const about = (seconds: number | undefined) => ({
+      target: 'x',
+      ...(seconds !== undefined && { seconds }),
+    });
+    const comparison = compare(parseFolded(before, about(from)), parseFolded(after, about(to)));
+    expect(comparison).toMatchObject({ normalizedBy: 'total', beforeFactor: 1 });
+    const movers = moversOf(comparison);
+    for (const mover of movers) {
+      expect(mover.delta).toBe(mover.after - mover.before);
+      expect(mover.verdict).toBe('within chance');
+    }
+    expect(printMovers(comparison, movers)).not.toMatch(/NaN|Infinity/);
+  });
+
+  it('takes silence in a known time for a finding', () => {
+    const movers = moversOf(compare(folded('', 10), folded('a 300\n', 10)));
+    expect(movers[0]).toMatchObject({ name: 'a', delta: 300, verdict: 'clear' });
+  });
+
   it('refuses what does not count the same', async () => {
     const text = 'a 1/1 [000] 1.0: 5 cpu-clock:\n\t1 f (/x)\n\n';
     const clock = (await read(text, { weight: 'period' })).profile;
@@ -47,25 +73,6 @@ describe('compare', () => {
     expect(() => compare(clock, faults)).toThrow('cannot be compared');
     const modified = (await read(text.replace('cpu-clock', 'cpu-clock:pppH'), { weight: 'period' })).profile;
     expect(compare(clock, modified).unit).toBe('nanoseconds');
-  });
-});
-
-describe('chanceOf', () => {
-  // Two-sided exact binomial, as R's binom.test(19, 31), binom.test(200, 300), binom.test(0, 10), binom.test(7, 10, 1/3).
-  it.each([
-    [12, 19, 0.5, 0.281],
-    [100, 200, 0.5, 8.1e-9],
-    [10, 0, 0.5, 0.001953],
-    [3, 7, 1 / 3, 0.0197],
-    [5, 5, 0.5, 1],
-    [0, 0, 0.5, 1],
-  ])('%i before, %i after, share %f: %f', (before, after, share, want) => {
-    const chance = chanceOf(before, after, share);
-    expect(Math.abs(chance - want)).toBeLessThan(want * 0.02 + 1e-12);
-  });
-
-  it('goes on smoothly where the exact sum ends', () => {
-    expect(chanceOf(950, 1049, 0.5) / chanceOf(951, 1050, 0.5)).toBeCloseTo(1, 1);
   });
 });
 
@@ -94,6 +101,22 @@ describe('movers', () => {
       return moversOf(compare(before, after)).map(({ name, chance }) => [name, chance.toFixed(9)]);
     };
     expect(await by('period')).toEqual(await by('samples'));
+  });
+
+  it('counts samples also where one side has none', async () => {
+    const text = 'a 1/1 [000] 1.0: 10000000 cpu-clock:\n\t1 f (/x)\n\n';
+    const three = (await read(text.repeat(3), { weight: 'period' })).profile;
+    const after = { ...three, about: { target: 'x', seconds: 10 } };
+    const before = {
+      ...parseFolded('', { target: 'x', seconds: 10 }),
+      event: after.event,
+      unit: after.unit,
+    };
+    for (const comparison of [compare(before, after), compare(after, before)])
+      expect(moversOf(comparison)[0]).toMatchObject({
+        verdict: 'within chance',
+        chance: expect.closeTo(0.25, 9),
+      });
   });
 
   it('prints both counts, shares, points and the verdict', () => {
