@@ -4,6 +4,8 @@ import { printable } from '../printable.ts';
 export interface Column {
   readonly title: string;
   readonly right?: boolean;
+  /** In characters: longer cells lose their middle, so that one name can't push all others off the screen. */
+  readonly longest?: number;
 }
 
 /** A table without frames, as kubectl prints them; every cell safe for a terminal. Ends with a line feed. */
@@ -33,10 +35,18 @@ export function table(columns: readonly Column[], rows: ReadonlyArray<readonly s
     ),
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
-  plain.push(...rows.map((row) => row.map(printable)));
+  for (const row of rows) plain.push(row.map((cell, at) => shortened(printable(cell), columns[at]?.longest)));
   return `${plain
     .toString()
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n')}\n`;
+}
+
+function shortened(text: string, longest = Number.POSITIVE_INFINITY): string {
+  if (text.length <= longest) return text;
+  const characters = [...text];
+  if (characters.length <= longest) return text;
+  const head = Math.ceil((longest - 1) / 2);
+  return `${characters.slice(0, head).join('')}…${characters.slice(head + 1 - longest).join('')}`;
 }

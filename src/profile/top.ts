@@ -132,6 +132,8 @@ function reasonFor(dso: string, kind: Frame['kind'], everything: boolean): strin
 }
 
 const LONGEST_CHAIN = 160;
+/** Of functions and objects in tables; the other formats have them whole. */
+const LONGEST_NAME = 100;
 
 /** The same as tables for people. */
 export function printTop(top: Top): string {
@@ -146,9 +148,9 @@ export function printTop(top: Top): string {
         column('%'),
         column('TOTAL'),
         column('%'),
-        { title: 'FUNCTION' },
+        { title: 'FUNCTION', longest: LONGEST_NAME },
         { title: 'KIND' },
-        { title: 'OBJECT' },
+        { title: 'OBJECT', longest: LONGEST_NAME },
       ],
       rows.map(({ name, dso, kind, self, total }) => [
         amount(self),
@@ -191,7 +193,12 @@ export function printTop(top: Top): string {
   if (top.unknown.length)
     parts.push(
       `Frames without a name, on top of the stack:\n${table(
-        [column('UNKNOWN'), column('OF THE OBJECT'), { title: 'OBJECT' }, { title: 'REASON' }],
+        [
+          column('UNKNOWN'),
+          column('OF THE OBJECT'),
+          { title: 'OBJECT', longest: LONGEST_NAME },
+          { title: 'REASON' },
+        ],
         top.unknown.map(({ dso, unknown, all, reason }) => [
           percent(unknown),
           `${((100 * unknown) / all).toFixed(0)} %`,

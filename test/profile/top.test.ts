@@ -47,6 +47,17 @@ describe('topOf', () => {
     expect(text).toContain('\\x1b[31mred');
   });
 
+  it('lets no long name push the others off the screen', async () => {
+    const name = `std::map<${'x'.repeat(3000)}>::find`;
+    const { profile } = await read(
+      `a 1/1 [000] 1.0: 1 cycles:\n\t1 ${name} (/${'d'.repeat(3000)}/lib.so)\n\t2 main (/x)\n\n`,
+    );
+    const [functions] = printTop(topOf(profile)).split('\n\n');
+    for (const line of functions!.split('\n')) expect(line.length).toBeLessThan(260);
+    expect(functions).toMatch(/std::map<x+…x+>::find +user +\/d+…d+\/lib\.so$/m);
+    expect(topOf(profile).bySelf[0]!.name).toBe(name);
+  });
+
   it('leaves the middle of a long stack out, and says how much', () => {
     const path = Array.from({ length: 60 }, (_, at) => `function_number_${at}`);
     const line = printTop(topOf(stacksOf([[path, 3]])))
