@@ -10,23 +10,20 @@ export interface Frame {
   readonly unknown: boolean;
 }
 
-/** Brackets that are not the kernel's: memory areas of a process (Linux fs/proc/task_mmu.c, mm names). */
+/**
+ * Brackets that are not the kernel's: memory areas of a process (Linux fs/proc/task_mmu.c, mm names), and addresses in
+ * no object, which unwinding without frame pointers makes up, high ones too.
+ */
 const USER_AREA = /^\[(?:vdso|vsyscall|vvar|heap|stack|anon|unknown|uprobes|JIT\b|:)/;
 /** What Linux tools/perf/util/symbol.c reads as a JIT's map, and util/jitdump.c writes for one. */
 const JIT_FILE = /(?:^|\/)perf-\d+\.map$|(?:^|\/)jitted-\d+-\d+\.so$|^\[JIT\]/;
 
-function kindOf(dso: string, address: string): FrameKind {
+function kindOf(dso: string): FrameKind {
   if (dso === 'inlined') return 'inlined';
   if (JIT_FILE.test(dso)) return 'jit';
-  if (/^\[.*\]/.test(dso)) {
-    if (dso === '[unknown]') return isKernelAddress(address) ? 'kernel' : 'user';
-    return USER_AREA.test(dso) ? 'user' : 'kernel';
-  }
+  if (/^\[.*\]/.test(dso)) return USER_AREA.test(dso) ? 'user' : 'kernel';
   return /\.ko(?:\.\w+)?$|(?:^|\/)vmlinux[^/]*$/.test(dso) ? 'kernel' : 'user';
 }
-
-/** The upper half of the address space is the kernel's on x86-64 and arm64. */
-const isKernelAddress = (address: string): boolean => address.length === 16 && /^[89a-f]/.test(address);
 
 /**
  * A line of a call chain as `perf script` prints it: `<hex address> <symbol>+0x<offset> (<dso>)`
@@ -48,7 +45,7 @@ export function parseFrameLine(line: string): readonly Frame[] | undefined {
     ? plain[1]!
     : (open < 0 ? rest : rest.slice(0, open)).trim().replace(/\+0x[0-9a-f]+$/, '');
   const file = dso.replace(/ \(deleted\)$/, '');
-  const kind = kindOf(file, head[1]!);
+  const kind = kindOf(file);
   if (symbol === '' || symbol === '[unknown]') return [{ name: objectName(file), kind, dso, unknown: true }];
   if (/^\([^()]*\)$/.test(symbol)) return [];
   const parts = kind === 'jit' ? symbol.split('->') : [symbol];

@@ -25,7 +25,7 @@ describe('parseFrameLine', () => {
     ['\t1 [unknown] (//anon)', '[anon]', 'user', '//anon'],
     ['\t1 [unknown] (/usr/lib/libc.so.6)', '[libc.so.6]', 'user', '/usr/lib/libc.so.6'],
     ['\t1 [unknown] (/usr/bin/x (deleted))', '[x]', 'user', '/usr/bin/x (deleted)'],
-    ['\tffffffff81000000 [unknown] ([unknown])', '[unknown]', 'kernel', '[unknown]'],
+    ['\tffffffff81000000 [unknown] ([unknown])', '[unknown]', 'user', '[unknown]'],
     ['\t    7f00 [unknown] ([unknown])', '[unknown]', 'user', '[unknown]'],
     ['\t1 work+0x4 (/usr/bin/redis-server (deleted))', 'work', 'user', '/usr/bin/redis-server (deleted)'],
     ['\t1 work+0x4 (/opt/my app/bin)', 'work', 'user', '/opt/my app/bin'],
