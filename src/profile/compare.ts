@@ -8,7 +8,7 @@ import { TreeBuilder } from './tree.ts';
  * were recorded, or, where that is not known, by their totals. Throws where they do not count the same.
  */
 export function compare(before: Profile, after: Profile): Comparison {
-  if (before.unit !== after.unit || eventKind(before) !== eventKind(after))
+  if (before.unit !== after.unit || !sameEvent(eventKind(before), eventKind(after)))
     throw usageError(
       `diff: ${before.event} (${before.unit}) and ${after.event} (${after.unit}) cannot be compared`,
       'choose with --event and --weight what both have',
@@ -66,5 +66,8 @@ export function compare(before: Profile, after: Profile): Comparison {
   };
 }
 
-/** perf may have had to fall back to a modifier: `cycles:P`, `cycles:ppp` are one kind of event. Folded text has none. */
+/** Folded stacks do not say which event they are of: `samples`. */
+const sameEvent = (a: string, b: string): boolean => a === b || a === 'samples' || b === 'samples';
+
+/** perf may have had to fall back to a modifier: `cycles:P`, `cycles:ppp` are one kind of event. */
 const eventKind = ({ event }: Profile): string => event.replace(/:[ukhGHpPSDWeI]+$/, '');

@@ -101,3 +101,10 @@ function sameBytes(key: Uint8Array, bytes: Uint8Array, from: number): boolean {
 /** A copy, which `slice` of a Buffer is not: the memory of a chunk is its sender's again after `push`. */
 export const copyOf = (bytes: Uint8Array, from: number, to: number): Uint8Array<ArrayBuffer> =>
   new Uint8Array(bytes.subarray(from, to));
+
+export function joinBytes(head: Uint8Array, tail: Uint8Array): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(head.length + tail.length);
+  joined.set(head);
+  joined.set(tail, head.length);
+  return joined;
+}

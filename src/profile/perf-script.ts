@@ -1,7 +1,7 @@
 import { EventBytes, parseEventLine, parseLost } from './event-line.ts';
 import { type Frame, parseFrameLine } from './frame.ts';
 import { END, enlarged, Lines, SEVERAL } from './lines.ts';
-import { copyOf, type Origin, Origins } from './origins.ts';
+import { copyOf, joinBytes, type Origin, Origins } from './origins.ts';
 import { Rows } from './rows.ts';
 import { Timeline, ticksOf } from './timeline.ts';
 import { TreeBuilder } from './tree.ts';
@@ -206,7 +206,8 @@ export class PerfScriptReader {
   }
 
   frameNumber(frame: Frame): number {
-    const key = `${frame.kind} ${frame.name}`;
+    // What has no name is told by its object, deleted or not: the tables say why.
+    const key = frame.unknown ? `${frame.kind} ${frame.name}\n${frame.dso}` : `${frame.kind} ${frame.name}`;
     let number = this.#frameNumbers.get(key);
     if (number === undefined) {
       number = this.frames.push(frame) - 1;
@@ -271,10 +272,3 @@ const isBlankLine = (bytes: Uint8Array, at: number, end: number): boolean => {
   }
   return true;
 };
-
-function joinBytes(head: Uint8Array, tail: Uint8Array): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(head.length + tail.length);
-  joined.set(head);
-  joined.set(tail, head.length);
-  return joined;
-}

@@ -2,7 +2,7 @@ import { EXIT, GkeprofError } from '../errors.ts';
 import { absorb, type ReadPart } from './absorb.ts';
 import { assemble, eventsOf, type Weight } from './assemble.ts';
 import { parseEventLine } from './event-line.ts';
-import { FoldedReader } from './folded.ts';
+import { FoldedReader } from './folded-reader.ts';
 import { type Narrowing, narrow } from './narrow.ts';
 import { type Oddity, PerfScriptReader } from './perf-script.ts';
 import type { About, Profile } from './profile.ts';

@@ -7,7 +7,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { browserHalf } from '../../src/formats.ts';
 import { compare } from '../../src/profile/compare.ts';
-import { parseFolded } from '../../src/profile/folded.ts';
+import { parseFolded } from '../../src/profile/folded-reader.ts';
 import { drawComparison, drawPicture } from '../../src/profile/picture/svg.ts';
 import type { Profile } from '../../src/profile/profile.ts';
 import { read, stacksOf } from '../profile/reading.ts';

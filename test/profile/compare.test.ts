@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compare } from '../../src/profile/compare.ts';
-import { parseFolded } from '../../src/profile/folded.ts';
+import { parseFolded } from '../../src/profile/folded-reader.ts';
 import { moversOf, printMovers } from '../../src/profile/movers.ts';
 import type { Comparison } from '../../src/profile/profile.ts';
 import { read } from './reading.ts';

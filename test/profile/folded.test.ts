@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseFolded } from '../../src/profile/folded.ts';
+import { parseFolded } from '../../src/profile/folded-reader.ts';
 import { fold, folded, read } from './reading.ts';
 
 const sample = (event: string, frames: readonly string[], comm = 'app') =>
@@ -109,6 +109,15 @@ describe('folded output', () => {
     expect(from).toBe('folded stacks');
     expect(oddities).toEqual([{ kind: 'folded line', line: 'nonsense', count: 2 }]);
   });
+
+  it.each(['a;b 1e999', 'a;b 0x10', 'a;b 1.2.3', 'a;b -3', 'a;b', '12', ' 12', 'a;b Infinity'])(
+    '%j is none of them',
+    async (line) => {
+      const { profile, oddities } = await read(`a;b 3\n${line}\n`);
+      expect(profile.samples).toBe(3);
+      expect(oddities).toEqual([{ kind: 'folded line', line, count: 1 }]);
+    },
+  );
 
   it('reads folded stacks however they are cut', async () => {
     const text = 'a;größe;c 3\r\na;größe;c;d 4\r\na;g 5\r\nb 1';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { browserHalf } from '../../../src/formats.ts';
 import { compare } from '../../../src/profile/compare.ts';
-import { parseFolded } from '../../../src/profile/folded.ts';
+import { parseFolded } from '../../../src/profile/folded-reader.ts';
 import { thinTimeline } from '../../../src/profile/picture/data.ts';
 import { readPicture } from '../../../src/profile/picture/read.ts';
 import { drawComparison, drawPicture, type Picture } from '../../../src/profile/picture/svg.ts';
