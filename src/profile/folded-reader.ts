@@ -1,6 +1,5 @@
+import { copyOf, enlarged, joinBytes } from './arrays.ts';
 import type { Frame, FrameKind } from './frame.ts';
-import { enlarged } from './lines.ts';
-import { copyOf, joinBytes } from './origins.ts';
 import type { About, Profile } from './profile.ts';
 import { TreeBuilder } from './tree.ts';
 import { Words } from './words.ts';

@@ -1,3 +1,5 @@
+import { enlarged } from './arrays.ts';
+
 /** What a line turned out to be. Values from 0 up are the frame it holds. */
 export const END = -1;
 /** Several frames, or none: `Lines.several`. */
@@ -220,13 +222,4 @@ export class Lines {
     this.#follower = enlarged(this.#follower);
     this.frame = enlarged(this.frame);
   }
-}
-
-/** The same numbers in an array of twice the length, or as often twice as holds `least`. */
-export function enlarged(array: Int32Array, least = 0): Int32Array<ArrayBuffer> {
-  let length = array.length * 2;
-  while (length < least) length *= 2;
-  const larger = new Int32Array(length);
-  larger.set(array);
-  return larger;
 }

@@ -1,3 +1,4 @@
+import { copyOf } from './arrays.ts';
 import { type EventBytes, parseWho } from './event-line.ts';
 import type { Frame } from './frame.ts';
 import type { TreeBuilder } from './tree.ts';
@@ -96,15 +97,4 @@ export class Origins {
 function sameBytes(key: Uint8Array, bytes: Uint8Array, from: number): boolean {
   for (let at = key.length - 1; at >= 0; at -= 1) if (key[at] !== bytes[from + at]) return false;
   return true;
-}
-
-/** A copy, which `slice` of a Buffer is not: the memory of a chunk is its sender's again after `push`. */
-export const copyOf = (bytes: Uint8Array, from: number, to: number): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(bytes.subarray(from, to));
-
-export function joinBytes(head: Uint8Array, tail: Uint8Array): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(head.length + tail.length);
-  joined.set(head);
-  joined.set(tail, head.length);
-  return joined;
 }

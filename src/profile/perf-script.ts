@@ -1,7 +1,8 @@
+import { copyOf, enlarged, joinBytes } from './arrays.ts';
 import { EventBytes, parseEventLine, parseLost } from './event-line.ts';
 import { type Frame, parseFrameLine } from './frame.ts';
-import { END, enlarged, Lines, SEVERAL } from './lines.ts';
-import { copyOf, joinBytes, type Origin, Origins } from './origins.ts';
+import { END, Lines, SEVERAL } from './lines.ts';
+import { type Origin, Origins } from './origins.ts';
 import { Rows } from './rows.ts';
 import { Timeline, ticksOf } from './timeline.ts';
 import { TreeBuilder } from './tree.ts';

@@ -1,4 +1,4 @@
-import { enlarged } from './lines.ts';
+import { enlarged } from './arrays.ts';
 
 /**
  * How often each stack was seen in each thread: one row for each pair of a tree node and an origin, in the order in

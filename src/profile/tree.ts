@@ -1,5 +1,5 @@
+import { enlarged } from './arrays.ts';
 import type { Frame } from './frame.ts';
-import { enlarged } from './lines.ts';
 import type { CallTree } from './profile.ts';
 
 /** A tree that grows as stacks come; `finish` gives it in preorder. Memory is bounded by the distinct stacks. */

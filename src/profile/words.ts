@@ -1,4 +1,4 @@
-import { enlarged } from './lines.ts';
+import { enlarged } from './arrays.ts';
 
 /** The distinct words of a text, kept as bytes in an arena, numbered as they come, and found again by their bytes. */
 export class Words {
