@@ -99,7 +99,7 @@ function* lines(
     const name = names[wordOf[frame[node]!]!]!;
     const { length } = name;
     room(length);
-    if (length > 32) out.set(name, end);
+    if (length > 24) out.set(name, end);
     else for (let at = 0; at < length; at += 1) out[end + at] = name[at]!;
     end += length;
   };

@@ -57,11 +57,7 @@ export async function readProfile(
   };
   if (kind === 'perf script') {
     const reader = new PerfScriptReader(options);
-    // Seconds count from the first sample, which only one half has.
-    const whole = options.from === undefined && options.to === undefined;
-    const half = whole ? await secondHalf?.(options.timeline) : undefined;
-    if (half) await readUntil(half.from, head, iterator, reader);
-    else await rest((chunk) => reader.push(chunk));
+    const half = await readFirst(reader, head, iterator, options, secondHalf);
     reader.end();
     if (half) absorb(reader, await half.part);
     return {
@@ -123,22 +119,41 @@ export async function readProfile(
   };
 }
 
-/** The first so many bytes of the input. */
-async function readUntil(
-  end: number,
+/** So much is read before it is known whether another thread is worth its while. */
+const TRIED = 4 << 20;
+
+/** Reads the input up to where somebody else reads on, or to its end. Returns the half that is read elsewhere. */
+async function readFirst(
+  reader: PerfScriptReader,
   head: Uint8Array,
   iterator: AsyncIterator<Uint8Array>,
-  reader: PerfScriptReader,
-): Promise<void> {
+  { from, to, timeline }: ReadOptions,
+  secondHalf: ((timeline: boolean) => Promise<SecondHalf | undefined>) | undefined,
+): Promise<SecondHalf | undefined> {
   reader.push(head);
-  for (let at = head.length; at < end; ) {
-    const next = await iterator.next();
-    if (next.done) break;
-    reader.push(next.value.subarray(0, end - at));
-    at += next.value.length;
+  let half: SecondHalf | undefined;
+  // Seconds count from the first sample, which only one half has.
+  let asked = secondHalf === undefined || from !== undefined || to !== undefined;
+  let at = head.length;
+  for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+    const piece = next.value;
+    reader.push(half ? piece.subarray(0, half.from - at) : piece);
+    at += piece.length;
+    if (!asked && at >= TRIED) {
+      asked = true;
+      if (!mostlyNew(reader)) half = await secondHalf!(timeline);
+    }
+    if (half && at >= half.from) {
+      await iterator.return?.();
+      break;
+    }
   }
-  await iterator.return?.();
+  return half;
 }
+
+/** Nearly every stack is another: putting two trees together takes as long as reading. */
+const mostlyNew = ({ rows, origins }: PerfScriptReader): boolean =>
+  rows.size > 0.9 * origins.reduce((sum, origin) => sum + origin.samples, 0);
 
 /** With how long was looked at: as long as the samples span where nothing better is known, or the part asked for. */
 function lasting(about: About, reader: PerfScriptReader, { from = 0, to }: ReadOptions): About {
