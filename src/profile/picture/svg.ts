@@ -31,6 +31,10 @@ interface Boxes {
   readonly title: (node: number, frame: Frame) => string;
   readonly label: (node: number, frame: Frame) => string;
   readonly fill: (node: number, frame: Frame) => string;
+  /** Colours and what they are. */
+  readonly legend: (
+    kinds: ReadonlySet<string>,
+  ) => ReadonlyArray<readonly [words: string, fill: string, pattern: string]>;
 }
 
 /**
@@ -54,6 +58,7 @@ export function* drawPicture(whole: Profile, picture: Picture): Generator<string
     },
     label: (_node, frame) => frame.name,
     fill: (_node, frame) => colourOf(frame),
+    legend: kindLegend,
   };
   const notes =
     profile.timeline && profile.timeline !== whole.timeline
@@ -87,6 +92,10 @@ export function* drawComparison(comparison: Comparison, picture: Picture): Gener
     },
     label: (node, frame) => `${sign(node)} ${frame.name}`,
     fill: (node) => deltaColour(beforeTotal[node]! * beforeFactor, tree.total[node]!),
+    legend: () => [
+      ['+ more', deltaColour(0, 1), ''],
+      ['\u2212 less', deltaColour(1, 0), ''],
+    ],
   };
   yield* drawing(boxes, picture, [], comparisonData(comparison));
 }
@@ -159,7 +168,7 @@ function* drawing(
 <text class="title" x="${SIDE}" y="24">${escapeXml(picture.title)}</text>
 ${picture.subtitle.map((line, at) => `<text class="subtitle" x="${SIDE}" y="${42 + at * 15}">${escapeXml(line)}</text>`).join('\n')}
 <text id="note" class="subtitle" x="${SIDE}" y="${42 + picture.subtitle.length * 15}">${escapeXml(below)}</text>
-<g id="legend" transform="translate(0 ${top - 40})">${legend(kinds)}</g>
+<g id="legend" transform="translate(0 ${top - 40})">${legend(boxes.legend(kinds))}</g>
 <text id="details" class="details" x="${SIDE}" y="${top - 10}"></text>
 </g>
 <metadata id="gkeprof-data">${jsonForXml(data)}</metadata>\n<script><![CDATA[${cdata(picture.script)}]]></script>\n</svg>\n`;
@@ -202,20 +211,25 @@ const LEGEND = [
   ['inlined', 'inlined'],
 ] as const;
 
-function legend(kinds: ReadonlySet<string>): string {
-  const shown = LEGEND.filter(([kind]) => kinds.has(kind) || (kind === 'library' && kinds.has('user')));
-  return shown
-    .map(([kind, words], at) => {
-      const x = WIDTH - SIDE - (shown.length - at) * 88;
-      const frame: Frame =
+function kindLegend(kinds: ReadonlySet<string>): Array<readonly [string, string, string]> {
+  return LEGEND.filter(([kind]) => kinds.has(kind) || (kind === 'library' && kinds.has('user'))).map(
+    ([kind, words]) => {
+      const frame =
         kind === 'library'
-          ? { name: words, kind: 'user', dso: 'x.so', unknown: false }
-          : { name: words, kind, dso: '', unknown: false };
-      const pattern = patternOf(frame.kind);
+          ? { name: words, kind: 'user' as const, dso: 'x.so' }
+          : { name: words, kind, dso: '' };
+      return [words, colourOf(frame), patternOf(frame.kind)];
+    },
+  );
+}
+
+const legend = (entries: ReturnType<Boxes['legend']>): string =>
+  entries
+    .map(([words, fill, pattern], at) => {
+      const x = WIDTH - SIDE - (entries.length - at) * 88;
       const overlay = pattern ? `<rect x="${x}" y="0" width="14" height="11" fill="url(#${pattern})"/>` : '';
-      return `<rect x="${x}" y="0" width="14" height="11" fill="${colourOf(frame)}"/>${overlay}<text class="legend" x="${x + 19}" y="10">${words}</text>`;
+      return `<rect x="${x}" y="0" width="14" height="11" fill="${fill}"/>${overlay}<text class="legend" x="${x + 19}" y="10">${words}</text>`;
     })
     .join('');
-}
 
 const round = (value: number): number => Math.round(value * 100) / 100;
