@@ -23,7 +23,8 @@ const FORMS = [
   { pattern: new RegExp(`^(.*\\s)?${CPU}\\s+${TIME}\\s+${TAIL}`, 's'), cpu: true, time: true },
   { pattern: new RegExp(`^(.*\\s)?${TIME}\\s+${TAIL}`, 's'), cpu: false, time: true },
   { pattern: new RegExp(`^(.*\\s)?${CPU}\\s+${TAIL}`, 's'), cpu: true, time: false },
-  { pattern: new RegExp(`^(.*?\\s)${TAIL}`, 's'), cpu: false, time: false },
+  // Here only the numbers tell where the name ends: without them in the pattern the thread's would be the period.
+  { pattern: new RegExp(`^((?:.*?\\s)?-?\\d+(?:/-?\\d+)?\\s)\\s*${TAIL}`, 's'), cpu: false, time: false },
 ] as const;
 
 /**
@@ -37,7 +38,8 @@ export function parseEventLine(line: string): EventLine | undefined {
     if (!found) continue;
     const fields = found.slice(1);
     const who = (fields.shift() ?? '').trim();
-    if (parseWho(who) === undefined) continue;
+    // A time or a processor, but nobody it is of: a lesser form would take them for a name.
+    if (parseWho(who) === undefined) return undefined;
     const cpu = form.cpu ? Number(fields.shift()) : -1;
     const time = form.time ? Number(fields.shift()) : Number.NaN;
     const [period, event, rest] = fields as [string | undefined, string, string | undefined];

@@ -50,7 +50,7 @@ export function parseFrameLine(line: string): readonly Frame[] | undefined {
   if (/^\([^()]*\)$/.test(symbol)) return [];
   const parts = kind === 'jit' ? symbol.split('->') : [symbol];
   return parts.map((part, at) => ({
-    name: shortName(part),
+    name: shortName(part, kind === 'jit'),
     kind: at > 0 ? 'inlined' : kind,
     dso,
     unknown: false,
@@ -80,9 +80,10 @@ function openingBracket(text: string): number {
  * script cuts too much: brackets within template arguments, lambdas and `operator()` are part of a name. `;`
  * separates frames in folded text, and becomes `:`.
  */
-export function shortName(symbol: string): string {
-  const java = /^L[^;()]*;/.test(symbol) ? symbol.slice(1) : symbol;
-  const name = withoutArguments(rustName(java));
+export function shortName(symbol: string, jit = false): string {
+  // `Lorg/foo/Bar;::baz`, a type as the JVM writes it; one without a package keeps its L, as it does there.
+  const java = /^L[^;:()\s]*\//.test(symbol) && (jit || symbol.includes(';'));
+  const name = withoutArguments(rustName(java ? symbol.slice(1) : symbol));
   return name.replaceAll(';', ':');
 }
 

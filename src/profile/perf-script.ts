@@ -141,9 +141,12 @@ export class PerfScriptReader {
       this.#finish();
       return end;
     }
-    // perf puts a tab before a frame; a blank may also stand before the name in an event line.
-    if (first === TAB || (first === BLANK && !this.#looksLikeEvent(bytes, at, end))) {
-      const frames = parseFrameLine(this.#text(bytes, at, end - 1));
+    // perf puts a tab before a frame. What was copied may have blanks, or nothing; and blanks may also stand before the
+    // name in an event line, which then has a time.
+    const blank = first === TAB || first === BLANK;
+    if (first === TAB || (first !== HASH && !this.#looksLikeEvent(bytes, at, end, blank))) {
+      const text = this.#text(bytes, at, end - 1);
+      const frames = blank || text.endsWith(')') ? parseFrameLine(text) : undefined;
       if (frames) {
         const numbers = frames.map((frame) => this.frameNumber(frame)).reverse();
         const line = lines.keep(this.#previous, bytes, at, numbers.length === 1 ? numbers[0]! : SEVERAL);
@@ -156,8 +159,10 @@ export class PerfScriptReader {
     return this.#eventLine(bytes, at, end);
   }
 
-  #looksLikeEvent(bytes: Uint8Array, at: number, end: number): boolean {
-    return this.#event.read(bytes, at, end - 1) || parseOneLine(this.#text(bytes, at, end - 1)) !== undefined;
+  #looksLikeEvent(bytes: Uint8Array, at: number, end: number, timed: boolean): boolean {
+    if (this.#event.read(bytes, at, end - 1)) return true;
+    const parsed = parseEventLine(this.#text(bytes, at, end - 1));
+    return parsed !== undefined && !(timed && Number.isNaN(parsed.time));
   }
 
   /** A line between samples: an event line, a comment, a blank line. */
@@ -259,12 +264,6 @@ export class PerfScriptReader {
     else this.oddities.push({ kind, line: line.slice(0, 200), count: 1 });
   }
 }
-
-/** An event line with a time, which no frame has. */
-const parseOneLine = (text: string) => {
-  const parsed = parseEventLine(text);
-  return parsed && !Number.isNaN(parsed.time) ? parsed : undefined;
-};
 
 const isBlankLine = (bytes: Uint8Array, at: number, end: number): boolean => {
   for (let here = at; here < end; here += 1) {

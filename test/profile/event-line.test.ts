@@ -70,6 +70,8 @@ describe('an event line', () => {
     ],
     ['a 1/2 [000] 1.123456789: 1 cpu_core/cycles/P: ', 'a 1/2', 0, 1.123456789, 1, 'cpu_core/cycles/P'],
     ['a 1/2 [000] 250 cycles:', 'a 1/2', 0, Number.NaN, 250, 'cycles'],
+    ['node-v011 31912 cpu-clock: ', 'node-v011 31912', -1, Number.NaN, Number.NaN, 'cpu-clock'],
+    ['worker 3 x 31912/31913 5 cycles: ', 'worker 3 x 31912/31913', -1, Number.NaN, 5, 'cycles'],
     ['a 1/2 250 cycles:', 'a 1/2', -1, Number.NaN, 250, 'cycles'],
     [':-1    -1/-1    [000]  5.5:     400160 cpu-clock:', ':-1    -1/-1', 0, 5.5, 400160, 'cpu-clock'],
   ])('%j', (line, who, cpu, time, period, event) => {

@@ -70,21 +70,21 @@ describe('folded output', () => {
     const text =
       sample('1 cycles', [
         'sync ([kernel.kallsyms])',
-        'LA;::a->LB;::b (/tmp/perf-7.map)',
+        'Lo/A;::a->Lo/B;::b (/tmp/perf-7.map)',
         '[unknown] ([heap])',
         'i (inlined)',
         'main (/x)',
       ]) +
       sample('1 cycles', [
         'sync (/x)',
-        'LA;::a->LB;::b (/tmp/perf-7.map)',
+        'Lo/A;::a->Lo/B;::b (/tmp/perf-7.map)',
         '[unknown] ([heap])',
         'i (inlined)',
         'main (/x)',
       ]);
-    expect(await fold(text)).toBe('app;main;i;[[heap]];A:::a;B:::b;sync 2\n');
+    expect(await fold(text)).toBe('app;main;i;[[heap]];o/A:::a;o/B:::b;sync 2\n');
     expect(await fold(text, {}, true)).toBe(
-      'app;main;i_[i];[[heap]];A:::a_[j];B:::b_[i];sync 1\napp;main;i_[i];[[heap]];A:::a_[j];B:::b_[i];sync_[k] 1\n',
+      'app;main;i_[i];[[heap]];o/A:::a_[j];o/B:::b_[i];sync 1\napp;main;i_[i];[[heap]];o/A:::a_[j];o/B:::b_[i];sync_[k] 1\n',
     );
   });
 

@@ -67,10 +67,10 @@ describe('parseFrameLine', () => {
 
   it('splits what a JIT inlined, and nothing else', () => {
     const names = (line: string) => parseFrameLine(line)?.map(({ name, kind }) => `${kind} ${name}`);
-    expect(names('\t1 LA;::a->LB;::b->LC;::c+0x1 (/tmp/perf-3.map)')).toEqual([
-      'jit A:::a',
-      'inlined B:::b',
-      'inlined C:::c',
+    expect(names('\t1 Lo/A;::a->Lo/B;::b->LC;::c+0x1 (/tmp/perf-3.map)')).toEqual([
+      'jit o/A:::a',
+      'inlined o/B:::b',
+      'inlined LC:::c',
     ]);
     expect(names('\t1 f() -> T+0x1 (/x)')).toEqual(['user f']);
     expect(names('\t1 A::operator->+0x1 (/x)')).toEqual(['user A::operator->']);
@@ -104,6 +104,8 @@ describe('shortName', () => {
     ['a < b(c)', 'a < b'],
     ['Lorg/mozilla/MemberBox;.<init>(Ljava/lang/reflect/Method;)V', 'org/mozilla/MemberBox:.<init>'],
     ['Interpreter', 'Interpreter'],
+    ['LBusy;::main', 'LBusy:::main'],
+    ['Linux/but::not_java', 'Linux/but::not_java'],
     ['LazyCompile:*run /srv/app.js:10', 'LazyCompile:*run /srv/app.js:10'],
     [`RegExp:[&<>"']`, `RegExp:[&<>"']`],
   ])('%s', (symbol, name) => expect(shortName(symbol)).toBe(name));

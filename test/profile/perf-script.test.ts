@@ -49,6 +49,27 @@ describe('PerfScriptReader', () => {
     expect(await fold(TEXT.replaceAll('\t', '        '))).toBe(FOLDED);
   });
 
+  it('reads frames that stand at the beginning of their lines, and event lines without a time', async () => {
+    const text = [
+      '',
+      'java 19983 cycles:',
+      'ffffffff8103d0ca native_write_msr_safe ([kernel.kallsyms])',
+      '7f7241fbe6d8 arrayOopDesc::base(BasicType) const (/jre/libjvm.so)',
+      '7f722d12e1d4 LBusy;::main (/tmp/perf-19982.map)',
+      '',
+      'dead 19984 cycles:',
+      '7f72432b4e9a start_thread (/lib/libpthread-2.15.so)',
+      'a 1/2 [000] 1.5: PERF_RECORD_LOST lost 12',
+      '',
+    ].join('\n');
+    const { profile, oddities } = await read(text);
+    expect(folded(profile)).toBe(
+      'dead;start_thread 1\njava;LBusy:::main;arrayOopDesc::base;native_write_msr_safe 1\n',
+    );
+    expect(oddities).toEqual([]);
+    expect(profile.lost).toBe(12);
+  });
+
   it('gives the same however the bytes are cut, and keeps nothing of a piece it was given', async () => {
     const whole = (await read(TEXT)).profile;
     await fc.assert(
