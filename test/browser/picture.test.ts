@@ -10,11 +10,11 @@ import { compare } from '../../src/profile/compare.ts';
 import { parseFolded } from '../../src/profile/folded-reader.ts';
 import { drawComparison, drawPicture } from '../../src/profile/picture/svg.ts';
 import type { Profile } from '../../src/profile/profile.ts';
-import { read, stacksOf } from '../profile/reading.ts';
+import { read, stacksOf, textOf } from '../profile/reading.ts';
 import { FLAGS } from './chromium.ts';
 
 const draw = (profile: Profile): string =>
-  [...drawPicture(profile, { title: 'redis', subtitle: [], ...browserHalf() })].join('');
+  textOf(drawPicture(profile, { title: 'redis', subtitle: [], ...browserHalf() }));
 
 const REDIS = stacksOf([
   [['main', 'aeMain', 'readQueryFromClient', 'read'], 30],
@@ -304,7 +304,7 @@ describe('the picture in a browser', () => {
       parseFolded('main;a 30\nmain;gone;x 10\n', { target: 'before' }),
       parseFolded('main;a 20\nmain;new 20\n', { target: 'after' }),
     );
-    const svg = [...drawComparison(comparison, { title: 'diff', subtitle: [], ...browserHalf() })].join('');
+    const svg = textOf(drawComparison(comparison, { title: 'diff', subtitle: [], ...browserHalf() }));
     return open(put('diff.svg', svg), async (page) => {
       expect(await box(page, 'gone').getAttribute('aria-label')).toBe(
         'gone (gone): before 10 samples (25.00 %), after 0 samples (0.00 %), \u221225.00 points',

@@ -90,3 +90,7 @@ export function stacksOf(
     lost: 0,
   };
 }
+
+/** Pieces of text and of bytes as one text. */
+export const textOf = (pieces: Iterable<string | Uint8Array>): string =>
+  Buffer.concat(Array.from(pieces, (piece) => Buffer.from(piece as string))).toString();

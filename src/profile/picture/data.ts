@@ -11,6 +11,9 @@ import {
   type Unit,
 } from '../profile.ts';
 
+/** Long lists: typed arrays where they are made, plain ones where they were read. */
+type Numbers = ArrayLike<number>;
+
 /**
  * What a picture carries of its profile, as JSON. Nodes are in preorder, without the root: `up` is how many levels the
  * tree goes up before a node is added (0: below the one before). What can be counted from the stacks is not repeated.
@@ -23,28 +26,28 @@ interface Common {
   /** One letter a frame: thread, user, kernel, jit, inlined. */
   readonly kinds: string;
   readonly dsos: readonly string[];
-  readonly dso: readonly number[];
+  readonly dso: Numbers;
   /** Frames that perf could not name. */
   readonly unknown: readonly number[];
-  readonly up: readonly number[];
-  readonly frame: readonly number[];
+  readonly up: Numbers;
+  readonly frame: Numbers;
 }
 
 export interface ProfileData extends Common {
   readonly of: 'profile';
   readonly about: About;
   readonly threads: ReadonlyArray<readonly [comm: string, pid: number, tid: number]>;
-  readonly node: readonly number[];
+  readonly node: Numbers;
   /** Absent where no stack has a thread; likewise `weight` where it is `samples`. */
-  readonly thread?: readonly number[];
-  readonly samples: readonly number[];
-  readonly weight?: readonly number[];
+  readonly thread?: Numbers;
+  readonly samples: Numbers;
+  readonly weight?: Numbers;
   readonly timeline?: {
     readonly start: number;
     /** Differences to the entry before, in ticks. */
-    readonly later: readonly number[];
-    readonly stack: readonly number[];
-    readonly samples?: readonly number[];
+    readonly later: Numbers;
+    readonly stack: Numbers;
+    readonly samples?: Numbers;
     readonly binSeconds: number;
   };
   readonly idle: Profile['idle'];
@@ -55,8 +58,8 @@ export interface ComparisonData extends Common {
   readonly of: 'comparison';
   readonly before: About;
   readonly after: About;
-  readonly beforeSelf: readonly number[];
-  readonly afterSelf: readonly number[];
+  readonly beforeSelf: Numbers;
+  readonly afterSelf: Numbers;
   readonly normalizedBy: Comparison['normalizedBy'];
   readonly beforeFactor: number;
 }
@@ -76,10 +79,10 @@ function common(event: string, unit: Unit, frames: readonly Frame[], tree: CallT
   const dsos = [...new Set(frames.map((frame) => frame.dso))];
   const dsoNumber = new Map(dsos.map((dso, at) => [dso, at]));
   const depth = new Int32Array(tree.frame.length);
-  const up: number[] = [];
+  const up = new Int32Array(depth.length - 1);
   for (let node = 1; node < depth.length; node += 1) {
     depth[node] = depth[tree.parent[node]!]! + 1;
-    up.push(depth[node - 1]! + 1 - depth[node]!);
+    up[node - 1] = depth[node - 1]! + 1 - depth[node]!;
   }
   return {
     gkeprof: 1,
@@ -88,32 +91,31 @@ function common(event: string, unit: Unit, frames: readonly Frame[], tree: CallT
     names: frames.map((frame) => frame.name),
     kinds: frames.map((frame) => KINDS[frame.kind]).join(''),
     dsos,
-    dso: frames.map((frame) => dsoNumber.get(frame.dso)!),
+    dso: Int32Array.from(frames, (frame) => dsoNumber.get(frame.dso)!),
     unknown: frames.flatMap((frame, at) => (frame.unknown ? [at] : [])),
     up,
-    frame: Array.from(tree.frame.subarray(1)),
+    frame: tree.frame.subarray(1),
   };
 }
 
 export function profileData(profile: Profile): ProfileData {
   const { stacks, timeline } = profile;
-  const samples = Array.from(stacks.samples);
-  const weight = Array.from(stacks.weight);
+  const { samples, weight } = stacks;
   return {
     of: 'profile',
     ...common(profile.event, profile.unit, profile.frames, profile.tree),
     about: profile.about,
     threads: profile.threads.map(({ comm, pid, tid }) => [comm, pid, tid]),
-    node: Array.from(stacks.node),
-    ...(stacks.thread.some((thread) => thread >= 0) && { thread: Array.from(stacks.thread) }),
+    node: stacks.node,
+    ...(stacks.thread.some((thread) => thread >= 0) && { thread: stacks.thread }),
     samples,
     ...(weight.some((each, row) => each !== samples[row]) && { weight }),
     ...(timeline && {
       timeline: {
         start: timeline.start,
-        later: Array.from(timeline.at, (at, entry) => at - (entry ? timeline.at[entry - 1]! : 0)),
-        stack: Array.from(timeline.stack),
-        ...(timeline.samples && { samples: Array.from(timeline.samples) }),
+        later: timeline.at.map((at, entry) => at - (entry ? timeline.at[entry - 1]! : 0)),
+        stack: timeline.stack,
+        ...(timeline.samples && { samples: timeline.samples }),
         binSeconds: timeline.binSeconds,
       },
     }),
@@ -128,8 +130,8 @@ export function comparisonData(comparison: Comparison): ComparisonData {
     ...common(comparison.event, comparison.unit, comparison.frames, comparison.tree),
     before: comparison.before,
     after: comparison.after,
-    beforeSelf: Array.from(comparison.beforeSelf.subarray(1)),
-    afterSelf: Array.from(comparison.tree.self.subarray(1)),
+    beforeSelf: comparison.beforeSelf.subarray(1),
+    afterSelf: comparison.tree.self.subarray(1),
     normalizedBy: comparison.normalizedBy,
     beforeFactor: comparison.beforeFactor,
   };
@@ -226,10 +228,10 @@ function timelineOf({
 }: NonNullable<ProfileData['timeline']>): Timeline {
   const at = new Uint32Array(later.length);
   let now = 0;
-  later.forEach((ticks, entry) => {
-    now += ticks;
+  for (let entry = 0; entry < later.length; entry += 1) {
+    now += later[entry]!;
     at[entry] = now;
-  });
+  }
   return {
     start,
     at,

@@ -2,7 +2,7 @@ import type { Frame } from '../frame.ts';
 import type { CallTree, Comparison, Profile, Unit } from '../profile.ts';
 import { colourOf, deltaColour, patternOf } from './colour.ts';
 import { comparisonData, profileData, thinTimeline } from './data.ts';
-import { cdata, escapeXml, jsonForXml } from './escape.ts';
+import { cdata, escapeXml, jsonPieces } from './escape.ts';
 
 export interface Picture {
   readonly title: string;
@@ -42,7 +42,7 @@ interface Boxes {
  * Without scripts the boxes of half a pixel and more are there with titles; with scripts the picture is drawn anew from
  * the data it carries, whatever the width and the view.
  */
-export function* drawPicture(whole: Profile, picture: Picture): Generator<string> {
+export function* drawPicture(whole: Profile, picture: Picture): Generator<string | Uint8Array> {
   const profile = thinTimeline(whole);
   const { tree, frames, unit } = profile;
   const all = tree.total[0]!;
@@ -73,7 +73,7 @@ export function* drawPicture(whole: Profile, picture: Picture): Generator<string
  * A differential flame graph: a box is as wide as before and after together, so that what vanished and what is new are
  * both there; its colour, and a sign before its name, say which way it went.
  */
-export function* drawComparison(comparison: Comparison, picture: Picture): Generator<string> {
+export function* drawComparison(comparison: Comparison, picture: Picture): Generator<string | Uint8Array> {
   const { tree, frames, beforeTotal, beforeFactor, unit } = comparison;
   const width = tree.total.map((after, node) => after + beforeTotal[node]! * beforeFactor);
   const sign = (node: number) => {
@@ -124,7 +124,7 @@ function* drawing(
   picture: Picture,
   notes: readonly string[],
   data: unknown,
-): Generator<string> {
+): Generator<string | Uint8Array> {
   const { frames, tree, width } = boxes;
   const scale = (WIDTH - 2 * SIDE) / (width[0]! || 1);
   const { placed, depth, hidden, hiddenWidth } = place(boxes, scale);
@@ -171,7 +171,9 @@ ${picture.subtitle.map((line, at) => `<text class="subtitle" x="${SIDE}" y="${42
 <g id="legend" transform="translate(0 ${top - 40})">${legend(boxes.legend(kinds))}</g>
 <text id="details" class="details" x="${SIDE}" y="${top - 10}"></text>
 </g>
-<metadata id="gkeprof-data">${jsonForXml(data)}</metadata>\n<script><![CDATA[${cdata(picture.script)}]]></script>\n</svg>\n`;
+<metadata id="gkeprof-data">`;
+  yield* jsonPieces(data);
+  yield `</metadata>\n<script><![CDATA[${cdata(picture.script)}]]></script>\n</svg>\n`;
 }
 
 function place({ tree, width }: Boxes, scale: number) {

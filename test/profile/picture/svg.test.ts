@@ -5,11 +5,12 @@ import { browserHalf } from '../../../src/formats.ts';
 import { compare } from '../../../src/profile/compare.ts';
 import { parseFolded } from '../../../src/profile/folded-reader.ts';
 import { thinTimeline } from '../../../src/profile/picture/data.ts';
+import { jsonPieces } from '../../../src/profile/picture/escape.ts';
 import { readPicture } from '../../../src/profile/picture/read.ts';
 import { drawComparison, drawPicture, type Picture } from '../../../src/profile/picture/svg.ts';
 import type { Profile } from '../../../src/profile/profile.ts';
 import { golden } from '../../golden.ts';
-import { read, stacksOf } from '../reading.ts';
+import { read, stacksOf, textOf } from '../reading.ts';
 
 const picture: Picture = {
   title: 'default/redis-0 on node-a',
@@ -19,7 +20,7 @@ const picture: Picture = {
 };
 
 const draw = (profile: Profile, more: Partial<Picture> = {}): string =>
-  [...drawPicture(profile, { ...picture, ...more })].join('');
+  textOf(drawPicture(profile, { ...picture, ...more }));
 
 const tree = stacksOf([
   [['main', 'aeMain', 'readQueryFromClient', 'sys_read'], 30],
@@ -159,7 +160,7 @@ describe('readPicture', () => {
     const svg = draw(tree);
     expect(() => readPicture(svg.slice(0, svg.indexOf('<metadata') + 300))).toThrow('data cannot be read');
     expect(() => readPicture(svg.replace('"gkeprof":1', '"gkeprof":9'))).toThrow('version 9');
-    const comparison = [...drawComparison(compare(tree, tree), picture)].join('');
+    const comparison = textOf(drawComparison(compare(tree, tree), picture));
     expect(() => readPicture(comparison)).toThrow('a comparison, not a profile');
   });
 });
@@ -187,7 +188,7 @@ describe('drawComparison', () => {
   );
 
   it('draws what it always drew: what vanished and what is new are both there, with both counts', () => {
-    const svg = [...drawComparison(comparison, picture)].join('');
+    const svg = textOf(drawComparison(comparison, picture));
     golden('profile/comparison.svg', svg);
     wellFormed(svg);
     expect(svg).toContain(
@@ -195,6 +196,27 @@ describe('drawComparison', () => {
     );
     expect(svg).toContain(
       '<title>+ &lt;new&gt; (new): before 0 samples (0.00 %), after 20 samples (50.00 %), +50.00 points</title>',
+    );
+  });
+});
+
+describe('jsonPieces', () => {
+  it('writes what JSON.stringify writes, lists of numbers too', () => {
+    const number = fc.oneof(
+      fc.nat(),
+      fc.constantFrom(0, 9, 10, 99, 100, 4294967295, 4294967296, 0.5, 1e21, -1),
+    );
+    fc.assert(
+      fc.property(fc.array(number), fc.jsonValue(), (numbers, value) => {
+        const data = {
+          numbers: Float64Array.from(numbers),
+          value,
+          none: undefined,
+          inner: { ints: Int32Array.of(1, 20) },
+        };
+        const want = JSON.stringify({ numbers, value, inner: { ints: [1, 20] } });
+        expect(JSON.parse(textOf(jsonPieces(data)))).toEqual(JSON.parse(want));
+      }),
     );
   });
 });
