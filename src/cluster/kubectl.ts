@@ -22,6 +22,9 @@ export interface KubectlHome {
   readonly trace?: (line: string) => void;
 }
 
+/** What is run by `exec` takes moments; one whose stream is lost on the way would wait for ever. */
+const EXEC_MS = 60_000;
+
 /**
  * The user's own kubectl. Children get a process group of their own, so that Ctrl-C in the terminal reaches us
  * alone and we decide what it ends.
@@ -50,10 +53,12 @@ export class Kubectl {
   }
 
   exec(ref: ContainerRef, argv: readonly string[], signal?: AbortSignal): Promise<CallResult> {
-    return this.#call(
-      ['exec', '-n', ref.namespace, ref.pod, '-c', ref.container, '--', ...argv],
-      undefined,
-      signal,
+    return finished(
+      this.#start(['exec', '-n', ref.namespace, ref.pod, '-c', ref.container, '--', ...argv], {
+        ...(signal && { cancelSignal: signal }),
+        buffer: true,
+        timeout: EXEC_MS,
+      }),
     );
   }
 
@@ -93,7 +98,10 @@ export class Kubectl {
       chunks: child.stdout as AsyncIterable<Uint8Array>,
       write: (text) => void child.stdin?.write(text),
       ended,
-      kill: () => void child.kill(),
+      kill: () => {
+        child.kill();
+        child.stdout?.destroy(); // What nobody reads any more would keep it from ever ending.
+      },
     };
   }
 

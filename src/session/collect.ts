@@ -36,6 +36,42 @@ export interface Collecting {
   readonly signal: AbortSignal;
   readonly progress: (text: string) => void;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** How long a copy may bring nothing; tests wait less. */
+  readonly stallMs?: number;
+}
+
+const STALL_MS = 30_000;
+
+/**
+ * Ends a transfer that has not brought a byte for so long: `kubectl cp` and `exec` have no bound of their own, and a
+ * stream that is lost on the way leaves them waiting for ever.
+ */
+async function unlessStalled<T>(
+  path: string,
+  { stallMs = STALL_MS }: Collecting,
+  transfer: (end: AbortController) => Promise<T>,
+): Promise<T> {
+  const end = new AbortController();
+  let size = 0;
+  let since = Date.now();
+  const watch = setInterval(
+    async () => {
+      const now = await stat(path).then(
+        (file) => file.size,
+        () => 0,
+      );
+      if (now !== size) {
+        size = now;
+        since = Date.now();
+      } else if (Date.now() - since > stallMs) end.abort(new Error('the copy stalled'));
+    },
+    Math.min(1000, stallMs / 4),
+  );
+  try {
+    return await transfer(end);
+  } finally {
+    clearInterval(watch);
+  }
 }
 
 /**
@@ -55,7 +91,9 @@ export async function collect(
   const part = join(temporary, 'part');
   try {
     const from = `${OUT}/${announced.file}`;
-    const copied = await world.cluster.copy(world.from, from, temporary, 'part', world.signal);
+    const copied = await unlessStalled(part, world, (end) =>
+      world.cluster.copy(world.from, from, temporary, 'part', AbortSignal.any([world.signal, end.signal])),
+    );
     world.signal.throwIfAborted();
     const whole = await regularFile(part);
     if (!whole && copied.exitCode !== 0) localFailure(copied.stderr);
@@ -149,20 +187,23 @@ async function readRange(
   const abort = () => stream.kill();
   world.signal.addEventListener('abort', abort, { once: true });
   try {
-    await pipeline(
-      async function* () {
-        for await (const chunk of stream.chunks) {
-          const useful = chunk.subarray(0, want - got);
-          got += useful.length;
-          yield useful;
-          if (got >= want) {
-            stream.write('\n');
-            return;
+    await unlessStalled(path, world, (end) => {
+      end.signal.addEventListener('abort', abort, { once: true });
+      return pipeline(
+        async function* () {
+          for await (const chunk of stream.chunks) {
+            const useful = chunk.subarray(0, want - got);
+            got += useful.length;
+            yield useful;
+            if (got >= want) {
+              stream.write('\n');
+              return;
+            }
           }
-        }
-      },
-      createWriteStream(path, { flags: 'a' }),
-    );
+        },
+        createWriteStream(path, { flags: 'a' }),
+      );
+    });
   } finally {
     world.signal.removeEventListener('abort', abort);
     if (got < want) stream.kill();

@@ -25,7 +25,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 /** Collects by the real Kubectl class from a kubectl that behaves as told. */
-function fetchFile(cp: string, rangeBytes = 1 << 30, bytes = data.length) {
+function fetchFile(cp: string, rangeBytes = 1 << 30, bytes = data.length, stallMs = 30_000) {
   const env = {
     PATH: `${FAKES}:${process.env.PATH}`,
     FAKE_FILE: join(root, 'remote'),
@@ -46,6 +46,7 @@ function fetchFile(cp: string, rangeBytes = 1 << 30, bytes = data.length) {
     signal: new AbortController().signal,
     progress: () => {},
     sleep: async () => {},
+    stallMs,
   });
 }
 
@@ -66,6 +67,12 @@ describe('collect', () => {
     expect(readFileSync(got.path).equals(data)).toBe(true);
     expect(statSync(got.path).mode & 0o777).toBe(0o600);
     expect(readdirSync(directory)).toEqual(['node.time.scope.pcap.gz']);
+  });
+
+  it('reads by ranges what a copy that hangs does not bring', async () => {
+    const got = await fetchFile('hang', 1 << 30, data.length, 300);
+    expect(got.resumedBytes).toBe(50_000);
+    expect(readFileSync(got.path).equals(data)).toBe(true);
   });
 
   it('reads on from the last byte when a range comes short', async () => {

@@ -99,7 +99,7 @@ describe('a session of which one call fails', () => {
   it('has calls to fail', async () => {
     const { cluster, count } = failing(0, () => undefined);
     await (await run(cluster)).removed;
-    expect(count()).toBe(10);
+    expect(count()).toBeGreaterThanOrEqual(10); // The lease may be renewed meanwhile.
     expect(files()).toEqual([FILE_NAME]);
     expect(cluster.pods.size).toBe(0);
   });
