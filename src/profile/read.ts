@@ -50,6 +50,21 @@ export async function readProfile(
   secondHalf?: (timeline: boolean) => Promise<SecondHalf | undefined>,
 ): Promise<Reading> {
   const iterator = chunks[Symbol.asyncIterator]();
+  try {
+    return await readFrom(iterator, options, about, readPicture, secondHalf);
+  } finally {
+    // Whatever is said of the input, its file is not left open.
+    await iterator.return?.();
+  }
+}
+
+async function readFrom(
+  iterator: AsyncIterator<Uint8Array>,
+  options: ReadOptions,
+  about: (header: ReadonlyMap<string, string>) => About,
+  readPicture: PictureReader,
+  secondHalf: ((timeline: boolean) => Promise<SecondHalf | undefined>) | undefined,
+): Promise<Reading> {
   const { head, kind } = await sniff(iterator);
   const rest = async (push: (chunk: Uint8Array) => void) => {
     push(head);
@@ -143,10 +158,7 @@ async function readFirst(
       asked = true;
       if (!mostlyNew(reader)) half = await secondHalf!(timeline);
     }
-    if (half && at >= half.from) {
-      await iterator.return?.();
-      break;
-    }
+    if (half && at >= half.from) break;
   }
   return half;
 }

@@ -1,7 +1,21 @@
 import { describe, expect, it } from 'vitest';
+import { readProfile } from '../../src/profile/read.ts';
 import { read } from './reading.ts';
 
 const SAMPLE = 'a 1/2 [000] 1.5: 1 cycles:\n\t1 f (/x)\n\n';
+
+/** A source that says whether its reader closed it: Node 26 ends the process for a file that nobody closed. */
+function endless(text: string) {
+  let closed = false;
+  const chunks = (async function* () {
+    try {
+      yield Buffer.from(text);
+    } finally {
+      closed = true;
+    }
+  })();
+  return { chunks, closed: () => closed };
+}
 
 describe('readProfile', () => {
   it.each([
@@ -33,6 +47,24 @@ describe('readProfile', () => {
     [{ tid: 1 }, '--tid'],
   ])('%o is refused for folded stacks, which have nothing of it', async (options, flag) => {
     await expect(read('a;b 1\n', options)).rejects.toThrow(flag);
+  });
+
+  it.each([
+    ['folded stacks that are asked for what they lack', 'a;b 1\n', { event: 'x' }],
+    ['perf.data', 'PERFILE2xx\n', {}],
+    ['a strange SVG', '<svg/>\n', {}],
+    ['an event that is not there', SAMPLE, { event: 'x' }],
+  ])('leaves no file open: %s', async (_, text, options) => {
+    const source = endless(text);
+    await expect(
+      readProfile(
+        source.chunks,
+        { weight: 'samples', noIdle: false, timeline: true, ...options },
+        () => ({ target: 'test' }),
+        () => undefined,
+      ),
+    ).rejects.toThrow();
+    expect(source.closed()).toBe(true);
   });
 
   it('keeps when each sample was, in time order though processors mix them up', async () => {
