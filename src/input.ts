@@ -115,8 +115,16 @@ async function* decompress(source: AsyncIterable<Uint8Array>, onCut: () => void)
   }
 }
 
-/** `@last` and `@2` name recent files of a folder, those with one of the endings; any other name is itself. */
-export async function recentFile(name: string, folder: string, endings: readonly string[]): Promise<string> {
+/**
+ * `@last` and `@2` name recent files of a folder, those with one of the endings; any other name is itself. `what` says
+ * what such files hold.
+ */
+export async function recentFile(
+  name: string,
+  folder: string,
+  endings: readonly string[],
+  what: string,
+): Promise<string> {
   const asked = /^@(last|[1-9]\d*)$/.exec(name);
   if (!asked) return name;
   const place = asked[1] === 'last' ? 1 : Number(asked[1]);
@@ -129,7 +137,7 @@ export async function recentFile(name: string, folder: string, endings: readonly
   if (!file)
     throw new GkeprofError(
       EXIT.failed,
-      `${name}: ${files.length === 0 ? 'no' : `only ${files.length}`} file${files.length === 1 ? '' : 's'} in ${printable(folder)} with raw stacks`,
+      `${name}: ${files.length === 0 ? 'no' : `only ${files.length}`} file${files.length === 1 ? '' : 's'} in ${printable(folder)} with ${what}`,
       'name the file',
     );
   return file.path;

@@ -5,12 +5,12 @@ import { COMMANDS } from './commands/index.ts';
 import { EXIT, GkeprofError, reasonOf } from './errors.ts';
 import { Interrupts, type SignalName } from './interrupts.ts';
 import { Log, type TextSink } from './output/log.ts';
-import type { ByteSink } from './output/stream.ts';
+import type { ByteSink, ByteSource } from './output/stream.ts';
 import { printable } from './printable.ts';
 
 /** The outside world, handed in by the entry: nothing in src/ asks for a global. */
 export interface Io {
-  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly stdin: ByteSource;
   readonly stdout: ByteSink;
   readonly stderr: TextSink;
   readonly env: Readonly<Record<string, string | undefined>>;

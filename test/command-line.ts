@@ -7,7 +7,11 @@ export interface Ended {
 }
 
 /** Runs a command line in this process, off a terminal, with no cluster anywhere. */
-export async function gkeprof(argv: readonly string[], stdin: string | Uint8Array = ''): Promise<Ended> {
+export async function gkeprof(
+  argv: readonly string[],
+  stdin: string | Uint8Array = '',
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
   const out: Buffer[] = [];
   const err: string[] = [];
   const code = await main(argv, {
@@ -16,7 +20,7 @@ export async function gkeprof(argv: readonly string[], stdin: string | Uint8Arra
     })(),
     stdout: { write: (data) => out.push(Buffer.from(data as string)) },
     stderr: { write: (text) => err.push(text) },
-    env: {},
+    env,
     windows: false,
     onSignal: () => {},
   });

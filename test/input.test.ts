@@ -83,7 +83,7 @@ describe('recentFile', () => {
       writeFileSync(join(dir, name), '');
       utimesSync(join(dir, name), 1e9 - age, 1e9 - age);
     }
-    const recent = (name: string) => recentFile(name, dir, ['.txt.gz']);
+    const recent = (name: string) => recentFile(name, dir, ['.txt.gz'], 'raw stacks');
     expect(await recent('@last')).toBe(join(dir, 'a.txt.gz'));
     expect(await recent('@1')).toBe(join(dir, 'a.txt.gz'));
     expect(await recent('@3')).toBe(join(dir, 'd.txt.gz'));

@@ -3,11 +3,11 @@ import type { Connection } from '../cluster/connect.ts';
 import type { Interrupts } from '../interrupts.ts';
 import type { OptionTable, RawOptions } from '../options.ts';
 import type { Log } from '../output/log.ts';
-import type { ByteSink } from '../output/stream.ts';
+import type { ByteSink, ByteSource } from '../output/stream.ts';
 
 /** What a command may touch. Nothing in src/ reaches for a global. */
 export interface Context {
-  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly stdin: ByteSource;
   readonly stdout: ByteSink;
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;

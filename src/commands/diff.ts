@@ -90,7 +90,7 @@ export const diff: Command<DiffOptions> = {
     const paths: string[] = [];
     const profiles: Profile[] = [];
     for (const file of files) {
-      const path = await recentFile(file, folder, ['.perf-script.txt.gz']);
+      const path = await recentFile(file, folder, ['.perf-script.txt.gz'], 'raw stacks');
       const { profile } = await readFile(path, choice, context);
       if (profile.samples === 0) throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`);
       paths.push(path);

@@ -1,7 +1,8 @@
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { usageError } from '../errors.ts';
 import { FORMATS, type Format, type FormatName, parseFormats } from '../formats.ts';
+import { NewFile } from '../new-file.ts';
 import type { OptionTable, RawOptions } from '../options.ts';
 import { writeAll } from '../output/stream.ts';
 import { printable } from '../printable.ts';
@@ -85,33 +86,19 @@ export async function deliver(
   stdout: Context['stdout'],
 ): Promise<void> {
   if (output === '-' || (output === undefined && reading)) await writeAll(stdout, pieces);
-  else stdout.write(`${`${label}:`.padEnd(17)} ${await writeNew(output ?? `${base}${ending}`, pieces)}\n`);
+  else stdout.write(`${`${label}:`.padEnd(17)} ${writeNew(output ?? `${base}${ending}`, pieces)}\n`);
 }
 
-/** Writes a file that was not there: `name.2` and so on where it was. Mode 0600. Returns its path. */
-async function writeNew(path: string, pieces: Iterable<string | Uint8Array>): Promise<string> {
-  for (let number = 1; ; number += 1) {
-    const free = number === 1 ? path : numbered(path, number);
-    const file = await open(free, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
-    if (!file) continue;
-    try {
-      for (const piece of pieces) await file.writeFile(piece);
-    } finally {
-      await file.close();
-    }
-    return free;
+/** Writes a file that was not there and returns its path. */
+function writeNew(path: string, pieces: Iterable<string | Uint8Array>): string {
+  const file = new NewFile(path);
+  try {
+    for (const piece of pieces) file.write(typeof piece === 'string' ? Buffer.from(piece) : piece);
+  } finally {
+    file.close();
   }
+  return file.path;
 }
-
-/** `a.flamegraph.2.svg`: the ending stays, so that a double click still opens it. */
-const numbered = (path: string, number: number): string => {
-  const dot = path.lastIndexOf('.');
-  return dot > path.lastIndexOf('/') + 1
-    ? `${path.slice(0, dot)}.${number}${path.slice(dot)}`
-    : `${path}.${number}`;
-};
 
 const RAW_ENDING =
   /(?:\.perf-script)?\.txt(?:\.gz|\.zst)?$|\.(?:flamegraph\.)?svg$|\.folded(?:\.gz|\.zst)?$|\.(?:gz|zst)$/;

@@ -1,3 +1,4 @@
+import { analyze } from './analyze.ts';
 import type { AnyCommand } from './command.ts';
 import { diff } from './diff.ts';
 import { flamegraph } from './flamegraph.ts';
@@ -7,4 +8,4 @@ import { render } from './render.ts';
 import { version } from './version.ts';
 
 /** The verbs, in the order of the help. */
-export const COMMANDS: readonly AnyCommand[] = [flamegraph, pcap, render, diff, manifests, version];
+export const COMMANDS: readonly AnyCommand[] = [flamegraph, pcap, analyze, render, diff, manifests, version];

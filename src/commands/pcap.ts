@@ -1,11 +1,12 @@
 import { filterText, tcpdump } from '../collectors/tcpdump.ts';
-import { clusterError, EXIT, usageError } from '../errors.ts';
+import { clusterError, EXIT, reasonOf, usageError } from '../errors.ts';
 import {
   CAPTURE_OPTIONS,
   type CaptureOptions,
   CLUSTER_OPTIONS,
   captureOptions,
   type OptionTable,
+  type RawOptions,
 } from '../options.ts';
 import type { CapturePlan, Plan, TcpdumpPlan } from '../plan.ts';
 import { formatBytes, formatDuration, parseCount, parseDuration, parseSize } from '../quantity.ts';
@@ -14,8 +15,10 @@ import { makeReceipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
 import { shellQuote } from '../shell-quote.ts';
 import { parseTarget, type Target, type TargetName } from '../target.ts';
+import { ANALYZE_OPTIONS, type AnalyzeChoice, analyzeChoice, analyzeFiles } from './analyze.ts';
 import { endedText, runCapture, sessionCode } from './capture.ts';
 import type { Command, Context } from './command.ts';
+import { namesOf } from './names.ts';
 import { parseTcpdumpWords, type TcpdumpWords } from './tcpdump-words.ts';
 
 interface PcapOptions {
@@ -27,6 +30,7 @@ interface PcapOptions {
   readonly durationSeconds: number;
   readonly maxBytes: number;
   readonly count: number;
+  readonly analysis?: AnalyzeChoice;
 }
 
 const GROUP = 'Capture:';
@@ -62,6 +66,14 @@ const OPTIONS: OptionTable = {
     value: 'SIZE',
     defaultText: '1Gi',
   },
+  analyze: {
+    type: 'boolean',
+    describe: 'Then print what analyze prints of the file',
+    group: 'Analysis:',
+  },
+  ...Object.fromEntries(
+    Object.entries(ANALYZE_OPTIONS).map(([name, option]) => [name, { ...option, group: 'Analysis:' }]),
+  ),
   ...CAPTURE_OPTIONS,
   ...CLUSTER_OPTIONS,
 };
@@ -72,6 +84,7 @@ export const pcap: Command<PcapOptions> = {
   usage: 'TARGET [flags] [-- TCPDUMP-ARGS]',
   examples: [
     ['kubectl gkeprof pcap pod/redis-0 --port 6379', 'until Ctrl-C, 60 s or 1 GiB'],
+    ['kubectl gkeprof pcap pod/redis-0 --port 6379 --analyze', 'and what analyze prints of it'],
     ['kubectl gkeprof pcap pod/redis-0 --duration 10s -- dst port 6379', 'requests only'],
     ['kubectl gkeprof pcap pod/redis-0 --scope iface --count 10000', 'without loopback'],
     ['kubectl gkeprof pcap node/NODE --duration 10s -- -i default port 6379', "the node's main interface"],
@@ -108,6 +121,7 @@ export const pcap: Command<PcapOptions> = {
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
       maxBytes: parseSize(raw.text('max-size') ?? '1Gi', '--max-size'),
       count: count === undefined ? 0 : parseCount(count, '--count', 1, 2_000_000_000),
+      ...(wantsAnalysis(raw) && { analysis: analyzeChoice(raw) }),
     };
   },
 
@@ -121,12 +135,26 @@ export const pcap: Command<PcapOptions> = {
         limits: { durationSeconds, maxBytes },
         decide: (target) => decide(options, target),
         opening: (plan) => opening(plan, options),
-        finish: (plan, result) => finish(plan, result, context),
+        finish: (plan, result) => finish(plan, result, options.analysis, context),
       },
       context,
     );
   },
 };
+
+/** Its flags alone would do nothing. */
+function wantsAnalysis(raw: RawOptions): boolean {
+  if (raw.flag('analyze')) return true;
+  const idle = Object.entries(ANALYZE_OPTIONS).find(([name, { type }]) =>
+    type === 'boolean'
+      ? raw.flag(name)
+      : type === 'array'
+        ? raw.list(name).length
+        : raw.text(name) !== undefined,
+  );
+  if (idle) throw usageError(`--${idle[0]}: is of the analysis`, 'add --analyze');
+  return false;
+}
 
 function filterExpression(text: string): string {
   if (text.trim() === '') throw usageError('--filter: is empty', 'leave it out to capture every packet');
@@ -183,7 +211,13 @@ function opening(plan: Plan, options: PcapOptions): string[] {
   return lines;
 }
 
-async function finish(plan: Plan, result: SessionResult, { log, stdout }: Context): Promise<number> {
+async function finish(
+  plan: Plan,
+  result: SessionResult,
+  analysis: AnalyzeChoice | undefined,
+  context: Context,
+): Promise<number> {
+  const { log, stdout } = context;
   const { artifact, last } = result;
   const captured = numberOf(last, 'packets');
   const dropped = numberOf(last, 'dropped');
@@ -209,5 +243,14 @@ async function finish(plan: Plan, result: SessionResult, { log, stdout }: Contex
     `${formatBytes(artifact.bytes)}, verified; it holds payload: delete after analysis: rm ${shellQuote(artifact.path)}`,
   );
   const code = sessionCode(result);
+  if (analysis && captured > 0) {
+    stdout.write('\n');
+    try {
+      await analyzeFiles([artifact.path], analysis, namesOf({ receiptVersion: 1, plan }), context);
+    } catch (error) {
+      log.warn(`the capture is kept, its analysis failed: ${reasonOf(error)}`);
+      return EXIT.incomplete;
+    }
+  }
   return captured === 0 && code === EXIT.done ? EXIT.tool : code;
 }

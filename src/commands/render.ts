@@ -53,7 +53,7 @@ export const render: Command<RenderOptions> = {
   },
 
   async run({ file, folder, draw: drawing, choice }, context) {
-    const path = await recentFile(file, folder, ['.perf-script.txt.gz']);
+    const path = await recentFile(file, folder, ['.perf-script.txt.gz'], 'raw stacks');
     const reading = await readFile(path, choice, context);
     if (reading.profile.samples === 0)
       throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`, nothingSeen(reading));

@@ -6,6 +6,12 @@ export interface ByteSink extends Partial<Pick<EventEmitter, 'once' | 'off'>> {
   readonly destroyed?: boolean;
 }
 
+/** As much of a stream as bytes are read from. */
+export interface ByteSource extends AsyncIterable<Uint8Array> {
+  /** Lets go of it though it has not ended. */
+  destroy?(): unknown;
+}
+
 /** Writes piece after piece, each when the sink has taken the one before. A reader that has gone ends it quietly. */
 export async function writeAll(sink: ByteSink, pieces: Iterable<string | Uint8Array>): Promise<void> {
   for (const piece of pieces) {

@@ -1,0 +1,160 @@
+import type { Addresses } from './addresses.ts';
+import { ConversationTable } from './conversations.ts';
+import { Decoder, SYN, TCP, UDP } from './decode.ts';
+import { FlagCounts } from './flags.ts';
+import { Health } from './health.ts';
+import { isCooked } from './link.ts';
+import type { Packet, PacketSink } from './packet.ts';
+import { Redis, type RedisOptions } from './redis/redis.ts';
+import { Repeats } from './repeats.ts';
+import { Streams } from './streams.ts';
+import { Summary } from './summary.ts';
+import { type Spill, SynList } from './syns.ts';
+import { Timeline } from './timeline.ts';
+
+/** What an analysis is to look at. */
+export interface Scope {
+  /** Beyond number, size and time of the packets. */
+  readonly deep: boolean;
+  /** Into tunnels, one level down. */
+  readonly inner: boolean;
+  /** Count a packet that several interfaces saw once. */
+  readonly once: boolean;
+  /** What went wrong in TCP. */
+  readonly health: boolean;
+  readonly redis?: RedisOptions;
+  readonly timeline: boolean;
+}
+
+/** Frames by what they hold, innermost layer that was read. */
+export interface Protocols {
+  tcp: number;
+  udp: number;
+  icmp: number;
+  arp: number;
+  /** Pieces of datagrams, but those that completed one. */
+  fragments: number;
+  /** Any other over IP. */
+  otherIp: number;
+  other: number;
+}
+
+/** Packet after packet → the tables, in one pass. */
+export class Analysis implements PacketSink {
+  readonly summary = new Summary();
+  readonly ip = new ConversationTable();
+  readonly tcp = new ConversationTable();
+  readonly udp = new ConversationTable();
+  readonly flags = new FlagCounts();
+  readonly syns: SynList;
+  readonly repeats = new Repeats();
+  readonly health: Health | undefined;
+  readonly redis: Redis | undefined;
+  readonly timeline: Timeline | undefined;
+  readonly protocols: Protocols = { tcp: 0, udp: 0, icmp: 0, arp: 0, fragments: 0, otherIp: 0, other: 0 };
+  readonly names = new Map<string, string>();
+  /** What the capturing system says it lost, by interface; its last word. */
+  readonly lost = new Map<number, number>();
+  readonly #decoder: Decoder;
+  readonly #streams = new Streams(this.tcp);
+  readonly #scope: Scope;
+
+  constructor(scope: Scope, spill: Spill) {
+    this.#scope = scope;
+    this.#decoder = new Decoder(scope.inner);
+    this.syns = new SynList(spill);
+    const timeline = scope.timeline ? new Timeline() : undefined;
+    this.timeline = timeline;
+    if (scope.health) this.health = new Health();
+    if (scope.redis)
+      this.redis = new Redis(
+        scope.redis,
+        timeline ? (at, latency) => timeline.command(at, latency) : () => {},
+      );
+  }
+
+  get addresses(): Addresses {
+    return this.#decoder.addresses;
+  }
+
+  packet(packet: Packet): void {
+    this.summary.count(packet);
+    if (this.#scope.deep) this.#look(packet);
+  }
+
+  name(address: Uint8Array, name: string): void {
+    this.names.set(Buffer.from(address).toString('hex'), name);
+  }
+
+  dropped(interfaceNumber: number, packets: number): void {
+    this.lost.set(interfaceNumber, packets);
+  }
+
+  end(): void {
+    this.summary.end();
+    this.redis?.end();
+  }
+
+  #look(packet: Packet): void {
+    const decoder = this.#decoder;
+    decoder.decode(packet);
+    const { layers } = decoder;
+    const { seconds, nanos, length } = packet;
+    if (
+      this.#scope.once &&
+      (isCooked(packet.linkType) || this.summary.interfaces.size > 1) &&
+      this.repeats.isRepeat(packet, layers)
+    )
+      return;
+    if (this.timeline) this.#tick(packet);
+    const { version, src, dst, flags, transport } = layers;
+    // tshark counts pieces of IPv4 datagrams, and of IPv6 ones only the piece that completes them.
+    if (version === 4 || (version === 6 && (this.#scope.once || !layers.fragment))) {
+      let row = this.ip.find(version, src, dst, 0, 0);
+      if (row < 0) row = this.ip.add(version, src, dst, 0, 0);
+      this.ip.count(row, this.ip.isFromA(row, src, dst, 0, 0), length, seconds, nanos);
+    }
+    const shown = flags >= 0 ? flags : layers.quotedFlags;
+    if (shown < 0) this.flags.without += 1;
+    else {
+      this.flags.add(shown);
+      if (shown & SYN) this.syns.add(packet, layers);
+    }
+    if (transport === TCP) {
+      this.protocols.tcp += 1;
+      const row = this.#streams.rowOf(layers);
+      const fromA = this.tcp.isFromA(row, src, dst, layers.sport, layers.dport);
+      this.tcp.count(row, fromA, length, seconds, nanos);
+      if (this.#scope.health || this.#scope.redis) this.#further(row, fromA, seconds, nanos);
+    } else if (transport === UDP) {
+      this.protocols.udp += 1;
+      const { sport, dport } = layers;
+      let row = this.udp.find(version, src, dst, sport, dport);
+      if (row < 0) row = this.udp.add(version, src, dst, sport, dport);
+      this.udp.count(row, this.udp.isFromA(row, src, dst, sport, dport), length, seconds, nanos);
+    } else this.#without(version);
+  }
+
+  #tick({ seconds, nanos, length }: Packet): void {
+    const { summary } = this;
+    this.timeline?.packet((seconds - summary.firstSeconds) * 1e9 + (nanos - summary.firstNanos), length);
+  }
+
+  #further(row: number, fromA: boolean, seconds: number, nanos: number): void {
+    const { summary } = this;
+    const { layers } = this.#decoder;
+    const now = (seconds - summary.firstSeconds) * 1e9 + (nanos - summary.firstNanos);
+    const again = this.health?.add(row, fromA, layers, now, seconds, nanos) === true;
+    if (again) this.timeline?.retransmission(now);
+    this.redis?.add(row, fromA, layers, now);
+  }
+
+  #without(version: number): void {
+    const { layers } = this.#decoder;
+    if (layers.arp) this.protocols.arp += 1;
+    else if (version === 0) this.protocols.other += 1;
+    else if (layers.fragment) this.protocols.fragments += 1;
+    else if (layers.protocol === 1 || layers.protocol === 58) this.protocols.icmp += 1;
+    else this.protocols.otherIp += 1;
+  }
+}

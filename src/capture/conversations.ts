@@ -1,0 +1,201 @@
+import { grown } from './columns.ts';
+
+/** What the numbers of a row are, one behind the other in `counts`. */
+const COUNTS = 8;
+const FRAMES = 0;
+const BYTES = 2;
+const START = 4;
+const STOP = 6;
+
+const KEYS = 4;
+
+/** One conversation, as it is told. */
+export interface Conversation {
+  readonly row: number;
+  /** Numbers of Addresses; A is who sent the first packet. */
+  readonly a: number;
+  readonly b: number;
+  readonly six: boolean;
+  /** 0 where the table knows no ports. */
+  readonly aPort: number;
+  readonly bPort: number;
+  readonly framesToB: number;
+  readonly framesToA: number;
+  readonly bytesToB: number;
+  readonly bytesToA: number;
+  /** Seconds since 1970 and the nanoseconds beyond: the earliest packet, and the latest. */
+  readonly start: readonly [seconds: number, nanos: number];
+  readonly stop: readonly [seconds: number, nanos: number];
+}
+
+/**
+ * Who talked with whom, in order of first appearance; 80 bytes and a place in a hash table for each. Rows stay: one
+ * that begins anew under the same addresses and ports is another row.
+ */
+export class ConversationTable {
+  /** a, b, ports of a and b in one word, version. */
+  #keys = new Int32Array(KEYS * 64);
+  #counts = new Float64Array(COUNTS * 64);
+  #table = new Int32Array(128).fill(-1);
+  #rows = 0;
+  #last = -1;
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** The row of these two, -1 for none yet. */
+  find(version: number, src: number, dst: number, sport: number, dport: number): number {
+    const there = (sport << 16) | dport;
+    const back = (dport << 16) | sport;
+    const keys = this.#keys;
+    if (this.#last >= 0 && is(keys, KEYS * this.#last, version, src, dst, there, back)) return this.#last;
+    const table = this.#table;
+    const mask = table.length - 1;
+    let slot = hash(src, dst, sport, dport) & mask;
+    for (;;) {
+      const row = table[slot]!;
+      if (row < 0) return -1;
+      if (is(keys, KEYS * row, version, src, dst, there, back)) {
+        this.#last = row;
+        return row;
+      }
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  /** A new row for these two, which `find` gives from now on. */
+  add(version: number, src: number, dst: number, sport: number, dport: number): number {
+    const row = this.#rows;
+    this.#rows += 1;
+    this.#keys = grown(this.#keys, KEYS * this.#rows);
+    this.#counts = grown(this.#counts, COUNTS * this.#rows);
+    const at = KEYS * row;
+    this.#keys[at] = src;
+    this.#keys[at + 1] = dst;
+    this.#keys[at + 2] = (sport << 16) | dport;
+    this.#keys[at + 3] = version;
+    if (2 * this.#rows > this.#table.length) this.#rehash();
+    else this.#enter(row);
+    this.#last = row;
+    return row;
+  }
+
+  /** Whether a packet from here goes from A to B. */
+  isFromA(row: number, src: number, dst: number, sport: number, dport: number): boolean {
+    const at = KEYS * row;
+    const keys = this.#keys;
+    return keys[at] === src && keys[at + 1] === dst && keys[at + 2] === ((sport << 16) | dport);
+  }
+
+  /** Counts a packet of `bytes` on the wire. Untimed ones leave the times alone. */
+  count(row: number, fromA: boolean, bytes: number, seconds: number, nanos: number): void {
+    const counts = this.#counts;
+    const at = COUNTS * row;
+    const side = fromA ? 0 : 1;
+    const first = counts[at]! + counts[at + 1]! === 0;
+    counts[at + FRAMES + side]! += 1;
+    counts[at + BYTES + side]! += bytes;
+    if (first) {
+      counts[at + START] = seconds;
+      counts[at + START + 1] = nanos;
+      counts[at + STOP] = seconds;
+      counts[at + STOP + 1] = nanos;
+      return;
+    }
+    const stop = counts[at + STOP]!;
+    if (seconds > stop || (seconds === stop && nanos > counts[at + STOP + 1]!)) {
+      counts[at + STOP] = seconds;
+      counts[at + STOP + 1] = nanos;
+      return;
+    }
+    const start = counts[at + START]!;
+    if (seconds < start || (seconds === start && nanos < counts[at + START + 1]!)) {
+      counts[at + START] = seconds;
+      counts[at + START + 1] = nanos;
+    }
+  }
+
+  read(row: number): Conversation {
+    const key = KEYS * row;
+    const at = COUNTS * row;
+    const keys = this.#keys;
+    const counts = this.#counts;
+    const ports = keys[key + 2]!;
+    return {
+      row,
+      a: keys[key]!,
+      b: keys[key + 1]!,
+      six: keys[key + 3] === 6,
+      aPort: ports >>> 16,
+      bPort: ports & 0xffff,
+      framesToB: counts[at + FRAMES]!,
+      framesToA: counts[at + FRAMES + 1]!,
+      bytesToB: counts[at + BYTES]!,
+      bytesToA: counts[at + BYTES + 1]!,
+      start: [counts[at + START]!, counts[at + START + 1]!],
+      stop: [counts[at + STOP]!, counts[at + STOP + 1]!],
+    };
+  }
+
+  frames(row: number): number {
+    return this.#counts[COUNTS * row]! + this.#counts[COUNTS * row + 1]!;
+  }
+
+  isSix(row: number): boolean {
+    return this.#keys[KEYS * row + 3] === 6;
+  }
+
+  /** Rows by their frames, most first; ties in order of appearance. */
+  byFrames(): Uint32Array {
+    const order = Uint32Array.from({ length: this.#rows }, (_, row) => row);
+    return order.sort((one, other) => this.frames(other) - this.frames(one) || one - other);
+  }
+
+  #enter(row: number): void {
+    const keys = this.#keys;
+    const at = KEYS * row;
+    const [src, dst, ports, version] = [keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!];
+    const back = (ports << 16) | (ports >>> 16);
+    const mask = this.#table.length - 1;
+    let slot = hash(src, dst, ports >>> 16, ports & 0xffff) & mask;
+    for (;;) {
+      const other = this.#table[slot]!;
+      // The newest of those with the same two is the one that is found.
+      if (other < 0 || is(keys, KEYS * other, version, src, dst, ports, back)) break;
+      slot = (slot + 1) & mask;
+    }
+    this.#table[slot] = row;
+  }
+
+  #rehash(): void {
+    this.#table = new Int32Array(2 * this.#table.length).fill(-1);
+    for (let row = 0; row < this.#rows; row += 1) this.#enter(row);
+  }
+}
+
+/** Whether the key at `at` is of these two, either way. */
+const is = (
+  keys: Int32Array,
+  at: number,
+  version: number,
+  src: number,
+  dst: number,
+  there: number,
+  back: number,
+): boolean =>
+  keys[at + 3] === version &&
+  ((keys[at] === src && keys[at + 1] === dst && keys[at + 2] === there) ||
+    (keys[at] === dst && keys[at + 1] === src && keys[at + 2] === back));
+
+/** The same either way round. */
+function hash(src: number, dst: number, sport: number, dport: number): number {
+  const mixed = end(src, sport) + end(dst, dport);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}
+
+function end(address: number, port: number): number {
+  let mixed = Math.imul(address ^ Math.imul(port + 1, 0x9e3779b1), 0x85ebca6b);
+  mixed ^= mixed >>> 15;
+  return Math.imul(mixed, 0xc2b2ae35);
+}

@@ -1,0 +1,30 @@
+/** As tshark writes `tcp.flags.str`, a middle dot for each bit that is not set; `A` twice: AE (once NS) and ACK. */
+const LETTERS = 'RRRACEUAPRSF';
+
+/** The 12 bits of the header: three reserved ones, AE, CWR, ECE, URG, ACK, PSH, RST, SYN, FIN. */
+export function flagText(flags: number): string {
+  let text = '';
+  for (let bit = 11; bit >= 0; bit -= 1) text += flags & (1 << bit) ? LETTERS[11 - bit] : '\u00b7';
+  return text;
+}
+
+/** How often each combination of flags was seen. */
+export class FlagCounts {
+  readonly #counts = new Float64Array(4096);
+  /** Frames that hold no TCP flags. */
+  without = 0;
+
+  add(flags: number): void {
+    this.#counts[flags]! += 1;
+  }
+
+  /** By the text of tshark; the empty one for frames without TCP. */
+  byText(): Map<string, number> {
+    const counts = new Map<string, number>();
+    if (this.without) counts.set('', this.without);
+    this.#counts.forEach((count, flags) => {
+      if (count) counts.set(flagText(flags), count);
+    });
+    return counts;
+  }
+}

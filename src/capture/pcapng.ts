@@ -1,0 +1,251 @@
+import { DamagedError, LONGEST_PACKET, type Packet, type PacketSink, type RecordFormat } from './packet.ts';
+
+/** Block types of draft-ietf-opsawg-pcapng, section 11.1. */
+const SECTION = 0x0a0d0d0a;
+const INTERFACE = 1;
+const OBSOLETE_PACKET = 2;
+const SIMPLE_PACKET = 3;
+const NAMES = 4;
+const STATISTICS = 5;
+const ENHANCED_PACKET = 6;
+
+/** The longest block taken for real: the longest packet with options around it, or a long list of names. */
+const LONGEST_BLOCK = 16 << 20;
+
+interface Interface {
+  readonly linkType: number;
+  readonly snapLength: number;
+  /** How many time stamp units a second has. */
+  readonly perSecond: number;
+  /** `if_tsoffset`: seconds to add. */
+  readonly offset: number;
+  readonly places: number;
+  /** The upper half of the last time stamp, with the seconds and units that it stands for. */
+  high: number;
+  highSeconds: number;
+  highUnits: number;
+}
+
+/** Blocks with types and lengths; several interfaces and sections, each section with its own byte order. */
+export class PcapngFormat implements RecordFormat {
+  readonly name = 'pcapng';
+  snapLength = 0;
+  readonly #sink: PacketSink;
+  readonly #packet: Packet;
+  #little = true;
+  #interfaces: Interface[] = [];
+  /** Interfaces of the sections before: numbers go on, so that they tell interfaces apart. */
+  #before = 0;
+
+  constructor(sink: PacketSink, packet: Packet) {
+    this.#sink = sink;
+    this.#packet = packet;
+  }
+
+  static recognise(head: Uint8Array): boolean {
+    return head[0] === 0x0a && head[1] === 0x0d && head[2] === 0x0d && head[3] === 0x0a;
+  }
+
+  take(bytes: Uint8Array, at: number, end: number): number {
+    this.#packet.bytes = bytes;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, end);
+    let from = at;
+    while (end - from >= 12) {
+      const type = view.getUint32(from, this.#little);
+      if (type === SECTION) this.#byteOrder(view, from);
+      const length = view.getUint32(from + 4, this.#little);
+      if (length < 12 || length > LONGEST_BLOCK)
+        throw new DamagedError(`a block of ${length} bytes: a block has 12 to ${LONGEST_BLOCK}`);
+      const next = from + length + ((4 - (length & 3)) & 3);
+      if (next > end) break;
+      const packet = this.#packet;
+      packet.recordAt = from;
+      packet.recordEnd = next;
+      this.#block(view, type, from + 8, from + length - 4);
+      if (type !== ENHANCED_PACKET && type !== SIMPLE_PACKET && type !== OBSOLETE_PACKET)
+        this.#sink.other?.(bytes, from, next);
+      from = next;
+    }
+    return from;
+  }
+
+  #byteOrder(view: DataView, at: number): void {
+    const magic = view.getUint32(at + 8, true);
+    if (magic !== 0x1a2b3c4d && magic !== 0x4d3c2b1a)
+      throw new DamagedError('a section header without a byte order');
+    this.#little = magic === 0x1a2b3c4d;
+    this.#packet.littleEndian = this.#little;
+    this.#before += this.#interfaces.length;
+    this.#interfaces = [];
+  }
+
+  #block(view: DataView, type: number, at: number, end: number): void {
+    const little = this.#little;
+    switch (type) {
+      case ENHANCED_PACKET: {
+        if (end - at < 20) throw new DamagedError('a packet block too short for its header');
+        const captured = view.getUint32(at + 12, little);
+        const number = view.getUint32(at, little);
+        this.#hand(
+          number,
+          view.getUint32(at + 4, little),
+          view.getUint32(at + 8, little),
+          at + 20,
+          captured,
+          view.getUint32(at + 16, little),
+          end,
+        );
+        return;
+      }
+      case OBSOLETE_PACKET: {
+        if (end - at < 20) throw new DamagedError('a packet block too short for its header');
+        this.#hand(
+          view.getUint16(at, little),
+          view.getUint32(at + 4, little),
+          view.getUint32(at + 8, little),
+          at + 20,
+          view.getUint32(at + 12, little),
+          view.getUint32(at + 16, little),
+          end,
+        );
+        return;
+      }
+      case SIMPLE_PACKET: {
+        if (end - at < 4) throw new DamagedError('a packet block too short for its header');
+        const length = view.getUint32(at, little);
+        const { snapLength } = this.#interface(0);
+        const captured = Math.min(length, snapLength || length, end - at - 4);
+        this.#hand(0, -1, 0, at + 4, captured, length, end);
+        return;
+      }
+      case INTERFACE:
+        this.#interfaces.push(this.#readInterface(view, at, end));
+        return;
+      case NAMES:
+        if (this.#sink.name) this.#readNames(view, at, end);
+        return;
+      case STATISTICS:
+        if (this.#sink.dropped) this.#readStatistics(view, at, end);
+    }
+  }
+
+  #interface(number: number): Interface {
+    const found = this.#interfaces[number];
+    if (!found) throw new DamagedError(`a packet of interface ${number}, which the file does not describe`);
+    return found;
+  }
+
+  #hand(
+    number: number,
+    high: number,
+    low: number,
+    at: number,
+    captured: number,
+    length: number,
+    end: number,
+  ): void {
+    const from = this.#interface(number);
+    if (captured > LONGEST_PACKET || at + captured > end)
+      throw new DamagedError(`a packet of ${captured} bytes in a block of ${end - at + 20}`);
+    const packet = this.#packet;
+    packet.number += 1;
+    packet.interface = this.#before + number;
+    packet.linkType = from.linkType;
+    packet.places = from.places;
+    packet.at = at;
+    packet.end = at + captured;
+    packet.length = length;
+    packet.timed = high >= 0;
+    if (high < 0) {
+      packet.seconds = 0;
+      packet.nanos = 0;
+    } else {
+      // Exact though 64 bits do not fit a number: the upper half is divided once in four seconds or so.
+      if (high !== from.high) {
+        const units = BigInt(high) << 32n;
+        const perSecond = BigInt(from.perSecond);
+        from.high = high;
+        from.highSeconds = Number(units / perSecond);
+        from.highUnits = Number(units % perSecond);
+      }
+      const units = from.highUnits + low;
+      const seconds = Math.floor(units / from.perSecond);
+      packet.seconds = from.highSeconds + seconds + from.offset;
+      packet.nanos = Math.floor(((units - seconds * from.perSecond) * 1e9) / from.perSecond);
+    }
+    this.#sink.packet(packet);
+  }
+
+  #readInterface(view: DataView, at: number, end: number): Interface {
+    if (end - at < 8) throw new DamagedError('an interface block too short for its header');
+    let perSecond = 1e6;
+    let offset = 0;
+    this.#options(view, at + 8, end, (code, from, length) => {
+      if (code === 9 && length >= 1) {
+        const value = view.getUint8(from);
+        const exponent = value & 0x7f;
+        // Finer than 2^-52 or 10^-15 is not a clock; what is left of the digits would be rounded anyway.
+        perSecond = value & 0x80 ? 2 ** Math.min(exponent, 52) : 10 ** Math.min(exponent, 15);
+      } else if (code === 14 && length >= 8) offset = Number(view.getBigInt64(from, this.#little));
+    });
+    const snapLength = view.getUint32(at + 4, this.#little);
+    if (snapLength > 0) this.snapLength = Math.max(this.snapLength, snapLength);
+    return {
+      linkType: view.getUint16(at, this.#little),
+      snapLength,
+      perSecond,
+      offset,
+      places: placesOf(perSecond),
+      high: -1,
+      highSeconds: 0,
+      highUnits: 0,
+    };
+  }
+
+  #readNames(view: DataView, at: number, end: number): void {
+    const text = new TextDecoder();
+    let from = at;
+    while (end - from >= 4) {
+      const type = view.getUint16(from, this.#little);
+      const length = view.getUint16(from + 2, this.#little);
+      const size = type === 1 ? 4 : type === 2 ? 16 : 0;
+      if (type === 0 || from + 4 + length > end) return;
+      if (size && length > size) {
+        const bytes = new Uint8Array(view.buffer, view.byteOffset + from + 4, length);
+        const name = text.decode(bytes.subarray(size)).split('\0')[0]!;
+        if (name) this.#sink.name!(bytes.slice(0, size), name);
+      }
+      from += 4 + length + ((4 - (length & 3)) & 3);
+    }
+  }
+
+  #readStatistics(view: DataView, at: number, end: number): void {
+    if (end - at < 12) return;
+    const number = view.getUint32(at, this.#little);
+    this.#options(view, at + 12, end, (code, from, length) => {
+      // isb_ifdrop; isb_osdrop is counted by the same systems for the same packets.
+      if (code === 5 && length >= 8)
+        this.#sink.dropped!(this.#before + number, Number(view.getBigUint64(from, this.#little)));
+    });
+  }
+
+  #options(
+    view: DataView,
+    at: number,
+    end: number,
+    option: (code: number, from: number, length: number) => void,
+  ): void {
+    let from = at;
+    while (end - from >= 4) {
+      const code = view.getUint16(from, this.#little);
+      const length = view.getUint16(from + 2, this.#little);
+      if (code === 0 || from + 4 + length > end) return;
+      option(code, from + 4, length);
+      from += 4 + length + ((4 - (length & 3)) & 3);
+    }
+  }
+}
+
+/** As many decimal places as Wireshark shows (wiretap/pcapng.c): those of the next coarser of its own resolutions. */
+const placesOf = (perSecond: number): number =>
+  ([9, 6, 3, 2, 1] as const).find((places) => perSecond >= 10 ** places) ?? 0;

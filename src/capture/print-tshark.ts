@@ -1,0 +1,197 @@
+import type { Addresses } from './addresses.ts';
+import type { Analysis } from './analysis.ts';
+import type { Conversation, ConversationTable } from './conversations.ts';
+import { flagText } from './flags.ts';
+import type { Section } from './sections.ts';
+import type { Summary, Time } from './summary.ts';
+import type { Syn } from './syns.ts';
+import type { TimeZone } from './time-zone.ts';
+
+/**
+ * Wireshark's rule for sizes and counts (wsutil/str_util.c, format_size): a prefix only from ten of it on, and whole
+ * ones, never rounded up.
+ */
+export function sizeText(value: number, unit: string): string {
+  const steps = [
+    [1e12, 'T'],
+    [1e9, 'G'],
+    [1e6, 'M'],
+    [1e3, 'k'],
+  ] as const;
+  for (const [size, prefix] of steps)
+    if (value / size >= 10) return `${Math.floor(value / size)} ${prefix}${unit === 'bytes' ? 'B' : unit}`;
+  return `${Math.floor(value)}${unit === '' ? '' : ` ${unit}`}`;
+}
+
+const LINE = `${'='.repeat(80)}\n`;
+
+/** What `tshark -q -z conv,KIND` prints. */
+export function* conversationLines(
+  kind: 'IPv4' | 'IPv6' | 'TCP' | 'UDP',
+  table: ConversationTable,
+  addresses: Addresses,
+  first: Time,
+): Generator<string> {
+  const ports = kind === 'TCP' || kind === 'UDP';
+  const indent = ' '.repeat(ports ? 59 : 47);
+  yield `${LINE}${kind} Conversations\nFilter:<No Filter>\n`;
+  yield `${indent}|       <-      | |       ->      | |     Total     |    Relative    |   Duration   |\n`;
+  yield `${indent}| Frames  Bytes | | Frames  Bytes | | Frames  Bytes |      Start     |              |\n`;
+  const width = ports ? 26 : 20;
+  for (const row of table.byFrames()) {
+    const each = table.read(row);
+    if (!ports && each.six !== (kind === 'IPv6')) continue;
+    const [a, b] = endNames(each, addresses, ports);
+    const group = (frames: number, bytes: number) =>
+      `${String(frames).padStart(6)} ${sizeText(bytes, 'bytes').padEnd(9)}`;
+    yield `${a.padEnd(width)} <-> ${b.padEnd(width)}  ${group(each.framesToA, each.bytesToA)}  ${group(
+      each.framesToB,
+      each.bytesToB,
+    )}  ${group(each.framesToA + each.framesToB, each.bytesToA + each.bytesToB)}  ${secondsSince(
+      first,
+      each.start,
+    )
+      .toFixed(9)
+      .padStart(14)}   ${secondsSince(each.start, each.stop).toFixed(4).padStart(12)}\n`;
+  }
+  yield LINE;
+}
+
+/** As a number of seconds, computed as Wireshark does: in doubles, so that the last digit is the same. */
+const secondsSince = ([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time): number => {
+  let whole = laterSeconds - seconds;
+  let rest = laterNanos - nanos;
+  if (rest < 0 && whole > 0) {
+    rest += 1e9;
+    whole -= 1;
+  } else if (rest > 0 && whole < 0) {
+    rest -= 1e9;
+    whole += 1;
+  }
+  return whole + rest / 1e9;
+};
+
+/** Both ends, with their ports where there are some: `10.0.0.1:6379`. */
+export function endNames(each: Conversation, addresses: Addresses, ports: boolean): [string, string] {
+  const name = (address: number, port: number) =>
+    ports ? `${addresses.text(address, each.six)}:${port}` : addresses.text(address, each.six);
+  return [name(each.a, each.aPort), name(each.b, each.bPort)];
+}
+
+/** What `tshark -T fields -e tcp.flags.str | LC_ALL=C sort | uniq -c` prints, the line of frames without TCP included. */
+export function* flagLines(counts: ReadonlyMap<string, number>): Generator<string> {
+  const bytes = (text: string) => Buffer.from(text);
+  const sorted = [...counts].sort(([one], [other]) => Buffer.compare(bytes(one), bytes(other)));
+  for (const [text, count] of sorted) yield `${String(count).padStart(7)} ${text}\n`;
+}
+
+/** What tshark prints of a SYN with the fields of the runbook. */
+export function synLine(syn: Syn, addresses: Addresses, zone: TimeZone): string {
+  const ends = (own: number, quoted: number | undefined) =>
+    [...(syn.version === 4 ? [own] : []), ...(quoted === undefined || syn.version !== 4 ? [] : [quoted])]
+      .map((number) => addresses.text(number, false))
+      .join(',');
+  return `${syn.timed ? frameTime(syn.seconds, syn.nanos, zone) : ''}\t${flagText(syn.flags)}\t${ends(
+    syn.src,
+    syn.quoted?.src,
+  )}\t${ends(syn.dst, syn.quoted?.dst)}\t${syn.sport}\t${syn.dport}\n`;
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** `frame.time`: `May  3, 2022 22:44:50.961767000 UTC`. */
+function frameTime(seconds: number, nanos: number, zone: TimeZone): string {
+  const { offset, name } = zone.at(seconds);
+  const date = new Date((seconds + offset) * 1000);
+  const day = String(date.getUTCDate()).padStart(2);
+  return `${MONTHS[date.getUTCMonth()]} ${day}, ${date.getUTCFullYear()} ${clock(date)}.${String(nanos).padStart(9, '0')} ${name}`;
+}
+
+const clock = (date: Date): string => date.toISOString().slice(11, 19);
+
+/** Cut, not rounded, to the places that the times have. */
+function durationText(summary: Summary, places: number): string {
+  let whole = summary.latestSeconds - summary.earliestSeconds;
+  let nanos = summary.latestNanos - summary.earliestNanos;
+  if (nanos < 0) {
+    nanos += 1e9;
+    whole -= 1;
+  }
+  const rest = places === 0 ? '' : `.${String(nanos).padStart(9, '0').slice(0, places)}`;
+  return `${whole}${rest} ${whole === 1 && nanos === 0 ? 'second' : 'seconds'}`;
+}
+
+/** A file as capinfos knows it. */
+export interface CapinfosFile {
+  readonly name: string;
+  /** On disk; undefined for stdin. */
+  readonly size: number | undefined;
+}
+
+/** What `capinfos -aceuxs FILE` prints. */
+export function capinfosText(file: CapinfosFile, summary: Summary, zone: TimeZone): string {
+  const line = (label: string, value: string) => `${`${label}:`.padEnd(21)}${value}\n`;
+  const places = Math.max(summary.earliestPlaces, summary.latestPlaces);
+  const time = ([whole, nanos]: Time, digits: number) => {
+    const date = new Date((whole + zone.at(whole).offset) * 1000);
+    const day = `${String(date.getUTCFullYear()).padStart(4, '0')}-${String(date.getUTCMonth() + 1).padStart(2, '0')}-${String(date.getUTCDate()).padStart(2, '0')}`;
+    const rest = digits === 0 ? '' : `.${String(nanos).padStart(9, '0').slice(0, digits)}`;
+    return `${day} ${clock(date)}${rest}`;
+  };
+  // As capinfos does it, in doubles that hold seconds since 1970: 3 packets in 0.002 s are 1499 a second.
+  const rough =
+    summary.latestSeconds +
+    summary.latestNanos / 1e9 -
+    (summary.earliestSeconds + summary.earliestNanos / 1e9);
+  const rate = rough > 0 ? Math.floor(summary.packets / rough) : 0;
+  const head = [
+    line('File name', file.name),
+    summary.longestCut > 0
+      ? line(
+          'Packet size limit',
+          summary.shortestCut === summary.longestCut
+            ? `inferred: ${summary.longestCut} bytes`
+            : `inferred: ${summary.shortestCut} bytes - ${summary.longestCut} bytes (range)`,
+        )
+      : '',
+    line('Number of packets', sizeText(summary.packets, '')),
+    file.size === undefined ? '' : line('File size', sizeText(file.size, 'bytes')),
+  ];
+  if (summary.untimed > 0) return head.join('');
+  return [
+    ...head,
+    line('Capture duration', summary.timed ? durationText(summary, places) : 'n/a'),
+    line(
+      'First packet time',
+      summary.timed ? time([summary.earliestSeconds, summary.earliestNanos], summary.earliestPlaces) : 'n/a',
+    ),
+    line(
+      'Last packet time',
+      summary.timed ? time([summary.latestSeconds, summary.latestNanos], summary.latestPlaces) : 'n/a',
+    ),
+    line('Average packet rate', `${sizeText(rate, 'packets')}/s`),
+  ].join('');
+}
+
+/** The parts as capinfos and tshark print them, one behind the other; a summary for each file. */
+export function* printAsTshark(
+  analysis: Analysis,
+  files: ReadonlyArray<{ readonly name: string; readonly bytes?: number; readonly summary: Summary }>,
+  sections: ReadonlySet<Section>,
+  zone: TimeZone,
+): Generator<string> {
+  const { summary, addresses } = analysis;
+  if (sections.has('summary'))
+    for (const { name, bytes, summary: own } of files) yield capinfosText({ name, size: bytes }, own, zone);
+  const first = [summary.firstSeconds, summary.firstNanos] as const;
+  const kinds = [
+    ['ip', 'IPv4', analysis.ip],
+    ['ipv6', 'IPv6', analysis.ip],
+    ['tcp', 'TCP', analysis.tcp],
+    ['udp', 'UDP', analysis.udp],
+  ] as const;
+  for (const [section, kind, table] of kinds)
+    if (sections.has(section)) yield* conversationLines(kind, table, addresses, first);
+  if (sections.has('flags')) yield* flagLines(analysis.flags.byText());
+  if (sections.has('syns')) for (const syn of analysis.syns.all()) yield synLine(syn, addresses, zone);
+}

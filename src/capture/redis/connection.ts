@@ -1,0 +1,298 @@
+import { Reassembly } from '../reassembly.ts';
+import type { Asked, Client, Ledger } from './ledger.ts';
+import { type Reply, ReplyParser } from './reply.ts';
+import { beginsCommand, RequestParser, WORDS_KEPT, wordAt } from './request.ts';
+import { findWord, keyPlace, text } from './words.ts';
+
+const PUSH = 62;
+const ARRAY = 42;
+const MOST_ASKED = 1 << 20;
+
+/**
+ * One connection: commands one way, replies the other, paired in order. It is taken up in the middle, or again behind
+ * a gap, at a segment that begins with a known command; replies from the segment on that acknowledges it.
+ */
+export class RedisConnection {
+  readonly #ledger: Ledger;
+  readonly #client: Client;
+  readonly #request: RequestParser;
+  readonly #reply: ReplyParser;
+  /** In order; those before `#first` have their replies. */
+  #asked: Asked[] = [];
+  #first = 0;
+  /** Whether commands are understood, and replies. */
+  #asking = false;
+  #answering = false;
+  /** Sequence number that a segment must acknowledge before replies can be told from those to unknown commands. */
+  #from = 0;
+  #mode: 'commands' | 'subscribed' | 'monitor' | 'replication' = 'commands';
+  /** Inside MULTI: what was queued. */
+  #queued: Asked[] | undefined;
+  /** CLIENT REPLY OFF, or SKIP for the next one. */
+  #silent = false;
+  #skipped = 0;
+  #ack = 0;
+  readonly toServer: Reassembly;
+  readonly toClient: Reassembly;
+
+  /** `whole`: its beginning is in the capture. */
+  constructor(ledger: Ledger, client: Client, whole: boolean) {
+    this.#ledger = ledger;
+    this.#client = client;
+    this.#request = new RequestParser(ledger.scratch, (now) => this.#commandDone(now));
+    this.#reply = new ReplyParser(
+      () => this.#replyDone(this.#reply),
+      (line) => ledger.statistics.error(line),
+    );
+    this.#asking = whole;
+    this.#answering = whole;
+    ledger.statistics.connections += 1;
+    if (!whole) ledger.statistics.joined += 1;
+    this.toServer = new Reassembly({
+      bytes: (bytes, at, end, now) => this.#commandBytes(bytes, at, end, now),
+      gap: (length) => this.#gap(length, this.#request, () => this.#lost()),
+    });
+    this.toClient = new Reassembly({
+      bytes: (bytes, at, end, now) => this.#replyBytes(bytes, at, end, now),
+      gap: (length) => this.#gap(length, this.#reply, () => this.#lostReplies()),
+    });
+  }
+
+  /** A segment of the client. */
+  fromClient(
+    seq: number,
+    ack: number,
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    length: number,
+    now: number,
+  ): void {
+    this.toClient.acknowledged(ack);
+    if (length > 0) this.toServer.add(seq, bytes, at, end, length, now);
+  }
+
+  /** A segment of the server. */
+  fromServer(
+    seq: number,
+    ack: number,
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    length: number,
+    now: number,
+  ): void {
+    this.#ack = ack;
+    this.toServer.acknowledged(ack);
+    if (length > 0) this.toClient.add(seq, bytes, at, end, length, now);
+  }
+
+  /** Whether everything that came was in order. */
+  get settled(): boolean {
+    return this.toServer.settled && this.toClient.settled;
+  }
+
+  end(): void {
+    this.toServer.end();
+    this.toClient.end();
+    this.#forget();
+  }
+
+  #commandBytes(bytes: Uint8Array, at: number, end: number, now: number): void {
+    if (this.#mode === 'replication') return;
+    if (!this.#asking) {
+      const { commands } = this.#ledger;
+      if (!beginsCommand(bytes, at, end, (name, from, length) => commands.isKnown(name, from, length)))
+        return;
+      this.#asking = true;
+      this.#request.reset();
+      if (!this.#answering) this.#from = (this.toServer.next - (end - at)) | 0;
+    }
+    if (!this.#request.feed(bytes, at, end, now)) this.#lost();
+  }
+
+  #replyBytes(bytes: Uint8Array, at: number, end: number, now: number): void {
+    if (this.#mode === 'replication') return;
+    if (!this.#answering) {
+      if (!this.#asking || this.#asked.length === this.#first || ((this.#ack - this.#from) | 0) <= 0) return;
+      this.#answering = true;
+      this.#reply.reset();
+    }
+    if (!this.#reply.feed(bytes, at, end, now)) this.#lostReplies();
+  }
+
+  #gap(length: number, parser: RequestParser | ReplyParser, lost: () => void): void {
+    this.#ledger.statistics.gaps += length;
+    if (!parser.skip(length)) lost();
+  }
+
+  /** Nothing is known of commands any more, nor which replies are whose. */
+  #lost(): void {
+    if (this.#asking) this.#ledger.statistics.lostThread += 1;
+    this.#asking = false;
+    this.#answering = false;
+    this.#queued = undefined;
+    this.#forget();
+  }
+
+  /** Replies are taken up with the next command. */
+  #lostReplies(): void {
+    if (this.#answering) this.#ledger.statistics.lostThread += 1;
+    this.#answering = false;
+    this.#from = this.toServer.next;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#ledger.statistics.unanswered += this.#asked.length - this.#first;
+    this.#asked = [];
+    this.#first = 0;
+  }
+
+  #commandDone(now: number): void {
+    const request = this.#request;
+    const { commands, patterns, statistics } = this.#ledger;
+    let kind = commands.kindOf(request.bytes, 0, request.lengths[0]!);
+    if (kind.parts && request.words > 1)
+      kind = kind.parts.find(request.bytes, wordAt(1), request.lengths[1]!) ?? kind;
+    const place = keyPlace(kind, request);
+    const pattern =
+      place > 0 && place < Math.min(request.words, WORDS_KEPT)
+        ? patterns.numberOf(request.bytes, wordAt(place), request.lengths[place]!)
+        : -1;
+    const blocking = kind.blocking || (kind.key === 'streams' && findWord(request, 'BLOCK') > 0);
+    const asked: Asked = { kind, pattern, size: request.size, at: now, blocking, replies: 1 };
+    if (request.size > statistics.biggestRequests.least)
+      statistics.biggestRequests.add(this.#ledger.notable(this.#client, request.size, asked, now));
+    const silent = this.#silent || this.#skipped > 0;
+    if (this.#skipped > 0) this.#skipped -= 1;
+    this.#special(kind.name, asked, request);
+    if (silent) {
+      if (!this.#silent || kind.name !== 'CLIENT|REPLY')
+        this.#ledger.count(this.#client, asked, 0, undefined, now);
+      return;
+    }
+    this.#asked.push(asked);
+    const waiting = this.#asked.length - this.#first;
+    if (waiting > statistics.deepest) statistics.deepest = waiting;
+    if (waiting > MOST_ASKED) this.#lostReplies();
+  }
+
+  /** Commands that change how the connection is to be read. */
+  #special(name: string, asked: Asked, request: RequestParser): void {
+    const { statistics } = this.#ledger;
+    switch (name) {
+      case 'SUBSCRIBE':
+      case 'PSUBSCRIBE':
+      case 'SSUBSCRIBE':
+        statistics.pubsub.subscriptions += request.words - 1;
+        this.#mode = 'subscribed';
+        asked.replies = Math.max(1, request.words - 1);
+        return;
+      case 'UNSUBSCRIBE':
+      case 'PUNSUBSCRIBE':
+      case 'SUNSUBSCRIBE':
+        asked.replies = Math.max(1, request.words - 1);
+        return;
+      case 'PUBLISH':
+      case 'SPUBLISH':
+        statistics.pubsub.published += 1;
+        return;
+      case 'MONITOR':
+        this.#mode = 'monitor';
+        return;
+      case 'SYNC':
+      case 'PSYNC':
+        this.#mode = 'replication';
+        statistics.replication += 1;
+        this.#forget();
+        return;
+      case 'CLIENT|REPLY': {
+        const word = request.words > 2 ? text(request, 2) : '';
+        if (word === 'SKIP') this.#skipped = 2;
+        else this.#silent = word === 'OFF';
+        if (word === 'SKIP' || word === 'OFF') asked.replies = 0;
+      }
+    }
+  }
+
+  #replyDone(reply: Reply): void {
+    const { statistics } = this.#ledger;
+    if (this.#isPush(reply)) return;
+    let asked = this.#asked[this.#first];
+    // CLIENT REPLY OFF and SKIP get none themselves.
+    while (asked && asked.replies === 0) {
+      this.#take();
+      this.#ledger.count(this.#client, asked, 0, undefined, asked.at);
+      asked = this.#asked[this.#first];
+    }
+    if (!asked) {
+      if (this.#mode === 'commands') statistics.unasked += 1;
+      return;
+    }
+    asked.replies -= 1;
+    if (asked.replies > 0) return;
+    this.#take();
+    this.#answered(asked, reply);
+  }
+
+  #take(): void {
+    this.#first += 1;
+    if (this.#first === this.#asked.length) {
+      this.#asked.length = 0;
+      this.#first = 0;
+    } else if (this.#first > 1024) {
+      this.#asked.splice(0, this.#first);
+      this.#first = 0;
+    }
+  }
+
+  /** Messages to subscribers, and what RESP3 pushes, answer no command. */
+  #isPush(reply: Reply): boolean {
+    if (reply.type !== PUSH && !(reply.type === ARRAY && this.#mode === 'subscribed')) return false;
+    const word = reply.text;
+    if (word === 'message' || word === 'pmessage' || word === 'smessage') {
+      const { pubsub } = this.#ledger.statistics;
+      pubsub.messages += 1;
+      pubsub.messageBytes += reply.size;
+      return true;
+    }
+    return reply.type === PUSH && !word.endsWith('subscribe');
+  }
+
+  #answered(asked: Asked, reply: Reply): void {
+    const { statistics } = this.#ledger;
+    const failed = reply.type === 45 || reply.type === 33;
+    const { name } = asked.kind;
+    if (name === 'MULTI' && !failed) this.#queued = [];
+    else if (this.#queued) {
+      if (name === 'EXEC') {
+        const queued = this.#queued;
+        this.#queued = undefined;
+        if (failed || reply.empty) statistics.transactions.aborted += 1;
+        else {
+          statistics.transactions.executed += 1;
+          statistics.transactions.commands += queued.length;
+          for (const each of queued) this.#ledger.count(this.#client, each, 0, undefined, reply.began);
+        }
+      } else if (name === 'DISCARD') {
+        this.#queued = undefined;
+        statistics.transactions.discarded += 1;
+      } else if (reply.type === 43 && reply.text === 'QUEUED') {
+        // It runs, and counts, with EXEC.
+        this.#queued.push(asked);
+        return;
+      }
+    }
+    if (name === 'RESET' && !failed) this.#mode = 'commands';
+    const latency = reply.began - asked.at;
+    if (asked.blocking) {
+      statistics.blocking.add(latency);
+      this.#ledger.count(this.#client, asked, reply.size, undefined, reply.began, failed);
+    } else this.#ledger.count(this.#client, asked, reply.size, latency, reply.began, failed);
+    if (reply.size > statistics.biggestReplies.least)
+      statistics.biggestReplies.add(this.#ledger.notable(this.#client, reply.size, asked, reply.began));
+    if (!asked.blocking && latency > statistics.slowest.least)
+      statistics.slowest.add(this.#ledger.notable(this.#client, latency, asked, asked.at));
+  }
+}

@@ -1,0 +1,268 @@
+import { digits } from './request.ts';
+
+const CR = 13;
+const LF = 10;
+const LINE = 256;
+/** So much of a word tells what it is. */
+const HEAD = 32;
+const LONGEST_LINE = 16 << 20;
+const LONGEST_BULK = 512 << 20;
+const DEEPEST = 64;
+
+const STAR = 42; // *
+const DOLLAR = 36; // $
+const MAP = 37; // %
+const SET = 126; // ~
+const PUSH = 62; // >
+const ATTRIBUTE = 124; // |
+const ERROR = 45; // -
+const BLOB_ERROR = 33; // !
+const VERBATIM = 61; // =
+const CHUNK = 59; // ;
+const END = 46; // .
+
+/** What a whole reply was. */
+export interface Reply {
+  /** The byte that tells its type. */
+  readonly type: number;
+  /** On the wire. */
+  readonly size: number;
+  /** When its first byte came. */
+  readonly began: number;
+  /** The first line of a simple string or error, or the first word of an array or push; its first 32 bytes. */
+  readonly text: string;
+  /** `*-1`, `$-1`, `_`: nothing. */
+  readonly empty: boolean;
+}
+
+/** The server's half of RESP2 and RESP3, byte by byte wherever it is cut. */
+export class ReplyParser implements Reply {
+  type = 0;
+  size = 0;
+  began = 0;
+  empty = false;
+  readonly #complete: () => void;
+  readonly #error: (line: string) => void;
+  /** Values that are still to come, on this level. */
+  #left = 0;
+  /** What is left on the levels above, for those of unknown length. */
+  readonly #above: number[] = [];
+  #body = 0;
+  /** Of the open bulk string: a string told in chunks, an error. */
+  #chunks = false;
+  #isError = false;
+  readonly #head = new Uint8Array(HEAD);
+  #headLength = 0;
+  /** Whether the head is still open: the first line, or the first bulk string of an array. */
+  #wantsHead = false;
+  #line: Uint8Array | undefined;
+  #held = 0;
+  /** Of the line, beyond what is held. */
+  #beyond = 0;
+
+  constructor(complete: () => void, error: (line: string) => void) {
+    this.#complete = complete;
+    this.#error = error;
+  }
+
+  get text(): string {
+    return Buffer.from(this.#head.subarray(0, this.#headLength)).toString('latin1');
+  }
+
+  reset(): void {
+    this.#left = 0;
+    this.#above.length = 0;
+    this.#body = 0;
+    this.#chunks = false;
+    this.#held = 0;
+    this.#beyond = 0;
+    this.size = 0;
+  }
+
+  get idle(): boolean {
+    return this.#left === 0 && this.#held === 0;
+  }
+
+  skip(length: number): boolean {
+    if (this.#body <= length + 2) return false;
+    this.#body -= length;
+    this.size += length;
+    return true;
+  }
+
+  /** False where this is not RESP. */
+  feed(bytes: Uint8Array, at: number, end: number, now: number): boolean {
+    let from = at;
+    while (from < end) {
+      if (this.#left === 0 && this.#held === 0 && this.#above.length === 0) this.#start(now);
+      if (this.#body > 0) {
+        const part = Math.min(this.#body, end - from);
+        if (this.#wantsHead || this.#isError) this.#keep(bytes, from, Math.min(part, this.#body - 2));
+        this.#body -= part;
+        this.size += part;
+        from += part;
+        if (this.#body === 0 && !this.#bulkDone()) return false;
+        continue;
+      }
+      let feed = from;
+      while (feed < end && bytes[feed] !== LF) feed += 1;
+      this.size += Math.min(end, feed + 1) - from;
+      if (feed === end || this.#held > 0) {
+        if (!this.#hold(bytes, from, feed)) return false;
+        from = feed + 1;
+        if (feed === end) break;
+        const length = this.#held;
+        const whole = this.#beyond === 0;
+        this.#held = 0;
+        this.#beyond = 0;
+        if (!this.#header(this.#line!, 0, length, whole)) return false;
+      } else {
+        if (!this.#header(bytes, from, feed, true)) return false;
+        from = feed + 1;
+      }
+    }
+    return true;
+  }
+
+  #start(now: number): void {
+    this.#left = 1;
+    this.size = 0;
+    this.began = now;
+    this.type = 0;
+    this.empty = false;
+    this.#headLength = 0;
+    this.#wantsHead = true;
+  }
+
+  /** A line without its line feed; `whole`: all of it is here. */
+  #header(bytes: Uint8Array, at: number, feed: number, whole: boolean): boolean {
+    const end = feed > at && bytes[feed - 1] === CR ? feed - 1 : feed;
+    const type = bytes[at]!;
+    const first = this.type === 0;
+    if (first && type !== ATTRIBUTE) this.type = type;
+    switch (type) {
+      case DOLLAR:
+      case VERBATIM:
+      case BLOB_ERROR:
+        return this.#bulk(bytes, at, end, first);
+      case CHUNK: {
+        const length = digits(bytes, at + 1, end);
+        if (!this.#chunks || length < 0 || length > LONGEST_BULK) return false;
+        if (length > 0) {
+          this.#body = length + 2;
+          return true;
+        }
+        this.#chunks = false;
+        return this.#valueDone();
+      }
+      case STAR:
+      case SET:
+      case PUSH:
+        return this.#aggregate(bytes, at, end, 1, first);
+      case MAP:
+      case ATTRIBUTE:
+        return this.#aggregate(bytes, at, end, 2, first);
+      case END: {
+        const above = this.#above.pop();
+        if (above === undefined || end !== at + 1) return false;
+        this.#left = above;
+        return this.#valueDone();
+      }
+      case ERROR:
+        this.#simple(bytes, at + 1, end);
+        if (whole)
+          this.#error(Buffer.from(bytes.subarray(at + 1, Math.min(end, at + LINE))).toString('latin1'));
+        return this.#valueDone();
+      case 43: // +
+      case 58: // :
+      case 95: // _
+      case 35: // #
+      case 44: // ,
+      case 40: // (
+        this.#simple(bytes, at + 1, end);
+        if (first && type === 95) this.empty = true;
+        return this.#valueDone();
+      default:
+        return false;
+    }
+  }
+
+  #bulk(bytes: Uint8Array, at: number, end: number, first: boolean): boolean {
+    if (bytes[at + 1] === 45) {
+      if (first) this.empty = true;
+      return this.#valueDone();
+    }
+    if (bytes[at + 1] === 63) {
+      this.#chunks = true;
+      return true;
+    }
+    const length = digits(bytes, at + 1, end);
+    if (length < 0 || length > LONGEST_BULK) return false;
+    // Of a bulk string alone nothing is kept: it is a value.
+    if (first && bytes[at] !== BLOB_ERROR) this.#wantsHead = false;
+    this.#isError = bytes[at] === BLOB_ERROR;
+    if (this.#isError) this.#headLength = 0;
+    this.#body = length + 2;
+    return true;
+  }
+
+  #aggregate(bytes: Uint8Array, at: number, end: number, each: number, first: boolean): boolean {
+    if (bytes[at + 1] === 45) {
+      if (first) this.empty = true;
+      return this.#valueDone();
+    }
+    const attribute = bytes[at] === ATTRIBUTE;
+    if (bytes[at + 1] === 63) {
+      if (this.#above.length >= DEEPEST) return false;
+      this.#above.push(this.#left);
+      this.#left = Number.MAX_SAFE_INTEGER;
+      return true;
+    }
+    const count = digits(bytes, at + 1, end);
+    if (count < 0 || count > LONGEST_BULK) return false;
+    this.#left += count * each;
+    // An attribute stands before the value that it is about.
+    return attribute ? true : this.#valueDone();
+  }
+
+  #simple(bytes: Uint8Array, at: number, end: number): void {
+    if (!this.#wantsHead) return;
+    this.#wantsHead = false;
+    this.#keepHead(bytes, at, end - at);
+  }
+
+  #bulkDone(): boolean {
+    if (this.#chunks) return true;
+    if (this.#isError) {
+      this.#isError = false;
+      this.#error(this.text);
+    }
+    this.#wantsHead = false;
+    return this.#valueDone();
+  }
+
+  #valueDone(): boolean {
+    this.#left -= 1;
+    if (this.#left === 0 && this.#above.length === 0) this.#complete();
+    return true;
+  }
+
+  #keep(bytes: Uint8Array, from: number, length: number): void {
+    if (length > 0) this.#keepHead(bytes, from, length);
+  }
+
+  #keepHead(bytes: Uint8Array, from: number, length: number): void {
+    const part = Math.min(length, HEAD - this.#headLength);
+    for (let index = 0; index < part; index += 1) this.#head[this.#headLength + index] = bytes[from + index]!;
+    this.#headLength += Math.max(0, part);
+  }
+
+  #hold(bytes: Uint8Array, from: number, to: number): boolean {
+    this.#line ??= new Uint8Array(LINE);
+    const part = Math.min(to - from, LINE - this.#held);
+    this.#line.set(bytes.subarray(from, from + part), this.#held);
+    this.#held += part;
+    this.#beyond += to - from - part;
+    return this.#beyond < LONGEST_LINE;
+  }
+}

@@ -1,0 +1,110 @@
+import { Durations } from '../durations.ts';
+
+/** What is known of a group of commands. */
+export class Group {
+  /** Commands with a reply. */
+  calls = 0;
+  errors = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  readonly latency = new Durations();
+}
+
+/** A client by its address, with a number in order of appearance. */
+export type ClientGroup = Group & {
+  readonly address: number;
+  readonly six: boolean;
+  readonly number: number;
+};
+
+/** One command that stands out. */
+export interface Notable {
+  /** Bytes, or nanoseconds. */
+  readonly value: number;
+  readonly command: string;
+  /** The pattern of its first key; empty where it has none. */
+  readonly key: string;
+  /** Numbers of Addresses. */
+  readonly client: number;
+  readonly six: boolean;
+  readonly clientPort: number;
+  /** Nanoseconds since the first packet. */
+  readonly at: number;
+}
+
+const NOTABLE = 20;
+
+/** The largest of many, in order. */
+export class Largest {
+  readonly all: Notable[] = [];
+  /** Smaller ones are not asked for. */
+  least = 0;
+
+  add(notable: Notable): void {
+    let at = this.all.length;
+    while (at > 0 && this.all[at - 1]!.value < notable.value) at -= 1;
+    this.all.splice(at, 0, notable);
+    if (this.all.length > NOTABLE) this.all.pop();
+    if (this.all.length === NOTABLE) this.least = this.all[NOTABLE - 1]!.value;
+  }
+}
+
+/** A cluster node's "ask there". */
+export interface Redirect {
+  readonly kind: 'MOVED' | 'ASK';
+  readonly to: string;
+  count: number;
+}
+
+const MOST_COMBINATIONS = 50_000;
+
+/** Everything that is told of Redis in a capture. */
+export class RedisStatistics {
+  readonly commands = new Map<number, Group>();
+  readonly patterns = new Map<number, Group>();
+  readonly clients = new Map<string, ClientGroup>();
+  /** Calls by client, command and pattern, numbers of each in one key. */
+  readonly combinations = new Map<string, number>();
+  combinationsLeft = 0;
+  readonly latency = new Durations();
+  readonly errors = new Map<string, number>();
+  readonly redirects = new Map<string, Redirect>();
+  readonly slowest = new Largest();
+  readonly biggestRequests = new Largest();
+  readonly biggestReplies = new Largest();
+  /** Times of blocking commands, which wait by their nature. */
+  readonly blocking = new Durations();
+  /** MULTI … EXEC that ran, were discarded, or were refused. */
+  readonly transactions = { executed: 0, discarded: 0, aborted: 0, commands: 0 };
+  readonly pubsub = { messages: 0, messageBytes: 0, published: 0, subscriptions: 0 };
+  connections = 0;
+  /** Taken up in the middle: what was before them is not known. */
+  joined = 0;
+  /** Bytes that are missing in the capture, and how often that cost the thread. */
+  gaps = 0;
+  lostThread = 0;
+  /** Commands without a reply, and replies without a command. */
+  unanswered = 0;
+  unasked = 0;
+  replication = 0;
+  /** The most commands of one connection that waited for their replies at once. */
+  deepest = 0;
+
+  combination(client: number, command: number, pattern: number): void {
+    const key = `${client} ${command} ${pattern}`;
+    const count = this.combinations.get(key);
+    if (count !== undefined) this.combinations.set(key, count + 1);
+    else if (this.combinations.size < MOST_COMBINATIONS) this.combinations.set(key, 1);
+    else this.combinationsLeft += 1;
+  }
+
+  error(line: string): void {
+    const kind = /^[A-Z][A-Z0-9]*(?= |$)/.exec(line)?.[0] ?? 'ERR';
+    this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1);
+    if (kind !== 'MOVED' && kind !== 'ASK') return;
+    const to = /^\S+ \d+ ([\w.:[\]-]{1,80})$/.exec(line)?.[1] ?? '?';
+    const known = this.redirects.get(`${kind} ${to}`);
+    if (known) known.count += 1;
+    else if (this.redirects.size < 1000) this.redirects.set(`${kind} ${to}`, { kind, to, count: 1 });
+  }
+}

@@ -1,0 +1,135 @@
+import { table } from '../../output/table.ts';
+import { printable } from '../../printable.ts';
+import { formatBytes } from '../../quantity.ts';
+import type { quantiles } from '../facts.ts';
+import { endText, heading, latencyText, left, quantileText, right } from '../wording.ts';
+import type { RedisFacts } from './facts.ts';
+
+const quantileCells = (of: ReturnType<typeof quantiles>): string[] =>
+  of ? [of.p50Seconds, of.p95Seconds, of.p99Seconds, of.maxSeconds].map(latencyText) : ['', '', '', ''];
+
+const GROUP_COLUMNS = [
+  right('CALLS'),
+  right('ERRORS'),
+  right('IN'),
+  right('OUT'),
+  right('P50'),
+  right('P95'),
+  right('P99'),
+  right('MAX'),
+];
+
+const groupCells = (
+  group: RedisFacts['commands'][number] | RedisFacts['keys'][number] | RedisFacts['clients'][number],
+) => [
+  String(group.calls),
+  group.errors ? String(group.errors) : '',
+  formatBytes(group.bytesIn),
+  formatBytes(group.bytesOut),
+  ...quantileCells(group.latency),
+];
+
+/** Everything of Redis, one piece after the other; `rows` a table. */
+export function* redisTables(facts: RedisFacts, rows: number): Generator<string> {
+  yield '\nRedis\n';
+  const line = (label: string, text: string) => `${label.padEnd(16)}${text}\n`;
+  const { connections, missing, pubsub, transactions } = facts;
+  for (const { server, connections: count } of facts.tls)
+    yield line(
+      'TLS',
+      `${count} connections to ${printable(endText(server))} are encrypted: their commands can't be read`,
+    );
+  if (connections.count === 0) return;
+  yield line(
+    'Connections',
+    `${connections.count}, ${connections.joinedInTheMiddle} from before the capture, at most ${connections.deepestPipeline} commands at once${connections.replication ? `, ${connections.replication} of replicas` : ''}`,
+  );
+  if (facts.latency) yield line('Latency', quantileText(facts.latency));
+  if (facts.blocking) yield line('Blocking', `${quantileText(facts.blocking)}, not in the latency`);
+  const holes = [
+    missing.bytes && `${formatBytes(missing.bytes)} are not in the capture`,
+    missing.lostThread && `${missing.lostThread} times the thread was lost and taken up again`,
+    missing.commandsWithoutReply && `${missing.commandsWithoutReply} commands without a reply`,
+    missing.repliesWithoutCommand && `${missing.repliesWithoutCommand} replies without a command`,
+  ].filter(Boolean);
+  if (holes.length) yield line('Missing', holes.join(', '));
+  const errors = Object.entries(facts.errors);
+  if (errors.length)
+    yield line('Errors', errors.map(([kind, count]) => `${printable(kind)} ${count}`).join(', '));
+  if (facts.redirects.length)
+    yield line(
+      'Redirects',
+      facts.redirects
+        .slice(0, 5)
+        .map(({ kind, to, count }) => `${kind} ${printable(to)} ${count}`)
+        .join(', '),
+    );
+  if (transactions.executed + transactions.discarded + transactions.aborted > 0)
+    yield line(
+      'Transactions',
+      `${transactions.executed} executed (${transactions.commands} commands), ${transactions.discarded} discarded, ${transactions.aborted} aborted`,
+    );
+  if (pubsub.messages + pubsub.published + pubsub.subscriptions > 0)
+    yield line(
+      'Pub/sub',
+      `${pubsub.published} published, ${pubsub.messages} messages to subscribers (${formatBytes(pubsub.messageBytes)}), ${pubsub.subscriptions} subscriptions`,
+    );
+  yield* groups('Commands', 'COMMAND', facts.commands, (each) => each.command, rows);
+  yield* groups('Clients', 'CLIENT', facts.clients, (each) => endText(each.client), rows);
+  yield* groups('Keys', 'KEY', facts.keys, (each) => each.key, rows);
+  yield* combinations(facts, rows);
+  yield* notables('Slowest commands', facts.slowest, rows);
+  yield* notables('Biggest requests', facts.biggestRequests, rows);
+  yield* notables('Biggest replies', facts.biggestReplies, rows);
+}
+
+function* groups<
+  Row extends RedisFacts['commands'][number] | RedisFacts['keys'][number] | RedisFacts['clients'][number],
+>(
+  title: string,
+  column: string,
+  all: readonly Row[],
+  name: (row: Row) => string,
+  rows: number,
+): Generator<string> {
+  if (all.length === 0) return;
+  const shown = all.slice(0, rows);
+  yield heading(title, shown.length, all.length);
+  yield table(
+    [{ title: column, longest: 80 }, ...GROUP_COLUMNS],
+    shown.map((row) => [name(row), ...groupCells(row)]),
+  );
+}
+
+function* combinations(facts: RedisFacts, rows: number): Generator<string> {
+  const all = facts.callsByClientCommandKey;
+  if (all.length < 2) return;
+  const shown = all.slice(0, rows);
+  yield heading('Who does what', shown.length, all.length);
+  yield table(
+    [right('CALLS'), left('CLIENT'), left('COMMAND'), { title: 'KEY', longest: 80 }],
+    shown.map(({ calls, client, command, key = '' }) => [String(calls), endText(client), command, key]),
+  );
+}
+
+function* notables(title: string, all: RedisFacts['slowest'], rows: number): Generator<string> {
+  if (all.length === 0) return;
+  const shown = all.slice(0, Math.min(rows, 10));
+  yield `\n${title}\n`;
+  yield table(
+    [
+      right('bytes' in all[0]! ? 'BYTES' : 'TOOK'),
+      left('COMMAND'),
+      { title: 'KEY', longest: 80 },
+      left('CLIENT'),
+      left('TIME'),
+    ],
+    shown.map((each) => [
+      'bytes' in each ? formatBytes(each.bytes) : latencyText(each.seconds),
+      each.command,
+      each.key ?? '',
+      endText(each.client),
+      each.time.slice(11, 26),
+    ]),
+  );
+}

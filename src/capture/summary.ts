@@ -1,0 +1,107 @@
+import type { Packet } from './packet.ts';
+
+/** Seconds since 1970 and the nanoseconds beyond. */
+export type Time = readonly [seconds: number, nanos: number];
+
+/** What is known of a file's packets without looking into them. */
+export class Summary {
+  packets = 0;
+  /** On the wire, and of them in the file. */
+  bytes = 0;
+  capturedBytes = 0;
+  /** Packets that are not whole in the file. */
+  cutPackets = 0;
+  /** The shortest and the longest of those; what a snapshot length can be told from. */
+  shortestCut = Number.POSITIVE_INFINITY;
+  longestCut = 0;
+  /** Packets without a time: pcapng's simple ones. */
+  untimed = 0;
+  /** Of the first packet in the file; times of conversations count from it. */
+  firstSeconds = 0;
+  firstNanos = 0;
+  earliestSeconds = 0;
+  earliestNanos = 0;
+  latestSeconds = 0;
+  latestNanos = 0;
+  /** Packets that are earlier than one before them. */
+  backwards = 0;
+  #beforeSeconds = 0;
+  #beforeNanos = 0;
+  /** Decimal places of the earliest and the latest time, and the most of any. */
+  earliestPlaces = 6;
+  latestPlaces = 6;
+  readonly linkTypes = new Map<number, number>();
+  readonly interfaces = new Set<number>();
+  #linkType = -1;
+  #linkPackets = 0;
+  #interface = -1;
+
+  count(packet: Packet): void {
+    const { seconds, nanos, length } = packet;
+    const captured = packet.end - packet.at;
+    this.bytes += length;
+    this.capturedBytes += captured;
+    if (captured < length) {
+      this.cutPackets += 1;
+      if (captured < this.shortestCut) this.shortestCut = captured;
+      if (captured > this.longestCut) this.longestCut = captured;
+    }
+    if (packet.linkType !== this.#linkType) this.#link(packet.linkType);
+    this.#linkPackets += 1;
+    if (packet.interface !== this.#interface) {
+      this.#interface = packet.interface;
+      this.interfaces.add(packet.interface);
+    }
+    this.packets += 1;
+    if (!packet.timed) {
+      this.untimed += 1;
+      return;
+    }
+    if (this.packets - this.untimed === 1) {
+      this.firstSeconds = seconds;
+      this.firstNanos = nanos;
+      this.#earliest(packet);
+      this.#latest(packet);
+    } else if (isAfter(seconds, nanos, this.latestSeconds, this.latestNanos)) this.#latest(packet);
+    else if (isAfter(this.#beforeSeconds, this.#beforeNanos, seconds, nanos)) {
+      this.backwards += 1;
+      if (isAfter(this.earliestSeconds, this.earliestNanos, seconds, nanos)) this.#earliest(packet);
+    }
+    this.#beforeSeconds = seconds;
+    this.#beforeNanos = nanos;
+  }
+
+  end(): void {
+    this.#link(-1);
+  }
+
+  get timed(): boolean {
+    return this.packets > this.untimed;
+  }
+
+  #link(next: number): void {
+    if (this.#linkPackets > 0)
+      this.linkTypes.set(this.#linkType, (this.linkTypes.get(this.#linkType) ?? 0) + this.#linkPackets);
+    this.#linkType = next;
+    this.#linkPackets = 0;
+  }
+
+  #earliest({ seconds, nanos, places }: Packet): void {
+    this.earliestSeconds = seconds;
+    this.earliestNanos = nanos;
+    this.earliestPlaces = places;
+  }
+
+  #latest({ seconds, nanos, places }: Packet): void {
+    this.latestSeconds = seconds;
+    this.latestNanos = nanos;
+    this.latestPlaces = places;
+  }
+}
+
+const isAfter = (seconds: number, nanos: number, thanSeconds: number, thanNanos: number): boolean =>
+  seconds > thanSeconds || (seconds === thanSeconds && nanos > thanNanos);
+
+/** The time between two, exact to the nanosecond below 104 days. */
+export const nanosBetween = ([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time): number =>
+  (laterSeconds - seconds) * 1e9 + (laterNanos - nanos);

@@ -1,0 +1,96 @@
+import type { Layers } from './decode.ts';
+import type { Packet } from './packet.ts';
+
+/** What a long list is kept in: memory first, a file when it grows. */
+export interface Spill {
+  /** Takes a copy. */
+  append(bytes: Uint8Array): void;
+  /** All of it from its beginning, in pieces of whole records where each append was. */
+  pieces(): Iterable<Uint8Array>;
+}
+
+/** A segment with the SYN bit: a connection that was asked for, or granted. */
+export interface Syn {
+  readonly seconds: number;
+  readonly nanos: number;
+  /** Whether the file says when it was. */
+  readonly timed: boolean;
+  /** The 12 bits of TCP. */
+  readonly flags: number;
+  /** 0 where the packet had no IP header; 4 or 6. */
+  readonly version: number;
+  /** Numbers of Addresses. */
+  readonly src: number;
+  readonly dst: number;
+  readonly sport: number;
+  readonly dport: number;
+  /** Only quoted by an ICMP error: the SYN that it is about, with its own addresses. */
+  readonly quoted?: { readonly src: number; readonly dst: number };
+}
+
+const RECORD = 40;
+const BUFFERED = 1024;
+const QUOTED = 1;
+const TIMED = 2;
+
+/** The SYNs in order of appearance: 40 bytes each, on disk beyond what the spill keeps. */
+export class SynList {
+  readonly #spill: Spill;
+  readonly #buffer = Buffer.alloc(RECORD * BUFFERED);
+  #held = 0;
+  #count = 0;
+
+  constructor(spill: Spill) {
+    this.#spill = spill;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add({ seconds, nanos, timed }: Packet, layers: Layers): void {
+    const buffer = this.#buffer;
+    const at = RECORD * this.#held;
+    const quoted = layers.flags < 0;
+    buffer.writeDoubleLE(seconds, at);
+    buffer.writeInt32LE(nanos, at + 8);
+    buffer.writeUInt16LE(quoted ? layers.quotedFlags : layers.flags, at + 12);
+    buffer[at + 14] = layers.version;
+    buffer[at + 15] = (quoted ? QUOTED : 0) | (timed ? TIMED : 0);
+    buffer.writeInt32LE(layers.src, at + 16);
+    buffer.writeInt32LE(layers.dst, at + 20);
+    buffer.writeUInt16LE(layers.sport, at + 24);
+    buffer.writeUInt16LE(layers.dport, at + 26);
+    buffer.writeInt32LE(layers.quotedSrc, at + 28);
+    buffer.writeInt32LE(layers.quotedDst, at + 32);
+    this.#held += 1;
+    this.#count += 1;
+    if (this.#held < BUFFERED) return;
+    this.#spill.append(buffer);
+    this.#held = 0;
+  }
+
+  *all(): Generator<Syn> {
+    for (const piece of this.#spill.pieces())
+      yield* read(Buffer.from(piece.buffer, piece.byteOffset, piece.length));
+    yield* read(this.#buffer.subarray(0, RECORD * this.#held));
+  }
+}
+
+function* read(bytes: Buffer): Generator<Syn> {
+  for (let at = 0; at < bytes.length; at += RECORD)
+    yield {
+      seconds: bytes.readDoubleLE(at),
+      nanos: bytes.readInt32LE(at + 8),
+      timed: (bytes[at + 15]! & TIMED) !== 0,
+      flags: bytes.readUInt16LE(at + 12),
+      version: bytes[at + 14]!,
+      src: bytes.readInt32LE(at + 16),
+      dst: bytes.readInt32LE(at + 20),
+      sport: bytes.readUInt16LE(at + 24),
+      dport: bytes.readUInt16LE(at + 26),
+      ...(bytes[at + 15]! & QUOTED && {
+        quoted: { src: bytes.readInt32LE(at + 28), dst: bytes.readInt32LE(at + 32) },
+      }),
+    };
+}

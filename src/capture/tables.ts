@@ -1,0 +1,263 @@
+import { table } from '../output/table.ts';
+import { printable } from '../printable.ts';
+import { formatBytes } from '../quantity.ts';
+import type { Analysis } from './analysis.ts';
+import {
+  type ConversationFacts,
+  type ConversationKind,
+  conversations,
+  type HealthFacts,
+  healthFacts,
+  type Names,
+  summaryFacts,
+  synFacts,
+  tableOf,
+  timelineFacts,
+} from './facts.ts';
+import { isKnownLink } from './link.ts';
+import { redisFacts } from './redis/facts.ts';
+import { redisTables } from './redis/tables.ts';
+import type { Section } from './sections.ts';
+import { durationText, endText, heading, latencyText, left, quantileText, right } from './wording.ts';
+
+/** How the readable form is to be. */
+export interface TableChoice {
+  readonly sections: ReadonlySet<Section>;
+  /** Rows of a table; Infinity for all. */
+  readonly rows: number;
+  readonly names: Names;
+}
+
+/** The tables, one piece after the other; those without a row are left out. */
+export function* printTables(analysis: Analysis, choice: TableChoice): Generator<string> {
+  const { sections, names } = choice;
+  if (sections.has('summary')) yield* summaryText(analysis);
+  const kinds = [
+    ['ip', 'ipv4', 'IPv4 conversations'],
+    ['ipv6', 'ipv6', 'IPv6 conversations'],
+    ['tcp', 'tcp', 'TCP conversations'],
+    ['udp', 'udp', 'UDP conversations'],
+  ] as const;
+  for (const [section, kind, title] of kinds)
+    if (sections.has(section)) yield* conversationTable(analysis, kind, title, choice);
+  if (sections.has('flags')) yield* flagTable(analysis);
+  if (sections.has('syns')) yield* synTable(analysis, choice);
+  if (sections.has('health')) {
+    const health = healthFacts(analysis, names);
+    if (health && analysis.tcp.rows > 0) yield* healthText(health, choice);
+  }
+  if (sections.has('redis')) {
+    const redis = redisFacts(analysis, names);
+    if (redis) yield* redisTables(redis, choice.rows);
+  }
+  if (sections.has('timeline')) yield* timelineTable(analysis, choice);
+}
+
+function* summaryText(analysis: Analysis): Generator<string> {
+  const facts = summaryFacts(analysis, true);
+  const line = (label: string, text: string) => `${label.padEnd(12)}${text}\n`;
+  const cut = facts.cutPackets ? `, ${facts.cutPackets} not captured whole` : '';
+  yield line('Packets', `${facts.packets} (${formatBytes(facts.bytes)} on the wire${cut})`);
+  if (facts.start && facts.end && facts.durationSeconds !== undefined) {
+    const rate =
+      facts.packetsPerSecond === undefined ? '' : `, ${Math.round(facts.packetsPerSecond)} packets/s`;
+    yield line('Time', `${facts.start} to ${facts.end}, ${durationText(facts.durationSeconds)}${rate}`);
+  }
+  const protocols = Object.entries(facts.protocols ?? {}).filter(([, count]) => count > 0);
+  if (protocols.length)
+    yield line('Protocols', protocols.map(([name, count]) => `${PROTOCOL_NAMES[name]} ${count}`).join(', '));
+  if (facts.repeats)
+    yield line('Repeats', `${facts.repeats} packets were seen on another interface before: counted once`);
+  if (facts.lostByTheSystem)
+    yield line('Lost', `${facts.lostByTheSystem} packets by the system that captured: there are holes`);
+  if (facts.outOfOrderPackets)
+    yield line('Order', `${facts.outOfOrderPackets} packets are earlier than one before them`);
+  const strange = [...analysis.summary.linkTypes].filter(([type]) => !isKnownLink(type));
+  for (const [type, count] of strange)
+    yield line('Unknown', `${count} packets of link type ${type}, which is not looked into`);
+}
+
+const PROTOCOL_NAMES: Readonly<Record<string, string>> = {
+  tcp: 'TCP',
+  udp: 'UDP',
+  icmp: 'ICMP',
+  arp: 'ARP',
+  fragments: 'fragments',
+  otherIp: 'other over IP',
+  other: 'other',
+};
+
+function* conversationTable(
+  analysis: Analysis,
+  kind: ConversationKind,
+  title: string,
+  { rows, names }: TableChoice,
+): Generator<string> {
+  const total = countOf(analysis, kind);
+  if (total === 0) return;
+  const cells: string[][] = [];
+  for (const each of conversations(analysis, kind, names)) {
+    if (cells.length >= rows) break;
+    cells.push([
+      endText(each.a),
+      endText(each.b),
+      String(each.framesAToB),
+      formatBytes(each.bytesAToB),
+      String(each.framesBToA),
+      formatBytes(each.bytesBToA),
+      each.start.slice(11, 26),
+      durationText(each.durationSeconds),
+      ...(kind === 'tcp' ? [healthWords(each)] : []),
+      each.filter,
+    ]);
+  }
+  yield heading(title, cells.length, total);
+  yield table(
+    [
+      left('A'),
+      left('B'),
+      right('A→B'),
+      right('BYTES'),
+      right('B→A'),
+      right('BYTES'),
+      left('START'),
+      right('DURATION'),
+      ...(kind === 'tcp' ? [left('TROUBLE')] : []),
+      left('WIRESHARK FILTER'),
+    ],
+    cells,
+  );
+}
+
+function countOf(analysis: Analysis, kind: ConversationKind): number {
+  const all = tableOf(analysis, kind);
+  if (kind === 'tcp' || kind === 'udp') return all.rows;
+  let six = 0;
+  for (let row = 0; row < all.rows; row += 1) if (all.isSix(row)) six += 1;
+  return kind === 'ipv6' ? six : all.rows - six;
+}
+
+const TROUBLE_WORDS: Readonly<Record<string, string>> = {
+  retransmissions: 'retransmissions',
+  fastRetransmissions: 'fast retransmissions',
+  spuriousRetransmissions: 'spurious retransmissions',
+  outOfOrder: 'out of order',
+  duplicateAcks: 'duplicate ACKs',
+  zeroWindows: 'zero windows',
+  lostSegments: 'segments not captured before',
+  keepAlives: 'keep-alives',
+  resets: 'resets',
+};
+
+/** What went wrong, and on whose side; keep-alives are nothing wrong. */
+function healthWords({ health }: ConversationFacts): string {
+  if (!health) return '';
+  const opening = health.opening === 'refused' || health.opening === 'unanswered' ? [health.opening] : [];
+  const side = (word: string, counts: Readonly<Record<string, number>>) =>
+    Object.entries(counts)
+      .filter(([trouble]) => trouble !== 'keepAlives')
+      .map(([trouble, count]) => `${word} ${count} ${TROUBLE_WORDS[trouble]}`);
+  return [...opening, ...side('A', health.a), ...side('B', health.b)].join(', ');
+}
+
+function* flagTable(analysis: Analysis): Generator<string> {
+  const counts = [...analysis.flags.byText()].sort(([, one], [, other]) => other - one);
+  if (analysis.protocols.tcp === 0) return;
+  yield '\nTCP flags\n';
+  yield table(
+    [right('FRAMES'), left('FLAGS')],
+    counts.map(([text, count]) => [String(count), text === '' ? '(no TCP)' : text]),
+  );
+}
+
+function* synTable(analysis: Analysis, { rows, names }: TableChoice): Generator<string> {
+  const { syns } = analysis;
+  if (syns.count === 0) return;
+  yield heading('SYNs', Math.min(rows, syns.count), syns.count);
+  const columns = [left('TIME'), left('FLAGS'), left('FROM'), left('TO'), left('WIRESHARK FILTER')];
+  const cells: string[][] = [];
+  let shown = 0;
+  for (const syn of syns.all()) {
+    if (shown >= rows) break;
+    const each = synFacts(analysis, syn, names);
+    const row = [each.time ?? '', each.flags, endText(each.source), endText(each.destination), each.filter];
+    shown += 1;
+    // A table is laid out as a whole; of a list without an end the rest stands in the same columns, line by line.
+    if (shown <= LAID_OUT) cells.push(row);
+    if (shown === LAID_OUT) yield table(columns, cells);
+    if (shown > LAID_OUT) yield `${row.map(printable).join('  ')}\n`;
+  }
+  if (shown < LAID_OUT) yield table(columns, cells);
+}
+
+const LAID_OUT = 1000;
+
+function* healthText(facts: HealthFacts, { rows }: TableChoice): Generator<string> {
+  yield '\nTCP health\n';
+  const line = (label: string, text: string) => `${label.padEnd(16)}${text}\n`;
+  const { opened, refused, unanswered, unseen } = facts.connections;
+  yield line(
+    'Connections',
+    `${opened} opened, ${refused} refused, ${unanswered} without an answer, ${unseen} from before the capture`,
+  );
+  const wrong = Object.entries(facts.totals).filter(([, count]) => count > 0);
+  yield line(
+    'Segments',
+    wrong.map(([name, count]) => `${count} ${TROUBLE_WORDS[name]}`).join(', ') || 'nothing wrong',
+  );
+  if (facts.handshake) yield line('Handshake', quantileText(facts.handshake));
+  if (facts.firstResponse) yield line('First response', quantileText(facts.firstResponse));
+  if (facts.resetsBySender.length)
+    yield line(
+      'Resets by',
+      facts.resetsBySender
+        .slice(0, 5)
+        .map((each) => `${printable(endText(each))} ${each.count}`)
+        .join(', '),
+    );
+  if (facts.synsByClient.length === 0) return;
+  const shown = facts.synsByClient.slice(0, rows);
+  yield heading('New connections', shown.length, facts.synsByClient.length);
+  yield table(
+    [left('CLIENT'), left('SERVER'), right('SYNS'), right('PER SECOND')],
+    shown.map(({ client, server, count, perSecond }) => [
+      endText(client),
+      endText(server),
+      String(count),
+      perSecond === undefined ? '' : perSecond.toPrecision(3),
+    ]),
+  );
+}
+
+function* timelineTable(analysis: Analysis, { rows }: TableChoice): Generator<string> {
+  const all = [...timelineFacts(analysis)];
+  if (all.length === 0) return;
+  const shown = all.slice(0, Math.max(rows, 60));
+  yield heading(
+    `Timeline, ${analysis.timeline!.step === 1 ? 'second by second' : `in steps of ${analysis.timeline!.step} s`}`,
+    shown.length,
+    all.length,
+  );
+  yield table(
+    [
+      left('TIME'),
+      right('PACKETS'),
+      right('BYTES'),
+      right('RETRANSMITTED'),
+      right('COMMANDS'),
+      right('P50'),
+      right('P99'),
+      right('MAX'),
+    ],
+    shown.map(({ time, packets, bytes, retransmissions, commands, latency }) => [
+      time.slice(11, 19),
+      String(packets),
+      formatBytes(bytes),
+      String(retransmissions),
+      String(commands),
+      ...(latency
+        ? [latency.p50Seconds, latency.p99Seconds, latency.maxSeconds].map(latencyText)
+        : ['', '', '']),
+    ]),
+  );
+}

@@ -1,0 +1,98 @@
+import { Durations } from './durations.ts';
+
+/** What happened in one step of time. */
+export interface Step {
+  /** Seconds since the first packet, of the step's beginning. */
+  readonly at: number;
+  packets: number;
+  bytes: number;
+  retransmissions: number;
+  commands: number;
+  readonly latency: Durations;
+}
+
+/** So many steps are kept; when there are more, two become one. */
+const MOST = 3600;
+
+/** Packets, bytes and what went on in them, second by second; longer steps where the capture is longer than an hour. */
+export class Timeline {
+  /** Seconds of a step. */
+  step = 1;
+  /** By number; a step in which nothing was is not there. */
+  #steps = new Map<number, Step>();
+  #last: Step | undefined;
+  #lastNumber = Number.NaN;
+
+  packet(now: number, bytes: number): void {
+    const step = this.#at(now);
+    step.packets += 1;
+    step.bytes += bytes;
+  }
+
+  retransmission(now: number): void {
+    this.#at(now).retransmissions += 1;
+  }
+
+  command(now: number, latency: number | undefined): void {
+    const step = this.#at(now);
+    step.commands += 1;
+    if (latency !== undefined) step.latency.add(latency);
+  }
+
+  /** In order of time, the empty ones between them included. */
+  *steps(): Generator<Step> {
+    const numbers = [...this.#steps.keys()].sort((one, other) => one - other);
+    let expected = numbers[0] ?? 0;
+    for (const number of numbers) {
+      // A clock that jumped by days leaves no thousand lines.
+      for (; number - expected <= MOST && expected < number; expected += 1) yield empty(expected * this.step);
+      yield this.#steps.get(number)!;
+      expected = number + 1;
+    }
+  }
+
+  #at(now: number): Step {
+    const number = Math.floor(now / 1e9 / this.step);
+    if (number === this.#lastNumber) return this.#last!;
+    let step = this.#steps.get(number);
+    if (!step) {
+      if (this.#steps.size >= MOST) {
+        this.#halve();
+        return this.#at(now);
+      }
+      step = empty(number * this.step);
+      this.#steps.set(number, step);
+    }
+    this.#last = step;
+    this.#lastNumber = number;
+    return step;
+  }
+
+  #halve(): void {
+    const before = this.#steps;
+    this.step *= 2;
+    this.#steps = new Map();
+    this.#lastNumber = Number.NaN;
+    for (const [number, step] of before) {
+      const half = Math.floor(number / 2);
+      const into = this.#steps.get(half);
+      if (!into) this.#steps.set(half, { ...step, at: half * this.step });
+      else {
+        into.packets += step.packets;
+        into.bytes += step.bytes;
+        into.retransmissions += step.retransmissions;
+        into.commands += step.commands;
+        into.latency.absorb(step.latency);
+      }
+    }
+  }
+}
+
+const empty = (at: number): Step => ({
+  at,
+  packets: 0,
+  bytes: 0,
+  retransmissions: 0,
+  commands: 0,
+  latency: new Durations(),
+});

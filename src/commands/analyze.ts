@@ -1,0 +1,230 @@
+import { Analysis, type Scope } from '../capture/analysis.ts';
+import type { Names } from '../capture/facts.ts';
+import { type FileFacts, jsonPieces } from '../capture/json.ts';
+import { Packet, type PacketSink } from '../capture/packet.ts';
+import { printAsTshark } from '../capture/print-tshark.ts';
+import type { PatternRule } from '../capture/redis/pattern.ts';
+import { SECTIONS, type Section, TSHARK_SECTIONS } from '../capture/sections.ts';
+import { parseConversation, type Selection } from '../capture/select.ts';
+import type { Summary } from '../capture/summary.ts';
+import { printTables } from '../capture/tables.ts';
+import { EXIT, usageError } from '../errors.ts';
+import { recentFile } from '../input.ts';
+import { localTimeZone } from '../local-time.ts';
+import { NewFile } from '../new-file.ts';
+import { type OptionTable, type RawOptions, VERBOSE } from '../options.ts';
+import { writeAll } from '../output/stream.ts';
+import { printable } from '../printable.ts';
+import { FileSpill } from '../spill.ts';
+import { inOrder, readInto, selected } from './capture-files.ts';
+import type { Command, Context } from './command.ts';
+import { namesBeside } from './names.ts';
+
+const SHOW = 'What to show:';
+const CUT = 'One conversation:';
+
+export const ANALYZE_OPTIONS: OptionTable = {
+  show: {
+    type: 'string',
+    describe: `Parts: ${SECTIONS.join(', ')}`,
+    group: SHOW,
+    value: 'PART,…',
+    defaultText: 'all but timeline',
+  },
+  all: { type: 'boolean', describe: 'All rows of the tables', group: SHOW },
+  timeline: { type: 'boolean', describe: 'Packets, commands and latency second by second', group: SHOW },
+  inner: {
+    type: 'boolean',
+    describe: 'Into tunnels (VXLAN, Geneve, GRE, IP-in-IP), one level down',
+    group: SHOW,
+  },
+  pattern: {
+    type: 'array',
+    describe: 'Redis keys: what matches becomes NAME',
+    group: SHOW,
+    value: 'REGEXP=NAME',
+  },
+  'show-keys': { type: 'boolean', describe: 'Redis keys as they are; they may be confidential', group: SHOW },
+};
+
+const OPTIONS: OptionTable = {
+  ...ANALYZE_OPTIONS,
+  format: {
+    type: 'string',
+    describe: 'tshark: byte for byte as capinfos and tshark print them',
+    group: 'Output:',
+    choices: ['table', 'tshark'],
+    defaultText: 'table',
+  },
+  output: { type: 'string', alias: 'o', describe: 'For programs', group: 'Output:', choices: ['json'] },
+  conversation: { type: 'string', describe: 'Only this one', group: CUT, value: 'A-B' },
+  write: { type: 'string', describe: 'Its packets, as they are, into a new file', group: CUT, value: 'FILE' },
+  ...VERBOSE,
+};
+
+/** What is wanted of packets; shared with `pcap --analyze`. */
+export interface AnalyzeChoice {
+  readonly sections: ReadonlySet<Section>;
+  readonly all: boolean;
+  readonly inner: boolean;
+  readonly rules: readonly PatternRule[];
+  readonly showKeys: boolean;
+}
+
+interface AnalyzeOptions extends AnalyzeChoice {
+  readonly files: readonly string[];
+  readonly output: 'table' | 'tshark' | 'json';
+  readonly selection?: Selection;
+  readonly write?: string;
+}
+
+export const analyze: Command<AnalyzeOptions> = {
+  name: 'analyze',
+  describe: 'Summary, conversations, TCP flags and health, SYNs and Redis of a capture. No cluster needed',
+  usage: 'FILE…|@last|- [flags]',
+  examples: [
+    ['kubectl gkeprof analyze @last', 'the newest capture of this folder'],
+    ['kubectl gkeprof analyze a.pcap.gz --format tshark', 'as capinfos and tshark print them'],
+    ['kubectl gkeprof analyze a.pcap --conversation 10.0.0.1:40000-10.0.0.2:6379 --write one.pcap', ''],
+    ['tcpdump -i any -w - port 6379 | kubectl gkeprof analyze - --show redis', 'until Ctrl-C'],
+  ],
+  options: OPTIONS,
+
+  validate(raw) {
+    if (raw.positionals.length === 0)
+      throw usageError('analyze: a file is missing', 'kubectl gkeprof analyze @last');
+    if (raw.rest.length) throw usageError('analyze: takes nothing behind --');
+    if (raw.positionals.includes('-') && raw.positionals.length > 1)
+      throw usageError('analyze: stdin is not put together with files');
+    const output =
+      raw.text('output') === 'json' ? 'json' : raw.text('format') === 'tshark' ? 'tshark' : 'table';
+    if (output === 'json' && raw.text('format') !== undefined)
+      throw usageError('--format and -o: only one of them');
+    const write = raw.text('write');
+    const conversation = raw.text('conversation');
+    if (write !== undefined && conversation === undefined)
+      throw usageError('--write: of which conversation?', '--conversation A-B');
+    const choice = analyzeChoice(raw, output === 'tshark');
+    const foreign = [...choice.sections].find((section) => !TSHARK_SECTIONS.includes(section as never));
+    if (output === 'tshark' && foreign)
+      throw usageError(`--show: ${foreign} is nothing that tshark prints`, 'leave --format out');
+    return {
+      ...choice,
+      files: raw.positionals,
+      output,
+      ...(conversation !== undefined && { selection: parseConversation(conversation) }),
+      ...(write !== undefined && { write }),
+    };
+  },
+
+  async run(options, context) {
+    const files = await Promise.all(
+      options.files.map((name) => recentFile(name, '.', ['.pcap.gz', '.pcap', '.pcapng'], 'packets')),
+    );
+    return await analyzeFiles(files, options, await namesBeside(files), context);
+  },
+};
+
+export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice {
+  const given = raw.text('show');
+  const sections: string[] = given
+    ? given.split(',').map((name) => name.trim())
+    : asTshark
+      ? ['summary', 'ip', 'tcp', 'flags', 'syns']
+      : SECTIONS.filter((section) => section !== 'timeline');
+  if (raw.flag('timeline')) sections.push('timeline');
+  const unknown = sections.find((name) => !SECTIONS.includes(name as Section));
+  if (unknown !== undefined)
+    throw usageError(`--show: "${printable(unknown)}" is none`, `parts: ${SECTIONS.join(', ')}`);
+  return {
+    sections: new Set(sections as Section[]),
+    all: raw.flag('all'),
+    inner: raw.flag('inner'),
+    rules: raw.list('pattern').map(parseRule),
+    showKeys: raw.flag('show-keys'),
+  };
+}
+
+/** `session:[a-z]+=session:$ID`: what stands behind the last `=` takes the place of what matches. */
+function parseRule(text: string): PatternRule {
+  const at = text.lastIndexOf('=');
+  if (at < 1 || at === text.length - 1)
+    throw usageError(
+      `--pattern: "${printable(text)}" is not REGEXP=NAME`,
+      "--pattern 'session:[a-z]+=session:$ID'",
+    );
+  try {
+    return { regexp: new RegExp(text.slice(0, at), 'gu'), name: text.slice(at + 1) };
+  } catch (error) {
+    throw usageError(
+      `--pattern: ${printable((error as Error).message)}`,
+      'regular expressions are JavaScript’s',
+    );
+  }
+}
+
+/** Reads the files as one capture, in order of time, and prints what is wanted. */
+export async function analyzeFiles(
+  given: readonly string[],
+  options: AnalyzeChoice & Partial<Pick<AnalyzeOptions, 'output' | 'selection' | 'write'>>,
+  names: Names,
+  context: Context,
+): Promise<number> {
+  const { sections, output = 'table', selection } = options;
+  const scope: Scope = {
+    deep: [...sections].some((section) => section !== 'summary'),
+    inner: options.inner,
+    once: output !== 'tshark',
+    health:
+      output !== 'tshark' && (sections.has('health') || sections.has('tcp') || sections.has('timeline')),
+    timeline: sections.has('timeline'),
+    ...(output !== 'tshark' &&
+      (sections.has('redis') || sections.has('timeline')) && {
+        redis: { rules: options.rules, showKeys: options.showKeys },
+      }),
+  };
+  const spill = new FileSpill();
+  const copy = options.write === undefined ? undefined : new NewFile(options.write);
+  try {
+    const analysis = new Analysis(scope, spill);
+    const sink: PacketSink = selection ? selected(analysis, selection, options.inner, copy) : analysis;
+    const files = await inOrder(given, context);
+    const read: (FileFacts & { summary: Summary })[] = [];
+    const packet = new Packet();
+    for (const path of files)
+      read.push(await readInto(path, sink, packet, files.length > 1, context, analysis));
+    analysis.end();
+    if (analysis.summary.packets === 0)
+      context.log.warn(selection ? 'no packet is of this conversation' : 'no packets');
+    const zone = localTimeZone(context.env);
+    const pieces =
+      output === 'json'
+        ? jsonPieces(
+            analysis,
+            read.map(({ summary: _, ...facts }) => facts),
+            sections,
+            names,
+          )
+        : output === 'tshark'
+          ? printAsTshark(analysis, read, sections, zone)
+          : printTables(analysis, { sections, names, rows: options.all ? Number.POSITIVE_INFINITY : 20 });
+    await writeAll(context.stdout, gathered(pieces));
+    if (copy) context.log.line(`Packets: ${analysis.summary.packets}, ${copy.path}`);
+    return EXIT.done;
+  } finally {
+    copy?.close();
+    spill.close();
+  }
+}
+
+/** Fewer, larger writes. */
+function* gathered(pieces: Iterable<string>): Generator<string> {
+  let text = '';
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length < 65_536) continue;
+    yield text;
+    text = '';
+  }
+  if (text) yield text;
+}

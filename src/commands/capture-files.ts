@@ -1,0 +1,132 @@
+import { stat } from 'node:fs/promises';
+import type { Analysis } from '../capture/analysis.ts';
+import { Decoder } from '../capture/decode.ts';
+import type { FileFacts } from '../capture/json.ts';
+import type { Packet, PacketSink } from '../capture/packet.ts';
+import { PacketReader, UnknownFormatError } from '../capture/reader.ts';
+import type { Selection } from '../capture/select.ts';
+import { Summary, type Time } from '../capture/summary.ts';
+import { EXIT, GkeprofError } from '../errors.ts';
+import { openInput } from '../input.ts';
+import type { NewFile } from '../new-file.ts';
+import { printable } from '../printable.ts';
+import type { Context } from './command.ts';
+
+/** Hands on the packets of one conversation, and writes them where they are wanted, with all that is no packet. */
+export function selected(
+  analysis: Analysis,
+  selection: Selection,
+  inner: boolean,
+  copy: NewFile | undefined,
+): PacketSink {
+  const decoder = new Decoder(inner);
+  return {
+    packet(packet) {
+      decoder.decode(packet);
+      if (!selection(decoder.layers, decoder.addresses)) return;
+      copy?.write(packet.bytes.subarray(packet.recordAt, packet.recordEnd));
+      analysis.packet(packet);
+    },
+    other: (bytes, at, end) => copy?.write(bytes.subarray(at, end)),
+    name: (address, name) => analysis.name(address, name),
+    dropped: (number, packets) => analysis.dropped(number, packets),
+  };
+}
+
+/** Several files are read in the order of their first packets: a rotated set in whatever order it was named. */
+export async function inOrder(files: readonly string[], context: Context): Promise<readonly string[]> {
+  if (files.length < 2) return files;
+  const timed = await Promise.all(
+    files.map(async (path) => ({ path, first: await firstTime(path, context) })),
+  );
+  timed.sort((one, other) => one.first[0] - other.first[0] || one.first[1] - other.first[1]);
+  return timed.map(({ path }) => path);
+}
+
+async function firstTime(path: string, { stdin }: Context): Promise<Time> {
+  let first: Time | undefined;
+  const reader = new PacketReader({
+    packet({ seconds, nanos }) {
+      first ??= [seconds, nanos];
+    },
+  });
+  const { chunks } = await openInput(path, stdin);
+  try {
+    for await (const piece of chunks) {
+      reader.push(piece);
+      if (first) return first;
+    }
+  } catch (error) {
+    throw explained(error, path);
+  }
+  return [Number.POSITIVE_INFINITY, 0];
+}
+
+export async function readInto(
+  path: string,
+  sink: PacketSink,
+  packet: Packet,
+  several: boolean,
+  { stdin, log, interrupts }: Context,
+  analysis: Analysis,
+): Promise<FileFacts & { summary: Summary }> {
+  const input = await openInput(path, stdin);
+  const name = path === '-' ? 'stdin' : path;
+  const before = packet.number;
+  // Each file of several has a summary of its own, too.
+  const summary = several ? new Summary() : analysis.summary;
+  const counted: PacketSink = several
+    ? {
+        ...sink,
+        packet(each) {
+          summary.count(each);
+          sink.packet(each);
+        },
+        name: (address, text) => sink.name?.(address, text),
+        dropped: (number, packets) => sink.dropped?.(number, packets),
+      }
+    : sink;
+  const reader = new PacketReader(counted, packet);
+  try {
+    const iterator = input.chunks[Symbol.asyncIterator]();
+    const stopped = new Promise<'stopped'>((resolve) => {
+      interrupts.stop.addEventListener('abort', () => resolve('stopped'), { once: true });
+    });
+    try {
+      for (;;) {
+        const next = await (path === '-' ? Promise.race([iterator.next(), stopped]) : iterator.next());
+        if (next === 'stopped' || next.done || interrupts.stop.aborted) break;
+        reader.push(next.value);
+        if (reader.damaged) break;
+      }
+    } finally {
+      // A pipe that is being waited for is let go, or it would keep the process.
+      if (path === '-' && interrupts.stop.aborted) stdin.destroy?.();
+      else await iterator.return?.();
+    }
+    const end = reader.end();
+    if (several) summary.end();
+    const packets = packet.number - before;
+    if (end.damage !== undefined)
+      log.warn(
+        `${printable(name)} is damaged behind packet ${packets}: ${end.damage}; this is what stands before`,
+      );
+    else if ((end.cut || input.cut()) && !interrupts.stop.aborted)
+      log.warn(
+        `${printable(name)} appears to have been cut short in the middle of a packet: ${packets} packets were read`,
+      );
+    const size = path === '-' ? undefined : (await stat(path)).size;
+    return { name, ...(size !== undefined && { bytes: size }), ...end, summary };
+  } catch (error) {
+    throw explained(error, name);
+  }
+}
+
+const explained = (error: unknown, name: string): unknown =>
+  error instanceof UnknownFormatError
+    ? new GkeprofError(
+        EXIT.failed,
+        `${printable(name)}: ${error.message}`,
+        'captures are pcap or pcapng, plain, .gz or .zst',
+      )
+    : error;

@@ -1,0 +1,266 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { gkeprof } from '../command-line.ts';
+import { expectAsTshark, fileOf } from './judge.ts';
+import * as make from './packets.ts';
+
+const { FLAG, framed, ip4, ip6, pcap, pcapng, records, START, tcp, udp } = make;
+
+const back = (segment: make.Segment): make.Segment => ({
+  src: '10.0.0.2',
+  dst: '10.0.0.1',
+  sport: 6379,
+  dport: 40000,
+  ...segment,
+});
+
+/** A connection with a handshake, a question, an answer, and its end. */
+const talk = (port = 40000, six = false): Buffer[] => {
+  const ends = six ? { src: 'fd00::1', dst: 'fd00::2' } : { src: '10.0.0.1', dst: '10.0.0.2' };
+  const there = (more: make.Segment) => tcp({ ...ends, sport: port, dport: 6379, ...more });
+  const here = (more: make.Segment) =>
+    tcp({ src: ends.dst, dst: ends.src, sport: 6379, dport: port, ...more });
+  return [
+    there({ flags: FLAG.syn, seq: 99, options: [2, 4, 5, 180, 1, 3, 3, 7] }),
+    here({ flags: FLAG.syn | FLAG.ack, seq: 499, ack: 100 }),
+    there({ seq: 100, ack: 500 }),
+    there({ flags: FLAG.psh | FLAG.ack, seq: 100, ack: 500, payload: '*1\r\n$4\r\nPING\r\n' }),
+    here({ flags: FLAG.psh | FLAG.ack, seq: 500, ack: 114, payload: '+PONG\r\n' }),
+    there({ flags: FLAG.fin | FLAG.ack, seq: 114, ack: 507 }),
+    here({ flags: FLAG.fin | FLAG.ack, seq: 507, ack: 115 }),
+    there({ flags: FLAG.rst, seq: 115 }),
+  ];
+};
+
+const links = ['ethernet', 'sll', 'sll2', 'raw', 'null'] as const;
+
+describe('--format tshark is what capinfos 4.0 and tshark 4.0 print', () => {
+  it.each(links)('of connections, datagrams and ICMP: link %s', async (link) => {
+    const quoted = ip4(
+      '10.0.0.9',
+      '10.0.0.1',
+      1,
+      Buffer.concat([Buffer.from([3, 3, 0, 0, 0, 0, 0, 0]), tcp({ flags: 2 })]),
+    );
+    const frames = [
+      ...talk(),
+      ...talk(40001, true),
+      udp({}),
+      udp({ src: '10.0.0.2', dst: '10.0.0.1', sport: 53, dport: 5000 }),
+      udp({ src: 'fd00::1', dst: 'ff02::fb', sport: 9999, dport: 9998 }),
+      ip4('10.0.0.1', '10.0.0.2', 1, Buffer.from([8, 0, 0, 0, 0, 1, 0, 1])),
+      quoted,
+      tcp({ src: '127.0.0.1', dst: '127.0.0.1', flags: 0xfff }),
+      tcp({ src: '127.0.0.1', dst: '127.0.0.1', sport: 7, dport: 7 }),
+    ].map((packet) => framed(link, packet));
+    await expectAsTshark(fileOf(pcap(link, records(frames))));
+  });
+
+  it.each([
+    [
+      'nanoseconds',
+      pcap(
+        'ethernet',
+        records(
+          talk().map((each) => framed('ethernet', each)),
+          1_234_567n,
+        ),
+        { nanoseconds: true },
+      ),
+    ],
+    [
+      'the other byte order',
+      pcap('ethernet', records(talk().map((each) => framed('ethernet', each))), { big: true }),
+    ],
+    ['nothing', pcap('ethernet', [])],
+    ['one packet', pcap('raw', records(talk().slice(0, 1)))],
+    ['a second exactly', pcap('raw', records(talk().slice(0, 2), 1_000_000_000n))],
+    ['backwards', pcap('raw', records(talk()).reverse())],
+    [
+      'cut packets',
+      pcap(
+        'raw',
+        records(talk()).map((each, at) => ({
+          ...each,
+          frame: each.frame.subarray(0, 20 + 3 * at),
+          length: each.frame.length,
+        })),
+      ),
+    ],
+    [
+      'equally cut packets',
+      pcap(
+        'raw',
+        records(talk()).map((each) => ({
+          ...each,
+          frame: each.frame.subarray(0, 38),
+          length: each.frame.length,
+        })),
+      ),
+    ],
+    [
+      'more than ten thousand',
+      pcap(
+        'raw',
+        records(
+          Array.from({ length: 10_500 }, (_, at) => tcp({ seq: at })),
+          10_000n,
+        ),
+      ),
+    ],
+    ['VLAN', pcap('ethernet', records(talk().map((each) => make.vlan(each))))],
+  ])('of %s', async (_, capture) => {
+    await expectAsTshark(fileOf(capture));
+  });
+
+  it.each([0, 2, 3, 6, 7, 9, 0x80 | 10, 0x80 | 20])('of pcapng with resolution %i', async (resolution) => {
+    const frames = records(
+      talk().map((each) => framed('ethernet', each)),
+      1_234_567_890n,
+    );
+    await expectAsTshark(fileOf(pcapng(frames, { faces: [{ link: 'ethernet', resolution }] }), 'pcapng'));
+  });
+
+  it.each([
+    [
+      'several interfaces',
+      {
+        faces: [
+          { link: 'ethernet', resolution: 3 },
+          { link: 'raw', resolution: 9, name: 'eth1' },
+        ],
+      },
+    ],
+    ['an offset', { faces: [{ link: 'ethernet', offset: 3600 }, { link: 'raw' }] }],
+    ['the other byte order', { faces: [{ link: 'ethernet' }, { link: 'raw' }], big: true }],
+    [
+      'names and statistics',
+      { faces: [{ link: 'ethernet' }, { link: 'raw' }], names: [['10.0.0.1', 'client']], dropped: 7 },
+    ],
+  ] as const)('of pcapng with %s', async (_, choice) => {
+    const frames = records(talk()).map((each, at) => ({
+      ...each,
+      face: at % 2,
+      frame: at % 2 ? each.frame : framed('ethernet', each.frame),
+    }));
+    await expectAsTshark(fileOf(pcapng(frames, choice as never), 'pcapng'));
+  });
+
+  it('of pcapng without times', async () => {
+    const frames = records(talk());
+    await expectAsTshark(fileOf(pcapng(frames, { faces: [{ link: 'raw' }], simple: true }), 'pcapng'));
+  });
+
+  it('of ports that are used again', async () => {
+    const syn = (seq: number) => tcp({ flags: FLAG.syn, seq });
+    const granted = (seq: number, ack: number) => tcp(back({ flags: FLAG.syn | FLAG.ack, seq, ack }));
+    for (const frames of [
+      [syn(1), syn(1), syn(5), granted(9, 6), granted(9, 2)],
+      [tcp({ seq: 100 }), syn(99), syn(100)],
+      [granted(9, 2), syn(1), syn(7)],
+      [syn(0), syn(0), syn(7)],
+      [...talk(), ...talk(), syn(77), tcp({ seq: 78, ack: 3 })],
+    ])
+      await expectAsTshark(fileOf(pcap('raw', records(frames))));
+  });
+
+  it('of datagrams in pieces', async () => {
+    const whole = udp({ payload: 'x'.repeat(100) }).subarray(20);
+    const piece = (from: number, to: number, more = false) =>
+      ip4('10.0.0.1', '10.0.0.2', 17, whole.subarray(from, to), {
+        id: 7,
+        fragment: (more ? 0x2000 : 0) | (from / 8),
+      });
+    const six = (from: number, to: number, more: 0 | 1) => {
+      const body = udp({ src: 'fd00::1', dst: 'fd00::2', payload: 'x'.repeat(100) }).subarray(40);
+      const header = Buffer.from([17, 0, (from >>> 8) & 255, (from & 0xf8) | more, 0, 0, 0, 9]);
+      return ip6('fd00::1', 'fd00::2', 44, Buffer.concat([header, body.subarray(from, to)]));
+    };
+    for (const frames of [
+      [piece(0, 40, true), piece(40, 108)],
+      [piece(40, 108), piece(0, 40, true)],
+      [piece(0, 40, true)],
+      [piece(0, 40, true), piece(40, 108), piece(0, 40, true), piece(40, 108)],
+      [piece(0, 40, true), piece(48, 108), piece(40, 48, true)],
+      [six(0, 40, 1), six(40, 108, 0)],
+    ])
+      await expectAsTshark(fileOf(pcap('raw', records(frames))));
+  });
+
+  it('of headers that lie', async () => {
+    const changed = (change: (packet: Buffer) => void, packet = tcp({ payload: 'hello', flags: 24 })) => {
+      const copy = Buffer.from(packet);
+      change(copy);
+      return framed('ethernet', copy);
+    };
+    const frames = [
+      changed((packet) => packet.writeUInt8(0x44, 0)),
+      changed((packet) => packet.writeUInt16BE(10, 2)),
+      changed((packet) => packet.writeUInt16BE(0, 2)),
+      changed((packet) => packet.writeUInt16BE(500, 2)),
+      changed((packet) => packet.writeUInt8(0x40, 32)),
+      changed((packet) => packet.writeUInt8(0xf0, 32)),
+      changed((packet) => packet.writeUInt8(1, 10)),
+      ...[0, 4, 8, 400, 65535].map((length) =>
+        changed((packet) => packet.writeUInt16BE(length, 24), udp({ payload: 'abcdef' })),
+      ),
+    ];
+    await expectAsTshark(fileOf(pcap('ethernet', records(frames))));
+  });
+
+  it('of IPv6 with headers in between', async () => {
+    const segment = tcp({ src: 'fd00::1', dst: 'fd00::2', flags: FLAG.syn }).subarray(40);
+    const hop = (next: number) => Buffer.from([next, 0, 1, 4, 0, 0, 0, 0]);
+    const packet = ip6('fd00::1', 'fd00::2', 0, Buffer.concat([hop(60), hop(6), segment]));
+    await expectAsTshark(fileOf(pcap('raw', records([packet, packet]))));
+  });
+
+  it.each([
+    'UTC',
+    'Europe/Berlin',
+    'America/New_York',
+    'Asia/Kolkata',
+    'Australia/Lord_Howe',
+    'EST5EDT',
+    'XYZ-3',
+  ])('in the time zone %s, summer and winter', async (zone) => {
+    const winter = 1_641_000_000_000_000_000n;
+    const frames = [
+      { frame: tcp({ flags: FLAG.syn }), at: winter },
+      { frame: tcp({ flags: FLAG.syn, sport: 3 }), at: START },
+      { frame: tcp({ flags: FLAG.syn, sport: 4 }), at: 2_220_000_000_000_000_000n },
+    ];
+    await expectAsTshark(fileOf(pcap('raw', frames)), zone);
+  });
+
+  it('of a cut file, with a warning and exit code 0', async () => {
+    const whole = pcap('raw', records(talk()));
+    for (const cut of [30, whole.length - 4, whole.length - 30]) {
+      const path = fileOf(whole.subarray(0, cut));
+      await expectAsTshark(path);
+      const run = await gkeprof(['analyze', path]);
+      expect(run.stderr).toMatch(
+        /^warning: .* appears to have been cut short in the middle of a packet: \d packets? w/,
+      );
+      expect(run.code).toBe(0);
+    }
+  });
+
+  it('the same compressed, from stdin, and all parts one behind the other', async () => {
+    const whole = pcap('raw', records(talk()));
+    const plain = await gkeprof(
+      ['analyze', fileOf(whole), '--format', 'tshark', '--show', 'ip,tcp,flags,syns'],
+      '',
+      { TZ: 'UTC' },
+    );
+    expect(plain.stdout.toString()).toContain('IPv4 Conversations');
+    for (const packed of [gzipSync(whole), zstdCompressSync(whole), whole]) {
+      const run = await gkeprof(
+        ['analyze', '-', '--format', 'tshark', '--show', 'ip,tcp,flags,syns'],
+        packed,
+        { TZ: 'UTC' },
+      );
+      expect(run.stdout.toString()).toBe(plain.stdout.toString());
+    }
+  });
+});
