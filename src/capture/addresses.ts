@@ -4,6 +4,8 @@ export class Addresses {
   #table = new Int32Array(1024).fill(-1);
   #count = 0;
   #last = -1;
+  readonly #texts: string[] = new Array(4096);
+  readonly #textOf = new Int32Array(4096);
 
   get count(): number {
     return this.#count;
@@ -49,7 +51,13 @@ export class Addresses {
   }
 
   text(number: number, six: boolean): string {
-    return six ? ip6Text(this.bytes6(number)) : ip4Text(number);
+    // The same few come again and again.
+    const slot = ((number ^ (number >>> 12)) & 2047) * 2 + (six ? 1 : 0);
+    if (this.#texts[slot] !== undefined && this.#textOf[slot] === number) return this.#texts[slot];
+    const text = six ? ip6Text(this.bytes6(number)) : ip4Text(number);
+    this.#texts[slot] = text;
+    this.#textOf[slot] = number;
+    return text;
   }
 
   #is(number: number, a: number, b: number, c: number, d: number): boolean {

@@ -69,6 +69,7 @@ export class Analysis implements PacketSink {
     if (scope.redis)
       this.redis = new Redis(
         scope.redis,
+        this.#streams,
         timeline ? (at, latency) => timeline.command(at, latency) : () => {},
       );
   }
@@ -123,7 +124,7 @@ export class Analysis implements PacketSink {
     if (transport === TCP) {
       this.protocols.tcp += 1;
       const row = this.#streams.rowOf(layers);
-      const fromA = this.tcp.isFromA(row, src, dst, layers.sport, layers.dport);
+      const { fromA } = this.#streams;
       this.tcp.count(row, fromA, length, seconds, nanos);
       if (this.#scope.health || this.#scope.redis) this.#further(row, fromA, seconds, nanos);
     } else if (transport === UDP) {

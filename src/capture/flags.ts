@@ -3,10 +3,15 @@ const LETTERS = 'RRRACEUAPRSF';
 
 /** The 12 bits of the header: three reserved ones, AE, CWR, ECE, URG, ACK, PSH, RST, SYN, FIN. */
 export function flagText(flags: number): string {
-  let text = '';
+  let text = TEXTS[flags];
+  if (text !== undefined) return text;
+  text = '';
   for (let bit = 11; bit >= 0; bit -= 1) text += flags & (1 << bit) ? LETTERS[11 - bit] : '\u00b7';
+  TEXTS[flags] = text;
   return text;
 }
+
+const TEXTS: string[] = new Array(4096);
 
 /** How often each combination of flags was seen. */
 export class FlagCounts {

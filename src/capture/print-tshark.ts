@@ -11,7 +11,7 @@ import type { TimeZone } from './time-zone.ts';
  * Wireshark's rule for sizes and counts (wsutil/str_util.c, format_size): a prefix only from ten of it on, and whole
  * ones, never rounded up.
  */
-export function sizeText(value: number, unit: string): string {
+function sizeText(value: number, unit: string): string {
   const steps = [
     [1e12, 'T'],
     [1e9, 'G'],
@@ -26,7 +26,7 @@ export function sizeText(value: number, unit: string): string {
 const LINE = `${'='.repeat(80)}\n`;
 
 /** What `tshark -q -z conv,KIND` prints. */
-export function* conversationLines(
+function* conversationLines(
   kind: 'IPv4' | 'IPv6' | 'TCP' | 'UDP',
   table: ConversationTable,
   addresses: Addresses,
@@ -47,18 +47,13 @@ export function* conversationLines(
     yield `${a.padEnd(width)} <-> ${b.padEnd(width)}  ${group(each.framesToA, each.bytesToA)}  ${group(
       each.framesToB,
       each.bytesToB,
-    )}  ${group(each.framesToA + each.framesToB, each.bytesToA + each.bytesToB)}  ${secondsSince(
-      first,
-      each.start,
-    )
-      .toFixed(9)
-      .padStart(14)}   ${secondsSince(each.start, each.stop).toFixed(4).padStart(12)}\n`;
+    )}  ${group(each.framesToA + each.framesToB, each.bytesToA + each.bytesToB)}  ${nineDigits(first, each.start).padStart(14)}   ${fourDigits(first, each.start, each.stop).padStart(12)}\n`;
   }
   yield LINE;
 }
 
 /** As a number of seconds, computed as Wireshark does: in doubles, so that the last digit is the same. */
-const secondsSince = ([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time): number => {
+function secondsSince([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time): number {
   let whole = laterSeconds - seconds;
   let rest = laterNanos - nanos;
   if (rest < 0 && whole > 0) {
@@ -69,42 +64,81 @@ const secondsSince = ([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time):
     whole += 1;
   }
   return whole + rest / 1e9;
-};
+}
+
+/** `%.9f` of the seconds between. */
+function nineDigits([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time): string {
+  const whole = laterSeconds - seconds - (laterNanos < nanos ? 1 : 0);
+  // A double has all nine digits of a time below twelve days, so that they can be told from whole numbers.
+  if (whole < 0 || whole > 1e6) return secondsSince([seconds, nanos], [laterSeconds, laterNanos]).toFixed(9);
+  const rest = laterNanos - nanos + (laterNanos < nanos ? 1e9 : 0);
+  return `${whole}.${String(rest).padStart(9, '0')}`;
+}
+
+/** `%.4f` of the seconds between: what lies exactly in the middle goes to the even digit, as C rounds, not up. */
+function fourDigits(first: Time, start: Time, stop: Time): string {
+  const borrow = stop[1] < start[1] ? 1 : 0;
+  const rest = stop[1] - start[1] + borrow * 1e9;
+  const whole = stop[0] - start[0] - borrow;
+  if (rest % 100_000 !== 50_000 && whole < 1e6) {
+    const units = whole * 10_000 + Math.round(rest / 100_000);
+    return `${Math.floor(units / 10_000)}.${String(units % 10_000).padStart(4, '0')}`;
+  }
+  // A difference of two doubles, both from the first packet on: it may lie on either side of the middle.
+  const seconds = secondsSince(first, stop) - secondsSince(first, start);
+  const text = seconds.toFixed(4);
+  if (!/^50*$/.test(seconds.toFixed(30).split('.')[1]!.slice(4))) return text;
+  const down = seconds.toFixed(5).slice(0, -1);
+  return Number(down.at(-1)) % 2 === 0 ? down : text;
+}
 
 /** Both ends, with their ports where there are some: `10.0.0.1:6379`. */
-export function endNames(each: Conversation, addresses: Addresses, ports: boolean): [string, string] {
+function endNames(each: Conversation, addresses: Addresses, ports: boolean): [string, string] {
   const name = (address: number, port: number) =>
     ports ? `${addresses.text(address, each.six)}:${port}` : addresses.text(address, each.six);
   return [name(each.a, each.aPort), name(each.b, each.bPort)];
 }
 
 /** What `tshark -T fields -e tcp.flags.str | LC_ALL=C sort | uniq -c` prints, the line of frames without TCP included. */
-export function* flagLines(counts: ReadonlyMap<string, number>): Generator<string> {
+function* flagLines(counts: ReadonlyMap<string, number>): Generator<string> {
   const bytes = (text: string) => Buffer.from(text);
   const sorted = [...counts].sort(([one], [other]) => Buffer.compare(bytes(one), bytes(other)));
   for (const [text, count] of sorted) yield `${String(count).padStart(7)} ${text}\n`;
 }
 
-/** What tshark prints of a SYN with the fields of the runbook. */
-export function synLine(syn: Syn, addresses: Addresses, zone: TimeZone): string {
-  const ends = (own: number, quoted: number | undefined) =>
-    [...(syn.version === 4 ? [own] : []), ...(quoted === undefined || syn.version !== 4 ? [] : [quoted])]
-      .map((number) => addresses.text(number, false))
-      .join(',');
-  return `${syn.timed ? frameTime(syn.seconds, syn.nanos, zone) : ''}\t${flagText(syn.flags)}\t${ends(
-    syn.src,
-    syn.quoted?.src,
-  )}\t${ends(syn.dst, syn.quoted?.dst)}\t${syn.sport}\t${syn.dport}\n`;
+/** What tshark prints of SYNs with the fields of the runbook. */
+function* synLines(syns: Iterable<Syn>, addresses: Addresses, zone: TimeZone): Generator<string> {
+  const time = frameTimes(zone);
+  for (const syn of syns) {
+    const { version, quoted } = syn;
+    let src = version === 4 ? addresses.text(syn.src, false) : '';
+    let dst = version === 4 ? addresses.text(syn.dst, false) : '';
+    if (quoted && version === 4) {
+      src += `,${addresses.text(quoted.src, false)}`;
+      dst += `,${addresses.text(quoted.dst, false)}`;
+    }
+    yield `${syn.timed ? time(syn.seconds, syn.nanos) : ''}\t${flagText(syn.flags)}\t${src}\t${dst}\t${syn.sport}\t${syn.dport}\n`;
+  }
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** `frame.time`: `May  3, 2022 22:44:50.961767000 UTC`. */
-function frameTime(seconds: number, nanos: number, zone: TimeZone): string {
-  const { offset, name } = zone.at(seconds);
-  const date = new Date((seconds + offset) * 1000);
-  const day = String(date.getUTCDate()).padStart(2);
-  return `${MONTHS[date.getUTCMonth()]} ${day}, ${date.getUTCFullYear()} ${clock(date)}.${String(nanos).padStart(9, '0')} ${name}`;
+/** `frame.time`, `May  3, 2022 22:44:50.961767000 UTC`, for one packet after the other. */
+function frameTimes(zone: TimeZone): (seconds: number, nanos: number) => string {
+  let known = Number.NaN;
+  let before = '';
+  let behind = '';
+  return (seconds, nanos) => {
+    if (seconds !== known) {
+      const { offset, name } = zone.at(seconds);
+      const date = new Date((seconds + offset) * 1000);
+      const day = String(date.getUTCDate()).padStart(2);
+      known = seconds;
+      before = `${MONTHS[date.getUTCMonth()]} ${day}, ${date.getUTCFullYear()} ${clock(date)}.`;
+      behind = ` ${name}`;
+    }
+    return before + String(nanos).padStart(9, '0') + behind;
+  };
 }
 
 const clock = (date: Date): string => date.toISOString().slice(11, 19);
@@ -122,14 +156,14 @@ function durationText(summary: Summary, places: number): string {
 }
 
 /** A file as capinfos knows it. */
-export interface CapinfosFile {
+interface CapinfosFile {
   readonly name: string;
   /** On disk; undefined for stdin. */
   readonly size: number | undefined;
 }
 
 /** What `capinfos -aceuxs FILE` prints. */
-export function capinfosText(file: CapinfosFile, summary: Summary, zone: TimeZone): string {
+function capinfosText(file: CapinfosFile, summary: Summary, zone: TimeZone): string {
   const line = (label: string, value: string) => `${`${label}:`.padEnd(21)}${value}\n`;
   const places = Math.max(summary.earliestPlaces, summary.latestPlaces);
   const time = ([whole, nanos]: Time, digits: number) => {
@@ -193,5 +227,5 @@ export function* printAsTshark(
   for (const [section, kind, table] of kinds)
     if (sections.has(section)) yield* conversationLines(kind, table, addresses, first);
   if (sections.has('flags')) yield* flagLines(analysis.flags.byText());
-  if (sections.has('syns')) for (const syn of analysis.syns.all()) yield synLine(syn, addresses, zone);
+  if (sections.has('syns')) yield* synLines(analysis.syns.all(), addresses, zone);
 }

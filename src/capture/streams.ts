@@ -14,6 +14,8 @@ const B_KNOWN = 2;
  */
 export class Streams {
   readonly #table: ConversationTable;
+  /** Whether the last segment was sent by A of its stream. */
+  fromA = false;
   #state = new Int32Array(WIDTH * 64);
 
   constructor(table: ConversationTable) {
@@ -36,6 +38,7 @@ export class Streams {
         fromA = true;
       }
     }
+    this.fromA = fromA;
     const known = state[at + 2]!;
     if (!(known & (fromA ? A_KNOWN : B_KNOWN))) {
       state[at + (fromA ? 0 : 1)] = flags & SYN ? seq : (seq - 1) | 0;
@@ -46,6 +49,11 @@ export class Streams {
       state[at + 2]! |= fromA ? B_KNOWN : A_KNOWN;
     }
     return row;
+  }
+
+  /** The sequence number of the first byte that a side of a stream sent, as far as it is known. */
+  first(row: number, ofA: boolean): number {
+    return (this.#state[WIDTH * row + (ofA ? 0 : 1)]! + 1) | 0;
   }
 
   #begin(version: number, src: number, dst: number, sport: number, dport: number): number {

@@ -151,6 +151,17 @@ describe('--format tshark is what capinfos 4.0 and tshark 4.0 print', () => {
     await expectAsTshark(fileOf(pcapng(frames, { faces: [{ link: 'raw' }], simple: true }), 'pcapng'));
   });
 
+  it('of durations that lie between two digits', async () => {
+    const frames = [31_250, 93_750, 50, 150, 250, 1_000_050, 156_250, 468_750].flatMap((micros, at) => {
+      const begin = START + BigInt(at) * 5_000_000_000n;
+      return [0, micros].map((after) => ({
+        frame: tcp({ sport: 1000 + at }),
+        at: begin + BigInt(after) * 1000n,
+      }));
+    });
+    await expectAsTshark(fileOf(pcap('raw', frames)));
+  });
+
   it('of ports that are used again', async () => {
     const syn = (seq: number) => tcp({ flags: FLAG.syn, seq });
     const granted = (seq: number, ack: number) => tcp(back({ flags: FLAG.syn | FLAG.ack, seq, ack }));

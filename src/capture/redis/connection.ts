@@ -1,4 +1,5 @@
-import { Reassembly } from '../reassembly.ts';
+import { Exchange } from '../exchange.ts';
+import type { ByteStream } from '../reassembly.ts';
 import type { Asked, Client, Ledger } from './ledger.ts';
 import { type Reply, ReplyParser } from './reply.ts';
 import { beginsCommand, RequestParser, WORDS_KEPT, wordAt } from './request.ts';
@@ -14,7 +15,7 @@ const MOST_ASKED = 1 << 20;
  */
 export class RedisConnection {
   readonly #ledger: Ledger;
-  readonly #client: Client;
+  #client!: Client;
   readonly #request: RequestParser;
   readonly #reply: ReplyParser;
   /** In order; those before `#first` have their replies. */
@@ -30,71 +31,75 @@ export class RedisConnection {
   #queued: Asked[] | undefined;
   /** CLIENT REPLY OFF, or SKIP for the next one. */
   #silent = false;
-  #skipped = 0;
+  #skipped = false;
   #ack = 0;
-  readonly toServer: Reassembly;
-  readonly toClient: Reassembly;
+  /** The last that the client acknowledged. */
+  #heard = 0;
+  /** Whether it ever asked again before it had heard anything. */
+  #pipelines = false;
+  /** Where replies are taken up again, a sequence number, and whether they are. */
+  #resume = 0;
+  #resumes = false;
+  readonly exchange: Exchange;
+  /** Whose segments are the client's: those of A, or of B. */
+  clientIsA = false;
+  /** A bit for each side that closed. */
+  closed = 0;
 
-  /** `whole`: its beginning is in the capture. */
-  constructor(ledger: Ledger, client: Client, whole: boolean) {
+  constructor(ledger: Ledger) {
     this.#ledger = ledger;
-    this.#client = client;
     this.#request = new RequestParser(ledger.scratch, (now) => this.#commandDone(now));
     this.#reply = new ReplyParser(
       () => this.#replyDone(this.#reply),
       (line) => ledger.statistics.error(line),
     );
+    const toServer: ByteStream = {
+      bytes: (bytes, at, end, now, _, ack) => {
+        this.#heard = ack;
+        this.#commandBytes(bytes, at, end, now);
+      },
+      gap: (length) => this.#gap(length, this.#request, () => this.#lost()),
+    };
+    const toClient: ByteStream = {
+      bytes: (bytes, at, end, now, seq, ack) => {
+        this.#ack = ack;
+        this.#replyBytes(bytes, at, end, now, seq);
+      },
+      gap: (length) => this.#gap(length, this.#reply, () => this.#missedReplies()),
+    };
+    this.exchange = new Exchange(toServer, toClient);
+  }
+
+  /**
+   * Begins anew: one object serves many connections, one after the other. `whole`: the beginning is in the
+   * capture; `asks` and `answers` are the sequence numbers that both sides begin with then.
+   */
+  open(client: Client, clientIsA: boolean, whole: boolean, asks: number, answers: number): void {
+    const { statistics } = this.#ledger;
+    statistics.connections += 1;
+    if (!whole) statistics.joined += 1;
+    this.#client = client;
+    this.clientIsA = clientIsA;
+    this.closed = 0;
     this.#asking = whole;
     this.#answering = whole;
-    ledger.statistics.connections += 1;
-    if (!whole) ledger.statistics.joined += 1;
-    this.toServer = new Reassembly({
-      bytes: (bytes, at, end, now) => this.#commandBytes(bytes, at, end, now),
-      gap: (length) => this.#gap(length, this.#request, () => this.#lost()),
-    });
-    this.toClient = new Reassembly({
-      bytes: (bytes, at, end, now) => this.#replyBytes(bytes, at, end, now),
-      gap: (length) => this.#gap(length, this.#reply, () => this.#lostReplies()),
-    });
+    this.#from = 0;
+    this.#mode = 'commands';
+    this.#queued = undefined;
+    this.#silent = false;
+    this.#skipped = false;
+    this.#ack = 0;
+    this.#pipelines = false;
+    this.#resumes = false;
+    this.#request.reset();
+    this.#reply.reset();
+    this.exchange.reset();
+    if (whole) this.exchange.begin(asks, answers);
   }
 
-  /** A segment of the client. */
-  fromClient(
-    seq: number,
-    ack: number,
-    bytes: Uint8Array,
-    at: number,
-    end: number,
-    length: number,
-    now: number,
-  ): void {
-    this.toClient.acknowledged(ack);
-    if (length > 0) this.toServer.add(seq, bytes, at, end, length, now);
-  }
-
-  /** A segment of the server. */
-  fromServer(
-    seq: number,
-    ack: number,
-    bytes: Uint8Array,
-    at: number,
-    end: number,
-    length: number,
-    now: number,
-  ): void {
-    this.#ack = ack;
-    this.toServer.acknowledged(ack);
-    if (length > 0) this.toClient.add(seq, bytes, at, end, length, now);
-  }
-
-  /** Whether everything that came was in order. */
-  get settled(): boolean {
-    return this.toServer.settled && this.toClient.settled;
-  }
-
+  /** Nothing more comes. */
   end(): void {
-    this.toServer.end();
-    this.toClient.end();
+    this.exchange.end();
     this.#forget();
   }
 
@@ -106,13 +111,22 @@ export class RedisConnection {
         return;
       this.#asking = true;
       this.#request.reset();
-      if (!this.#answering) this.#from = (this.toServer.next - (end - at)) | 0;
+      if (!this.#answering) this.#from = (this.exchange.asks - (end - at)) | 0;
     }
     if (!this.#request.feed(bytes, at, end, now)) this.#lost();
   }
 
-  #replyBytes(bytes: Uint8Array, at: number, end: number, now: number): void {
+  #replyBytes(bytes: Uint8Array, at: number, end: number, now: number, seq: number): void {
     if (this.#mode === 'replication') return;
+    if (this.#resumes) {
+      const before = (this.#resume - seq) | 0;
+      if (before >= end - at) return;
+      this.#resumes = false;
+      if (before > 0) {
+        this.#replyBytes(bytes, at + before, end, now, this.#resume);
+        return;
+      }
+    }
     if (!this.#answering) {
       if (!this.#asking || this.#asked.length === this.#first || ((this.#ack - this.#from) | 0) <= 0) return;
       this.#answering = true;
@@ -128,6 +142,7 @@ export class RedisConnection {
 
   /** Nothing is known of commands any more, nor which replies are whose. */
   #lost(): void {
+    this.#resumes = false;
     if (this.#asking) this.#ledger.statistics.lostThread += 1;
     this.#asking = false;
     this.#answering = false;
@@ -139,8 +154,27 @@ export class RedisConnection {
   #lostReplies(): void {
     if (this.#answering) this.#ledger.statistics.lostThread += 1;
     this.#answering = false;
-    this.#from = this.toServer.next;
+    this.#from = this.exchange.asks;
     this.#forget();
+  }
+
+  /**
+   * Replies are missing up to here. A client that asks one at a time had all replies before it asked again: the next
+   * one whose question was behind the hole begins where the client had heard the server then.
+   */
+  #missedReplies(): void {
+    const here = this.exchange.answers;
+    const sure = this.#pipelines
+      ? []
+      : this.#asked.slice(this.#first).filter(({ heard }) => ((heard - here) | 0) >= 0);
+    this.#ledger.statistics.unanswered -= sure.length;
+    this.#lostReplies();
+    if (sure.length === 0) return;
+    this.#asked = sure;
+    this.#answering = true;
+    this.#resumes = true;
+    this.#resume = sure[0]!.heard;
+    this.#reply.reset();
   }
 
   #forget(): void {
@@ -149,10 +183,13 @@ export class RedisConnection {
     this.#first = 0;
   }
 
-  #commandDone(now: number): void {
+  #commandDone(now: number): boolean {
     const request = this.#request;
-    const { commands, patterns, statistics } = this.#ledger;
+    const ledger = this.#ledger;
+    const { commands, patterns, statistics } = ledger;
     let kind = commands.kindOf(request.bytes, 0, request.lengths[0]!);
+    // What is typed may be anything: the middle of a value, too.
+    if (request.inline && !kind.known) return false;
     if (kind.parts && request.words > 1)
       kind = kind.parts.find(request.bytes, wordAt(1), request.lengths[1]!) ?? kind;
     const place = keyPlace(kind, request);
@@ -161,21 +198,33 @@ export class RedisConnection {
         ? patterns.numberOf(request.bytes, wordAt(place), request.lengths[place]!)
         : -1;
     const blocking = kind.blocking || (kind.key === 'streams' && findWord(request, 'BLOCK') > 0);
-    const asked: Asked = { kind, pattern, size: request.size, at: now, blocking, replies: 1 };
+    const asked: Asked = {
+      kind,
+      pattern,
+      size: request.size,
+      at: now,
+      blocking,
+      heard: this.#heard,
+      replies: 1,
+    };
     if (request.size > statistics.biggestRequests.least)
       statistics.biggestRequests.add(this.#ledger.notable(this.#client, request.size, asked, now));
-    const silent = this.#silent || this.#skipped > 0;
-    if (this.#skipped > 0) this.#skipped -= 1;
+    const skipped = this.#skipped;
+    this.#skipped = false;
     this.#special(kind.name, asked, request);
-    if (silent) {
-      if (!this.#silent || kind.name !== 'CLIENT|REPLY')
-        this.#ledger.count(this.#client, asked, 0, undefined, now);
-      return;
+    if (skipped || this.#silent || asked.replies === 0) {
+      ledger.count(this.#client, asked, 0, undefined, now);
+      return true;
     }
+    if (this.#asked.at(-1)?.heard === asked.heard) this.#pipelines = true;
     this.#asked.push(asked);
     const waiting = this.#asked.length - this.#first;
-    if (waiting > statistics.deepest) statistics.deepest = waiting;
+    // While something is missing, replies wait here, not commands there.
+    if (waiting > statistics.deepest && this.#pipelines && this.exchange.settled)
+      statistics.deepest = waiting;
+    else if (statistics.deepest === 0) statistics.deepest = 1;
     if (waiting > MOST_ASKED) this.#lostReplies();
+    return true;
   }
 
   /** Commands that change how the connection is to be read. */
@@ -209,9 +258,9 @@ export class RedisConnection {
         return;
       case 'CLIENT|REPLY': {
         const word = request.words > 2 ? text(request, 2) : '';
-        if (word === 'SKIP') this.#skipped = 2;
-        else this.#silent = word === 'OFF';
-        if (word === 'SKIP' || word === 'OFF') asked.replies = 0;
+        this.#skipped = word === 'SKIP';
+        this.#silent = word === 'OFF';
+        if (word !== 'ON') asked.replies = 0;
       }
     }
   }
@@ -219,13 +268,7 @@ export class RedisConnection {
   #replyDone(reply: Reply): void {
     const { statistics } = this.#ledger;
     if (this.#isPush(reply)) return;
-    let asked = this.#asked[this.#first];
-    // CLIENT REPLY OFF and SKIP get none themselves.
-    while (asked && asked.replies === 0) {
-      this.#take();
-      this.#ledger.count(this.#client, asked, 0, undefined, asked.at);
-      asked = this.#asked[this.#first];
-    }
+    const asked = this.#asked[this.#first];
     if (!asked) {
       if (this.#mode === 'commands') statistics.unasked += 1;
       return;

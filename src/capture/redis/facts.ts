@@ -1,6 +1,6 @@
 import type { Analysis } from '../analysis.ts';
 import { endOf, inSeconds, isoAfter, type Names, quantiles } from '../facts.ts';
-import type { Group, Largest } from './statistics.ts';
+import { combinationOf, type Group, type Largest } from './statistics.ts';
 
 const groupFacts = (group: Group) => ({
   calls: group.calls,
@@ -68,7 +68,7 @@ export function redisFacts(analysis: Analysis, names: Names) {
     ),
     callsByClientCommandKey: byCalls(
       [...statistics.combinations].map(([key, calls]) => {
-        const [client, command, pattern] = key.split(' ').map(Number) as [number, number, number];
+        const { client, command, pattern } = combinationOf(key);
         return {
           client: clientNames[client]!,
           command: commands.kinds[command]!.name,

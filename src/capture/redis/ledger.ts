@@ -11,6 +11,8 @@ export interface Asked {
   /** When its last byte came. */
   readonly at: number;
   readonly blocking: boolean;
+  /** How far the client had heard the server when it sent this: a sequence number of the server. */
+  readonly heard: number;
   /** Replies that it gets: one for each channel of SUBSCRIBE. */
   replies: number;
 }

@@ -1,4 +1,5 @@
 import { FIN, type Layers, RST, SYN } from '../decode.ts';
+import type { Streams } from '../streams.ts';
 import { RedisConnection } from './connection.ts';
 import { type Client, Ledger } from './ledger.ts';
 import type { PatternRule } from './pattern.ts';
@@ -22,14 +23,6 @@ export interface RedisOptions {
   readonly showKeys: boolean;
 }
 
-/** A connection whose end was not seen. */
-interface Open {
-  readonly connection: RedisConnection;
-  readonly clientIsA: boolean;
-  /** A bit for each side that closed. */
-  closed: number;
-}
-
 /** A TLS port, with its connections. */
 export interface TlsServer {
   readonly address: number;
@@ -43,16 +36,21 @@ export class Redis {
   readonly ledger: Ledger;
   /** TLS on ports of Redis: what is in it can't be read. */
   readonly tls = new Map<string, TlsServer>();
+  readonly #streams: Streams;
   #state = new Uint8Array(256);
   #tries = new Uint8Array(256);
-  readonly #connections = new Map<number, Open>();
+  readonly #connections = new Map<number, RedisConnection>();
+  /** Ended ones, to be used again. */
+  readonly #free: RedisConnection[] = [];
   readonly #isKnown = (bytes: Uint8Array, at: number, length: number) =>
     this.ledger.commands.isKnown(bytes, at, length);
 
   constructor(
     { rules, showKeys }: RedisOptions,
+    streams: Streams,
     answered: (at: number, latency: number | undefined) => void,
   ) {
+    this.#streams = streams;
     this.ledger = new Ledger(rules, showKeys, answered);
   }
 
@@ -67,25 +65,34 @@ export class Redis {
       if (payload <= 0) return;
       if (!this.#recognise(row, fromA, layers)) return;
     }
-    const open = this.#connections.get(row)!;
-    const { connection, clientIsA } = open;
+    const connection = this.#connections.get(row)!;
     const { seq, ack, bytes, payloadAt, captured } = layers;
-    if (fromA === clientIsA)
-      connection.fromClient(seq, ack, bytes, payloadAt, payloadAt + captured, payload, now);
-    else connection.fromServer(seq, ack, bytes, payloadAt, payloadAt + captured, payload, now);
-    if (flags & FIN) open.closed |= fromA ? 1 : 2;
+    if (fromA === connection.clientIsA)
+      connection.exchange.fromClient(
+        seq,
+        ack,
+        bytes,
+        payloadAt,
+        payloadAt + captured,
+        payload,
+        now,
+        (flags & FIN) !== 0,
+      );
+    else connection.exchange.fromServer(seq, ack, bytes, payloadAt, payloadAt + captured, payload, now);
+    if (flags & FIN) connection.closed |= fromA ? 1 : 2;
     // Both sides are done, and nothing is waiting for what came late.
-    if (flags & RST || (open.closed === 3 && connection.settled)) this.#close(row, connection);
+    if (flags & RST || (connection.closed === 3 && connection.exchange.settled)) this.#close(row, connection);
   }
 
   end(): void {
-    for (const { connection } of this.#connections.values()) connection.end();
+    for (const connection of this.#connections.values()) connection.end();
     this.#connections.clear();
   }
 
   #close(row: number, connection: RedisConnection): void {
     connection.end();
     this.#connections.delete(row);
+    this.#free.push(connection);
     this.#state[row] = NOT;
   }
 
@@ -111,15 +118,17 @@ export class Redis {
       return false;
     }
     const client = this.#client(layers, fromClient);
-    const connection = new RedisConnection(this.ledger, client, whole && this.#tries[row] === 0);
-    this.#connections.set(row, { connection, clientIsA, closed: 0 });
+    const connection = this.#free.pop() ?? new RedisConnection(this.ledger);
+    const first = (ofA: boolean) => this.#streams.first(row, ofA);
+    connection.open(client, clientIsA, whole && this.#tries[row] === 0, first(clientIsA), first(!clientIsA));
+    this.#connections.set(row, connection);
     this.#state[row] = FOUND;
     return true;
   }
 
   #client({ version, src, dst, sport, dport }: Layers, fromClient: boolean): Client {
     const address = fromClient ? src : dst;
-    const key = `${version} ${address}`;
+    const key = version === 6 ? address + 2 ** 32 : address;
     const { clients } = this.ledger.statistics;
     let group = clients.get(key);
     if (!group) {

@@ -37,7 +37,9 @@ export class RequestParser {
   size = 0;
   /** When its first byte came. */
   began = 0;
-  readonly #complete: (now: number) => void;
+  /** Whether it was typed, not sent as an array. */
+  inline = false;
+  readonly #complete: (now: number) => boolean;
   /** Words of the array that are still to come; 0: between commands. */
   #left = 0;
   /** Bytes of a bulk string that are still to come, its line end included; 0: none is open. */
@@ -47,8 +49,8 @@ export class RequestParser {
   /** The words of a command that is not whole yet, between two feeds. */
   #saved: Scratch | undefined;
 
-  /** `complete` is called when a command is whole; what is known of it stands here then. */
-  constructor({ bytes, lengths }: Scratch, complete: (now: number) => void) {
+  /** `complete` is called when a command is whole, and says whether it can be one; what is known of it stands here then. */
+  constructor({ bytes, lengths }: Scratch, complete: (now: number) => boolean) {
     this.bytes = bytes;
     this.lengths = lengths;
     this.#complete = complete;
@@ -94,7 +96,7 @@ export class RequestParser {
         this.#body -= part;
         this.size += part;
         from += part;
-        if (this.#body === 0) this.#wordDone(now);
+        if (this.#body === 0 && !this.#wordDone(now)) return false;
         continue;
       }
       let feed = from;
@@ -141,6 +143,7 @@ export class RequestParser {
   #start(now: number): void {
     this.lengths[0] = 0;
     this.words = 0;
+    this.inline = false;
     this.size = 0;
     this.began = now;
   }
@@ -184,8 +187,8 @@ export class RequestParser {
       }
       this.words += 1;
     }
-    if (this.words > 0) this.#complete(now);
-    return true;
+    this.inline = true;
+    return this.words === 0 || this.#complete(now);
   }
 
   #keep(bytes: Uint8Array, from: number, part: number): void {
@@ -199,11 +202,11 @@ export class RequestParser {
     this.lengths[word] = held + length;
   }
 
-  #wordDone(now: number): void {
+  #wordDone(now: number): boolean {
     this.words += 1;
     if (this.words < WORDS) this.lengths[this.words] = 0;
     this.#left -= 1;
-    if (this.#left === 0) this.#complete(now);
+    return this.#left > 0 || this.#complete(now);
   }
 
   #hold(bytes: Uint8Array, from: number, to: number): boolean {

@@ -1,0 +1,54 @@
+import { Analysis, type Scope } from '../../src/capture/analysis.ts';
+import { jsonPieces } from '../../src/capture/json.ts';
+import { PacketReader, type ReadEnd } from '../../src/capture/reader.ts';
+import { SECTIONS } from '../../src/capture/sections.ts';
+import { printTables } from '../../src/capture/tables.ts';
+
+const EVERYTHING: Scope = {
+  deep: true,
+  inner: false,
+  once: true,
+  health: true,
+  timeline: true,
+  redis: { rules: [], showKeys: false },
+};
+
+export interface Analyzed {
+  readonly analysis: Analysis;
+  readonly end: ReadEnd;
+  // biome-ignore lint/suspicious/noExplicitAny: a report as its reader gets it.
+  readonly report: any;
+  readonly tables: string;
+}
+
+/** Analyses a file cut where it is asked for, each piece in memory that is written over behind it. */
+export function analyzed(
+  capture: Uint8Array,
+  scope: Partial<Scope> = {},
+  cuts: readonly number[] = [],
+): Analyzed {
+  const kept: Uint8Array[] = [];
+  const analysis = new Analysis(
+    { ...EVERYTHING, ...scope },
+    { append: (bytes) => kept.push(bytes.slice()), pieces: () => kept },
+  );
+  const reader = new PacketReader(analysis);
+  let from = 0;
+  for (const cut of [...[...cuts].sort((one, other) => one - other), capture.length]) {
+    const to = Math.min(capture.length, Math.max(from, cut));
+    const piece = Uint8Array.from(capture.subarray(from, to));
+    reader.push(piece);
+    piece.fill(0x58);
+    from = to;
+  }
+  const end = reader.end();
+  analysis.end();
+  const sections = new Set(SECTIONS);
+  const text = [...jsonPieces(analysis, [], sections, new Map())].join('');
+  return {
+    analysis,
+    end,
+    report: JSON.parse(text),
+    tables: [...printTables(analysis, { sections, names: new Map(), rows: 20 })].join(''),
+  };
+}
