@@ -19,7 +19,7 @@ export class FileSpill implements Spill {
   append(bytes: Uint8Array): void {
     this.#unit = bytes.length;
     if (this.#file === undefined && this.#size + bytes.length <= IN_MEMORY) {
-      this.#parts.push(bytes.slice());
+      this.#parts.push(new Uint8Array(bytes));
       this.#size += bytes.length;
       return;
     }

@@ -41,8 +41,10 @@ export class PacketReader {
   }
 
   /** Throws UnknownFormatError when it is no capture file. */
-  push(piece: Uint8Array): void {
+  push(given: Uint8Array): void {
     if (this.#damage !== undefined) return;
+    // Of a Buffer, slice() would be no copy: nobody behind this has to think of that.
+    const piece = new Uint8Array(given.buffer, given.byteOffset, given.length);
     let at = 0;
     // A record that began in the piece before is put together with as little of this one as that takes.
     while (this.#held > 0 && at < piece.length) {

@@ -3,10 +3,12 @@ import type { Names } from '../capture/facts.ts';
 import { type FileFacts, jsonPieces } from '../capture/json.ts';
 import { Packet, type PacketSink } from '../capture/packet.ts';
 import { printAsTshark } from '../capture/print-tshark.ts';
+import { Pseudonyms } from '../capture/redact/pseudonyms.ts';
+import { type PayloadChoice, Redactor } from '../capture/redact/redact.ts';
 import type { PatternRule } from '../capture/redis/pattern.ts';
 import { SECTIONS, type Section, TSHARK_SECTIONS } from '../capture/sections.ts';
 import { parseConversation, type Selection } from '../capture/select.ts';
-import type { Summary } from '../capture/summary.ts';
+import { Summary } from '../capture/summary.ts';
 import { printTables } from '../capture/tables.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { recentFile } from '../input.ts';
@@ -15,13 +17,15 @@ import { NewFile } from '../new-file.ts';
 import { type OptionTable, type RawOptions, VERBOSE } from '../options.ts';
 import { writeAll } from '../output/stream.ts';
 import { printable } from '../printable.ts';
+import { redactKey } from '../redact-key.ts';
 import { FileSpill } from '../spill.ts';
-import { inOrder, readInto, selected } from './capture-files.ts';
+import { countedBy, inOrder, readInto, selected } from './capture-files.ts';
 import type { Command, Context } from './command.ts';
 import { namesBeside } from './names.ts';
 
 const SHOW = 'What to show:';
 const CUT = 'One conversation:';
+const REDACT = 'A copy to show:';
 
 export const ANALYZE_OPTIONS: OptionTable = {
   show: {
@@ -59,6 +63,27 @@ const OPTIONS: OptionTable = {
   output: { type: 'string', alias: 'o', describe: 'For programs', group: 'Output:', choices: ['json'] },
   conversation: { type: 'string', describe: 'Only this one', group: CUT, value: 'A-B' },
   write: { type: 'string', describe: 'Its packets, as they are, into a new file', group: CUT, value: 'FILE' },
+  redact: {
+    type: 'string',
+    describe: 'A copy with other addresses and without payload, into a new file',
+    group: REDACT,
+    value: 'FILE',
+  },
+  'redact-payload': {
+    type: 'string',
+    describe:
+      'cut: none is left; mask: of Redis all but types, lengths and names of commands is written over',
+    group: REDACT,
+    choices: ['cut', 'mask'],
+    defaultText: 'cut',
+  },
+  'redact-key': {
+    type: 'string',
+    describe: 'Same key, same addresses in other copies; made where it is not there. Keep it to yourself',
+    group: REDACT,
+    value: 'FILE',
+    defaultText: 'one that is forgotten',
+  },
   ...VERBOSE,
 };
 
@@ -76,6 +101,13 @@ interface AnalyzeOptions extends AnalyzeChoice {
   readonly output: 'table' | 'tshark' | 'json';
   readonly selection?: Selection;
   readonly write?: string;
+  readonly redact?: RedactChoice;
+}
+
+interface RedactChoice {
+  readonly file: string;
+  readonly payload: PayloadChoice;
+  readonly key?: string;
 }
 
 export const analyze: Command<AnalyzeOptions> = {
@@ -104,6 +136,9 @@ export const analyze: Command<AnalyzeOptions> = {
     const conversation = raw.text('conversation');
     if (write !== undefined && conversation === undefined)
       throw usageError('--write: of which conversation?', '--conversation A-B');
+    const redact = redactChoice(raw);
+    if (redact && (raw.positionals.length > 1 || conversation !== undefined))
+      throw usageError('--redact: takes one file, whole', 'cut the conversation out first, with --write');
     const choice = analyzeChoice(raw, output === 'tshark');
     const foreign = [...choice.sections].find((section) => !TSHARK_SECTIONS.includes(section as never));
     if (output === 'tshark' && foreign)
@@ -114,6 +149,7 @@ export const analyze: Command<AnalyzeOptions> = {
       output,
       ...(conversation !== undefined && { selection: parseConversation(conversation) }),
       ...(write !== undefined && { write }),
+      ...(redact && { redact }),
     };
   },
 
@@ -121,9 +157,43 @@ export const analyze: Command<AnalyzeOptions> = {
     const files = await Promise.all(
       options.files.map((name) => recentFile(name, '.', ['.pcap.gz', '.pcap', '.pcapng'], 'packets')),
     );
+    if (options.redact) return await redactFile(files[0]!, options.redact, context);
     return await analyzeFiles(files, options, await namesBeside(files), context);
   },
 };
+
+function redactChoice(raw: RawOptions): RedactChoice | undefined {
+  const file = raw.text('redact');
+  const key = raw.text('redact-key');
+  const payload = raw.text('redact-payload');
+  if (file !== undefined)
+    return { file, payload: payload === 'mask' ? 'mask' : 'cut', ...(key !== undefined && { key }) };
+  if (key !== undefined || payload !== undefined)
+    throw usageError(`--redact-${key === undefined ? 'payload' : 'key'}: of which copy?`, '--redact FILE');
+  return undefined;
+}
+
+async function redactFile(
+  path: string,
+  { file, payload, key }: RedactChoice,
+  context: Context,
+): Promise<number> {
+  const names = new Pseudonyms(redactKey(key));
+  const copy = new NewFile(file);
+  try {
+    const redactor = new Redactor(names, payload, (bytes) => copy.write(bytes));
+    await readInto(path, redactor, new Packet(), context);
+    context.stdout.write(`Redacted: ${copy.path}\n`);
+    context.log.line(
+      `${redactor.packets} packets; addresses are made up (prefixes kept), ${
+        payload === 'cut' ? 'payload is cut off' : 'payload of Redis is written over, any other cut off'
+      }${key === undefined ? '; the key is forgotten' : `; the key is in ${printable(key)}: keep it to yourself`}`,
+    );
+    return EXIT.done;
+  } finally {
+    copy.close();
+  }
+}
 
 export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice {
   const given = raw.text('show');
@@ -191,8 +261,14 @@ export async function analyzeFiles(
     const files = await inOrder(given, context);
     const read: (FileFacts & { summary: Summary })[] = [];
     const packet = new Packet();
-    for (const path of files)
-      read.push(await readInto(path, sink, packet, files.length > 1, context, analysis));
+    for (const path of files) {
+      // Each file of several has a summary of its own, too.
+      const summary = files.length > 1 ? new Summary() : analysis.summary;
+      const counted = files.length > 1 ? countedBy(summary, sink) : sink;
+      const facts = await readInto(path, counted, packet, context);
+      if (files.length > 1) summary.end();
+      read.push({ ...facts, summary });
+    }
     analysis.end();
     if (analysis.summary.packets === 0)
       context.log.warn(selection ? 'no packet is of this conversation' : 'no packets');

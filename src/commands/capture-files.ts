@@ -5,7 +5,7 @@ import type { FileFacts } from '../capture/json.ts';
 import type { Packet, PacketSink } from '../capture/packet.ts';
 import { PacketReader, UnknownFormatError } from '../capture/reader.ts';
 import type { Selection } from '../capture/select.ts';
-import { Summary, type Time } from '../capture/summary.ts';
+import type { Summary, Time } from '../capture/summary.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { openInput } from '../input.ts';
 import type { NewFile } from '../new-file.ts';
@@ -62,31 +62,31 @@ async function firstTime(path: string, { stdin }: Context): Promise<Time> {
   return [Number.POSITIVE_INFINITY, 0];
 }
 
+/** Counts the packets of one file on their way. */
+export const countedBy = (summary: Summary, sink: PacketSink): PacketSink => ({
+  packet(packet) {
+    summary.count(packet);
+    sink.packet(packet);
+  },
+  other: (bytes, at, end) => sink.other?.(bytes, at, end),
+  name: (address, text) => sink.name?.(address, text),
+  dropped: (number, packets) => sink.dropped?.(number, packets),
+});
+
+/**
+ * Reads one file, or stdin until its end or Ctrl-C, and says in a warning what is not whole. With the packet of the
+ * file before, packets are counted on.
+ */
 export async function readInto(
   path: string,
   sink: PacketSink,
   packet: Packet,
-  several: boolean,
   { stdin, log, interrupts }: Context,
-  analysis: Analysis,
-): Promise<FileFacts & { summary: Summary }> {
+): Promise<FileFacts> {
   const input = await openInput(path, stdin);
   const name = path === '-' ? 'stdin' : path;
   const before = packet.number;
-  // Each file of several has a summary of its own, too.
-  const summary = several ? new Summary() : analysis.summary;
-  const counted: PacketSink = several
-    ? {
-        ...sink,
-        packet(each) {
-          summary.count(each);
-          sink.packet(each);
-        },
-        name: (address, text) => sink.name?.(address, text),
-        dropped: (number, packets) => sink.dropped?.(number, packets),
-      }
-    : sink;
-  const reader = new PacketReader(counted, packet);
+  const reader = new PacketReader(sink, packet);
   try {
     const iterator = input.chunks[Symbol.asyncIterator]();
     const stopped = new Promise<'stopped'>((resolve) => {
@@ -105,7 +105,6 @@ export async function readInto(
       else await iterator.return?.();
     }
     const end = reader.end();
-    if (several) summary.end();
     const packets = packet.number - before;
     if (end.damage !== undefined)
       log.warn(
@@ -116,7 +115,7 @@ export async function readInto(
         `${printable(name)} appears to have been cut short in the middle of a packet: ${packets} packets were read`,
       );
     const size = path === '-' ? undefined : (await stat(path)).size;
-    return { name, ...(size !== undefined && { bytes: size }), ...end, summary };
+    return { name, ...(size !== undefined && { bytes: size }), ...end };
   } catch (error) {
     throw explained(error, name);
   }

@@ -26,17 +26,18 @@ export function analyzed(
   capture: Uint8Array,
   scope: Partial<Scope> = {},
   cuts: readonly number[] = [],
+  withTables = true,
 ): Analyzed {
   const kept: Uint8Array[] = [];
   const analysis = new Analysis(
     { ...EVERYTHING, ...scope },
-    { append: (bytes) => kept.push(bytes.slice()), pieces: () => kept },
+    { append: (bytes) => kept.push(new Uint8Array(bytes)), pieces: () => kept },
   );
   const reader = new PacketReader(analysis);
   let from = 0;
   for (const cut of [...[...cuts].sort((one, other) => one - other), capture.length]) {
     const to = Math.min(capture.length, Math.max(from, cut));
-    const piece = Uint8Array.from(capture.subarray(from, to));
+    const piece = Buffer.from(capture.subarray(from, to));
     reader.push(piece);
     piece.fill(0x58);
     from = to;
@@ -49,6 +50,6 @@ export function analyzed(
     analysis,
     end,
     report: JSON.parse(text),
-    tables: [...printTables(analysis, { sections, names: new Map(), rows: 20 })].join(''),
+    tables: withTables ? [...printTables(analysis, { sections, names: new Map(), rows: 20 })].join('') : '',
   };
 }
