@@ -1,5 +1,5 @@
 import { Analysis, type Scope } from '../capture/analysis.ts';
-import type { Names } from '../capture/facts.ts';
+import { allNames, type Names } from '../capture/facts.ts';
 import { type FileFacts, jsonPieces } from '../capture/json.ts';
 import { Packet, type PacketSink } from '../capture/packet.ts';
 import { printAsTshark } from '../capture/print-tshark.ts';
@@ -10,6 +10,7 @@ import { SECTIONS, type Section, TSHARK_SECTIONS } from '../capture/sections.ts'
 import { parseConversation, type Selection } from '../capture/select.ts';
 import { Summary } from '../capture/summary.ts';
 import { printTables } from '../capture/tables.ts';
+import { timelinePage } from '../capture/timeline-page.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { recentFile } from '../input.ts';
 import { localTimeZone } from '../local-time.ts';
@@ -37,6 +38,12 @@ export const ANALYZE_OPTIONS: OptionTable = {
   },
   all: { type: 'boolean', describe: 'All rows of the tables', group: SHOW },
   timeline: { type: 'boolean', describe: 'Packets, commands and latency second by second', group: SHOW },
+  html: {
+    type: 'string',
+    describe: 'The timeline with plots, as one page of its own',
+    group: SHOW,
+    value: 'FILE',
+  },
   inner: {
     type: 'boolean',
     describe: 'Into tunnels (VXLAN, Geneve, GRE, IP-in-IP), one level down',
@@ -94,6 +101,8 @@ export interface AnalyzeChoice {
   readonly inner: boolean;
   readonly rules: readonly PatternRule[];
   readonly showKeys: boolean;
+  /** Where the page of the timeline goes. */
+  readonly html?: string;
 }
 
 interface AnalyzeOptions extends AnalyzeChoice {
@@ -203,6 +212,9 @@ export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice 
       ? ['summary', 'ip', 'tcp', 'flags', 'syns']
       : SECTIONS.filter((section) => section !== 'timeline');
   if (raw.flag('timeline')) sections.push('timeline');
+  const html = raw.text('html');
+  if (html !== undefined && asTshark)
+    throw usageError('--html: is nothing that tshark prints', 'leave --format out');
   const unknown = sections.find((name) => !SECTIONS.includes(name as Section));
   if (unknown !== undefined)
     throw usageError(`--show: "${printable(unknown)}" is none`, `parts: ${SECTIONS.join(', ')}`);
@@ -212,6 +224,7 @@ export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice 
     inner: raw.flag('inner'),
     rules: raw.list('pattern').map(parseRule),
     showKeys: raw.flag('show-keys'),
+    ...(html !== undefined && { html }),
   };
 }
 
@@ -241,15 +254,16 @@ export async function analyzeFiles(
   context: Context,
 ): Promise<number> {
   const { sections, output = 'table', selection } = options;
+  const timeline = sections.has('timeline') || options.html !== undefined;
+  const own = output !== 'tshark';
   const scope: Scope = {
-    deep: [...sections].some((section) => section !== 'summary'),
+    deep: timeline || [...sections].some((section) => section !== 'summary'),
     inner: options.inner,
-    once: output !== 'tshark',
-    health:
-      output !== 'tshark' && (sections.has('health') || sections.has('tcp') || sections.has('timeline')),
-    timeline: sections.has('timeline'),
-    ...(output !== 'tshark' &&
-      (sections.has('redis') || sections.has('timeline')) && {
+    once: own,
+    health: own && (timeline || sections.has('health') || sections.has('tcp')),
+    timeline,
+    ...(own &&
+      (timeline || sections.has('redis')) && {
         redis: { rules: options.rules, showKeys: options.showKeys },
       }),
   };
@@ -273,24 +287,37 @@ export async function analyzeFiles(
     if (analysis.summary.packets === 0)
       context.log.warn(selection ? 'no packet is of this conversation' : 'no packets');
     const zone = localTimeZone(context.env);
+    const known = allNames(analysis, names);
     const pieces =
       output === 'json'
         ? jsonPieces(
             analysis,
             read.map(({ summary: _, ...facts }) => facts),
             sections,
-            names,
+            known,
           )
         : output === 'tshark'
           ? printAsTshark(analysis, read, sections, zone)
           : printTables(analysis, { sections, names, rows: options.all ? Number.POSITIVE_INFINITY : 20 });
     await writeAll(context.stdout, gathered(pieces));
+    if (options.html !== undefined) writePage(options.html, analysis, files, context);
     if (copy) context.log.line(`Packets: ${analysis.summary.packets}, ${copy.path}`);
     return EXIT.done;
   } finally {
     copy?.close();
     spill.close();
   }
+}
+
+function writePage(path: string, analysis: Analysis, files: readonly string[], { log }: Context): void {
+  const page = new NewFile(path);
+  try {
+    const title = files.map((file) => (file === '-' ? 'stdin' : file.split(/[\\/]/).at(-1))).join(', ');
+    for (const piece of timelinePage(analysis, title)) page.write(Buffer.from(piece));
+  } finally {
+    page.close();
+  }
+  log.line(`Timeline: ${page.path}`);
 }
 
 /** Fewer, larger writes. */
