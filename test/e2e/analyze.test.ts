@@ -1,0 +1,191 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectAsTshark } from '../capture/judge.ts';
+import {
+  captureProcesses,
+  environment,
+  eventually,
+  gkeprof,
+  kubectl,
+  leavesNothing,
+  NAMESPACE,
+  outputFolder,
+  pluginDir,
+  start,
+  world,
+} from './world.ts';
+
+const PORT = '7777';
+
+/** A shell line in the Redis pod. */
+const inPod = (line: string) =>
+  kubectl(['exec', '-n', NAMESPACE, 'redis-0', '-c', 'load', '--', 'sh', '-ec', line]);
+
+const tcpdumpRuns = async () => {
+  await eventually(captureProcesses, (found) => found.some((line) => /^\d+ tcpdump /.test(line)), 30);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+};
+
+describe('analyze, of real traffic', () => {
+  leavesNothing();
+  const output = outputFolder();
+  const file = () => join(output.path(), output.files().find((name) => name.endsWith('.pcap.gz'))!);
+  const capture = (words: readonly string[]) =>
+    start(['pcap', '-n', NAMESPACE, '--output-dir', output.path(), ...words]);
+
+  beforeAll(async () => {
+    await inPod(
+      `redis-server --port ${PORT} --bind 0.0.0.0 ::1 --protected-mode no --save '' --daemonize yes >/dev/null; until redis-cli -p ${PORT} ping; do sleep 0.1; done`,
+    );
+  });
+  afterAll(() => inPod(`redis-cli -p ${PORT} shutdown nosave || true`));
+
+  it('counts exactly the commands that Redis and its client counted', async () => {
+    const cli = `redis-cli -p ${PORT}`;
+    await inPod(`${cli} flushall; ${cli} config resetstat`);
+    const running = capture(['pod/redis-0', '--port', PORT, '--duration', '60s']);
+    await tcpdumpRuns();
+    await inPod(
+      [
+        `redis-benchmark -p ${PORT} -q -c 5 -n 3000 -t set,get,lpush,lrange_100 -r 1000`,
+        `redis-benchmark -p ${PORT} -q -c 5 -n 2000 -P 8 -t incr,mset`,
+        `redis-benchmark -p ${PORT} -q -c 5 -k 0 -n 300 -t get`,
+        `${cli} set user:12 x`,
+        `${cli} lpush user:12 y || true`,
+        `printf 'MULTI\\nSET a 1\\nINCR a\\nEXEC\\nMULTI\\nSET a 2\\nDISCARD\\n' | ${cli}`,
+        `${cli} -3 hgetall nothing`,
+        `${cli} eval 'return redis.call("get", KEYS[1])' 1 user:12`,
+        `${cli} publish news hello`,
+        `${cli} auth wrong || true`,
+        `${cli} blpop empty 0.2`,
+      ].join('\n'),
+    );
+    const stats = await inPod(`${cli} info commandstats`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    running.kill('SIGINT');
+    const ended = await running;
+    expect(ended.stderr).toContain('\n0 packets dropped by the kernel');
+    expect(ended.exitCode).toBe(0);
+    const run = await gkeprof(['analyze', file(), '-o', 'json', '--show', 'redis,health']);
+    expect(run.code).toBe(0);
+    const { redis, tcpHealth } = JSON.parse(run.stdout);
+    const theirs = Object.fromEntries(
+      [...stats.matchAll(/^cmdstat_([^:]+):calls=(\d+),.*?rejected_calls=(\d+),failed_calls=(\d+)/gm)].map(
+        ([, name, calls, rejected]) => [name!.toUpperCase(), Number(calls) + Number(rejected)],
+      ),
+    );
+    const ours = Object.fromEntries(
+      redis.commands.map(({ command, calls }: { command: string; calls: number }) => [command, calls]),
+    );
+    // What a script calls is counted by Redis and never on the wire; INFO counts itself when it is over.
+    expect(theirs.EVAL).toBe(1);
+    theirs.GET! -= 1;
+    delete theirs['CONFIG|RESETSTAT'];
+    delete ours.INFO;
+    // In the table of commands those that were refused stand as well: AUTH without a password is an error.
+    expect(ours).toEqual(theirs);
+    expect(redis.missing).toEqual({
+      bytes: 0,
+      lostThread: 0,
+      commandsWithoutReply: 0,
+      repliesWithoutCommand: 0,
+    });
+    expect(redis.errors).toMatchObject({ WRONGTYPE: 1, ERR: 1 });
+    expect(redis.transactions).toEqual({ executed: 1, discarded: 1, aborted: 0, commands: 2 });
+    expect(redis.connections.deepestPipeline).toBe(8);
+    expect(redis.blocking).toMatchObject({ count: 1 });
+    expect(redis.blocking.maxSeconds).toBeGreaterThan(0.19);
+    expect(redis.keys.map(({ key }: { key: string }) => key)).toEqual(
+      expect.arrayContaining(['key:$NUMBER', 'user:$NUMBER', 'mylist']),
+    );
+    expect(tcpHealth.connections.opened).toBeGreaterThan(300);
+    expect(tcpHealth.connections).toMatchObject({ refused: 0, unanswered: 0 });
+  });
+
+  it.each([
+    [
+      'loopback',
+      ['-i', 'lo'],
+      `redis-benchmark -p ${PORT} -q -c 10 -k 0 -n 500 -t get; redis-benchmark -h ::1 -p ${PORT} -q -c 3 -n 500 -t set`,
+    ],
+    [
+      'any',
+      ['-i', 'any'],
+      `redis-benchmark -p ${PORT} -q -c 3 -n 2000 -t set,get; redis-benchmark -h "$(hostname -i)" -p ${PORT} -q -c 3 -k 0 -n 200 -t get`,
+    ],
+  ])('is what tshark and capinfos print, on %s', async (_, flags, traffic) => {
+    const running = capture(['pod/redis-0', '--port', PORT, '--duration', '60s', '--', ...flags]);
+    await tcpdumpRuns();
+    await inPod(traffic);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    running.kill('SIGINT');
+    expect((await running).exitCode).toBe(0);
+    await expectAsTshark(file(), 'Europe/Berlin');
+  });
+
+  it('is what tshark and capinfos print, on the node’s end of the pod’s interface', async () => {
+    expect((await capture(['pod/redis-0', '--scope', 'iface', '--duration', '2s'])).exitCode).toBe(0);
+    await expectAsTshark(file());
+  });
+
+  it('pcap --analyze prints it when the file has arrived, with the pod’s name', async () => {
+    const run = await capture([
+      'pod/redis-0',
+      '--port',
+      '6379',
+      '--duration',
+      '1s',
+      '--analyze',
+      '--show',
+      'summary,tcp,redis',
+    ]);
+    expect(run.exitCode).toBe(0);
+    expect(run.stdout).toMatch(/^Packets: .*\.pcap\.gz\n\nPackets +\d+ /);
+    expect(run.stdout).toContain('redis-0 (');
+    expect(run.stdout).toMatch(/^GET +\d+/m);
+    const again = await gkeprof(['analyze', '@last', '--show', 'summary,tcp,redis'], { cwd: output.path() });
+    expect(run.stdout).toContain(again.stdout.trimEnd());
+  });
+
+  it('counts a packet once that a node’s any sees on several interfaces', async () => {
+    const run = await capture([
+      `node/${world().nodes[0]}`,
+      '--duration',
+      '2s',
+      '--',
+      '-i',
+      'any',
+      'port',
+      '6379',
+    ]);
+    expect(run.exitCode).toBe(0);
+    const { summary, tcpHealth } = JSON.parse((await gkeprof(['analyze', file(), '-o', 'json'])).stdout);
+    expect(summary.repeats).toBeGreaterThan(100);
+    // Repeats would be taken for retransmissions: there are next to none in this cluster.
+    const { retransmissions, spuriousRetransmissions, outOfOrder } = tcpHealth.totals;
+    expect(retransmissions + spuriousRetransmissions + outOfOrder).toBeLessThan(summary.repeats / 20);
+  });
+
+  it('ends quietly when its reader has gone', async () => {
+    expect((await capture(['pod/redis-0', '--port', '6379', '--duration', '1s'])).exitCode).toBe(0);
+    const run = await execa(
+      'bash',
+      [
+        '-c',
+        'set -o pipefail; kubectl gkeprof analyze "$1" --all -o json | head -c 100 >/dev/null',
+        'bash',
+        file(),
+      ],
+      {
+        env: environment(world().sre, pluginDir),
+        extendEnv: false,
+        reject: false,
+      },
+    );
+    expect(run.stderr).toBe('');
+    expect(run.exitCode).toBe(0);
+    expect(readFileSync(file()).length).toBeGreaterThan(0);
+  });
+});
