@@ -126,7 +126,8 @@ export class Analysis implements PacketSink {
       const row = this.#streams.rowOf(layers);
       const { fromA } = this.#streams;
       this.tcp.count(row, fromA, length, seconds, nanos);
-      if (this.#scope.health || this.#scope.redis) this.#further(row, fromA, seconds, nanos);
+      if (!layers.fragment && (this.#scope.health || this.#scope.redis))
+        this.#further(row, fromA, seconds, nanos);
     } else if (transport === UDP) {
       this.protocols.udp += 1;
       const { sport, dport } = layers;

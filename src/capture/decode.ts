@@ -125,7 +125,19 @@ export class Decoder {
     layers.bodyAt = body;
     const fragment = ((bytes[at + 6]! << 8) | bytes[at + 7]!) & 0x3fff;
     if (fragment === 0) this.#transport(protocol, bytes, body, Math.min(end, limit), limit);
-    else this.#fragment(protocol, layers.id, fragment & 0x1fff, (fragment & 0x2000) !== 0, body, end, limit);
+    else {
+      // A length beyond the frame is as good as cut.
+      const said = total === 0 ? limit : at + total;
+      this.#fragment(
+        protocol,
+        layers.id,
+        fragment & 0x1fff,
+        (fragment & 0x2000) !== 0,
+        body,
+        Math.min(end, limit),
+        said,
+      );
+    }
   }
 
   #ip6(at: number, end: number, wire: number): void {
@@ -180,7 +192,12 @@ export class Decoder {
     limit: number,
   ): void {
     const layers = this.layers;
+    // Of one that was cut nothing can be put together; the first still has its headers.
     layers.fragment = true;
+    if (end < limit) {
+      if (offset === 0) this.#transport(protocol, layers.bytes, at, end, limit);
+      return;
+    }
     const whole = this.#fragments.add(layers, protocol, id, offset, more, at, Math.min(end, limit), limit);
     if (!whole) return;
     layers.fragment = false;

@@ -52,7 +52,9 @@ export interface SynFacts {
 export const inSeconds = (nanos: number): number => nanos / 1e9;
 
 /** `2022-05-20T22:44:50.961767000Z`. */
-export function isoTime([seconds, nanos]: Time): string {
+export function isoTime([givenSeconds, givenNanos]: Time): string {
+  const carry = Math.floor(givenNanos / 1e9);
+  const [seconds, nanos] = [givenSeconds + carry, givenNanos - carry * 1e9];
   const date = new Date(seconds * 1000);
   if (Number.isNaN(date.getTime())) return `${seconds}.${String(nanos).padStart(9, '0')}`;
   return `${date.toISOString().slice(0, -5)}.${String(nanos).padStart(9, '0')}Z`;

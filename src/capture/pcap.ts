@@ -91,9 +91,8 @@ export class PcapFormat implements RecordFormat {
       if (next > end) break;
       packet.number += 1;
       packet.seconds = seconds < 0 ? seconds + 2 ** 32 : seconds;
-      packet.nanos = units * nanosPerUnit;
-      // More than a second's worth is damage, but no reason to lose the packet.
-      if (packet.nanos < 0 || packet.nanos >= 1e9) carry(packet, (units >>> 0) * nanosPerUnit);
+      // More than a second's worth is damage; it stays what it is, as Wireshark leaves it, in 32 bits.
+      packet.nanos = Math.imul(units, nanosPerUnit);
       packet.at = from + RECORD;
       packet.end = next;
       packet.length = length < 0 ? length + 2 ** 32 : length;
@@ -110,9 +109,4 @@ export class PcapFormat implements RecordFormat {
       ? (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
       : ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
   }
-}
-
-function carry(packet: Packet, nanos: number): void {
-  packet.seconds += Math.floor(nanos / 1e9);
-  packet.nanos = nanos % 1e9;
 }

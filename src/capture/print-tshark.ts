@@ -70,8 +70,9 @@ function secondsSince([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time):
 function nineDigits([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time): string {
   const whole = laterSeconds - seconds - (laterNanos < nanos ? 1 : 0);
   // A double has all nine digits of a time below twelve days, so that they can be told from whole numbers.
-  if (whole < 0 || whole > 1e6) return secondsSince([seconds, nanos], [laterSeconds, laterNanos]).toFixed(9);
   const rest = laterNanos - nanos + (laterNanos < nanos ? 1e9 : 0);
+  if (whole < 0 || whole > 1e6 || rest < 0 || rest >= 1e9)
+    return secondsSince([seconds, nanos], [laterSeconds, laterNanos]).toFixed(9);
   return `${whole}.${String(rest).padStart(9, '0')}`;
 }
 
@@ -80,7 +81,7 @@ function fourDigits(first: Time, start: Time, stop: Time): string {
   const borrow = stop[1] < start[1] ? 1 : 0;
   const rest = stop[1] - start[1] + borrow * 1e9;
   const whole = stop[0] - start[0] - borrow;
-  if (rest % 100_000 !== 50_000 && whole < 1e6) {
+  if (rest % 100_000 !== 50_000 && whole >= 0 && whole < 1e6 && rest >= 0 && rest < 1e9) {
     const units = whole * 10_000 + Math.round(rest / 100_000);
     return `${Math.floor(units / 10_000)}.${String(units % 10_000).padStart(4, '0')}`;
   }
@@ -143,6 +144,10 @@ function frameTimes(zone: TimeZone): (seconds: number, nanos: number) => string 
 
 const clock = (date: Date): string => date.toISOString().slice(11, 19);
 
+/** The places that a clock of this resolution has; more where the nanoseconds are no part of a second. */
+const fraction = (nanos: number, places: number): string =>
+  String(Math.trunc(nanos / 10 ** (9 - places))).padStart(places, '0');
+
 /** Cut, not rounded, to the places that the times have. */
 function durationText(summary: Summary, places: number): string {
   let whole = summary.latestSeconds - summary.earliestSeconds;
@@ -151,7 +156,7 @@ function durationText(summary: Summary, places: number): string {
     nanos += 1e9;
     whole -= 1;
   }
-  const rest = places === 0 ? '' : `.${String(nanos).padStart(9, '0').slice(0, places)}`;
+  const rest = places === 0 ? '' : `.${fraction(nanos, places)}`;
   return `${whole}${rest} ${whole === 1 && nanos === 0 ? 'second' : 'seconds'}`;
 }
 
@@ -169,7 +174,7 @@ function capinfosText(file: CapinfosFile, summary: Summary, zone: TimeZone): str
   const time = ([whole, nanos]: Time, digits: number) => {
     const date = new Date((whole + zone.at(whole).offset) * 1000);
     const day = `${String(date.getUTCFullYear()).padStart(4, '0')}-${String(date.getUTCMonth() + 1).padStart(2, '0')}-${String(date.getUTCDate()).padStart(2, '0')}`;
-    const rest = digits === 0 ? '' : `.${String(nanos).padStart(9, '0').slice(0, digits)}`;
+    const rest = digits === 0 ? '' : `.${fraction(nanos, digits)}`;
     return `${day} ${clock(date)}${rest}`;
   };
   // As capinfos does it, in doubles that hold seconds since 1970: 3 packets in 0.002 s are 1499 a second.

@@ -23,7 +23,7 @@ export class Streams {
   }
 
   /** The row of the stream that a segment belongs to; a new one where it begins one. */
-  rowOf({ version, src, dst, sport, dport, flags, seq, ack }: Layers): number {
+  rowOf({ version, src, dst, sport, dport, flags, seq, ack, fragment }: Layers): number {
     const table = this.#table;
     let row = table.find(version, src, dst, sport, dport);
     if (row < 0) row = this.#begin(version, src, dst, sport, dport);
@@ -39,6 +39,8 @@ export class Streams {
       }
     }
     this.fromA = fromA;
+    // How long a segment is that is not whole is not known, and neither what follows it.
+    if (fragment) return row;
     const known = state[at + 2]!;
     if (!(known & (fromA ? A_KNOWN : B_KNOWN))) {
       state[at + (fromA ? 0 : 1)] = flags & SYN ? seq : (seq - 1) | 0;

@@ -298,7 +298,11 @@ export async function analyzeFiles(
           )
         : output === 'tshark'
           ? printAsTshark(analysis, read, sections, zone)
-          : printTables(analysis, { sections, names: known, rows: options.all ? Number.POSITIVE_INFINITY : 20 });
+          : printTables(analysis, {
+              sections,
+              names: known,
+              rows: options.all ? Number.POSITIVE_INFINITY : 20,
+            });
     await writeAll(context.stdout, gathered(pieces));
     if (options.html !== undefined) writePage(options.html, analysis, files, context);
     if (copy) context.log.line(`Packets: ${analysis.summary.packets}, ${copy.path}`);

@@ -219,6 +219,15 @@ describe('--format tshark is what capinfos 4.0 and tshark 4.0 print', () => {
     await expectAsTshark(fileOf(pcap('ethernet', records(frames))));
   });
 
+  it('of first pieces that were cut, and of times that no clock has', async () => {
+    const body = tcp({ payload: 'x'.repeat(100), flags: 24 }).subarray(20);
+    const piece = ip4('10.0.0.1', '10.0.0.2', 6, body, { fragment: 0x2000, totalLength: 900 });
+    const frames = records([piece, piece.subarray(0, 60), tcp({ flags: 2 })]);
+    const capture = pcap('raw', frames);
+    capture.writeUInt32LE(1_048_579, capture.length - 16 - 40 + 4);
+    await expectAsTshark(fileOf(capture));
+  });
+
   it('of IPv6 with headers in between', async () => {
     const segment = tcp({ src: 'fd00::1', dst: 'fd00::2', flags: FLAG.syn }).subarray(40);
     const hop = (next: number) => Buffer.from([next, 0, 1, 4, 0, 0, 0, 0]);
