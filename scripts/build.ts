@@ -1,4 +1,5 @@
 // `npm run build`: one bundled ESM file that starts fast, dist/kubectl-gkeprof.
+import { createHash } from 'node:crypto';
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
@@ -96,20 +97,14 @@ const COMMON = {
   logLevel: 'warning',
 } as const;
 
-/** The same check of Node as in plugin/, before the rest is evaluated. */
-const ENTRY = `
-const [major, minor] = process.versions.node.split('.').map(Number);
-if (major > 22 || (major === 22 && minor >= 19)) import('./src/entry.ts').then(({ run }) => run());
-else {
-  process.stderr.write('error: kubectl gkeprof needs Node 22.19 or newer, this is ' + process.versions.node + '\\nhint: install a newer Node\\n');
-  process.exitCode = 1;
-}
-`;
-
 const outfile = `${root}dist/kubectl-gkeprof`;
 await mkdir(`${root}dist`, { recursive: true });
 const program = await build({
-  stdin: { contents: ENTRY, resolveDir: root, sourcefile: 'entry.js' },
+  stdin: {
+    contents: "import('./src/entry.ts').then(({ run }) => run());",
+    resolveDir: root,
+    sourcefile: 'entry.js',
+  },
   ...COMMON,
   // Inside, modules of Node are required where they are used: an ESM bundle would load all of them with every start.
   format: 'cjs',
@@ -117,15 +112,19 @@ const program = await build({
   write: false,
   plugins: [embeddedAssets, clientAsText, workerAsText, plainHelp],
 });
+const text = `(function (require, module, exports, $url) {${program.outputFiles[0]!.text}\n})`;
+const key = createHash('sha256').update(text).digest('hex').slice(0, 16);
+const launcher = await build({
+  entryPoints: [`${root}scripts/launcher.js`],
+  ...COMMON,
+  bundle: false,
+  format: 'esm',
+  define: { KEY: JSON.stringify(key) },
+  write: false,
+});
 await writeFile(
   outfile,
-  `#!/usr/bin/env node
-import { createRequire as $createRequire } from 'node:module';
-const $url = import.meta.url;
-const require = $createRequire($url);
-const module = { exports: {} };
-const exports = module.exports;
-${program.outputFiles[0]!.text}`,
+  `#!/usr/bin/env node\nconst PROGRAM = ${JSON.stringify(text)};\n${launcher.outputFiles[0]!.text}`,
 );
 await chmod(outfile, 0o755);
 const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8')) as { version: string };

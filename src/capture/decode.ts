@@ -113,7 +113,7 @@ export class Decoder {
     const headerLength = (first & 15) << 2;
     const total = (bytes[at + 2]! << 8) | bytes[at + 3]!;
     // 0: a super-packet whose length the card fills in (TSO).
-    if (headerLength < 20 || (total !== 0 && total < headerLength)) return;
+    if (headerLength < 20 || end - at < headerLength || (total !== 0 && total < headerLength)) return;
     layers.version = 4;
     layers.src = (bytes[at + 12]! << 24) | (bytes[at + 13]! << 16) | (bytes[at + 14]! << 8) | bytes[at + 15]!;
     layers.dst = (bytes[at + 16]! << 24) | (bytes[at + 17]! << 16) | (bytes[at + 18]! << 8) | bytes[at + 19]!;
@@ -155,28 +155,31 @@ export class Decoder {
     // Hop-by-hop, routing, destination options, mobility, HIP, shim6; AH counts in words of four (RFC 8200, RFC 4302).
     for (;;) {
       layers.protocol = next;
-      if (next === 44) {
-        if (end - from < 8) return;
-        const word = (bytes[from + 2]! << 8) | bytes[from + 3]!;
-        const id =
-          (bytes[from + 4]! << 24) | (bytes[from + 5]! << 16) | (bytes[from + 6]! << 8) | bytes[from + 7]!;
-        next = bytes[from]!;
-        from += 8;
-        if (word & 0xfff9) {
-          layers.protocol = next;
-          this.#fragment(next, id, word >>> 3, (word & 1) !== 0, from, end, limit);
-          return;
-        }
-      } else if (next === 0 || next === 43 || next === 60 || next === 135 || next === 139 || next === 140) {
-        if (end - from < 8) return;
-        next = bytes[from]!;
-        from += (bytes[from + 1]! + 1) << 3;
-      } else if (next === 51) {
-        if (end - from < 8) return;
-        next = bytes[from]!;
-        from += (bytes[from + 1]! + 2) << 2;
-      } else break;
-      if (from > limit) return;
+      const skipped =
+        next === 0 || next === 43 || next === 60 || next === 135 || next === 139 || next === 140;
+      if (!skipped && next !== 44 && next !== 51) break;
+      const own = from;
+      if (end - own >= 8) {
+        next = bytes[own]!;
+        from +=
+          layers.protocol === 44
+            ? 8
+            : layers.protocol === 51
+              ? (bytes[own + 1]! + 2) << 2
+              : (bytes[own + 1]! + 1) << 3;
+      }
+      // A header that is not whole leaves nothing that could be believed of the packet.
+      if (from === own || from > end || from > limit) {
+        layers.version = 0;
+        return;
+      }
+      if (layers.protocol !== 44) continue;
+      const word = (bytes[own + 2]! << 8) | bytes[own + 3]!;
+      if ((word & 0xfff9) === 0) continue;
+      const id = (bytes[own + 4]! << 24) | (bytes[own + 5]! << 16) | (bytes[own + 6]! << 8) | bytes[own + 7]!;
+      layers.protocol = next;
+      this.#fragment(next, id, word >>> 3, (word & 1) !== 0, from, end, limit);
+      return;
     }
     layers.bodyAt = from;
     this.#transport(next, bytes, from, Math.min(end, limit), limit);

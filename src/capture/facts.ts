@@ -173,8 +173,8 @@ export const quantiles = (of: Durations) =>
         maxSeconds: inSeconds(of.most),
       };
 
-/** TCP as a whole. */
-export function healthFacts(analysis: Analysis, names: Names) {
+/** TCP as a whole, at most `rows` of each list. */
+export function healthFacts(analysis: Analysis, names: Names, rows = Number.POSITIVE_INFINITY) {
   const { health, addresses, tcp } = analysis;
   if (!health) return undefined;
   const openings = { opened: 0, refused: 0, unanswered: 0, unseen: 0 };
@@ -211,8 +211,11 @@ export function healthFacts(analysis: Analysis, names: Names) {
     firstResponse: quantiles(health.firstResponses),
     resetsBySender: [...resets.values()]
       .sort((one, other) => other.count - one.count)
+      .slice(0, rows)
       .map(({ address, count }) => ({ ...endOf(address, undefined, names), count })),
-    synsByClient: [...clients.byFrames()].map((row) => {
+    /** How many clients asked for connections. */
+    clients: clients.rows,
+    synsByClient: [...clients.byFrames().subarray(0, Math.min(rows, clients.rows))].map((row) => {
       const each = clients.read(row);
       const count = each.framesToB + each.framesToA;
       return {

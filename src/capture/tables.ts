@@ -43,11 +43,11 @@ export function* printTables(analysis: Analysis, choice: TableChoice): Generator
   if (sections.has('flags')) yield* flagTable(analysis);
   if (sections.has('syns')) yield* synTable(analysis, choice);
   if (sections.has('health')) {
-    const health = healthFacts(analysis, names);
-    if (health && analysis.tcp.rows > 0) yield* healthText(health, choice);
+    const health = healthFacts(analysis, names, choice.rows);
+    if (health && analysis.tcp.rows > 0) yield* healthText(health);
   }
   if (sections.has('redis')) {
-    const redis = redisFacts(analysis, names);
+    const redis = redisFacts(analysis, names, choice.rows);
     if (redis) yield* redisTables(redis, choice.rows);
   }
   if (sections.has('timeline')) yield* timelineTable(analysis, choice);
@@ -192,7 +192,7 @@ function* synTable(analysis: Analysis, { rows, names }: TableChoice): Generator<
 
 const LAID_OUT = 1000;
 
-function* healthText(facts: HealthFacts, { rows }: TableChoice): Generator<string> {
+function* healthText(facts: HealthFacts): Generator<string> {
   yield '\nTCP health\n';
   const line = (label: string, text: string) => `${label.padEnd(16)}${text}\n`;
   const { opened, refused, unanswered, unseen } = facts.connections;
@@ -216,8 +216,8 @@ function* healthText(facts: HealthFacts, { rows }: TableChoice): Generator<strin
         .join(', '),
     );
   if (facts.synsByClient.length === 0) return;
-  const shown = facts.synsByClient.slice(0, rows);
-  yield heading('New connections', shown.length, facts.synsByClient.length);
+  const shown = facts.synsByClient;
+  yield heading('New connections', shown.length, facts.clients);
   yield table(
     [left('CLIENT'), left('SERVER'), right('SYNS'), right('PER SECOND')],
     shown.map(({ client, server, count, perSecond }) => [

@@ -10,17 +10,20 @@ const groupFacts = (group: Group) => ({
   latency: quantiles(group.latency),
 });
 
-const byCalls = <Row extends { readonly calls: number }>(rows: Row[]): Row[] =>
-  rows.sort((one, other) => other.calls - one.calls);
+/** The first of them, most calls first; ties as they came. */
+function most<Each>(all: Iterable<Each>, rows: number, calls: (each: Each) => number): Each[] {
+  const sorted = [...all].sort((one, other) => calls(other) - calls(one));
+  return rows < sorted.length ? sorted.slice(0, rows) : sorted;
+}
 
-/** Redis as a whole; undefined where none was seen, not even encrypted. */
-export function redisFacts(analysis: Analysis, names: Names) {
+/** Redis as a whole, at most `rows` of each list; undefined where none was seen, not even encrypted. */
+export function redisFacts(analysis: Analysis, names: Names, rows = Number.POSITIVE_INFINITY) {
   const { redis, addresses } = analysis;
   if (!redis || (redis.ledger.statistics.connections === 0 && redis.tls.size === 0)) return undefined;
   const { statistics, commands, patterns } = redis.ledger;
-  const clientNames = [...statistics.clients.values()].map((each) =>
-    endOf(addresses.text(each.address, each.six), undefined, names),
-  );
+  const clients = [...statistics.clients.values()];
+  const clientEnd = ({ address, six }: (typeof clients)[number]) =>
+    endOf(addresses.text(address, six), undefined, names);
   const notable = ({ all }: Largest, unit: 'bytes' | 'seconds') =>
     all.map((each) => ({
       ...(unit === 'seconds' ? { seconds: inSeconds(each.value) } : { bytes: each.value }),
@@ -48,35 +51,34 @@ export function redisFacts(analysis: Analysis, names: Names) {
     },
     latency: quantiles(statistics.latency),
     blocking: quantiles(statistics.blocking),
-    commands: byCalls(
-      [...statistics.commands].map(([id, group]) => ({
-        command: commands.kinds[id]!.name,
-        ...groupFacts(group),
-      })),
-    ),
-    clients: byCalls(
-      [...statistics.clients.values()].map((group, at) => ({
-        client: clientNames[at]!,
-        ...groupFacts(group),
-      })),
-    ),
-    keys: byCalls(
-      [...statistics.patterns].map(([number, group]) => ({
-        key: patterns.text(number),
-        ...groupFacts(group),
-      })),
-    ),
-    callsByClientCommandKey: byCalls(
-      [...statistics.combinations].map(([key, calls]) => {
-        const { client, command, pattern } = combinationOf(key);
-        return {
-          client: clientNames[client]!,
-          command: commands.kinds[command]!.name,
-          ...(pattern >= 0 && { key: patterns.text(pattern) }),
-          calls,
-        };
-      }),
-    ),
+    /** How many there are of each list. */
+    counts: {
+      commands: statistics.commands.size,
+      clients: clients.length,
+      keys: statistics.patterns.size,
+      callsByClientCommandKey: statistics.combinations.size,
+    },
+    commands: most(statistics.commands, rows, ([, group]) => group.calls).map(([id, group]) => ({
+      command: commands.kinds[id]!.name,
+      ...groupFacts(group),
+    })),
+    clients: most(clients, rows, ({ calls }) => calls).map((group) => ({
+      client: clientEnd(group),
+      ...groupFacts(group),
+    })),
+    keys: most(statistics.patterns, rows, ([, group]) => group.calls).map(([number, group]) => ({
+      key: patterns.text(number),
+      ...groupFacts(group),
+    })),
+    callsByClientCommandKey: most(statistics.combinations, rows, ([, calls]) => calls).map(([key, calls]) => {
+      const { client, command, pattern } = combinationOf(key);
+      return {
+        client: clientEnd(clients[client]!),
+        command: commands.kinds[command]!.name,
+        ...(pattern >= 0 && { key: patterns.text(pattern) }),
+        calls,
+      };
+    }),
     ...(statistics.combinationsLeft > 0 && { callsOfFurtherCombinations: statistics.combinationsLeft }),
     slowest: notable(statistics.slowest, 'seconds'),
     biggestRequests: notable(statistics.biggestRequests, 'bytes'),

@@ -29,7 +29,7 @@ const groupCells = (
   ...quantileCells(group.latency),
 ];
 
-/** Everything of Redis, one piece after the other; `rows` a table. */
+/** Everything of Redis, one piece after the other; `rows` of what stands out. */
 export function* redisTables(facts: RedisFacts, rows: number): Generator<string> {
   yield '\nRedis\n';
   const line = (label: string, text: string) => `${label.padEnd(16)}${text}\n`;
@@ -74,10 +74,10 @@ export function* redisTables(facts: RedisFacts, rows: number): Generator<string>
       'Pub/sub',
       `${pubsub.published} published, ${pubsub.messages} messages to subscribers (${formatBytes(pubsub.messageBytes)}), ${pubsub.subscriptions} subscriptions`,
     );
-  yield* groups('Commands', 'COMMAND', facts.commands, (each) => each.command, rows);
-  yield* groups('Clients', 'CLIENT', facts.clients, (each) => endText(each.client), rows);
-  yield* groups('Keys', 'KEY', facts.keys, (each) => each.key, rows);
-  yield* combinations(facts, rows);
+  yield* groups('Commands', 'COMMAND', facts.commands, facts.counts.commands, (each) => each.command);
+  yield* groups('Clients', 'CLIENT', facts.clients, facts.counts.clients, (each) => endText(each.client));
+  yield* groups('Keys', 'KEY', facts.keys, facts.counts.keys, (each) => each.key);
+  yield* combinations(facts);
   yield* notables('Slowest commands', facts.slowest, rows);
   yield* notables('Biggest requests', facts.biggestRequests, rows);
   yield* notables('Biggest replies', facts.biggestReplies, rows);
@@ -88,24 +88,22 @@ function* groups<
 >(
   title: string,
   column: string,
-  all: readonly Row[],
+  shown: readonly Row[],
+  count: number,
   name: (row: Row) => string,
-  rows: number,
 ): Generator<string> {
-  if (all.length === 0) return;
-  const shown = all.slice(0, rows);
-  yield heading(title, shown.length, all.length);
+  if (count === 0) return;
+  yield heading(title, shown.length, count);
   yield table(
     [{ title: column, longest: 80 }, ...GROUP_COLUMNS],
     shown.map((row) => [name(row), ...groupCells(row)]),
   );
 }
 
-function* combinations(facts: RedisFacts, rows: number): Generator<string> {
-  const all = facts.callsByClientCommandKey;
-  if (all.length < 2) return;
-  const shown = all.slice(0, rows);
-  yield heading('Who does what', shown.length, all.length);
+function* combinations(facts: RedisFacts): Generator<string> {
+  const shown = facts.callsByClientCommandKey;
+  if (shown.length < 2) return;
+  yield heading('Who does what', shown.length, facts.counts.callsByClientCommandKey);
   yield table(
     [right('CALLS'), left('CLIENT'), left('COMMAND'), { title: 'KEY', longest: 80 }],
     shown.map(({ calls, client, command, key = '' }) => [String(calls), endText(client), command, key]),
