@@ -93,6 +93,8 @@ export class Analysis implements PacketSink {
 
   end(): void {
     this.summary.end();
+    this.ip.take(this.tcp);
+    this.ip.take(this.udp);
     this.redis?.end();
   }
 
@@ -109,12 +111,6 @@ export class Analysis implements PacketSink {
       return;
     if (this.timeline) this.#tick(packet);
     const { version, src, dst, flags, transport } = layers;
-    // tshark counts pieces of IPv4 datagrams, and of IPv6 ones only the piece that completes them.
-    if (version === 4 || (version === 6 && (this.#scope.once || !layers.fragment))) {
-      let row = this.ip.find(version, src, dst, 0, 0);
-      if (row < 0) row = this.ip.add(version, src, dst, 0, 0);
-      this.ip.count(row, this.ip.isFromA(row, src, dst, 0, 0), length, seconds, nanos);
-    }
     const shown = flags >= 0 ? flags : layers.quotedFlags;
     if (shown < 0) this.flags.without += 1;
     else {
@@ -123,7 +119,9 @@ export class Analysis implements PacketSink {
     }
     if (transport === TCP) {
       this.protocols.tcp += 1;
+      const known = this.tcp.rows;
       const row = this.#streams.rowOf(layers);
+      if (row === known) this.#ipRow(version, src, dst);
       const { fromA } = this.#streams;
       this.tcp.count(row, fromA, length, seconds, nanos);
       if (!layers.fragment && (this.#scope.health || this.#scope.redis))
@@ -132,9 +130,18 @@ export class Analysis implements PacketSink {
       this.protocols.udp += 1;
       const { sport, dport } = layers;
       let row = this.udp.find(version, src, dst, sport, dport);
-      if (row < 0) row = this.udp.add(version, src, dst, sport, dport);
+      if (row < 0) {
+        row = this.udp.add(version, src, dst, sport, dport);
+        this.#ipRow(version, src, dst);
+      }
       this.udp.count(row, this.udp.isFromA(row, src, dst, sport, dport), length, seconds, nanos);
-    } else this.#without(version);
+    } else this.#without(packet);
+  }
+
+  /** The row of two addresses. What has ports is counted there alone, and taken over at the end. */
+  #ipRow(version: number, src: number, dst: number): number {
+    const row = this.ip.find(version, src, dst, 0, 0);
+    return row < 0 ? this.ip.add(version, src, dst, 0, 0) : row;
   }
 
   #tick({ seconds, nanos, length }: Packet): void {
@@ -151,8 +158,14 @@ export class Analysis implements PacketSink {
     this.redis?.add(row, fromA, layers, now);
   }
 
-  #without(version: number): void {
+  #without({ length, seconds, nanos }: Packet): void {
     const { layers } = this.#decoder;
+    const { version, src, dst } = layers;
+    // tshark counts pieces of IPv4 datagrams, and of IPv6 ones only the piece that completes them.
+    if (version === 4 || (version === 6 && (this.#scope.once || !layers.fragment))) {
+      const row = this.#ipRow(version, src, dst);
+      this.ip.count(row, this.ip.isFromA(row, src, dst, 0, 0), length, seconds, nanos);
+    }
     if (layers.arp) this.protocols.arp += 1;
     else if (version === 0) this.protocols.other += 1;
     else if (layers.fragment) this.protocols.fragments += 1;

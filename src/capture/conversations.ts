@@ -116,6 +116,39 @@ export class ConversationTable {
     }
   }
 
+  /** Adds what another table counted of the same addresses by port. */
+  take(other: ConversationTable): void {
+    for (let row = 0; row < other.#rows; row += 1) {
+      const key = KEYS * row;
+      const from = COUNTS * row;
+      const [a, b, version] = [other.#keys[key]!, other.#keys[key + 1]!, other.#keys[key + 3]!];
+      const own = this.find(version, a, b, 0, 0);
+      // From an address to itself there is one direction only.
+      const toB = a === b || this.#keys[KEYS * own] === a ? 0 : 1;
+      const toA = a === b ? 0 : 1 - toB;
+      const counts = other.#counts;
+      this.#add(own, toB, counts[from + FRAMES]!, counts[from + BYTES]!, counts, from);
+      this.#add(own, toA, counts[from + FRAMES + 1]!, counts[from + BYTES + 1]!, counts, from);
+    }
+  }
+
+  #add(row: number, side: number, frames: number, bytes: number, other: Float64Array, from: number): void {
+    if (frames === 0) return;
+    const counts = this.#counts;
+    const at = COUNTS * row;
+    const first = counts[at]! + counts[at + 1]! === 0;
+    counts[at + FRAMES + side]! += frames;
+    counts[at + BYTES + side]! += bytes;
+    if (first || isBefore(other, from + START, counts, at + START)) {
+      counts[at + START] = other[from + START]!;
+      counts[at + START + 1] = other[from + START + 1]!;
+    }
+    if (first || isBefore(counts, at + STOP, other, from + STOP)) {
+      counts[at + STOP] = other[from + STOP]!;
+      counts[at + STOP + 1] = other[from + STOP + 1]!;
+    }
+  }
+
   read(row: number): Conversation {
     const key = KEYS * row;
     const at = COUNTS * row;
@@ -180,6 +213,10 @@ export class ConversationTable {
     for (let row = 0; row < this.#rows; row += 1) this.#enter(row);
   }
 }
+
+/** Whether the time at `at` is earlier than another. */
+const isBefore = (times: Float64Array, at: number, others: Float64Array, from: number): boolean =>
+  times[at]! < others[from]! || (times[at] === others[from] && times[at + 1]! < others[from + 1]!);
 
 /** Whether the key at `at` is of these two, either way. */
 const is = (

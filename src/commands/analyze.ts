@@ -121,7 +121,7 @@ interface RedactChoice {
 
 export const analyze: Command<AnalyzeOptions> = {
   name: 'analyze',
-  describe: 'Summary, conversations, TCP flags and health, SYNs and Redis of a capture. No cluster needed',
+  describe: 'Conversations, SYNs, TCP health and Redis of a capture. No cluster needed',
   usage: 'FILE…|@last|- [flags]',
   examples: [
     ['kubectl gkeprof analyze @last', 'the newest capture of this folder'],
@@ -148,6 +148,8 @@ export const analyze: Command<AnalyzeOptions> = {
     const redact = redactChoice(raw);
     if (redact && (raw.positionals.length > 1 || conversation !== undefined))
       throw usageError('--redact: takes one file, whole', 'cut the conversation out first, with --write');
+    if (write !== undefined && raw.positionals.length > 1)
+      throw usageError('--write: takes one file', 'mergecap puts several together');
     const choice = analyzeChoice(raw, output === 'tshark');
     const foreign = [...choice.sections].find((section) => !TSHARK_SECTIONS.includes(section as never));
     if (output === 'tshark' && foreign)

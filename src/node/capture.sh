@@ -18,6 +18,25 @@ pause() { read -rt "$1" -u "$tick" _ || :; }
 
 tool_is_running() { [[ -n $tool_pid ]] && kill -0 "$tool_pid" 2>/dev/null; }
 
+# Waits for the tool, which was asked to end, and says how it did. One that does not within $1 seconds is asked by SIGINT
+# and ended by SIGKILL: whatever hangs in it, the capture is over, and what was written is there.
+tool_ends() {
+  local -i until
+  local signal
+  for signal in INT KILL; do
+    now_ms
+    until=$((now + $1 * 1000))
+    while tool_is_running && ((now < until)); do
+      pause 0.02
+      now_ms
+    done
+    tool_is_running || break
+    kill -"$signal" "$tool_pid" 2>/dev/null
+  done
+  wait "$tool_pid"
+  tool_status=$?
+}
+
 # Tools that are missing are named; where the plan says so (a plain Debian image) they are installed first.
 tools_ready() {
   local tool missing=

@@ -33,8 +33,14 @@ perf_start() {
     --control=fd:8,9 -D -1 -o "$WORK/perf.data" >"$OUT/perf.log" 2>&1 </dev/null &
   tool_pid=$!
   printf 'enable\n' >&8
+  now_ms
+  local -i until=$((now + 30000))
   until read -rt 0.05 -u 9 answer && [[ $answer == ack* ]]; do
-    tool_is_running || refuse perf-failed log perf.log
+    now_ms
+    if ! tool_is_running || ((now >= until)); then
+      kill -KILL "$tool_pid" 2>/dev/null
+      refuse perf-failed log perf.log
+    fi
   done
 }
 
@@ -48,15 +54,15 @@ perf_counts() {
 
 perf_stop() {
   printf 'stop\n' >&8 2>/dev/null
-  wait "$tool_pid"
-  tool_status=$?
+  tool_ends 20
 }
 
 # perf script runs here, at once, while the processes live and their files can be found (hostPID lets perf enter
 # their mount namespaces); inlined frames are not expanded, because that can take longer than the capture.
 perf_finish() {
   [[ -s $WORK/perf.data ]] || refuse perf-failed log perf.log
-  if ! perf script -i "$WORK/perf.data" --header --no-inline --show-lost-events \
+  # Ten times as long as was captured, and five minutes, is more than it ever takes.
+  if ! timeout -k 5 "$((arg[duration_ms] / 100 + 300))" perf script -i "$WORK/perf.data" --header --no-inline --show-lost-events \
     -F comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso 2>"$OUT/perf-script.log" </dev/null |
     gzip -c >"$WORK/perf-script.txt.gz"; then
     refuse perf-script-failed log perf-script.log

@@ -72,8 +72,7 @@ tcpdump_counts() {
 
 tcpdump_stop() {
   kill -INT "$tool_pid" 2>/dev/null
-  wait "$tool_pid"
-  tool_status=$?
+  tool_ends 10
 }
 
 tcpdump_finish() {

@@ -200,6 +200,7 @@ describe('kubectl gkeprof analyze', () => {
     [['analyze', 'a', '--format', 'tshark', '--show', 'redis'], 'redis is nothing that tshark prints', 2],
     [['analyze', 'a', '--format', 'tshark', '-o', 'json'], 'only one of them', 2],
     [['analyze', 'a', '--write', 'b'], 'of which conversation?', 2],
+    [['analyze', 'a', 'b', '--conversation', '1.1.1.1', '--write', 'c'], '--write: takes one file', 2],
     [['analyze', 'a', '--conversation', 'x-y'], '"x-y" is not two ends', 2],
     [['analyze', 'a', '--pattern', 'x'], 'is not REGEXP=NAME', 2],
     [['analyze', 'a', '--pattern', '(=x'], '--pattern: Invalid regular expression', 2],

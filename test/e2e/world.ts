@@ -76,12 +76,15 @@ export function start(words: readonly string[], options: RunOptions = {}) {
     cwd: options.cwd ?? tmpdir(),
     reject: false,
     stdin: 'ignore',
+    // Sooner than the test's own end, which would not say where it hung.
+    timeout: 150_000,
   });
 }
 
 export async function gkeprof(words: readonly string[], options: RunOptions = {}): Promise<Run> {
   const began = Date.now();
   const result = await start(words, options);
+  if (result.timedOut) throw new Error(`kubectl gkeprof ${words.join(' ')} hung behind:\n${result.stderr}`);
   return {
     code: result.exitCode,
     stdout: String(result.stdout),

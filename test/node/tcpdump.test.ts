@@ -7,7 +7,7 @@ describe('tcpdump on the node', () => {
   it('is never asked to flush by a signal, and needs none', () => {
     const sent = runShell(
       ['node/tcpdump.sh'],
-      'OUT=$(mktemp -d); tool_pid=1; kill() { printf "%s\\n" "$1"; }; tcpdump_bytes; tcpdump_counts; rm -r "$OUT"',
+      'OUT=$(mktemp -d); : >"$OUT/tcpdump.log"; tool_pid=1; kill() { printf "%s\\n" "$1"; }; tcpdump_bytes; tcpdump_counts; rm -r "$OUT"',
     );
     expect(sent).toBe('-USR1\n');
     const started = runShell(
