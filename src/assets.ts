@@ -10,6 +10,8 @@ export const ASSETS = {
   'node/identity.sh': './node/identity.sh',
   'node/perf.sh': './node/perf.sh',
   'node/tcpdump.sh': './node/tcpdump.sh',
+  'node/inspect.sh': './node/inspect.sh',
+  'node/attached.sh': './node/attached.sh',
   'node/capture.sh': './node/capture.sh',
   'node/files.sh': './node/files.sh',
   'profile/picture/browser/model.js': './profile/picture/browser/model.js',

@@ -6,6 +6,7 @@ export const EXIT = {
   cluster: 3,
   tool: 4,
   incomplete: 5,
+  own: 125,
   hangup: 129,
   interrupted: 130,
   terminated: 143,
@@ -20,6 +21,7 @@ export const EXIT_MEANING: ReadonlyArray<readonly [ExitCode, string]> = [
   [EXIT.cluster, 'the cluster refused, lacks it, or cannot be reached'],
   [EXIT.tool, 'the tool on the node failed, or there was nothing to see'],
   [EXIT.incomplete, 'kept but incomplete: the target vanished, or what came after failed'],
+  [EXIT.own, 'crictl and shell: failed by themselves; what ran on the node ended with any other'],
   [EXIT.interrupted, 'interrupted with nothing kept (129 hang-up, 143 terminated likewise)'],
 ];
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseCommandLine } from './cli.ts';
 import type { Context } from './commands/command.ts';
 import { COMMANDS } from './commands/index.ts';
-import { EXIT, GkeprofError, reasonOf } from './errors.ts';
+import { EXIT, type ExitCode, GkeprofError, reasonOf } from './errors.ts';
 import { Interrupts, type SignalName } from './interrupts.ts';
 import { Log, type TextSink } from './output/log.ts';
 import type { ByteSink, ByteSource } from './output/stream.ts';
@@ -12,7 +12,7 @@ import { printable } from './printable.ts';
 export interface Io {
   readonly stdin: ByteSource;
   readonly stdout: ByteSink;
-  readonly stderr: TextSink;
+  readonly stderr: TextSink & ByteSink;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly windows: boolean;
   /** Calls back for each signal that asks the process to end. */
@@ -24,6 +24,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const interrupts = new Interrupts();
   io.onSignal((signal) => interrupts.receive(signal));
   let log = new Log(io.stderr);
+  let failureCode: ExitCode | undefined;
   try {
     const invocation = await parseCommandLine(argv, COMMANDS, io.env);
     if (invocation.kind === 'print') {
@@ -31,11 +32,13 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       return EXIT.done;
     }
     const { command, raw } = invocation;
+    failureCode = command.failureCode;
     const options: unknown = command.validate(raw);
     log = new Log(io.stderr, raw.flag('verbose'));
     const context: Context = {
       stdin: io.stdin,
       stdout: io.stdout,
+      stderr: io.stderr,
       log,
       env: io.env,
       interrupts,
@@ -66,7 +69,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     io.stderr.write(`error: ${printable(error.message)}\n`);
     if (error.hint) io.stderr.write(`hint: ${printable(error.hint)}\n`);
-    return error.code;
+    return interrupts.stop.aborted ? error.code : (failureCode ?? error.code);
   }
 }
 

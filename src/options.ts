@@ -74,8 +74,8 @@ export const VERBOSE: OptionTable = {
   verbose: { type: 'boolean', alias: 'v', describe: 'Show API calls and kubectl lines', group: COMMON },
 };
 
-export const CAPTURE_OPTIONS: OptionTable = {
-  ...OUTPUT_DIR,
+/** Where and with what a debug pod runs, whatever it is for. */
+export const DEBUG_POD_OPTIONS: OptionTable = {
   image: {
     type: 'string',
     describe: 'Diagnostic image (image/Dockerfile builds one)',
@@ -104,13 +104,6 @@ export const CAPTURE_OPTIONS: OptionTable = {
     value: 'NAME',
     defaultText: 'gkeprof',
   },
-  keep: {
-    type: 'string',
-    describe: 'How long the node keeps the files for a client that vanished',
-    group: DEBUG_POD,
-    value: 'TIME',
-    defaultText: '10m',
-  },
   reason: {
     type: 'string',
     describe: 'Why, for the audit log (an annotation)',
@@ -124,6 +117,30 @@ export const CAPTURE_OPTIONS: OptionTable = {
     choices: ['client', 'server'],
   },
   ...VERBOSE,
+};
+
+export const CAPTURE_OPTIONS: OptionTable = {
+  ...OUTPUT_DIR,
+  ...DEBUG_POD_OPTIONS,
+  keep: {
+    type: 'string',
+    describe: 'How long the node keeps the files for a client that vanished',
+    group: DEBUG_POD,
+    value: 'TIME',
+    defaultText: '10m',
+  },
+};
+
+/** Of commands that ask a node and make no files there. */
+export const INSPECT_OPTIONS: OptionTable = {
+  ...DEBUG_POD_OPTIONS,
+  linger: {
+    type: 'string',
+    describe: 'Keep the debug pod so long after the last question, for the next commands',
+    group: DEBUG_POD,
+    value: 'TIME',
+    defaultText: 'none',
+  },
 };
 
 /** Until a diagnostic image is published: what the tools are installed into, as the runbook's toolbox did. */
@@ -149,17 +166,15 @@ export function connectionOf(raw: RawOptions): Connection {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
-/** What flamegraph and pcap have in common, understood. */
-export interface CaptureOptions {
+/** What every command with a debug pod has in common, understood. */
+export interface DebugPodOptions {
   readonly connection: Connection;
-  readonly outputDir: string;
   readonly debugPod: Omit<DebugPodPlan, 'name'>;
-  readonly keepSeconds: number;
   readonly reason?: string;
   readonly dryRun?: 'client' | 'server';
 }
 
-export function captureOptions(raw: RawOptions): CaptureOptions {
+export function debugPodOptions(raw: RawOptions): DebugPodOptions {
   const image = raw.text('image');
   if (image !== undefined && !/^[\w][\w.\-/:@]*$/.test(image)) {
     throw usageError(
@@ -172,10 +187,9 @@ export function captureOptions(raw: RawOptions): CaptureOptions {
     throw usageError(`--debug-namespace: "${printable(namespace)}" is not a name`);
   const policy = raw.text('image-pull-policy') as DebugPodPlan['imagePullPolicy'];
   const reason = raw.text('reason');
-  const dryRun = raw.text('dry-run') as CaptureOptions['dryRun'];
+  const dryRun = raw.text('dry-run') as DebugPodOptions['dryRun'];
   return {
     connection: connectionOf(raw),
-    outputDir: writableFolder(raw.text('output-dir') ?? '.'),
     debugPod: {
       namespace,
       image: image ?? PLAIN_IMAGE,
@@ -183,11 +197,32 @@ export function captureOptions(raw: RawOptions): CaptureOptions {
       ...(policy && { imagePullPolicy: policy }),
       imagePullSecrets: raw.list('image-pull-secret'),
     },
-    keepSeconds: raw.text('keep') === undefined ? KEEP_SECONDS : parseDuration(raw.text('keep')!, '--keep'),
     ...(reason !== undefined && { reason }),
     ...(dryRun && { dryRun }),
   };
 }
+
+/** What flamegraph and pcap have in common, understood. */
+export interface CaptureOptions extends DebugPodOptions {
+  readonly outputDir: string;
+  readonly keepSeconds: number;
+}
+
+export const captureOptions = (raw: RawOptions): CaptureOptions => ({
+  ...debugPodOptions(raw),
+  outputDir: writableFolder(raw.text('output-dir') ?? '.'),
+  keepSeconds: raw.text('keep') === undefined ? KEEP_SECONDS : parseDuration(raw.text('keep')!, '--keep'),
+});
+
+/** What commands that ask a node have in common, understood. */
+export interface InspectOptions extends DebugPodOptions {
+  readonly lingerSeconds: number;
+}
+
+export const inspectOptions = (raw: RawOptions): InspectOptions => ({
+  ...debugPodOptions(raw),
+  lingerSeconds: raw.text('linger') === undefined ? 0 : parseDuration(raw.text('linger')!, '--linger'),
+});
 
 /** The folder exists and takes files: known before anything is created in the cluster. */
 export function writableFolder(path: string): string {

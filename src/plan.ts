@@ -6,6 +6,8 @@ export interface PerfPlan {
   readonly collector: 'perf';
   readonly scope: 'node' | 'pod' | 'container';
   readonly frequencyHz: number;
+  /** The process that the container was named by. */
+  readonly pid?: number;
 }
 
 /** Packets by tcpdump. Words are tcpdump's own and stay words: nothing joins or splits them again. */
@@ -22,7 +24,19 @@ export interface TcpdumpPlan {
   readonly filter: readonly string[];
 }
 
-export type CapturePlan = PerfPlan | TcpdumpPlan;
+export type CapturePlan = PerfPlan | TcpdumpPlan | InspectPlan | AttachedPlan;
+
+/** What a snapshot of a node may hold: node/inspect.sh has a function for each. */
+export type SnapshotPart = 'processes' | 'runtime' | 'sockets' | 'links' | 'probe';
+
+/** Snapshots of a node: one at once, others as long as it lingers. */
+export interface InspectPlan {
+  readonly collector: 'inspect';
+  readonly scope: 'node';
+  readonly parts: readonly SnapshotPart[];
+  /** How long after the last question the pod stays; 0: until the first is answered. */
+  readonly lingerSeconds: number;
+}
 
 /** When a capture ends by itself, and how long the files wait to be collected. */
 export interface Limits {
@@ -32,6 +46,20 @@ export interface Limits {
   /** The node's scratch file system is never filled beyond this: the kubelet evicts at 10 % free. */
   readonly minFreePercent: number;
   readonly keepSeconds: number;
+}
+
+/** Something that runs on the node for somebody who looks on: crictl, or a shell. */
+export interface AttachedPlan {
+  readonly collector: 'crictl' | 'shell';
+  readonly scope: 'node';
+  /** crictl's subcommand, for the audit log. */
+  readonly about: string;
+  /** Arguments of node/attached.sh. */
+  readonly keys: readonly string[];
+  readonly words: readonly string[];
+  /** Whether something may be written to it. */
+  readonly stdin: boolean;
+  readonly tty: boolean;
 }
 
 /** Where and with what the debug pod runs. */

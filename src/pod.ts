@@ -1,7 +1,7 @@
 import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import { load } from 'js-yaml';
 import { asset } from './assets.ts';
-import type { Collector } from './collectors/collector.ts';
+import type { NodeWork } from './collectors/collector.ts';
 import { captureCommand, filesCommand, literal } from './node/script.ts';
 import {
   boundSeconds,
@@ -16,14 +16,14 @@ export const MANAGED_BY = 'app.kubernetes.io/managed-by=kubectl-gkeprof';
 const SESSION_LABEL = 'gkeprof.dev/session';
 
 /** Plan → the pod that is sent to the API server: the base file with the plan laid over it. Pure. */
-export function debugPod(plan: Plan, collector: Collector): V1Pod {
+export function debugPod(plan: Plan, work: NodeWork): V1Pod {
   const pod = load(asset('manifests/debug-pod.yaml')) as V1Pod;
   nameIt(pod, plan);
-  annotate(pod, plan, collector);
+  annotate(pod, plan, work);
   pinToNode(pod, plan);
   useImage(pod, plan);
   limitLifetime(pod, plan);
-  giveCapture(container(pod, 'capture'), plan, collector);
+  giveCapture(container(pod, 'capture'), plan, work);
   giveFiles(container(pod, 'files'), plan);
   return pod;
 }
@@ -41,13 +41,13 @@ function nameIt(pod: V1Pod, plan: Plan): void {
 }
 
 /** What is captured is on record: the pod's creation is in the audit log, with these (values may be any text). */
-function annotate(pod: V1Pod, plan: Plan, collector: Collector): void {
+function annotate(pod: V1Pod, plan: Plan, work: NodeWork): void {
   const namespaces = plan.targets.map((target) => (target.kind === 'pod' ? target.namespace : ''));
   pod.metadata!.annotations = {
     ...pod.metadata!.annotations,
     'gkeprof.dev/target': plan.targets.map(targetText).join(' '),
     'gkeprof.dev/target-namespace': namespaces.join(' ').trim(),
-    'gkeprof.dev/what': collector.describe(plan),
+    'gkeprof.dev/what': work.describe(plan),
     'gkeprof.dev/bound': `${boundSeconds(plan)}s`,
     ...(plan.reason !== undefined && { 'gkeprof.dev/reason': plan.reason }),
   };
@@ -71,9 +71,13 @@ function limitLifetime(pod: V1Pod, plan: Plan): void {
   pod.spec!.activeDeadlineSeconds = deadlineSeconds(plan);
 }
 
-function giveCapture(capture: V1Container, plan: Plan, collector: Collector): void {
+function giveCapture(capture: V1Container, plan: Plan, work: NodeWork): void {
   capture.command = captureCommand();
-  capture.args = captureArguments(plan, collector).map(literal);
+  capture.args = captureArguments(plan, work).map(literal);
+  const { capture: what } = plan;
+  if (what.collector !== 'crictl' && what.collector !== 'shell') return;
+  if (what.stdin) Object.assign(capture, { stdin: true, stdinOnce: true });
+  if (what.tty) capture.tty = true;
 }
 
 function giveFiles(files: V1Container, plan: Plan): void {
@@ -82,8 +86,8 @@ function giveFiles(files: V1Container, plan: Plan): void {
 }
 
 /** The arguments of node/capture.sh as they arrive there: KEY=VALUE words, `--`, the tool's own words. */
-export function captureArguments(plan: Plan, collector: Collector): string[] {
-  const { keys, words } = collector.nodeArguments(plan);
+export function captureArguments(plan: Plan, work: NodeWork): string[] {
+  const { keys, words } = work.nodeArguments(plan);
   return [
     `nonce=${plan.session.nonce}`,
     `collector=${plan.capture.collector}`,

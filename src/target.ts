@@ -1,11 +1,15 @@
-import type { V1ContainerStatus, V1Node, V1Pod } from '@kubernetes/client-node';
+import type { V1Node, V1Pod } from '@kubernetes/client-node';
 import { distance } from 'fastest-levenshtein';
 import { isObjectName } from './cluster/cluster.ts';
 import { clusterError, usageError } from './errors.ts';
+import { bareId, statusesOf } from './inspect/owner.ts';
 import { printable } from './printable.ts';
 
-/** What the user typed, understood. */
-export type TargetName = { readonly kind: 'pod' | 'node'; readonly name: string };
+/** What the user typed, understood. `id` is the beginning of a container's id. */
+export type TargetName = { readonly kind: 'pod' | 'node' | 'id' | WorkloadKind; readonly name: string };
+
+/** What pods belong to, by the kind in their owner references. */
+export type WorkloadKind = 'Deployment' | 'StatefulSet' | 'DaemonSet' | 'ReplicaSet' | 'Job';
 
 /** A container of the target pod, as the API knows it right before the capture. */
 export interface TargetContainer {
@@ -39,32 +43,57 @@ export interface NodeTarget {
 export type Target = PodTarget | NodeTarget;
 
 const KINDS: Readonly<Record<string, TargetName['kind']>> = {
-  pod: 'pod',
-  pods: 'pod',
-  po: 'pod',
-  node: 'node',
-  nodes: 'node',
-  no: 'node',
+  ...of('pod', 'pod', 'pods', 'po'),
+  ...of('node', 'node', 'nodes', 'no'),
+  ...of('id', 'id'),
+  ...of('Deployment', 'deployment', 'deployments', 'deploy'),
+  ...of('StatefulSet', 'statefulset', 'statefulsets', 'sts'),
+  ...of('DaemonSet', 'daemonset', 'daemonsets', 'ds'),
+  ...of('ReplicaSet', 'replicaset', 'replicasets', 'rs'),
+  ...of('Job', 'job', 'jobs'),
 };
 
-/** `pod/x`, `x` or `node/x`. Anything else is a usage error that says what is understood. */
+function of(kind: TargetName['kind'], ...words: string[]): Record<string, TargetName['kind']> {
+  return Object.fromEntries(words.map((word) => [word, kind]));
+}
+
+/** `pod/x`, `x`, `deploy/x`, `node/x` or `id/HEX`. Anything else is a usage error that says what is understood. */
 export function parseTarget(text: string): TargetName {
   const slash = text.indexOf('/');
   const kind = slash < 0 ? 'pod' : KINDS[text.slice(0, slash).toLowerCase()];
   const name = text.slice(slash + 1);
   if (!kind) {
     throw usageError(
-      `"${printable(text)}": a target is pod/NAME or node/NAME`,
+      `"${printable(text)}": a target is pod/NAME, deploy/NAME (sts, ds, rs, job), node/NAME or id/HEX`,
       'for example: kubectl gkeprof flamegraph pod/redis-0',
     );
   }
+  if (kind === 'id') {
+    if (!/^[0-9a-f]{6,64}$/.test(name))
+      throw usageError(
+        `"${printable(name)}" is not the id of a container`,
+        'at least 6 of its hex digits, as crictl prints them',
+      );
+    return { kind, name };
+  }
   if (!isObjectName(name)) {
     throw usageError(
-      `"${printable(name)}" cannot be the name of a ${kind}`,
+      `"${printable(name)}" cannot be the name of a ${kind.toLowerCase()}`,
       'names are lower case: kubectl get pods',
     );
   }
   return { kind, name };
+}
+
+/**
+ * Whether a pod is of a workload, by who controls it. A Deployment controls by way of a ReplicaSet, which is called
+ * after it and the hash in the pod's label (kubernetes pkg/controller/deployment/sync.go).
+ */
+export function isOfWorkload(pod: V1Pod, kind: WorkloadKind, name: string): boolean {
+  const controller = pod.metadata?.ownerReferences?.find((each) => each.controller);
+  if (kind !== 'Deployment') return controller?.kind === kind && controller.name === name;
+  const hash = pod.metadata?.labels?.['pod-template-hash'];
+  return controller?.kind === 'ReplicaSet' && hash !== undefined && controller.name === `${name}-${hash}`;
 }
 
 /** The pod as a target, or why it cannot be one. Pure: the pod is what the API answered. */
@@ -116,15 +145,10 @@ export function podTarget(pod: V1Pod, containerName?: string): PodTarget {
 }
 
 function containersOf(pod: V1Pod): TargetContainer[] {
-  const statuses: V1ContainerStatus[] = [
-    ...(pod.status?.containerStatuses ?? []),
-    ...(pod.status?.initContainerStatuses ?? []),
-    ...(pod.status?.ephemeralContainerStatuses ?? []),
-  ];
-  return statuses
+  return statusesOf(pod)
     .map((status) => ({
       name: status.name,
-      id: (status.containerID ?? '').replace(/^[^:]*:\/\//, ''),
+      id: bareId(status.containerID ?? ''),
       running: status.state?.running !== undefined,
     }))
     .filter((container) => container.name !== '');

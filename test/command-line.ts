@@ -19,7 +19,7 @@ export async function gkeprof(
       yield Buffer.from(stdin as string);
     })(),
     stdout: { write: (data) => out.push(Buffer.from(data as string)) },
-    stderr: { write: (text) => err.push(text) },
+    stderr: { write: (text: string | Uint8Array) => err.push(Buffer.from(text as string).toString()) },
     env,
     windows: false,
     onSignal: () => {},

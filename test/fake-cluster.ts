@@ -56,6 +56,7 @@ export function fakeCluster(overrides: Partial<Cluster> = {}): FakeCluster {
       return pod;
     },
     listPods: async () => [...pods.values()],
+    listAllPods: async () => [...pods.values()],
     readNode: async (name) => ({
       metadata: { name },
       status: { conditions: [{ type: 'Ready', status: 'True' }] },
@@ -74,6 +75,7 @@ export function fakeCluster(overrides: Partial<Cluster> = {}): FakeCluster {
     followLogs: () => lines([]),
     exec: async () => result(),
     execStream: () => lines([]),
+    attach: async () => 0,
     copy: async () => result(),
     kubectlLine: (...words) => ['kubectl', ...words].join(' '),
   };

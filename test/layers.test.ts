@@ -25,8 +25,9 @@ describe('the rules of the house', () => {
     expect(importers(/^@kubernetes/)).toEqual(['cluster/client.ts']);
     expect(importers(/^execa/)).toEqual(['cluster/kubectl.ts']);
   });
-  it('the profile and the capture are pure', () => {
-    for (const name of importers(/^node:(?!crypto)/)) expect(name).not.toMatch(/^(?:profile|capture)\//);
+  it('the profile, the capture and what is seen of a node are pure', () => {
+    for (const name of importers(/^node:(?!crypto)/))
+      expect(name).not.toMatch(/^(?:profile|capture|inspect)\//);
   });
   it('only the entry touches the process, and nothing writes to the console', () => {
     expect(

@@ -53,8 +53,18 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
           core.listNamespacedPod({ namespace: ns, ...(labelSelector && { labelSelector }) }),
         )
       ).items,
+    listAllPods: async (node) => {
+      const fieldSelector = node === undefined ? undefined : `spec.nodeName=${node}`;
+      return (
+        await call(
+          `LIST pods -A${node === undefined ? '' : ` on ${node}`}`,
+          core.listPodForAllNamespaces({ ...(fieldSelector && { fieldSelector }) }),
+        )
+      ).items;
+    },
     readNode: (name) => call(`GET nodes/${name}`, core.readNode({ name })),
-    listNodes: async () => (await call('LIST nodes', core.listNode())).items,
+    listNodes: async (labelSelector) =>
+      (await call('LIST nodes', core.listNode({ ...(labelSelector && { labelSelector }) }))).items,
     createPod: (pod, dryRun) => {
       const ns = pod.metadata?.namespace ?? namespace;
       const request = { namespace: ns, body: pod, ...(dryRun && { dryRun: 'All' }) };
@@ -77,19 +87,20 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
       );
       return list.items;
     },
-    isAllowed: async (question) => {
-      const body = { spec: { resourceAttributes: { ...question } } };
+    isAllowed: async ({ strict, ...question }) => {
+      const body = { spec: { resourceAttributes: question } };
       home.trace?.(
         `MAY I ${question.verb} ${question.resource}/${question.subresource ?? ''} -n ${question.namespace}`,
       );
       return authorization.createSelfSubjectAccessReview({ body }).then(
-        (review) => review.status?.allowed !== false,
-        () => true,
+        (review) => (strict ? review.status?.allowed === true : review.status?.allowed !== false),
+        () => !strict,
       );
     },
     followLogs: (ref) => kubectl.followLogs(ref),
     exec: (ref, argv, signal) => kubectl.exec(ref, argv, signal),
     execStream: (ref, argv) => kubectl.execStream(ref, argv),
+    attach: (ref, options) => kubectl.attach(ref, options),
     copy: (ref, remotePath, directory, name, signal) =>
       kubectl.copy(ref, remotePath, directory, name, signal),
     kubectlLine: (...words) => kubectl.line(words),

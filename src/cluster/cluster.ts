@@ -30,6 +30,9 @@ export interface AccessQuestion {
   readonly verb: string;
   readonly resource: string;
   readonly subresource?: string;
+  readonly name?: string;
+  /** No answer counts as no. */
+  readonly strict?: boolean;
 }
 
 /**
@@ -42,8 +45,10 @@ export interface Cluster {
   readonly namespace: string;
   readPod(namespace: string, name: string): Promise<V1Pod>;
   listPods(namespace: string, labelSelector?: string): Promise<V1Pod[]>;
+  /** Of all namespaces; with a node's name, those on it. */
+  listAllPods(node?: string): Promise<V1Pod[]>;
   readNode(name: string): Promise<V1Node>;
-  listNodes(): Promise<V1Node[]>;
+  listNodes(labelSelector?: string): Promise<V1Node[]>;
   createPod(pod: V1Pod, dryRun: boolean): Promise<V1Pod>;
   /** Resolves when the API server accepted the deletion; a pod that is already gone is no error. */
   deletePod(namespace: string, name: string, graceSeconds: number): Promise<void>;
@@ -56,6 +61,14 @@ export interface Cluster {
   exec(ref: ContainerRef, argv: readonly string[], signal?: AbortSignal): Promise<CallResult>;
   /** Runs a command with an open stdin. */
   execStream(ref: ContainerRef, argv: readonly string[]): RemoteStream;
+  /**
+   * Connects our own stdin, and with `tty` the terminal, to a container's main process. Resolves with kubectl's status
+   * when either side has ended.
+   */
+  attach(
+    ref: ContainerRef,
+    options: { readonly tty: boolean; readonly signal: AbortSignal },
+  ): Promise<number>;
   /** `kubectl cp` of one file into `directory` under `name`. A status other than 0 is a result, not an error. */
   copy(
     ref: ContainerRef,

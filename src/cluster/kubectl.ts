@@ -62,6 +62,22 @@ export class Kubectl {
     );
   }
 
+  /** With a terminal in our own process group: kubectl reads it, and hears of its size. */
+  async attach(
+    { namespace, pod, container }: ContainerRef,
+    { tty, signal }: { readonly tty: boolean; readonly signal: AbortSignal },
+  ): Promise<number> {
+    const words = ['attach', '-q', tty ? '-it' : '-i', '-n', namespace, pod, '-c', container];
+    const child = this.#start(words, {
+      ...(tty
+        ? { stdin: 'inherit', stdout: 'inherit', stderr: 'inherit', detached: false }
+        : { stdin: 'inherit', stdout: 'ignore', stderr: 'pipe' }),
+      cancelSignal: signal,
+      buffer: true,
+    });
+    return (await finished(child)).exitCode;
+  }
+
   /**
    * The local name is relative, with the target folder as working directory: kubectl takes whatever stands
    * before a colon for a pod, and so cannot be given `C:\…` (kubernetes/kubernetes#77310).

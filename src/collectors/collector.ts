@@ -7,11 +7,19 @@ export interface Explanation {
   readonly hint?: string;
 }
 
+/** What a debug pod is for. */
+export interface NodeWork {
+  /** In a phrase, for the annotation and the first line. */
+  describe(plan: Plan): string;
+  /** The arguments of the node's script that are its own: KEY=VALUE words, and words that belong to its tool. */
+  nodeArguments(plan: Plan): { keys: string[]; words: string[] };
+}
+
 /**
  * What captures. The session knows only this: how the plan becomes words for the node's script, what the
  * artifact is called, and how its events read. What is made of the artifact is the command's business.
  */
-export interface Collector {
+export interface Collector extends NodeWork {
   readonly name: 'perf' | 'tcpdump';
   /** The ending of the artifact's file, behind the common base name. */
   readonly ending: string;
@@ -19,9 +27,6 @@ export interface Collector {
   readonly raw?: { readonly file: string; readonly ending: string };
   /** Tools that a plain image lacks, and what fetching them costs, for the announcement. */
   readonly install: string;
-  /** What is captured, in a phrase, for the annotation and the first line. */
-  describe(plan: Plan): string;
-  nodeArguments(plan: Plan): { keys: string[]; words: string[] };
   /** The scope in the file names. */
   scopeName(plan: Plan): string;
   /** The live line's figures; `before` is the progress event before this one. */

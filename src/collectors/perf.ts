@@ -29,6 +29,8 @@ export const perf: Collector = {
 
   scopeName(plan) {
     const target = plan.targets[0];
+    if (plan.capture.collector === 'perf' && plan.capture.pid !== undefined)
+      return `container_of_pid_${plan.capture.pid}`;
     return target.kind === 'node'
       ? 'all_cpus'
       : profileScope(target.namespace, target.name, target.container?.name);

@@ -1,5 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Connection } from '../cluster/connect.ts';
+import type { ExitCode } from '../errors.ts';
 import type { Interrupts } from '../interrupts.ts';
 import type { OptionTable, RawOptions } from '../options.ts';
 import type { Log } from '../output/log.ts';
@@ -9,6 +10,7 @@ import type { ByteSink, ByteSource } from '../output/stream.ts';
 export interface Context {
   readonly stdin: ByteSource;
   readonly stdout: ByteSink;
+  readonly stderr: ByteSink;
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly interrupts: Interrupts;
@@ -28,6 +30,8 @@ export interface Command<Options> {
   readonly usage: string;
   readonly examples: ReadonlyArray<readonly [line: string, what: string]>;
   readonly options: OptionTable;
+  /** The exit code of its own failures, where every other one is that of what it ran. */
+  readonly failureCode?: ExitCode;
   validate(raw: RawOptions): Options;
   run(options: Options, context: Context): Promise<number>;
 }

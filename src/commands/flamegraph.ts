@@ -20,6 +20,7 @@ import type { SessionResult } from '../session/session.ts';
 import { parseTarget, type Target, type TargetName } from '../target.ts';
 import { endedText, runCapture, sessionCode } from './capture.ts';
 import type { Command, Context } from './command.ts';
+import { containerOfPid } from './container-of-pid.ts';
 import { deliverComparison } from './diff.ts';
 import { aboutFromReceipt, DRAW_OPTIONS, type DrawOptions, draw, drawOptions } from './drawing.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
@@ -30,6 +31,8 @@ interface FlamegraphOptions {
   /** The baseline of a comparison. */
   readonly vs?: TargetName;
   readonly container?: string;
+  /** The container of this process of the node. */
+  readonly pid?: number;
   readonly durationSeconds: number;
   readonly frequencyHz: number;
   readonly draw: DrawOptions;
@@ -45,6 +48,12 @@ const OPTIONS: OptionTable = {
     describe: 'Only this container of the pod',
     group: GROUP,
     value: 'NAME',
+  },
+  pid: {
+    type: 'string',
+    describe: "Of a node: only the container of this process, by the node's pid",
+    group: GROUP,
+    value: 'PID',
   },
   duration: {
     type: 'string',
@@ -84,6 +93,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
     ['kubectl gkeprof flamegraph pod/redis-0', '60 s later: an SVG and the raw stacks'],
     ['kubectl gkeprof flamegraph pod/redis-0 -c redis --duration 10s', 'one container'],
     ['kubectl gkeprof flamegraph node/NODE', 'everything that runs on a node'],
+    ['kubectl gkeprof flamegraph node/NODE --pid 7154', 'the container of a process'],
     ['kubectl gkeprof flamegraph pod/redis-0 --vs pod/redis-1', 'both at once, and what differs'],
   ],
   options: OPTIONS,
@@ -99,9 +109,14 @@ export const flamegraph: Command<FlamegraphOptions> = {
     const container = raw.text('container');
     if (container !== undefined && named.kind === 'node')
       throw usageError('-c: a node has no containers', 'name a pod');
+    const pid = raw.text('pid');
+    if (pid !== undefined && named.kind !== 'node')
+      throw usageError('--pid: is a pid of a node', 'kubectl gkeprof flamegraph node/NAME --pid PID');
+    if (pid !== undefined && vs) throw usageError('--pid: goes without --vs');
     return {
       capture: captureOptions(raw),
       named,
+      ...(pid !== undefined && { pid: parseCount(pid, '--pid', 1, 2 ** 22) }),
       ...(vs && { vs }),
       ...(container !== undefined && { container }),
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
@@ -112,6 +127,10 @@ export const flamegraph: Command<FlamegraphOptions> = {
   },
 
   async run(options, context) {
+    if (options.pid !== undefined) {
+      const named = await containerOfPid(options.named, options.pid, options.capture, context);
+      return (await record(options, named, undefined, context)).code;
+    }
     if (!options.vs) return (await record(options, options.named, options.container, context)).code;
     return recordBoth(options, options.vs, context);
   },
@@ -178,7 +197,12 @@ async function recordBoth(options: FlamegraphOptions, vs: TargetName, context: C
 
 function decide(options: FlamegraphOptions, target: Target): CapturePlan {
   const scope = target.kind === 'node' ? 'node' : target.container ? 'container' : 'pod';
-  return { collector: 'perf', scope, frequencyHz: options.frequencyHz };
+  return {
+    collector: 'perf',
+    scope,
+    frequencyHz: options.frequencyHz,
+    ...(options.pid !== undefined && { pid: options.pid }),
+  };
 }
 
 async function finish(

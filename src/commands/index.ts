@@ -1,11 +1,29 @@
 import { analyze } from './analyze.ts';
 import type { AnyCommand } from './command.ts';
+import { crictl } from './crictl.ts';
 import { diff } from './diff.ts';
 import { flamegraph } from './flamegraph.ts';
 import { manifests } from './manifests.ts';
+import { nodes } from './nodes.ts';
 import { pcap } from './pcap.ts';
+import { ps } from './ps.ts';
 import { render } from './render.ts';
+import { shell } from './shell.ts';
 import { version } from './version.ts';
+import { whois } from './whois.ts';
 
 /** The verbs, in the order of the help. */
-export const COMMANDS: readonly AnyCommand[] = [flamegraph, pcap, analyze, render, diff, manifests, version];
+export const COMMANDS: readonly AnyCommand[] = [
+  flamegraph,
+  pcap,
+  ps,
+  whois,
+  crictl,
+  shell,
+  nodes,
+  analyze,
+  render,
+  diff,
+  manifests,
+  version,
+];

@@ -1,8 +1,16 @@
-import type { V1Pod } from '@kubernetes/client-node';
 import type { Cluster } from '../cluster/cluster.ts';
 import { apiCode } from '../cluster/refusal.ts';
-import { clusterError, GkeprofError } from '../errors.ts';
-import { checkNode, nearestNames, podTarget, type Target, type TargetName } from '../target.ts';
+import { clusterError, GkeprofError, usageError } from '../errors.ts';
+import { bareId, statusesOf } from '../inspect/owner.ts';
+import {
+  checkNode,
+  isOfWorkload,
+  nearestNames,
+  type PodTarget,
+  podTarget,
+  type Target,
+  type TargetName,
+} from '../target.ts';
 
 /**
  * From what was typed to what is in the cluster: the pod with its identities and its node, or the node; each
@@ -13,16 +21,85 @@ export async function lookUp(
   container: string | undefined,
   cluster: Cluster,
 ): Promise<Target> {
-  if (named.kind === 'node') {
-    checkNode(await readOrSuggest(named, cluster, () => cluster.readNode(named.name)), `node/${named.name}`);
-    return { kind: 'node', node: named.name };
+  const [target, ...more] = await lookUpAll({ named }, container, cluster);
+  if (more.length) {
+    const names = [target!, ...more].map((each) => (each.kind === 'pod' ? `pod/${each.name}` : ''));
+    throw clusterError(
+      `${workloadText(named)} has ${names.length} pods, and this takes one`,
+      `name one of them: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`,
+    );
   }
-  const pod: V1Pod = await readOrSuggest(named, cluster, () =>
-    cluster.readPod(cluster.namespace, named.name),
+  return target!;
+}
+
+/** What was named, or the pods of a workload or that match a selector. Never empty. */
+export async function lookUpAll(
+  { named, selector }: { readonly named?: TargetName; readonly selector?: string },
+  container: string | undefined,
+  cluster: Cluster,
+): Promise<Target[]> {
+  if (named?.kind === 'node') {
+    checkNode(await readOrSuggest(named, cluster, () => cluster.readNode(named.name)), `node/${named.name}`);
+    return [{ kind: 'node', node: named.name }];
+  }
+  const targets = await podTargets(named, selector, container, cluster);
+  const nodes = new Map(targets.map((target) => [target.node, target]));
+  await Promise.all(
+    [...nodes].map(async ([name, target]) => checkNode(await cluster.readNode(name), `pod/${target.name}`)),
   );
-  const target = podTarget(pod, container);
-  checkNode(await cluster.readNode(target.node), `pod/${target.name}`);
-  return target;
+  return targets;
+}
+
+async function podTargets(
+  named: TargetName | undefined,
+  selector: string | undefined,
+  container: string | undefined,
+  cluster: Cluster,
+): Promise<PodTarget[]> {
+  const { namespace } = cluster;
+  if (named?.kind === 'pod') {
+    const pod = await readOrSuggest(named, cluster, () => cluster.readPod(namespace, named.name));
+    return [podTarget(pod, container)];
+  }
+  if (named?.kind === 'id') return [await byId(named.name, container, cluster)];
+  const all = await cluster.listPods(namespace, selector);
+  const kind = named?.kind;
+  const pods =
+    kind === undefined || kind === 'node' ? all : all.filter((pod) => isOfWorkload(pod, kind, named!.name));
+  const running = pods.filter((pod) => pod.status?.phase === 'Running' && !pod.metadata?.deletionTimestamp);
+  if (running.length === 0) {
+    const what = named ? `${workloadText(named)} has` : `the selector "${selector}" matches`;
+    throw clusterError(
+      `${what} no running pod in namespace "${namespace}"`,
+      named
+        ? `kubectl get ${named.kind.toLowerCase()},pods -n ${namespace}`
+        : `kubectl get pods -n ${namespace} --show-labels`,
+    );
+  }
+  return running.map((pod) => podTarget(pod, container));
+}
+
+const workloadText = ({ kind, name }: TargetName): string => `${kind.toLowerCase()} "${name}"`;
+
+/** The pod and container of an id, full or short, wherever it runs. */
+async function byId(id: string, container: string | undefined, cluster: Cluster): Promise<PodTarget> {
+  const found = (await cluster.listAllPods()).flatMap((pod) =>
+    statusesOf(pod)
+      .filter((status) => bareId(status.containerID ?? '').startsWith(id))
+      .map((status) => ({ pod, name: status.name })),
+  );
+  const [only, ...others] = found;
+  if (!only) {
+    throw clusterError(
+      `no container's id begins with "${id}"`,
+      'ids of sandboxes are known to their node only: kubectl gkeprof whois node/NAME --container ID',
+    );
+  }
+  if (others.length)
+    throw clusterError(`${found.length} containers' ids begin with "${id}"`, 'give more of its digits');
+  if (container !== undefined && container !== only.name)
+    throw usageError(`-c: the id ${id} is that of container "${only.name}"`);
+  return podTarget(only.pod, only.name);
 }
 
 async function readOrSuggest<T>(named: TargetName, cluster: Cluster, read: () => Promise<T>): Promise<T> {
@@ -52,12 +129,13 @@ async function readOrSuggest<T>(named: TargetName, cluster: Cluster, read: () =>
 }
 
 /** Asks before anything is created: without exec in the debug namespace nothing could be collected. */
-export async function checkAccess(cluster: Cluster, namespace: string): Promise<void> {
+export async function checkAccess(cluster: Cluster, namespace: string, attaches = false): Promise<void> {
   const questions = [
     { verb: 'create', resource: 'pods' },
     { verb: 'delete', resource: 'pods' },
     { verb: 'create', resource: 'pods', subresource: 'exec' },
     { verb: 'get', resource: 'pods', subresource: 'log' },
+    ...(attaches ? [{ verb: 'create', resource: 'pods', subresource: 'attach' }] : []),
   ];
   const answers = await Promise.all(
     questions.map((question) => cluster.isAllowed({ namespace, ...question })),

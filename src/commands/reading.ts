@@ -3,6 +3,7 @@ import type { OptionTable, RawOptions } from '../options.ts';
 import { printable } from '../printable.ts';
 import type { ReadOptions } from '../profile/read.ts';
 import { parseCount } from '../quantity.ts';
+import { regularExpression } from './matching.ts';
 
 const GROUP = 'Samples:';
 
@@ -78,15 +79,7 @@ export function readChoice(raw: RawOptions): ReadChoice {
 
 function regexp(raw: RawOptions, name: string): RegExp | undefined {
   const text = raw.text(name);
-  if (text === undefined) return undefined;
-  try {
-    return new RegExp(text, 'u');
-  } catch (error) {
-    throw usageError(
-      `--${name}: ${printable((error as Error).message)}`,
-      'regular expressions are JavaScript’s',
-    );
-  }
+  return text === undefined ? undefined : regularExpression(text, `--${name}`);
 }
 
 function seconds(raw: RawOptions, name: string): number | undefined {

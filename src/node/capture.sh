@@ -1,4 +1,4 @@
-# The life of a capture on the node: prepare, start, wait for one of its ends, stop, finish, announce, end.
+# The life of what runs on the node. A capture: prepare, start, wait for one of its ends, stop, finish, announce, end.
 # The parts above are its vocabulary; the plan comes in the arguments.
 
 umask 027
@@ -94,21 +94,29 @@ wait_for_end() {
   done
 }
 
+# A capture, from its start to its artifact.
+capture_until_end() {
+  [[ ${arg[filter_words]} == 0 ]] || filter=("${tool_args[@]: -${arg[filter_words]}}")
+  enough_space || refuse no-space
+  "${collector}_prepare"
+  "${collector}_start"
+  emit capturing
+  emit tool version "$("${collector}_version" 2>/dev/null)"
+  wait_for_end
+  emit stopping reason "$end_reason"
+  now_ms
+  stopped=$now
+  "${collector}_stop"
+  if [[ $end_reason == tool-ended && ${arg[count]:-0} != 0 && $tool_status == 0 ]]; then end_reason='count'; fi
+  counts=()
+  "${collector}_finish"
+  emit 'end' reason "$end_reason" status: "$tool_status" stopped: "$stopped" "${counts[@]}"
+}
+
 emit hello collector "$collector" kernel "$(uname -r)"
 tools_ready
-[[ ${arg[filter_words]} == 0 ]] || filter=("${tool_args[@]: -${arg[filter_words]}}")
-enough_space || refuse no-space
-"${collector}_prepare"
-"${collector}_start"
-emit capturing
-emit tool version "$("${collector}_version" 2>/dev/null)"
-wait_for_end
-emit stopping reason "$end_reason"
-now_ms
-stopped=$now
-"${collector}_stop"
-if [[ $end_reason == tool-ended && ${arg[count]:-0} != 0 && $tool_status == 0 ]]; then end_reason='count'; fi
-counts=()
-"${collector}_finish"
-emit 'end' reason "$end_reason" status: "$tool_status" stopped: "$stopped" "${counts[@]}"
+case $collector in
+  inspect | crictl | shell) "${collector}_serve" ;;
+  *) capture_until_end ;;
+esac
 : >"$OUT/done"

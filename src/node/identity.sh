@@ -48,11 +48,10 @@ find_pod_cgroup() {
 }
 
 # The id in the name of a container's cgroup: <id>, cri-containerd-<id>.scope, crio-<id>.scope, docker-<id>.scope.
+# CRI-O's crio-conmon-<id>.scope holds the monitor of a container, not the container.
 cgroup_container_id() {
-  local name=${1##*/}
-  name=${name%.scope}
-  name=${name##*-}
-  [[ $name =~ ^[0-9a-f]{64}$ ]] && container_of_cgroup=$name
+  [[ ${1##*/} =~ ^(([0-9a-f]{64})|(cri-containerd|crio|docker)-([0-9a-f]{64})\.scope)$ ]] || return 1
+  container_of_cgroup=${BASH_REMATCH[2]}${BASH_REMATCH[4]}
 }
 
 # find_container_cgroup ID: directly below the pod's cgroup, and nowhere else.

@@ -56,7 +56,8 @@ emit() {
     shift 2
   done
   printf '%s}\n' "$line" >>"$OUT/events.jsonl"
-  printf '%s}\n' "$line"
+  # Somebody's terminal is not the place for it.
+  [[ ${arg[tty]-} == 1 ]] || printf '%s}\n' "$line"
 }
 
 # The end of a capture that cannot be: a code from a fixed list, and the log in scratch that has the words.
@@ -81,6 +82,13 @@ read_arguments() {
       tool_args=("$@")
       return
     fi
+    # A number is one: bash's arithmetic would run what stands in its place.
+    case ${1%%=*} in
+      duration_ms | max_bytes | min_free_percent | install | host_network | frequency | count | filter_words | \
+        linger_ms | globals | pod_word | tty)
+        [[ ${1#*=} =~ ^(0|[1-9][0-9]{0,17})$ ]] || refuse bad-argument
+        ;;
+    esac
     arg[${1%%=*}]=${1#*=}
     shift
   done

@@ -11,6 +11,8 @@ const PARTS = [
   'node/identity.sh',
   'node/perf.sh',
   'node/tcpdump.sh',
+  'node/inspect.sh',
+  'node/attached.sh',
   'node/capture.sh',
 ] as const;
 

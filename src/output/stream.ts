@@ -4,10 +4,12 @@ import type { EventEmitter } from 'node:events';
 export interface ByteSink extends Partial<Pick<EventEmitter, 'once' | 'off'>> {
   write(data: string | Uint8Array): unknown;
   readonly destroyed?: boolean;
+  readonly isTTY?: boolean;
 }
 
 /** As much of a stream as bytes are read from. */
 export interface ByteSource extends AsyncIterable<Uint8Array> {
+  readonly isTTY?: boolean;
   /** Lets go of it though it has not ended. */
   destroy?(): unknown;
 }

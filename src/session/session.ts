@@ -1,16 +1,13 @@
 import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
-import { apiCode } from '../cluster/refusal.ts';
 import type { Collector } from '../collectors/collector.ts';
-import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
-import type { Interrupts } from '../interrupts.ts';
+import { EXIT, GkeprofError } from '../errors.ts';
 import { baseName } from '../names.ts';
 import { CTL, OUT } from '../node/script.ts';
 import type { Log } from '../output/log.ts';
 import { boundSeconds, type Plan } from '../plan.ts';
-import { admissionChanges, debugPod } from '../pod.ts';
-import { printable } from '../printable.ts';
 import { formatBytes, formatDuration } from '../quantity.ts';
 import { type Artifact, collect } from './collect.ts';
+import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
 import { type NodeEvent, numberOf, textOf } from './events.ts';
 import { followEvents } from './follow.ts';
 import { refusal } from './refused.ts';
@@ -28,15 +25,6 @@ export type EndReason =
   | 'tool-ended'
   | 'target-gone'
   | 'lost';
-
-/** What a session needs of the world. */
-export interface SessionWorld {
-  readonly cluster: Cluster;
-  readonly log: Log;
-  readonly interrupts: Interrupts;
-  readonly now: () => number;
-  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
-}
 
 export interface SessionResult {
   readonly artifact: Artifact;
@@ -67,35 +55,20 @@ export async function runSession(
   plan: Plan,
   collector: Collector,
   directory: string,
-  world: SessionWorld,
+  world: World,
 ): Promise<SessionResult> {
-  const { cluster, interrupts, log } = world;
+  const { interrupts, log } = world;
   const { namespace, name } = plan.debugPod;
   interrupts.stop.throwIfAborted();
-  const pod = debugPod(plan, collector);
-  let mayExist = true;
+  await createDebugPod(plan, collector, world);
   try {
-    log.phase(`creating the debug pod ${namespace}/${name} on ${plan.node}`);
-    const created = await cluster.createPod(pod, false).catch((error: unknown) => {
-      // A refusal is final; no answer, or one of a server in trouble, may come after the pod was made.
-      const code = apiCode((error as Error).cause);
-      mayExist = code === undefined || code >= 500;
-      throw withNamespaceHint(error, namespace);
-    });
-    const changes = admissionChanges(pod, created);
-    if (changes.length) {
-      throw clusterError(
-        `admission changed the debug pod, so it was removed again: ${changes.join('; ')}`,
-        `exempt the namespace ${namespace} from the webhook or LimitRange that does this`,
-      );
-    }
     if (plan.debugPod.install) {
       log.line(
         `no diagnostic image: installing ${collector.install} into ${plan.debugPod.image} on the node (--image avoids it)`,
       );
     }
     const result = await capture(plan, collector, directory, world);
-    const removed = remove(plan, world, 30_000);
+    const removed = removeDebugPod(plan, world, 30_000);
     removed.catch(() => {}); // The command awaits it, after the result is out.
     return { ...result, removed };
   } catch (error) {
@@ -106,7 +79,7 @@ export async function runSession(
       );
       throw error;
     }
-    if (mayExist) await remove(plan, world, 5000).catch((problem: unknown) => log.warn(reasonOf(problem)));
+    await abandonDebugPod(plan, world);
     throw error;
   }
 }
@@ -118,7 +91,7 @@ async function capture(
   plan: Plan,
   collector: Collector,
   directory: string,
-  world: SessionWorld,
+  world: World,
 ): Promise<Omit<SessionResult, 'removed'>> {
   const { cluster, interrupts, log, sleep } = world;
   const files: ContainerRef = {
@@ -239,7 +212,7 @@ const announced = (event: NodeEvent | undefined) => ({
 });
 
 /** Asks the node to stop and to finish. `files` may be a moment behind `capture` when the pod has just started. */
-async function requestStop(cluster: Cluster, files: ContainerRef, world: SessionWorld): Promise<void> {
+async function requestStop(cluster: Cluster, files: ContainerRef, world: World): Promise<void> {
   world.log.line('stopping: the capture is being finished and collected (again to abandon it)');
   for (let attempt = 1; attempt <= 10; attempt += 1) {
     const result = await cluster
@@ -255,12 +228,7 @@ async function requestStop(cluster: Cluster, files: ContainerRef, world: Session
  * As long as this client collects, the node keeps the files: `files` ends when nobody renewed for `--keep`
  * (node/files.sh). What cannot be renewed is no error here; the copy will say what is wrong.
  */
-async function renewLease(
-  plan: Plan,
-  files: ContainerRef,
-  world: SessionWorld,
-  until: AbortSignal,
-): Promise<void> {
+async function renewLease(plan: Plan, files: ContainerRef, world: World, until: AbortSignal): Promise<void> {
   const everyMs = Math.min(60_000, (plan.limits.keepSeconds * 1000) / 3);
   while (!until.aborted) {
     await world.sleep(everyMs, until).catch(() => {});
@@ -303,39 +271,4 @@ async function salvage(
 async function imageIdOf(plan: Plan, cluster: Cluster): Promise<string> {
   const pod = await cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined);
   return pod?.status?.containerStatuses?.find((each) => each.name === 'capture')?.imageID ?? '';
-}
-
-async function deathOf(plan: Plan, cluster: Cluster): Promise<string> {
-  const pod = await cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined);
-  const status = pod?.status?.containerStatuses?.find((each) => each.name === 'capture')?.state?.terminated;
-  if (!status) return 'its state is unknown';
-  const words = `${status.reason ?? 'ended'} (status ${status.exitCode})`;
-  return printable(status.message ? `${words}: ${status.message}` : words);
-}
-
-/** Deletes the pod, within a bound; what could not be deleted is named with the command that does it. */
-async function remove(plan: Plan, { cluster, sleep }: SessionWorld, withinMs: number): Promise<void> {
-  const { namespace, name } = plan.debugPod;
-  const answered = new AbortController();
-  const late = sleep(withinMs, answered.signal).then(() => {
-    throw new Error(`no answer within ${formatDuration(withinMs / 1000)}`);
-  });
-  late.catch(() => {});
-  try {
-    await Promise.race([cluster.deletePod(namespace, name, 5), late]);
-  } catch (error) {
-    const line = cluster.kubectlLine('delete', 'pod', '-n', namespace, name);
-    throw new GkeprofError(EXIT.incomplete, `the debug pod was not removed (${reasonOf(error)}): ${line}`);
-  } finally {
-    answered.abort();
-  }
-}
-
-function withNamespaceHint(error: unknown, namespace: string): unknown {
-  if (!(error instanceof GkeprofError) || !/namespaces "[^"]*" not found/.test(error.message)) return error;
-  return clusterError(
-    `the namespace "${namespace}" for debug pods does not exist`,
-    'an administrator makes it with: kubectl gkeprof manifests | kubectl apply -f -',
-    error,
-  );
 }

@@ -36,6 +36,13 @@ const GO_ENVIRONMENT = {
   GOCACHE: join(CACHE, 'go', 'build'),
 };
 
+const CRICTL = join(import.meta.dirname, '..', '..', 'image', 'crictl');
+const CRICTL_MODULE = 'github.com/kubernetes-sigs/cri-tools';
+const CRICTL_FLAGS = [
+  ...['-mod=readonly', '-trimpath', '-buildvcs=false'],
+  `-ldflags=-s -w -X ${CRICTL_MODULE}/pkg/version.Version=1.30.0`,
+];
+
 /** Builds Kubernetes unless it is in the cache; returns the folder with `kubernetes`, `kubectl` and `pause`. */
 export async function ensureBinaries(report: Report): Promise<string> {
   const version = await execa('go', ['env', 'GOVERSION'], { cwd: SOURCES, env: GO_ENVIRONMENT });
@@ -54,6 +61,26 @@ export async function ensureBinaries(report: Report): Promise<string> {
     });
     await withHeartbeat(report, () => describeGoBuild(log), work);
     report('Kubernetes: built');
+  });
+}
+
+/** Has the modules of the image's crictl at hand; returns the folder that is a module proxy of them. */
+export async function downloadCrictl(log: string): Promise<string> {
+  await runBuild(['go', 'mod', 'download'], log, { cwd: CRICTL, env: GO_ENVIRONMENT });
+  return join(GO_ENVIRONMENT.GOMODCACHE, 'cache', 'download');
+}
+
+/** The image's crictl, built once more for a node that has its own and for the tests to ask; returns its path. */
+export async function ensureCrictl(report: Report): Promise<string> {
+  const key = keyOf({ ...(await filesBelow(CRICTL)), 'build flags': CRICTL_FLAGS.join(' ') });
+  return cached(join(CACHE, `crictl-${key}`), async (unfinished) => {
+    report('crictl: building it from source (a minute or two)');
+    const log = join(CACHE, 'crictl.log');
+    await rm(log, { force: true });
+    await runBuild(['go', 'build', ...CRICTL_FLAGS, '-o', unfinished, `${CRICTL_MODULE}/cmd/crictl`], log, {
+      cwd: CRICTL,
+      env: GO_ENVIRONMENT,
+    });
   });
 }
 

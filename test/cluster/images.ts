@@ -2,7 +2,7 @@ import { copyFile, cp, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
-import { runBuild } from './build.ts';
+import { downloadCrictl, runBuild } from './build.ts';
 import { cached, filesBelow, keyOf } from './cache.ts';
 import { CACHE } from './home.ts';
 import { lastLines } from './processes.ts';
@@ -61,9 +61,19 @@ async function debianArchives(report: Report): Promise<Map<string, string>> {
   const base = await archiveOf(DEBIAN, { ingredients: options.join(' '), prepare }, report);
   const archives = new Map([[DEBIAN.reference, base]]);
   for (const image of [TOOLS, REDIS_FP, REDIS_STOCK]) {
-    archives.set(image.reference, await archiveOf(image, { ingredients: basename(base), base }, report));
+    const modules = image === TOOLS ? goModules : undefined;
+    archives.set(
+      image.reference,
+      await archiveOf(image, { ingredients: basename(base), base, ...(modules && { modules }) }, report),
+    );
   }
   return archives;
+}
+
+/** The modules of the image's crictl from this machine: it may know a proxy, or a certificate, that the build doesn't. */
+async function goModules(log: string): Promise<readonly string[]> {
+  const proxy = await downloadCrictl(log);
+  return ['--volume', `${proxy}:/goproxy:ro`, '--build-arg', 'GOPROXY=file:///goproxy'];
 }
 
 /** The Debian that everybody's Dockerfile starts from, as small as the official slim image and as quiet about its host. */
@@ -96,11 +106,13 @@ type Recipe = {
   readonly prepare?: (context: string, log: string) => Promise<void>;
   /** The archive of the image that the Dockerfile starts from. */
   readonly base?: string;
+  /** What the build is told about where Go modules are. */
+  readonly modules?: (log: string) => Promise<readonly string[]>;
 };
 
 /** Builds an image's archive unless it is in the cache. */
 async function archiveOf({ reference, context }: Image, recipe: Recipe, report: Report): Promise<string> {
-  const { ingredients, prepare, base } = recipe;
+  const { ingredients, prepare, base, modules } = recipe;
   const flags = BUILD_FLAGS.join(' ');
   const key = keyOf({ ...(await filesBelow(context)), ingredients, 'build flags': flags });
   const name = reference.slice(reference.lastIndexOf('/') + 1).replace(':', '-');
@@ -112,7 +124,7 @@ async function archiveOf({ reference, context }: Image, recipe: Recipe, report: 
     const work = (async () => {
       await cp(context, join(folder, 'context'), { recursive: true });
       await prepare?.(join(folder, 'context'), log);
-      await buildWithBuildah(folder, { reference, archive, log, base });
+      await buildWithBuildah(folder, { reference, archive, log, base, modules: await modules?.(log) });
     })();
     await withHeartbeat(
       report,
@@ -127,17 +139,21 @@ type Build = {
   readonly archive: string;
   readonly log: string;
   readonly base: string | undefined;
+  readonly modules: readonly string[] | undefined;
 };
 
 /** Builds the Dockerfile in `folder`/context with everything that buildah keeps in `folder` too. */
-async function buildWithBuildah(folder: string, { reference, archive, log, base }: Build): Promise<void> {
+async function buildWithBuildah(
+  folder: string,
+  { reference, archive, log, base, modules = [] }: Build,
+): Promise<void> {
   const folders = ['--root', join(folder, 'root'), '--runroot', join(folder, 'runroot')];
   const store = [...folders, '--storage-driver', 'vfs'];
   const buildah = (...args: string[]) =>
     runBuild(['buildah', ...store, ...args], log, { cwd: folder, env: { TMPDIR: folder } });
   if (base) await buildah('pull', `docker-archive:${base}`);
   const id = join(folder, 'id');
-  await buildah('bud', ...BUILD_FLAGS, '--iidfile', id, 'context');
+  await buildah('bud', ...BUILD_FLAGS, ...modules, '--iidfile', id, 'context');
   // By its id, since a name in this store would get into the archive as well.
   await buildah('push', await readFile(id, 'utf8'), `docker-archive:${archive}:${reference}`);
 }

@@ -25,6 +25,8 @@ export type ClusterNode = {
   readonly podRange: string;
   /** The machine's end of the node's cable, a port of the bridge. */
   readonly link: string;
+  /** Whether it has a crictl of its own, where GKE's nodes have it; on the other one it is the image's that is used. */
+  readonly crictl: boolean;
   /** The kubelet's cgroupRoot: pods lie in `<cgroup>/kubepods`. */
   readonly cgroup: string;
 };
@@ -34,6 +36,7 @@ export const NODES: readonly ClusterNode[] = ['a', 'b'].map((letter, index) => (
   address: `10.240.0.${index + 11}`,
   podRange: `10.240.${index + 1}.0/24`,
   link: `gkeprof-${letter}`,
+  crictl: letter === 'a',
   cgroup: `${CGROUP}/node-${letter}`,
 }));
 

@@ -12,6 +12,7 @@ export const MOUNT_POINTS = [
   '/var/log/containers',
   '/etc/cni/net.d',
   '/etc/containerd',
+  '/home/kubernetes/bin',
 ];
 
 /** Where buildah would leave something behind: builds see folders of their own there. */

@@ -30,7 +30,8 @@ umount --recursive --lazy /sys
 mount --move /run/sys /sys
 rmdir /run/sys
 
-for own in var/lib/kubelet var/lib/containerd var/lib/cni var/log/pods var/log/containers etc/cni/net.d etc/containerd; do
+for own in var/lib/kubelet var/lib/containerd var/lib/cni var/log/pods var/log/containers etc/cni/net.d etc/containerd \
+  home/kubernetes/bin; do
   mount --bind "$folder/$own" "/$own"
 done
 resolver=$(readlink -m /etc/resolv.conf)

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { isNodeReady, knowsItsPods } from './api.ts';
@@ -60,10 +60,11 @@ export function kubelet(node: ClusterNode): Daemon {
 }
 
 /** Makes a node's namespaces, plugs it into the network and starts its container runtime, as far as that is missing. */
-export async function ensureNode(node: ClusterNode, cniPlugins: string): Promise<void> {
+export async function ensureNode(node: ClusterNode, cniPlugins: string, crictl: string): Promise<void> {
   if (!(await isFurnished(node))) {
     await resetNode(node);
     await writeFiles(node, cniPlugins);
+    if (node.crictl) await copyFile(crictl, join(nodeFolder(node.name), 'home/kubernetes/bin/crictl'));
     await makeNamespaces(node);
   }
   await ensureCable(node);

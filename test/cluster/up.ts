@@ -1,7 +1,7 @@
 import { mkdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
-import { ensureBinaries } from './build.ts';
+import { ensureBinaries, ensureCrictl } from './build.ts';
 import { keyOf } from './cache.ts';
 import { ensureCgroups, killAllIn } from './cgroups.ts';
 import { controlPlane, ensureApiServer, ensureControllers } from './control-plane.ts';
@@ -27,6 +27,7 @@ type Parts = {
   readonly binaries: string;
   /** The images' archives by reference. */
   readonly archives: ReadonlyMap<string, string>;
+  readonly crictl: string;
   /** The folder of the CNI plugins. */
   readonly cniPlugins: string;
   readonly fingerprint: string;
@@ -64,8 +65,13 @@ async function ensureParts(report: Report): Promise<Parts> {
   await sweepUnfinishedBuilds();
   try {
     const building = ensureBinaries(report);
-    const [binaries, archives] = await Promise.all([building, ensureImageArchives(building, report)]);
-    return { binaries, archives, cniPlugins, fingerprint: await fingerprintOf(binaries, archives) };
+    const [binaries, crictl, archives] = await Promise.all([
+      building,
+      building.then(() => ensureCrictl(report)),
+      ensureImageArchives(building, report),
+    ]);
+    const fingerprint = await fingerprintOf([binaries, crictl, ...archives.values()]);
+    return { binaries, crictl, archives, cniPlugins, fingerprint };
   } catch (error) {
     // One build has failed: what goes on beside it would keep people waiting for the message.
     await sweepUnfinishedBuilds();
@@ -93,10 +99,9 @@ async function sweepUnfinishedBuilds(): Promise<void> {
 }
 
 /** A machine restart ends a cluster, so the boot is part of what it was made from. */
-async function fingerprintOf(binaries: string, archives: ReadonlyMap<string, string>): Promise<string> {
+async function fingerprintOf(parts: readonly string[]): Promise<string> {
   const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-  const images = [...archives.values()].map((archive) => basename(archive));
-  return keyOf({ boot, binaries: basename(binaries), images: images.join(' ') });
+  return keyOf({ boot, parts: parts.map((path) => basename(path)).join(' ') });
 }
 
 /** Whether nothing seems to be missing: what is hung or broken shows when it is used. */
@@ -107,12 +112,12 @@ async function isWhole(): Promise<boolean> {
 }
 
 async function bringUp(
-  { binaries, archives, cniPlugins, fingerprint }: Parts,
+  { binaries, crictl, archives, cniPlugins, fingerprint }: Parts,
   report: Report,
 ): Promise<void> {
   await mkdir(LOGS, { recursive: true });
   await writeFile(FINGERPRINT, fingerprint);
-  await linkPrograms(binaries);
+  await linkPrograms(binaries, crictl);
   await changeSysctls();
   await ensureCgroups();
   await ensureMountPoints();
@@ -124,7 +129,7 @@ async function bringUp(
   // A node can take its images while the API server starts.
   const apiServer = ensureApiServer().then(() => report('control plane: the API server is ready'));
   const nodes = NODES.map(async (node) => {
-    await ensureNode(node, cniPlugins);
+    await ensureNode(node, cniPlugins, crictl);
     await ensureImages(node, archives);
     report(`${node.name}: the container runtime has its images`);
     await apiServer;
@@ -135,13 +140,14 @@ async function bringUp(
 }
 
 /** Everything is called by a path in the cluster's own folder, which is how its processes are told from others. */
-async function linkPrograms(binaries: string): Promise<void> {
+async function linkPrograms(binaries: string, crictl: string): Promise<void> {
   for (const folder of [BIN, DAEMONS]) await mkdir(folder, { recursive: true });
   const { stdout: containerdPath } = await execa('sh', ['-c', 'command -v containerd']);
   const servers = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet'];
   await Promise.all([
     ...servers.map((name) => link(join(binaries, 'kubernetes'), join(DAEMONS, name))),
     link(join(binaries, 'kubectl'), join(BIN, 'kubectl')),
+    link(crictl, join(BIN, 'crictl')),
     link(containerdPath, join(DAEMONS, 'containerd')),
   ]);
 }

@@ -28,6 +28,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const manifests = await kubectl(['gkeprof', 'manifests']);
   await kubectl(['apply', '-f', '-'], manifests);
   const sre = await cluster.userKubeconfig('sre', ['gkeprof-users']);
+  const sreShell = await cluster.userKubeconfig('sre-shell', ['gkeprof-users', 'gkeprof-shell-users']);
   const noExec = await cluster.userKubeconfig('no-exec');
   const apply = (...words: string[]) =>
     kubectl([...words, '--dry-run=client', '-o', 'yaml']).then((yaml) => kubectl(['apply', '-f', '-'], yaml));
@@ -58,7 +59,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
     '--resource=pods',
   );
   await apply('create', 'rolebinding', 'pods-only', '-n', 'gkeprof', '--role=pods-only', '--user=no-exec');
+  await apply(
+    'create',
+    'rolebinding',
+    'gkeprof-e2e-shell',
+    '-n',
+    'gkeprof',
+    '--role=gkeprof-shell',
+    '--group=gkeprof-shell-users',
+  );
   await apply('create', 'namespace', NAMESPACE);
+  await apply('create', 'role', 'exec', '-n', NAMESPACE, '--verb=create,get', '--resource=pods/exec');
+  await apply('create', 'rolebinding', 'exec', '-n', NAMESPACE, '--role=exec', '--group=gkeprof-shell-users');
   await apply('create', 'namespace', 'gkeprof-e2e-baseline');
   await kubectl([
     'label',
@@ -102,6 +114,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     binDir: cluster.binDir,
     admin: cluster.kubeconfig,
     sre,
+    sreShell,
+    sreNoTarget: sre,
     noExec,
     nodes: [nodeA, nodeB],
     images,

@@ -14,6 +14,10 @@ export interface World {
   readonly admin: string;
   /** Of a user who has only what `kubectl gkeprof manifests` grants. */
   readonly sre: string;
+  /** Of a user who may exec into the pods that are looked at, and attach to debug pods, besides. */
+  readonly sreShell: string;
+  /** Of a user with what is granted for debug pods, who may not exec into anything else. */
+  readonly sreNoTarget: string;
   /** Of a user who may read pods and nodes, and may create debug pods, but not exec. */
   readonly noExec: string;
   readonly nodes: readonly [string, string];
@@ -65,13 +69,16 @@ export interface RunOptions {
 
 /** Starts `kubectl gkeprof …` exactly as a user types it: kubectl finds the plugin on PATH. */
 export function start(words: readonly string[], options: RunOptions = {}) {
-  const capture = words[0] === 'flamegraph' || words[0] === 'pcap';
+  const capture = ['flamegraph', 'pcap', 'ps', 'whois', 'crictl', 'shell', 'nodes'].includes(words[0] ?? '');
   const dashes = words.indexOf('--');
   const at = dashes < 0 ? words.length : dashes;
   const image =
     capture && !options.plainImage && !words.includes('--image') ? ['--image', world().images.tools] : [];
   return execa('kubectl', ['gkeprof', ...words.slice(0, at), ...image, ...words.slice(at)], {
-    env: environment(options.kubeconfig ?? world().sre, options.bundle ? join(ROOT, 'dist') : pluginDir),
+    env: environment(
+      options.kubeconfig ?? (words[0] === 'crictl' || words[0] === 'shell' ? world().sreShell : world().sre),
+      options.bundle ? join(ROOT, 'dist') : pluginDir,
+    ),
     extendEnv: false,
     cwd: options.cwd ?? tmpdir(),
     reject: false,

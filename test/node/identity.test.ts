@@ -58,6 +58,12 @@ describe('find_pod_cgroup and find_container_cgroup', () => {
     expect(find()).toEqual([pod, `${pod}/${container}`]);
   });
 
+  it('does not take CRI-O’s monitor of a container for the container', () => {
+    const pod = `kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod${UNDER}.slice`;
+    make(`${pod}/crio-conmon-${CID}.scope`, `${pod}/crio-${CID}.scope`);
+    expect(find()).toEqual([pod, `${pod}/crio-${CID}.scope`]);
+  });
+
   it('finds a static pod by the hash of its manifest', () => {
     const hash = '0123456789abcdef0123456789abcdef';
     make(`kubepods/burstable/pod${hash}/${CID}`);

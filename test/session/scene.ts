@@ -8,7 +8,8 @@ import type { Cluster } from '../../src/cluster/cluster.ts';
 import { tcpdump } from '../../src/collectors/tcpdump.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
-import { runSession, type SessionWorld } from '../../src/session/session.ts';
+import type { World } from '../../src/session/debug-pod.ts';
+import { runSession } from '../../src/session/session.ts';
 import { type FakeCluster, result } from '../fake-cluster.ts';
 import { planOf, TCPDUMP } from '../plans.ts';
 
@@ -57,7 +58,7 @@ export function laptop() {
     directory = mkdtempSync(join(tmpdir(), 'gkeprof-session-'));
   });
   afterEach(() => rmSync(directory, { recursive: true }));
-  const world = (cluster: FakeCluster): SessionWorld => ({
+  const world = (cluster: FakeCluster): World => ({
     cluster,
     interrupts,
     log: new Log({ write: (text) => said.push(text) }),

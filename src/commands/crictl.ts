@@ -1,0 +1,161 @@
+import type { Cluster } from '../cluster/cluster.ts';
+import {
+  type CrictlWords,
+  firstPositional,
+  interaction,
+  parseCrictlWords,
+  placeIds,
+  rightsOf,
+  withoutTerminal,
+} from '../crictl.ts';
+import { clusterError, EXIT, usageError } from '../errors.ts';
+import { bareId, statusesOf } from '../inspect/owner.ts';
+import {
+  CLUSTER_OPTIONS,
+  DEBUG_POD_OPTIONS,
+  type DebugPodOptions,
+  debugPodOptions,
+  type OptionTable,
+} from '../options.ts';
+import { type PodTarget, parseTarget, type Target, type TargetName } from '../target.ts';
+import type { Command } from './command.ts';
+import { checkAccess, lookUp } from './lookup.ts';
+import { runOnNode } from './run-on-node.ts';
+
+interface CrictlOptions {
+  readonly debugPod: DebugPodOptions;
+  readonly named: TargetName;
+  readonly container?: string;
+  readonly words: CrictlWords;
+  readonly dangerous: boolean;
+}
+
+const OPTIONS: OptionTable = {
+  container: {
+    type: 'string',
+    alias: 'c',
+    describe: 'The container of the pod that is meant',
+    group: 'crictl:',
+    value: 'NAME',
+  },
+  dangerous: {
+    type: 'boolean',
+    describe: 'Also what changes the node (stop, rm, rmi …), and exec in what is no container of a pod',
+    group: 'crictl:',
+  },
+  ...DEBUG_POD_OPTIONS,
+  ...CLUSTER_OPTIONS,
+};
+
+export const crictl: Command<CrictlOptions> = {
+  name: 'crictl',
+  describe: "Run crictl on a pod's node or a node; a pod's ids are put where they belong",
+  usage: 'TARGET [flags] -- ARGS…',
+  examples: [
+    ['kubectl gkeprof crictl pod/redis-0 -- ps', "the pod's containers"],
+    ['kubectl gkeprof crictl node/NODE -- pods --namespace redis', 'pods of a namespace on the node'],
+    ['kubectl gkeprof crictl pod/redis-0 -c redis -- exec -it sh', 'a shell in the container'],
+  ],
+  options: OPTIONS,
+  failureCode: EXIT.own,
+
+  validate(raw) {
+    const [target, ...more] = raw.positionals;
+    if (target === undefined)
+      throw usageError('crictl: a target is missing', 'kubectl gkeprof crictl pod/NAME -- ps');
+    if (more.length)
+      throw usageError(
+        `crictl: "${more[0]}" stands before --`,
+        `kubectl gkeprof crictl ${target} -- ${more.join(' ')}`,
+      );
+    const container = raw.text('container');
+    const words = parseCrictlWords(raw.rest);
+    const dangerous = raw.flag('dangerous');
+    if (rightsOf(words) === 'change' && !dangerous)
+      throw usageError(
+        `crictl ${words.subcommand} changes the node`,
+        'if that is what you want: --dangerous',
+      );
+    return {
+      debugPod: debugPodOptions(raw),
+      named: parseTarget(target),
+      ...(container !== undefined && { container }),
+      words,
+      dangerous,
+    };
+  },
+
+  async run(options, context) {
+    const { debugPod, named, container, dangerous } = options;
+    const cluster = await context.openCluster(debugPod.connection);
+    const asked = interaction(options.words);
+    const access = checkAccess(cluster, debugPod.debugPod.namespace, asked.stdin || asked.tty);
+    access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
+    const target = await lookUp(named, container, cluster);
+    const hasTerminal = context.stdin.isTTY === true && context.stdout.isTTY === true;
+    if (asked.tty && !hasTerminal) context.log.warn('-t: there is no terminal here, so it goes without');
+    const typed = asked.tty && !hasTerminal ? withoutTerminal(options.words) : options.words;
+    const placed = placeIds(typed, target.kind === 'pod' ? idsOf(target) : undefined);
+    const isExec = rightsOf(typed) === 'exec';
+    if (isExec && !dangerous) await mayEnter(parseCrictlWords(placed.words), target, cluster);
+    if (!debugPod.dryRun) await access;
+    return runOnNode(
+      {
+        target,
+        options: debugPod,
+        what: {
+          collector: 'crictl',
+          scope: 'node',
+          about: typed.subcommand || 'help',
+          keys: [
+            `rights=${rightsOf(typed) === 'read' ? 'read' : 'any'}`,
+            `subcommand=${typed.subcommand}`,
+            `globals=${typed.globals.length}`,
+            ...(placed.podWord === undefined ? [] : [`pod_word=${placed.podWord}`]),
+          ],
+          words: placed.words,
+          stdin: asked.stdin,
+          tty: asked.tty && hasTerminal,
+        },
+      },
+      cluster,
+      context,
+    );
+  },
+};
+
+const idsOf = ({ containers, container }: PodTarget) => {
+  const running = containers.filter((each) => each.running);
+  const only = container ?? (running.length === 1 ? running[0] : undefined);
+  return {
+    ...(only && { container: only.id }),
+    containers: containers.map(({ id }) => id),
+    named: container !== undefined,
+  };
+};
+
+/**
+ * Whoever may not exec into a pod by the API may not do so by its node either. What is no container of one pod is
+ * nobody's to give.
+ */
+async function mayEnter(words: CrictlWords, target: Target, cluster: Cluster): Promise<void> {
+  const id = words.rest[firstPositional(words)] ?? '';
+  const owners = (await cluster.listAllPods(target.node)).filter(
+    (pod) =>
+      /^[0-9a-f]+$/.test(id) &&
+      statusesOf(pod).some((status) => bareId(status.containerID ?? '').startsWith(id)),
+  );
+  const [pod] = owners;
+  if (!pod || owners.length > 1)
+    throw clusterError(
+      `"${id}" is not the id of a container of one pod on node ${target.node}`,
+      'what belongs to no pod needs --dangerous',
+    );
+  const { namespace = '', name = '' } = pod.metadata ?? {};
+  const question = { namespace, name, verb: 'create', resource: 'pods', subresource: 'exec', strict: true };
+  if (await cluster.isAllowed(question)) return;
+  throw clusterError(
+    `you may not create pods/exec for pod "${name}" in namespace "${namespace}", so not by its node either`,
+    `kubectl auth can-i create pods/exec -n ${namespace}`,
+  );
+}

@@ -1,0 +1,110 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import { dump } from 'js-yaml';
+import type { Cluster } from '../cluster/cluster.ts';
+import { inspect } from '../collectors/inspect.ts';
+import { Roster } from '../inspect/owner.ts';
+import type { Snapshot } from '../inspect/snapshot.ts';
+import type { InspectOptions } from '../options.ts';
+import { makePlan, type Plan, type SnapshotPart } from '../plan.ts';
+import { debugPod } from '../pod.ts';
+import { type NodeSession, openNode } from '../session/inspect.ts';
+import { sweep } from '../session/sweep.ts';
+import type { Context } from './command.ts';
+
+/** A node at one moment, with the pods of the API that are on it. */
+export interface View {
+  readonly node: string;
+  readonly snapshot: Snapshot;
+  readonly pods: readonly V1Pod[];
+  readonly roster: Roster;
+}
+
+/** A node that can be looked at again. */
+export interface Outlook {
+  look(): Promise<View>;
+}
+
+/** For how long a debug pod stays at most, however often it is asked. */
+const LONGEST_SECONDS = 8 * 3600;
+
+export function inspectPlan(node: string, parts: readonly SnapshotPart[], options: InspectOptions): Plan {
+  const { lingerSeconds } = options;
+  return makePlan({
+    target: { kind: 'node', node },
+    capture: { collector: 'inspect', scope: 'node', parts, lingerSeconds },
+    limits: {
+      durationSeconds: lingerSeconds > 0 ? LONGEST_SECONDS : 30,
+      maxBytes: 2 ** 28,
+      minFreePercent: 0,
+      keepSeconds: 60,
+    },
+    debugPod: options.debugPod,
+    ...(options.reason !== undefined && { reason: options.reason }),
+  });
+}
+
+/** Prints the pods that would be created. True when that was all that was asked for. */
+export async function isDryRun(
+  plans: readonly Plan[],
+  options: InspectOptions,
+  cluster: Cluster,
+  { stdout }: Context,
+): Promise<boolean> {
+  if (!options.dryRun) return false;
+  const pods = plans.map((plan) => debugPod(plan, inspect));
+  const shown =
+    options.dryRun === 'server' ? await Promise.all(pods.map((pod) => cluster.createPod(pod, true))) : pods;
+  const documents = shown.map((pod) => ({ apiVersion: 'v1', kind: 'Pod', ...pod }));
+  stdout.write(
+    documents.map((pod) => dump(JSON.parse(JSON.stringify(pod)), { lineWidth: -1 })).join('---\n'),
+  );
+  return true;
+}
+
+/** Opens the plans' nodes, hands them on, and takes the debug pods away whatever happens. */
+export async function withNodes<T>(
+  plans: readonly Plan[],
+  { lingerSeconds }: InspectOptions,
+  cluster: Cluster,
+  context: Context,
+  use: (outlooks: readonly Outlook[]) => Promise<T>,
+): Promise<T> {
+  const swept = sweep(cluster, plans[0]!.debugPod.namespace, context.now());
+  const opened = await Promise.allSettled(plans.map((plan) => openNode(plan, { ...context, cluster })));
+  const sessions = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  try {
+    const failed = opened.find((each) => each.status === 'rejected');
+    if (failed) throw failed.reason;
+    const result = await use(plans.map((plan, at) => outlookOn(plan, sessions[at]!, cluster)));
+    context.log.end();
+    await Promise.all(sessions.map((session) => session.close(lingerSeconds > 0)));
+    for (const name of await swept) context.log.line(`removed ${name}, which an earlier command had left`);
+    return result;
+  } catch (error) {
+    context.log.end();
+    await Promise.all(sessions.map((session) => session.abandon()));
+    throw error;
+  }
+}
+
+function outlookOn(plan: Plan, session: NodeSession, cluster: Cluster): Outlook {
+  const { capture, node } = plan;
+  if (capture.collector !== 'inspect') throw new Error('not a plan for inspect');
+  return {
+    async look() {
+      const listed = cluster.listAllPods(node);
+      listed.catch(() => {}); // Told when it is needed: the node's own trouble comes first.
+      const snapshot = await session.ask(capture.parts);
+      const pods = await listed;
+      const roster = new Roster(pods, snapshot.runtime, snapshot.processes);
+      // What began while the pods were read is in no status yet: they are read once more.
+      const isBehind = snapshot.processes.some((proc) => {
+        const { what, containerId } = roster.ownerOf(proc);
+        return what === 'pod' && containerId !== undefined;
+      });
+      if (!isBehind) return { node, snapshot, pods, roster };
+      const again = await cluster.listAllPods(node);
+      return { node, snapshot, pods: again, roster: new Roster(again, snapshot.runtime, snapshot.processes) };
+    },
+  };
+}

@@ -1,0 +1,250 @@
+import type { V1Node, V1Pod } from '@kubernetes/client-node';
+import { dump } from 'js-yaml';
+import type { Cluster } from '../cluster/cluster.ts';
+import { clusterError, EXIT, usageError } from '../errors.ts';
+import { humanAge } from '../inspect/age.ts';
+import { type Probe, probeOf } from '../inspect/probe.ts';
+import {
+  CLUSTER_OPTIONS,
+  INSPECT_OPTIONS,
+  type InspectOptions,
+  inspectOptions,
+  type OptionTable,
+} from '../options.ts';
+import { table } from '../output/table.ts';
+import type { Command, Context } from './command.ts';
+import { inspectPlan, withNodes } from './look.ts';
+import { checkAccess } from './lookup.ts';
+
+interface NodesOptions {
+  readonly inspect: InspectOptions;
+  readonly probe: boolean;
+  readonly substrings: readonly string[];
+  readonly selector?: string;
+  readonly pods?: string;
+  readonly output: 'table' | 'wide' | 'name' | 'json' | 'yaml';
+}
+
+const GROUP = 'Nodes:';
+
+const OPTIONS: OptionTable = {
+  selector: { type: 'string', alias: 'l', describe: 'With these labels', group: GROUP, value: 'LABELS' },
+  pods: {
+    type: 'string',
+    describe: 'Only those that run pods with these labels, in the namespace of -n, and which',
+    group: GROUP,
+    value: 'LABELS',
+  },
+  output: {
+    type: 'string',
+    alias: 'o',
+    describe: 'wide: with kernel, OS image, external address, taints, and what --probe finds',
+    group: GROUP,
+    choices: ['wide', 'name', 'json', 'yaml'],
+  },
+  probe: {
+    type: 'boolean',
+    describe:
+      'Ask the nodes, by debug pods, for their cgroup mode and whether they have a PMU (at most 5 nodes)',
+    group: GROUP,
+  },
+  ...INSPECT_OPTIONS,
+  ...CLUSTER_OPTIONS,
+};
+
+/** A node as it is listed. */
+interface NodeRow {
+  readonly name: string;
+  readonly status: string;
+  readonly roles: string;
+  readonly createdAt: string;
+  readonly version: string;
+  readonly internalIp: string;
+  readonly externalIp: string;
+  readonly zone: string;
+  readonly machineType: string;
+  readonly preemptible: boolean;
+  readonly runtime: string;
+  readonly kernel: string;
+  readonly osImage: string;
+  readonly arch: string;
+  readonly taints: readonly string[];
+  readonly pods?: readonly string[];
+  readonly probe?: Probe;
+}
+
+export const nodes: Command<NodesOptions> = {
+  name: 'nodes',
+  describe: 'List nodes, and which of them run some pods. No debug pod needed',
+  usage: '[SUBSTRING…] [flags]',
+  examples: [
+    ['kubectl gkeprof nodes redis-ratelimiting', 'whose names contain it'],
+    ['kubectl gkeprof nodes --pods app=redis -n redis', 'that run these pods, and which'],
+  ],
+  options: OPTIONS,
+
+  validate(raw) {
+    if (raw.rest.length) throw usageError('nodes: takes nothing behind --');
+    const selector = raw.text('selector');
+    const pods = raw.text('pods');
+    return {
+      inspect: inspectOptions(raw),
+      probe: raw.flag('probe'),
+      substrings: raw.positionals,
+      ...(selector !== undefined && { selector }),
+      ...(pods !== undefined && { pods }),
+      output: (raw.text('output') as NodesOptions['output'] | undefined) ?? 'table',
+    };
+  },
+
+  async run(options, context) {
+    const { substrings, selector, pods: podSelector, output } = options;
+    const cluster = await context.openCluster(options.inspect.connection);
+    const [all, pods] = await Promise.all([
+      cluster.listNodes(selector),
+      podSelector === undefined ? undefined : cluster.listPods(cluster.namespace, podSelector),
+    ]);
+    const rows = all
+      .map((node) => nodeRow(node, pods))
+      .filter(({ name }) => substrings.length === 0 || substrings.some((each) => name.includes(each)))
+      .filter((row) => row.pods === undefined || row.pods.length > 0);
+    if (rows.length === 0) {
+      const wanted = [...substrings.map((each) => `"${each}"`), ...(selector ? [`-l ${selector}`] : [])];
+      throw clusterError(
+        podSelector === undefined
+          ? `no node matches ${wanted.join(', ') || 'anything: the cluster has none'}`
+          : `no such node runs pods with ${podSelector} in namespace "${cluster.namespace}"`,
+        podSelector === undefined
+          ? 'kubectl get nodes'
+          : `kubectl get pods -n ${cluster.namespace} -l ${podSelector}`,
+      );
+    }
+    const shown = options.probe ? await probed(rows, options, cluster, context) : rows;
+    context.stdout.write(nodesText(shown, output, context.now()));
+    return EXIT.done;
+  },
+};
+
+const MOST_PROBED = 5;
+
+/** Each node asked, all at once. */
+async function probed(
+  rows: readonly NodeRow[],
+  { inspect }: NodesOptions,
+  cluster: Cluster,
+  context: Context,
+): Promise<NodeRow[]> {
+  if (rows.length > MOST_PROBED)
+    throw usageError(
+      `--probe: ${rows.length} nodes would each get a debug pod, and it asks at most ${MOST_PROBED}`,
+      'choose some by a part of their names, -l or --pods',
+    );
+  await checkAccess(cluster, inspect.debugPod.namespace);
+  const plans = rows.map(({ name }) => inspectPlan(name, ['probe'], inspect));
+  return withNodes(plans, inspect, cluster, context, async (outlooks) => {
+    const views = await Promise.all(outlooks.map((outlook) => outlook.look()));
+    return rows.map((row, at) => ({ ...row, probe: probeOf(views[at]!.snapshot) }));
+  });
+}
+
+function nodesText(rows: readonly NodeRow[], output: NodesOptions['output'], nowMs: number): string {
+  switch (output) {
+    case 'name':
+      return rows.map(({ name }) => `node/${name}\n`).join('');
+    case 'json':
+      return `${JSON.stringify({ nodes: rows }, null, 2)}\n`;
+    case 'yaml':
+      return dump({ nodes: rows }, { lineWidth: -1 });
+    default:
+      return nodeTable(rows, output === 'wide', nowMs);
+  }
+}
+
+function nodeRow(node: V1Node, pods: readonly V1Pod[] | undefined): NodeRow {
+  const { metadata, spec, status } = node;
+  const labels = metadata?.labels ?? {};
+  const info = status?.nodeInfo;
+  const name = metadata?.name ?? '';
+  const address = (type: string) => status?.addresses?.find((each) => each.type === type)?.address ?? '';
+  const here = pods?.filter((pod) => pod.spec?.nodeName === name && pod.status?.phase === 'Running');
+  return {
+    name,
+    status: statusText(node),
+    roles: rolesText(labels),
+    createdAt: new Date(metadata?.creationTimestamp ?? 0).toISOString(),
+    version: info?.kubeletVersion ?? '',
+    internalIp: address('InternalIP'),
+    externalIp: address('ExternalIP'),
+    zone: labels['topology.kubernetes.io/zone'] ?? '',
+    machineType: labels['node.kubernetes.io/instance-type'] ?? '',
+    preemptible: isPreemptible(labels),
+    runtime: info?.containerRuntimeVersion ?? '',
+    kernel: info?.kernelVersion ?? '',
+    osImage: info?.osImage ?? '',
+    arch: info?.architecture ?? '',
+    taints: (spec?.taints ?? []).map(
+      ({ key, value, effect }) => `${key}${value ? `=${value}` : ''}:${effect}`,
+    ),
+    ...(here && { pods: here.map((pod) => pod.metadata?.name ?? '').sort() }),
+  };
+}
+
+/** As `kubectl get nodes` says it (kubernetes pkg/printers/internalversion/printers.go, printNode). */
+function statusText({ status, spec }: V1Node): string {
+  const ready = status?.conditions?.find((each) => each.type === 'Ready')?.status;
+  const text = ready === undefined ? 'Unknown' : ready === 'True' ? 'Ready' : 'NotReady';
+  return spec?.unschedulable ? `${text},SchedulingDisabled` : text;
+}
+
+function rolesText(labels: Readonly<Record<string, string>>): string {
+  const roles = Object.entries(labels).flatMap(([key, value]) => {
+    if (key.startsWith('node-role.kubernetes.io/')) return [key.slice('node-role.kubernetes.io/'.length)];
+    return key === 'kubernetes.io/role' && value ? [value] : [];
+  });
+  return [...new Set(roles.filter(Boolean))].sort().join(',');
+}
+
+/** The labels by which clouds say that a node may be taken away. */
+const isPreemptible = (labels: Readonly<Record<string, string>>): boolean =>
+  labels['cloud.google.com/gke-spot'] === 'true' ||
+  labels['cloud.google.com/gke-preemptible'] === 'true' ||
+  labels['eks.amazonaws.com/capacityType'] === 'SPOT' ||
+  labels['kubernetes.azure.com/scalesetpriority'] === 'spot' ||
+  labels['karpenter.sh/capacity-type'] === 'spot';
+
+const probeCells = (probe: Probe | undefined): string[] =>
+  probe ? [probe.cgroup, probe.pmu ? 'yes' : 'no'] : ['<unknown>', '<unknown>'];
+
+const orNone = (text: string): string => text || '<none>';
+
+function nodeTable(rows: readonly NodeRow[], wide: boolean, nowMs: number): string {
+  const withPods = rows.some((row) => row.pods !== undefined);
+  const probed = rows.some((row) => row.probe !== undefined);
+  return table(
+    [
+      ...['NAME', 'STATUS', 'ROLES', 'AGE', 'VERSION', 'INTERNAL-IP'],
+      ...(wide ? ['EXTERNAL-IP'] : []),
+      ...['ZONE', 'MACHINE-TYPE', 'PREEMPTIBLE', 'RUNTIME', 'ARCH'],
+      ...(wide || probed ? ['KERNEL', 'OS-IMAGE', 'TAINTS', 'CGROUP', 'PMU'] : []),
+      ...(withPods ? ['PODS'] : []),
+    ].map((title) => ({ title })),
+    rows.map((row) => [
+      row.name,
+      row.status,
+      orNone(row.roles),
+      humanAge(nowMs - Date.parse(row.createdAt)),
+      row.version,
+      orNone(row.internalIp),
+      ...(wide ? [orNone(row.externalIp)] : []),
+      orNone(row.zone),
+      orNone(row.machineType),
+      row.preemptible ? 'true' : '',
+      row.runtime,
+      row.arch,
+      ...(wide || probed
+        ? [row.kernel, row.osImage, orNone(row.taints.join(',')), ...probeCells(row.probe)]
+        : []),
+      ...(withPods ? [(row.pods ?? []).join(',')] : []),
+    ]),
+  );
+}

@@ -1,0 +1,313 @@
+import { dump } from 'js-yaml';
+import { EXIT, toolError, usageError } from '../errors.ts';
+import {
+  type ContainerRow,
+  containerCells,
+  containersOf,
+  containersOfApi,
+  shortId,
+} from '../inspect/container-list.ts';
+import { forest } from '../inspect/forest.ts';
+import type { Owner } from '../inspect/owner.ts';
+import { type ProcessRow, processJson, processRow, SORT_KEYS, sorting } from '../inspect/process-list.ts';
+import {
+  CLUSTER_OPTIONS,
+  INSPECT_OPTIONS,
+  type InspectOptions,
+  inspectOptions,
+  type OptionTable,
+} from '../options.ts';
+import { table } from '../output/table.ts';
+import type { SnapshotPart } from '../plan.ts';
+import { type PodTarget, parseTarget, type Target, type TargetName } from '../target.ts';
+import type { Command, Context } from './command.ts';
+import { inspectPlan, isDryRun, type View, withNodes } from './look.ts';
+import { checkAccess, lookUpAll } from './lookup.ts';
+import { regularExpression } from './matching.ts';
+
+interface PsOptions {
+  readonly inspect: InspectOptions;
+  readonly named?: TargetName;
+  readonly selector?: string;
+  readonly container?: string;
+  readonly match?: RegExp;
+  readonly newest: boolean;
+  readonly sort?: (a: ProcessRow, b: ProcessRow) => number;
+  readonly output: 'table' | 'wide' | 'json' | 'yaml' | 'name';
+  readonly watch: boolean;
+}
+
+const GROUP = 'Processes:';
+
+const OPTIONS: OptionTable = {
+  selector: {
+    type: 'string',
+    alias: 'l',
+    describe: 'The pods with these labels, instead of a target',
+    group: GROUP,
+    value: 'LABELS',
+  },
+  container: { type: 'string', alias: 'c', describe: 'Only of this container', group: GROUP, value: 'NAME' },
+  match: {
+    type: 'string',
+    describe: 'Only whose command line matches, as pgrep -f',
+    group: GROUP,
+    value: 'REGEXP',
+  },
+  newest: { type: 'boolean', describe: 'Only the one that started last, as pgrep -n', group: GROUP },
+  sort: {
+    type: 'string',
+    describe: `By columns, without the forest: --sort=-rss,pid (${SORT_KEYS.join(', ')})`,
+    group: GROUP,
+    value: 'KEYS',
+  },
+  output: {
+    type: 'string',
+    alias: 'o',
+    describe: 'wide: with uid, parent and ids; name: the pids alone',
+    group: GROUP,
+    choices: ['wide', 'name', 'json', 'yaml'],
+  },
+  watch: { type: 'boolean', alias: 'w', describe: 'Again every 2 s, until Ctrl-C', group: GROUP },
+  ...INSPECT_OPTIONS,
+  ...CLUSTER_OPTIONS,
+};
+
+const WATCH_MS = 2000;
+const WATCH_LINGER_SECONDS = 60;
+const PARTS: readonly SnapshotPart[] = ['processes', 'runtime'];
+
+export const ps: Command<PsOptions> = {
+  name: 'ps',
+  describe: 'Processes and containers of pods or a node, and whose they are',
+  usage: 'TARGET|-l LABELS [flags]',
+  examples: [
+    [
+      'kubectl gkeprof ps pod/redis-0',
+      'its processes as `ps uwf` prints them, and its containers as crictl does',
+    ],
+    ["kubectl gkeprof ps node/NODE --match 'redis-server .*:6379' --newest -o name", 'a pid, as pgrep -n -f'],
+    ['kubectl gkeprof ps deploy/web --sort=-rss', 'of all its pods, the largest first'],
+  ],
+  options: OPTIONS,
+
+  validate(raw) {
+    const [target, ...more] = raw.positionals;
+    const selector = raw.text('selector');
+    if (more.length)
+      throw usageError(`ps: one target at a time, got ${more.length + 1}`, 'several pods: -l LABELS');
+    if ((target === undefined) === (selector === undefined))
+      throw usageError('ps: name a target or a selector', 'kubectl gkeprof ps pod/NAME, or -l app=NAME');
+    if (raw.rest.length) throw usageError('ps: takes nothing behind --');
+    const named = target === undefined ? undefined : parseTarget(target);
+    const container = raw.text('container');
+    if (container !== undefined && named?.kind === 'node')
+      throw usageError('-c: a node has no containers', 'name a pod');
+    const sort = raw.text('sort');
+    const order = sort === undefined ? undefined : sorting(sort);
+    if (sort !== undefined && !order) throw usageError(`--sort: "${sort}" is not of ${SORT_KEYS.join(', ')}`);
+    const match = raw.text('match');
+    return {
+      inspect: inspectOptions(raw),
+      ...(named && { named }),
+      ...(selector !== undefined && { selector }),
+      ...(container !== undefined && { container }),
+      ...(match !== undefined && { match: regularExpression(match, '--match') }),
+      newest: raw.flag('newest'),
+      ...(order && { sort: order }),
+      output: (raw.text('output') as PsOptions['output'] | undefined) ?? 'table',
+      watch: raw.flag('watch'),
+    };
+  },
+
+  async run(options, context) {
+    const cluster = await context.openCluster(options.inspect.connection);
+    const access = checkAccess(cluster, options.inspect.debugPod.namespace);
+    access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
+    const targets = await lookUpAll(options, options.container, cluster);
+    const nodes = [...new Set(targets.map(({ node }) => node))];
+    const asked = { ...options.inspect, ...(options.watch && { lingerSeconds: WATCH_LINGER_SECONDS }) };
+    const plans = nodes.map((node) => inspectPlan(node, PARTS, asked));
+    if (await isDryRun(plans, options.inspect, cluster, context)) return EXIT.done;
+    await access;
+    return withNodes(plans, options.inspect, cluster, context, async (outlooks) => {
+      for (;;) {
+        try {
+          const views = await Promise.all(outlooks.map((outlook) => outlook.look()));
+          if (options.watch && context.stdout.isTTY) context.stdout.write('\u001b[H\u001b[2J');
+          print(views, targets, options, context);
+          if (!options.watch) return EXIT.done;
+          await context.sleep(WATCH_MS, context.interrupts.stop);
+        } catch (error) {
+          if (options.watch && context.interrupts.stop.aborted) return EXIT.done;
+          throw error;
+        }
+      }
+    });
+  },
+};
+
+function print(
+  views: readonly View[],
+  targets: readonly Target[],
+  options: PsOptions,
+  { stdout, log, now }: Context,
+): void {
+  const rows = inOrder(
+    views.flatMap((view) => chosenRows(view, targets, options)),
+    options,
+  );
+  const containers = views.flatMap((view) => chosenContainers(view, targets, options));
+  if (rows.length === 0) {
+    const what = options.match ? `matches ${options.match.source}` : 'is there';
+    throw toolError(`no process of what was named ${what}`);
+  }
+  for (const { snapshot, node } of views)
+    if (snapshot.runtimeProblem)
+      log.line(
+        `node ${node}: ${snapshot.runtimeProblem}; its containers are the API's, created is when they started`,
+      );
+  switch (options.output) {
+    case 'name':
+      stdout.write(rows.map(({ proc }) => `${proc.pid}\n`).join(''));
+      break;
+    case 'json':
+    case 'yaml': {
+      const list = {
+        processes: rows.map(processJson),
+        containers: containers.map(({ createdMs, ...rest }) => ({
+          ...rest,
+          createdAt: new Date(createdMs).toISOString(),
+        })),
+      };
+      stdout.write(
+        options.output === 'json' ? `${JSON.stringify(list, null, 2)}\n` : dump(list, { lineWidth: -1 }),
+      );
+      break;
+    }
+    default:
+      stdout.write(processTable(rows, options));
+      if (containers.length) stdout.write(`\n${containerTable(containers, options, now())}`);
+  }
+}
+
+/** The processes of the view that were asked for, in their order. */
+function chosenRows(view: View, targets: readonly Target[], { match }: PsOptions): ProcessRow[] {
+  const here = targets.filter(({ node }) => node === view.node);
+  const isMeant = ({ owner }: ProcessRow) =>
+    here.some((target) => target.kind === 'node' || isOf(owner, target));
+  return view.snapshot.processes
+    .map((proc) => processRow(view.node, view.snapshot, proc, view.roster.ownerOf(proc)))
+    .filter((row) => isMeant(row) && (match?.test(row.command) ?? true));
+}
+
+/** Two that started in the same tick: the higher pid is the later one, as for pgrep. */
+function inOrder(rows: readonly ProcessRow[], { newest, sort }: PsOptions): readonly ProcessRow[] {
+  if (newest)
+    return rows
+      .toSorted(
+        (a, b) =>
+          b.startedMs - a.startedMs || b.proc.startTicks - a.proc.startTicks || b.proc.pid - a.proc.pid,
+      )
+      .slice(0, 1);
+  return sort ? rows.toSorted(sort) : rows;
+}
+
+/** The sandbox's own process is nobody's business: crictl ps doesn't list it either. */
+const isOf = ({ podUid, container, what }: Owner, target: PodTarget): boolean =>
+  podUid === target.uid &&
+  what !== 'sandbox' &&
+  (target.container === undefined || container === target.container.name);
+
+function chosenContainers(view: View, targets: readonly Target[], { output }: PsOptions): ContainerRow[] {
+  const here = targets.filter(({ node }) => node === view.node);
+  const pods = view.pods.filter((pod) =>
+    here.some((target) => target.kind === 'node' || target.uid === pod.metadata?.uid),
+  );
+  // The runtime knows a static pod by the hash of its manifest.
+  const uids = new Set(
+    pods.flatMap((pod) => [
+      pod.metadata?.uid ?? '',
+      pod.metadata?.annotations?.['kubernetes.io/config.hash'] ?? '',
+    ]),
+  );
+  const names = here.flatMap((target) =>
+    target.kind === 'pod' && target.container ? [target.container.name] : [],
+  );
+  const all = view.snapshot.runtime ? containersOf(uids, view.snapshot) : containersOfApi(pods, view.roster);
+  return all.filter(
+    (each) =>
+      (names.length === 0 || names.includes(each.name)) &&
+      (isForPrograms(output) || each.state === 'Running'),
+  );
+}
+
+const isForPrograms = (output: PsOptions['output']): boolean => output === 'json' || output === 'yaml';
+
+function processTable(rows: readonly ProcessRow[], { sort, output }: PsOptions): string {
+  const byPid = new Map(rows.map((row) => [row.proc.pid, row]));
+  const nodes = [...new Set(rows.map(({ node }) => node))];
+  const drawn = sort
+    ? rows.map((row) => ({ row, drawn: '' }))
+    : nodes.flatMap((node) =>
+        forest(rows.filter((row) => row.node === node).map(({ proc }) => proc)).map((branch) => ({
+          row:
+            rows.find((row) => row.node === node && row.proc.pid === branch.proc.pid) ??
+            byPid.get(branch.proc.pid)!,
+          drawn: branch.drawn,
+        })),
+      );
+  const wide = output === 'wide';
+  const right = (title: string) => ({ title, right: true });
+  const left = (title: string) => ({ title });
+  return table(
+    [
+      left('USER'),
+      ...(wide ? [right('UID')] : []),
+      right('PID'),
+      ...(wide ? [right('PPID')] : []),
+      right('NSPID'),
+      ...['%CPU', '%MEM', 'VSZ', 'RSS'].map(right),
+      ...['TTY', 'STAT', 'START'].map(left),
+      ...['TIME', 'NLWP'].map(right),
+      ...['CONTAINER', 'POD', 'NAMESPACE'].map(left),
+      ...(wide ? ['NODE', 'CONTAINER ID', 'POD ID'].map(left) : []),
+      left('COMMAND'),
+    ],
+    drawn.map(({ row, drawn: branch }) => [
+      row.user,
+      ...(wide ? [String(row.proc.uid)] : []),
+      String(row.proc.pid),
+      ...(wide ? [String(row.proc.ppid)] : []),
+      String(row.proc.nsPids.at(-1)!),
+      row.cpu,
+      row.memory,
+      String(row.vszKb),
+      String(row.rssKb),
+      row.tty,
+      row.stat,
+      row.start,
+      row.time,
+      String(row.proc.threads),
+      row.owner.container ?? row.owner.what,
+      row.owner.pod ?? '-',
+      row.owner.namespace ?? '-',
+      ...(wide ? [row.node, shortId(row.owner.containerId ?? '-'), shortId(row.owner.sandboxId ?? '-')] : []),
+      branch + row.command,
+    ]),
+  );
+}
+
+const containerTable = (rows: readonly ContainerRow[], { output }: PsOptions, nowMs: number): string =>
+  table(
+    ['CONTAINER', 'IMAGE', 'CREATED', 'STATE', 'NAME', 'ATTEMPT', 'POD ID', 'POD', 'NAMESPACE'].map(
+      (title) => ({ title }),
+    ),
+    rows.map((row) => [
+      ...(output === 'wide' ? wideCells(row, nowMs) : containerCells(row, nowMs)),
+      row.namespace,
+    ]),
+  );
+
+const wideCells = (row: ContainerRow, nowMs: number): string[] =>
+  containerCells(row, nowMs).with(0, row.id).with(1, row.image).with(6, row.sandboxId);

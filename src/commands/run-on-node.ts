@@ -1,0 +1,53 @@
+import { dump } from 'js-yaml';
+import type { Cluster } from '../cluster/cluster.ts';
+import { runner } from '../collectors/attached.ts';
+import { EXIT } from '../errors.ts';
+import type { DebugPodOptions } from '../options.ts';
+import { type AttachedPlan, makePlan } from '../plan.ts';
+import { debugPod } from '../pod.ts';
+import { runAttached } from '../session/attached.ts';
+import { sweep } from '../session/sweep.ts';
+import type { Target } from '../target.ts';
+import type { Context } from './command.ts';
+
+/** What runs, where, and with what. */
+export interface NodeRun {
+  readonly target: Target;
+  readonly options: DebugPodOptions;
+  readonly what: AttachedPlan;
+}
+
+const LONGEST_SECONDS = { terminal: 8 * 3600, command: 3600 };
+
+/** Runs it in a debug pod of its own. Returns its exit status. */
+export async function runOnNode(
+  { target, options, what }: NodeRun,
+  cluster: Cluster,
+  context: Context,
+): Promise<number> {
+  const { stdout, stderr, now } = context;
+  const plan = makePlan({
+    target,
+    capture: what,
+    limits: {
+      durationSeconds: what.tty ? LONGEST_SECONDS.terminal : LONGEST_SECONDS.command,
+      maxBytes: 2 ** 30,
+      minFreePercent: 0,
+      keepSeconds: 60,
+    },
+    debugPod: options.debugPod,
+    ...(options.reason !== undefined && { reason: options.reason }),
+  });
+  if (options.dryRun) {
+    const pod = debugPod(plan, runner);
+    const shown = options.dryRun === 'server' ? await cluster.createPod(pod, true) : pod;
+    stdout.write(
+      dump(JSON.parse(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', ...shown })), { lineWidth: -1 }),
+    );
+    return EXIT.done;
+  }
+  const swept = sweep(cluster, options.debugPod.namespace, now());
+  const status = await runAttached(plan, { stdout, stderr }, { ...context, cluster });
+  await swept;
+  return status;
+}

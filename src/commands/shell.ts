@@ -1,0 +1,121 @@
+import { EXIT, usageError } from '../errors.ts';
+import {
+  CLUSTER_OPTIONS,
+  DEBUG_POD_OPTIONS,
+  type DebugPodOptions,
+  debugPodOptions,
+  type OptionTable,
+} from '../options.ts';
+import { parseTarget, type TargetName } from '../target.ts';
+import type { Command } from './command.ts';
+import { checkAccess, lookUp } from './lookup.ts';
+import { runOnNode } from './run-on-node.ts';
+
+interface ShellOptions {
+  readonly debugPod: DebugPodOptions;
+  readonly named: TargetName;
+  readonly container?: string;
+  readonly enter: readonly string[];
+  readonly words: readonly string[];
+}
+
+const NAMESPACES = ['net', 'pid', 'mnt', 'ipc', 'uts'];
+const GROUP = 'Shell:';
+
+const OPTIONS: OptionTable = {
+  enter: {
+    type: 'string',
+    describe: `Namespaces of the pod to enter: ${NAMESPACES.join(', ')}; with mnt, its files instead of the tools`,
+    group: GROUP,
+    value: 'KINDS',
+    defaultText: 'none: the node, with the tools',
+  },
+  container: {
+    type: 'string',
+    alias: 'c',
+    describe: 'The container whose pid, mnt, ipc and uts are meant',
+    group: GROUP,
+    value: 'NAME',
+  },
+  ...DEBUG_POD_OPTIONS,
+  ...CLUSTER_OPTIONS,
+};
+
+export const shell: Command<ShellOptions> = {
+  name: 'shell',
+  describe: "A root shell with the tools on a pod's node, in the pod's namespaces on request",
+  usage: 'TARGET [flags] [-- COMMAND…]',
+  examples: [
+    ['kubectl gkeprof shell node/NODE', 'perf, tcpdump, ip, crictl; the pod goes when you leave'],
+    [
+      'kubectl gkeprof shell pod/redis-0 --enter net -- ss -tnp',
+      "the pod's sockets, by a tool that it lacks",
+    ],
+  ],
+  options: OPTIONS,
+  failureCode: EXIT.own,
+
+  validate(raw) {
+    const [target, ...more] = raw.positionals;
+    if (target === undefined)
+      throw usageError('shell: a target is missing', 'kubectl gkeprof shell pod/NAME');
+    if (more.length)
+      throw usageError(
+        `shell: "${more[0]}" stands before --`,
+        `kubectl gkeprof shell ${target} -- ${more.join(' ')}`,
+      );
+    const named = parseTarget(target);
+    const enter = (raw.text('enter') ?? '').split(',').filter(Boolean);
+    const unknown = enter.find((kind) => !NAMESPACES.includes(kind));
+    if (unknown !== undefined) throw usageError(`--enter: "${unknown}" is none of ${NAMESPACES.join(', ')}`);
+    const container = raw.text('container');
+    if (named.kind === 'node' && (enter.length > 0 || container !== undefined))
+      throw usageError(
+        `--enter and -c are for pods`,
+        'the shell is in the network and pid namespace of the node already',
+      );
+    if (container === undefined && enter.some((kind) => kind !== 'net'))
+      throw usageError(`--enter ${enter.join(',')}: of which container?`, 'choose one with -c NAME');
+    return {
+      debugPod: debugPodOptions(raw),
+      named,
+      ...(container !== undefined && { container }),
+      enter,
+      words: raw.rest,
+    };
+  },
+
+  async run({ debugPod, named, container, enter, words }, context) {
+    const tty = context.stdin.isTTY === true && context.stdout.isTTY === true;
+    if (!tty && words.length === 0)
+      throw usageError(
+        'shell: there is no terminal here',
+        'name a command: kubectl gkeprof shell TARGET -- COMMAND',
+      );
+    const cluster = await context.openCluster(debugPod.connection);
+    const access = checkAccess(cluster, debugPod.debugPod.namespace, tty);
+    access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
+    const target = await lookUp(named, container, cluster);
+    if (!debugPod.dryRun) await access;
+    return runOnNode(
+      {
+        target,
+        options: debugPod,
+        what: {
+          collector: 'shell',
+          scope: 'node',
+          about: '',
+          keys: [
+            `label=${target.kind === 'pod' && enter.length ? target.name : target.node}`,
+            ...(enter.length ? [`enter=${enter.join(',')}`] : []),
+          ],
+          words,
+          stdin: tty,
+          tty,
+        },
+      },
+      cluster,
+      context,
+    );
+  },
+};

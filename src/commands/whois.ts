@@ -1,0 +1,294 @@
+import { dump } from 'js-yaml';
+import { EXIT, toolError, usageError } from '../errors.ts';
+import { shortId } from '../inspect/container-list.ts';
+import { pidsBehind } from '../inspect/links.ts';
+import { type ProcessRow, processJson, processRow } from '../inspect/process-list.ts';
+import { type Endpoint, isSameEndpoint, parseEndpoint, socketsOf } from '../inspect/sockets.ts';
+import {
+  CLUSTER_OPTIONS,
+  INSPECT_OPTIONS,
+  type InspectOptions,
+  inspectOptions,
+  type OptionTable,
+  type RawOptions,
+} from '../options.ts';
+import { table } from '../output/table.ts';
+import type { SnapshotPart } from '../plan.ts';
+import { parseCount } from '../quantity.ts';
+import { parseTarget, type TargetName } from '../target.ts';
+import type { Command, Context } from './command.ts';
+import { inspectPlan, isDryRun, type View, withNodes } from './look.ts';
+import { checkAccess, lookUp } from './lookup.ts';
+import { regularExpression } from './matching.ts';
+
+/** What is asked about; each finds processes. */
+type Question =
+  | { readonly by: 'pid'; readonly pid: number }
+  | { readonly by: 'match'; readonly match: RegExp }
+  | { readonly by: 'port'; readonly port: number }
+  | { readonly by: 'socket'; readonly local: Endpoint; readonly remote: Endpoint; readonly text: string }
+  | { readonly by: 'ip'; readonly ip: string }
+  | { readonly by: 'cgroup'; readonly path: string }
+  | { readonly by: 'container'; readonly id: string }
+  | { readonly by: 'veth'; readonly name: string };
+
+interface WhoisOptions {
+  readonly inspect: InspectOptions;
+  readonly named: TargetName;
+  readonly questions: readonly Question[];
+  readonly output: 'table' | 'wide' | 'json' | 'yaml';
+}
+
+const GROUP = 'Questions:';
+
+const OPTIONS: OptionTable = {
+  match: { type: 'array', describe: 'Processes whose command line matches', group: GROUP, value: 'REGEXP' },
+  port: {
+    type: 'array',
+    describe: 'Who listens on a port, TCP or UDP, in any pod',
+    group: GROUP,
+    value: 'PORT',
+  },
+  socket: {
+    type: 'array',
+    describe: 'Who has this connection open: 10.0.0.1:6379-10.0.0.2:40000',
+    group: GROUP,
+    value: 'LOCAL-REMOTE',
+  },
+  ip: {
+    type: 'array',
+    describe: 'The containers of the pod with this address',
+    group: GROUP,
+    value: 'ADDRESS',
+  },
+  cgroup: { type: 'array', describe: 'What runs in a cgroup and below it', group: GROUP, value: 'PATH' },
+  container: {
+    type: 'array',
+    describe: 'A container or sandbox (pod) by its id, full or short',
+    group: GROUP,
+    value: 'ID',
+  },
+  veth: { type: 'array', describe: 'The pod behind an interface of the node', group: GROUP, value: 'NAME' },
+  output: {
+    type: 'string',
+    alias: 'o',
+    describe: 'wide: with full ids and the cgroup',
+    group: 'Output:',
+    choices: ['wide', 'json', 'yaml'],
+  },
+  ...INSPECT_OPTIONS,
+  ...CLUSTER_OPTIONS,
+};
+
+export const whois: Command<WhoisOptions> = {
+  name: 'whois',
+  describe: 'Which container and pod a pid, port, address, cgroup or interface of a node belongs to',
+  usage: 'node/NODE [PID…] [flags]',
+  examples: [
+    ['kubectl gkeprof whois node/NODE 7154', 'its container, pod, addresses and cgroup'],
+    ['kubectl gkeprof whois node/NODE --port 6379', 'who listens there, in every pod'],
+    ['kubectl gkeprof whois node/NODE --container 89e7d6da5f404', 'what crictl calls so'],
+  ],
+  options: OPTIONS,
+
+  validate(raw) {
+    const [target, ...pids] = raw.positionals;
+    if (target === undefined)
+      throw usageError('whois: a node is missing', 'kubectl gkeprof whois node/NAME PID');
+    if (raw.rest.length) throw usageError('whois: takes nothing behind --');
+    const questions = [
+      ...pids.map((text) => ({ by: 'pid' as const, pid: parseCount(text, 'PID', 1, 2 ** 22) })),
+      ...questionsOf(raw),
+    ];
+    if (questions.length === 0)
+      throw usageError(
+        'whois: who is what?',
+        'a PID of the node, or --match, --port, --socket, --ip, --cgroup, --container, --veth',
+      );
+    return {
+      inspect: inspectOptions(raw),
+      named: parseTarget(target),
+      questions,
+      output: (raw.text('output') as WhoisOptions['output'] | undefined) ?? 'table',
+    };
+  },
+
+  async run(options, context) {
+    const cluster = await context.openCluster(options.inspect.connection);
+    const access = checkAccess(cluster, options.inspect.debugPod.namespace);
+    access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
+    const { node } = await lookUp(options.named, undefined, cluster);
+    const plans = [inspectPlan(node, partsFor(options.questions), options.inspect)];
+    if (await isDryRun(plans, options.inspect, cluster, context)) return EXIT.done;
+    await access;
+    return withNodes(plans, options.inspect, cluster, context, async ([outlook]) =>
+      answer(await outlook!.look(), options, context),
+    );
+  },
+};
+
+function questionsOf(raw: RawOptions): Question[] {
+  return [
+    ...raw.list('match').map((text) => ({ by: 'match' as const, match: regularExpression(text, '--match') })),
+    ...raw.list('port').map((text) => ({ by: 'port' as const, port: parseCount(text, '--port', 1, 65_535) })),
+    ...raw.list('socket').map(socketQuestion),
+    ...raw.list('ip').map((ip) => ({ by: 'ip' as const, ip })),
+    ...raw
+      .list('cgroup')
+      .map((path) => ({ by: 'cgroup' as const, path: `/${path.replace(/^\/+|\/+$/g, '')}` })),
+    ...raw.list('container').map((id) => {
+      if (!/^[0-9a-f]{6,64}$/.test(id))
+        throw usageError(
+          `--container: "${id}" is not an id`,
+          'at least 6 of its hex digits, as crictl prints them',
+        );
+      return { by: 'container' as const, id };
+    }),
+    ...raw.list('veth').map((name) => ({ by: 'veth' as const, name })),
+  ];
+}
+
+function socketQuestion(text: string): Question {
+  const [local, remote] = text.split('-').map(parseEndpoint);
+  if (!local || !remote)
+    throw usageError(`--socket: "${text}" is not two ends`, 'write it as 10.0.0.1:6379-[fd00::2]:40000');
+  return { by: 'socket', local, remote, text };
+}
+
+function partsFor(questions: readonly Question[]): SnapshotPart[] {
+  const by = new Set(questions.map((each) => each.by));
+  return [
+    'processes',
+    'runtime',
+    ...(by.has('port') || by.has('socket') ? ['sockets' as const] : []),
+    ...(by.has('veth') ? ['links' as const] : []),
+  ];
+}
+
+/** Prints what was found. What was not is said, and is in the exit code. */
+function answer(view: View, { questions, output }: WhoisOptions, { stdout, log }: Context): number {
+  const rows = view.snapshot.processes.map((proc) =>
+    processRow(view.node, view.snapshot, proc, view.roster.ownerOf(proc)),
+  );
+  const answers = questions.map((question) => ({ question, found: findFor(question, rows, view) }));
+  const found = [...new Set(answers.flatMap((each) => each.found))];
+  const missing = answers
+    .filter((each) => each.found.length === 0)
+    .map(({ question }) => nothing(question, view.node));
+  if (found.length === 0) throw toolError(missing.join('; '));
+  if (output === 'json') stdout.write(`${JSON.stringify({ owners: found.map(processJson) }, null, 2)}\n`);
+  else if (output === 'yaml') stdout.write(dump({ owners: found.map(processJson) }, { lineWidth: -1 }));
+  else stdout.write(ownerTable(found, output === 'wide'));
+  for (const each of missing) log.warn(each);
+  return missing.length ? EXIT.incomplete : EXIT.done;
+}
+
+function findFor(question: Question, rows: readonly ProcessRow[], view: View): ProcessRow[] {
+  switch (question.by) {
+    case 'pid':
+      return rows.filter(({ proc }) => proc.pid === question.pid);
+    case 'match':
+      return rows.filter(({ command }) => question.match.test(command));
+    case 'port':
+      return holders(rows, view, ({ local, listening }) => listening && local.port === question.port);
+    case 'socket':
+      return holders(
+        rows,
+        view,
+        ({ local, remote }) =>
+          isSameEndpoint(local, question.local) && isSameEndpoint(remote, question.remote),
+      );
+    case 'ip':
+      return mainOnes(rows.filter(({ owner }) => owner.ips.includes(question.ip)));
+    case 'cgroup':
+      return rows.filter(
+        ({ owner }) => question.path === '/' || `${owner.cgroup}/`.startsWith(`${question.path}/`),
+      );
+    case 'container':
+      return mainOnes(rows.filter(({ owner }) => isCalled(owner, question.id)));
+    case 'veth': {
+      const pids = new Set(pidsBehind(question.name, view.snapshot));
+      return mainOnes(rows.filter(({ proc }) => pids.has(proc.pid)));
+    }
+  }
+}
+
+/** A container is called by its own id; by a sandbox's id all of its pod are. */
+const isCalled = (owner: ProcessRow['owner'], id: string): boolean =>
+  (owner.containerId?.startsWith(id) ?? false) || (owner.sandboxId?.startsWith(id) ?? false);
+
+function holders(
+  rows: readonly ProcessRow[],
+  { snapshot }: View,
+  isMeant: (socket: ReturnType<typeof socketsOf>[number]) => boolean,
+): ProcessRow[] {
+  const pids = new Set(
+    socketsOf(snapshot)
+      .filter(isMeant)
+      .flatMap((socket) => socket.pids),
+  );
+  return rows.filter(({ proc }) => pids.has(proc.pid));
+}
+
+/** Of each container the process that started first. */
+function mainOnes(rows: readonly ProcessRow[]): ProcessRow[] {
+  const first = new Map<string, ProcessRow>();
+  for (const row of rows) {
+    const key = row.owner.containerId ?? row.owner.sandboxId ?? `pid ${row.proc.pid}`;
+    const known = first.get(row.owner.what === 'sandbox' ? `sandbox ${key}` : key);
+    if (!known || row.proc.startTicks < known.proc.startTicks)
+      first.set(row.owner.what === 'sandbox' ? `sandbox ${key}` : key, row);
+  }
+  return [...first.values()];
+}
+
+function nothing(question: Question, node: string): string {
+  switch (question.by) {
+    case 'pid':
+      return `no process ${question.pid} on node ${node}: it may have ended`;
+    case 'match':
+      return `no process on node ${node} matches ${question.match.source}`;
+    case 'port':
+      return `nobody listens on port ${question.port} on node ${node}`;
+    case 'socket':
+      return `no process on node ${node} has ${question.text} open`;
+    case 'ip':
+      return `no pod on node ${node} has the address ${question.ip}`;
+    case 'cgroup':
+      return `no process on node ${node} is in the cgroup ${question.path}`;
+    case 'container':
+      return `no container or sandbox that runs on node ${node} has an id that begins with ${question.id}`;
+    case 'veth':
+      return `no pod is behind an interface ${question.name} of node ${node}`;
+  }
+}
+
+function ownerTable(rows: readonly ProcessRow[], wide: boolean): string {
+  const id = wide ? (text: string) => text : shortId;
+  return table(
+    [
+      { title: 'PID', right: true },
+      { title: 'NSPID', right: true },
+      { title: 'WHAT' },
+      ...['NAMESPACE', 'POD', 'CONTAINER', 'IPS', 'QOS', 'CONTAINER ID', 'POD ID'].map((title) => ({
+        title,
+      })),
+      ...(wide ? [{ title: 'CGROUP' }] : []),
+      { title: 'COMMAND', ...(!wide && { longest: 60 }) },
+    ],
+    rows.map(({ proc, owner, command }) => [
+      String(proc.pid),
+      String(proc.nsPids.at(-1)!),
+      owner.what,
+      owner.namespace ?? '-',
+      owner.pod ?? (owner.podUid === undefined ? '-' : `uid ${owner.podUid}`),
+      owner.container ?? '-',
+      owner.ips.join(',') || '-',
+      owner.qos ?? '-',
+      id(owner.containerId ?? '-'),
+      id(owner.sandboxId ?? '-'),
+      ...(wide ? [owner.cgroup] : []),
+      command,
+    ]),
+  );
+}

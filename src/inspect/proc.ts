@@ -1,0 +1,90 @@
+/** A process as /proc has it. Times are in clock ticks, as the kernel counts them (proc(5)). */
+export interface Process {
+  readonly pid: number;
+  readonly ppid: number;
+  /** Its pid in each pid namespace it is in, the node's first. */
+  readonly nsPids: readonly number[];
+  readonly comm: string;
+  /** Empty for kernel threads and zombies. */
+  readonly argv: readonly string[];
+  readonly state: string;
+  readonly group: number;
+  readonly session: number;
+  /** Device number of the controlling terminal; 0 for none. */
+  readonly tty: number;
+  readonly foregroundGroup: number;
+  readonly kernelThread: boolean;
+  readonly userTicks: number;
+  readonly systemTicks: number;
+  readonly nice: number;
+  readonly threads: number;
+  readonly startTicks: number;
+  readonly vsizeBytes: number;
+  readonly rssPages: number;
+  readonly lockedKb: number;
+  /** Effective. */
+  readonly uid: number;
+  /** The lines of its cgroup file. */
+  readonly cgroups: readonly string[];
+}
+
+/** What was read of one process, file by file in the order of reading: the times once more at the end. */
+export interface ProcessFiles {
+  readonly stat: string;
+  readonly status: string;
+  readonly cgroup: string;
+  readonly cmdline: string;
+  readonly statAgain: string;
+}
+
+/** PF_KTHREAD of include/linux/sched.h. */
+const KERNEL_THREAD = 0x0020_0000;
+
+/**
+ * A process out of its files; undefined when it ended meanwhile or its pid is another's by now: its start time is
+ * not the same before and after.
+ */
+export function parseProcess(files: ProcessFiles): Process | undefined {
+  const before = parseStat(files.stat);
+  const after = parseStat(files.statAgain);
+  if (!before || !after || before.startTicks !== after.startTicks) return undefined;
+  const status = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(files.status)?.[1] ?? '';
+  const nsPids = status('NSpid').split(/\s+/).filter(Boolean).map(Number);
+  return {
+    ...before,
+    nsPids: nsPids.length ? nsPids : [before.pid],
+    argv: files.cmdline === '' ? [] : files.cmdline.replace(/\0+$/, '').split('\0'),
+    lockedKb: Number.parseInt(status('VmLck'), 10) || 0,
+    uid: Number(status('Uid').split(/\s+/)[1] ?? 0),
+    cgroups: files.cgroup.split('\n').filter(Boolean),
+  };
+}
+
+/** /proc/PID/stat. The name is in brackets and may hold blanks, brackets and line feeds: the last one closes it. */
+function parseStat(text: string) {
+  const open = text.indexOf(' (');
+  const close = text.lastIndexOf(') ');
+  if (open < 0 || close < open) return undefined;
+  const [state, ...fields] = text.slice(close + 2).split(' ');
+  // Numbered as in proc(5), where the state is the third.
+  const field = (number: number) => Number(fields[number - 4]);
+  if (!state || !Number.isFinite(field(24))) return undefined;
+  return {
+    pid: Number(text.slice(0, open)),
+    comm: text.slice(open + 2, close),
+    state,
+    ppid: field(4),
+    group: field(5),
+    session: field(6),
+    tty: field(7),
+    foregroundGroup: field(8),
+    kernelThread: (field(9) & KERNEL_THREAD) !== 0,
+    userTicks: field(14),
+    systemTicks: field(15),
+    nice: field(19),
+    threads: field(20),
+    startTicks: field(22),
+    vsizeBytes: field(23),
+    rssPages: field(24),
+  };
+}

@@ -1,0 +1,80 @@
+import type { Process } from './proc.ts';
+import type { Snapshot } from './snapshot.ts';
+
+// Columns of `ps u` (procps-ng 4, src/ps/output.c): the same rounding, the same words.
+
+/** CPU time over the time since its start, in percent: `0.3`, `99.9`, `101`. */
+export function cpuPercent(proc: Process, snapshot: Snapshot): string {
+  const seconds = elapsedSeconds(proc, snapshot);
+  return tenths(seconds > 0 ? Math.floor(cpuTenthsOf(proc, snapshot) / seconds) : 0);
+}
+
+const cpuTenthsOf = (proc: Process, { ticksPerSecond }: Snapshot): number =>
+  Math.floor(((proc.userTicks + proc.systemTicks) * 1000) / ticksPerSecond);
+
+/** Whole seconds since its start. */
+export const elapsedSeconds = (proc: Process, { uptimeSeconds, ticksPerSecond }: Snapshot): number =>
+  Math.max(0, Math.floor(uptimeSeconds - proc.startTicks / ticksPerSecond));
+
+export function memoryPercent(proc: Process, snapshot: Snapshot): string {
+  return tenths(Math.min(999, Math.floor((rssKb(proc, snapshot) * 1000) / snapshot.memoryKb)));
+}
+
+const tenths = (value: number): string =>
+  value > 999 ? String(Math.floor(value / 10)) : `${Math.floor(value / 10)}.${value % 10}`;
+
+export const rssKb = (proc: Process, { pageBytes }: Snapshot): number => (proc.rssPages * pageBytes) / 1024;
+
+export const vsizeKb = (proc: Process): number => Math.floor(proc.vsizeBytes / 1024);
+
+/** State, then: high or low priority, pages locked in memory, session leader, threads, foreground. */
+export function stateText(proc: Process): string {
+  return [
+    proc.state,
+    proc.nice < 0 ? '<' : proc.nice > 0 ? 'N' : '',
+    proc.lockedKb > 0 ? 'L' : '',
+    proc.session === proc.pid ? 's' : '',
+    proc.threads > 1 ? 'l' : '',
+    proc.group === proc.foregroundGroup ? '+' : '',
+  ].join('');
+}
+
+/** The controlling terminal by its device number (Linux Documentation/admin-guide/devices.txt). */
+export function ttyText(device: number): string {
+  if (device === 0) return '?';
+  const major = (device >> 8) & 0xfff;
+  const minor = (device & 0xff) | ((device >>> 12) & 0xfff00);
+  if (major >= 136 && major <= 143) return `pts/${(major - 136) * 256 + minor}`;
+  if (major === 4) return minor < 64 ? `tty${minor}` : `ttyS${minor - 64}`;
+  if (major === 5 && minor === 1) return 'console';
+  return '?';
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** When it started, in milliseconds since the epoch. */
+export const startedMs = (proc: Process, { bootSeconds, ticksPerSecond }: Snapshot): number =>
+  (bootSeconds + Math.floor(proc.startTicks / ticksPerSecond)) * 1000;
+
+/** `14:05` within a day, `Nov23` before, in the laptop's time zone. */
+export function startText(proc: Process, snapshot: Snapshot): string {
+  const started = startedMs(proc, snapshot);
+  const date = new Date(started);
+  const two = (value: number) => String(value).padStart(2, '0');
+  return snapshot.takenMs - started > 24 * 3600 * 1000
+    ? `${MONTHS[date.getMonth()]}${two(date.getDate())}`
+    : `${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** CPU time as minutes and seconds: `12:04`. */
+export function timeText(proc: Process, { ticksPerSecond }: Snapshot): string {
+  const seconds = Math.floor((proc.userTicks + proc.systemTicks) / ticksPerSecond);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
+/** The command line; a kernel thread or what has none by its name in brackets, a zombie as such. */
+export function commandText(proc: Process): string {
+  const bare = proc.argv.length === 0 || proc.argv.every((word) => word === '');
+  const text = bare ? `[${proc.comm}]` : proc.argv.join(' ');
+  return proc.state === 'Z' ? `[${proc.comm}] <defunct>` : text;
+}

@@ -1,0 +1,144 @@
+# crictl and shells: what is run for somebody who looks on. Without a terminal its output goes to files, which are read
+# through `files` while they grow, so nothing of it is in the container's log; with one (`kubectl attach`) it is the
+# container's own terminal.
+
+# Of crictl, what changes nothing. `exec` and the like need more rights, and so another word in the plan.
+readonly CRICTL_READS=,,completion,events,help,imagefsinfo,images,info,inspect,inspecti,inspectp,logs,metricsp,pods,ps,runtime-config,stats,statsp,version,
+
+crictl_needs() { tools=(grep nsenter) packages=(util-linux); }
+
+crictl_serve() {
+  local id=''
+  local -a command=("${tool_args[@]}")
+  find_node_root
+  find_runtime_socket || refuse no-runtime-socket
+  find_crictl || refuse no-crictl
+  [[ ${arg[rights]} == any || $CRICTL_READS == *",${arg[subcommand]},"* ]] || refuse not-read-only
+  # The words before the subcommand are global flags. Nothing else may be the subcommand than what was looked at.
+  [[ ${command[arg[globals]]-} == "${arg[subcommand]}" ]] || refuse bad-argument
+  if [[ -n ${arg[pod_word]-} ]]; then
+    ready_sandbox || refuse pod-not-found
+    command[arg[pod_word]]=$sandbox
+  fi
+  command=("$crictl" --config /dev/null --runtime-endpoint "unix://$runtime_socket" "${command[@]}")
+  # As one would type it on the node.
+  printf '%q ' "${command[@]//"$node_root"/}" >"$OUT/command"
+  # It reads logs where the runtime says they are, on the node. What is named by another way is still there.
+  [[ ${arg[subcommand]} == logs ]] && command=(nsenter "--mount=${node_root%/root}/ns/mnt" -- "${command[@]/#\/usr\//"/proc/$$/root/usr/"}")
+  run_attached "${command[@]}"
+}
+
+# The id of the pod's sandbox that is ready, as the runtime has it now.
+ready_sandbox() {
+  local uid
+  local -a uids
+  IFS=, read -ra uids <<<"${arg[pod_uid]}"
+  for uid in "${uids[@]}"; do
+    sandbox=$(run_crictl pods --quiet --no-trunc --state ready --label "io.kubernetes.pod.uid=$uid" 2>/dev/null | head -n1)
+    [[ -n $sandbox ]] && return
+  done
+  return 1
+}
+
+shell_needs() { tools=(nsenter stty) packages=(util-linux coreutils); }
+
+shell_serve() {
+  local kind
+  local -a command=("${tool_args[@]}") enter=()
+  find_node_root
+  if find_runtime_socket; then export CONTAINER_RUNTIME_ENDPOINT=unix://$runtime_socket; fi
+  export NODE_ROOT=$node_root HOME=/root
+  export PS1="gkeprof:${arg[label]} \w \$ "
+  ((${#command[@]})) || command=(bash --norc -i)
+  if [[ -n ${arg[enter]-} ]]; then
+    find_cgroup_root || refuse no-cgroup-mount
+    find_pod_cgroup || refuse pod-not-found
+    open_pod_netns || refuse "$netns_problem"
+    # Of the namespaces of one process of the container that was asked for; the network's is by its descriptor, checked.
+    [[ -n ${arg[container_id]-} ]] && { container_process || refuse container-not-found; }
+    for kind in ${arg[enter]//,/ }; do
+      case $kind in
+        net) enter+=("--net=/proc/self/fd/$netns") ;;
+        mnt | pid | uts | ipc) enter+=("--${kind/mnt/mount}=/proc/$netns_pid/ns/$kind") ;;
+        *) refuse bad-argument ;;
+      esac
+    done
+    [[ ,${arg[enter]}, == *,mnt,* ]] && command=("${tool_args[@]:-sh}")
+    command=(nsenter "${enter[@]}" -- "${command[@]}")
+  fi
+  printf '%q ' "${command[@]}" >"$OUT/command"
+  run_attached "${command[@]}"
+}
+
+# The process of the container that was asked for in $netns_pid, in place of the sandbox's.
+container_process() {
+  find_container_cgroup "${arg[container_id]}" || return 1
+  read -r netns_pid <"$cgroup_root/$container_cgroup/cgroup.procs"
+  [[ -n $netns_pid ]]
+}
+
+# A client that renews nothing for two minutes has gone: what runs for it is hung up on. The lease is the client's touch
+# in $CTL, the first one the pod's start.
+end_without_client() {
+  local child
+  local -i last
+  while sleep 5; do
+    last=$(stat -c %Y "$CTL/lease" 2>/dev/null || stat -c %Y "$OUT/command")
+    ((EPOCHSECONDS - last < 120)) && continue
+    for child in $(<"/proc/$1/task/$1/children"); do
+      [[ $child == "$BASHPID" ]] && continue
+      kill -HUP "$child"
+      sleep 2
+      kill -KILL "$child" 2>/dev/null
+    done
+  done
+}
+
+# A terminal has no size until somebody is attached to it: whatever is said before that, nobody sees.
+wait_for_terminal() {
+  local -i until
+  now_ms
+  until=$((now + 60000))
+  until [[ $(stty size) != '0 0' ]]; do
+    now_ms
+    if [[ -n $end_reason ]] || ((now >= until)); then refuse not-attached; fi
+    pause 0.05
+  done
+}
+
+run_attached() {
+  local -i end watcher
+  end_without_client "$$" &
+  watcher=$!
+  emit running
+  if [[ ${arg[tty]} == 1 ]]; then
+    wait_for_terminal
+    # What crictl says besides is told after the terminal's own output; a shell's prompt is on stderr.
+    if [[ $collector == crictl ]]; then "$@" 2>"$OUT/stderr"; else "$@"; fi
+    tool_status=$?
+  else
+    "$@" >"$OUT/stdout" 2>"$OUT/stderr" <&0 &
+    tool_pid=$!
+    now_ms
+    end=$((now + arg[duration_ms]))
+    while tool_is_running; do
+      now_ms
+      if [[ -e $CTL/stop || -n $end_reason ]] || ((now >= end || $(stat -c %s "$OUT/stdout") >= arg[max_bytes])); then
+        kill -INT "$tool_pid" 2>/dev/null
+        tool_ends 2
+        break
+      fi
+      pause 0.05
+    done
+    wait "$tool_pid" 2>/dev/null
+    tool_status=$?
+  fi
+  kill "$watcher" 2>/dev/null
+  # crictl ends with 1 whatever the command in the container ended with, and says what that was.
+  if [[ ${arg[subcommand]-} == exec && $tool_status == 1 ]]; then
+    tool_status=$(grep -oE '(terminated with exit code|exited with) [0-9]+' "$OUT/stderr" | tail -n1 | grep -oE '[0-9]+$' || echo 1)
+  fi
+  printf '%d\n' "$tool_status" >"$WORK/status"
+  mv "$WORK/status" "$OUT/status"
+  emit 'end' status: "$tool_status"
+}

@@ -1,0 +1,194 @@
+# What is on the node, as lines WHERE:CONTENT of what the kernel and the runtime say, taken for one question and read by
+# src/inspect/snapshot.ts. Nothing is judged here. Every line of a file has its path before it, so no command line and
+# no file of a container can pass for another's. Later questions (`--linger`) come as names in $CTL, which hold no data.
+
+inspect_needs() {
+  tools=(find grep gzip timeout xargs)
+  packages=()
+  if [[ ,${arg[parts]}, == *,links,* ]]; then
+    tools+=(ip nsenter)
+    packages+=(iproute2 util-linux)
+  fi
+}
+
+# The folder through which the node's own files are seen: the root of the kubelet, which is a process outside of all
+# pods that shares the node's network with us; else that of the first process. Any process can call itself kubelet,
+# but only from within its pod's cgroup; and a child that it has just forked is still called so: the oldest one counts.
+find_node_root() {
+  local path pid own
+  local -i oldest=0 start_time
+  own=$(readlink /proc/self/ns/net)
+  node_root=/proc/1/root kubelet_pid=
+  while IFS= read -r path; do
+    pid=${path#/proc/}
+    pid=${pid%/comm}
+    grep -q kubepods "/proc/$pid/cgroup" 2>/dev/null && continue
+    [[ $(readlink "/proc/$pid/ns/net") == "$own" ]] || continue
+    process_start "$pid" || continue
+    ((oldest && start_time >= oldest)) && continue
+    oldest=$start_time node_root=/proc/$pid/root kubelet_pid=$pid
+  done < <(grep -lxsE 'kubelet|kubelite|k3s(-server|-agent)?' /proc/[0-9]*/comm)
+}
+
+# The runtime's socket, as seen from here: where the kubelet was told to look, else where each runtime puts it.
+find_runtime_socket() {
+  local word previous='' config='' said=''
+  if [[ -n $kubelet_pid ]]; then
+    while IFS= read -rd '' word; do
+      case $word in
+        --container-runtime-endpoint=*) said=${word#*=} ;;
+        --config=*) config=${word#*=} ;;
+        *)
+          [[ $previous == --container-runtime-endpoint ]] && said=$word
+          [[ $previous == --config ]] && config=$word
+          ;;
+      esac
+      previous=$word
+    done <"/proc/$kubelet_pid/cmdline"
+    if [[ -z $said && -n $config ]]; then
+      said=$(grep -ohsE 'containerRuntimeEndpoint"?: *"?unix://[^", ]+' "$node_root$config" | head -n1)
+      said=unix://${said#*unix://}
+    fi
+  fi
+  for word in "${said#unix://}" /run/containerd/containerd.sock /run/k3s/containerd/containerd.sock \
+    /var/snap/microk8s/common/run/containerd.sock /run/crio/crio.sock /run/cri-dockerd.sock; do
+    runtime_socket=$node_root$word
+    [[ -n $word && -S $runtime_socket ]] && return
+  done
+  runtime_socket=
+  return 1
+}
+
+# The node's own crictl, else the image's.
+find_crictl() {
+  local folder
+  for folder in "$node_root"/{home/kubernetes/bin,usr/bin,usr/local/bin,opt/bin,opt/cni/bin,var/lib/rancher/rke2/bin}; do
+    crictl=$folder/crictl
+    [[ -x $crictl ]] && "$crictl" --version >/dev/null 2>&1 && return
+  done
+  crictl=$(type -P crictl)
+}
+
+run_crictl() {
+  "$crictl" --config /dev/null --runtime-endpoint "unix://$runtime_socket" --timeout 10s "$@"
+}
+
+# Lines of standard input with a name before each.
+named() { sed "s/^/$1:/"; }
+
+# One process of each kind of namespace, so that what is the namespace's is read once.
+one_of_each() {
+  local path link
+  local -A seen=()
+  members=()
+  while read -r path link; do
+    [[ -z $link || -n ${seen[$link]-} ]] && continue # a process that is gone has none
+    path=${path#/proc/}
+    [[ -e /proc/${path%%/*}/root/. ]] || continue # not ours to look into; perhaps another one's is
+    seen[$link]=1
+    members+=("${path%%/*}")
+  done < <(find /proc/[0-9]*/ns/"$1" -maxdepth 0 -printf '%p %l\n' 2>/dev/null)
+}
+
+# Each process: its times before and after the rest, since a pid may be another's by then.
+part_processes() {
+  local directory
+  local -a files=() members
+  printf 'clock:%s %s\n' "$(getconf CLK_TCK)" "$(getconf PAGESIZE)"
+  grep -aHs -E '^(MemTotal:|btime |[0-9.]+ [0-9.]+$)' /proc/meminfo /proc/stat /proc/uptime
+  for directory in /proc/[0-9]*; do
+    files+=("$directory/stat" "$directory/status" "$directory/cgroup" "$directory/cmdline" "$directory/stat")
+  done
+  # A process whose memory is locked can hold up whoever reads its command line.
+  printf '%s\0' "${files[@]}" | timeout 30 xargs -0 grep -aHs ''
+  # What a user is called, the container's own word for it. -D skip: a fifo in its place holds nobody up.
+  one_of_each mnt
+  files=()
+  for directory in "${members[@]}"; do files+=("/proc/$directory/root/etc/passwd"); done
+  timeout 5 grep -aHs -D skip -m 2000 -E '^[^:]*:[^:]*:[0-9]+:' "${files[@]}" </dev/null
+  find /proc/[0-9]*/ns/mnt -maxdepth 0 -printf 'mnt:%p %l\n' 2>/dev/null
+}
+
+# What the runtime says of its containers and sandboxes, where a crictl is to be had.
+part_runtime() {
+  find_node_root
+  if ! find_runtime_socket; then
+    printf 'crictl:no socket\n'
+  elif ! find_crictl; then
+    printf 'crictl:none\n'
+  else
+    run_crictl ps -a -o json 2>&1 | named crictl-ps
+    run_crictl pods -o json 2>&1 | named crictl-pods
+  fi
+}
+
+# Sockets of every network namespace, and who holds them open.
+part_sockets() {
+  local pid
+  local -a files=() members
+  one_of_each net
+  for pid in "${members[@]}"; do files+=("/proc/$pid/net/"{tcp,tcp6,udp,udp6}); done
+  grep -aHs '' "${files[@]}" </dev/null
+  find /proc/[0-9]*/ns/net -maxdepth 0 -printf 'net:%p %l\n' 2>/dev/null
+  find /proc/[0-9]*/fd -lname 'socket:*' -printf 'fd:%p %l\n' 2>/dev/null
+}
+
+# Interfaces of every network namespace. (sysfs would be the debug pod's own, whatever namespace is asked.)
+part_links() {
+  local pid
+  local -a members
+  one_of_each net
+  find /proc/[0-9]*/ns/net -maxdepth 0 -printf 'net:%p %l\n' 2>/dev/null
+  printf 'here:%s\n' "$(readlink /proc/self/ns/net)"
+  for pid in "${members[@]}"; do
+    nsenter "--net=/proc/$pid/ns/net" ip -o link show 2>/dev/null | named "links $pid"
+  done
+}
+
+# What the kernel has for whoever measures.
+part_probe() {
+  printf 'cgroup:%s %s\n' "$(stat -fc %T /sys/fs/cgroup)" "$(stat -fc %T /sys/fs/cgroup/unified 2>/dev/null)"
+  find /sys/bus/event_source/devices/ -mindepth 1 -maxdepth 1 -printf 'pmu:%f\n'
+}
+
+# answer ID PART,PART…: takes a snapshot; it is there when its name is.
+answer() {
+  local part
+  local -a parts
+  IFS=, read -ra parts <<<"$2"
+  {
+    now_ms
+    printf 'taken:%s\n' "$now"
+    for part in "${parts[@]}"; do "part_$part"; done
+  } | gzip -1 >"$WORK/answer"
+  mv "$WORK/answer" "$OUT/answer-$1"
+}
+
+inspect_serve() {
+  local -i until end
+  local request id
+  local -A answered=()
+  answer first "${arg[parts]}"
+  emit answered
+  now_ms
+  end=$((now + arg[duration_ms]))
+  until=$((now + arg[linger_ms]))
+  while [[ -z $end_reason ]]; do
+    now_ms
+    ((now < until && now < end)) || break
+    for request in "$CTL"/ask-*; do
+      request=${request##*/}
+      [[ $request =~ ^ask-([0-9a-f]{16})\.((processes|runtime|sockets|links|probe)(,(processes|runtime|sockets|links|probe))*)$ ]] || continue
+      id=${BASH_REMATCH[1]}
+      [[ -n ${answered[$id]-} ]] && continue
+      answered[$id]=1
+      answer "$id" "${BASH_REMATCH[2]}"
+      # A snapshot is read at once: those before are of no use to anybody.
+      find "$OUT" -name 'answer-*' -mmin +1 -delete
+      now_ms
+      until=$((now + arg[linger_ms]))
+    done
+    pause 0.05
+  done
+  emit 'end' reason "${end_reason:-time}"
+}

@@ -1,0 +1,208 @@
+import type { ContainerRef } from '../cluster/cluster.ts';
+import { runner } from '../collectors/attached.ts';
+import { clusterError, type GkeprofError, toolError } from '../errors.ts';
+import { CTL, OUT } from '../node/script.ts';
+import type { ByteSink } from '../output/stream.ts';
+import type { AttachedPlan, Plan } from '../plan.ts';
+import { printable } from '../printable.ts';
+import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
+import { LineSplitter, parseEvent, textOf } from './events.ts';
+import { FrameReader } from './frames.ts';
+import { waitForStart } from './start.ts';
+
+/**
+ * Runs in `files`, with how much of the output is known already: sends what was run, then stdout and stderr as they
+ * grow, then the status, each as a frame of `KIND BYTES`; and stays until the client has all. While it runs it renews
+ * the lease.
+ */
+const FOLLOW = `
+o=$1 e=$2 out=${OUT}
+until [ -e $out/command ]; do
+  [ -e $out/done ] && printf 'r 0\\n' && read -r _ && exit 0
+  sleep 0.05
+done
+send() { # KIND FILE FROM: what is there behind FROM, and how much that makes
+  size=$(stat -c %s "$2" 2>/dev/null) || size=0
+  [ "$size" -gt "$3" ] || return 1
+  printf '%s %s\\n' "$1" "$((size - $3))"
+  tail -c "+$(($3 + 1))" "$2" | head -c "$((size - $3))"
+}
+send c $out/command 0
+turns=0
+while :; do
+  over=
+  [ -e $out/status ] && over=1
+  send o $out/stdout "$o" && o=$size && continue
+  send e $out/stderr "$e" && e=$size && continue
+  [ -n "$over" ] && break
+  [ -e $out/done ] && printf 'r 0\\n' && read -r _ && exit 0
+  turns=$((turns + 1))
+  [ $((turns % 100)) = 1 ] && : >"${CTL}/lease"
+  sleep 0.1
+done
+send x $out/status 0
+read -r _
+`;
+
+/** Where what was run says what it says. */
+export interface Audience {
+  readonly stdout: ByteSink;
+  readonly stderr: ByteSink;
+}
+
+const TRIES = 40;
+const RETRY_MS = 200;
+const RENEW_MS = 40_000;
+
+/**
+ * The life of a debug pod that runs something for us: create, start, connect, until it has ended; then delete. Returns
+ * its exit status.
+ */
+export async function runAttached(plan: Plan, audience: Audience, world: World): Promise<number> {
+  const { cluster, interrupts, log, sleep, now } = world;
+  const what = plan.capture as AttachedPlan;
+  interrupts.stop.throwIfAborted();
+  await createDebugPod(plan, runner, world);
+  const over = new AbortController();
+  try {
+    const signal = interrupts.stop;
+    const say = (text: string) => log.line(text);
+    await waitForStart(plan, { cluster, signal, say, sleep, now });
+    log.end();
+    const status = what.tty
+      ? await withTerminal(plan, audience, world, over.signal)
+      : await withoutTerminal(plan, what.stdin, audience, world, over.signal);
+    over.abort();
+    await removeDebugPod(plan, world, 30_000);
+    return status;
+  } catch (error) {
+    over.abort();
+    log.end();
+    await abandonDebugPod(plan, world);
+    throw error;
+  }
+}
+
+/** The output through `files`; the input, if there is any, straight to the process. */
+async function withoutTerminal(
+  plan: Plan,
+  stdin: boolean,
+  audience: Audience,
+  world: World,
+  over: AbortSignal,
+): Promise<number> {
+  const { cluster, interrupts } = world;
+  const signal = AbortSignal.any([interrupts.stop, over]);
+  if (stdin) cluster.attach(container(plan, 'capture'), { tty: false, signal }).catch(() => {});
+  return follow(plan, audience, world, () => false);
+}
+
+/** The terminal is the process's own; what crictl said besides, and the status, come after it. */
+async function withTerminal(
+  plan: Plan,
+  audience: Audience,
+  world: World,
+  over: AbortSignal,
+): Promise<number> {
+  const { cluster, interrupts, sleep } = world;
+  await follow(plan, audience, world, (kind) => kind === 'c');
+  const renew = async () => {
+    while (!over.aborted) {
+      await sleep(RENEW_MS, over).catch(() => {});
+      if (!over.aborted)
+        await cluster.exec(container(plan, 'files'), ['touch', `${CTL}/lease`], over).catch(() => {});
+    }
+  };
+  void renew();
+  await cluster.attach(container(plan, 'capture'), { tty: true, signal: interrupts.abandon });
+  return follow(plan, { ...audience, stdout: nobody }, world, () => false, true);
+}
+
+const nobody: ByteSink = { write: () => true };
+
+const container = ({ debugPod }: Plan, name: string): ContainerRef => ({
+  namespace: debugPod.namespace,
+  pod: debugPod.name,
+  container: name,
+});
+
+/**
+ * Hands on what the process says, each byte once, over as many connections as it takes; returns its status, or 0 as
+ * soon as `enough` says so.
+ */
+async function follow(
+  plan: Plan,
+  { stdout, stderr }: Audience,
+  { cluster, interrupts, log, sleep }: World,
+  enough: (kind: string) => boolean,
+  commandKnown = false,
+): Promise<number> {
+  const seen = { o: 0, e: 0 };
+  let isCommandKnown = commandKnown;
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    interrupts.stop.throwIfAborted();
+    const argv = ['sh', '-c', FOLLOW, 'gkeprof-follow', String(seen.o), String(seen.e)];
+    const stream = cluster.execStream(container(plan, 'files'), argv);
+    const stop = () => stream.kill();
+    interrupts.stop.addEventListener('abort', stop, { once: true });
+    const frames = new FrameReader();
+    try {
+      for await (const chunk of stream.chunks) {
+        for (const { kind, bytes, whole } of frames.push(chunk)) {
+          if (kind === 'o' || kind === 'e') {
+            seen[kind] += bytes.length;
+            (kind === 'o' ? stdout : stderr).write(bytes);
+          } else if (whole) {
+            if (kind === 'c' && !isCommandKnown) {
+              isCommandKnown = true;
+              log.line(`${plan.node}: ${printable(Buffer.from(whole).toString().trim())}`);
+            }
+            if (kind === 'r') throw await refused(plan, cluster);
+            if (kind === 'x' || enough(kind)) {
+              stream.kill();
+              return kind === 'x' ? Number(Buffer.from(whole).toString()) : 0;
+            }
+          }
+        }
+        tries = 0;
+      }
+    } catch (error) {
+      interrupts.stop.throwIfAborted();
+      throw error;
+    } finally {
+      interrupts.stop.removeEventListener('abort', stop);
+    }
+    interrupts.stop.throwIfAborted();
+    await sleep(RETRY_MS, interrupts.stop);
+  }
+  throw clusterError(`the way to the debug pod was lost: ${await deathOf(plan, cluster)}`);
+}
+
+/** Why the node's script did not run it, in words. */
+async function refused(plan: Plan, cluster: World['cluster']): Promise<GkeprofError> {
+  const result = await cluster.exec(container(plan, 'files'), ['cat', `${OUT}/events.jsonl`]);
+  const event = new LineSplitter()
+    .push(result.stdout)
+    .map((line) => parseEvent(line, plan.session.nonce))
+    .find((each) => each?.event === 'refused');
+  const words: Record<string, [string, string?]> = {
+    'no-runtime-socket': [
+      `the container runtime's socket was not found on node ${plan.node}`,
+      'containerd, CRI-O and cri-dockerd are looked for where the kubelet says, and where they put it by themselves',
+    ],
+    'no-crictl': [
+      `there is no crictl on node ${plan.node}, nor in the image "${plan.debugPod.image}"`,
+      'build one from image/Dockerfile and name it with --image',
+    ],
+    'not-read-only': ['the node refuses to change anything without --dangerous'],
+    'not-attached': ['nobody attached to the terminal within a minute'],
+    'tool-missing': [
+      `the image "${plan.debugPod.image}" lacks ${textOf(event, 'tools').replaceAll(',', ', ')}`,
+      'build one from image/Dockerfile and name it with --image',
+    ],
+    'pod-not-found': ['the pod is not on the node any more', 'run the command again'],
+    'container-not-found': ['the container is not on the node any more', 'run the command again'],
+  };
+  const [reason, hint] = words[textOf(event, 'code')] ?? [`the node refused: ${textOf(event, 'code')}`];
+  return toolError(reason, hint);
+}

@@ -1,0 +1,50 @@
+/** A piece of a frame: its bytes as they come, and all of them together at its end. */
+export interface FramePiece {
+  readonly kind: string;
+  readonly bytes: Uint8Array;
+  /** The whole content, with the last piece, of frames that are not a stream's. */
+  readonly whole?: Uint8Array;
+}
+
+const STREAMS = 'oe';
+
+/** Takes a stream of frames apart, `KIND BYTES`, a line feed, the bytes; wherever its chunks are cut. */
+export class FrameReader {
+  #header = '';
+  #kind = '';
+  #left = 0;
+  #whole: Uint8Array[] = [];
+
+  push(chunk: Uint8Array): FramePiece[] {
+    const pieces: FramePiece[] = [];
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#left === 0) {
+        const end = chunk.indexOf(0x0a, at);
+        const upTo = end < 0 ? chunk.length : end;
+        this.#header += Buffer.from(chunk.subarray(at, upTo)).toString('latin1');
+        at = upTo + 1;
+        if (end < 0) break;
+        const [kind = '', bytes = ''] = this.#header.split(' ');
+        if (!/^[a-z]$/.test(kind) || !/^\d+$/.test(bytes))
+          throw new Error(`not a frame: ${this.#header.slice(0, 80)}`);
+        this.#header = '';
+        this.#kind = kind;
+        this.#left = Number(bytes);
+        if (this.#left === 0) pieces.push({ kind, bytes: new Uint8Array(), whole: new Uint8Array() });
+        continue;
+      }
+      const bytes = chunk.subarray(at, Math.min(chunk.length, at + this.#left));
+      at += bytes.length;
+      this.#left -= bytes.length;
+      if (STREAMS.includes(this.#kind)) pieces.push({ kind: this.#kind, bytes });
+      else {
+        this.#whole.push(bytes);
+        if (this.#left > 0) continue;
+        pieces.push({ kind: this.#kind, bytes, whole: Buffer.concat(this.#whole) });
+        this.#whole = [];
+      }
+    }
+    return pieces;
+  }
+}

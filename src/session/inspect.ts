@@ -1,0 +1,103 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import type { ContainerRef } from '../cluster/cluster.ts';
+import { inspect } from '../collectors/inspect.ts';
+import { EXIT, GkeprofError } from '../errors.ts';
+import { parseSnapshot, type Snapshot } from '../inspect/snapshot.ts';
+import type { Plan, SnapshotPart } from '../plan.ts';
+import { captureArguments, debugPod, MANAGED_BY } from '../pod.ts';
+import { formatDuration } from '../quantity.ts';
+import { ask } from './ask.ts';
+import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
+import { waitForStart } from './start.ts';
+
+/** A node that answers. */
+export interface NodeSession {
+  /** A snapshot with these parts. The first question has to be the plan's. */
+  ask(parts: readonly SnapshotPart[]): Promise<Snapshot>;
+  /** Deletes the debug pod, unless it was found or `stays` for the next command; resolves when that was accepted. */
+  close(stays: boolean): Promise<void>;
+  /** Deletes it after something went wrong. */
+  abandon(): Promise<void>;
+}
+
+/**
+ * Opens a node for questions: a debug pod that an earlier command left to linger there, else one of its own, which
+ * answers the plan's question by itself while it starts.
+ */
+export async function openNode(plan: Plan, world: World): Promise<NodeSession> {
+  const { cluster, interrupts, log, sleep, now } = world;
+  const { capture } = plan;
+  if (capture.collector !== 'inspect') throw new Error('not a plan for inspect');
+  const asking = { cluster, signal: interrupts.stop, sleep };
+  const warm = await lingering(plan, world);
+  if (warm) {
+    log.trace(`asking ${warm.pod}, which lingers on ${plan.node}`);
+    const session: NodeSession = {
+      ask: async (parts) => parseSnapshot(await ask({ files: warm, parts, first: false }, asking)),
+      close: async () => {},
+      abandon: async () => {},
+    };
+    return session;
+  }
+  const files: ContainerRef = {
+    namespace: plan.debugPod.namespace,
+    pod: plan.debugPod.name,
+    container: 'files',
+  };
+  interrupts.stop.throwIfAborted();
+  await createDebugPod(plan, inspect, world);
+  let first = true;
+  return {
+    async ask(parts) {
+      try {
+        if (first) {
+          const say = (text: string) => log.line(text);
+          await waitForStart(plan, { cluster, signal: interrupts.stop, say, sleep, now });
+        }
+        const text = await ask({ files, parts, first }, asking);
+        first = false;
+        return parseSnapshot(text);
+      } catch (error) {
+        if (!(error instanceof GkeprofError) || error.code !== EXIT.tool) throw error;
+        throw new GkeprofError(EXIT.tool, `${error.message}: ${await deathOf(plan, cluster)}`, error.hint);
+      }
+    },
+    async close(stays) {
+      if (!stays) return removeDebugPod(plan, world, 30_000);
+      const line = cluster.kubectlLine('delete', 'pod', '-n', files.namespace, files.pod);
+      log.line(
+        `the debug pod stays until ${formatDuration(capture.lingerSeconds)} after the last question; sooner: ${line}`,
+      );
+    },
+    abandon: () => abandonDebugPod(plan, world),
+  };
+}
+
+/**
+ * A debug pod of this very release that lingers on the node with the same image. One whose command or arguments are
+ * others is left alone: it may be anybody's.
+ */
+async function lingering(plan: Plan, { cluster }: World): Promise<ContainerRef | undefined> {
+  const { namespace } = plan.debugPod;
+  const pods = await cluster.listPods(namespace, MANAGED_BY).catch(() => []);
+  const own = debugPod(plan, inspect).spec!.containers[0]!;
+  const expected = captureArguments(plan, inspect).filter(
+    (each) => !/^(nonce|parts|linger_ms|duration_ms)=/.test(each),
+  );
+  const fits = (pod: V1Pod) => {
+    const capture = pod.spec?.containers.find((each) => each.name === 'capture');
+    const args = (capture?.args ?? []).filter((each) => !/^(nonce|parts|linger_ms|duration_ms)=/.test(each));
+    return (
+      pod.spec?.nodeName === plan.node &&
+      pod.metadata?.deletionTimestamp === undefined &&
+      pod.status?.containerStatuses?.length === 2 &&
+      pod.status.containerStatuses.every((each) => each.state?.running) &&
+      !capture?.args?.includes('linger_ms=0') &&
+      capture?.image === own.image &&
+      JSON.stringify(capture?.command) === JSON.stringify(own.command) &&
+      JSON.stringify(args) === JSON.stringify(expected)
+    );
+  };
+  const name = pods.find(fits)?.metadata?.name;
+  return name === undefined ? undefined : { namespace, pod: name, container: 'files' };
+}

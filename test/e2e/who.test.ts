@@ -1,0 +1,611 @@
+import { readFile, readlink } from 'node:fs/promises';
+import { execa } from 'execa';
+import { describe, expect, it } from 'vitest';
+import {
+  debugPods,
+  environment,
+  eventually,
+  gkeprof,
+  kubectl,
+  leavesNothing,
+  NAMESPACE,
+  start,
+  world,
+} from './world.ts';
+
+interface ProcessJson {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly nsPid: number;
+  readonly uid: number;
+  readonly what: string;
+  readonly container?: string;
+  readonly containerId?: string;
+  readonly sandboxId?: string;
+  readonly pod?: string;
+  readonly namespace?: string;
+  readonly podUid?: string;
+  readonly ips: readonly string[];
+  readonly qos?: string;
+  readonly argv: readonly string[];
+  readonly tty: string;
+  readonly vszKb: number;
+}
+
+/** crictl on a node, by way of its kubelet: the runtime's own answer, without us. */
+async function crictl(node: string, ...words: string[]): Promise<string> {
+  const { stdout } = await execa('pgrep', ['-f', `kubelet .*--hostname-override=${node}`]);
+  const pid = stdout.split('\n')[0]!;
+  const endpoint = `unix:///proc/${pid}/root/run/containerd/containerd.sock`;
+  const result = await execa(`${world().binDir}/crictl`, ['--config', '/dev/null', '-r', endpoint, ...words]);
+  return result.stdout;
+}
+
+interface RuntimeJson {
+  readonly containers: ReadonlyArray<{
+    readonly id: string;
+    readonly podSandboxId: string;
+    readonly metadata: { readonly name: string };
+    readonly labels: Readonly<Record<string, string>>;
+  }>;
+}
+
+const json = async <T>(...words: string[]): Promise<T> => {
+  const run = await gkeprof([...words, '-o', 'json']);
+  if (run.code !== 0) throw new Error(`${run.code}: ${run.stderr}`);
+  return JSON.parse(run.stdout) as T;
+};
+
+const own = (text: string, width = 13) => text.slice(0, width);
+
+describe('ps', () => {
+  leavesNothing();
+
+  it('prints what ps and crictl print, of exactly the container’s processes', async () => {
+    const [node] = world().nodes;
+    const { processes } = await json<{ processes: ProcessJson[] }>(
+      'ps',
+      'redis-0',
+      '-n',
+      NAMESPACE,
+      '-c',
+      'redis',
+    );
+    const runtime = JSON.parse(await crictl(node, 'ps', '-o', 'json')) as RuntimeJson;
+    const redis = runtime.containers.find(
+      (each) => each.metadata.name === 'redis' && each.labels['io.kubernetes.pod.namespace'] === NAMESPACE,
+    )!;
+    expect(processes.length).toBeGreaterThan(0);
+    for (const each of processes) {
+      const cgroup = await readFile(`/proc/${each.pid}/cgroup`, 'utf8');
+      expect(cgroup).toContain(redis.id);
+      expect(each).toMatchObject({
+        what: 'container',
+        container: 'redis',
+        containerId: redis.id,
+        sandboxId: redis.podSandboxId,
+        pod: 'redis-0',
+        namespace: NAMESPACE,
+        qos: 'BestEffort',
+      });
+      const columns = ['-o', 'ppid=,uid=', '-p', String(each.pid)];
+      expect((await execa('ps', columns)).stdout.trim().split(/\s+/)).toEqual([
+        String(each.ppid),
+        String(each.uid),
+      ]);
+    }
+    expect(processes.map(({ nsPid }) => nsPid)).toContain(1);
+    const main = processes.find(({ nsPid }) => nsPid === 1)!;
+    expect(main.argv.join(' ').trim()).toBe('redis-server *:6379');
+    const api = await kubectl([
+      'get',
+      'pod',
+      '-n',
+      NAMESPACE,
+      'redis-0',
+      '-o',
+      'jsonpath={.status.podIPs[*].ip}',
+    ]);
+    expect(main.ips).toEqual(api.split(' '));
+  });
+
+  it('shows the forest, the containers as crictl ps does, and a pid for scripts', async () => {
+    const run = await gkeprof(['ps', 'pod/redis-0', '-n', NAMESPACE, '--linger', '30s']);
+    expect(run.code).toBe(0);
+    const [head, ...lines] = run.stdout.split('\n');
+    expect(head!.split(/\s+/)).toEqual(
+      'USER PID NSPID %CPU %MEM VSZ RSS TTY STAT START TIME NLWP CONTAINER POD NAMESPACE COMMAND'.split(' '),
+    );
+    expect(lines.find((line) => line.includes('redis-server'))).toMatch(
+      /^root +\d+ +1 +\d+\.?\d* +\d+\.\d +\d+ +\d+ +\? +[RSD]sl +\d\d:\d\d +\d+:\d\d +\d+ +redis +redis-0 /,
+    );
+    expect(run.stdout).toMatch(/ \\_ /);
+    const listed = run.stdout.split('\n\n')[1]!.trim().split('\n').slice(1);
+    const theirs = (
+      await crictl(world().nodes[0], 'ps', '--label', `io.kubernetes.pod.namespace=${NAMESPACE}`)
+    )
+      .split('\n')
+      .filter((line) => / redis-0$/.test(line.trimEnd()));
+    // Ages go on while the two are asked; all else is the same.
+    const row = (line: string) => line.trim().split(/ {2,}/).toSpliced(2, 1).slice(0, 7);
+    expect(listed.map(row)).toEqual(theirs.map(row));
+    expect(listed.length).toBe(2);
+    // A second question, of the pod that lingers: no other one is made.
+    const [warm] = await debugPods();
+    const pid = await gkeprof([
+      'ps',
+      'redis-0',
+      '-n',
+      NAMESPACE,
+      '--match',
+      'redis-server .*:6379',
+      '--newest',
+      '-o',
+      'name',
+    ]);
+    expect(pid.stdout).toMatch(/^\d+$/);
+    expect(await readFile(`/proc/${pid.stdout.trim()}/comm`, 'utf8')).toBe('redis-server\n');
+    expect(pid.stderr).not.toContain('creating');
+    expect(await debugPods()).toEqual([warm]);
+    await kubectl(['delete', '-n', 'gkeprof', warm!]);
+  });
+
+  it('goes by itself when it has lingered', async () => {
+    await gkeprof(['ps', 'redis-0', '-n', NAMESPACE, '--linger', '2s']);
+    const [pod] = await debugPods();
+    const phase = () =>
+      kubectl([
+        'get',
+        '-n',
+        'gkeprof',
+        pod!,
+        '-o',
+        'jsonpath={.status.containerStatuses[?(@.name=="capture")].state}',
+      ]);
+    expect(await eventually(phase, (text) => text.includes('terminated'))).toContain('Completed');
+    await kubectl(['delete', '-n', 'gkeprof', pod!]);
+  });
+
+  it('sorts, selects by labels, and over nodes', async () => {
+    const run = await gkeprof(['ps', '-n', NAMESPACE, '-l', 'app in (redis, redis-stock)', '--sort=-rss']);
+    expect(run.code).toBe(0);
+    const rss = run.stdout
+      .split('\n\n')[0]!
+      .split('\n')
+      .slice(1)
+      .map((line) => Number(line.trim().split(/\s+/)[6]));
+    expect(rss.length).toBeGreaterThan(3);
+    expect(rss).toEqual(rss.toSorted((a, b) => b - a));
+    expect(run.stdout).toContain('redis-0');
+    expect(run.stdout).toContain('redis-stock');
+  });
+
+  it('says that nothing matches, and what no target is', async () => {
+    const none = await gkeprof(['ps', 'redis-0', '-n', NAMESPACE, '--match', 'no such thing']);
+    expect([none.code, none.stderr]).toEqual([4, expect.stringContaining('matches no such thing')]);
+    expect((await gkeprof(['ps', 'deploy/none', '-n', NAMESPACE])).stderr).toContain(
+      'deployment "none" has no running pod',
+    );
+    expect((await gkeprof(['ps'])).code).toBe(2);
+  });
+
+  it('watches until Ctrl-C, and leaves nothing', async () => {
+    const run = start(['ps', 'redis-0', '-n', NAMESPACE, '--watch', '-o', 'name']);
+    let text = '';
+    run.stdout!.on('data', (data: Buffer) => {
+      text += String(data);
+    });
+    expect(
+      await eventually(
+        async () => text.split('\n').length,
+        (lines) => lines > 6,
+      ),
+    ).toBeGreaterThan(6);
+    run.kill('SIGINT');
+    expect((await run).exitCode).toBe(0);
+  });
+});
+
+describe('whois', () => {
+  leavesNothing();
+
+  it('answers 200 live pids, each with whose it is', async () => {
+    const [node] = world().nodes;
+    const pids = (await execa('ps', ['-eo', 'pid='])).stdout.split('\n').map(Number);
+    // As many as there are, up to 200: chance decides which.
+    const chosen = pids.toSorted(() => Math.random() - 0.5).slice(0, 200);
+    const runtime = JSON.parse(await crictl(node, 'ps', '-o', 'json')) as RuntimeJson;
+    const before = new Map<number, string>();
+    for (const pid of chosen) before.set(pid, await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => ''));
+    const run = await gkeprof(['whois', `node/${node}`, ...chosen.map(String), '-o', 'json']);
+    expect([0, 5], run.stderr).toContain(run.code);
+    const { owners } = JSON.parse(run.stdout) as { owners: ProcessJson[] };
+    const answered = new Map(owners.map((each) => [each.pid, each]));
+    let compared = 0;
+    for (const [pid, cgroup] of before) {
+      const now = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+      if (cgroup === '' || now !== cgroup) continue; // It has ended meanwhile.
+      const owner = answered.get(pid);
+      expect(owner, `pid ${pid}`).toBeDefined();
+      compared += 1;
+      const container = runtime.containers.find(({ id }) => cgroup.includes(id));
+      if (container) {
+        expect(owner).toMatchObject({
+          containerId: container.id,
+          sandboxId: container.podSandboxId,
+          container: container.metadata.name,
+          pod: container.labels['io.kubernetes.pod.name'],
+          namespace: container.labels['io.kubernetes.pod.namespace'],
+          podUid: container.labels['io.kubernetes.pod.uid'],
+        });
+      } else expect(owner!.container, JSON.stringify(owner)).toBeUndefined();
+      const exe = await readlink(`/proc/${pid}/exe`).catch(() => '');
+      if (exe === '' && !cgroup.includes('kubepods') && owner!.ppid === 2)
+        expect(owner!.what).toBe('kernel thread');
+    }
+    expect(compared).toBeGreaterThan(50);
+  });
+
+  it('goes back from port, socket, address, cgroup, id and interface', async () => {
+    const [node] = world().nodes;
+    const ip = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.status.podIP}']);
+    const idle = await kubectl(['get', 'pod', '-n', NAMESPACE, 'idle', '-o', 'jsonpath={.status.podIP}']);
+    const { owners } = await json<{ owners: ProcessJson[] }>(
+      'whois',
+      `node/${node}`,
+      '--port',
+      '6379',
+      '--linger',
+      '30s',
+    );
+    const redis = owners.find(({ pod }) => pod === 'redis-0')!;
+    expect(redis).toMatchObject({ container: 'redis', nsPid: 1, ips: [ip] });
+    const of = async (...words: string[]) =>
+      (await json<{ owners: ProcessJson[] }>('whois', `node/${node}`, ...words)).owners;
+    expect((await of('--container', own(redis.containerId!))).map(({ pid }) => pid)).toEqual([redis.pid]);
+    expect((await of('--container', own(redis.sandboxId!))).map(({ what }) => what).sort()).toEqual([
+      'container',
+      'container',
+      'sandbox',
+    ]);
+    expect((await of('--ip', idle)).map(({ pod }) => pod)).toEqual(['idle', 'idle']);
+    const cgroup = /perf_event:(.*)|0::(.*kubepods.*)/.exec(
+      await readFile(`/proc/${redis.pid}/cgroup`, 'utf8'),
+    )!;
+    expect((await of('--cgroup', cgroup[1] ?? cgroup[2]!)).map(({ pid }) => pid)).toContain(redis.pid);
+    const inside = (
+      await execa('nsenter', ['-t', String(redis.pid), '-n', 'ip', '-o', 'link', 'show', 'eth0'])
+    ).stdout;
+    const index = /eth0@if(\d+)/.exec(inside)![1]!;
+    const kubelet = (await execa('pgrep', ['-f', `kubelet .*--hostname-override=${node}`])).stdout.split(
+      '\n',
+    )[0]!;
+    const links = (await execa('nsenter', ['-t', kubelet, '-n', 'ip', '-o', 'link'])).stdout;
+    const veth = new RegExp(`^${index}: (\\w+)@`, 'm').exec(links)![1]!;
+    await kubectl(['delete', '-n', 'gkeprof', (await debugPods())[0]!]);
+    // On one kernel the other node's pods have the same pair of indexes; the right one is among them.
+    expect((await of('--veth', veth)).map(({ pod }) => pod)).toContain('redis-0');
+    const pair = (
+      await execa('nsenter', ['-t', String(redis.pid), '-n', 'ss', '-tnH', 'state', 'established'])
+    ).stdout
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).slice(-2))
+      .find(([local]) => local!.startsWith(ip) || local!.startsWith('127.0.0.1:6379'));
+    if (pair) {
+      const run = await gkeprof([
+        'whois',
+        `node/${node}`,
+        '--socket',
+        pair.join('-').replace(/\[::ffff:([\d.]+)\]/g, '$1'),
+      ]);
+      expect([0, 4]).toContain(run.code); // Connections of a benchmark come and go.
+    }
+  });
+
+  it('tells a container that was restarted from the one before', async () => {
+    const [node] = world().nodes;
+    const before = (
+      await json<{ processes: ProcessJson[] }>('ps', 'idle', '-n', NAMESPACE, '--linger', '40s')
+    ).processes[0]!;
+    await crictl(node, 'stop', '--timeout', '1', before.containerId!);
+    await eventually(
+      () =>
+        kubectl([
+          'get',
+          'pod',
+          '-n',
+          NAMESPACE,
+          'idle',
+          '-o',
+          'jsonpath={.status.containerStatuses[0].restartCount}',
+        ]),
+      (count) => Number(count) > 0,
+    );
+    const after = (await json<{ processes: ProcessJson[] }>('ps', 'idle', '-n', NAMESPACE)).processes[0]!;
+    expect(after).toMatchObject({ container: 'sleeper', pod: 'idle' });
+    expect(after.containerId).not.toBe(before.containerId);
+    const old = await gkeprof([
+      'whois',
+      `node/${node}`,
+      String(before.pid),
+      '--container',
+      own(before.containerId!),
+    ]);
+    expect(old.code).toBe(4);
+    await kubectl(['delete', '-n', 'gkeprof', (await debugPods())[0]!]);
+  });
+
+  it('names of a container are targets everywhere: id/HEX', async () => {
+    const id = await kubectl([
+      'get',
+      'pod',
+      '-n',
+      NAMESPACE,
+      'redis-0',
+      '-o',
+      'jsonpath={.status.containerStatuses[?(@.name=="redis")].containerID}',
+    ]);
+    const hex = own(id.replace('containerd://', ''));
+    const run = await gkeprof(['ps', `id/${hex}`, '-o', 'json']);
+    expect(JSON.parse(run.stdout).processes[0]).toMatchObject({ container: 'redis', pod: 'redis-0' });
+    const pod = await gkeprof(['flamegraph', `id/${hex}`, '--dry-run', 'client']);
+    expect(pod.stdout).toContain(`container_id=${id.replace('containerd://', '')}`);
+    expect((await gkeprof(['ps', 'id/ffffffffffffff'])).stderr).toContain("no container's id begins with");
+  });
+});
+
+describe('crictl', () => {
+  leavesNothing();
+  const on = (target: string, ...words: string[]) =>
+    gkeprof(['crictl', target, '-n', NAMESPACE, '--', ...words]);
+  const node = () => `node/${world().nodes[0]}`;
+  const redis = async (name = 'redis') =>
+    (
+      await kubectl([
+        'get',
+        'pod',
+        '-n',
+        NAMESPACE,
+        'redis-0',
+        '-o',
+        `jsonpath={.status.containerStatuses[?(@.name=="${name}")].containerID}`,
+      ])
+    ).replace('containerd://', '');
+
+  // The runbook's quick reference, line by line, and `crictl ps --id` of its demo.
+  it('crictl ps', async () => {
+    const run = await on(node(), 'ps');
+    expect(run.stdout).toMatch(/^CONTAINER +IMAGE +CREATED +STATE +NAME +ATTEMPT +POD ID/);
+    expect(run.stdout).toContain(own(await redis()));
+    expect(run.stderr).toMatch(/node-a: \/home\/kubernetes\/bin\/crictl .* ps$/m);
+  });
+  it('crictl ps --pod $POD_ID, $POD_ID being the target’s', async () => {
+    const run = await on('redis-0', 'ps');
+    expect(run.stdout.trim().split('\n').length).toBe(3);
+    expect(run.stderr).toMatch(/ ps --pod [0-9a-f]{64}/);
+  });
+  it('crictl pods, pods --namespace, pods --label', async () => {
+    expect((await on(node(), 'pods')).stdout).toContain('redis-0');
+    const named = await on(node(), 'pods', '--namespace', NAMESPACE);
+    expect(named.stdout).toContain('redis-0');
+    expect(named.stdout).not.toContain('gkeprof-crictl');
+    expect((await on(node(), 'pods', '--label', 'app=redis', '-q')).stdout).toMatch(/^[0-9a-f]{64}$/);
+  });
+  it('crictl pods --latest --quiet --namespace, crictl ps --latest --quiet --name', async () => {
+    expect((await on(node(), 'pods', '--latest', '--quiet', '--namespace', NAMESPACE)).stdout).toMatch(
+      /^[0-9a-f]{64}\n$/,
+    );
+    expect((await on(node(), 'ps', '--latest', '--quiet', '--name', 'redis')).stdout).toBe(
+      `${await redis()}\n`,
+    );
+  });
+  it('crictl inspectp, inspect, inspecti', async () => {
+    const pod = JSON.parse((await on('redis-0', 'inspectp')).stdout);
+    expect(pod.status.metadata.name).toBe('redis-0');
+    const run = await gkeprof(['crictl', 'redis-0', '-n', NAMESPACE, '-c', 'redis', '--', 'inspect']);
+    const inspected = JSON.parse(run.stdout);
+    expect(inspected.status.id).toBe(await redis());
+    expect(JSON.parse((await on(node(), 'inspecti', inspected.status.imageRef)).stdout).status.id).toMatch(
+      /^sha256:/,
+    );
+  });
+  it('crictl exec -it $CONTAINER_ID ps -ef, and which redis-cli', async () => {
+    const which = await on(node(), 'exec', '-it', await redis(), 'which', 'redis-cli');
+    expect(which.stdout).toMatch(/redis-cli\r?$/);
+    expect(which.stderr).toContain('-t: there is no terminal here');
+    const inserted = await gkeprof([
+      'crictl',
+      'redis-0',
+      '-n',
+      NAMESPACE,
+      '-c',
+      'redis',
+      '--',
+      'exec',
+      'sh',
+      '-c',
+      'cat /proc/1/cmdline; exit 9',
+    ]);
+    expect(inserted.stdout).toContain('redis-server');
+    expect(inserted.code).toBe(9);
+  });
+  it('crictl --help, crictl ps --help', async () => {
+    expect((await on(node(), '--help')).stdout).toContain('client for CRI');
+    expect((await on('redis-0', 'ps', '--help')).stdout).toContain('--latest');
+  });
+  it('crictl ps --id $CONTAINER_ID, short, and crictl logs', async () => {
+    expect((await on(node(), 'ps', '--id', own(await redis()))).stdout).toContain(' redis ');
+    const logs = await gkeprof(['crictl', 'redis-0', '-n', NAMESPACE, '-c', 'redis', '--', 'logs']);
+    expect(logs.stdout).toContain('Ready to accept connections');
+  });
+
+  it('uses the image’s crictl where the node has none', async () => {
+    const run = await on(`node/${world().nodes[1]}`, 'version');
+    expect(run.stdout).toContain('RuntimeName:  containerd');
+    expect(run.stderr).toContain('/usr/local/bin/crictl');
+  });
+
+  it('hands input on, and every byte of the output', async () => {
+    const data = Buffer.alloc(3_000_000, 'gkeprof ');
+    const result = await execa(
+      'kubectl',
+      [
+        'gkeprof',
+        'crictl',
+        'redis-0',
+        '-n',
+        NAMESPACE,
+        '-c',
+        'redis',
+        '--image',
+        world().images.tools,
+        '--',
+        'exec',
+        '-i',
+        'cat',
+      ],
+      {
+        env: environment(world().sreShell),
+        extendEnv: false,
+        input: data,
+        encoding: 'buffer',
+        stripFinalNewline: false,
+        reject: false,
+        maxBuffer: 1e8,
+      },
+    );
+    expect(Buffer.from(result.stderr).toString()).not.toContain('error');
+    expect(Buffer.from(result.stdout).equals(data)).toBe(true);
+    expect(result.exitCode).toBe(0);
+  });
+
+  it('changes nothing, and enters no pod that its user may not', async () => {
+    const rm = await on(node(), 'rm', 'x');
+    expect([rm.code, rm.stderr]).toEqual([125, expect.stringContaining('--dangerous')]);
+    const refused = await gkeprof(['crictl', node(), '--', 'exec', await redis(), 'true'], {
+      kubeconfig: world().sreNoTarget,
+    });
+    expect([refused.code, refused.stderr]).toEqual([
+      125,
+      expect.stringContaining('you may not create pods/exec for pod "redis-0"'),
+    ]);
+    const nobodys = await on(node(), 'exec', 'abcdef123456', 'true');
+    expect([nobodys.code, nobodys.stderr]).toEqual([
+      125,
+      expect.stringContaining('is not the id of a container'),
+    ]);
+  });
+
+  it('is not outwitted on the node: a pod made by hand with other rights', async () => {
+    const run = await gkeprof(['crictl', node(), '--dry-run', 'client', '--', 'ps']);
+    const text = run.stdout
+      .replace(/subcommand=ps/, 'subcommand=rmi')
+      .replace(/- ps\n/, '- rmi\n        - --all\n')
+      .replace(/gkeprof-crictl-\w+/, 'gkeprof-by-hand');
+    await kubectl(['create', '-f', '-'], text);
+    const log = () => kubectl(['logs', '-n', 'gkeprof', 'gkeprof-by-hand', '-c', 'capture']).catch(() => '');
+    expect(await eventually(log, (said) => said.includes('refused'))).toContain('"code":"not-read-only"');
+    await kubectl(['delete', 'pod', '-n', 'gkeprof', 'gkeprof-by-hand']);
+  });
+});
+
+describe('shell', () => {
+  leavesNothing();
+
+  it('runs a command with the tools, on the node or in the pod’s network', async () => {
+    const ip = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.status.podIP}']);
+    const net = await gkeprof([
+      'shell',
+      'redis-0',
+      '-n',
+      NAMESPACE,
+      '--enter',
+      'net',
+      '--',
+      'ip',
+      '-o',
+      'addr',
+    ]);
+    expect(net.stdout).toContain(` ${ip}/`);
+    const files = await gkeprof([
+      'shell',
+      'redis-0',
+      '-n',
+      NAMESPACE,
+      '-c',
+      'redis',
+      '--enter',
+      'mnt,pid',
+      '--',
+      'sh',
+      '-c',
+      'which redis-server; exit 6',
+    ]);
+    expect([files.code, files.stdout]).toEqual([6, expect.stringContaining('redis-server')]);
+    const tools = await gkeprof(['shell', `node/${world().nodes[1]}`, '--', 'crictl', 'version']);
+    expect(tools.stdout).toContain('containerd');
+  });
+
+  it('opens a terminal, and removes the pod when it is left', async () => {
+    // util-linux' script gives it a terminal; what is typed comes late enough for its prompt.
+    const line = `kubectl gkeprof shell node/${world().nodes[0]} --image ${world().images.tools}`;
+    const run = execa('script', ['-qec', `stty rows 33 cols 111; ${line}`, '/dev/null'], {
+      env: { ...environment(world().sreShell), TERM: 'dumb' },
+      extendEnv: false,
+      stdin: 'pipe',
+      reject: false,
+    });
+    let text = '';
+    run.stdout.on('data', (data: Buffer) => {
+      text += String(data);
+    });
+    await eventually(
+      async () => text,
+      (shown) => shown.includes('gkeprof:'),
+      40,
+    );
+    run.stdin.write('stty size; id -u; perf version\nexit 7\n');
+    const result = await run;
+    expect(text).toContain('33 111');
+    expect(text).toMatch(/perf version \d/);
+    expect(text).not.toContain('"event"');
+    expect(result.exitCode).toBe(7);
+  });
+
+  it('says that a shell needs a terminal, and the right to attach', async () => {
+    const none = await gkeprof(['shell', `node/${world().nodes[0]}`]);
+    expect([none.code, none.stderr]).toEqual([125, expect.stringContaining('there is no terminal here')]);
+  });
+});
+
+describe('nodes', () => {
+  leavesNothing();
+
+  it('lists what kubectl lists, and which run some pods', async () => {
+    const [a, b] = world().nodes;
+    const run = await gkeprof(['nodes']);
+    const theirs = (await kubectl(['get', 'nodes']))
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/));
+    const ours = run.stdout
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/));
+    // NAME STATUS ROLES AGE VERSION; the age may tick between the two.
+    const same = (row: string[]) => [row[0], row[1], row[2], row[4]];
+    expect(ours.map(same)).toEqual(theirs.map(same));
+    expect((await gkeprof(['nodes', '--pods', 'app=redis', '-n', NAMESPACE, '-o', 'name'])).stdout).toBe(
+      `node/${a}\n`,
+    );
+    expect((await gkeprof(['nodes', b.slice(-2), '-o', 'name'])).stdout).toBe(`node/${b}`);
+    expect((await gkeprof(['nodes', 'no-such-node'])).code).toBe(3);
+    expect((await gkeprof(['nodes', '-o', 'wide'])).stdout).toContain('<unknown>');
+    const probed = await gkeprof(['nodes', '--probe', '-o', 'json']);
+    expect(JSON.parse(probed.stdout).nodes.map((each: { probe: unknown }) => each.probe)).toEqual([
+      { cgroup: expect.stringMatching(/^(v1|v2|hybrid)$/), pmu: expect.any(Boolean) },
+      { cgroup: expect.stringMatching(/^(v1|v2|hybrid)$/), pmu: expect.any(Boolean) },
+    ]);
+  });
+});
