@@ -134,4 +134,26 @@ describe('the admission policy', () => {
     run.kill('SIGINT');
     await run;
   });
+
+  it('refuses shells unless they are allowed, and lets what only reads through', async () => {
+    const target = `node/${world().nodes[0]}`;
+    expect((await gkeprof(['crictl', target, '--', 'ps', '-q'])).code).toBe(0);
+    expect((await gkeprof(['ps', 'redis-0', '-n', NAMESPACE])).code).toBe(0);
+    const command = ['shell', target, '--', 'true'];
+    const refused = await gkeprof(command);
+    expect([refused.code, refused.stderr]).toEqual([
+      125,
+      expect.stringContaining('shells on nodes, and crictl where it changes something, are refused here'),
+    ]);
+    const change = await gkeprof(['crictl', target, '--dangerous', '--', 'rmi', 'no-such-image']);
+    expect([change.code, change.stderr]).toEqual([125, expect.stringContaining('are refused here')]);
+    const allowing = await gkeprof(['manifests', '--admission-policy', '--allow-shell']);
+    await kubectl(['apply', '-f', '-'], allowing.stdout);
+    const allowed = await eventually(
+      () => gkeprof(command),
+      ({ code }) => code === 0,
+    );
+    expect([allowed.code, allowed.stderr]).toEqual([0, expect.anything()]);
+    await kubectl(['apply', '-f', '-'], policy);
+  });
 });

@@ -9,6 +9,7 @@ import {
   kubectl,
   leavesNothing,
   NAMESPACE,
+  outputFolder,
   start,
   world,
 } from './world.ts';
@@ -351,6 +352,24 @@ describe('whois', () => {
     const pod = await gkeprof(['flamegraph', `id/${hex}`, '--dry-run', 'client']);
     expect(pod.stdout).toContain(`container_id=${id.replace('containerd://', '')}`);
     expect((await gkeprof(['ps', 'id/ffffffffffffff'])).stderr).toContain("no container's id begins with");
+  });
+});
+
+describe('flamegraph --pid', () => {
+  leavesNothing();
+  const output = outputFolder();
+
+  it('profiles the container of a process of the node', async () => {
+    const [node] = world().nodes;
+    const pid = (await gkeprof(['ps', 'redis-0', '-n', NAMESPACE, '-c', 'redis', '--newest', '-o', 'name']))
+      .stdout;
+    const words = ['--duration', '1s', '--output-dir', output.path()];
+    const run = await gkeprof(['flamegraph', `node/${node}`, '--pid', pid, ...words]);
+    expect(run.stderr).toContain(`process ${pid}: container redis of pod ${NAMESPACE}/redis-0`);
+    expect(run.code).toBe(0);
+    expect(output.files().join(' ')).toContain(`.container_of_pid_${pid}.flamegraph.svg`);
+    const none = await gkeprof(['flamegraph', `node/${node}`, '--pid', '2', ...words]);
+    expect([none.code, none.stderr]).toEqual([3, expect.stringContaining('is of kernel thread')]);
   });
 });
 

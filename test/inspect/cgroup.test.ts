@@ -62,7 +62,7 @@ const PLACES: ReadonlyArray<readonly [what: string, lines: readonly string[], pl
   [
     'a node of the test cluster, hybrid',
     [
-      '12:name=systemd:/gkeprof/node-a/kubepods/besteffort/pod' + `${UID}/${ID}`,
+      `12:name=systemd:/gkeprof/node-a/kubepods/besteffort/pod${UID}/${ID}`,
       `4:perf_event:/gkeprof/node-a/kubepods/besteffort/pod${UID}/${ID}`,
       '0::/',
     ],

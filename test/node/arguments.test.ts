@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { runShell } from './shell.ts';
 
-// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
 const SCRIPT =
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
   'refuse() { printf "refused %s\\n" "$1"; exit; }; read_arguments "$@"; printf "%s\\n" "$((1 + ${arg[duration_ms]:-0}))" "${tool_args[*]-}"';
 
 const read = (...argv: string[]) => runShell(['node/protocol.sh'], SCRIPT, argv).trim();

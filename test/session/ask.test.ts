@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { ask } from '../../src/session/ask.ts';
+import { bytes, fakeCluster, lines, result } from '../fake-cluster.ts';
+
+const text = 'taken:1\nclock:100 4096\n';
+const gz = gzipSync(text);
+const header = `${gz.length} ${createHash('sha256').update(gz).digest('hex')}\n`;
+const whole = Buffer.concat([Buffer.from(header), gz]);
+const files = { namespace: 'gkeprof', pod: 'p', container: 'files' };
+
+/** Answers one stream after the other; the last one again and again. */
+function asked(...streams: Array<ReturnType<typeof bytes>>) {
+  const argv: string[][] = [];
+  const cluster = fakeCluster({
+    execStream: (_ref, words) => {
+      argv.push([...words]);
+      return streams[Math.min(argv.length, streams.length) - 1]!;
+    },
+  });
+  const world = { cluster, signal: new AbortController().signal, sleep: async () => {} };
+  return { argv, world };
+}
+
+const refused = (exitCode: number, stderr: string) => ({
+  ...lines([]),
+  chunks: (async function* () {})(),
+  ended: Promise.resolve(result('', exitCode, stderr)),
+});
+
+describe('ask', () => {
+  it('takes an answer when all of it is there, however it is cut', async () => {
+    const cut = {
+      ...bytes(whole),
+      chunks: (async function* () {
+        for (const byte of whole) yield Uint8Array.of(byte);
+      })(),
+    };
+    const { world, argv } = asked(cut);
+    expect(await ask({ files, parts: ['processes'], first: true }, world)).toBe(text);
+    expect(argv[0]!.slice(-2)).toEqual(['first', '']);
+  });
+
+  it('asks again when the stream lost its tail or the bytes are others', async () => {
+    const wrong = Buffer.from(whole);
+    wrong[wrong.length - 1]! ^= 1;
+    const { world, argv } = asked(bytes(whole.subarray(0, -3)), bytes(wrong), bytes(whole));
+    expect(await ask({ files, parts: ['processes', 'links'], first: false }, world)).toBe(text);
+    expect(argv.length).toBe(3);
+    expect(argv[0]!.at(-1)).toBe('processes,links');
+    expect(argv[0]!.at(-2)).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  it('gives up with what kubectl said, and at once when the pod has ended without an answer', async () => {
+    const away = asked(refused(1, 'error: container not found ("files")'));
+    await expect(ask({ files, parts: [], first: true }, away.world)).rejects.toMatchObject({
+      code: 3,
+      message: expect.stringContaining('container not found'),
+    });
+    expect(away.argv.length).toBeGreaterThan(10);
+    const over = asked(refused(7, 'command terminated with exit code 7'));
+    await expect(ask({ files, parts: [], first: true }, over.world)).rejects.toMatchObject({ code: 4 });
+    expect(over.argv.length).toBe(1);
+  });
+});
