@@ -412,7 +412,7 @@ describe('crictl', () => {
   });
   it('crictl pods --latest --quiet --namespace, crictl ps --latest --quiet --name', async () => {
     expect((await on(node(), 'pods', '--latest', '--quiet', '--namespace', NAMESPACE)).stdout).toMatch(
-      /^[0-9a-f]{64}\n$/,
+      /^[0-9a-f]{64}$/,
     );
     expect((await on(node(), 'ps', '--latest', '--quiet', '--name', 'redis')).stdout).toBe(
       `${await redis()}\n`,
@@ -616,7 +616,7 @@ describe('nodes', () => {
     const same = (row: string[]) => [row[0], row[1], row[2], row[4]];
     expect(ours.map(same)).toEqual(theirs.map(same));
     expect((await gkeprof(['nodes', '--pods', 'app=redis', '-n', NAMESPACE, '-o', 'name'])).stdout).toBe(
-      `node/${a}\n`,
+      `node/${a}`,
     );
     expect((await gkeprof(['nodes', b.slice(-2), '-o', 'name'])).stdout).toBe(`node/${b}`);
     expect((await gkeprof(['nodes', 'no-such-node'])).code).toBe(3);
