@@ -122,7 +122,9 @@ export class Kubectl {
   }
 
   #start(words: readonly string[], options: object): Child {
-    this.#home.trace?.(this.line(words));
+    // Of a script its first line: the rest is in src/node or src/session.
+    const short = words.map((word) => (word.includes('\n') ? `${word.trim().split('\n')[0]} …` : word));
+    this.#home.trace?.(this.line(short));
     return execa('kubectl', [...kubectlFlags(this.#connection), ...words], {
       env: this.#home.env as Record<string, string>,
       extendEnv: false,

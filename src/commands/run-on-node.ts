@@ -25,7 +25,7 @@ export async function runOnNode(
   cluster: Cluster,
   context: Context,
 ): Promise<number> {
-  const { stdout, stderr, now } = context;
+  const { stdout, stderr, log, now } = context;
   const plan = makePlan({
     target,
     capture: what,
@@ -46,6 +46,10 @@ export async function runOnNode(
     );
     return EXIT.done;
   }
+  if (what.collector === 'shell' && options.debugPod.install)
+    log.line(
+      `no diagnostic image: the shell has what ${options.debugPod.image} has (--image brings the tools)`,
+    );
   const swept = sweep(cluster, options.debugPod.namespace, now());
   const status = await runAttached(plan, { stdout, stderr }, { ...context, cluster });
   await swept;

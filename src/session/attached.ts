@@ -1,13 +1,13 @@
 import type { ContainerRef } from '../cluster/cluster.ts';
 import { runner } from '../collectors/attached.ts';
-import { clusterError, type GkeprofError, toolError } from '../errors.ts';
+import { clusterError, toolError } from '../errors.ts';
 import { CTL, OUT } from '../node/script.ts';
 import type { ByteSink } from '../output/stream.ts';
 import type { AttachedPlan, Plan } from '../plan.ts';
 import { printable } from '../printable.ts';
 import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
-import { LineSplitter, parseEvent, textOf } from './events.ts';
 import { FrameReader } from './frames.ts';
+import { nodeRefusal } from './node-refusal.ts';
 import { waitForStart } from './start.ts';
 
 /**
@@ -157,7 +157,8 @@ async function follow(
               isCommandKnown = true;
               log.line(`${plan.node}: ${printable(Buffer.from(whole).toString().trim())}`);
             }
-            if (kind === 'r') throw await refused(plan, cluster);
+            if (kind === 'r')
+              throw (await nodeRefusal(plan, cluster)) ?? toolError('the node did not run it');
             if (kind === 'x' || enough(kind)) {
               stream.kill();
               return kind === 'x' ? Number(Buffer.from(whole).toString()) : 0;
@@ -176,33 +177,4 @@ async function follow(
     await sleep(RETRY_MS, interrupts.stop);
   }
   throw clusterError(`the way to the debug pod was lost: ${await deathOf(plan, cluster)}`);
-}
-
-/** Why the node's script did not run it, in words. */
-async function refused(plan: Plan, cluster: World['cluster']): Promise<GkeprofError> {
-  const result = await cluster.exec(container(plan, 'files'), ['cat', `${OUT}/events.jsonl`]);
-  const event = new LineSplitter()
-    .push(result.stdout)
-    .map((line) => parseEvent(line, plan.session.nonce))
-    .find((each) => each?.event === 'refused');
-  const words: Record<string, [string, string?]> = {
-    'no-runtime-socket': [
-      `the container runtime's socket was not found on node ${plan.node}`,
-      'containerd, CRI-O and cri-dockerd are looked for where the kubelet says, and where they put it by themselves',
-    ],
-    'no-crictl': [
-      `there is no crictl on node ${plan.node}, nor in the image "${plan.debugPod.image}"`,
-      'build one from image/Dockerfile and name it with --image',
-    ],
-    'not-read-only': ['the node refuses to change anything without --dangerous'],
-    'not-attached': ['nobody attached to the terminal within a minute'],
-    'tool-missing': [
-      `the image "${plan.debugPod.image}" lacks ${textOf(event, 'tools').replaceAll(',', ', ')}`,
-      'build one from image/Dockerfile and name it with --image',
-    ],
-    'pod-not-found': ['the pod is not on the node any more', 'run the command again'],
-    'container-not-found': ['the container is not on the node any more', 'run the command again'],
-  };
-  const [reason, hint] = words[textOf(event, 'code')] ?? [`the node refused: ${textOf(event, 'code')}`];
-  return toolError(reason, hint);
 }

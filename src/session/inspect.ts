@@ -1,13 +1,14 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import type { ContainerRef } from '../cluster/cluster.ts';
 import { inspect } from '../collectors/inspect.ts';
-import { EXIT, GkeprofError } from '../errors.ts';
+import { EXIT, GkeprofError, toolError } from '../errors.ts';
 import { parseSnapshot, type Snapshot } from '../inspect/snapshot.ts';
 import type { Plan, SnapshotPart } from '../plan.ts';
 import { captureArguments, debugPod, MANAGED_BY } from '../pod.ts';
 import { formatDuration } from '../quantity.ts';
 import { ask } from './ask.ts';
 import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
+import { nodeRefusal } from './node-refusal.ts';
 import { waitForStart } from './start.ts';
 
 /** A node that answers. */
@@ -46,6 +47,10 @@ export async function openNode(plan: Plan, world: World): Promise<NodeSession> {
   };
   interrupts.stop.throwIfAborted();
   await createDebugPod(plan, inspect, world);
+  if (plan.debugPod.install && capture.parts.includes('links'))
+    log.line(
+      `no diagnostic image: installing iproute2 into ${plan.debugPod.image} on the node (--image avoids it)`,
+    );
   let first = true;
   return {
     async ask(parts) {
@@ -59,7 +64,8 @@ export async function openNode(plan: Plan, world: World): Promise<NodeSession> {
         return parseSnapshot(text);
       } catch (error) {
         if (!(error instanceof GkeprofError) || error.code !== EXIT.tool) throw error;
-        throw new GkeprofError(EXIT.tool, `${error.message}: ${await deathOf(plan, cluster)}`, error.hint);
+        const refused = await nodeRefusal(plan, cluster).catch(() => undefined);
+        throw refused ?? toolError(`${error.message}: ${await deathOf(plan, cluster)}`, error.hint);
       }
     },
     async close(stays) {

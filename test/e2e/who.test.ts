@@ -167,6 +167,27 @@ describe('ps', () => {
     await kubectl(['delete', '-n', 'gkeprof', pod!]);
   });
 
+  it('needs no tools: a plain Debian will do, and what it cannot know is said', async () => {
+    const run = await gkeprof(['ps', 'redis-stock', '-n', NAMESPACE], { plainImage: true });
+    expect(run.code, run.stderr).toBe(0);
+    expect(run.stderr).toContain(
+      'there is no crictl on the node, nor in the image; its containers are the API',
+    );
+    expect(run.stdout.split('\n\n')[0]).toContain('redis-server *:6379');
+    const ids = await kubectl([
+      'get',
+      'pod',
+      '-n',
+      NAMESPACE,
+      'redis-stock',
+      '-o',
+      'jsonpath={.status.containerStatuses[*].containerID}',
+    ]);
+    for (const id of ids.split(' ')) expect(run.stdout).toContain(own(id.replace('containerd://', '')));
+    const shell = await gkeprof(['crictl', 'redis-stock', '-n', NAMESPACE, '--', 'ps'], { plainImage: true });
+    expect([shell.code, shell.stderr]).toEqual([125, expect.stringContaining('there is no crictl on node')]);
+  });
+
   it('sorts, selects by labels, and over nodes', async () => {
     const run = await gkeprof(['ps', '-n', NAMESPACE, '-l', 'app in (redis, redis-stock)', '--sort=-rss']);
     expect(run.code).toBe(0);

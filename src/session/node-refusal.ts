@@ -1,0 +1,43 @@
+import type { Cluster } from '../cluster/cluster.ts';
+import { type GkeprofError, toolError } from '../errors.ts';
+import { OUT } from '../node/script.ts';
+import type { Plan } from '../plan.ts';
+import { LineSplitter, parseEvent, textOf } from './events.ts';
+
+/**
+ * Why the node's script did not do what it was asked, in words; undefined when it did not refuse. Read from the events'
+ * file, since nobody follows the log of a debug pod that looks or runs something.
+ */
+export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<GkeprofError | undefined> {
+  const files = { namespace: plan.debugPod.namespace, pod: plan.debugPod.name, container: 'files' };
+  const result = await cluster.exec(files, ['cat', `${OUT}/events.jsonl`]);
+  const event = new LineSplitter()
+    .push(result.stdout)
+    .map((line) => parseEvent(line, plan.session.nonce))
+    .find((each) => each?.event === 'refused');
+  if (!event) return undefined;
+  const words: Record<string, [string, string?]> = {
+    'no-runtime-socket': [
+      `the container runtime's socket was not found on node ${plan.node}`,
+      'containerd, CRI-O and cri-dockerd are looked for where the kubelet says, and where they put it by themselves',
+    ],
+    'no-crictl': [
+      `there is no crictl on node ${plan.node}, nor in the image "${plan.debugPod.image}"`,
+      'build one from image/Dockerfile and name it with --image',
+    ],
+    'not-read-only': ['the node refuses to change anything without --dangerous'],
+    'not-attached': ['nobody attached to the terminal within a minute'],
+    'tool-missing': [
+      `the image "${plan.debugPod.image}" lacks ${textOf(event, 'tools').replaceAll(',', ', ')}`,
+      'build one from image/Dockerfile and name it with --image',
+    ],
+    'install-failed': [
+      `the tools could not be installed on node ${plan.node}`,
+      'a node without a way to the Debian mirrors needs --image with the tools in it (image/Dockerfile)',
+    ],
+    'pod-not-found': ['the pod is not on the node any more', 'run the command again'],
+    'container-not-found': ['the container is not on the node any more', 'run the command again'],
+  };
+  const [reason, hint] = words[textOf(event, 'code')] ?? [`the node refused: ${textOf(event, 'code')}`];
+  return toolError(reason, hint);
+}
