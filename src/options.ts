@@ -1,4 +1,5 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { isObjectName } from './cluster/cluster.ts';
 import type { Connection } from './cluster/connect.ts';
 import { reasonOf, usageError } from './errors.ts';
@@ -224,15 +225,17 @@ export const inspectOptions = (raw: RawOptions): InspectOptions => ({
   lingerSeconds: raw.text('linger') === undefined ? 0 : parseDuration(raw.text('linger')!, '--linger'),
 });
 
-/** The folder exists and takes files: known before anything is created in the cluster. */
+/**
+ * The folder exists and takes files: known before anything is created in the cluster, and by trying, because access(2)
+ * says yes to root and on file systems that take nothing.
+ */
 export function writableFolder(path: string): string {
   try {
-    if (!statSync(path).isDirectory()) throw new Error('it is not a folder');
-    accessSync(path, constants.W_OK | constants.X_OK);
+    rmdirSync(mkdtempSync(join(path, '.gkeprof-')));
     return path;
   } catch (error) {
     throw usageError(
-      `--output-dir: cannot write to "${printable(path)}": ${printable(reasonOf(error))}`,
+      `--output-dir: cannot write to "${printable(path)}": ${reasonOf(error).replace(/, mkdtemp .*/, '')}`,
       'name a folder that exists and is yours',
     );
   }

@@ -1,4 +1,6 @@
+import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../src/cli.ts';
 import { COMMANDS } from '../src/commands/index.ts';
@@ -113,6 +115,24 @@ describe('parseCommandLine', () => {
     const error = await parse(words).catch((each: unknown) => each);
     expect(error).toMatchObject({ code: 2, message: expect.stringMatching(reason) });
     if (hint) expect(error).toMatchObject({ hint: expect.stringMatching(hint) });
+  });
+
+  it.each([
+    ['/proc/nowhere', 'ENOENT: no such file or directory'],
+    ['/etc/passwd', 'ENOTDIR: not a directory'],
+    ['/proc', 'ENOENT: no such file or directory'], // Root may write there, by access(2), and cannot.
+  ])('refuses --output-dir %s before anything else happens', async (folder, why) => {
+    const error = await parse(['flamegraph', 'x', '--output-dir', folder]).catch((each: unknown) => each);
+    expect(error).toMatchObject({
+      code: 2,
+      message: expect.stringMatching(`--output-dir: cannot write to "${folder}": (${why}|EACCES.*)$`),
+    });
+  });
+
+  it('leaves nothing in the folder that it tried', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gkeprof-cli-'));
+    await parse(['flamegraph', 'x', '--output-dir', folder]);
+    rmdirSync(folder); // Fails unless it is empty.
   });
 
   it.each(['', ...COMMANDS.map((command) => command.name)])(

@@ -87,12 +87,14 @@ export async function collect(
   ending: string,
   world: Collecting,
 ): Promise<Artifact> {
-  const temporary = await mkdtemp(join(directory, '.gkeprof-'));
-  const part = join(temporary, 'part');
+  let temporary: string | undefined;
   try {
+    temporary = await mkdtemp(join(directory, '.gkeprof-'));
+    const folder = temporary;
+    const part = join(folder, 'part');
     const from = `${OUT}/${announced.file}`;
     const copied = await unlessStalled(part, world, (end) =>
-      world.cluster.copy(world.from, from, temporary, 'part', AbortSignal.any([world.signal, end.signal])),
+      world.cluster.copy(world.from, from, folder, 'part', AbortSignal.any([world.signal, end.signal])),
     );
     world.signal.throwIfAborted();
     const whole = await regularFile(part);
@@ -121,7 +123,7 @@ export async function collect(
     world.signal.throwIfAborted();
     throw notCollected(error, announced, base + ending, world);
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    if (temporary) await rm(temporary, { recursive: true, force: true });
   }
 }
 

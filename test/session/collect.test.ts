@@ -112,6 +112,14 @@ describe('collect', () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
+  it('leaves the file on the node when the folder here is gone by the time', async () => {
+    rmSync(directory, { recursive: true });
+    const error = (await fetchFile('whole').catch((each: unknown) => each)) as GkeprofError;
+    expect(error.code).toBe(5);
+    expect(error.message).toContain('ENOENT');
+    expect(error.hint).toContain(' cp -c files ');
+  });
+
   it('never gives a final name to bytes that are not those of the node', async () => {
     writeFileSync(join(root, 'remote'), Buffer.concat([data.subarray(0, 49_999), Buffer.from('!')]));
     await expect(fetchFile('whole')).rejects.toThrow(/SHA-256 is .* here and .* on the node/);
