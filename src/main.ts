@@ -60,6 +60,12 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return await command.run(options, context);
   } catch (error) {
     log.end();
+    if (isFull(error)) {
+      io.stderr.write(
+        `error: ${printable(error.message)}\nhint: make room, or name another folder with --output-dir\n`,
+      );
+      return EXIT.failed;
+    }
     if (!(error instanceof GkeprofError)) {
       io.stderr.write(
         `error: ${printable(reasonOf(error))}\nhint: this is a bug of gkeprof; with -v it shows what it did\n`,
@@ -72,5 +78,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return interrupts.stop.aborted ? error.code : (failureCode ?? error.code);
   }
 }
+
+/** A disk that takes no more is nobody's bug. */
+const isFull = (error: unknown): error is Error =>
+  error instanceof Error &&
+  /^(?:ENOSPC|EDQUOT|EFBIG|EROFS)$/.test((error as NodeJS.ErrnoException).code ?? '');
 
 const isVerbose = (argv: readonly string[]): boolean => argv.includes('-v') || argv.includes('--verbose');

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 
 const BUFFER = 1 << 20;
 
@@ -36,6 +36,12 @@ export class NewFile {
   close(): void {
     this.#flush();
     closeSync(this.#file);
+  }
+
+  /** Instead of `close`: what could not be written whole does not stay. */
+  discard(): void {
+    closeSync(this.#file);
+    rmSync(this.path, { force: true });
   }
 
   #flush(): void {

@@ -7,6 +7,7 @@ import { type CapturePlan, type Limits, makePlan, type Plan } from '../plan.ts';
 import { debugPod } from '../pod.ts';
 import { runSession, type SessionResult } from '../session/session.ts';
 import { sweep } from '../session/sweep.ts';
+import { shellQuote } from '../shell-quote.ts';
 import type { Target, TargetName } from '../target.ts';
 import type { Context } from './command.ts';
 import { checkAccess, lookUp } from './lookup.ts';
@@ -17,6 +18,8 @@ export interface CaptureJob {
   readonly named: TargetName;
   readonly container?: string;
   readonly collector: Collector;
+  /** The verb that makes something of the artifact later, when it could not be done at once. */
+  readonly again: 'render' | 'analyze';
   readonly limits: Omit<Limits, 'keepSeconds' | 'minFreePercent'>;
   /** The rest of the plan, once the target is known; may refuse the combination. */
   decide(target: Target): CapturePlan;
@@ -52,7 +55,10 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
   for (const line of job.opening(plan)) context.log.line(line);
   const result = await runSession(plan, collector, options.outputDir, { ...context, cluster });
   for (const change of result.targetChanges) context.log.warn(change);
-  const code = await finished(job, plan, result);
+  const code = await finished(job, plan, result).catch(async (error: unknown) => {
+    await result.removed.catch((problem: unknown) => context.log.warn(reasonOf(problem)));
+    throw error;
+  });
   context.log.end();
   for (const name of await leftovers) context.log.line(`removed ${name}, which an earlier command had left`);
   await result.removed;
@@ -78,7 +84,7 @@ async function finished(job: CaptureJob, plan: Plan, result: SessionResult): Pro
     throw new GkeprofError(
       EXIT.incomplete,
       `${result.artifact.path} is whole, but what was to be made of it failed: ${reasonOf(error)}`,
-      undefined,
+      `kubectl gkeprof ${job.again} ${shellQuote(result.artifact.path)}`,
       error,
     );
   }

@@ -9,7 +9,7 @@ import { printable } from '../printable.ts';
 import { caption } from '../profile/caption.ts';
 import type { About } from '../profile/profile.ts';
 import type { Reading } from '../profile/read.ts';
-import { type Summary, summarize } from '../profile/summary.ts';
+import type { Summary } from '../profile/summary.ts';
 import type { Receipt } from '../session/receipt.ts';
 import type { Context } from './command.ts';
 
@@ -51,13 +51,14 @@ export function drawOptions(raw: RawOptions): DrawOptions {
   return { formats, ...(output !== undefined && { output }), annotate: raw.flag('annotate') };
 }
 
-/** Makes the files, says their names on stdout, and returns the figures. */
+/** Makes the files and says their names on stdout. */
 export async function draw(
   reading: Reading,
   options: DrawOptions,
   base: string,
+  summary: Summary,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
-): Promise<Summary> {
+): Promise<void> {
   const { profile } = reading;
   for (const odd of reading.oddities)
     log.warn(`${odd.count} lines were not understood (${odd.kind}), the first: ${printable(odd.line)}`);
@@ -68,13 +69,11 @@ export async function draw(
     );
   }
   if (reading.timelineGivenUp) log.warn('the input has no usable times: no heat map, no flame chart');
-  const summary = summarize(profile);
   const drawing = { ...caption(profile, summary), annotate: options.annotate };
   for (const name of options.formats) {
     const format: Format = FORMATS[name];
     await deliver(await format.pieces(profile, drawing), format, options.output, base, stdout);
   }
-  return summary;
 }
 
 /** Writes to stdout or to a file whose name is said there. */
@@ -89,13 +88,15 @@ export async function deliver(
   else stdout.write(`${`${label}:`.padEnd(17)} ${writeNew(output ?? `${base}${ending}`, pieces)}\n`);
 }
 
-/** Writes a file that was not there and returns its path. */
+/** Writes a file that was not there, whole or not at all, and returns its path. */
 function writeNew(path: string, pieces: Iterable<string | Uint8Array>): string {
   const file = new NewFile(path);
   try {
     for (const piece of pieces) file.write(typeof piece === 'string' ? Buffer.from(piece) : piece);
-  } finally {
     file.close();
+  } catch (error) {
+    file.discard();
+    throw error;
   }
   return file.path;
 }

@@ -13,7 +13,7 @@ import { compare } from '../profile/compare.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { Profile } from '../profile/profile.ts';
 import { readProfile } from '../profile/read.ts';
-import { summaryLines } from '../profile/summary.ts';
+import { summarize, summaryLines } from '../profile/summary.ts';
 import { formatDuration, parseCount, parseDuration } from '../quantity.ts';
 import { captureOf, makeReceipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
@@ -157,6 +157,7 @@ async function record(
       named,
       ...(container !== undefined && { container }),
       collector: perf,
+      again: 'render',
       limits: { durationSeconds: options.durationSeconds, maxBytes: MAX_BYTES },
       decide: (target) => decide(options, target),
       opening: (plan) => [
@@ -224,9 +225,10 @@ async function finish(
   log.end();
   log.line('');
   log.line('Results:');
-  const summary = await draw(reading, drawing, artifact.base, context);
-  stdout.write(`Raw stack traces: ${artifact.path}\n`);
+  const summary = summarize(reading.profile);
   await writeReceipt(artifact.base, makeReceipt(plan, result, { ...summary, odd: reading.oddities }));
+  await draw(reading, drawing, artifact.base, summary, context);
+  stdout.write(`Raw stack traces: ${artifact.path}\n`);
   for (const line of summaryLines(summary)) log.line(line);
   if (result.ended !== 'time') log.line(`ended because ${endedText(result)}`);
   const idle = summary.samples === 0 && summary.idle === 0;

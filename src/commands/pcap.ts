@@ -132,6 +132,7 @@ export const pcap: Command<PcapOptions> = {
         options: capture,
         named,
         collector: tcpdump,
+        again: 'analyze',
         limits: { durationSeconds, maxBytes },
         decide: (target) => decide(options, target),
         opening: (plan) => opening(plan, options),

@@ -5,7 +5,7 @@ import { printable } from '../printable.ts';
 import { aboutFromHeader } from '../profile/about.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import { type Reading, readProfile } from '../profile/read.ts';
-import { summaryLines } from '../profile/summary.ts';
+import { summarize, summaryLines } from '../profile/summary.ts';
 import { readSecondHalf } from '../second-half.ts';
 import type { Command, Context } from './command.ts';
 import {
@@ -57,7 +57,8 @@ export const render: Command<RenderOptions> = {
     const reading = await readFile(path, choice, context);
     if (reading.profile.samples === 0)
       throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`, nothingSeen(reading));
-    const summary = await draw(reading, drawing, baseFor(path, folder), context);
+    const summary = summarize(reading.profile);
+    await draw(reading, drawing, baseFor(path, folder), summary, context);
     for (const line of summaryLines(summary)) context.log.line(line);
     return EXIT.done;
   },

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import type { Plan } from '../plan.ts';
 import { version } from '../version.ts';
 import { numberOf } from './events.ts';
@@ -79,9 +79,17 @@ export const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'pack
   imageId: result.imageId,
 });
 
-/** Writes it as `<base>.receipt.json`, mode 0600, and returns the path. */
+/** Writes it as `<base>.receipt.json`, mode 0600, whole or not at all, and returns the path. */
 export async function writeReceipt(base: string, receipt: Receipt): Promise<string> {
   const path = `${base}.receipt.json`;
-  await writeFile(path, `${JSON.stringify(receipt, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify(receipt, null, 2)}\n`);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
   return path;
 }

@@ -1,7 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gkeprof } from '../command-line.ts';
 
@@ -48,6 +50,33 @@ describe('render', () => {
     expect(text).toContain('2026-11-23 13:33:04 UTC · 10s at 99 Hz · cpu-clock · 990 samples');
     await gkeprof(['render', file, '--output-dir', folder]);
     expect(readFileSync(join(folder, 'x.flamegraph.2.svg'), 'utf8')).toBe(text);
+  });
+
+  it('leaves no half of a picture where there is no room for it', async () => {
+    const file = put('x.perf-script.txt.gz', gzipSync(RAW));
+    const plugin = fileURLToPath(new URL('../../plugin/kubectl-gkeprof', import.meta.url));
+    // No file may grow beyond 4 KiB, as if the disk were full then.
+    const run = await execa(
+      'bash',
+      [
+        '-c',
+        'ulimit -f 4; exec "$@"',
+        'sh',
+        process.execPath,
+        plugin,
+        'render',
+        file,
+        '--output-dir',
+        folder,
+      ],
+      { reject: false },
+    );
+    expect(run.stderr).toMatch(
+      /^error: EFBIG: .*\nhint: make room, or name another folder with --output-dir$/,
+    );
+    expect(run.exitCode).toBe(1);
+    expect(run.stdout).toBe('');
+    expect(readdirSync(folder)).toEqual(['x.perf-script.txt.gz']);
   });
 
   it('streams folded stacks from stdin to stdout', async () => {

@@ -47,6 +47,11 @@ export const copy: Cluster['copy'] = async (_ref, _path, directory, name) => {
   return result();
 };
 
+/** Waits as a session does, only not for so long. */
+export const shortly: World['sleep'] = async (ms, signal) => {
+  await delay(Math.min(ms, 20), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
+};
+
 /** The laptop, made anew for every test: a folder, an ear for Ctrl-C, and what was said to people. */
 export function laptop() {
   let directory: string;
@@ -63,10 +68,7 @@ export function laptop() {
     interrupts,
     log: new Log({ write: (text) => said.push(text) }),
     now: () => Date.now(),
-    // Waits as the session does, only not for so long.
-    sleep: async (ms, signal) => {
-      await delay(Math.min(ms, 20), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
-    },
+    sleep: shortly,
   });
   return {
     run: (cluster: FakeCluster, plan = PLAN) => runSession(plan, tcpdump, directory, world(cluster)),
