@@ -61,7 +61,8 @@ describe('exec', () => {
     ]);
     const line = `--context=prod exec -n gkeprof gkeprof-perf-1 -c files -- sh -c $'$(touch /tmp/x); "\\n' --`;
     expect(calls()).toEqual([line]);
-    expect(traced).toEqual([`kubectl ${line.replace(/\$'.*'/, `'$(touch /tmp/x); "\n'`)}`]);
+    // Of a script that is more than a line, its first.
+    expect(traced).toEqual([`kubectl ${line.replace(/\$'.*'/, `'$(touch /tmp/x); " …'`)}`]);
   });
 
   it('gives bytes, trimmed words of failure and the status, which is a result and no error', async () => {

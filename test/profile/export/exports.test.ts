@@ -1,7 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
 import { Profile as Pprof } from 'pprof-format';
 import { describe, expect, it } from 'vitest';
 import { jsonPieces } from '../../../src/profile/export/json.ts';
@@ -9,6 +5,7 @@ import { toPprof } from '../../../src/profile/export/pprof.ts';
 import { speedscopePieces } from '../../../src/profile/export/speedscope.ts';
 import type { Profile } from '../../../src/profile/profile.ts';
 import { read } from '../reading.ts';
+import { pprof as goPprof, pprofIsBuilt } from './go-pprof.ts';
 
 const HOSTILE = ['<script>x</script>', ']]>', '"quoted"', '日本語', '\x1b[31mred', 'a 12', '_[k]', '\\'];
 
@@ -59,6 +56,7 @@ const profileOf = async (weight: 'samples' | 'period'): Promise<Profile> => ({
 const sum = (values: Iterable<number>): number => [...values].reduce((a, b) => a + b, 0);
 
 describe.each(['samples', 'period'] as const)('exports by %s', (weight) => {
+  pprofIsBuilt();
   it('JSON holds everything', async () => {
     const profile = await profileOf(weight);
     const json = JSON.parse([...jsonPieces(profile)].join(''));
@@ -102,41 +100,24 @@ describe.each(['samples', 'period'] as const)('exports by %s', (weight) => {
     const bytes = toPprof(profile, 'test');
     const decoded = Pprof.decode(bytes);
     expect(decoded.sample.length).toBe(profile.stacks.node.length);
-    const folder = mkdtempSync(join(tmpdir(), 'gkeprof-pprof-'));
-    try {
-      const file = join(folder, 'p.pb');
-      writeFileSync(file, bytes);
-      const env = {
-        ...process.env,
-        PATH: `${process.env.PATH}${delimiter}/usr/local/go/bin`,
-        PPROF_TMPDIR: folder,
-      };
-      const pprof = (...words: string[]) =>
-        execFileSync('go', ['tool', 'pprof', '-symbolize=none', ...words, file], {
-          encoding: 'utf8',
-          env,
-          stdio: ['ignore', 'pipe', 'pipe'],
-        });
-      const unit = weight === 'period' ? ['-sample_index=cpu', '-unit=ms'] : ['-sample_index=samples'];
-      const of = (count: number) => (weight === 'period' ? `${count * 10}ms` : `${count}`);
-      const top = pprof('-top', '-nodecount=1000', ...unit);
-      const rows = new Map(
-        top
-          .split('\n')
-          .map((line) => line.trim().split(/\s+/))
-          .map((cells) => [cells.slice(5).join(' '), cells]),
-      );
-      expect(rows.get('call')).toMatchObject({ 0: of(38), 3: of(38) });
-      expect(rows.get('main')).toMatchObject({ 0: '0', 3: of(50) });
-      expect(rows.get('vfs_read')).toMatchObject({ 0: of(12) });
-      expect(rows.get('<script>x</script>')).toMatchObject({ 0: of(1) });
-      expect(top).toContain(`of ${of(58)} total`);
-      const tags = pprof('-tags', ...unit);
-      expect(tags).toMatch(/pod: Total .*\n.*: redis-0/);
-      expect(tags).toMatch(/thread: Total[\s\S]*: redis-server/);
-      expect(tags).toMatch(/tid: Total[\s\S]*: 8/);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const pprof = (...words: string[]) => goPprof(bytes, '-symbolize=none', ...words);
+    const unit = weight === 'period' ? ['-sample_index=cpu', '-unit=ms'] : ['-sample_index=samples'];
+    const of = (count: number) => (weight === 'period' ? `${count * 10}ms` : `${count}`);
+    const top = pprof('-top', '-nodecount=1000', ...unit);
+    const rows = new Map(
+      top
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/))
+        .map((cells) => [cells.slice(5).join(' '), cells]),
+    );
+    expect(rows.get('call')).toMatchObject({ 0: of(38), 3: of(38) });
+    expect(rows.get('main')).toMatchObject({ 0: '0', 3: of(50) });
+    expect(rows.get('vfs_read')).toMatchObject({ 0: of(12) });
+    expect(rows.get('<script>x</script>')).toMatchObject({ 0: of(1) });
+    expect(top).toContain(`of ${of(58)} total`);
+    const tags = pprof('-tags', ...unit);
+    expect(tags).toMatch(/pod: Total .*\n.*: redis-0/);
+    expect(tags).toMatch(/thread: Total[\s\S]*: redis-server/);
+    expect(tags).toMatch(/tid: Total[\s\S]*: 8/);
   });
 });

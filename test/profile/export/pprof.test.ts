@@ -1,7 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
 import fc from 'fast-check';
 import { Profile as Pprof } from 'pprof-format';
 import { describe, expect, it } from 'vitest';
@@ -9,30 +5,10 @@ import { toPprof } from '../../../src/profile/export/pprof.ts';
 import type { Profile } from '../../../src/profile/profile.ts';
 import { topOf } from '../../../src/profile/top.ts';
 import { read, stacksOf } from '../reading.ts';
+import { pprof as goPprof, pprofIsBuilt } from './go-pprof.ts';
 
-/** What Go's own tool says of a profile, with no flag but those given: as people call it. */
-function pprof(profile: Profile, ...words: string[]): string {
-  const folder = mkdtempSync(join(tmpdir(), 'gkeprof-pprof-'));
-  const file = join(folder, 'p.pb');
-  try {
-    writeFileSync(file, toPprof(profile, 'test'));
-    return execFileSync('go', ['tool', 'pprof', ...words, file], {
-      encoding: 'utf8',
-      env: {
-        ...process.env,
-        PATH: `${process.env.PATH}${delimiter}/usr/local/go/bin`,
-        PPROF_TMPDIR: folder,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw new Error('this test needs Go, on the PATH or in /usr/local/go');
-    throw error;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
+/** With no flag but those given: as people call it. */
+const pprof = (profile: Profile, ...words: string[]): string => goPprof(toPprof(profile, 'test'), ...words);
 
 /** Self and total by function, out of `-top`. */
 const figures = (top: string): Record<string, [number, number]> =>
@@ -49,6 +25,7 @@ const ours = (profile: Profile): Record<string, [number, number]> =>
   );
 
 describe('go tool pprof', () => {
+  pprofIsBuilt();
   it('agrees on every function, and keeps what differs within brackets apart', () => {
     const profile = stacksOf([
       [['main', 'f(int)'], 3],
