@@ -283,7 +283,7 @@ function processTable(rows: readonly ProcessRow[], { sort, output }: PsOptions):
       row.cpu,
       row.memory,
       String(row.vszKb),
-      String(row.rssKb),
+      String(row.proc.rssKb),
       row.tty,
       row.stat,
       row.start,

@@ -20,7 +20,8 @@ export interface Process {
   readonly threads: number;
   readonly startTicks: number;
   readonly vsizeBytes: number;
-  readonly rssPages: number;
+  /** As `status` has it: the count in `stat` is only near it (proc(5)), and ps prints this one. */
+  readonly rssKb: number;
   readonly lockedKb: number;
   /** Effective. */
   readonly uid: number;
@@ -54,6 +55,7 @@ export function parseProcess(files: ProcessFiles): Process | undefined {
     ...before,
     nsPids: nsPids.length ? nsPids : [before.pid],
     argv: files.cmdline === '' ? [] : files.cmdline.replace(/\0+$/, '').split('\0'),
+    rssKb: Number.parseInt(status('VmRSS'), 10) || 0,
     lockedKb: Number.parseInt(status('VmLck'), 10) || 0,
     uid: Number(status('Uid').split(/\s+/)[1] ?? 0),
     cgroups: files.cgroup.split('\n').filter(Boolean),
@@ -85,6 +87,5 @@ function parseStat(text: string) {
     threads: field(20),
     startTicks: field(22),
     vsizeBytes: field(23),
-    rssPages: field(24),
   };
 }

@@ -4,7 +4,6 @@ import {
   commandText,
   cpuPercent,
   memoryPercent,
-  rssKb,
   startedMs,
   startText,
   stateText,
@@ -23,7 +22,6 @@ export interface ProcessRow {
   readonly cpu: string;
   readonly memory: string;
   readonly vszKb: number;
-  readonly rssKb: number;
   readonly tty: string;
   readonly stat: string;
   readonly start: string;
@@ -41,7 +39,6 @@ export const processRow = (node: string, snapshot: Snapshot, proc: Process, owne
   cpu: cpuPercent(proc, snapshot),
   memory: memoryPercent(proc, snapshot),
   vszKb: vsizeKb(proc),
-  rssKb: rssKb(proc, snapshot),
   tty: ttyText(proc.tty),
   stat: stateText(proc),
   start: startText(proc, snapshot),
@@ -59,8 +56,8 @@ const KEYS: Readonly<Record<string, Key>> = {
   ppid: ({ proc: { ppid } }) => ppid,
   user: ({ user }) => user,
   cpu: ({ cpu }) => Number(cpu),
-  mem: ({ rssKb: kb }) => kb,
-  rss: ({ rssKb: kb }) => kb,
+  mem: ({ proc: { rssKb } }) => rssKb,
+  rss: ({ proc: { rssKb } }) => rssKb,
   vsz: ({ vszKb: kb }) => kb,
   start: ({ proc: { startTicks } }) => startTicks,
   time: ({ cpuSeconds }) => cpuSeconds,
@@ -116,7 +113,7 @@ export const processJson = (row: ProcessRow) => {
     cpuPercent: Number(row.cpu),
     memoryPercent: Number(row.memory),
     vszKb: row.vszKb,
-    rssKb: row.rssKb,
+    rssKb: own.rssKb,
     tty: row.tty,
     stat: row.stat,
     startedAt: new Date(row.startedMs).toISOString(),

@@ -4,26 +4,17 @@ import type { Snapshot } from './snapshot.ts';
 // Columns of `ps u` (procps-ng 4, src/ps/output.c): the same rounding, the same words.
 
 /** CPU time over the time since its start, in percent: `0.3`, `99.9`, `101`. */
-export function cpuPercent(proc: Process, snapshot: Snapshot): string {
-  const seconds = elapsedSeconds(proc, snapshot);
-  return tenths(seconds > 0 ? Math.floor(cpuTenthsOf(proc, snapshot) / seconds) : 0);
+export function cpuPercent({ userTicks, systemTicks, startTicks }: Process, snapshot: Snapshot): string {
+  const lived = Math.floor(snapshot.uptimeSeconds * snapshot.ticksPerSecond - startTicks);
+  return tenths(lived > 0 ? Math.floor(((userTicks + systemTicks) * 1000) / lived) : 0);
 }
 
-const cpuTenthsOf = (proc: Process, { ticksPerSecond }: Snapshot): number =>
-  Math.floor(((proc.userTicks + proc.systemTicks) * 1000) / ticksPerSecond);
-
-/** Whole seconds since its start. */
-export const elapsedSeconds = (proc: Process, { uptimeSeconds, ticksPerSecond }: Snapshot): number =>
-  Math.max(0, Math.floor(uptimeSeconds - proc.startTicks / ticksPerSecond));
-
 export function memoryPercent(proc: Process, snapshot: Snapshot): string {
-  return tenths(Math.min(999, Math.floor((rssKb(proc, snapshot) * 1000) / snapshot.memoryKb)));
+  return tenths(Math.min(999, Math.floor((proc.rssKb * 1000) / snapshot.memoryKb)));
 }
 
 const tenths = (value: number): string =>
   value > 999 ? String(Math.floor(value / 10)) : `${Math.floor(value / 10)}.${value % 10}`;
-
-export const rssKb = (proc: Process, { pageBytes }: Snapshot): number => (proc.rssPages * pageBytes) / 1024;
 
 export const vsizeKb = (proc: Process): number => Math.floor(proc.vsizeBytes / 1024);
 

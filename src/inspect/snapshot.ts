@@ -6,7 +6,6 @@ export interface Snapshot {
   /** By the node's clock, milliseconds since the epoch. */
   readonly takenMs: number;
   readonly ticksPerSecond: number;
-  readonly pageBytes: number;
   readonly memoryKb: number;
   /** Seconds since the epoch. */
   readonly bootSeconds: number;
@@ -48,12 +47,10 @@ export function parseSnapshot(text: string): Snapshot {
   const first = (where: string) => lines.get(where)?.[0] ?? '';
   const value = (where: string, pattern: RegExp) =>
     Number((lines.get(where) ?? []).map((line) => pattern.exec(line)?.[1]).find(Boolean) ?? Number.NaN);
-  const [ticks, page] = first('clock').split(' ');
   const names = userNames(lines);
   return {
     takenMs: Number(first('taken')),
-    ticksPerSecond: Number(ticks),
-    pageBytes: Number(page),
+    ticksPerSecond: Number(first('clock')),
     memoryKb: value('/proc/meminfo', /^MemTotal:\s*(\d+)/),
     bootSeconds: value('/proc/stat', /^btime (\d+)/),
     uptimeSeconds: value('/proc/uptime', /^([\d.]+)/),
@@ -99,7 +96,9 @@ function userNames(lines: ReadonlyMap<string, readonly string[]>): (pid: number,
     }
     named.set(namespace, users);
   }
-  return (pid, uid) => named.get(namespaceOf.get(pid) ?? '')?.get(uid) ?? String(uid);
+  // Who has no such file, as in a distroless image, has no names; but uid 0 is root by what Linux is.
+  return (pid, uid) =>
+    named.get(namespaceOf.get(pid) ?? '')?.get(uid) ?? (uid === 0 ? 'root' : String(uid));
 }
 
 function runtimeOf(

@@ -94,17 +94,21 @@ one_of_each() {
 part_processes() {
   local directory
   local -a files=() members
-  printf 'clock:%s %s\n' "$(getconf CLK_TCK)" "$(getconf PAGESIZE)"
+  printf 'clock:%s\n' "$(getconf CLK_TCK)"
   grep -aHs -E '^(MemTotal:|btime |[0-9.]+ [0-9.]+$)' /proc/meminfo /proc/stat /proc/uptime
   for directory in /proc/[0-9]*; do
     files+=("$directory/stat" "$directory/status" "$directory/cgroup" "$directory/cmdline" "$directory/stat")
   done
   # A process whose memory is locked can hold up whoever reads its command line.
   printf '%s\0' "${files[@]}" | timeout 30 xargs -0 grep -aHs ''
-  # What a user is called, the container's own word for it. -D skip: a fifo in its place holds nobody up.
+  # What a user is called, the container's own word for it. No link is followed: it would be read as one of ours, and
+  # lead to files of the node's. -D skip: a fifo in its place holds nobody up.
   one_of_each mnt
   files=()
-  for directory in "${members[@]}"; do files+=("/proc/$directory/root/etc/passwd"); done
+  for directory in "${members[@]}"; do
+    directory=/proc/$directory/root/etc
+    [[ -L $directory || -L $directory/passwd ]] || files+=("$directory/passwd")
+  done
   timeout 5 grep -aHs -D skip -m 2000 -E '^[^:]*:[^:]*:[0-9]+:' "${files[@]}" </dev/null
   find /proc/[0-9]*/ns/mnt -maxdepth 0 -printf 'mnt:%p %l\n' 2>/dev/null
 }

@@ -18,6 +18,7 @@ export interface Given {
   readonly group?: number;
   readonly foreground?: number;
   readonly tty?: number;
+  /** In kB. */
   readonly rss?: number;
   readonly vsize?: number;
 }
@@ -38,14 +39,13 @@ export function processLines(given: Given): string[] {
       20: given.threads ?? 1,
       22: from,
       23: given.vsize ?? 0,
-      24: given.rss ?? 0,
     };
     for (const [at, value] of Object.entries(set)) fields[Number(at) - 1] = value;
     return `${pid} (${comm}) ${state} ${fields.slice(3).join(' ')}`
       .split('\n')
       .map((line) => `/proc/${pid}/stat:${line}`);
   };
-  const status = [`Uid:\t${uid}\t${uid}\t${uid}\t${uid}`, `NSpid:\t${(given.nsPids ?? [pid]).join('\t')}`];
+  const status = [`Uid:\t${uid}\t${uid}\t${uid}\t${uid}`, `NSpid:\t${(given.nsPids ?? [pid]).join('\t')}`, `VmRSS:\t${given.rss ?? 0} kB`];
   return [
     ...stat(start),
     ...status.map((line) => `/proc/${pid}/status:${line}`),
@@ -58,7 +58,7 @@ export function processLines(given: Given): string[] {
 export const snapshotText = (...processes: Given[]): string =>
   [
     'taken:1000000000',
-    'clock:100 4096',
+    'clock:100',
     '/proc/meminfo:MemTotal:        1000 kB',
     '/proc/stat:btime 900000',
     '/proc/uptime:100000.00 1.00',

@@ -83,9 +83,9 @@ describe('the columns of ps', () => {
   });
 
   it('never has more than all of the memory', () => {
-    const { snapshot, proc } = one({ rss: 125 });
+    const { snapshot, proc } = one({ rss: 500 });
     expect(memoryPercent(proc, snapshot)).toBe('50.0');
-    const all = one({ rss: 1000 });
+    const all = one({ rss: 4000 });
     expect(memoryPercent(all.proc, all.snapshot)).toBe('99.9');
   });
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ask } from '../../src/session/ask.ts';
 import { bytes, fakeCluster, lines, result } from '../fake-cluster.ts';
 
-const text = 'taken:1\nclock:100 4096\n';
+const text = 'taken:1\nclock:100\n';
 const gz = gzipSync(text);
 const header = `${gz.length} ${createHash('sha256').update(gz).digest('hex')}\n`;
 const whole = Buffer.concat([Buffer.from(header), gz]);

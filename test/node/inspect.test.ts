@@ -1,0 +1,156 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Roster } from '../../src/inspect/owner.ts';
+import { processRow } from '../../src/inspect/process-list.ts';
+import { parseSnapshot } from '../../src/inspect/snapshot.ts';
+import { runShell } from './shell.ts';
+
+const PARTS = ['node/protocol.sh', 'node/identity.sh', 'node/inspect.sh'] as const;
+
+/** A snapshot of this very machine, by the node's own script. */
+function take(before = '') {
+  const script = `${before}\nnow_ms; printf "taken:%s\\n" "$now"; part_processes; :`;
+  const snapshot = parseSnapshot(runShell(PARTS, script));
+  const roster = new Roster([], undefined, snapshot.processes);
+  const rows = snapshot.processes.map((proc) => processRow('n', snapshot, proc, roster.ownerOf(proc)));
+  return { snapshot, rows: new Map(rows.map((row) => [row.proc.pid, row])) };
+}
+
+// What `ps u` prints (procps src/ps/parser.c, the format `u`), and the number of threads.
+const COLUMNS = 'pid,euser:32,pcpu,pmem,vsz,rss,tname,stat,start_time,bsdtime,nlwp,args';
+
+function rowsOfPs(): Map<number, string[]> {
+  const lines = execFileSync('ps', ['-ewwo', COLUMNS], { encoding: 'utf8' }).split('\n').slice(1);
+  const rows = lines.flatMap((line): Array<[number, string[]]> => {
+    const match = /^\s*(\d+)\s+((?:\S+\s+){10})(.*)$/.exec(line);
+    return match ? [[Number(match[1]), [...match[2]!.trim().split(/\s+/), match[3]!.trimEnd()]]] : [];
+  });
+  return new Map(rows);
+}
+
+// Of every kind of process one: nice, a leader of its session, stopped, a zombie, and one on a terminal. They say where
+// their children are by their names.
+const SCENE = `
+nice -n 5 sleep 300 &
+setsid sleep 301 &
+sleep 302 & stopped=$!
+perl -e 'if (fork) { sleep 300 } else { exit }' &
+script -qc 'sleep 303' /dev/null >/dev/null </dev/null &
+exec -a "$1" sleep 304 &
+perl -e 'open(F, ">/proc/self/comm"); print F "a) R 1\\n(b"; close F; sleep 305' gkeprof-named &
+until grep -qx sleep /proc/$stopped/comm; do sleep 0.02; done; kill -STOP $stopped
+wait
+`;
+const HOSTILE = 'x\n/proc/1/stat:1 (evil) R 0\u001b[2J$(touch /tmp/gkeprof-evil) `id`';
+
+describe('a snapshot of this machine', () => {
+  let scene: ReturnType<typeof spawn>;
+  beforeAll(async () => {
+    scene = spawn('bash', ['-c', SCENE, 'scene', HOSTILE], { stdio: 'ignore', detached: true });
+    for (let tries = 0; tries < 100; tries += 1) {
+      const named = [...take().rows.values()].filter((row) => /\b30[0-5]\b|gkeprof-named/.test(row.command));
+      if (named.some(({ stat }) => stat === 'T') && named.some(({ proc }) => proc.comm.startsWith('a) R')))
+        return;
+      await delay(50);
+    }
+  });
+  afterAll(() => {
+    const family = [...take().rows.values()].filter(({ proc }) =>
+      proc.argv.some((word) => /^(30[0-5]|gkeprof-named|sleep 303)$/.test(word)),
+    );
+    for (const { proc } of family) process.kill(proc.pid, 'SIGKILL');
+    process.kill(-scene.pid!, 'SIGKILL');
+  });
+
+  it('has the columns of ps, of every process', () => {
+    const matched = new Set<number>();
+    const seen = new Map<number, { ours: string[]; theirs: string[] }>();
+    // What changed while the three were taken can be compared in no round; what is wrong, in none either.
+    for (let round = 0; round < 12; round += 1) {
+      const before = rowsOfPs();
+      const { rows } = take();
+      const after = rowsOfPs();
+      seen.clear();
+      for (const [pid, theirs] of before) {
+        const row = rows.get(pid);
+        const isControl =
+          row?.proc.argv.some((word) => /[^ -~]/.test(word)) || /[^ -~]/.test(row?.proc.comm ?? '');
+        if (JSON.stringify(after.get(pid)) !== JSON.stringify(theirs) || matched.has(pid) || isControl)
+          continue;
+        const ours = row
+          ? [
+              row.user,
+              row.cpu,
+              row.memory,
+              row.vszKb,
+              row.proc.rssKb,
+              row.tty,
+              row.stat,
+              row.start,
+              row.time,
+              row.proc.threads,
+              row.command.trimEnd(),
+            ].map(String)
+          : [];
+        if (JSON.stringify(ours) === JSON.stringify(theirs)) matched.add(pid);
+        else seen.set(pid, { ours, theirs });
+      }
+    }
+    for (const { ours, theirs } of seen.values()) expect(ours).toEqual(theirs);
+    expect(matched.size).toBeGreaterThan(8);
+  });
+
+  it('has the kinds that were made', () => {
+    const rows = [...take().rows.values()];
+    const statOf = (word: string) =>
+      rows.find(({ proc }) => proc.argv.includes(word) && proc.comm === 'sleep')?.stat;
+    expect([statOf('300'), statOf('301'), statOf('302')]).toEqual(['SN', 'Ss', 'T']);
+    expect(rows.find(({ command }) => command === '[perl] <defunct>')?.stat).toMatch(/^Z/);
+    const onTerminal = rows.find(({ proc }) => proc.argv.join(' ') === 'sleep 303');
+    expect([onTerminal?.tty, onTerminal?.stat]).toEqual([
+      expect.stringMatching(/^pts\/\d+$/),
+      expect.stringMatching(/^S.*\+$/),
+    ]);
+  });
+
+  it('takes names and command lines that are traps for what they are', () => {
+    const rows = [...take().rows.values()];
+    expect(rows.find(({ proc }) => proc.argv[1] === '304')?.proc.argv).toEqual([HOSTILE, '304']);
+    expect(rows.find(({ proc }) => proc.comm === 'a) R 1\n(b')?.proc.argv.at(-1)).toBe('gkeprof-named');
+    expect(rows.find(({ proc }) => proc.pid === 1)?.proc.comm).toBe(
+      readFileSync('/proc/1/comm', 'utf8').trimEnd(),
+    );
+    expect(existsSync('/tmp/gkeprof-evil')).toBe(false);
+  });
+
+  // A container's own files may lead anywhere: nothing of the node's or of the debug pod's is read for them.
+  it.runIf(process.getuid?.() === 0)(
+    'names users by a passwd that is a file, not by where a link leads',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'gkeprof-passwd-'));
+      writeFileSync(join(folder, 'elsewhere'), 'secret:x:77:77::/:/bin/sh\n');
+      symlinkSync(join(folder, 'elsewhere'), join(folder, 'passwd'));
+      const named = join(folder, 'named');
+      writeFileSync(named, 'red\u001b[31m:x:77:77::/:/bin/sh\n');
+      const script = (what: string) => `${what} && exec setpriv --reuid 77 --clear-groups sleep 309`;
+      const children = [`mount --bind ${folder} /etc`, `mount --bind ${named} /etc/passwd`].map((what) =>
+        spawn('unshare', ['-m', 'sh', '-c', script(what)], { stdio: 'ignore' }),
+      );
+      try {
+        const users = () =>
+          children
+            .map(({ pid }) => take().rows.get(pid!))
+            .map((row) => (row?.proc.argv[0] === 'sleep' ? row.user : ''));
+        for (let tries = 0; users().includes('') && tries < 50; tries += 1) await delay(50);
+        expect(users()).toEqual(['77', 'red\u001b[31m']);
+      } finally {
+        for (const child of children) child.kill('SIGKILL');
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
+});
