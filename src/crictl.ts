@@ -27,6 +27,15 @@ interface Subcommand {
 
 const read = (more: Omit<Subcommand, 'rights'> = {}): Subcommand => ({ rights: 'read', ...more });
 const change: Subcommand = { rights: 'change' };
+const STREAM_VALUED = [
+  '--timeout',
+  '-r',
+  '--transport',
+  '--tls-sni-server',
+  '--tls-ca',
+  '--tls-cert',
+  '--tls-key',
+];
 const INSPECT_VALUED = ['-o', '--output', '--template'];
 
 /** Every subcommand of crictl 1.30 (cri-tools, cmd/crictl/main.go) and newer. */
@@ -51,13 +60,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   'runtime-config': read(),
   completion: read(),
   help: read({ aliases: ['h'] }),
-  exec: {
-    rights: 'exec',
-    insert: { id: 'container', at: 'first' },
-    valued: ['--timeout', '-r', '--transport', '--tls-sni-server', '--tls-ca', '--tls-cert', '--tls-key'],
-  },
-  attach: { rights: 'exec', insert: { id: 'container', at: 'first' } },
-  'port-forward': { rights: 'exec', insert: { id: 'pod', at: 'first' } },
+  exec: { rights: 'exec', insert: { id: 'container', at: 'first' }, valued: STREAM_VALUED },
+  attach: { rights: 'exec', insert: { id: 'container', at: 'first' }, valued: STREAM_VALUED },
+  // It would listen on the node, for everybody there.
+  'port-forward': { rights: 'change', insert: { id: 'pod', at: 'first' } },
   ...Object.fromEntries(
     [
       'checkpoint',
@@ -108,12 +114,16 @@ export function parseCrictlWords(words: readonly string[]): CrictlWords {
       `crictl has no subcommand "${printable(typed)}"`,
       'kubectl gkeprof crictl node/NODE -- --help',
     );
-  return { globals, subcommand: name, rest: words.slice(at + 1) };
+  const rest = words.slice(at + 1);
+  // Help about what is no reading is asked for in a way that cannot be anything else.
+  if (SUBCOMMANDS[name]!.rights !== 'read' && isHelp(rest))
+    return { globals, subcommand: 'help', rest: [name] };
+  return { globals, subcommand: name, rest };
 }
 
-/** What may be done by these words; asking for help is reading, whatever it is about. */
-export const rightsOf = ({ subcommand, rest }: CrictlWords): Subcommand['rights'] =>
-  subcommand === '' || isHelp(rest) ? 'read' : SUBCOMMANDS[subcommand]!.rights;
+/** What may be done by these words. */
+export const rightsOf = ({ subcommand }: CrictlWords): Subcommand['rights'] =>
+  subcommand === '' ? 'read' : SUBCOMMANDS[subcommand]!.rights;
 
 const isHelp = (rest: readonly string[]): boolean => {
   const first = rest.findIndex((word) => !word.startsWith('-'));
@@ -131,6 +141,26 @@ export function firstPositional({ subcommand, rest }: CrictlWords): number {
     if (valued.includes(word)) at += 1;
   }
   return -1;
+}
+
+/**
+ * Where `exec` or `attach` names its container, behind nothing but flags that leave that choice alone. crictls newer
+ * than 1.30 choose containers by --name, --latest and the like, and run in all of them (cri-tools cmd/crictl/exec.go).
+ */
+export function containerWord(words: CrictlWords): number {
+  const at = firstPositional(words);
+  const flags = at < 0 ? words.rest : words.rest.slice(0, at);
+  const odd = flags.find((word, index) => {
+    if (word === '--' || STREAM_VALUED.includes(flags[index - 1] ?? '')) return false;
+    const [name = ''] = word.split('=');
+    return !STREAM_VALUED.includes(name) && !/^(-[ist]+|--(interactive|sync|tty))$/.test(name);
+  });
+  if (odd !== undefined)
+    throw usageError(
+      `crictl ${words.subcommand} ${printable(odd)}: whose container that would enter is not known before`,
+      'name one container by its id, or a pod with -c',
+    );
+  return at;
 }
 
 /** The ids of a target that is a pod. The sandbox's is known to the node alone, so its word is filled in there. */

@@ -24,7 +24,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const interrupts = new Interrupts();
   io.onSignal((signal) => interrupts.receive(signal));
   let log = new Log(io.stderr);
-  let failureCode: ExitCode | undefined;
+  const failureCode: ExitCode | undefined = COMMANDS.find(({ name }) => name === argv[0])?.failureCode;
   try {
     const invocation = await parseCommandLine(argv, COMMANDS, io.env);
     if (invocation.kind === 'print') {
@@ -32,7 +32,6 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       return EXIT.done;
     }
     const { command, raw } = invocation;
-    failureCode = command.failureCode;
     const options: unknown = command.validate(raw);
     log = new Log(io.stderr, raw.flag('verbose'));
     const context: Context = {
@@ -71,7 +70,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
         `error: ${printable(reasonOf(error))}\nhint: this is a bug of gkeprof; with -v it shows what it did\n`,
       );
       if (error instanceof Error && isVerbose(argv)) io.stderr.write(`${error.stack}\n`);
-      return EXIT.failed;
+      return failureCode ?? EXIT.failed;
     }
     io.stderr.write(`error: ${printable(error.message)}\n`);
     if (error.hint) io.stderr.write(`hint: ${printable(error.hint)}\n`);

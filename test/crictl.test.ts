@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { interaction, parseCrictlWords, placeIds, rightsOf, withoutTerminal } from '../src/crictl.ts';
+import {
+  containerWord,
+  interaction,
+  parseCrictlWords,
+  placeIds,
+  rightsOf,
+  withoutTerminal,
+} from '../src/crictl.ts';
 
 const ID = 'a'.repeat(64);
 const ids = { container: ID, containers: [ID, 'b'.repeat(64)], named: false };
@@ -67,14 +74,13 @@ describe('rights', () => {
     ['ps', 'read'],
     ['inspect x', 'read'],
     ['exec x date', 'exec'],
-    ['exec --help', 'read'],
     ['exec x date --help', 'exec'],
     ['attach x', 'exec'],
     ['rm x', 'change'],
-    ['rm --help', 'read'],
     ['rm x --help', 'change'],
     ['stopp x', 'change'],
     ['pull x', 'change'],
+    ['port-forward x 80', 'change'],
     ['--version', 'read'],
   ])('%s: %s', (line, rights) => expect(rightsOf(words(line))).toBe(rights));
 
@@ -83,7 +89,39 @@ describe('rights', () => {
     ['--config x ps', /endpoint and the configuration/],
     ['pss', /no subcommand "pss"/],
   ])('refuses %s', (line, reason) => expect(() => words(line)).toThrow(reason));
+  it.each([
+    ['exec --help', 'help exec'],
+    ['exec -it -h x', 'help exec'],
+    ['--debug rm -f --help', '--debug help rm'],
+    ['exec x date --help', 'exec x date --help'],
+    ['ps --help', 'ps --help'],
+  ])('asks for help in a way that is only that: %s', (line, expected) => {
+    const { globals, subcommand, rest } = words(line);
+    expect([...globals, subcommand, ...rest].join(' ')).toBe(expected);
+    expect(rightsOf(words(line))).toBe(expected.includes('help ') || line.startsWith('ps') ? 'read' : 'exec');
+  });
+
   it('refuses nothing at all', () => expect(() => parseCrictlWords([])).toThrow(/no subcommand/));
+});
+
+describe('containerWord', () => {
+  it.each([
+    ['exec abc date', 0],
+    ['exec -it abc sh', 1],
+    ['exec -s --timeout 5 abc date', 3],
+    ['exec --timeout=5 -r websocket abc date', 3],
+    ['exec --tty=true -- abc date', 2],
+    ['attach -i abc', 1],
+    ['exec', -1],
+  ])('%s: %d', (line, at) => expect(containerWord(words(line))).toBe(at));
+  // crictl 1.31 and newer, and what urfave/cli takes for a flag with a value.
+  it.each([
+    'exec --name redis ls',
+    'exec -l ls',
+    'exec --pod=x ls',
+    'exec -ir abc def sh',
+    'exec -timeout 5 abc x',
+  ])('refuses %s', (line) => expect(() => containerWord(words(line))).toThrow(/is not known before/));
 });
 
 describe('interaction', () => {

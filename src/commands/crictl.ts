@@ -1,8 +1,9 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import {
   type CrictlWords,
-  firstPositional,
+  containerWord,
   interaction,
+  type Placed,
   parseCrictlWords,
   placeIds,
   rightsOf,
@@ -95,9 +96,11 @@ export const crictl: Command<CrictlOptions> = {
     const hasTerminal = context.stdin.isTTY === true && context.stdout.isTTY === true;
     if (asked.tty && !hasTerminal) context.log.warn('-t: there is no terminal here, so it goes without');
     const typed = asked.tty && !hasTerminal ? withoutTerminal(options.words) : options.words;
-    const placed = placeIds(typed, target.kind === 'pod' ? idsOf(target) : undefined);
-    const isExec = rightsOf(typed) === 'exec';
-    if (isExec && !dangerous) await mayEnter(parseCrictlWords(placed.words), target, cluster);
+    const ids = target.kind === 'pod' ? idsOf(target) : undefined;
+    const placed =
+      rightsOf(typed) === 'exec'
+        ? await entering(parseCrictlWords(placeIds(typed, ids).words), target, dangerous, cluster)
+        : placeIds(typed, ids);
     if (!debugPod.dryRun) await access;
     return runOnNode(
       {
@@ -136,24 +139,36 @@ const idsOf = ({ containers, container }: PodTarget) => {
 
 /**
  * Whoever may not exec into a pod by the API may not do so by its node either. What is no container of one pod is
- * nobody's to give.
+ * nobody's to give. Returns the words with the whole of the id that was asked about.
  */
-async function mayEnter(words: CrictlWords, target: Target, cluster: Cluster): Promise<void> {
-  const id = words.rest[firstPositional(words)] ?? '';
-  const owners = (await cluster.listAllPods(target.node)).filter(
-    (pod) =>
-      /^[0-9a-f]+$/.test(id) &&
-      statusesOf(pod).some((status) => bareId(status.containerID ?? '').startsWith(id)),
+async function entering(
+  words: CrictlWords,
+  target: Target,
+  dangerous: boolean,
+  cluster: Cluster,
+): Promise<Placed> {
+  const at = containerWord(words);
+  const id = words.rest[at] ?? '';
+  const all = [...words.globals, words.subcommand, ...words.rest];
+  if (id === '')
+    throw usageError(`crictl ${words.subcommand}: a container is missing`, 'its id, or a pod with -c');
+  const found = (await cluster.listAllPods(target.node)).flatMap((pod) =>
+    statusesOf(pod)
+      .map((status) => ({ pod, id: bareId(status.containerID ?? '') }))
+      .filter((each) => /^[0-9a-f]+$/.test(id) && each.id.startsWith(id)),
   );
-  const [pod] = owners;
-  if (!pod || owners.length > 1)
+  const [only] = found;
+  if (!only || found.length > 1) {
+    if (dangerous) return { words: all };
     throw clusterError(
       `"${id}" is not the id of a container of one pod on node ${target.node}`,
       'what belongs to no pod needs --dangerous',
     );
-  const { namespace = '', name = '' } = pod.metadata ?? {};
+  }
+  const { namespace = '', name = '' } = only.pod.metadata ?? {};
   const question = { namespace, name, verb: 'create', resource: 'pods', subresource: 'exec', strict: true };
-  if (await cluster.isAllowed(question)) return;
+  if (await cluster.isAllowed(question))
+    return { words: all.with(all.length - words.rest.length + at, only.id) };
   throw clusterError(
     `you may not create pods/exec for pod "${name}" in namespace "${namespace}", so not by its node either`,
     `kubectl auth can-i create pods/exec -n ${namespace}`,

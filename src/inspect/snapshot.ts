@@ -97,8 +97,7 @@ function userNames(lines: ReadonlyMap<string, readonly string[]>): (pid: number,
     named.set(namespace, users);
   }
   // Who has no such file, as in a distroless image, has no names; but uid 0 is root by what Linux is.
-  return (pid, uid) =>
-    named.get(namespaceOf.get(pid) ?? '')?.get(uid) ?? (uid === 0 ? 'root' : String(uid));
+  return (pid, uid) => named.get(namespaceOf.get(pid) ?? '')?.get(uid) ?? (uid === 0 ? 'root' : String(uid));
 }
 
 function runtimeOf(
