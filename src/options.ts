@@ -75,6 +75,16 @@ export const VERBOSE: OptionTable = {
   verbose: { type: 'boolean', alias: 'v', describe: 'Show API calls and kubectl lines', group: COMMON },
 };
 
+/** Of commands that take `id/HEX`. */
+export const TARGET_NODE: OptionTable = {
+  node: {
+    type: 'string',
+    describe: 'With id/HEX: the node it was seen on; then it may be the id of a sandbox (POD ID of crictl)',
+    group: COMMON,
+    value: 'NAME',
+  },
+};
+
 /** Where and with what a debug pod runs, whatever it is for. */
 export const DEBUG_POD_OPTIONS: OptionTable = {
   image: {

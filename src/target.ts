@@ -5,8 +5,16 @@ import { clusterError, usageError } from './errors.ts';
 import { bareId, statusesOf } from './inspect/owner.ts';
 import { printable } from './printable.ts';
 
-/** What the user typed, understood. `id` is the beginning of a container's id. */
-export type TargetName = { readonly kind: 'pod' | 'node' | 'id' | WorkloadKind; readonly name: string };
+/** What the user typed, understood. */
+export interface TargetName {
+  readonly kind: 'pod' | 'node' | 'id' | WorkloadKind;
+  /** Of an `id` the beginning of a container's, or with `node` of a sandbox's. */
+  readonly name: string;
+  /** Of an `id`: where it was seen. */
+  readonly node?: string;
+  /** Of a `pod` that a node named; else the namespace in force. */
+  readonly namespace?: string;
+}
 
 /** What pods belong to, by the kind in their owner references. */
 export type WorkloadKind = 'Deployment' | 'StatefulSet' | 'DaemonSet' | 'ReplicaSet' | 'Job';
@@ -57,8 +65,11 @@ function of(kind: TargetName['kind'], ...words: string[]): Record<string, Target
   return Object.fromEntries(words.map((word) => [word, kind]));
 }
 
-/** `pod/x`, `x`, `deploy/x`, `node/x` or `id/HEX`. Anything else is a usage error that says what is understood. */
-export function parseTarget(text: string): TargetName {
+/**
+ * `pod/x`, `x`, `deploy/x`, `node/x` or `id/HEX`, which may come with the node that it was seen on. Anything else is a
+ * usage error that says what is understood.
+ */
+export function parseTarget(text: string, node?: string): TargetName {
   const slash = text.indexOf('/');
   const kind = slash < 0 ? 'pod' : KINDS[text.slice(0, slash).toLowerCase()];
   const name = text.slice(slash + 1);
@@ -68,13 +79,17 @@ export function parseTarget(text: string): TargetName {
       'for example: kubectl gkeprof flamegraph pod/redis-0',
     );
   }
+  if (node !== undefined && (kind !== 'id' || !isObjectName(node)))
+    throw kind === 'id'
+      ? usageError(`--node: "${printable(node)}" is not a name`)
+      : usageError('--node: is for ids of sandboxes', 'id/HEX --node NAME; a node itself is node/NAME');
   if (kind === 'id') {
     if (!/^[0-9a-f]{6,64}$/.test(name))
       throw usageError(
         `"${printable(name)}" is not the id of a container`,
         'at least 6 of its hex digits, as crictl prints them',
       );
-    return { kind, name };
+    return { kind, name, ...(node !== undefined && { node }) };
   }
   if (!isObjectName(name)) {
     throw usageError(

@@ -9,6 +9,7 @@ import { runSession, type SessionResult } from '../session/session.ts';
 import { sweep } from '../session/sweep.ts';
 import { shellQuote } from '../shell-quote.ts';
 import type { Target, TargetName } from '../target.ts';
+import { settled } from './ask-node.ts';
 import type { Context } from './command.ts';
 import { checkAccess, lookUp } from './lookup.ts';
 
@@ -36,7 +37,9 @@ const MIN_FREE_PERCENT = 12;
 export async function runCapture(job: CaptureJob, context: Context): Promise<number> {
   const { options, collector } = job;
   const cluster = await context.openCluster(options.connection);
-  const { target, leftovers } = await prepare(job, cluster, context);
+  const prepared = await prepare(job, cluster, context);
+  if (!prepared) return EXIT.done;
+  const { target, leftovers } = prepared;
   const plan = makePlan({
     target,
     capture: job.decide(target),
@@ -69,7 +72,9 @@ async function prepare(job: CaptureJob, cluster: Cluster, context: Context) {
   const { options } = job;
   const access = checkAccess(cluster, options.debugPod.namespace);
   access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
-  const target = await lookUp(job.named, job.container, cluster);
+  const named = await settled(job.named, options, cluster, context);
+  if (!named) return undefined;
+  const target = await lookUp(named, job.container, cluster);
   if (!options.dryRun) await access;
   const leftovers = options.dryRun ? [] : sweep(cluster, options.debugPod.namespace, context.now());
   return { target, leftovers };

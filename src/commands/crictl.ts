@@ -17,8 +17,10 @@ import {
   type DebugPodOptions,
   debugPodOptions,
   type OptionTable,
+  TARGET_NODE,
 } from '../options.ts';
 import { type PodTarget, parseTarget, type Target, type TargetName } from '../target.ts';
+import { settled } from './ask-node.ts';
 import type { Command } from './command.ts';
 import { checkAccess, lookUp } from './lookup.ts';
 import { runOnNode } from './run-on-node.ts';
@@ -45,6 +47,7 @@ const OPTIONS: OptionTable = {
     group: 'crictl:',
   },
   ...DEBUG_POD_OPTIONS,
+  ...TARGET_NODE,
   ...CLUSTER_OPTIONS,
 };
 
@@ -79,7 +82,7 @@ export const crictl: Command<CrictlOptions> = {
       );
     return {
       debugPod: debugPodOptions(raw),
-      named: parseTarget(target),
+      named: parseTarget(target, raw.text('node')),
       ...(container !== undefined && { container }),
       words,
       dangerous,
@@ -87,11 +90,13 @@ export const crictl: Command<CrictlOptions> = {
   },
 
   async run(options, context) {
-    const { debugPod, named, container, dangerous } = options;
+    const { debugPod, container, dangerous } = options;
     const cluster = await context.openCluster(debugPod.connection);
     const asked = interaction(options.words);
     const access = checkAccess(cluster, debugPod.debugPod.namespace, asked.stdin || asked.tty);
     access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
+    const named = await settled(options.named, debugPod, cluster, context);
+    if (!named) return EXIT.done;
     const target = await lookUp(named, container, cluster);
     const hasTerminal = context.stdin.isTTY === true && context.stdout.isTTY === true;
     if (asked.tty && !hasTerminal) context.log.warn('-t: there is no terminal here, so it goes without');

@@ -7,6 +7,7 @@ import {
   CLUSTER_OPTIONS,
   captureOptions,
   type OptionTable,
+  TARGET_NODE,
 } from '../options.ts';
 import { type CapturePlan, type Plan, targetText } from '../plan.ts';
 import { compare } from '../profile/compare.ts';
@@ -18,9 +19,9 @@ import { formatDuration, parseCount, parseDuration } from '../quantity.ts';
 import { captureOf, makeReceipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
 import { parseTarget, type Target, type TargetName } from '../target.ts';
+import { containerOfPid } from './ask-node.ts';
 import { endedText, runCapture, sessionCode } from './capture.ts';
 import type { Command, Context } from './command.ts';
-import { containerOfPid } from './container-of-pid.ts';
 import { deliverComparison } from './diff.ts';
 import { aboutFromReceipt, DRAW_OPTIONS, type DrawOptions, draw, drawOptions } from './drawing.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
@@ -79,6 +80,7 @@ const OPTIONS: OptionTable = {
   idle: READ_OPTIONS.idle!,
   'no-idle': READ_OPTIONS['no-idle']!,
   ...CAPTURE_OPTIONS,
+  ...TARGET_NODE,
   ...CLUSTER_OPTIONS,
 };
 
@@ -104,7 +106,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
       throw usageError('flamegraph: a target is missing', 'kubectl gkeprof flamegraph pod/NAME');
     if (more.length) throw usageError(`flamegraph: one target at a time, got ${more.length + 1}`);
     if (raw.rest.length) throw usageError('flamegraph: takes nothing behind --');
-    const named = parseTarget(target);
+    const named = parseTarget(target, raw.text('node'));
     const vs = raw.text('vs') === undefined ? undefined : parseTarget(raw.text('vs')!);
     const container = raw.text('container');
     if (container !== undefined && named.kind === 'node')
@@ -129,7 +131,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
   async run(options, context) {
     if (options.pid !== undefined) {
       const named = await containerOfPid(options.named, options.pid, options.capture, context);
-      return (await record(options, named, undefined, context)).code;
+      return named ? (await record(options, named, undefined, context)).code : EXIT.done;
     }
     if (!options.vs) return (await record(options, options.named, options.container, context)).code;
     return recordBoth(options, options.vs, context);

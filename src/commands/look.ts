@@ -75,7 +75,7 @@ export async function withNodes<T>(
   try {
     const failed = opened.find((each) => each.status === 'rejected');
     if (failed) throw failed.reason;
-    const result = await use(plans.map((plan, at) => outlookOn(plan, sessions[at]!, cluster)));
+    const result = await use(plans.map((plan, at) => outlookOn(plan, sessions[at]!, cluster, context)));
     context.log.end();
     await Promise.all(sessions.map((session) => session.close(lingerSeconds > 0)));
     for (const name of await swept) context.log.line(`removed ${name}, which an earlier command had left`);
@@ -87,7 +87,7 @@ export async function withNodes<T>(
   }
 }
 
-function outlookOn(plan: Plan, session: NodeSession, cluster: Cluster): Outlook {
+function outlookOn(plan: Plan, session: NodeSession, cluster: Cluster, { log }: Context): Outlook {
   const { capture, node } = plan;
   if (capture.collector !== 'inspect') throw new Error('not a plan for inspect');
   return {
@@ -95,6 +95,8 @@ function outlookOn(plan: Plan, session: NodeSession, cluster: Cluster): Outlook 
       const listed = cluster.listAllPods(node);
       listed.catch(() => {}); // Told when it is needed: the node's own trouble comes first.
       const snapshot = await session.ask(capture.parts);
+      if (snapshot.isCut)
+        log.warn(`node ${node}: one process could not be read within 30 s, and those behind it are missing`);
       const pods = await listed;
       const roster = new Roster(pods, snapshot.runtime, snapshot.processes);
       // What began while the pods were read is in no status yet: they are read once more.

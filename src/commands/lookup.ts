@@ -58,7 +58,9 @@ async function podTargets(
 ): Promise<PodTarget[]> {
   const { namespace } = cluster;
   if (named?.kind === 'pod') {
-    const pod = await readOrSuggest(named, cluster, () => cluster.readPod(namespace, named.name));
+    const pod = await readOrSuggest(named, cluster, () =>
+      cluster.readPod(named.namespace ?? namespace, named.name),
+    );
     return [podTarget(pod, container)];
   }
   if (named?.kind === 'id') return [await byId(named.name, container, cluster)];
@@ -92,7 +94,7 @@ async function byId(id: string, container: string | undefined, cluster: Cluster)
   if (!only) {
     throw clusterError(
       `no container's id begins with "${id}"`,
-      'ids of sandboxes are known to their node only: kubectl gkeprof whois node/NAME --container ID',
+      'ids of sandboxes are known to their node only: name it with --node',
     );
   }
   if (others.length)

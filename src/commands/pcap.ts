@@ -7,6 +7,7 @@ import {
   captureOptions,
   type OptionTable,
   type RawOptions,
+  TARGET_NODE,
 } from '../options.ts';
 import type { CapturePlan, Plan, TcpdumpPlan } from '../plan.ts';
 import { formatBytes, formatDuration, parseCount, parseDuration, parseSize } from '../quantity.ts';
@@ -75,6 +76,7 @@ const OPTIONS: OptionTable = {
     Object.entries(ANALYZE_OPTIONS).map(([name, option]) => [name, { ...option, group: 'Analysis:' }]),
   ),
   ...CAPTURE_OPTIONS,
+  ...TARGET_NODE,
   ...CLUSTER_OPTIONS,
 };
 
@@ -96,7 +98,7 @@ export const pcap: Command<PcapOptions> = {
     if (target === undefined) throw usageError('pcap: a target is missing', 'kubectl gkeprof pcap pod/NAME');
     if (more.length)
       throw usageError(`pcap: one target at a time, got ${more.length + 1}`, 'filter words go behind --');
-    const named = parseTarget(target);
+    const named = parseTarget(target, raw.text('node'));
     const words = parseTcpdumpWords(raw.rest);
     const port = raw.text('port');
     const clauses = [

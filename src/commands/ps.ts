@@ -16,10 +16,12 @@ import {
   type InspectOptions,
   inspectOptions,
   type OptionTable,
+  TARGET_NODE,
 } from '../options.ts';
 import { table } from '../output/table.ts';
 import type { SnapshotPart } from '../plan.ts';
 import { type PodTarget, parseTarget, type Target, type TargetName } from '../target.ts';
+import { settled } from './ask-node.ts';
 import type { Command, Context } from './command.ts';
 import { inspectPlan, isDryRun, type View, withNodes } from './look.ts';
 import { checkAccess, lookUpAll } from './lookup.ts';
@@ -70,6 +72,7 @@ const OPTIONS: OptionTable = {
   },
   watch: { type: 'boolean', alias: 'w', describe: 'Again every 2 s, until Ctrl-C', group: GROUP },
   ...INSPECT_OPTIONS,
+  ...TARGET_NODE,
   ...CLUSTER_OPTIONS,
 };
 
@@ -99,7 +102,7 @@ export const ps: Command<PsOptions> = {
     if ((target === undefined) === (selector === undefined))
       throw usageError('ps: name a target or a selector', 'kubectl gkeprof ps pod/NAME, or -l app=NAME');
     if (raw.rest.length) throw usageError('ps: takes nothing behind --');
-    const named = target === undefined ? undefined : parseTarget(target);
+    const named = target === undefined ? undefined : parseTarget(target, raw.text('node'));
     const container = raw.text('container');
     if (container !== undefined && named?.kind === 'node')
       throw usageError('-c: a node has no containers', 'name a pod');
@@ -124,7 +127,9 @@ export const ps: Command<PsOptions> = {
     const cluster = await context.openCluster(options.inspect.connection);
     const access = checkAccess(cluster, options.inspect.debugPod.namespace);
     access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
-    const targets = await lookUpAll(options, options.container, cluster);
+    const named = options.named && (await settled(options.named, options.inspect, cluster, context));
+    if (options.named && !named) return EXIT.done;
+    const targets = await lookUpAll({ ...options, ...(named && { named }) }, options.container, cluster);
     const nodes = [...new Set(targets.map(({ node }) => node))];
     const asked = { ...options.inspect, ...(options.watch && { lingerSeconds: WATCH_LINGER_SECONDS }) };
     const plans = nodes.map((node) => inspectPlan(node, PARTS, asked));
@@ -136,7 +141,8 @@ export const ps: Command<PsOptions> = {
           const views = await Promise.all(outlooks.map((outlook) => outlook.look()));
           if (options.watch && context.stdout.isTTY) context.stdout.write('\u001b[H\u001b[2J');
           print(views, targets, options, context);
-          if (!options.watch) return EXIT.done;
+          if (!options.watch)
+            return views.some(({ snapshot }) => snapshot.isCut) ? EXIT.incomplete : EXIT.done;
           await context.sleep(WATCH_MS, context.interrupts.stop);
         } catch (error) {
           if (options.watch && context.interrupts.stop.aborted) return EXIT.done;

@@ -5,8 +5,10 @@ import {
   type DebugPodOptions,
   debugPodOptions,
   type OptionTable,
+  TARGET_NODE,
 } from '../options.ts';
 import { parseTarget, type TargetName } from '../target.ts';
+import { settled } from './ask-node.ts';
 import type { Command } from './command.ts';
 import { checkAccess, lookUp } from './lookup.ts';
 import { runOnNode } from './run-on-node.ts';
@@ -38,6 +40,7 @@ const OPTIONS: OptionTable = {
     value: 'NAME',
   },
   ...DEBUG_POD_OPTIONS,
+  ...TARGET_NODE,
   ...CLUSTER_OPTIONS,
 };
 
@@ -64,7 +67,7 @@ export const shell: Command<ShellOptions> = {
         `shell: "${more[0]}" stands before --`,
         `kubectl gkeprof shell ${target} -- ${more.join(' ')}`,
       );
-    const named = parseTarget(target);
+    const named = parseTarget(target, raw.text('node'));
     const enter = (raw.text('enter') ?? '').split(',').filter(Boolean);
     const unknown = enter.find((kind) => !NAMESPACES.includes(kind));
     if (unknown !== undefined) throw usageError(`--enter: "${unknown}" is none of ${NAMESPACES.join(', ')}`);
@@ -85,7 +88,7 @@ export const shell: Command<ShellOptions> = {
     };
   },
 
-  async run({ debugPod, named, container, enter, words }, context) {
+  async run({ debugPod, named: typed, container, enter, words }, context) {
     const tty = context.stdin.isTTY === true && context.stdout.isTTY === true;
     if (!tty && words.length === 0)
       throw usageError(
@@ -95,6 +98,8 @@ export const shell: Command<ShellOptions> = {
     const cluster = await context.openCluster(debugPod.connection);
     const access = checkAccess(cluster, debugPod.debugPod.namespace, tty);
     access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
+    const named = await settled(typed, debugPod, cluster, context);
+    if (!named) return EXIT.done;
     const target = await lookUp(named, container, cluster);
     if (!debugPod.dryRun) await access;
     return runOnNode(

@@ -3,7 +3,7 @@ import { EXIT, toolError, usageError } from '../errors.ts';
 import { shortId } from '../inspect/container-list.ts';
 import { pidsBehind } from '../inspect/links.ts';
 import { type ProcessRow, processJson, processRow } from '../inspect/process-list.ts';
-import { type Endpoint, isSameEndpoint, parseEndpoint, socketsOf } from '../inspect/sockets.ts';
+import { type Endpoint, isSameEndpoint, parseAddress, parseEndpoint, socketsOf } from '../inspect/sockets.ts';
 import {
   CLUSTER_OPTIONS,
   INSPECT_OPTIONS,
@@ -14,6 +14,7 @@ import {
 } from '../options.ts';
 import { table } from '../output/table.ts';
 import type { SnapshotPart } from '../plan.ts';
+import { printable } from '../printable.ts';
 import { parseCount } from '../quantity.ts';
 import { parseTarget, type TargetName } from '../target.ts';
 import type { Command, Context } from './command.ts';
@@ -36,7 +37,7 @@ interface WhoisOptions {
   readonly inspect: InspectOptions;
   readonly named: TargetName;
   readonly questions: readonly Question[];
-  readonly output: 'table' | 'wide' | 'json' | 'yaml';
+  readonly output: 'table' | 'wide' | 'name' | 'json' | 'yaml';
 }
 
 const GROUP = 'Questions:';
@@ -72,9 +73,9 @@ const OPTIONS: OptionTable = {
   output: {
     type: 'string',
     alias: 'o',
-    describe: 'wide: with full ids and the cgroup',
+    describe: 'wide: with full ids and the cgroup; name: the pods alone, node/NAME for what is in none',
     group: 'Output:',
-    choices: ['wide', 'json', 'yaml'],
+    choices: ['wide', 'name', 'json', 'yaml'],
   },
   ...INSPECT_OPTIONS,
   ...CLUSTER_OPTIONS,
@@ -132,7 +133,12 @@ function questionsOf(raw: RawOptions): Question[] {
     ...raw.list('match').map((text) => ({ by: 'match' as const, match: regularExpression(text, '--match') })),
     ...raw.list('port').map((text) => ({ by: 'port' as const, port: parseCount(text, '--port', 1, 65_535) })),
     ...raw.list('socket').map(socketQuestion),
-    ...raw.list('ip').map((ip) => ({ by: 'ip' as const, ip })),
+    ...raw.list('ip').map((text) => {
+      const ip = parseAddress(text);
+      if (ip === undefined)
+        throw usageError(`--ip: "${printable(text)}" is not an address`, '10.0.0.1, or fd00::1');
+      return { by: 'ip' as const, ip };
+    }),
     ...raw
       .list('cgroup')
       .map((path) => ({ by: 'cgroup' as const, path: `/${path.replace(/^\/+|\/+$/g, '')}` })),
@@ -174,14 +180,19 @@ function answer(view: View, { questions, output }: WhoisOptions, { stdout, log }
   const found = [...new Set(answers.flatMap((each) => each.found))];
   const missing = answers
     .filter((each) => each.found.length === 0)
-    .map(({ question }) => nothing(question, view.node));
+    .map(({ question }) => nothing(question, view));
   if (found.length === 0) throw toolError(missing.join('; '));
   if (output === 'json') stdout.write(`${JSON.stringify({ owners: found.map(processJson) }, null, 2)}\n`);
   else if (output === 'yaml') stdout.write(dump({ owners: found.map(processJson) }, { lineWidth: -1 }));
+  else if (output === 'name') stdout.write([...new Set(found.map(nameOf))].join(''));
   else stdout.write(ownerTable(found, output === 'wide'));
   for (const each of missing) log.warn(each);
-  return missing.length ? EXIT.incomplete : EXIT.done;
+  return missing.length || view.snapshot.isCut ? EXIT.incomplete : EXIT.done;
 }
+
+/** As a target: what can be typed again. */
+const nameOf = ({ node, owner }: ProcessRow): string =>
+  owner.pod === undefined ? `node/${node}\n` : `pod/${owner.pod}\n`;
 
 function findFor(question: Question, rows: readonly ProcessRow[], view: View): ProcessRow[] {
   switch (question.by) {
@@ -199,7 +210,7 @@ function findFor(question: Question, rows: readonly ProcessRow[], view: View): P
           isSameEndpoint(local, question.local) && isSameEndpoint(remote, question.remote),
       );
     case 'ip':
-      return mainOnes(rows.filter(({ owner }) => owner.ips.includes(question.ip)));
+      return mainOnes(rows.filter(({ owner }) => owner.ips.some((ip) => parseAddress(ip) === question.ip)));
     case 'cgroup':
       return rows.filter(
         ({ owner }) => question.path === '/' || `${owner.cgroup}/`.startsWith(`${question.path}/`),
@@ -242,7 +253,7 @@ function mainOnes(rows: readonly ProcessRow[]): ProcessRow[] {
   return [...first.values()];
 }
 
-function nothing(question: Question, node: string): string {
+function nothing(question: Question, { node, snapshot }: View): string {
   switch (question.by) {
     case 'pid':
       return `no process ${question.pid} on node ${node}: it may have ended`;
@@ -259,7 +270,9 @@ function nothing(question: Question, node: string): string {
     case 'container':
       return `no container or sandbox that runs on node ${node} has an id that begins with ${question.id}`;
     case 'veth':
-      return `no pod is behind an interface ${question.name} of node ${node}`;
+      return pidsBehind(question.name, snapshot) === undefined
+        ? `node ${node} has no interface ${question.name}`
+        : `no pod is behind the interface ${question.name} of node ${node}`;
   }
 }
 

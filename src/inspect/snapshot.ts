@@ -12,6 +12,8 @@ export interface Snapshot {
   readonly uptimeSeconds: number;
   /** By pid, ascending. */
   readonly processes: readonly Process[];
+  /** Whether reading one of the processes took so long that those behind it are missing. */
+  readonly isCut: boolean;
   /** Name of a user, by the mount namespace's own /etc/passwd. */
   userName(process: Process): string;
   readonly runtime?: Runtime;
@@ -58,6 +60,7 @@ export function parseSnapshot(text: string): Snapshot {
       .map(processOf)
       .filter((proc) => proc !== undefined)
       .sort((a, b) => a.pid - b.pid),
+    isCut: first('processes') === 'cut',
     userName: (proc) => names(proc.pid, proc.uid),
     ...runtimeOf(lines),
     lines,

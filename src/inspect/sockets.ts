@@ -68,16 +68,21 @@ function addressText(bytes: readonly number[]): string {
 /** An IPv6 address as the platform writes it (RFC 5952). */
 const shortIpv6 = (text: string): string => new URL(`http://[${text}]`).hostname.slice(1, -1);
 
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
+
+/** An address as this file writes them, whatever way it was written; undefined for what is none. */
+export function parseAddress(text: string): string | undefined {
+  const plain = text.replace(/^::ffff:(?=[\d.]+$)/i, '');
+  if (IPV4.test(plain)) return plain;
+  return text.includes(':') && URL.canParse(`http://[${text}]`) ? shortIpv6(text) : undefined;
+}
+
 /** `10.0.0.1:6379` or `[fd00::1]:6379`; undefined for anything else. */
 export function parseEndpoint(text: string): Endpoint | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([^\]]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text);
+  const address = parseAddress(match?.[1] ?? match?.[2] ?? '');
   const port = Number(match?.[3]);
-  if (!match || port > 65_535) return undefined;
-  try {
-    return { address: match[1] === undefined ? match[2]! : shortIpv6(match[1]), port };
-  } catch {
-    return undefined;
-  }
+  return address !== undefined && port <= 65_535 ? { address, port } : undefined;
 }
 
 export const isSameEndpoint = (a: Endpoint, b: Endpoint): boolean =>

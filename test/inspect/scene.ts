@@ -45,7 +45,11 @@ export function processLines(given: Given): string[] {
       .split('\n')
       .map((line) => `/proc/${pid}/stat:${line}`);
   };
-  const status = [`Uid:\t${uid}\t${uid}\t${uid}\t${uid}`, `NSpid:\t${(given.nsPids ?? [pid]).join('\t')}`, `VmRSS:\t${given.rss ?? 0} kB`];
+  const status = [
+    `Uid:\t${uid}\t${uid}\t${uid}\t${uid}`,
+    `NSpid:\t${(given.nsPids ?? [pid]).join('\t')}`,
+    `VmRSS:\t${given.rss ?? 0} kB`,
+  ];
   return [
     ...stat(start),
     ...status.map((line) => `/proc/${pid}/status:${line}`),

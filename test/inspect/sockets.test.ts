@@ -4,7 +4,7 @@ import { humanDuration } from '../../src/inspect/container-list.ts';
 import { pidsBehind } from '../../src/inspect/links.ts';
 import { probeOf } from '../../src/inspect/probe.ts';
 import { parseSnapshot } from '../../src/inspect/snapshot.ts';
-import { parseEndpoint, socketsOf } from '../../src/inspect/sockets.ts';
+import { parseAddress, parseEndpoint, socketsOf } from '../../src/inspect/sockets.ts';
 
 describe('socketsOf', () => {
   const snapshot = parseSnapshot(
@@ -56,11 +56,25 @@ describe('socketsOf', () => {
   it.each([
     ['10.0.0.1:6379', { address: '10.0.0.1', port: 6379 }],
     ['[FD00:0::1]:80', { address: 'fd00::1', port: 80 }],
+    ['[::ffff:10.0.0.1]:80', { address: '10.0.0.1', port: 80 }],
+    ['10.0.0:80', undefined],
+    ['[fe80::1%eth0]:80', undefined],
     ['10.0.0.1', undefined],
     ['10.0.0.1:70000', undefined],
     ['[zz]:1', undefined],
     ['fd00::1:80', undefined],
   ])('parseEndpoint(%s)', (text, end) => expect(parseEndpoint(text)).toEqual(end));
+});
+
+describe('parseAddress', () => {
+  it.each([
+    ['10.0.0.1', '10.0.0.1'],
+    ['FD00:0:0::0001', 'fd00::1'],
+    ['::ffff:10.0.0.1', '10.0.0.1'],
+    ['redis-0', undefined],
+    ['10.0.0', undefined],
+    ['', undefined],
+  ])('%s', (text, address) => expect(parseAddress(text)).toBe(address));
 });
 
 describe('pidsBehind', () => {

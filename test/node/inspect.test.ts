@@ -127,6 +127,11 @@ describe('a snapshot of this machine', () => {
     expect(existsSync('/tmp/gkeprof-evil')).toBe(false);
   });
 
+  it('says that it is cut, where one process holds the others up', () => {
+    expect(take().snapshot.isCut).toBe(false);
+    expect(take('timeout() { [[ $1 == 30 ]] && return 124; shift; "$@"; }').snapshot.isCut).toBe(true);
+  });
+
   // A container's own files may lead anywhere: nothing of the node's or of the debug pod's is read for them.
   it.runIf(process.getuid?.() === 0)(
     'names users by a passwd that is a file, not by where a link leads',
