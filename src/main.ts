@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseCommandLine } from './cli.ts';
-import type { Context } from './commands/command.ts';
+import type { Configuration, Context } from './commands/command.ts';
 import { COMMANDS } from './commands/index.ts';
+import { configPath, readConfig } from './config/file.ts';
 import { EXIT, type ExitCode, GkeprofError, reasonOf } from './errors.ts';
 import { Interrupts, type SignalName } from './interrupts.ts';
 import { Log, type TextSink } from './output/log.ts';
 import type { ByteSink, ByteSource } from './output/stream.ts';
 import { printable } from './printable.ts';
+import { understand } from './settings.ts';
 
 /** The outside world, handed in by the entry: nothing in src/ asks for a global. */
 export interface Io {
@@ -25,14 +27,21 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   io.onSignal((signal) => interrupts.receive(signal));
   let log = new Log(io.stderr);
   const failureCode: ExitCode | undefined = COMMANDS.find(({ name }) => name === argv[0])?.failureCode;
+  const configuration: Configuration = {
+    path: configPath(io.env, io.windows),
+    read: () => readConfig(io.env, io.windows, COMMANDS),
+  };
   try {
-    const invocation = await parseCommandLine(argv, COMMANDS, io.env);
+    const invocation = await parseCommandLine(argv, COMMANDS, {
+      env: io.env,
+      readConfig: configuration.read,
+    });
     if (invocation.kind === 'print') {
       io.stdout.write(invocation.text);
       return EXIT.done;
     }
     const { command, raw } = invocation;
-    const options: unknown = command.validate(raw);
+    const options = understand(command, raw);
     log = new Log(io.stderr, raw.flag('verbose'));
     const context: Context = {
       stdin: io.stdin,
@@ -40,6 +49,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       stderr: io.stderr,
       log,
       env: io.env,
+      configuration,
       interrupts,
       openCluster: async (connection) => {
         const { openCluster } = await import('./cluster/api.ts');

@@ -13,18 +13,40 @@ export interface OptionSpec {
   readonly describe: string;
   readonly group: string;
   readonly alias?: string;
-  /** The environment variable that speaks where the flag is silent. */
-  readonly env?: string;
   /** Shown in help; `validate` applies it. */
   readonly defaultText?: string;
   readonly choices?: readonly string[];
   /** The placeholder of its value in help. */
   readonly value?: string;
+  /** Names something of one run: neither the environment nor the configuration file speaks for it. */
+  readonly perRun?: true;
+  /** What its value names, for completion. */
+  readonly completes?: Completes;
+  /** For completion: words that its value is made of, with commas between. */
+  readonly words?: readonly string[];
 }
+
+/** Kinds of things that can be completed. */
+export type Completes =
+  | 'target'
+  | 'node'
+  | 'node-target'
+  | 'container'
+  | 'namespace'
+  | 'context'
+  | 'cluster'
+  | 'user'
+  | 'file'
+  | 'folder'
+  | 'capture'
+  | 'profile';
+
+/** The environment variable that speaks where a flag is silent: `--image-pull-policy`, `GKEPROF_IMAGE_PULL_POLICY`. */
+export const environmentName = (flag: string): string => `GKEPROF_${flag.toUpperCase().replaceAll('-', '_')}`;
 
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
 
-/** What the command line gave, before anything is understood. */
+/** What the command line gave, and where it is silent the environment or the configuration file; not yet understood. */
 export interface RawOptions {
   readonly positionals: readonly string[];
   /** Words after `--`. */
@@ -32,12 +54,17 @@ export interface RawOptions {
   text(name: string): string | undefined;
   list(name: string): readonly string[];
   flag(name: string): boolean;
+  /** On the command line itself. */
+  isTyped(name: string): boolean;
+  /** The variable or the place in the file that set it; undefined where it is typed or not set. */
+  origin(name: string): string | undefined;
 }
 
 const CLUSTER = 'Cluster (as in kubectl):';
 const DEBUG_POD = 'Debug pod:';
 const COMMON = 'Common:';
 
+/** kubectl's own: what they should be by themselves stands in the kubeconfig, for kubectl and for us. */
 export const CLUSTER_OPTIONS: OptionTable = {
   namespace: {
     type: 'string',
@@ -45,19 +72,56 @@ export const CLUSTER_OPTIONS: OptionTable = {
     describe: 'Namespace of the target',
     group: CLUSTER,
     value: 'NAME',
+    perRun: true,
+    completes: 'namespace',
   },
-  context: { type: 'string', describe: 'Context of the kubeconfig', group: CLUSTER, value: 'NAME' },
-  kubeconfig: { type: 'string', describe: 'Kubeconfig file', group: CLUSTER, value: 'FILE' },
-  cluster: { type: 'string', describe: 'Cluster of the kubeconfig', group: CLUSTER, value: 'NAME' },
-  user: { type: 'string', describe: 'User of the kubeconfig', group: CLUSTER, value: 'NAME' },
-  as: { type: 'string', describe: 'User to impersonate', group: CLUSTER, value: 'USER' },
-  'as-group': { type: 'string', describe: 'Group to impersonate', group: CLUSTER, value: 'GROUP' },
+  context: {
+    type: 'string',
+    describe: 'Context of the kubeconfig',
+    group: CLUSTER,
+    value: 'NAME',
+    perRun: true,
+    completes: 'context',
+  },
+  kubeconfig: {
+    type: 'string',
+    describe: 'Kubeconfig file',
+    group: CLUSTER,
+    value: 'FILE',
+    perRun: true,
+    completes: 'file',
+  },
+  cluster: {
+    type: 'string',
+    describe: 'Cluster of the kubeconfig',
+    group: CLUSTER,
+    value: 'NAME',
+    perRun: true,
+    completes: 'cluster',
+  },
+  user: {
+    type: 'string',
+    describe: 'User of the kubeconfig',
+    group: CLUSTER,
+    value: 'NAME',
+    perRun: true,
+    completes: 'user',
+  },
+  as: { type: 'string', describe: 'User to impersonate', group: CLUSTER, value: 'USER', perRun: true },
+  'as-group': {
+    type: 'string',
+    describe: 'Group to impersonate',
+    group: CLUSTER,
+    value: 'GROUP',
+    perRun: true,
+  },
   'request-timeout': {
     type: 'string',
-    describe: 'Longest wait for one API answer',
+    describe: 'Longest wait for one API answer; 0 for none',
     group: CLUSTER,
     value: 'TIME',
     defaultText: '30s',
+    perRun: true,
   },
 };
 
@@ -68,8 +132,12 @@ export const OUTPUT_DIR: OptionTable = {
     group: COMMON,
     value: 'DIR',
     defaultText: 'current folder',
+    completes: 'folder',
   },
 };
+
+/** A file that is written, named by its user. */
+export const NEW_FILE = { type: 'string', value: 'FILE', perRun: true, completes: 'file' } as const;
 
 export const VERBOSE: OptionTable = {
   verbose: { type: 'boolean', alias: 'v', describe: 'Show API calls and kubectl lines', group: COMMON },
@@ -82,6 +150,8 @@ export const TARGET_NODE: OptionTable = {
     describe: 'With id/HEX: the node it was seen on; then it may be the id of a sandbox (POD ID of crictl)',
     group: COMMON,
     value: 'NAME',
+    perRun: true,
+    completes: 'node',
   },
 };
 
@@ -89,22 +159,22 @@ export const TARGET_NODE: OptionTable = {
 export const DEBUG_POD_OPTIONS: OptionTable = {
   image: {
     type: 'string',
-    describe: 'Diagnostic image (image/Dockerfile builds one)',
+    describe: 'Diagnostic image, such as image/Dockerfile builds',
     group: DEBUG_POD,
     value: 'IMAGE',
-    env: 'GKEPROF_IMAGE',
-    defaultText: '$GKEPROF_IMAGE, else a plain Debian, tools installed at start',
+    defaultText: 'a plain Debian, tools installed at start',
   },
   'image-pull-policy': {
     type: 'string',
     describe: 'When to pull it',
     group: DEBUG_POD,
     choices: ['Always', 'IfNotPresent', 'Never'],
+    value: 'POLICY',
     defaultText: 'IfNotPresent',
   },
   'image-pull-secret': {
     type: 'array',
-    describe: 'Secret for the registry (repeatable)',
+    describe: 'Secret for the registry',
     group: DEBUG_POD,
     value: 'NAME',
   },
@@ -114,6 +184,7 @@ export const DEBUG_POD_OPTIONS: OptionTable = {
     group: DEBUG_POD,
     value: 'NAME',
     defaultText: 'gkeprof',
+    completes: 'namespace',
   },
   reason: {
     type: 'string',
@@ -126,6 +197,7 @@ export const DEBUG_POD_OPTIONS: OptionTable = {
     describe: 'Print the pod and stop: client, or server (admission included)',
     group: COMMON,
     choices: ['client', 'server'],
+    perRun: true,
   },
   ...VERBOSE,
 };

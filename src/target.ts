@@ -1,5 +1,4 @@
 import type { V1Node, V1Pod } from '@kubernetes/client-node';
-import { distance } from 'fastest-levenshtein';
 import { isObjectName } from './cluster/cluster.ts';
 import { clusterError, usageError } from './errors.ts';
 import { bareId, statusesOf } from './inspect/owner.ts';
@@ -196,14 +195,4 @@ export function checkNode(node: V1Node, target: string): void {
   if (node.status?.nodeInfo?.operatingSystem === 'windows') {
     throw clusterError(`node "${name}" runs Windows: perf and tcpdump are tools of Linux`);
   }
-}
-
-/** The names nearest to one that does not exist, best first, at most three; none that are far off. */
-export function nearestNames(wanted: string, names: readonly string[]): string[] {
-  return names
-    .map((name) => ({ name, far: distance(wanted, name) }))
-    .filter(({ name, far }) => far <= Math.max(2, Math.ceil(wanted.length / 3)) || name.startsWith(wanted))
-    .sort((a, b) => a.far - b.far || (a.name < b.name ? -1 : 1))
-    .slice(0, 3)
-    .map(({ name }) => name);
 }

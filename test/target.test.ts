@@ -1,7 +1,8 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { describe, expect, it } from 'vitest';
 import type { GkeprofError } from '../src/errors.ts';
-import { checkNode, nearestNames, parseTarget, podTarget } from '../src/target.ts';
+import { nearestNames } from '../src/nearest.ts';
+import { checkNode, parseTarget, podTarget } from '../src/target.ts';
 
 const ID = 'c'.repeat(64);
 const pod = (overrides: { spec?: object; status?: object; metadata?: object } = {}): V1Pod =>

@@ -15,7 +15,7 @@ import { EXIT, usageError } from '../errors.ts';
 import { recentFile } from '../input.ts';
 import { localTimeZone } from '../local-time.ts';
 import { NewFile } from '../new-file.ts';
-import { type OptionTable, type RawOptions, VERBOSE } from '../options.ts';
+import { NEW_FILE, type OptionTable, type RawOptions, VERBOSE } from '../options.ts';
 import { writeAll } from '../output/stream.ts';
 import { printable } from '../printable.ts';
 import { redactKey } from '../redact-key.ts';
@@ -35,15 +35,11 @@ export const ANALYZE_OPTIONS: OptionTable = {
     group: SHOW,
     value: 'PART,…',
     defaultText: 'all but timeline',
+    words: SECTIONS,
   },
   all: { type: 'boolean', describe: 'All rows of the tables', group: SHOW },
   timeline: { type: 'boolean', describe: 'Packets, commands and latency second by second', group: SHOW },
-  html: {
-    type: 'string',
-    describe: 'The timeline with plots, as one page of its own',
-    group: SHOW,
-    value: 'FILE',
-  },
+  html: { ...NEW_FILE, describe: 'The timeline with plots, as one page of its own', group: SHOW },
   inner: {
     type: 'boolean',
     describe: 'Into tunnels (VXLAN, Geneve, GRE, IP-in-IP), one level down',
@@ -68,13 +64,12 @@ const OPTIONS: OptionTable = {
     defaultText: 'table',
   },
   output: { type: 'string', alias: 'o', describe: 'For programs', group: 'Output:', choices: ['json'] },
-  conversation: { type: 'string', describe: 'Only this one', group: CUT, value: 'A-B' },
-  write: { type: 'string', describe: 'Its packets, as they are, into a new file', group: CUT, value: 'FILE' },
+  conversation: { type: 'string', describe: 'Only this one', group: CUT, value: 'A-B', perRun: true },
+  write: { ...NEW_FILE, describe: 'Its packets, as they are, into a new file', group: CUT },
   redact: {
-    type: 'string',
+    ...NEW_FILE,
     describe: 'A copy with other addresses and without payload, into a new file',
     group: REDACT,
-    value: 'FILE',
   },
   'redact-payload': {
     type: 'string',
@@ -90,6 +85,7 @@ const OPTIONS: OptionTable = {
     group: REDACT,
     value: 'FILE',
     defaultText: 'one that is forgotten',
+    completes: 'file',
   },
   ...VERBOSE,
 };
@@ -130,6 +126,8 @@ export const analyze: Command<AnalyzeOptions> = {
     ['tcpdump -i any -w - port 6379 | kubectl gkeprof analyze - --show redis', 'until Ctrl-C'],
   ],
   options: OPTIONS,
+  completes: ['capture'],
+  repeats: true,
 
   validate(raw) {
     if (raw.positionals.length === 0)
@@ -137,10 +135,9 @@ export const analyze: Command<AnalyzeOptions> = {
     if (raw.rest.length) throw usageError('analyze: takes nothing behind --');
     if (raw.positionals.includes('-') && raw.positionals.length > 1)
       throw usageError('analyze: stdin is not put together with files');
-    const output =
-      raw.text('output') === 'json' ? 'json' : raw.text('format') === 'tshark' ? 'tshark' : 'table';
-    if (output === 'json' && raw.text('format') !== undefined)
-      throw usageError('--format and -o: only one of them');
+    if (raw.isTyped('output') && raw.isTyped('format')) throw usageError('--format and -o: only one of them');
+    const isJson = raw.text('output') === 'json' && !raw.isTyped('format');
+    const output = isJson ? 'json' : raw.text('format') === 'tshark' ? 'tshark' : 'table';
     const write = raw.text('write');
     const conversation = raw.text('conversation');
     if (write !== undefined && conversation === undefined)
@@ -179,8 +176,8 @@ function redactChoice(raw: RawOptions): RedactChoice | undefined {
   const payload = raw.text('redact-payload');
   if (file !== undefined)
     return { file, payload: payload === 'mask' ? 'mask' : 'cut', ...(key !== undefined && { key }) };
-  if (key !== undefined || payload !== undefined)
-    throw usageError(`--redact-${key === undefined ? 'payload' : 'key'}: of which copy?`, '--redact FILE');
+  const idle = ['redact-key', 'redact-payload'].find((name) => raw.isTyped(name));
+  if (idle !== undefined) throw usageError(`--${idle}: of which copy?`, '--redact FILE');
   return undefined;
 }
 

@@ -1,8 +1,9 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Connection } from '../cluster/connect.ts';
+import type { Config } from '../config/parse.ts';
 import type { ExitCode } from '../errors.ts';
 import type { Interrupts } from '../interrupts.ts';
-import type { OptionTable, RawOptions } from '../options.ts';
+import type { Completes, OptionTable, RawOptions } from '../options.ts';
 import type { Log } from '../output/log.ts';
 import type { ByteSink, ByteSource } from '../output/stream.ts';
 
@@ -15,8 +16,17 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly interrupts: Interrupts;
   readonly openCluster: (connection: Connection) => Promise<Cluster>;
+  readonly configuration: Configuration;
   readonly now: () => number;
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+/** The file that flags are preset in. */
+export interface Configuration {
+  /** Where it is looked for; undefined where there is no folder for such files. */
+  readonly path: string | undefined;
+  /** Undefined where there is none; throws a usage error for what is not understood. */
+  readonly read: () => Promise<Config | undefined>;
 }
 
 /**
@@ -26,10 +36,17 @@ export interface Context {
 export interface Command<Options> {
   readonly name: string;
   readonly describe: string;
+  /** More of it, in paragraphs; those that begin with a space stay as they are. */
+  readonly details?: readonly string[];
   /** Behind the name in the usage line. */
   readonly usage: string;
   readonly examples: ReadonlyArray<readonly [line: string, what: string]>;
   readonly options: OptionTable;
+  /** What its words name, for completion, in their order; the last one also stands for all that follow with `repeats`. */
+  readonly completes?: readonly Completes[];
+  readonly repeats?: true;
+  /** Not in the help: for programs. */
+  readonly hidden?: true;
   /** The exit code of its own failures, where every other one is that of what it ran. */
   readonly failureCode?: ExitCode;
   validate(raw: RawOptions): Options;

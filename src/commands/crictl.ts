@@ -40,11 +40,14 @@ const OPTIONS: OptionTable = {
     describe: 'The container of the pod that is meant',
     group: 'crictl:',
     value: 'NAME',
+    perRun: true,
+    completes: 'container',
   },
   dangerous: {
     type: 'boolean',
     describe: 'Also what changes the node (stop, rm, rmi …), and exec in what is no container of a pod',
     group: 'crictl:',
+    perRun: true,
   },
   ...DEBUG_POD_OPTIONS,
   ...TARGET_NODE,
@@ -61,6 +64,7 @@ export const crictl: Command<CrictlOptions> = {
     ['kubectl gkeprof crictl pod/redis-0 -c redis -- exec -it sh', 'a shell in the container'],
   ],
   options: OPTIONS,
+  completes: ['target'],
   failureCode: EXIT.own,
 
   validate(raw) {

@@ -36,12 +36,15 @@ const OPTIONS: OptionTable = {
     group: 'Output:',
     value: 'NAME,…',
     defaultText: 'svg',
+    words: Object.keys(FORMATS),
   },
   output: {
     type: 'string',
     describe: 'The file to write, or - for stdout; for one format',
     group: 'Output:',
     value: 'FILE',
+    perRun: true,
+    completes: 'file',
   },
   ...OUTPUT_DIR,
   ...READ_OPTIONS,
@@ -57,6 +60,7 @@ export const diff: Command<DiffOptions> = {
     ['kubectl gkeprof diff before.svg after.svg --format top', 'pictures carry their stacks'],
   ],
   options: OPTIONS,
+  completes: ['profile', 'profile'],
 
   validate(raw) {
     const [before, after, ...more] = raw.positionals;

@@ -23,12 +23,15 @@ export const DRAW_OPTIONS: OptionTable = {
     group: GROUP,
     value: 'NAME,…',
     defaultText: 'svg',
+    words: Object.keys(FORMATS),
   },
   output: {
     type: 'string',
     describe: 'The file to write, or - for stdout; for one format',
     group: GROUP,
     value: 'FILE',
+    perRun: true,
+    completes: 'file',
   },
   annotate: {
     type: 'boolean',

@@ -49,12 +49,15 @@ const OPTIONS: OptionTable = {
     describe: 'Only this container of the pod',
     group: GROUP,
     value: 'NAME',
+    perRun: true,
+    completes: 'container',
   },
   pid: {
     type: 'string',
     describe: "Of a node: only the container of this process, by the node's pid",
     group: GROUP,
     value: 'PID',
+    perRun: true,
   },
   duration: {
     type: 'string',
@@ -68,6 +71,8 @@ const OPTIONS: OptionTable = {
     describe: 'Record this one too, at the same time, and show what differs from it',
     group: GROUP,
     value: 'TARGET',
+    perRun: true,
+    completes: 'target',
   },
   frequency: {
     type: 'string',
@@ -99,6 +104,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
     ['kubectl gkeprof flamegraph pod/redis-0 --vs pod/redis-1', 'both at once, and what differs'],
   ],
   options: OPTIONS,
+  completes: ['target'],
 
   validate(raw) {
     const [target, ...more] = raw.positionals;

@@ -1,5 +1,6 @@
 import { analyze } from './analyze.ts';
 import type { AnyCommand } from './command.ts';
+import { config } from './config.ts';
 import { crictl } from './crictl.ts';
 import { diff } from './diff.ts';
 import { flamegraph } from './flamegraph.ts';
@@ -25,5 +26,6 @@ export const COMMANDS: readonly AnyCommand[] = [
   render,
   diff,
   manifests,
+  config,
   version,
 ];

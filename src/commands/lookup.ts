@@ -2,10 +2,10 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { apiCode } from '../cluster/refusal.ts';
 import { clusterError, GkeprofError, usageError } from '../errors.ts';
 import { bareId, statusesOf } from '../inspect/owner.ts';
+import { nearestNames } from '../nearest.ts';
 import {
   checkNode,
   isOfWorkload,
-  nearestNames,
   type PodTarget,
   podTarget,
   type Target,

@@ -27,11 +27,13 @@ export const manifests: Command<ManifestsOptions> = {
       describe:
         'Also the policy that allows exactly the debug pods of this release (Kubernetes 1.30 and newer)',
       group: 'Flags:',
+      perRun: true,
     },
     'allow-shell': {
       type: 'boolean',
       describe: 'Let that policy pass `shell`, and `crictl` where it changes something',
       group: 'Flags:',
+      perRun: true,
     },
   },
   validate(raw) {

@@ -28,12 +28,20 @@ interface NodesOptions {
 const GROUP = 'Nodes:';
 
 const OPTIONS: OptionTable = {
-  selector: { type: 'string', alias: 'l', describe: 'With these labels', group: GROUP, value: 'LABELS' },
+  selector: {
+    type: 'string',
+    alias: 'l',
+    describe: 'With these labels',
+    group: GROUP,
+    value: 'LABELS',
+    perRun: true,
+  },
   pods: {
     type: 'string',
     describe: 'Only those that run pods with these labels, in the namespace of -n, and which',
     group: GROUP,
     value: 'LABELS',
+    perRun: true,
   },
   output: {
     type: 'string',
@@ -47,6 +55,7 @@ const OPTIONS: OptionTable = {
     describe:
       'Ask the nodes, by debug pods, for their cgroup mode and whether they have a PMU (at most 5 nodes)',
     group: GROUP,
+    perRun: true,
   },
   ...INSPECT_OPTIONS,
   ...CLUSTER_OPTIONS,
@@ -82,6 +91,8 @@ export const nodes: Command<NodesOptions> = {
     ['kubectl gkeprof nodes --pods app=redis -n redis', 'that run these pods, and which'],
   ],
   options: OPTIONS,
+  completes: ['node'],
+  repeats: true,
 
   validate(raw) {
     if (raw.rest.length) throw usageError('nodes: takes nothing behind --');

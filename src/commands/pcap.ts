@@ -37,12 +37,13 @@ interface PcapOptions {
 const GROUP = 'Capture:';
 
 const OPTIONS: OptionTable = {
-  port: { type: 'string', describe: 'Only this TCP or UDP port', group: GROUP, value: 'N' },
+  port: { type: 'string', describe: 'Only this TCP or UDP port', group: GROUP, value: 'N', perRun: true },
   filter: {
     type: 'string',
     describe: 'A pcap filter; with --port both must hold',
     group: GROUP,
     value: 'EXPR',
+    perRun: true,
   },
   scope: {
     type: 'string',
@@ -92,6 +93,7 @@ export const pcap: Command<PcapOptions> = {
     ['kubectl gkeprof pcap node/NODE --duration 10s -- -i default port 6379', "the node's main interface"],
   ],
   options: OPTIONS,
+  completes: ['target'],
 
   validate(raw) {
     const [target, ...more] = raw.positionals;
@@ -148,14 +150,8 @@ export const pcap: Command<PcapOptions> = {
 /** Its flags alone would do nothing. */
 function wantsAnalysis(raw: RawOptions): boolean {
   if (raw.flag('analyze')) return true;
-  const idle = Object.entries(ANALYZE_OPTIONS).find(([name, { type }]) =>
-    type === 'boolean'
-      ? raw.flag(name)
-      : type === 'array'
-        ? raw.list(name).length
-        : raw.text(name) !== undefined,
-  );
-  if (idle) throw usageError(`--${idle[0]}: is of the analysis`, 'add --analyze');
+  const idle = Object.keys(ANALYZE_OPTIONS).find((name) => raw.isTyped(name));
+  if (idle) throw usageError(`--${idle}: is of the analysis`, 'add --analyze');
   return false;
 }
 

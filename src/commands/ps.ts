@@ -48,20 +48,36 @@ const OPTIONS: OptionTable = {
     describe: 'The pods with these labels, instead of a target',
     group: GROUP,
     value: 'LABELS',
+    perRun: true,
   },
-  container: { type: 'string', alias: 'c', describe: 'Only of this container', group: GROUP, value: 'NAME' },
+  container: {
+    type: 'string',
+    alias: 'c',
+    describe: 'Only of this container',
+    group: GROUP,
+    value: 'NAME',
+    perRun: true,
+    completes: 'container',
+  },
   match: {
     type: 'string',
     describe: 'Only whose command line matches, as pgrep -f',
     group: GROUP,
     value: 'REGEXP',
+    perRun: true,
   },
-  newest: { type: 'boolean', describe: 'Only the one that started last, as pgrep -n', group: GROUP },
+  newest: {
+    type: 'boolean',
+    describe: 'Only the one that started last, as pgrep -n',
+    group: GROUP,
+    perRun: true,
+  },
   sort: {
     type: 'string',
     describe: `By columns, without the forest: --sort=-rss,pid (${SORT_KEYS.join(', ')})`,
     group: GROUP,
     value: 'KEYS',
+    words: SORT_KEYS,
   },
   output: {
     type: 'string',
@@ -70,7 +86,13 @@ const OPTIONS: OptionTable = {
     group: GROUP,
     choices: ['wide', 'name', 'json', 'yaml'],
   },
-  watch: { type: 'boolean', alias: 'w', describe: 'Again every 2 s, until Ctrl-C', group: GROUP },
+  watch: {
+    type: 'boolean',
+    alias: 'w',
+    describe: 'Again every 2 s, until Ctrl-C',
+    group: GROUP,
+    perRun: true,
+  },
   ...INSPECT_OPTIONS,
   ...TARGET_NODE,
   ...CLUSTER_OPTIONS,
@@ -93,6 +115,7 @@ export const ps: Command<PsOptions> = {
     ['kubectl gkeprof ps deploy/web --sort=-rss', 'of all its pods, the largest first'],
   ],
   options: OPTIONS,
+  completes: ['target'],
 
   validate(raw) {
     const [target, ...more] = raw.positionals;

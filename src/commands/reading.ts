@@ -15,6 +15,7 @@ export const READ_OPTIONS: OptionTable = {
     group: GROUP,
     value: 'NAME',
     defaultText: 'the first of the input',
+    perRun: true,
   },
   weight: {
     type: 'string',
@@ -28,17 +29,25 @@ export const READ_OPTIONS: OptionTable = {
     describe: 'Only stacks with a frame or thread that matches',
     group: GROUP,
     value: 'REGEXP',
+    perRun: true,
   },
-  exclude: { type: 'string', describe: 'No stacks with one that matches', group: GROUP, value: 'REGEXP' },
-  comm: { type: 'string', describe: 'Only threads of this name', group: GROUP, value: 'NAME' },
-  tid: { type: 'string', describe: 'Only this thread', group: GROUP, value: 'N' },
+  exclude: {
+    type: 'string',
+    describe: 'No stacks with one that matches',
+    group: GROUP,
+    value: 'REGEXP',
+    perRun: true,
+  },
+  comm: { type: 'string', describe: 'Only threads of this name', group: GROUP, value: 'NAME', perRun: true },
+  tid: { type: 'string', describe: 'Only this thread', group: GROUP, value: 'N', perRun: true },
   from: {
     type: 'string',
     describe: 'Only samples from here on, in seconds since the first',
     group: GROUP,
     value: 'SECONDS',
+    perRun: true,
   },
-  to: { type: 'string', describe: 'Only samples before', group: GROUP, value: 'SECONDS' },
+  to: { type: 'string', describe: 'Only samples before', group: GROUP, value: 'SECONDS', perRun: true },
   'no-idle': {
     type: 'boolean',
     describe: 'Leave out idle processors (the default for a whole node)',
@@ -52,7 +61,11 @@ export const READ_OPTIONS: OptionTable = {
 export type ReadChoice = (wholeNode: boolean) => ReadOptions;
 
 export function readChoice(raw: RawOptions): ReadChoice {
-  if (raw.flag('idle') && raw.flag('no-idle')) throw usageError('--idle and --no-idle: only one of them');
+  if (raw.isTyped('idle') && raw.isTyped('no-idle'))
+    throw usageError('--idle and --no-idle: only one of them');
+  // What is typed goes before what the other is preset to.
+  const idle = raw.flag('idle') && !raw.isTyped('no-idle');
+  const noIdle = raw.flag('no-idle') && !raw.isTyped('idle');
   const event = raw.text('event');
   const comm = raw.text('comm');
   const include = regexp(raw, 'include');
@@ -72,7 +85,7 @@ export function readChoice(raw: RawOptions): ReadChoice {
     ...(tidNumber !== undefined && { tid: tidNumber }),
     ...(from !== undefined && { from }),
     ...(to !== undefined && { to }),
-    noIdle: raw.flag('no-idle') || (wholeNode && !raw.flag('idle')),
+    noIdle: noIdle || (wholeNode && !idle),
     timeline: !raw.flag('no-time'),
   });
 }

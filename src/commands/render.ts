@@ -38,6 +38,7 @@ export const render: Command<RenderOptions> = {
     ['perf script | kubectl gkeprof render - --format folded --output -', 'as stackcollapse-perf.pl'],
   ],
   options: OPTIONS,
+  completes: ['profile'],
 
   validate(raw) {
     const [file, ...more] = raw.positionals;

@@ -31,6 +31,8 @@ const OPTIONS: OptionTable = {
     group: GROUP,
     value: 'KINDS',
     defaultText: 'none: the node, with the tools',
+    perRun: true,
+    words: NAMESPACES,
   },
   container: {
     type: 'string',
@@ -38,6 +40,8 @@ const OPTIONS: OptionTable = {
     describe: 'The container whose pid, mnt, ipc and uts are meant',
     group: GROUP,
     value: 'NAME',
+    perRun: true,
+    completes: 'container',
   },
   ...DEBUG_POD_OPTIONS,
   ...TARGET_NODE,
@@ -56,6 +60,7 @@ export const shell: Command<ShellOptions> = {
     ],
   ],
   options: OPTIONS,
+  completes: ['target'],
   failureCode: EXIT.own,
 
   validate(raw) {

@@ -43,33 +43,55 @@ interface WhoisOptions {
 const GROUP = 'Questions:';
 
 const OPTIONS: OptionTable = {
-  match: { type: 'array', describe: 'Processes whose command line matches', group: GROUP, value: 'REGEXP' },
+  match: {
+    type: 'array',
+    describe: 'Processes whose command line matches',
+    group: GROUP,
+    value: 'REGEXP',
+    perRun: true,
+  },
   port: {
     type: 'array',
     describe: 'Who listens on a port, TCP or UDP, in any pod',
     group: GROUP,
     value: 'PORT',
+    perRun: true,
   },
   socket: {
     type: 'array',
     describe: 'Who has this connection open: 10.0.0.1:6379-10.0.0.2:40000',
     group: GROUP,
     value: 'LOCAL-REMOTE',
+    perRun: true,
   },
   ip: {
     type: 'array',
     describe: 'The containers of the pod with this address',
     group: GROUP,
     value: 'ADDRESS',
+    perRun: true,
   },
-  cgroup: { type: 'array', describe: 'What runs in a cgroup and below it', group: GROUP, value: 'PATH' },
+  cgroup: {
+    type: 'array',
+    describe: 'What runs in a cgroup and below it',
+    group: GROUP,
+    value: 'PATH',
+    perRun: true,
+  },
   container: {
     type: 'array',
     describe: 'A container or sandbox (pod) by its id, full or short',
     group: GROUP,
     value: 'ID',
+    perRun: true,
   },
-  veth: { type: 'array', describe: 'The pod behind an interface of the node', group: GROUP, value: 'NAME' },
+  veth: {
+    type: 'array',
+    describe: 'The pod behind an interface of the node',
+    group: GROUP,
+    value: 'NAME',
+    perRun: true,
+  },
   output: {
     type: 'string',
     alias: 'o',
@@ -91,6 +113,7 @@ export const whois: Command<WhoisOptions> = {
     ['kubectl gkeprof whois node/NODE --container 89e7d6da5f404', 'what crictl calls so'],
   ],
   options: OPTIONS,
+  completes: ['node-target'],
 
   validate(raw) {
     const [target, ...pids] = raw.positionals;

@@ -1,0 +1,127 @@
+import type { Config } from '../config/parse.ts';
+import { EXIT, usageError } from '../errors.ts';
+import { environmentName, type OptionTable } from '../options.ts';
+import { table } from '../output/table.ts';
+import { presetOf } from '../settings.ts';
+import type { AnyCommand, Command } from './command.ts';
+
+interface ConfigOptions {
+  readonly output: 'table' | 'json' | 'yaml';
+}
+
+const OPTIONS: OptionTable = {
+  output: {
+    type: 'string',
+    alias: 'o',
+    describe: 'For programs',
+    group: 'Output:',
+    choices: ['json', 'yaml'],
+    perRun: true,
+  },
+};
+
+/** A flag that can be preset, and what it is where it is not typed, in some of the commands that have it. */
+export interface SettingRow {
+  readonly flag: string;
+  readonly env: string;
+  readonly commands: readonly string[];
+  /** Of a default, words for people; null where there is none. */
+  readonly value: string | readonly string[] | null;
+  readonly from: 'environment' | 'file' | 'default';
+  /** The variable, or the file with the line. */
+  readonly source?: string;
+}
+
+export const config: Command<ConfigOptions> = {
+  name: 'config',
+  describe: 'Show how flags are preset, and by what',
+  details: [
+    'A flag that is not typed is what the environment variable of its name says (--image-pull-policy: GKEPROF_IMAGE_PULL_POLICY; spaces between values where there can be several; true or false for a switch), else what the configuration file says, else its default. A switch that is preset is turned off by --NAME=false.',
+    'The file is $XDG_CONFIG_HOME/gkeprof/config.yaml, else ~/.config/gkeprof/config.yaml, on Windows %APPDATA%\\gkeprof\\config.yaml; GKEPROF_CONFIG names another. A part for one command goes before the part for all:',
+    `  apiVersion: gkeprof.dev/v1
+  kind: Config
+  defaults:
+    image: registry.example/gkeprof-tools:1
+    debug-namespace: ops
+  commands:
+    flamegraph:
+      duration: 30s`,
+    "Flags that name something of one run (--pid, --filter, --dry-run …) are always typed, and kubectl's own (--context, --namespace …) have their place in the kubeconfig.",
+  ],
+  usage: 'view [flags]',
+  examples: [
+    ['kubectl gkeprof config view', 'what is in force, and from where'],
+    ['GKEPROF_DURATION=10s kubectl gkeprof config view -o json', 'for programs'],
+  ],
+  options: OPTIONS,
+
+  validate(raw) {
+    const [verb, ...more] = raw.positionals;
+    if (verb !== 'view' || more.length || raw.rest.length)
+      throw usageError(
+        verb === undefined ? 'config: what of it?' : `config: knows "view" alone`,
+        'kubectl gkeprof config view',
+      );
+    return { output: (raw.text('output') as ConfigOptions['output'] | undefined) ?? 'table' };
+  },
+
+  async run({ output }, { configuration, env, stdout }) {
+    const { COMMANDS } = await import('./index.ts');
+    const file = await configuration.read();
+    const rows = settingRows(COMMANDS, env, file);
+    if (output === 'table') {
+      const place = file ? file.path : `${configuration.path ?? 'nowhere'} (not there)`;
+      stdout.write(`configuration file: ${place}\n\n${tableOf(rows, COMMANDS)}`);
+      return EXIT.done;
+    }
+    const view = { file: file?.path ?? null, settings: rows };
+    const text =
+      output === 'json' ? `${JSON.stringify(view, undefined, 2)}\n` : (await import('js-yaml')).dump(view);
+    stdout.write(text);
+    return EXIT.done;
+  },
+};
+
+/** Every flag that can be preset; where commands differ, one row for each of their values. */
+export function settingRows(
+  commands: readonly AnyCommand[],
+  env: Readonly<Record<string, string | undefined>>,
+  file: Config | undefined,
+): SettingRow[] {
+  const rows = new Map<string, SettingRow & { readonly commands: string[] }>();
+  for (const command of commands) {
+    for (const [flag, spec] of Object.entries(command.options)) {
+      if (spec.perRun) continue;
+      const preset = presetOf(command, flag, env, file);
+      const byDefault = spec.defaultText ?? (spec.type === 'boolean' ? 'false' : null);
+      const value = !preset ? byDefault : spec.type === 'array' ? preset.values : preset.values.at(-1)!;
+      const row = rows.get(JSON.stringify([flag, value, preset?.from]));
+      if (row) row.commands.push(command.name);
+      else {
+        rows.set(JSON.stringify([flag, value, preset?.from]), {
+          flag,
+          env: environmentName(flag),
+          commands: [command.name],
+          value,
+          from: preset?.by ?? 'default',
+          ...(preset && { source: preset.from }),
+        });
+      }
+    }
+  }
+  return [...rows.values()].sort((a, b) => (a.flag < b.flag ? -1 : a.flag > b.flag ? 1 : 0));
+}
+
+function tableOf(rows: readonly SettingRow[], commands: readonly AnyCommand[]): string {
+  const having = (flag: string) =>
+    commands.filter(({ options }) => options[flag] && !options[flag].perRun).length;
+  return table(
+    [{ title: 'FLAG' }, { title: 'VALUE', longest: 44 }, { title: 'FROM' }, { title: 'COMMANDS' }],
+    rows.map(({ flag, value, from, source, commands: of }) => [
+      flag,
+      value === null ? '-' : typeof value === 'string' ? value : value.join(' '),
+      source ?? from,
+      of.length > 2 && of.length === having(flag) ? 'all' : of.join(','),
+    ]),
+  );
+}
