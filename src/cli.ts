@@ -7,6 +7,7 @@ import { nearestNames } from './nearest.ts';
 import type { OptionSpec, RawOptions } from './options.ts';
 import { printable } from './printable.ts';
 import { settle, type Typed } from './settings.ts';
+import { separated } from './words.ts';
 
 /** What the command line asks for: a verb with its options, or text to print. */
 export type Invocation =
@@ -80,7 +81,7 @@ async function takeApart(command: AnyCommand, words: readonly string[]): Promise
   const parser = (await build(command)).fail((message, error) => {
     throw usageError(plainWords(message ?? error?.message ?? ''), `${PROGRAM} ${command.name} --help`);
   });
-  const argv = parser.parseSync([...given]) as unknown as Record<string, unknown> & {
+  const argv = parser.parseSync(separated(given, command.options)) as unknown as Record<string, unknown> & {
     _: Array<string | number>;
   };
   refuseUnknown(command, given, argv);
@@ -139,7 +140,7 @@ function yargsOption(spec: OptionSpec): Options {
   return {
     type: spec.type,
     ...(spec.alias && { alias: spec.alias }),
-    ...(spec.type !== 'boolean' && { requiresArg: true }),
+    ...(spec.type !== 'boolean' && spec.bare === undefined && { requiresArg: true }),
   };
 }
 

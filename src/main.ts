@@ -6,8 +6,9 @@ import { configPath, readConfig } from './config/file.ts';
 import { EXIT, type ExitCode, GkeprofError, reasonOf } from './errors.ts';
 import { Interrupts, type SignalName } from './interrupts.ts';
 import { Log, type TextSink } from './output/log.ts';
+import { loudness } from './output/loudness.ts';
 import type { ByteSink, ByteSource } from './output/stream.ts';
-import { printable } from './printable.ts';
+import { styleFor } from './output/style.ts';
 import { understand } from './settings.ts';
 
 /** The outside world, handed in by the entry: nothing in src/ asks for a global. */
@@ -25,7 +26,9 @@ export interface Io {
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const interrupts = new Interrupts();
   io.onSignal((signal) => interrupts.receive(signal));
-  let log = new Log(io.stderr);
+  const style = styleFor(io.stderr.isTTY === true, io.env);
+  let log = new Log(io.stderr, { style });
+  let level = 0;
   const failureCode: ExitCode | undefined = COMMANDS.find(({ name }) => name === argv[0])?.failureCode;
   const configuration: Configuration = {
     path: configPath(io.env, io.windows),
@@ -42,7 +45,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     const { command, raw } = invocation;
     const options = understand(command, raw);
-    log = new Log(io.stderr, raw.flag('verbose'));
+    const loud = loudness(raw);
+    level = loud.level;
+    log = new Log(io.stderr, { ...loud, style });
     const context: Context = {
       stdin: io.stdin,
       stdout: io.stdout,
@@ -56,7 +61,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
         return openCluster(connection, {
           env: io.env,
           windows: io.windows,
-          trace: (line) => log.trace(line),
+          trace: (line, level) => log.trace(line, level),
         });
       },
       now: () => Date.now(),
@@ -70,20 +75,15 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     log.end();
     if (isFull(error)) {
-      io.stderr.write(
-        `error: ${printable(error.message)}\nhint: make room, or name another folder with --output-dir\n`,
-      );
+      log.error(error.message, 'make room, or name another folder with --output-dir');
       return EXIT.failed;
     }
     if (!(error instanceof GkeprofError)) {
-      io.stderr.write(
-        `error: ${printable(reasonOf(error))}\nhint: this is a bug of gkeprof; with -v it shows what it did\n`,
-      );
-      if (error instanceof Error && isVerbose(argv)) io.stderr.write(`${error.stack}\n`);
+      log.error(reasonOf(error), 'this is a bug of gkeprof; with -v it shows what it did');
+      if (error instanceof Error && level > 0) io.stderr.write(`${error.stack}\n`);
       return failureCode ?? EXIT.failed;
     }
-    io.stderr.write(`error: ${printable(error.message)}\n`);
-    if (error.hint) io.stderr.write(`hint: ${printable(error.hint)}\n`);
+    log.error(error.message, error.hint);
     return interrupts.stop.aborted ? error.code : (failureCode ?? error.code);
   }
 }
@@ -92,5 +92,3 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 const isFull = (error: unknown): error is Error =>
   error instanceof Error &&
   /^(?:ENOSPC|EDQUOT|EFBIG|EROFS)$/.test((error as NodeJS.ErrnoException).code ?? '');
-
-const isVerbose = (argv: readonly string[]): boolean => argv.includes('-v') || argv.includes('--verbose');

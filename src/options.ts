@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isObjectName } from './cluster/cluster.ts';
 import type { Connection } from './cluster/connect.ts';
 import { reasonOf, usageError } from './errors.ts';
+import { type Form, formOf } from './output/form.ts';
 import type { DebugPodPlan } from './plan.ts';
 import { printable } from './printable.ts';
 import { parseDuration } from './quantity.ts';
@@ -24,6 +25,8 @@ export interface OptionSpec {
   readonly completes?: Completes;
   /** For completion: words that its value is made of, with commas between. */
   readonly words?: readonly string[];
+  /** A string that may stand without its value, which is this then; repeated (`-vv`) it counts on. */
+  readonly bare?: number;
 }
 
 /** Kinds of things that can be completed. */
@@ -140,7 +143,16 @@ export const OUTPUT_DIR: OptionTable = {
 export const NEW_FILE = { type: 'string', value: 'FILE', perRun: true, completes: 'file' } as const;
 
 export const VERBOSE: OptionTable = {
-  verbose: { type: 'boolean', alias: 'v', describe: 'Show API calls and kubectl lines', group: COMMON },
+  verbose: {
+    type: 'string',
+    alias: 'v',
+    describe:
+      '1 (-v): show API calls and kubectl lines; 2 (-vv, -v=2): their times, and what the node says, too',
+    group: COMMON,
+    value: 'LEVEL',
+    bare: 1,
+  },
+  quiet: { type: 'boolean', describe: 'Show results and errors alone', group: COMMON },
 };
 
 /** Of commands that take `id/HEX`. */
@@ -255,6 +267,8 @@ export interface DebugPodOptions {
   readonly debugPod: Omit<DebugPodPlan, 'name'>;
   readonly reason?: string;
   readonly dryRun?: 'client' | 'server';
+  /** Of the result, and of what a dry run shows. */
+  readonly form: Form;
 }
 
 export function debugPodOptions(raw: RawOptions): DebugPodOptions {
@@ -282,6 +296,7 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
     },
     ...(reason !== undefined && { reason }),
     ...(dryRun && { dryRun }),
+    form: formOf(raw, { wide: true }),
   };
 }
 

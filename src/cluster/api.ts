@@ -36,9 +36,14 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
 
   const call = async <T>(what: string, work: Promise<T>): Promise<T> => {
     home.trace?.(what);
+    const began = Date.now();
+    const answered = (how: string) => home.trace?.(`${what}: ${how} in ${Date.now() - began} ms`, 2);
     try {
-      return await work;
+      const answer = await work;
+      answered('answered');
+      return answer;
     } catch (error) {
+      answered(String(apiCode(error) ?? reasonOf(error)));
       throw credentialProblem(config, error) ?? apiError(error);
     }
   };

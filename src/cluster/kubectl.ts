@@ -18,8 +18,8 @@ export interface KubectlHome {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Windows has no process groups. */
   readonly windows: boolean;
-  /** Called with each line of kubectl before it runs, for -v. */
-  readonly trace?: (line: string) => void;
+  /** Called with each line of kubectl before it runs, for -v, and with how it ended, for level 2. */
+  readonly trace?: (line: string, level?: number) => void;
 }
 
 /** What is run by `exec` takes moments; one whose stream is lost on the way would wait for ever. */
@@ -125,7 +125,8 @@ export class Kubectl {
     // Of a script its first line: the rest is in src/node or src/session.
     const short = words.map((word) => (word.includes('\n') ? `${word.trim().split('\n')[0]} …` : word));
     this.#home.trace?.(this.line(short));
-    return execa('kubectl', [...kubectlFlags(this.#connection), ...words], {
+    const began = Date.now();
+    const child = execa('kubectl', [...kubectlFlags(this.#connection), ...words], {
       env: this.#home.env as Record<string, string>,
       extendEnv: false,
       detached: !this.#home.windows,
@@ -136,6 +137,14 @@ export class Kubectl {
       forceKillAfterDelay: 2000,
       ...options,
     }) as unknown as Child;
+    child.then(
+      ({ exitCode }) => {
+        const how = exitCode === undefined ? 'a signal' : `status ${exitCode}`;
+        this.#home.trace?.(`kubectl ${words[0]} ended with ${how} in ${Date.now() - began} ms`, 2);
+      },
+      () => {}, // Told by whoever waits for it.
+    );
+    return child;
   }
 }
 

@@ -29,8 +29,8 @@ export interface Collector extends NodeWork {
   readonly install: string;
   /** The scope in the file names. */
   scopeName(plan: Plan): string;
-  /** The live line's figures; `before` is the progress event before this one. */
-  progress(event: NodeEvent, before: NodeEvent | undefined): string;
+  /** The live line's figures, the most important first; `before` is the progress event before this one. */
+  progress(event: NodeEvent, before: NodeEvent | undefined): string[];
   /** Refusals that only this collector knows. `log` is what its tool printed, already printable. */
   explain(code: string, plan: Plan, log: string): Explanation | undefined;
 }

@@ -36,7 +36,16 @@ export const perf: Collector = {
       : profileScope(target.namespace, target.name, target.container?.name);
   },
 
-  progress: (event) => formatBytes(numberOf(event, 'bytes')),
+  progress(event, before) {
+    const bytes = numberOf(event, 'bytes');
+    const seconds = before ? (event.t - before.t) / 1000 : 0;
+    return [
+      formatBytes(bytes),
+      ...(seconds > 0
+        ? [`${formatBytes(Math.max(0, Math.round((bytes - numberOf(before, 'bytes')) / seconds)))}/s`]
+        : []),
+    ];
+  },
 
   explain(code, plan, log) {
     if (code === 'perf-script-failed') return { reason: `perf script failed on the node: ${lastWords(log)}` };

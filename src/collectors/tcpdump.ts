@@ -50,9 +50,13 @@ export const tcpdump: Collector = {
   progress(event, before) {
     const packets = numberOf(event, 'packets');
     const seconds = before ? (event.t - before.t) / 1000 : 0;
-    const rate =
-      seconds > 0 ? `${Math.round((packets - numberOf(before, 'packets')) / seconds)} packets/s, ` : '';
-    return `${rate}${packets} packets, ${formatBytes(numberOf(event, 'bytes'))}, ${numberOf(event, 'dropped')} dropped`;
+    const rate = seconds > 0 ? Math.round((packets - numberOf(before, 'packets')) / seconds) : undefined;
+    return [
+      `${numberOf(event, 'dropped')} dropped`,
+      ...(rate === undefined ? [] : [`${rate} packets/s`]),
+      formatBytes(numberOf(event, 'bytes')),
+      `${packets} packets`,
+    ];
   },
 
   explain(code, plan, log) {

@@ -1,4 +1,3 @@
-import { dump } from 'js-yaml';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
@@ -11,6 +10,7 @@ import { shellQuote } from '../shell-quote.ts';
 import type { Target, TargetName } from '../target.ts';
 import { settled } from './ask-node.ts';
 import type { Context } from './command.ts';
+import { printPods } from './dry-run.ts';
 import { checkAccess, lookUp } from './lookup.ts';
 
 /** What one verb adds to the common life of a capture. */
@@ -50,9 +50,7 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
   if (options.dryRun) {
     const pod = debugPod(plan, collector);
     const shown = options.dryRun === 'server' ? await cluster.createPod(pod, true) : pod;
-    context.stdout.write(
-      dump(JSON.parse(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', ...shown })), { lineWidth: -1 }),
-    );
+    await printPods([shown], options.form, context);
     return EXIT.done;
   }
   for (const line of job.opening(plan)) context.log.line(line);

@@ -1,24 +1,17 @@
 import type { Config } from '../config/parse.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { environmentName, type OptionTable } from '../options.ts';
+import { environmentName, type OptionTable, VERBOSE } from '../options.ts';
+import { type Form, formOf, outputOption } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import { presetOf } from '../settings.ts';
 import type { AnyCommand, Command } from './command.ts';
 
 interface ConfigOptions {
-  readonly output: 'table' | 'json' | 'yaml';
+  readonly form: Form;
 }
 
-const OPTIONS: OptionTable = {
-  output: {
-    type: 'string',
-    alias: 'o',
-    describe: 'For programs',
-    group: 'Output:',
-    choices: ['json', 'yaml'],
-    perRun: true,
-  },
-};
+const OPTIONS: OptionTable = { output: outputOption('the flags that are preset'), ...VERBOSE };
 
 /** A flag that can be preset, and what it is where it is not typed, in some of the commands that have it. */
 export interface SettingRow {
@@ -62,22 +55,22 @@ export const config: Command<ConfigOptions> = {
         verb === undefined ? 'config: what of it?' : `config: knows "view" alone`,
         'kubectl gkeprof config view',
       );
-    return { output: (raw.text('output') as ConfigOptions['output'] | undefined) ?? 'table' };
+    return { form: formOf(raw) };
   },
 
-  async run({ output }, { configuration, env, stdout }) {
+  async run({ form }, context) {
+    const { configuration, env } = context;
     const { COMMANDS } = await import('./index.ts');
     const file = await configuration.read();
     const rows = settingRows(COMMANDS, env, file);
-    if (output === 'table') {
-      const place = file ? file.path : `${configuration.path ?? 'nowhere'} (not there)`;
-      stdout.write(`configuration file: ${place}\n\n${tableOf(rows, COMMANDS)}`);
-      return EXIT.done;
-    }
-    const view = { file: file?.path ?? null, settings: rows };
-    const text =
-      output === 'json' ? `${JSON.stringify(view, undefined, 2)}\n` : (await import('js-yaml')).dump(view);
-    stdout.write(text);
+    const place = file ? file.path : `${configuration.path ?? 'nowhere'} (not there)`;
+    await deliver(
+      context,
+      form,
+      () => ({ kind: 'ConfigView', version: 1, file: file?.path ?? null, settings: rows }),
+      [...new Set(rows.filter(({ from }) => from !== 'default').map(({ flag }) => flag))],
+      () => `configuration file: ${place}\n\n${tableOf(rows, COMMANDS)}`,
+    );
     return EXIT.done;
   },
 };

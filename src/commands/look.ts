@@ -1,5 +1,4 @@
 import type { V1Pod } from '@kubernetes/client-node';
-import { dump } from 'js-yaml';
 import type { Cluster } from '../cluster/cluster.ts';
 import { inspect } from '../collectors/inspect.ts';
 import { Roster } from '../inspect/owner.ts';
@@ -10,6 +9,7 @@ import { debugPod } from '../pod.ts';
 import { type NodeSession, openNode } from '../session/inspect.ts';
 import { sweep } from '../session/sweep.ts';
 import type { Context } from './command.ts';
+import { printPods } from './dry-run.ts';
 
 /** A node at one moment, with the pods of the API that are on it. */
 export interface View {
@@ -48,16 +48,13 @@ export async function isDryRun(
   plans: readonly Plan[],
   options: InspectOptions,
   cluster: Cluster,
-  { stdout }: Context,
+  context: Context,
 ): Promise<boolean> {
   if (!options.dryRun) return false;
   const pods = plans.map((plan) => debugPod(plan, inspect));
   const shown =
     options.dryRun === 'server' ? await Promise.all(pods.map((pod) => cluster.createPod(pod, true))) : pods;
-  const documents = shown.map((pod) => ({ apiVersion: 'v1', kind: 'Pod', ...pod }));
-  stdout.write(
-    documents.map((pod) => dump(JSON.parse(JSON.stringify(pod)), { lineWidth: -1 })).join('---\n'),
-  );
+  await printPods(shown, options.form, context);
   return true;
 }
 

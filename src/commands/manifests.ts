@@ -2,11 +2,15 @@ import { dump, loadAll } from 'js-yaml';
 import { asset } from '../assets.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { sentScripts } from '../node/script.ts';
+import { VERBOSE } from '../options.ts';
+import { type Form, formOf, isForPrograms, outputOption } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
 import type { Command } from './command.ts';
 
 interface ManifestsOptions {
   readonly admissionPolicy: boolean;
   readonly allowShell: boolean;
+  readonly form: Form;
 }
 
 /** The YAML that an administrator applies once: the namespace for debug pods and the least role to use it. */
@@ -35,6 +39,8 @@ export const manifests: Command<ManifestsOptions> = {
       group: 'Flags:',
       perRun: true,
     },
+    output: outputOption('as kubectl names them'),
+    ...VERBOSE,
   },
   validate(raw) {
     if (raw.positionals.length) throw usageError('manifests: takes no arguments');
@@ -42,15 +48,40 @@ export const manifests: Command<ManifestsOptions> = {
     const allowShell = raw.flag('allow-shell');
     if (allowShell && !admissionPolicy)
       throw usageError('--allow-shell: says what the policy allows', 'give --admission-policy too');
-    return { admissionPolicy, allowShell };
+    return { admissionPolicy, allowShell, form: formOf(raw) };
   },
-  async run({ admissionPolicy, allowShell }, { stdout }) {
+  async run({ admissionPolicy, allowShell, form }, context) {
     const documents = [asset('manifests/namespace.yaml'), asset('manifests/rbac.yaml')];
     if (admissionPolicy) documents.push(filledPolicy(allowShell));
-    stdout.write(documents.join('---\n'));
+    const text = documents.join('---\n');
+    if (!isForPrograms(form) || form.is === 'yaml') {
+      context.stdout.write(text);
+      return EXIT.done;
+    }
+    const items = loadAll(text) as ApplyObject[];
+    const list = { apiVersion: 'v1', kind: 'List', items };
+    await deliver(
+      context,
+      form,
+      () => list,
+      items.map(kubectlName),
+      () => text,
+    );
     return EXIT.done;
   },
 };
+
+interface ApplyObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+}
+
+/** `role.rbac.authorization.k8s.io/gkeprof-debug-pods`, as `kubectl apply -o name` says it. */
+function kubectlName({ apiVersion, kind, metadata }: ApplyObject): string {
+  const group = apiVersion.includes('/') ? `.${apiVersion.split('/')[0]}` : '';
+  return `${kind.toLowerCase()}${group}/${metadata.name}`;
+}
 
 /** The policy with the commands of this release in its ConfigMap, byte for byte as debug pods are sent. */
 function filledPolicy(allowShell: boolean): string {

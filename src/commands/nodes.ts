@@ -1,5 +1,4 @@
 import type { V1Node, V1Pod } from '@kubernetes/client-node';
-import { dump } from 'js-yaml';
 import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError, EXIT, usageError } from '../errors.ts';
 import { humanAge } from '../inspect/age.ts';
@@ -11,6 +10,8 @@ import {
   inspectOptions,
   type OptionTable,
 } from '../options.ts';
+import { type Form, formOf, outputOption } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import type { Command, Context } from './command.ts';
 import { inspectPlan, withNodes } from './look.ts';
@@ -22,7 +23,7 @@ interface NodesOptions {
   readonly substrings: readonly string[];
   readonly selector?: string;
   readonly pods?: string;
-  readonly output: 'table' | 'wide' | 'name' | 'json' | 'yaml';
+  readonly form: Form;
 }
 
 const GROUP = 'Nodes:';
@@ -43,13 +44,11 @@ const OPTIONS: OptionTable = {
     value: 'LABELS',
     perRun: true,
   },
-  output: {
-    type: 'string',
-    alias: 'o',
-    describe: 'wide: with kernel, OS image, external address, taints, and what --probe finds',
-    group: GROUP,
-    choices: ['wide', 'name', 'json', 'yaml'],
-  },
+  output: outputOption(
+    'node/NAME',
+    'with kernel, OS image, external address, taints, and what --probe finds',
+    GROUP,
+  ),
   probe: {
     type: 'boolean',
     describe:
@@ -104,12 +103,12 @@ export const nodes: Command<NodesOptions> = {
       substrings: raw.positionals,
       ...(selector !== undefined && { selector }),
       ...(pods !== undefined && { pods }),
-      output: (raw.text('output') as NodesOptions['output'] | undefined) ?? 'table',
+      form: formOf(raw, { wide: true }),
     };
   },
 
   async run(options, context) {
-    const { substrings, selector, pods: podSelector, output } = options;
+    const { substrings, selector, pods: podSelector, form } = options;
     const cluster = await context.openCluster(options.inspect.connection);
     const [all, pods] = await Promise.all([
       cluster.listNodes(selector),
@@ -131,7 +130,13 @@ export const nodes: Command<NodesOptions> = {
       );
     }
     const shown = options.probe ? await probed(rows, options, cluster, context) : rows;
-    context.stdout.write(nodesText(shown, output, context.now()));
+    await deliver(
+      context,
+      form,
+      () => ({ kind: 'NodeList', version: 1, nodes: shown }),
+      shown.map(({ name }) => `node/${name}`),
+      () => nodeTable(shown, form.is === 'wide', context.now()),
+    );
     return EXIT.done;
   },
 };
@@ -156,19 +161,6 @@ async function probed(
     const views = await Promise.all(outlooks.map((outlook) => outlook.look()));
     return rows.map((row, at) => ({ ...row, probe: probeOf(views[at]!.snapshot) }));
   });
-}
-
-function nodesText(rows: readonly NodeRow[], output: NodesOptions['output'], nowMs: number): string {
-  switch (output) {
-    case 'name':
-      return rows.map(({ name }) => `node/${name}\n`).join('');
-    case 'json':
-      return `${JSON.stringify({ nodes: rows }, null, 2)}\n`;
-    case 'yaml':
-      return dump({ nodes: rows }, { lineWidth: -1 });
-    default:
-      return nodeTable(rows, output === 'wide', nowMs);
-  }
 }
 
 function nodeRow(node: V1Node, pods: readonly V1Pod[] | undefined): NodeRow {

@@ -1,4 +1,3 @@
-import { dump } from 'js-yaml';
 import { EXIT, toolError, usageError } from '../errors.ts';
 import {
   type ContainerRow,
@@ -18,6 +17,8 @@ import {
   type OptionTable,
   TARGET_NODE,
 } from '../options.ts';
+import { type Form, formOf, isForPrograms, outputOption } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import type { SnapshotPart } from '../plan.ts';
 import { type PodTarget, parseTarget, type Target, type TargetName } from '../target.ts';
@@ -35,7 +36,7 @@ interface PsOptions {
   readonly match?: RegExp;
   readonly newest: boolean;
   readonly sort?: (a: ProcessRow, b: ProcessRow) => number;
-  readonly output: 'table' | 'wide' | 'json' | 'yaml' | 'name';
+  readonly form: Form;
   readonly watch: boolean;
 }
 
@@ -79,13 +80,7 @@ const OPTIONS: OptionTable = {
     value: 'KEYS',
     words: SORT_KEYS,
   },
-  output: {
-    type: 'string',
-    alias: 'o',
-    describe: 'wide: with uid, parent and ids; name: the pids alone',
-    group: GROUP,
-    choices: ['wide', 'name', 'json', 'yaml'],
-  },
+  output: outputOption('the pids alone', 'with uid, parent and ids', GROUP),
   watch: {
     type: 'boolean',
     alias: 'w',
@@ -141,7 +136,7 @@ export const ps: Command<PsOptions> = {
       ...(match !== undefined && { match: regularExpression(match, '--match') }),
       newest: raw.flag('newest'),
       ...(order && { sort: order }),
-      output: (raw.text('output') as PsOptions['output'] | undefined) ?? 'table',
+      form: formOf(raw, { wide: true }),
       watch: raw.flag('watch'),
     };
   },
@@ -163,7 +158,7 @@ export const ps: Command<PsOptions> = {
         try {
           const views = await Promise.all(outlooks.map((outlook) => outlook.look()));
           if (options.watch && context.stdout.isTTY) context.stdout.write('\u001b[H\u001b[2J');
-          print(views, targets, options, context);
+          await print(views, targets, options, context);
           if (!options.watch)
             return views.some(({ snapshot }) => snapshot.isCut) ? EXIT.incomplete : EXIT.done;
           await context.sleep(WATCH_MS, context.interrupts.stop);
@@ -176,12 +171,12 @@ export const ps: Command<PsOptions> = {
   },
 };
 
-function print(
+async function print(
   views: readonly View[],
   targets: readonly Target[],
   options: PsOptions,
-  { stdout, log, now }: Context,
-): void {
+  context: Context,
+): Promise<void> {
   const rows = inOrder(
     views.flatMap((view) => chosenRows(view, targets, options)),
     options,
@@ -193,31 +188,26 @@ function print(
   }
   for (const { snapshot, node } of views)
     if (snapshot.runtimeProblem)
-      log.line(
+      context.log.line(
         `node ${node}: ${snapshot.runtimeProblem}; its containers are the API's, created is when they started`,
       );
-  switch (options.output) {
-    case 'name':
-      stdout.write(rows.map(({ proc }) => `${proc.pid}\n`).join(''));
-      break;
-    case 'json':
-    case 'yaml': {
-      const list = {
-        processes: rows.map(processJson),
-        containers: containers.map(({ createdMs, ...rest }) => ({
-          ...rest,
-          createdAt: new Date(createdMs).toISOString(),
-        })),
-      };
-      stdout.write(
-        options.output === 'json' ? `${JSON.stringify(list, null, 2)}\n` : dump(list, { lineWidth: -1 }),
-      );
-      break;
-    }
-    default:
-      stdout.write(processTable(rows, options));
-      if (containers.length) stdout.write(`\n${containerTable(containers, options, now())}`);
-  }
+  await deliver(
+    context,
+    options.form,
+    () => ({
+      kind: 'ProcessList',
+      version: 1,
+      processes: rows.map(processJson),
+      containers: containers.map(({ createdMs, ...rest }) => ({
+        ...rest,
+        createdAt: new Date(createdMs).toISOString(),
+      })),
+    }),
+    rows.map(({ proc }) => String(proc.pid)),
+    () =>
+      processTable(rows, options) +
+      (containers.length ? `\n${containerTable(containers, options, context.now())}` : ''),
+  );
 }
 
 /** The processes of the view that were asked for, in their order. */
@@ -248,7 +238,7 @@ const isOf = ({ podUid, container, what }: Owner, target: PodTarget): boolean =>
   what !== 'sandbox' &&
   (target.container === undefined || container === target.container.name);
 
-function chosenContainers(view: View, targets: readonly Target[], { output }: PsOptions): ContainerRow[] {
+function chosenContainers(view: View, targets: readonly Target[], { form }: PsOptions): ContainerRow[] {
   const here = targets.filter(({ node }) => node === view.node);
   const pods = view.pods.filter((pod) =>
     here.some((target) => target.kind === 'node' || target.uid === pod.metadata?.uid),
@@ -266,14 +256,11 @@ function chosenContainers(view: View, targets: readonly Target[], { output }: Ps
   const all = view.snapshot.runtime ? containersOf(uids, view.snapshot) : containersOfApi(pods, view.roster);
   return all.filter(
     (each) =>
-      (names.length === 0 || names.includes(each.name)) &&
-      (isForPrograms(output) || each.state === 'Running'),
+      (names.length === 0 || names.includes(each.name)) && (isForPrograms(form) || each.state === 'Running'),
   );
 }
 
-const isForPrograms = (output: PsOptions['output']): boolean => output === 'json' || output === 'yaml';
-
-function processTable(rows: readonly ProcessRow[], { sort, output }: PsOptions): string {
+function processTable(rows: readonly ProcessRow[], { sort, form }: PsOptions): string {
   const byPid = new Map(rows.map((row) => [row.proc.pid, row]));
   const nodes = [...new Set(rows.map(({ node }) => node))];
   const drawn = sort
@@ -286,7 +273,7 @@ function processTable(rows: readonly ProcessRow[], { sort, output }: PsOptions):
           drawn: branch.drawn,
         })),
       );
-  const wide = output === 'wide';
+  const wide = form.is === 'wide';
   const right = (title: string) => ({ title, right: true });
   const left = (title: string) => ({ title });
   return table(
@@ -327,13 +314,13 @@ function processTable(rows: readonly ProcessRow[], { sort, output }: PsOptions):
   );
 }
 
-const containerTable = (rows: readonly ContainerRow[], { output }: PsOptions, nowMs: number): string =>
+const containerTable = (rows: readonly ContainerRow[], { form }: PsOptions, nowMs: number): string =>
   table(
     ['CONTAINER', 'IMAGE', 'CREATED', 'STATE', 'NAME', 'ATTEMPT', 'POD ID', 'POD', 'NAMESPACE'].map(
       (title) => ({ title }),
     ),
     rows.map((row) => [
-      ...(output === 'wide' ? wideCells(row, nowMs) : containerCells(row, nowMs)),
+      ...(form.is === 'wide' ? wideCells(row, nowMs) : containerCells(row, nowMs)),
       row.namespace,
     ]),
   );

@@ -1,4 +1,3 @@
-import { dump } from 'js-yaml';
 import type { Cluster } from '../cluster/cluster.ts';
 import { runner } from '../collectors/attached.ts';
 import { EXIT } from '../errors.ts';
@@ -9,6 +8,7 @@ import { runAttached } from '../session/attached.ts';
 import { sweep } from '../session/sweep.ts';
 import type { Target } from '../target.ts';
 import type { Context } from './command.ts';
+import { printPods } from './dry-run.ts';
 
 /** What runs, where, and with what. */
 export interface NodeRun {
@@ -41,9 +41,7 @@ export async function runOnNode(
   if (options.dryRun) {
     const pod = debugPod(plan, runner);
     const shown = options.dryRun === 'server' ? await cluster.createPod(pod, true) : pod;
-    stdout.write(
-      dump(JSON.parse(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', ...shown })), { lineWidth: -1 }),
-    );
+    await printPods([shown], options.form, context);
     return EXIT.done;
   }
   if (what.collector === 'shell' && options.debugPod.install)

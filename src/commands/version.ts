@@ -1,16 +1,29 @@
-import { EXIT } from '../errors.ts';
+import { EXIT, usageError } from '../errors.ts';
+import { VERBOSE } from '../options.ts';
+import { type Form, formOf, outputOption } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
 import { version as release } from '../version.ts';
 import type { Command } from './command.ts';
 
-export const version: Command<Record<string, never>> = {
+export const version: Command<{ readonly form: Form }> = {
   name: 'version',
   describe: 'Print the version',
   usage: '',
   examples: [['kubectl gkeprof version', '']],
-  options: {},
-  validate: () => ({}),
-  async run(_options, { stdout }) {
-    stdout.write(`${release()}\n`);
+  options: { output: outputOption('kubectl-gkeprof/VERSION'), ...VERBOSE },
+  validate(raw) {
+    if (raw.positionals.length) throw usageError('version: takes no arguments');
+    return { form: formOf(raw) };
+  },
+  async run({ form }, context) {
+    const gkeprof = release();
+    await deliver(
+      context,
+      form,
+      () => ({ kind: 'Version', version: 1, gkeprof }),
+      [`kubectl-gkeprof/${gkeprof}`],
+      () => `${gkeprof}\n`,
+    );
     return EXIT.done;
   },
 };

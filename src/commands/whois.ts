@@ -1,4 +1,3 @@
-import { dump } from 'js-yaml';
 import { EXIT, toolError, usageError } from '../errors.ts';
 import { shortId } from '../inspect/container-list.ts';
 import { pidsBehind } from '../inspect/links.ts';
@@ -12,6 +11,8 @@ import {
   type OptionTable,
   type RawOptions,
 } from '../options.ts';
+import { type Form, formOf, outputOption } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import type { SnapshotPart } from '../plan.ts';
 import { printable } from '../printable.ts';
@@ -37,7 +38,7 @@ interface WhoisOptions {
   readonly inspect: InspectOptions;
   readonly named: TargetName;
   readonly questions: readonly Question[];
-  readonly output: 'table' | 'wide' | 'name' | 'json' | 'yaml';
+  readonly form: Form;
 }
 
 const GROUP = 'Questions:';
@@ -92,13 +93,7 @@ const OPTIONS: OptionTable = {
     value: 'NAME',
     perRun: true,
   },
-  output: {
-    type: 'string',
-    alias: 'o',
-    describe: 'wide: with full ids and the cgroup; name: the pods alone, node/NAME for what is in none',
-    group: 'Output:',
-    choices: ['wide', 'name', 'json', 'yaml'],
-  },
+  output: outputOption('the pods, node/NAME for what is in none', 'with full ids and the cgroup'),
   ...INSPECT_OPTIONS,
   ...CLUSTER_OPTIONS,
 };
@@ -133,7 +128,7 @@ export const whois: Command<WhoisOptions> = {
       inspect: inspectOptions(raw),
       named: parseTarget(target),
       questions,
-      output: (raw.text('output') as WhoisOptions['output'] | undefined) ?? 'table',
+      form: formOf(raw, { wide: true }),
     };
   },
 
@@ -195,7 +190,7 @@ function partsFor(questions: readonly Question[]): SnapshotPart[] {
 }
 
 /** Prints what was found. What was not is said, and is in the exit code. */
-function answer(view: View, { questions, output }: WhoisOptions, { stdout, log }: Context): number {
+async function answer(view: View, { questions, form }: WhoisOptions, context: Context): Promise<number> {
   const rows = view.snapshot.processes.map((proc) =>
     processRow(view.node, view.snapshot, proc, view.roster.ownerOf(proc)),
   );
@@ -205,17 +200,20 @@ function answer(view: View, { questions, output }: WhoisOptions, { stdout, log }
     .filter((each) => each.found.length === 0)
     .map(({ question }) => nothing(question, view));
   if (found.length === 0) throw toolError(missing.join('; '));
-  if (output === 'json') stdout.write(`${JSON.stringify({ owners: found.map(processJson) }, null, 2)}\n`);
-  else if (output === 'yaml') stdout.write(dump({ owners: found.map(processJson) }, { lineWidth: -1 }));
-  else if (output === 'name') stdout.write([...new Set(found.map(nameOf))].join(''));
-  else stdout.write(ownerTable(found, output === 'wide'));
-  for (const each of missing) log.warn(each);
+  await deliver(
+    context,
+    form,
+    () => ({ kind: 'OwnerList', version: 1, owners: found.map(processJson) }),
+    [...new Set(found.map(nameOf))],
+    () => ownerTable(found, form.is === 'wide'),
+  );
+  for (const each of missing) context.log.warn(each);
   return missing.length || view.snapshot.isCut ? EXIT.incomplete : EXIT.done;
 }
 
 /** As a target: what can be typed again. */
 const nameOf = ({ node, owner }: ProcessRow): string =>
-  owner.pod === undefined ? `node/${node}\n` : `pod/${owner.pod}\n`;
+  owner.pod === undefined ? `node/${node}` : `pod/${owner.pod}`;
 
 function findFor(question: Question, rows: readonly ProcessRow[], view: View): ProcessRow[] {
   switch (question.by) {

@@ -1,4 +1,6 @@
-import { printableLines } from '../printable.ts';
+import { printable, printableLines } from '../printable.ts';
+import { fitted } from './live.ts';
+import type { Style } from './style.ts';
 
 /** As much of a stream as is written to. */
 export interface TextSink {
@@ -7,57 +9,100 @@ export interface TextSink {
   readonly columns?: number;
 }
 
+export interface LogSettings {
+  /** Of -v: 1 shows calls and keeps phases, 2 their times and the node's events. */
+  readonly level?: number;
+  /** Errors alone. */
+  readonly quiet?: boolean;
+  readonly style?: Style;
+}
+
+const TICK_MS = 1000;
+
 /**
  * What people read, on stderr: lines that stay, and one live line on a terminal that the next one replaces.
  * Elsewhere a change of phase is a line of its own, and figures are not repeated.
  */
 export class Log {
   readonly #sink: TextSink;
-  readonly #verbose: boolean;
+  readonly #level: number;
+  readonly #quiet: boolean;
+  readonly #style: Style;
   #live = false;
+  #ticking: NodeJS.Timeout | undefined;
 
-  constructor(sink: TextSink, verbose = false) {
+  constructor(sink: TextSink, { level = 0, quiet = false, style = (word) => word }: LogSettings = {}) {
     this.#sink = sink;
-    this.#verbose = verbose;
+    this.#level = level;
+    this.#quiet = quiet;
+    this.#style = style;
   }
 
   /** A line that stays. */
   line(text: string): void {
-    this.#clear();
-    this.#sink.write(`${printableLines(text)}\n`);
+    if (!this.#quiet) this.#write(printableLines(text));
   }
 
   warn(text: string): void {
-    this.line(`warning: ${text}`);
+    if (!this.#quiet) this.#write(`${this.#style('warning:')} ${printableLines(text)}`);
   }
 
-  /** A step begins: a line that stays off a terminal, the live line on one. */
+  /** The reason in one line, then what to do next. */
+  error(reason: string, hint?: string): void {
+    this.#write(`${this.#style('error:')} ${printable(reason)}`);
+    if (hint) this.#write(`${this.#style('hint:')} ${printable(hint)}`);
+  }
+
+  /**
+   * A step begins: a line that stays off a terminal and with -v; on a terminal the live line, with how long it has
+   * taken so far.
+   */
   phase(text: string): void {
-    if (this.#sink.isTTY) this.figures(text);
-    else this.line(text);
+    this.#stopTicking();
+    if (!this.#sink.isTTY || this.#level > 0) this.line(text);
+    if (!this.#sink.isTTY || this.#quiet) return;
+    const began = Date.now();
+    const show = () => {
+      const seconds = Math.floor((Date.now() - began) / 1000);
+      this.#show(seconds > 0 ? [text, `${seconds}s`] : [text]);
+    };
+    show();
+    this.#ticking = setInterval(show, TICK_MS).unref();
   }
 
-  /** Passing figures: on a terminal only. */
-  figures(text: string): void {
-    if (!this.#sink.isTTY) return;
-    const width = Math.max(20, (this.#sink.columns || 80) - 1);
-    const shown = printableLines(text).replaceAll('\n', ' ').slice(0, width);
-    this.#sink.write(`\r\u001b[K${shown}`);
-    this.#live = true;
+  /** Passing figures, the most important first: on a terminal only, as many as fit. */
+  figures(...parts: readonly string[]): void {
+    this.#stopTicking();
+    if (this.#sink.isTTY && !this.#quiet) this.#show(parts);
   }
 
-  /** API calls and kubectl lines, with -v. */
-  trace(text: string): void {
-    if (this.#verbose) this.line(`  ${text}`);
+  /** API calls and kubectl lines, with -v; what is only of interest to a closer look, from level 2 on. */
+  trace(text: string, level = 1): void {
+    if (this.#level >= level) this.line(`  ${text}`);
   }
 
   /** Ends the live line, so that what others write starts at a line's beginning. */
-  #clear(): void {
+  end(): void {
+    this.#stopTicking();
     if (this.#live) this.#sink.write('\r\u001b[K');
     this.#live = false;
   }
 
-  end(): void {
-    this.#clear();
+  #write(text: string): void {
+    if (this.#live) this.#sink.write('\r\u001b[K');
+    this.#live = false;
+    this.#sink.write(`${text}\n`);
+  }
+
+  #show(parts: readonly string[]): void {
+    const width = Math.max(1, (this.#sink.columns || 80) - 1);
+    const shown = fitted(parts.map(printable), width);
+    this.#sink.write(`\r\u001b[K${shown}`);
+    this.#live = true;
+  }
+
+  #stopTicking(): void {
+    clearInterval(this.#ticking);
+    this.#ticking = undefined;
   }
 }

@@ -34,7 +34,8 @@ export interface Collecting {
   readonly cluster: Cluster;
   readonly from: ContainerRef;
   readonly signal: AbortSignal;
-  readonly progress: (text: string) => void;
+  /** Bytes that are here, of how many, and how many come in a second. */
+  readonly progress: (done: number, whole: number, perSecond: number) => void;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** How long a copy may bring nothing; tests wait less. */
   readonly stallMs?: number;
@@ -48,10 +49,12 @@ const STALL_MS = 30_000;
  */
 async function unlessStalled<T>(
   path: string,
-  { stallMs = STALL_MS }: Collecting,
+  { from, whole }: { readonly from: number; readonly whole: number },
+  { stallMs = STALL_MS, progress }: Collecting,
   transfer: (end: AbortController) => Promise<T>,
 ): Promise<T> {
   const end = new AbortController();
+  const began = Date.now();
   let size = 0;
   let since = Date.now();
   const watch = setInterval(
@@ -63,6 +66,7 @@ async function unlessStalled<T>(
       if (now !== size) {
         size = now;
         since = Date.now();
+        progress(size, whole, Math.max(0, (1000 * (size - from)) / (since - began)));
       } else if (Date.now() - since > stallMs) end.abort(new Error('the copy stalled'));
     },
     Math.min(1000, stallMs / 4),
@@ -93,7 +97,7 @@ export async function collect(
     const folder = temporary;
     const part = join(folder, 'part');
     const from = `${OUT}/${announced.file}`;
-    const copied = await unlessStalled(part, world, (end) =>
+    const copied = await unlessStalled(part, { from: 0, whole: announced.bytes }, world, (end) =>
       world.cluster.copy(world.from, from, folder, 'part', AbortSignal.any([world.signal, end.signal])),
     );
     world.signal.throwIfAborted();
@@ -154,13 +158,12 @@ async function readRanges(
   let tries = 0;
   while (at < announced.bytes) {
     const want = Math.min(RANGE_BYTES, announced.bytes - at);
-    const got = await readRange(announced.file, at, want, path, world);
+    const got = await readRange(announced, at, want, path, world);
     at += got;
     tries = got === 0 ? tries + 1 : 0;
     if (got === 0) await world.sleep(500 * 2 ** tries, world.signal); // The way to the server may be back soon.
     if (tries >= RANGE_TRIES)
       throw new Error(`the copy stopped at ${formatBytes(at)} of ${formatBytes(announced.bytes)}`);
-    world.progress(`copying ${formatBytes(at)} of ${formatBytes(announced.bytes)}`);
   }
 }
 
@@ -169,7 +172,7 @@ async function readRanges(
  * still under way loses them and reports success (kubernetes/kubernetes#124571).
  */
 async function readRange(
-  file: string,
+  { file, bytes }: Announced,
   at: number,
   want: number,
   path: string,
@@ -189,7 +192,7 @@ async function readRange(
   const abort = () => stream.kill();
   world.signal.addEventListener('abort', abort, { once: true });
   try {
-    await unlessStalled(path, world, (end) => {
+    await unlessStalled(path, { from: at, whole: bytes }, world, (end) => {
       end.signal.addEventListener('abort', abort, { once: true });
       return pipeline(
         async function* () {

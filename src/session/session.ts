@@ -3,6 +3,7 @@ import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { baseName } from '../names.ts';
 import { CTL, OUT } from '../node/script.ts';
+import { leftText, secondsLeft } from '../output/live.ts';
 import type { Log } from '../output/log.ts';
 import { boundSeconds, type Plan } from '../plan.ts';
 import { formatBytes, formatDuration } from '../quantity.ts';
@@ -146,7 +147,8 @@ async function capture(
     cluster,
     from: files,
     signal: interrupts.abandon,
-    progress: (text: string) => log.figures(text),
+    progress: (done: number, whole: number, perSecond: number) =>
+      log.figures(...copyingParts(done, whole, perSecond)),
     sleep,
   };
   log.phase(`copying and verifying${end ? ` ${formatBytes(numberOf(seen.get('artifact'), 'bytes'))}` : ''}`);
@@ -180,6 +182,7 @@ function report(
   collector: Collector,
   log: Log,
 ): void {
+  log.trace(`node: ${eventText(event)}`, 2);
   switch (event.event) {
     case 'installing':
       log.phase('installing the tools on the node');
@@ -190,9 +193,7 @@ function report(
       );
       break;
     case 'progress':
-      log.figures(
-        `${elapsedText(event, seen.get('capturing'), plan)} · ${collector.progress(event, seen.get('progress'))}`,
-      );
+      log.figures(...capturingParts(event, seen, plan, collector));
       break;
     case 'stopping':
       log.phase('finishing on the node');
@@ -200,10 +201,37 @@ function report(
   }
 }
 
-function elapsedText(event: NodeEvent, began: NodeEvent | undefined, plan: Plan): string {
-  const seconds = Math.max(0, Math.floor((event.t - (began?.t ?? event.t)) / 1000));
-  return `capturing ${formatDuration(seconds)} of ${formatDuration(plan.limits.durationSeconds)}`;
+/** How long, how long yet (by whichever limit comes first), then what the collector counts. */
+function capturingParts(
+  event: NodeEvent,
+  seen: ReadonlyMap<string, NodeEvent>,
+  { limits, capture }: Plan,
+  collector: Collector,
+): string[] {
+  const seconds = Math.max(0, (event.t - (seen.get('capturing')?.t ?? event.t)) / 1000);
+  const left = secondsLeft(seconds, [
+    { done: seconds, whole: limits.durationSeconds },
+    { done: numberOf(event, 'bytes'), whole: limits.maxBytes },
+    { done: numberOf(event, 'packets'), whole: capture.collector === 'tcpdump' ? capture.count : 0 },
+  ]);
+  return [
+    `capturing ${formatDuration(Math.floor(seconds))} of ${formatDuration(limits.durationSeconds)}`,
+    ...leftText(left),
+    ...collector.progress(event, seen.get('progress')),
+  ];
 }
+
+const copyingParts = (done: number, whole: number, perSecond: number): string[] => [
+  `copying ${formatBytes(done)} of ${formatBytes(whole)}`,
+  ...leftText(perSecond > 0 ? (whole - done) / perSecond : undefined),
+  `${formatBytes(Math.round(perSecond))}/s`,
+];
+
+/** An event with what it says, for a closer look. */
+const eventText = ({ gkeprof: _, nonce: _nonce, seq, t, event, ...rest }: NodeEvent): string =>
+  `${new Date(t).toISOString()} #${seq} ${event} ${Object.entries(rest)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ')}`.trimEnd();
 
 const announced = (event: NodeEvent | undefined) => ({
   file: textOf(event, 'file'),

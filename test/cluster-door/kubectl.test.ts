@@ -20,7 +20,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** The real class with a kubectl that does what the bash script says. */
-function kubectl(script: string, connection: Connection = {}, trace?: (line: string) => void): Kubectl {
+function kubectl(
+  script: string,
+  connection: Connection = {},
+  trace?: (line: string, level?: number) => void,
+): Kubectl {
   const env = { PATH: `${FAKES}:${process.env.PATH}`, FAKE_LOG: log, FAKE_SCRIPT: script, GIVEN: 'yes' };
   return new Kubectl(connection, { env, windows: false, ...(trace && { trace }) });
 }
@@ -53,12 +57,11 @@ describe('a line for hints', () => {
 describe('exec', () => {
   it('hands on every word as it is, and the connection before the verb', async () => {
     const traced: string[] = [];
-    await kubectl('', { context: 'prod', namespace: 'ignored' }, (line) => traced.push(line)).exec(REF, [
-      'sh',
-      '-c',
-      '$(touch /tmp/x); "\n',
-      '--',
-    ]);
+    await kubectl(
+      '',
+      { context: 'prod', namespace: 'ignored' },
+      (line, level = 1) => level < 2 && traced.push(line),
+    ).exec(REF, ['sh', '-c', '$(touch /tmp/x); "\n', '--']);
     const line = `--context=prod exec -n gkeprof gkeprof-perf-1 -c files -- sh -c $'$(touch /tmp/x); "\\n' --`;
     expect(calls()).toEqual([line]);
     // Of a script that is more than a line, its first.

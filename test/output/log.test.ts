@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Log } from '../../src/output/log.ts';
 
 function sink(terminal: { isTTY?: boolean; columns?: number } = {}) {
@@ -21,13 +21,13 @@ describe('Log', () => {
     const log = new Log(out);
     log.phase('x'.repeat(50));
     log.line('done');
-    expect(out.text()).toBe(`\r\u001b[K${'x'.repeat(29)}\r\u001b[Kdone\n`);
+    expect(out.text()).toBe(`\r\u001b[K${'x'.repeat(28)}…\r\u001b[Kdone\n`);
   });
 
   it('takes a terminal that does not know its width for one of 80 columns', () => {
     const out = sink({ isTTY: true, columns: 0 });
     new Log(out).figures('x'.repeat(100));
-    expect(out.text()).toBe(`\r\u001b[K${'x'.repeat(79)}`);
+    expect(out.text()).toBe(`\r\u001b[K${'x'.repeat(78)}…`);
   });
 
   it('lets no text of others move the cursor', () => {
@@ -42,7 +42,71 @@ describe('Log', () => {
     const quiet = sink();
     new Log(quiet).trace('GET pods/x');
     const verbose = sink();
-    new Log(verbose, true).trace('GET pods/x');
+    new Log(verbose, { level: 1 }).trace('GET pods/x');
     expect([quiet.text(), verbose.text()]).toEqual(['', '  GET pods/x\n']);
+  });
+
+  it('shows what the node says and how long things took from level 2 on', () => {
+    const [one, two] = [sink(), sink()];
+    new Log(one, { level: 1 }).trace('node: hello', 2);
+    new Log(two, { level: 2 }).trace('node: hello', 2);
+    expect([one.text(), two.text()]).toEqual(['', '  node: hello\n']);
+  });
+
+  it('says errors alone when it is to be quiet, on a terminal and elsewhere', () => {
+    for (const out of [sink(), sink({ isTTY: true })]) {
+      const log = new Log(out, { quiet: true });
+      log.phase('capturing');
+      log.figures('1s');
+      log.line('note');
+      log.warn('careful');
+      log.error('it failed', 'try again');
+      log.end();
+      expect(out.text()).toBe('error: it failed\nhint: try again\n');
+    }
+  });
+
+  it('gives an error one line, whatever is in it, and marks its words where there are colours', () => {
+    const out = sink({ isTTY: true });
+    const log = new Log(out, { style: (word) => `<${word}>` });
+    log.error('a\nb', 'c\x1b[0m');
+    log.warn('d');
+    expect(out.text()).toBe('<error:> a\\nb\n<hint:> c\\x1b[0m\n<warning:> d\n');
+  });
+
+  describe('a phase that takes its time', () => {
+    afterEach(() => void vi.useRealTimers());
+
+    it('says for how long, until something else begins', () => {
+      vi.useFakeTimers();
+      const out = sink({ isTTY: true });
+      const log = new Log(out);
+      log.phase('installing');
+      vi.advanceTimersByTime(2000);
+      log.line('note');
+      vi.advanceTimersByTime(1000);
+      log.figures('capturing 0s of 10s', '10s left');
+      vi.advanceTimersByTime(5000);
+      log.end();
+      vi.advanceTimersByTime(5000);
+      const live = (text: string) => `\r\u001b[K${text}`;
+      expect(out.text()).toBe(
+        live('installing') +
+          live('installing · 1s') +
+          live('installing · 2s') +
+          `${live('')}note\n` +
+          live('installing · 3s') +
+          live('capturing 0s of 10s · 10s left') +
+          live(''),
+      );
+    });
+
+    it('stays as a line with -v', () => {
+      const out = sink({ isTTY: true });
+      const log = new Log(out, { level: 1 });
+      log.phase('copying');
+      log.end();
+      expect(out.text()).toBe('copying\n\r\u001b[Kcopying\r\u001b[K');
+    });
   });
 });

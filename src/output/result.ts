@@ -1,0 +1,24 @@
+import { type Form, isForPrograms, rendered } from './form.ts';
+import type { Log } from './log.ts';
+import type { ByteSink } from './stream.ts';
+
+/** Where a result goes, and the live line that has to be gone before. */
+export interface ResultSinks {
+  readonly stdout: ByteSink;
+  readonly log: Log;
+}
+
+/**
+ * Puts the result on stdout: as data in the form that was asked for, else as `text` makes it. `names` is what
+ * `-o name` prints, one a line. Each is made only when it is wanted.
+ */
+export async function deliver(
+  { stdout, log }: ResultSinks,
+  form: Form,
+  data: () => object,
+  names: readonly string[],
+  text: () => string,
+): Promise<void> {
+  log.end();
+  stdout.write(isForPrograms(form) ? await rendered(form, data(), names) : text());
+}

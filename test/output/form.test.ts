@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import type { RawOptions } from '../../src/options.ts';
+import { formOf, isForm, isForPrograms, rendered } from '../../src/output/form.ts';
+
+const raw = (output?: string, flags: readonly string[] = []): RawOptions =>
+  ({ text: () => output, flag: (name: string) => flags.includes(name) }) as unknown as RawOptions;
+
+const RESULT = {
+  kind: 'Thing',
+  text: 'no',
+  at: '2026-01-02',
+  list: [{ name: 'a', bytes: 1 }, { name: 'b' }],
+};
+
+const shown = async (output: string): Promise<string> => {
+  const form = formOf(raw(output));
+  if (!isForPrograms(form)) throw new Error(form.is);
+  return rendered(form, RESULT, ['thing/a', 'thing/b']);
+};
+
+const refusal = (output: string, flags: readonly string[] = []): string => {
+  try {
+    formOf(raw(output, flags));
+    return 'none';
+  } catch (error) {
+    const { message, hint } = error as { message: string; hint?: string };
+    return `${message} | ${hint ?? ''}`;
+  }
+};
+
+describe('-o', () => {
+  it('json, yaml, name and jsonpath say the same thing', async () => {
+    expect(JSON.parse(await shown('json'))).toEqual(RESULT);
+    expect(await shown('yaml')).toBe(
+      "kind: Thing\ntext: 'no'\nat: '2026-01-02'\nlist:\n  - name: a\n    bytes: 1\n  - name: b\n",
+    );
+    expect(await shown('name')).toBe('thing/a\nthing/b\n');
+    expect(await shown('jsonpath={range .list[*]}{.name}{"\\n"}{end}')).toBe('a\nb\n');
+  });
+
+  it('is text where nothing is said, wide where it may be, and not both with --markdown', () => {
+    expect([
+      formOf(raw()),
+      formOf(raw('wide'), { wide: true }),
+      formOf(raw(undefined, ['markdown'])),
+    ]).toEqual([{ is: 'text' }, { is: 'wide' }, { is: 'markdown' }]);
+    expect(refusal('json', ['markdown'])).toMatch('--markdown and -o: only one of them');
+  });
+
+  it.each([
+    ['xml', '-o: "xml" is none | allowed formats are: json, yaml, name, jsonpath=…'],
+    ['wide', '-o: "wide" is none | allowed formats are: json, yaml, name, jsonpath=…'],
+    ['jsonpath', "-o jsonpath: without a template | -o jsonpath='{.files[*].path}'"],
+    ['jsonpath=', "-o jsonpath: without a template | -o jsonpath='{.files[*].path}'"],
+    ['jsonpath={.a', /^-o jsonpath: "\{\.a" has no closing brace \| as kubectl's/],
+    ['jsonpath={a}', /^-o jsonpath: unrecognized identifier a: a field begins with a dot, as in \{\.a\}/],
+  ])('%s is refused with what is allowed', (output, expected) => {
+    expect(refusal(output)).toMatch(expected);
+  });
+
+  it('says what a template can not be filled with', async () => {
+    await expect(shown('jsonpath={.list[7]}')).rejects.toThrow(
+      '-o jsonpath: array index out of bounds: index 7, length 2',
+    );
+  });
+
+  it('tells a form from the name of a file', () => {
+    expect(['json', 'yaml', 'name', 'jsonpath={.a}'].every(isForm)).toBe(true);
+    expect(['-', 'x.json', './json', 'names'].some(isForm)).toBe(false);
+  });
+});

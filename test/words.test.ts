@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { type OptionTable, VERBOSE } from '../src/options.ts';
+import { separated } from '../src/words.ts';
+
+const OPTIONS: OptionTable = {
+  ...VERBOSE,
+  output: { type: 'string', alias: 'o', describe: '', group: '' },
+  watch: { type: 'boolean', alias: 'w', describe: '', group: '' },
+  filter: { type: 'string', describe: '', group: '' },
+};
+
+describe('separated', () => {
+  it.each([
+    ['pod/x -v', 'pod/x --verbose=1'],
+    ['-v pod/x', '--verbose=1 pod/x'],
+    ['-vv', '--verbose=1 --verbose=2'],
+    ['-v -v --verbose', '--verbose=1 --verbose=2 --verbose=3'],
+    ['-v=6', '--verbose=6'],
+    ['-v6', '--verbose=6'],
+    ['--v=2', '--v=2'],
+    ['--v', '--verbose=1'],
+    ['--verbose=2', '--verbose=2'],
+    ['-ojson', '--output=json'],
+    ['-o=json', '--output=json'],
+    ['-o json', '-o json'],
+    ['-wojson', '--watch --output=json'],
+    ['-wv', '--watch --verbose=1'],
+    ['-wo json -v', '--watch -o json --verbose=1'],
+    ['-o -v', '-o -v'],
+    ['--filter -v', '--filter -v'],
+    ['--filter=-v', '--filter=-v'],
+    ['-x -wx', '-x -wx'],
+    ['- a-b --unknown', '- a-b --unknown'],
+  ])('%s → %s', (typed, expected) => {
+    expect(separated(typed.split(' '), OPTIONS).join(' ')).toBe(expected);
+  });
+});
