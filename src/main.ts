@@ -44,8 +44,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       return EXIT.done;
     }
     const { command, raw } = invocation;
-    const options = understand(command, raw);
-    const loud = loudness(raw);
+    const options: unknown = understand(raw, (given) => command.validate(given));
+    const loud = understand(raw, loudness);
     level = loud.level;
     log = new Log(io.stderr, { ...loud, style });
     const context: Context = {

@@ -102,10 +102,10 @@ function checkWords(
 
 const setBy = (from: string | undefined): string => (from === undefined ? '' : ` (set by ${from})`);
 
-/** The command's own understanding of its flags; what is wrong with one that was not typed says where it is from. */
-export function understand(command: AnyCommand, raw: RawOptions): unknown {
+/** What is made of flags; what is wrong with one that was not typed says where it is from. */
+export function understand<T>(raw: RawOptions, make: (raw: RawOptions) => T): T {
   try {
-    return command.validate(raw);
+    return make(raw);
   } catch (error) {
     const name = error instanceof GkeprofError ? /^--([a-z][a-z-]*)\b/.exec(error.message)?.[1] : undefined;
     const from = name === undefined ? undefined : raw.origin(name);

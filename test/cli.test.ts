@@ -18,7 +18,7 @@ async function parse(
     { env, readConfig: async () => undefined },
   );
   if (invocation.kind !== 'run') throw new Error('it printed');
-  return understand(invocation.command, invocation.raw) as Record<string, unknown>;
+  return understand(invocation.raw, (raw) => invocation.command.validate(raw)) as Record<string, unknown>;
 }
 
 describe('parseCommandLine', () => {

@@ -1,6 +1,6 @@
 import type { Config } from '../config/parse.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { environmentName, type OptionTable, VERBOSE } from '../options.ts';
+import { environmentName, type OptionTable } from '../options.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
@@ -11,7 +11,7 @@ interface ConfigOptions {
   readonly form: Form;
 }
 
-const OPTIONS: OptionTable = { output: outputOption('the flags that are preset'), ...VERBOSE };
+const OPTIONS: OptionTable = { output: outputOption('the flags that are preset') };
 
 /** A flag that can be preset, and what it is where it is not typed, in some of the commands that have it. */
 export interface SettingRow {

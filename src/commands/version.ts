@@ -1,5 +1,4 @@
 import { EXIT, usageError } from '../errors.ts';
-import { VERBOSE } from '../options.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { version as release } from '../version.ts';
@@ -10,7 +9,7 @@ export const version: Command<{ readonly form: Form }> = {
   describe: 'Print the version',
   usage: '',
   examples: [['kubectl gkeprof version', '']],
-  options: { output: outputOption('kubectl-gkeprof/VERSION'), ...VERBOSE },
+  options: { output: outputOption('kubectl-gkeprof/VERSION') },
   validate(raw) {
     if (raw.positionals.length) throw usageError('version: takes no arguments');
     return { form: formOf(raw) };

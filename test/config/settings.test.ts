@@ -94,7 +94,7 @@ describe('presets at work', () => {
       `error: --scope: "ifac" is none of netns, iface, node (set by ${path()}:6)\nhint: did you mean iface?\n`,
     );
     expect((await run(['render', ...capture], { GKEPROF_VERBOSE: 'yes' })).stderr).toBe(
-      'error: --verbose: "yes" is neither true nor false (set by GKEPROF_VERBOSE)\n',
+      'error: --verbose: "yes" is not a whole number from 0 to 10 (set by GKEPROF_VERBOSE)\n',
     );
   });
 
