@@ -13,51 +13,106 @@ export interface EventLine {
   readonly rest: string;
 }
 
-const WHO = String.raw`(?:(.{0,80}?)\s+)?(-?\d+)(?:\/(-?\d+))?`;
-const TAIL = String.raw`(?:(\d+)\s+)?(\S+):(?:\s+(.*))?$`;
-const CPU = String.raw`\[(-?\d+)\]`;
-const TIME = String.raw`(\d+\.\d+):`;
-
-/** From the most telling form to the least: with processor and time, with time, with processor, with neither. */
-const FORMS = [
-  { pattern: new RegExp(`^(.*\\s)?${CPU}\\s+${TIME}\\s+${TAIL}`, 's'), cpu: true, time: true },
-  { pattern: new RegExp(`^(.*\\s)?${TIME}\\s+${TAIL}`, 's'), cpu: false, time: true },
-  { pattern: new RegExp(`^(.*\\s)?${CPU}\\s+${TAIL}`, 's'), cpu: true, time: false },
-  // Here only the numbers tell where the name ends: without them in the pattern the thread's would be the period.
-  { pattern: new RegExp(`^((?:.*?\\s)?-?\\d+(?:/-?\\d+)?\\s)\\s*${TAIL}`, 's'), cpu: false, time: false },
+/** With `-F +misc` a letter or two say what the sample was in: Linux tools/perf/builtin-script.c, perf_sample__fprintf_start. */
+const WHO = String.raw`(?:(.{0,80}?)\s+)?(-?\d+)(?:\/(-?\d+))?(?:\s+[KUHGgMEST]{1,4})?`;
+const WHO_LINE = new RegExp(`^${WHO}$`, 's');
+/** What stands before the event: with processor and time, with time, with processor, in the order in which they tell most. */
+const ANCHORS = [
+  /(?<=^|\s)\[(-?\d+)\]\s+(\d+\.\d+):(?=\s|$)/g,
+  /(?<=^|\s)()(\d+\.\d+):(?=\s|$)/g,
+  /(?<=^|\s)\[(-?\d+)\]()(?=\s)/g,
 ] as const;
+/** TASK_COMM_LEN of the kernel less its zero. */
+const LONGEST_NAME = 15;
+
+/** Whether perf's line is of a record that is no sample: `--show-task-events`, `--show-mmap-events` and the like. */
+export const isOtherRecord = (line: string): boolean => /(?:^|\s)PERF_RECORD_[A-Z]/.test(line);
 
 /**
  * An event line of `perf script`, `COMM PID/TID [CPU] TIME: PERIOD EVENT: …` with the fields the user asked for
  * (Linux tools/perf/builtin-script.c, perf_sample__fprintf_start). Anchored on the processor and the time and read
- * from the right, because a thread may call itself anything, that pattern included.
+ * from the right, because a thread may call itself anything, that pattern included. An event is `samples` where the
+ * line names none.
  */
 export function parseEventLine(line: string): EventLine | undefined {
-  for (const form of FORMS) {
-    const found = form.pattern.exec(line);
-    if (!found) continue;
-    const fields = found.slice(1);
-    const who = (fields.shift() ?? '').trim();
+  for (const anchor of ANCHORS) {
+    const found = [...line.matchAll(anchor)];
+    if (found.length === 0) continue;
+    const at = found.findLast((each) => isTracepoint(line, each)) ?? found.at(-1)!;
+    const who = line.slice(0, at.index).trim();
     // A time or a processor, but nobody it is of: a lesser form would take them for a name.
     if (parseWho(who) === undefined) return undefined;
-    const cpu = form.cpu ? Number(fields.shift()) : -1;
-    const time = form.time ? Number(fields.shift()) : Number.NaN;
-    const [period, event, rest] = fields as [string | undefined, string, string | undefined];
+    const [, cpu, time] = at as unknown as [string, string, string];
+    const what = parseWhat(line.slice(at.index + at[0].length));
+    if (!what) continue;
     return {
       who,
-      cpu,
-      time,
-      period: period === undefined ? Number.NaN : Number(period),
-      event,
-      rest: rest?.trim() ?? '',
+      cpu: cpu === '' ? -1 : Number(cpu),
+      time: time === '' ? Number.NaN : Number(time),
+      ...what,
     };
   }
-  return undefined;
+  return parseTimeless(line);
 }
+
+/**
+ * Whether a tracepoint, with a text that may hold anything, stands behind this processor and time, and before it a name
+ * that the kernel lets a thread have.
+ */
+function isTracepoint(line: string, at: RegExpExecArray): boolean {
+  const what = parseWhat(line.slice(at.index + at[0].length));
+  if (!what || what.rest === '' || !/^[\w-]+:[\w-]+$/.test(what.event)) return false;
+  const who = parseWho(line.slice(0, at.index).trim());
+  return who !== undefined && Buffer.byteLength(who.comm) <= LONGEST_NAME;
+}
+
+/** What stands behind the time. */
+function parseWhat(text: string): Pick<EventLine, 'period' | 'event' | 'rest'> | undefined {
+  const found = /^\s+(?:(\d+)\s+)?(\S+):(?:\s+(.*))?$/s.exec(text);
+  if (found) {
+    const [, period, event, rest] = found as unknown as [
+      string,
+      string | undefined,
+      string,
+      string | undefined,
+    ];
+    if (!isEventName(event)) return undefined;
+    return { period: numberOf(period), event, rest: rest?.trim() ?? '' };
+  }
+  // Without an event's name: nothing more, the period, or the frame of a one-line sample.
+  const plain = /^(?:\s+(\d+))?\s*$|^\s+([0-9a-f]+\s+\S.*\))\s*$/s.exec(text);
+  return plain ? { period: numberOf(plain[1]), event: NO_EVENT, rest: plain[2] ?? '' } : undefined;
+}
+
+/** With neither processor nor time only the numbers tell where the name ends: without them the thread's would be the period. */
+function parseTimeless(line: string): EventLine | undefined {
+  const found = /^((?:.*?\s)?-?\d+(?:\/-?\d+)?\s)\s*(?:(\d+)\s+)?(\S+):(?:\s+(.*))?$/s.exec(line);
+  // perf puts a blank behind the number; a line that merely ends in one is anything.
+  const bare = found ? undefined : /^(\S.*\s-?\d+(?:\/-?\d+)?) +$/s.exec(line);
+  const who = (found ?? bare)?.[1]?.trim();
+  if (who === undefined || parseWho(who) === undefined || (found && !isEventName(found[3]!)))
+    return undefined;
+  return {
+    who,
+    cpu: -1,
+    time: Number.NaN,
+    period: numberOf(found?.[2]),
+    event: found?.[3] ?? NO_EVENT,
+    rest: found?.[4]?.trim() ?? '',
+  };
+}
+
+/** No other record, and no time: what stood before that is part of a name. */
+const isEventName = (text: string): boolean => !/^(?:PERF_RECORD_|\d+\.\d+$)/.test(text);
+
+/** What an event is called where perf was not asked for its name. */
+const NO_EVENT = 'samples';
+
+const numberOf = (text: string | undefined): number => (text === undefined ? Number.NaN : Number(text));
 
 /** `comm pid/tid`, or `comm tid` as perf prints it by default. The name may be empty, and may hold anything. */
 export function parseWho(text: string): { comm: string; pid: number; tid: number } | undefined {
-  const found = new RegExp(`^${WHO}$`, 's').exec(text);
+  const found = WHO_LINE.exec(text);
   if (!found) return undefined;
   const [, comm = '', first, second] = found as unknown as [
     string,
@@ -77,6 +132,9 @@ export function parseLost(line: string): number | undefined {
   const found = /\sPERF_RECORD_LOST(?:_SAMPLES)?\s+lost\s+(\d+)/.exec(line);
   return found ? Number(found[1]) : undefined;
 }
+
+/** A name, blanks up to 16 columns, and two numbers of ten digits. */
+const LONGEST_WHO = 40;
 
 const BLANK = 32;
 const TAB = 9;
@@ -118,7 +176,8 @@ export class EventBytes {
     this.eventEnd = at;
     while (at > start && !isBlank(bytes[at - 1])) at -= 1;
     this.eventStart = at;
-    if (at === start || at === this.eventEnd) return false;
+    // A time may stand there, where the event's name was not asked for.
+    if (at === start || at === this.eventEnd || isDigit(bytes[at])) return false;
     while (at > start && isBlank(bytes[at - 1])) at -= 1;
     this.#numbers[1] = Number.NaN;
     if (isDigit(bytes[at - 1])) {
@@ -140,6 +199,8 @@ export class EventBytes {
       while (at > start && isBlank(bytes[at - 1])) at -= 1;
     }
     this.whoEnd = at;
+    // A longer one holds more than a name and its numbers: the text of a tracepoint that looks like all this.
+    if (at - start > LONGEST_WHO) return false;
     return at > start && isDigit(bytes[at - 1]) && this.#endsInIds(bytes, start, at);
   }
 

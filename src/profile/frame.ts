@@ -17,12 +17,14 @@ export interface Frame {
 const USER_AREA = /^\[(?:vdso|vsyscall|vvar|heap|stack|anon|unknown|uprobes|JIT\b|:)/;
 /** What Linux tools/perf/util/symbol.c reads as a JIT's map, and util/jitdump.c writes for one. */
 const JIT_FILE = /(?:^|\/)perf-\d+\.map$|(?:^|\/)jitted-\d+-\d+\.so$|^\[JIT\]/;
+/** Modules, the kernel's own image, and what it compiles from BPF (Linux kernel/bpf/core.c, trampoline.c: ksymbol names). */
+const KERNEL_FILE = /\.ko(?:\.\w+)?$|(?:^|\/)vmlinux[^/]*$|^bpf_(?:prog|trampoline|dispatcher)_/;
 
 function kindOf(dso: string): FrameKind {
   if (dso === 'inlined') return 'inlined';
   if (JIT_FILE.test(dso)) return 'jit';
   if (/^\[.*\]/.test(dso)) return USER_AREA.test(dso) ? 'user' : 'kernel';
-  return /\.ko(?:\.\w+)?$|(?:^|\/)vmlinux[^/]*$/.test(dso) ? 'kernel' : 'user';
+  return KERNEL_FILE.test(dso) ? 'kernel' : 'user';
 }
 
 /**
@@ -41,14 +43,17 @@ export function parseFrameLine(line: string): readonly Frame[] | undefined {
   const plain = /^(.*?)\+0x[0-9a-f]+ \((.*)\)$/.exec(rest);
   const open = plain ? -1 : openingBracket(rest);
   const dso = plain ? plain[2]! : open < 0 ? '' : rest.slice(open + 1, -1);
+  // One blank stands before the bracket: others are the symbol's, such as of a JIT's `RegExp:^ `.
   const symbol = plain
     ? plain[1]!
-    : (open < 0 ? rest : rest.slice(0, open)).trim().replace(/\+0x[0-9a-f]+$/, '');
+    : (open < 0 ? rest : rest.slice(0, Math.max(0, open - 1))).replace(/\+0x[0-9a-f]+$/, '');
   const file = dso.replace(/ \(deleted\)$/, '');
   const kind = kindOf(file);
-  if (symbol === '' || symbol === '[unknown]') return [{ name: objectName(file), kind, dso, unknown: true }];
+  if (symbol.trim() === '' || symbol === '[unknown]')
+    return [{ name: objectName(file), kind, dso, unknown: true }];
   if (/^\([^()]*\)$/.test(symbol)) return [];
-  const parts = kind === 'jit' ? symbol.split('->') : [symbol];
+  const split = kind === 'jit' ? symbol.split('->').filter((part) => part !== '') : [];
+  const parts = split.length ? split : [symbol];
   return parts.map((part, at) => ({
     name: shortName(part, kind === 'jit'),
     kind: at > 0 ? 'inlined' : kind,
@@ -83,8 +88,9 @@ function openingBracket(text: string): number {
 export function shortName(symbol: string, jit = false): string {
   // `Lorg/foo/Bar;::baz`, a type as the JVM writes it; one without a package keeps its L, as it does there.
   const java = /^L[^;:()\s]*\//.test(symbol) && (jit || symbol.includes(';'));
-  const name = withoutArguments(rustName(java ? symbol.slice(1) : symbol));
-  return name.replaceAll(';', ':');
+  const whole = rustName(java ? symbol.slice(1) : symbol);
+  // What would leave nothing is no list of arguments.
+  return (withoutArguments(whole) || whole).replaceAll(';', ':');
 }
 
 /** `_$LT$A$u20$as$u20$B$GT$::f::h0123456789abcdef`: Rust's first mangling where only C++'s was undone. */

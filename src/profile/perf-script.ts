@@ -1,5 +1,5 @@
 import { copyOf, enlarged, joinBytes } from './arrays.ts';
-import { EventBytes, parseEventLine, parseLost } from './event-line.ts';
+import { EventBytes, isOtherRecord, parseEventLine, parseLost } from './event-line.ts';
 import { type Frame, parseFrameLine } from './frame.ts';
 import { END, Lines, SEVERAL } from './lines.ts';
 import { type Origin, Origins } from './origins.ts';
@@ -27,6 +27,9 @@ const RETURN = 13;
 const BLANK = 32;
 const TAB = 9;
 const HASH = 35;
+
+/** The line that `-F +srcline` prints below a frame, `file.c:12` or `libc.so.6[27b25]`: Linux tools/perf/util/map.c. */
+const SOURCE_LINE = /^ {2}\S.*(?::\d+|\[[0-9a-f]+\])(?: \(inlined\))?\s*$/;
 
 /**
  * Reads `perf script` text as it comes, in chunks cut anywhere, into a tree of calls below one node for each thread
@@ -144,19 +147,28 @@ export class PerfScriptReader {
     // perf puts a tab before a frame. What was copied may have blanks, or nothing; and blanks may also stand before the
     // name in an event line, which then has a time.
     const blank = first === TAB || first === BLANK;
-    if (first === TAB || (first !== HASH && !this.#looksLikeEvent(bytes, at, end, blank))) {
-      const text = this.#text(bytes, at, end - 1);
-      const frames = blank || text.endsWith(')') ? parseFrameLine(text) : undefined;
-      if (frames) {
-        const numbers = frames.map((frame) => this.frameNumber(frame)).reverse();
-        const line = lines.keep(this.#previous, bytes, at, numbers.length === 1 ? numbers[0]! : SEVERAL);
-        if (numbers.length !== 1) lines.several.set(line, numbers);
-        this.#previous = line;
-        for (const number of numbers) this.#add(number);
-        return end;
-      }
+    if (
+      first === HASH
+        ? this.#event.read(bytes, at, end - 1)
+        : !blank && this.#looksLikeEvent(bytes, at, end, false)
+    )
+      return this.#eventLine(bytes, at, end);
+    if (first === BLANK && this.#looksLikeEvent(bytes, at, end, true)) return this.#eventLine(bytes, at, end);
+    const text = this.#text(bytes, at, end - 1);
+    const frames = first !== HASH && (blank || text.endsWith(')')) ? parseFrameLine(text) : undefined;
+    if (frames || first === HASH || SOURCE_LINE.test(text)) {
+      const numbers = (frames ?? []).map((frame) => this.frameNumber(frame)).reverse();
+      const line = lines.keep(this.#previous, bytes, at, numbers.length === 1 ? numbers[0]! : SEVERAL);
+      if (numbers.length !== 1) lines.several.set(line, numbers);
+      this.#previous = line;
+      for (const number of numbers) this.#add(number);
+      return end;
     }
-    return this.#eventLine(bytes, at, end);
+    if (isOtherRecord(text) || (first === TAB && this.#looksLikeEvent(bytes, at, end, true)))
+      return this.#eventLine(bytes, at, end);
+    // Whatever it is, the sample goes on behind it.
+    this.#odd(blank ? 'frame line' : 'event line', text);
+    return end;
   }
 
   #looksLikeEvent(bytes: Uint8Array, at: number, end: number, timed: boolean): boolean {
@@ -183,7 +195,8 @@ export class PerfScriptReader {
       return end;
     }
     const text = this.#text(bytes, at, end - 1);
-    if (bytes[at] === HASH) {
+    const parsed = parseEventLine(text);
+    if (bytes[at] === HASH && !(parsed && !Number.isNaN(parsed.time))) {
       const fact = /^#\s*([a-z][\w ]*?)\s*:\s(.*)$/.exec(text);
       if (fact && !this.header.has(fact[1]!)) this.header.set(fact[1]!, fact[2]!.trim());
       return end;
@@ -193,16 +206,17 @@ export class PerfScriptReader {
       this.lost += lost;
       return end;
     }
-    const parsed = parseEventLine(text);
     if (!parsed) {
+      if (isOtherRecord(text)) return end;
       this.#odd(/^\s/.test(text) ? 'frame line' : 'event line', text);
       return end;
     }
     this.#origin = this.#origins.parse(parsed.who, parsed.event);
     this.#time = parsed.time;
     this.#period = parsed.period;
-    for (const frame of [...((parsed.rest && parseFrameLine(parsed.rest)) || [])].reverse())
-      this.#add(this.frameNumber(frame));
+    // A bare address is what the event is about (`-F +addr`), no frame.
+    const frames = /^[0-9a-f]+\s+\S/.test(parsed.rest) ? parseFrameLine(parsed.rest) : undefined;
+    for (const frame of [...(frames ?? [])].reverse()) this.#add(this.frameNumber(frame));
     return end;
   }
 

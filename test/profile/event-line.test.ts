@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { EventBytes, parseEventLine, parseLost, parseWho } from '../../src/profile/event-line.ts';
+import {
+  EventBytes,
+  isOtherRecord,
+  parseEventLine,
+  parseLost,
+  parseWho,
+} from '../../src/profile/event-line.ts';
 
 const TAIL = '   101/102   [003]  3967.038416:   10101010 cpu-clock: ';
 
@@ -90,6 +96,61 @@ describe('an event line', () => {
     ['a 1/2 [000] 1.5: cycles:  ffff f ([k])', 'cycles', 'ffff f ([k])'],
   ])('what stands behind the event is its rest: %j', (line, event, rest) => {
     expect(parseEventLine(line)).toMatchObject({ event, rest });
+    expect(readBytes(line)).toBeUndefined();
+  });
+
+  // `-F` without event, without time, with misc: perf 6.1 prints these.
+  it.each([
+    ['rs_v0 24400  1935.689999: ', 'rs_v0 24400', -1, 1935.689999, Number.NaN, 'samples'],
+    ['24400  1935.689999: ', '24400', -1, 1935.689999, Number.NaN, 'samples'],
+    ['rs_v0 24400 [001]  1935.689999:    2004008 ', 'rs_v0 24400', 1, 1935.689999, 2004008, 'samples'],
+    [
+      '1/2 [000] 3.4: 21579/21605  1899.378295: ',
+      '1/2 [000] 3.4: 21579/21605',
+      -1,
+      1899.378295,
+      Number.NaN,
+      'samples',
+    ],
+    ['rs_v0 24400 [001] ', 'rs_v0 24400', 1, Number.NaN, Number.NaN, 'samples'],
+    ['rs_v0 24400 ', 'rs_v0 24400', -1, Number.NaN, Number.NaN, 'samples'],
+    [
+      'rs_v0 29773 U      2041.326211:    5025125 cpu-clock: ',
+      'rs_v0 29773 U',
+      -1,
+      2041.326211,
+      5025125,
+      'cpu-clock',
+    ],
+    [
+      '1/2 [000] 3.4: 21605 K  1899.378295: 7 cpu-clock: ',
+      '1/2 [000] 3.4: 21605 K',
+      -1,
+      1899.378295,
+      7,
+      'cpu-clock',
+    ],
+  ])('%j', (line, who, cpu, time, period, event) => {
+    expect(parseEventLine(line)).toEqual({ who, cpu, time, period, event, rest: '' });
+    expect(parseWho(who)?.tid).toBeGreaterThan(21600);
+  });
+
+  it.each([
+    'swapper     0 [000]     0.000000: PERF_RECORD_MMAP -1/0: [0xffffffff81000000(0x1) @ 0xff]: x [kernel.kallsyms]_text',
+    'node-MainThread     0 [000]     0.000000: PERF_RECORD_FORK(27702:27702):(7872:7872)',
+    'cpp 21579  1898.925365: PERF_RECORD_COMM exec: cpp:21579/21579',
+    'bash     0     0.000000: PERF_RECORD_COMM: bash:21910/21910',
+    'PERF_RECORD_FINISHED_ROUND',
+  ])('%j is another record, no sample', (line) => {
+    expect(parseEventLine(line)).toBeUndefined();
+    expect(readBytes(line)).toBeUndefined();
+    expect(isOtherRecord(line)).toBe(true);
+  });
+
+  it("is not taken in by what a tracepoint's text holds", () => {
+    const line = 'a 1/2 [000] 1.5: 1 sched:sched_switch: prev_comm=b 3/4 [000] 2.5: 9 cycles:';
+    const facts = { who: 'a 1/2', time: 1.5, period: 1, event: 'sched:sched_switch' };
+    expect(parseEventLine(line)).toMatchObject(facts);
     expect(readBytes(line)).toBeUndefined();
   });
 

@@ -49,6 +49,16 @@ describe('parseFrameLine', () => {
     ['\t1 operator+(A, B)+0x10 (/x)', 'operator+', 'user', '/x'],
     ['\t1 Lorg/foo/Bar;::baz+0x1 (/tmp/perf-12.map)', 'org/foo/Bar:::baz', 'jit', '/tmp/perf-12.map'],
     ['\t1 f+0x1 (/root/.debug/jit/jitted-12-3.so)', 'f', 'jit', '/root/.debug/jit/jitted-12-3.so'],
+    [
+      '\t1 bpf_prog_6deef7357e7b4530_sd_devices+0x1 (bpf_prog_6deef7357e7b4530_sd_devices)',
+      'bpf_prog_6deef7357e7b4530_sd_devices',
+      'kernel',
+      'bpf_prog_6deef7357e7b4530_sd_devices',
+    ],
+    ['\t1 RegExp:^ +0x1 (/tmp/perf-12.map)', 'RegExp:^ ', 'jit', '/tmp/perf-12.map'],
+    ['\t1 RegExp:^  (/tmp/perf-12.map)', 'RegExp:^ ', 'jit', '/tmp/perf-12.map'],
+    ['\t1 (*T).f(x)+0x1 (/x)', '(*T).f(x)', 'user', '/x'],
+    ['\t1  (/x)', '[x]', 'user', '/x'],
     ['\t1 small (inlined)', 'small', 'inlined', 'inlined'],
     ['\t1 f+0x1', 'f', 'user', ''],
     ['\t1', '[unknown]', 'user', ''],
@@ -72,6 +82,8 @@ describe('parseFrameLine', () => {
       'inlined o/B:::b',
       'inlined LC:::c',
     ]);
+    expect(names('\t1 a->b->+0x1 (/tmp/perf-3.map)')).toEqual(['jit a', 'inlined b']);
+    expect(names('\t1 -> (/tmp/perf-3.map)')).toEqual(['jit ->']);
     expect(names('\t1 f() -> T+0x1 (/x)')).toEqual(['user f']);
     expect(names('\t1 A::operator->+0x1 (/x)')).toEqual(['user A::operator->']);
   });

@@ -160,6 +160,52 @@ describe('PerfScriptReader', () => {
     ]);
   });
 
+  it('goes on with a sample behind a line that is none of it, and takes source lines as they are', async () => {
+    const text = [
+      `a${TAIL}`,
+      '\t    55d0 f+0x1 (/x)',
+      '  file.h:300',
+      '\t    55d1 g+0x1 (/x)',
+      '  libc-2.33.so[27b25]',
+      '\tthis is no frame',
+      ' insn: 48 01 f1',
+      'nor this',
+      '# nor this',
+      '\t    55d2 main+0x1 (/x)',
+      '  ??:0',
+      '',
+      `a${TAIL}`,
+      '\t    55d0 f+0x1 (/x)',
+      '  file.h:300',
+      '\t    55d1 g+0x1 (/x)',
+      'nor this',
+      '\t    55d2 main+0x1 (/x)',
+      'a 1/2 [000] 1.5: PERF_RECORD_LOST lost 7',
+      'a 1/2 [000] 1.5: PERF_RECORD_FORK(1:1):(2:2)',
+      '',
+    ].join('\n');
+    const { profile, oddities } = await read(text);
+    expect(folded(profile)).toBe('a;main;g;f 2\n');
+    expect(profile.lost).toBe(7);
+    expect(oddities).toEqual([
+      { kind: 'frame line', line: '\tthis is no frame', count: 2 },
+      { kind: 'event line', line: 'nor this', count: 2 },
+    ]);
+  });
+
+  it('takes a thread for one that calls itself like a comment, and no bare address for a frame', async () => {
+    const text = [
+      '#x 12 5.1: cycles:',
+      '\t 1 f (/x)',
+      '',
+      '#x 12 5.1: 7 page-faults:  7ffe1234',
+      '\t 1 f (/x)',
+      '',
+    ];
+    expect(await fold(text.join('\n'))).toBe('#x;f 1\n');
+    expect(await fold(text.join('\n'), { event: 'page-faults' })).toBe('#x;f 1\n');
+  });
+
   it('tells lines apart that begin alike, however many', async () => {
     const lines = Array.from({ length: 300 }, (_, at) => `a${TAIL}\n\t0000000000000000 f${at % 150}x (/x)\n`);
     const { profile } = await read(lines.join('\n'));
