@@ -12,6 +12,7 @@ export async function run(): Promise<void> {
     stderr: process.stderr,
     env: process.env,
     windows: process.platform === 'win32',
+    macos: process.platform === 'darwin',
     onSignal: (receive) => {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
         process.on(signal, () => receive(signal));

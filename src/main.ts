@@ -18,6 +18,7 @@ export interface Io {
   readonly stderr: TextSink & ByteSink;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly windows: boolean;
+  readonly macos?: boolean;
   /** Calls back for each signal that asks the process to end. */
   readonly onSignal: (receive: (signal: SignalName) => void) => void;
 }
@@ -63,6 +64,11 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
           windows: io.windows,
           trace: (line, level) => log.trace(line, level),
         });
+      },
+      windows: io.windows,
+      open: async (path) => {
+        const { openFile } = await import('./open.ts');
+        return openFile(path, { windows: io.windows, macos: io.macos === true, env: io.env });
       },
       now: () => Date.now(),
       sleep: async (ms, signal) => {

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
 import { clusterError, reasonOf } from '../errors.ts';
-import { shellQuote } from '../shell-quote.ts';
+import { quoteFor } from '../shell-quote.ts';
 import type { CallResult, ContainerRef, RemoteStream } from './cluster.ts';
 import { type Connection, kubectlFlags } from './connect.ts';
 
@@ -39,7 +39,9 @@ export class Kubectl {
   }
 
   line(words: readonly string[]): string {
-    return ['kubectl', ...kubectlFlags(this.#connection), ...words].map(shellQuote).join(' ');
+    return ['kubectl', ...kubectlFlags(this.#connection), ...words]
+      .map(quoteFor(this.#home.windows))
+      .join(' ');
   }
 
   followLogs(ref: ContainerRef): RemoteStream {

@@ -1,28 +1,21 @@
-import { Analysis, type Scope } from '../capture/analysis.ts';
-import { allNames, type Names } from '../capture/facts.ts';
-import { type FileFacts, jsonPieces } from '../capture/json.ts';
-import { Packet, type PacketSink } from '../capture/packet.ts';
-import { printAsTshark } from '../capture/print-tshark.ts';
+import { Packet } from '../capture/packet.ts';
 import { Pseudonyms } from '../capture/redact/pseudonyms.ts';
 import { type PayloadChoice, Redactor } from '../capture/redact/redact.ts';
 import type { PatternRule } from '../capture/redis/pattern.ts';
 import { SECTIONS, type Section, TSHARK_SECTIONS } from '../capture/sections.ts';
 import { parseConversation, type Selection } from '../capture/select.ts';
-import { Summary } from '../capture/summary.ts';
-import { printTables } from '../capture/tables.ts';
-import { timelinePage } from '../capture/timeline-page.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { recentFile } from '../input.ts';
-import { localTimeZone } from '../local-time.ts';
 import { NewFile } from '../new-file.ts';
 import { NEW_FILE, type OptionTable, type RawOptions, VERBOSE } from '../options.ts';
-import { writeAll } from '../output/stream.ts';
+import { type Form, formOf, outputOption } from '../output/form.ts';
 import { printable } from '../printable.ts';
 import { redactKey } from '../redact-key.ts';
-import { FileSpill } from '../spill.ts';
-import { countedBy, inOrder, readInto, selected } from './capture-files.ts';
+import { analyzeFiles } from './analysis.ts';
+import { readInto } from './capture-files.ts';
 import type { Command, Context } from './command.ts';
 import { namesBeside } from './names.ts';
+import { MARKDOWN } from './result-options.ts';
 
 const SHOW = 'What to show:';
 const CUT = 'One conversation:';
@@ -63,7 +56,9 @@ const OPTIONS: OptionTable = {
     choices: ['table', 'tshark'],
     defaultText: 'table',
   },
-  output: { type: 'string', alias: 'o', describe: 'For programs', group: 'Output:', choices: ['json'] },
+  output: outputOption('the files that were read'),
+  ...MARKDOWN,
+  open: { type: 'boolean', describe: 'Open the page of --html in the browser', group: SHOW },
   conversation: { type: 'string', describe: 'Only this one', group: CUT, value: 'A-B', perRun: true },
   write: { ...NEW_FILE, describe: 'Its packets, as they are, into a new file', group: CUT },
   redact: {
@@ -101,9 +96,12 @@ export interface AnalyzeChoice {
   readonly html?: string;
 }
 
-interface AnalyzeOptions extends AnalyzeChoice {
+export interface AnalyzeOptions extends AnalyzeChoice {
   readonly files: readonly string[];
-  readonly output: 'table' | 'tshark' | 'json';
+  readonly form: Form;
+  /** As capinfos and tshark print them. */
+  readonly asTshark: boolean;
+  readonly open: boolean;
   readonly selection?: Selection;
   readonly write?: string;
   readonly redact?: RedactChoice;
@@ -135,9 +133,13 @@ export const analyze: Command<AnalyzeOptions> = {
     if (raw.rest.length) throw usageError('analyze: takes nothing behind --');
     if (raw.positionals.includes('-') && raw.positionals.length > 1)
       throw usageError('analyze: stdin is not put together with files');
-    if (raw.isTyped('output') && raw.isTyped('format')) throw usageError('--format and -o: only one of them');
-    const isJson = raw.text('output') === 'json' && !raw.isTyped('format');
-    const output = isJson ? 'json' : raw.text('format') === 'tshark' ? 'tshark' : 'table';
+    const form = formOf(raw);
+    if (form.is !== 'text' && raw.isTyped('format'))
+      throw usageError(`--format and ${form.is === 'markdown' ? '--markdown' : '-o'}: only one of them`);
+    const asTshark = form.is === 'text' && raw.text('format') === 'tshark';
+    const open = raw.flag('open');
+    if (open && raw.text('html') === undefined)
+      throw usageError('--open: opens the page of the timeline', '--html FILE --open');
     const write = raw.text('write');
     const conversation = raw.text('conversation');
     if (write !== undefined && conversation === undefined)
@@ -147,14 +149,16 @@ export const analyze: Command<AnalyzeOptions> = {
       throw usageError('--redact: takes one file, whole', 'cut the conversation out first, with --write');
     if (write !== undefined && raw.positionals.length > 1)
       throw usageError('--write: takes one file', 'mergecap puts several together');
-    const choice = analyzeChoice(raw, output === 'tshark');
+    const choice = analyzeChoice(raw, asTshark);
     const foreign = [...choice.sections].find((section) => !TSHARK_SECTIONS.includes(section as never));
-    if (output === 'tshark' && foreign)
+    if (asTshark && foreign)
       throw usageError(`--show: ${foreign} is nothing that tshark prints`, 'leave --format out');
     return {
       ...choice,
       files: raw.positionals,
-      output,
+      form,
+      asTshark,
+      open,
       ...(conversation !== undefined && { selection: parseConversation(conversation) }),
       ...(write !== undefined && { write }),
       ...(redact && { redact }),
@@ -243,94 +247,4 @@ function parseRule(text: string): PatternRule {
       'regular expressions are JavaScript’s',
     );
   }
-}
-
-/** Reads the files as one capture, in order of time, and prints what is wanted. */
-export async function analyzeFiles(
-  given: readonly string[],
-  options: AnalyzeChoice & Partial<Pick<AnalyzeOptions, 'output' | 'selection' | 'write'>>,
-  names: Names,
-  context: Context,
-): Promise<number> {
-  const { sections, output = 'table', selection } = options;
-  const timeline = sections.has('timeline') || options.html !== undefined;
-  const own = output !== 'tshark';
-  const scope: Scope = {
-    deep: timeline || [...sections].some((section) => section !== 'summary'),
-    inner: options.inner,
-    once: own,
-    health: own && (timeline || sections.has('health') || sections.has('tcp')),
-    timeline,
-    ...(own &&
-      (timeline || sections.has('redis')) && {
-        redis: { rules: options.rules, showKeys: options.showKeys },
-      }),
-  };
-  const spill = new FileSpill();
-  const copy = options.write === undefined ? undefined : new NewFile(options.write);
-  try {
-    const analysis = new Analysis(scope, spill);
-    const sink: PacketSink = selection ? selected(analysis, selection, options.inner, copy) : analysis;
-    const files = await inOrder(given, context);
-    const read: (FileFacts & { summary: Summary })[] = [];
-    const packet = new Packet();
-    for (const path of files) {
-      // Each file of several has a summary of its own, too.
-      const summary = files.length > 1 ? new Summary() : analysis.summary;
-      const counted = files.length > 1 ? countedBy(summary, sink) : sink;
-      const facts = await readInto(path, counted, packet, context);
-      if (files.length > 1) summary.end();
-      read.push({ ...facts, summary });
-    }
-    analysis.end();
-    if (analysis.summary.packets === 0)
-      context.log.warn(selection ? 'no packet is of this conversation' : 'no packets');
-    const zone = localTimeZone(context.env);
-    const known = allNames(analysis, names);
-    const pieces =
-      output === 'json'
-        ? jsonPieces(
-            analysis,
-            read.map(({ summary: _, ...facts }) => facts),
-            sections,
-            known,
-          )
-        : output === 'tshark'
-          ? printAsTshark(analysis, read, sections, zone)
-          : printTables(analysis, {
-              sections,
-              names: known,
-              rows: options.all ? Number.POSITIVE_INFINITY : 20,
-            });
-    await writeAll(context.stdout, gathered(pieces));
-    if (options.html !== undefined) writePage(options.html, analysis, files, context);
-    if (copy) context.log.line(`Packets: ${analysis.summary.packets}, ${copy.path}`);
-    return EXIT.done;
-  } finally {
-    copy?.close();
-    spill.close();
-  }
-}
-
-function writePage(path: string, analysis: Analysis, files: readonly string[], { log }: Context): void {
-  const page = new NewFile(path);
-  try {
-    const title = files.map((file) => (file === '-' ? 'stdin' : file.split(/[\\/]/).at(-1))).join(', ');
-    for (const piece of timelinePage(analysis, title)) page.write(Buffer.from(piece));
-  } finally {
-    page.close();
-  }
-  log.line(`Timeline: ${page.path}`);
-}
-
-/** Fewer, larger writes. */
-function* gathered(pieces: Iterable<string>): Generator<string> {
-  let text = '';
-  for (const piece of pieces) {
-    text += piece;
-    if (text.length < 65_536) continue;
-    yield text;
-    text = '';
-  }
-  if (text) yield text;
 }

@@ -17,6 +17,10 @@ export interface Context {
   readonly interrupts: Interrupts;
   readonly openCluster: (connection: Connection) => Promise<Cluster>;
   readonly configuration: Configuration;
+  /** Whether commands that are shown are for a shell of Windows. */
+  readonly windows: boolean;
+  /** Opens a file in the browser; why it could not, else undefined. */
+  readonly open: (path: string) => Promise<string | undefined>;
   readonly now: () => number;
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
 }

@@ -2,6 +2,8 @@ import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { browserHalf, type Format } from '../formats.ts';
 import { recentFile } from '../input.ts';
 import { type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
+import type { Form } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
 import { printable } from '../printable.ts';
 import { compare } from '../profile/compare.ts';
 import { foldedComparison } from '../profile/folded-comparison.ts';
@@ -9,15 +11,19 @@ import { drawComparison } from '../profile/picture/svg.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
 import { formatDuration } from '../quantity.ts';
 import type { Command, Context } from './command.ts';
-import { baseFor, deliver } from './drawing.ts';
+import { baseFor, makeFile } from './drawing.ts';
+import { fileFacts, type MadeFile } from './outcome.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
 import { readFile } from './render.ts';
+import { FILE_OR_FORM, fileOrForm, MARKDOWN, OPEN, openResult } from './result-options.ts';
 
 interface DiffOptions {
   readonly files: readonly [before: string, after: string];
   readonly folder: string;
   readonly formats: readonly DiffFormat[];
   readonly output?: string;
+  readonly form: Form;
+  readonly open: boolean;
   readonly choice: ReadChoice;
 }
 
@@ -38,14 +44,9 @@ const OPTIONS: OptionTable = {
     defaultText: 'svg',
     words: Object.keys(FORMATS),
   },
-  output: {
-    type: 'string',
-    describe: 'The file to write, or - for stdout; for one format',
-    group: 'Output:',
-    value: 'FILE',
-    perRun: true,
-    completes: 'file',
-  },
+  output: FILE_OR_FORM,
+  ...MARKDOWN,
+  ...OPEN,
   ...OUTPUT_DIR,
   ...READ_OPTIONS,
   ...VERBOSE,
@@ -78,19 +79,24 @@ export const diff: Command<DiffOptions> = {
         `--format: "${printable(unknown)}" is none`,
         `formats: ${Object.keys(FORMATS).join(', ')}`,
       );
-    const output = raw.text('output');
+    const { form, file: output } = fileOrForm(raw);
     if (output !== undefined && formats.length > 1)
       throw usageError('--output: takes one format', `--format ${formats[0]}`);
+    const open = raw.flag('open');
+    if (open && (!formats.includes('svg') || output === '-'))
+      throw usageError('--open: opens a picture, and none is made', '--format svg');
     return {
       files: [before, after],
       folder: writableFolder(raw.text('output-dir') ?? '.'),
       formats: formats as DiffFormat[],
       ...(output !== undefined && { output }),
+      form,
+      open,
       choice: readChoice(raw),
     };
   },
 
-  async run({ files, folder, formats, output, choice }, context) {
+  async run({ files, folder, choice, ...options }, context) {
     const paths: string[] = [];
     const profiles: Profile[] = [];
     for (const file of files) {
@@ -101,21 +107,33 @@ export const diff: Command<DiffOptions> = {
       profiles.push(profile);
     }
     const comparison = compare(profiles[0]!, profiles[1]!);
-    await deliverComparison(comparison, formats, output, baseFor(paths[1]!, folder), context);
+    const made = await drawComparisons(comparison, options, baseFor(paths[1]!, folder), context);
+    if (options.form.is !== 'text') {
+      const { facts, names, markdown } = await comparisonOutcome(comparison, made);
+      const [before, after] = paths;
+      await deliver(
+        context,
+        options.form,
+        () => ({ kind: 'ProfileComparison', version: 1, input: { before, after }, ...facts }),
+        names,
+        markdown,
+      );
+    }
+    if (options.open) await openResult(made.find(({ role }) => role === 'svg')?.path, context);
     return EXIT.done;
   },
 };
 
 /** Makes the files of a comparison; the movers are for people in any case. */
-export async function deliverComparison(
+export async function drawComparisons(
   comparison: Comparison,
-  formats: readonly DiffFormat[],
-  output: string | undefined,
+  { formats, ...options }: Pick<DiffOptions, 'formats' | 'output' | 'form'>,
   base: string,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
-): Promise<void> {
+): Promise<MadeFile[]> {
   const { moversOf, printMovers } = await import('../profile/movers.ts');
   const movers = printMovers(comparison, moversOf(comparison));
+  const made: MadeFile[] = [];
   for (const name of formats) {
     const pieces =
       name === 'top'
@@ -123,9 +141,25 @@ export async function deliverComparison(
         : name === 'folded'
           ? foldedComparison(comparison)
           : drawComparison(comparison, { ...caption(comparison), ...browserHalf() });
-    await deliver(pieces, FORMATS[name], output, base, stdout);
+    made.push(...(await makeFile(name, pieces, FORMATS[name], options, base, stdout)));
   }
   if (!formats.includes('top')) log.line(movers.trimEnd());
+  return made;
+}
+
+/** What a comparison is as a result. */
+export async function comparisonOutcome(comparison: Comparison, made: readonly MadeFile[]) {
+  const [{ moversOf }, { comparisonFacts, comparisonMarkdown }, files] = await Promise.all([
+    import('../profile/movers.ts'),
+    import('./profile-outcome.ts'),
+    fileFacts(made),
+  ]);
+  const facts = comparisonFacts(comparison, moversOf(comparison));
+  return {
+    facts: { comparison: facts, files },
+    names: files.map(({ path }) => path),
+    markdown: () => comparisonMarkdown(facts, files),
+  };
 }
 
 function caption({

@@ -4,6 +4,7 @@ import { usageError } from '../errors.ts';
 import { FORMATS, type Format, type FormatName, parseFormats } from '../formats.ts';
 import { NewFile } from '../new-file.ts';
 import type { OptionTable, RawOptions } from '../options.ts';
+import type { Form } from '../output/form.ts';
 import { writeAll } from '../output/stream.ts';
 import { printable } from '../printable.ts';
 import { caption } from '../profile/caption.ts';
@@ -12,6 +13,8 @@ import type { Reading } from '../profile/read.ts';
 import type { Summary } from '../profile/summary.ts';
 import type { Receipt } from '../session/receipt.ts';
 import type { Context } from './command.ts';
+import type { MadeFile } from './outcome.ts';
+import { FILE_OR_FORM, fileOrForm } from './result-options.ts';
 
 const GROUP = 'Output:';
 
@@ -25,14 +28,7 @@ export const DRAW_OPTIONS: OptionTable = {
     defaultText: 'svg',
     words: Object.keys(FORMATS),
   },
-  output: {
-    type: 'string',
-    describe: 'The file to write, or - for stdout; for one format',
-    group: GROUP,
-    value: 'FILE',
-    perRun: true,
-    completes: 'file',
-  },
+  output: FILE_OR_FORM,
   annotate: {
     type: 'boolean',
     describe: 'Folded: FlameGraph’s _[k] _[j] _[i] behind names',
@@ -44,24 +40,30 @@ export interface DrawOptions {
   readonly formats: readonly FormatName[];
   readonly output?: string;
   readonly annotate: boolean;
+  /** Of the result on stdout. */
+  readonly form: Form;
+  readonly open: boolean;
 }
 
 export function drawOptions(raw: RawOptions): DrawOptions {
   const formats = parseFormats(raw.text('format') ?? 'svg');
-  const output = raw.text('output');
-  if (output !== undefined && formats.length > 1)
+  const { form, file } = fileOrForm(raw);
+  if (file !== undefined && formats.length > 1)
     throw usageError('--output: takes one format', `--format ${formats[0]}`);
-  return { formats, ...(output !== undefined && { output }), annotate: raw.flag('annotate') };
+  const open = raw.flag('open');
+  if (open && (!formats.includes('svg') || file === '-'))
+    throw usageError('--open: opens a picture, and none is made', '--format svg');
+  return { formats, ...(file !== undefined && { output: file }), annotate: raw.flag('annotate'), form, open };
 }
 
-/** Makes the files and says their names on stdout. */
+/** Makes the files, and says their names on stdout where the result is for people. */
 export async function draw(
   reading: Reading,
   options: DrawOptions,
   base: string,
   summary: Summary,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
-): Promise<void> {
+): Promise<MadeFile[]> {
   const { profile } = reading;
   for (const odd of reading.oddities)
     log.warn(`${odd.count} lines were not understood (${odd.kind}), the first: ${printable(odd.line)}`);
@@ -73,22 +75,35 @@ export async function draw(
   }
   if (reading.timelineGivenUp) log.warn('the input has no usable times: no heat map, no flame chart');
   const drawing = { ...caption(profile, summary), annotate: options.annotate };
+  const made: MadeFile[] = [];
   for (const name of options.formats) {
     const format: Format = FORMATS[name];
-    await deliver(await format.pieces(profile, drawing), format, options.output, base, stdout);
+    const pieces = await format.pieces(profile, drawing);
+    made.push(...(await makeFile(name, pieces, format, options, base, stdout)));
   }
+  return made;
 }
 
-/** Writes to stdout or to a file whose name is said there. */
-export async function deliver(
+/**
+ * Writes what is for reading to stdout, where the result is for people; anything else to a file, whose name is said there
+ * then. Returns the file.
+ */
+export async function makeFile(
+  role: string,
   pieces: Iterable<string | Uint8Array>,
   { ending, label, reading }: Pick<Format, 'ending' | 'label' | 'reading'>,
-  output: string | undefined,
+  { output, form }: Pick<DrawOptions, 'output' | 'form'>,
   base: string,
   stdout: Context['stdout'],
-): Promise<void> {
-  if (output === '-' || (output === undefined && reading)) await writeAll(stdout, pieces);
-  else stdout.write(`${`${label}:`.padEnd(17)} ${writeNew(output ?? `${base}${ending}`, pieces)}\n`);
+): Promise<MadeFile[]> {
+  const isText = form.is === 'text';
+  if (output === '-' || (output === undefined && reading)) {
+    if (isText) await writeAll(stdout, pieces); // Else it is in the result.
+    return [];
+  }
+  const path = writeNew(output ?? `${base}${ending}`, pieces);
+  if (isText) stdout.write(`${`${label}:`.padEnd(17)} ${path}\n`);
+  return [{ role, path }];
 }
 
 /** Writes a file that was not there, whole or not at all, and returns its path. */

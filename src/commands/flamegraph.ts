@@ -9,22 +9,26 @@ import {
   type OptionTable,
   TARGET_NODE,
 } from '../options.ts';
+import { type Form, outputOption } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
 import { type CapturePlan, type Plan, targetText } from '../plan.ts';
 import { compare } from '../profile/compare.ts';
 import { readPicture } from '../profile/picture/read.ts';
-import type { Profile } from '../profile/profile.ts';
+import type { Comparison, Profile } from '../profile/profile.ts';
 import { readProfile } from '../profile/read.ts';
-import { summarize, summaryLines } from '../profile/summary.ts';
+import { type Summary, summarize, summaryLines } from '../profile/summary.ts';
 import { formatDuration, parseCount, parseDuration } from '../quantity.ts';
-import { captureOf, makeReceipt, writeReceipt } from '../session/receipt.ts';
+import { captureOf, makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
 import { parseTarget, type Target, type TargetName } from '../target.ts';
 import { containerOfPid } from './ask-node.ts';
 import { endedText, runCapture, sessionCode } from './capture.ts';
 import type { Command, Context } from './command.ts';
-import { deliverComparison } from './diff.ts';
+import { comparisonOutcome, drawComparisons } from './diff.ts';
 import { aboutFromReceipt, DRAW_OPTIONS, type DrawOptions, draw, drawOptions } from './drawing.ts';
+import { captureFacts, fileFacts, type MadeFile } from './outcome.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
+import { MARKDOWN, OPEN, openResult } from './result-options.ts';
 
 interface FlamegraphOptions {
   readonly capture: CaptureOptions;
@@ -82,6 +86,9 @@ const OPTIONS: OptionTable = {
     defaultText: '99',
   },
   format: DRAW_OPTIONS.format!,
+  output: outputOption('the files'),
+  ...MARKDOWN,
+  ...OPEN,
   idle: READ_OPTIONS.idle!,
   'no-idle': READ_OPTIONS['no-idle']!,
   ...CAPTURE_OPTIONS,
@@ -135,20 +142,64 @@ export const flamegraph: Command<FlamegraphOptions> = {
   },
 
   async run(options, context) {
-    if (options.pid !== undefined) {
-      const named = await containerOfPid(options.named, options.pid, options.capture, context);
-      return named ? (await record(options, named, undefined, context)).code : EXIT.done;
+    const { form, open } = options.draw;
+    if (options.vs) return recordBoth(options, options.vs, context);
+    const named =
+      options.pid === undefined
+        ? options.named
+        : await containerOfPid(options.named, options.pid, options.capture, context);
+    if (!named) return EXIT.done;
+    const { code, recording } = await record(
+      options,
+      named,
+      options.pid === undefined ? options.container : undefined,
+      context,
+    );
+    if (recording && form.is !== 'text') {
+      const { facts, markdown } = await outcomeOf(recording);
+      await deliver(
+        context,
+        form,
+        () => facts,
+        facts.files.map(({ path }) => path),
+        markdown,
+      );
     }
-    if (!options.vs) return (await record(options, options.named, options.container, context)).code;
-    return recordBoth(options, options.vs, context);
+    if (recording && open) await openResult(pictureOf(recording.made), context);
+    return code;
   },
 };
+
+/** What is there when a capture is over. */
+interface Recording {
+  readonly profile: Profile;
+  readonly summary: Summary;
+  readonly receipt: Receipt;
+  readonly base: string;
+  readonly made: readonly MadeFile[];
+  /** How it ended, for people. */
+  readonly ended: string;
+}
 
 interface Recorded {
   readonly code: number;
   /** Undefined after a dry run. */
-  readonly profile?: Profile;
-  readonly base?: string;
+  readonly recording?: Recording;
+}
+
+const pictureOf = (made: readonly MadeFile[]): string | undefined =>
+  made.find(({ role }) => role === 'svg')?.path;
+
+/** What a recording is as a result. */
+async function outcomeOf({ profile, summary, receipt, made, ended }: Recording) {
+  const { profileFacts, recordingMarkdown } = await import('./profile-outcome.ts');
+  const capture = captureFacts(receipt);
+  const files = await fileFacts(made);
+  const figures = profileFacts(profile, summary);
+  return {
+    facts: { kind: 'FlameGraph', version: 1, ...capture, profile: figures, files },
+    markdown: () => recordingMarkdown(capture, figures, files, ended),
+  };
 }
 
 /** One session, with its files. */
@@ -158,7 +209,7 @@ async function record(
   container: string | undefined,
   context: Context,
 ): Promise<Recorded> {
-  let made: Omit<Recorded, 'code'> = {};
+  let recording: Recording | undefined;
   const code = await runCapture(
     {
       options: options.capture,
@@ -172,14 +223,14 @@ async function record(
         `${perf.describe(plan)}, for ${formatDuration(options.durationSeconds)}, on ${plan.node}`,
       ],
       finish: async (plan, result) => {
-        const { code: ended, profile } = await finish(options, plan, result, context);
-        made = { profile, base: result.artifact.base };
-        return ended;
+        const finished = await finish(options, plan, result, context);
+        recording = finished.recording;
+        return finished.code;
       },
     },
     context,
   );
-  return { code, ...made };
+  return { code, ...(recording && { recording }) };
 }
 
 /** Two sessions at the same time, then what differs: the baseline is what `--vs` names. */
@@ -191,17 +242,41 @@ async function recordBoth(options: FlamegraphOptions, vs: TargetName, context: C
   const failed = both.find((each) => each.status === 'rejected');
   const kept = both.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   if (failed) {
-    if (!kept.some((each) => each.profile)) throw failed.reason;
+    if (!kept.some((each) => each.recording)) throw failed.reason;
     const { message, hint } = failed.reason as GkeprofError;
     throw new GkeprofError(EXIT.incomplete, `one of the two was recorded, the other not: ${message}`, hint);
   }
   const [before, after] = kept as [Recorded, Recorded];
   const code = Math.max(before.code, after.code);
-  if (!before.profile?.samples || !after.profile?.samples) return code;
-  const comparison = compare(before.profile, after.profile);
+  const [one, other] = [before.recording, after.recording];
+  if (!one?.profile.samples || !other?.profile.samples) return code;
+  const comparison = compare(one.profile, other.profile);
   context.log.line('');
-  await deliverComparison(comparison, ['svg'], undefined, after.base!, context);
+  const { form, open } = options.draw;
+  const made = await drawComparisons(comparison, { formats: ['svg'], form }, other.base, context);
+  if (form.is !== 'text') await putBoth(one, other, comparison, made, form, context);
+  if (open) await openResult(pictureOf(made), context);
   return code;
+}
+
+/** Both recordings and what differs, as one result. */
+async function putBoth(
+  one: Recording,
+  other: Recording,
+  comparison: Comparison,
+  made: readonly MadeFile[],
+  form: Form,
+  context: Context,
+): Promise<void> {
+  const [before, after] = await Promise.all([outcomeOf(one), outcomeOf(other)]);
+  const { facts, names, markdown } = await comparisonOutcome(comparison, made);
+  await deliver(
+    context,
+    form,
+    () => ({ kind: 'FlameGraphComparison', version: 1, before: before.facts, after: after.facts, ...facts }),
+    [...before.facts.files, ...after.facts.files].map(({ path }) => path).concat(names),
+    () => [markdown(), before.markdown(), after.markdown()].join('\n'),
+  );
 }
 
 function decide(options: FlamegraphOptions, target: Target): CapturePlan {
@@ -219,7 +294,7 @@ async function finish(
   plan: Plan,
   result: SessionResult,
   context: Context,
-): Promise<{ code: number; profile: Profile }> {
+): Promise<Required<Recorded>> {
   const { log, stdout } = context;
   const { artifact } = result;
   const about = aboutFromReceipt({ plan, capture: captureOf(result) });
@@ -234,9 +309,11 @@ async function finish(
   log.line('');
   log.line('Results:');
   const summary = summarize(reading.profile);
-  await writeReceipt(artifact.base, makeReceipt(plan, result, { ...summary, odd: reading.oddities }));
-  await draw(reading, drawing, artifact.base, summary, context);
-  stdout.write(`Raw stack traces: ${artifact.path}\n`);
+  const receipt = makeReceipt(plan, result, { ...summary, odd: reading.oddities });
+  const receiptPath = await writeReceipt(artifact.base, receipt);
+  const drawn = await draw(reading, drawing, artifact.base, summary, context);
+  if (drawing.form.is === 'text') stdout.write(`Raw stack traces: ${artifact.path}\n`);
+  const made = [...drawn, { role: 'stacks', path: artifact.path }, { role: 'receipt', path: receiptPath }];
   for (const line of summaryLines(summary)) log.line(line);
   if (result.ended !== 'time') log.line(`ended because ${endedText(result)}`);
   const idle = summary.samples === 0 && summary.idle === 0;
@@ -246,5 +323,15 @@ async function finish(
     );
   }
   const code = sessionCode(result);
-  return { code: idle && code === EXIT.done ? EXIT.tool : code, profile: reading.profile };
+  return {
+    code: idle && code === EXIT.done ? EXIT.tool : code,
+    recording: {
+      profile: reading.profile,
+      summary,
+      receipt,
+      base: artifact.base,
+      made,
+      ended: endedText(result),
+    },
+  };
 }

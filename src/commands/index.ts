@@ -10,6 +10,7 @@ import { pcap } from './pcap.ts';
 import { ps } from './ps.ts';
 import { render } from './render.ts';
 import { shell } from './shell.ts';
+import { verify } from './verify.ts';
 import { version } from './version.ts';
 import { whois } from './whois.ts';
 
@@ -25,6 +26,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   analyze,
   render,
   diff,
+  verify,
   manifests,
   config,
   version,

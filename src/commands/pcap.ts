@@ -9,17 +9,22 @@ import {
   type RawOptions,
   TARGET_NODE,
 } from '../options.ts';
+import { type Form, formOf, outputOption } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
 import type { CapturePlan, Plan, TcpdumpPlan } from '../plan.ts';
 import { formatBytes, formatDuration, parseCount, parseDuration, parseSize } from '../quantity.ts';
 import { numberOf } from '../session/events.ts';
-import { makeReceipt, writeReceipt } from '../session/receipt.ts';
+import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
-import { shellQuote } from '../shell-quote.ts';
+import { deleteLine, quoteFor } from '../shell-quote.ts';
 import { parseTarget, type Target, type TargetName } from '../target.ts';
-import { ANALYZE_OPTIONS, type AnalyzeChoice, analyzeChoice, analyzeFiles } from './analyze.ts';
+import { type Analyzed, analysisData, analyzeFiles, withAnalysis } from './analysis.ts';
+import { ANALYZE_OPTIONS, type AnalyzeChoice, analyzeChoice } from './analyze.ts';
 import { endedText, runCapture, sessionCode } from './capture.ts';
 import type { Command, Context } from './command.ts';
 import { namesOf } from './names.ts';
+import { captureFacts, type FileFact, fileFacts } from './outcome.ts';
+import { MARKDOWN } from './result-options.ts';
 import { parseTcpdumpWords, type TcpdumpWords } from './tcpdump-words.ts';
 
 interface PcapOptions {
@@ -32,6 +37,8 @@ interface PcapOptions {
   readonly maxBytes: number;
   readonly count: number;
   readonly analysis?: AnalyzeChoice;
+  /** Of the result on stdout. */
+  readonly form: Form;
 }
 
 const GROUP = 'Capture:';
@@ -76,6 +83,8 @@ const OPTIONS: OptionTable = {
   ...Object.fromEntries(
     Object.entries(ANALYZE_OPTIONS).map(([name, option]) => [name, { ...option, group: 'Analysis:' }]),
   ),
+  output: outputOption('the files'),
+  ...MARKDOWN,
   ...CAPTURE_OPTIONS,
   ...TARGET_NODE,
   ...CLUSTER_OPTIONS,
@@ -126,6 +135,7 @@ export const pcap: Command<PcapOptions> = {
       maxBytes: parseSize(raw.text('max-size') ?? '1Gi', '--max-size'),
       count: count === undefined ? 0 : parseCount(count, '--count', 1, 2_000_000_000),
       ...(wantsAnalysis(raw) && { analysis: analyzeChoice(raw) }),
+      form: formOf(raw),
     };
   },
 
@@ -140,7 +150,7 @@ export const pcap: Command<PcapOptions> = {
         limits: { durationSeconds, maxBytes },
         decide: (target) => decide(options, target),
         opening: (plan) => opening(plan, options),
-        finish: (plan, result) => finish(plan, result, options.analysis, context),
+        finish: (plan, result) => finish(plan, result, options, context),
       },
       context,
     );
@@ -213,14 +223,15 @@ function opening(plan: Plan, options: PcapOptions): string[] {
 async function finish(
   plan: Plan,
   result: SessionResult,
-  analysis: AnalyzeChoice | undefined,
+  { analysis, form }: PcapOptions,
   context: Context,
 ): Promise<number> {
   const { log, stdout } = context;
   const { artifact, last } = result;
   const captured = numberOf(last, 'packets');
   const dropped = numberOf(last, 'dropped');
-  await writeReceipt(artifact.base, makeReceipt(plan, result, {}));
+  const receipt = makeReceipt(plan, result, {});
+  const receiptPath = await writeReceipt(artifact.base, receipt);
   log.end();
   log.line(`${captured} packets captured`);
   log.line(`${numberOf(last, 'received')} packets received by filter`);
@@ -237,19 +248,85 @@ async function finish(
   }
   log.line('');
   log.line('Results:');
-  stdout.write(`Packets: ${artifact.path}\n`);
+  const quote = quoteFor(context.windows);
+  if (form.is === 'text') stdout.write(`Packets: ${artifact.path}\n`);
   log.line(
-    `${formatBytes(artifact.bytes)}, verified; it holds payload: delete after analysis: rm ${shellQuote(artifact.path)}`,
+    `${formatBytes(artifact.bytes)}, verified; it holds payload: delete after analysis: ${deleteLine(artifact.path, context.windows)}`,
   );
+  if (captured > 0)
+    log.line(`look into it: wireshark -r ${quote(artifact.path)}${displayFilter(plan, quote)}`);
   const code = sessionCode(result);
-  if (analysis && captured > 0) {
+  const kept = captured === 0 && code === EXIT.done ? EXIT.tool : code;
+  if (form.is === 'text') {
+    if (!analysis || captured === 0) return kept;
     stdout.write('\n');
-    try {
-      await analyzeFiles([artifact.path], analysis, namesOf({ receiptVersion: 1, plan }), context);
-    } catch (error) {
-      log.warn(`the capture is kept, its analysis failed: ${reasonOf(error)}`);
-      return EXIT.incomplete;
-    }
+    const names = namesOf(receipt);
+    const isDone = await tried(log, () =>
+      analyzeFiles([artifact.path], { ...analysis, form }, names, context),
+    );
+    return isDone ? kept : EXIT.incomplete;
   }
-  return captured === 0 && code === EXIT.done ? EXIT.tool : code;
+  const made = [
+    { role: 'packets', path: artifact.path },
+    { role: 'receipt', path: receiptPath },
+  ];
+  const outcome = { receipt, files: await fileFacts(made), ended: endedText(result) };
+  if (!analysis || captured === 0) {
+    await put(outcome, undefined, form, context);
+    return kept;
+  }
+  let isPut = false;
+  const isDone = await tried(log, () =>
+    withAnalysis([artifact.path], analysis, namesOf(receipt), context, async (analyzed) => {
+      isPut = true;
+      await put(outcome, { analyzed, sections: analysis.sections }, form, context);
+    }),
+  );
+  if (!isPut) await put(outcome, undefined, form, context);
+  return isDone ? kept : EXIT.incomplete;
+}
+
+/** What comes after a capture may fail without taking it along. */
+async function tried(log: Context['log'], work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    log.warn(`the capture is kept, its analysis failed: ${reasonOf(error)}`);
+    return false;
+  }
+}
+
+/** The display filter that shows the pod's packets alone, where others are in the file. */
+function displayFilter({ targets: [target], capture }: Plan, quote: (word: string) => string): string {
+  if (target.kind === 'node' || target.hostNetwork || capture.scope !== 'node') return '';
+  const addresses = target.ips.map((ip) => `${ip.includes(':') ? 'ipv6' : 'ip'}.addr == ${ip}`);
+  return addresses.length ? ` -Y ${quote(addresses.join(' || '))}` : '';
+}
+
+interface Outcome {
+  readonly receipt: Receipt;
+  readonly files: readonly FileFact[];
+  readonly ended: string;
+}
+
+/** The capture as a result, with what was found in it. */
+async function put(
+  { receipt, files, ended }: Outcome,
+  found: { readonly analyzed: Analyzed; readonly sections: AnalyzeChoice['sections'] } | undefined,
+  form: Form,
+  context: Context,
+): Promise<void> {
+  const { captureMarkdown } = await import('./capture-outcome.ts');
+  const capture = captureFacts(receipt);
+  await deliver(
+    context,
+    form,
+    () => ({
+      ...{ kind: 'PacketCapture', version: 1, ...capture, files },
+      ...(found && { analysis: analysisData(found.analyzed, found.sections) }),
+    }),
+    files.map(({ path }) => path),
+    () => captureMarkdown(capture, files, ended, found?.analyzed),
+  );
 }

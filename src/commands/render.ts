@@ -1,11 +1,14 @@
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { openInput, recentFile } from '../input.ts';
 import { type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
+import type { Form } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
 import { printable } from '../printable.ts';
 import { aboutFromHeader } from '../profile/about.ts';
 import { readPicture } from '../profile/picture/read.ts';
+import type { Profile } from '../profile/profile.ts';
 import { type Reading, readProfile } from '../profile/read.ts';
-import { summarize, summaryLines } from '../profile/summary.ts';
+import { type Summary, summarize, summaryLines } from '../profile/summary.ts';
 import { readSecondHalf } from '../second-half.ts';
 import type { Command, Context } from './command.ts';
 import {
@@ -17,7 +20,9 @@ import {
   drawOptions,
   receiptBeside,
 } from './drawing.ts';
+import { fileFacts, type MadeFile } from './outcome.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
+import { MARKDOWN, OPEN, openResult } from './result-options.ts';
 
 interface RenderOptions {
   readonly file: string;
@@ -26,7 +31,14 @@ interface RenderOptions {
   readonly choice: ReadChoice;
 }
 
-const OPTIONS: OptionTable = { ...DRAW_OPTIONS, ...OUTPUT_DIR, ...READ_OPTIONS, ...VERBOSE };
+const OPTIONS: OptionTable = {
+  ...DRAW_OPTIONS,
+  ...MARKDOWN,
+  ...OPEN,
+  ...OUTPUT_DIR,
+  ...READ_OPTIONS,
+  ...VERBOSE,
+};
 
 export const render: Command<RenderOptions> = {
   name: 'render',
@@ -59,11 +71,43 @@ export const render: Command<RenderOptions> = {
     if (reading.profile.samples === 0)
       throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`, nothingSeen(reading));
     const summary = summarize(reading.profile);
-    await draw(reading, drawing, baseFor(path, folder), summary, context);
+    const made = await draw(reading, drawing, baseFor(path, folder), summary, context);
     for (const line of summaryLines(summary)) context.log.line(line);
+    if (drawing.form.is !== 'text')
+      await putReport(path, reading.profile, summary, made, drawing.form, context);
+    if (drawing.open) await openResult(made.find(({ role }) => role === 'svg')?.path, context);
     return EXIT.done;
   },
 };
+
+/** The profile of a file as a result: what it is of, its figures, the files that were made. */
+async function putReport(
+  path: string,
+  profile: Profile,
+  summary: Summary,
+  made: readonly MadeFile[],
+  form: Form,
+  context: Context,
+): Promise<void> {
+  const { profileFacts, profileMarkdown } = await import('./profile-outcome.ts');
+  const files = await fileFacts(made);
+  const facts = profileFacts(profile, summary);
+  const { about } = profile;
+  await deliver(
+    context,
+    form,
+    () => ({
+      kind: 'ProfileReport',
+      version: 1,
+      input: path === '-' ? 'stdin' : path,
+      about,
+      profile: facts,
+      files,
+    }),
+    files.map((file) => file.path),
+    () => profileMarkdown(about, facts, files),
+  );
+}
 
 /** Reads a local profile with what its receipt, or its header, tells about it. */
 export async function readFile(path: string, choice: ReadChoice, context: Context): Promise<Reading> {

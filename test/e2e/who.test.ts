@@ -30,7 +30,7 @@ interface ProcessJson {
   readonly qos?: string;
   readonly argv: readonly string[];
   readonly tty: string;
-  readonly vszKb: number;
+  readonly vszBytes: number;
 }
 
 /** crictl on a node, by way of its kubelet: the runtime's own answer, without us. */

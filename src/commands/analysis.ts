@@ -1,0 +1,174 @@
+import { Analysis, type Scope } from '../capture/analysis.ts';
+import { allNames, type Names } from '../capture/facts.ts';
+import { type FileFacts, jsonPieces } from '../capture/json.ts';
+import { Packet, type PacketSink } from '../capture/packet.ts';
+import { printAsTshark } from '../capture/print-tshark.ts';
+import type { Section } from '../capture/sections.ts';
+import { Summary } from '../capture/summary.ts';
+import { printTables } from '../capture/tables.ts';
+import { timelinePage } from '../capture/timeline-page.ts';
+import { EXIT, GkeprofError } from '../errors.ts';
+import { localTimeZone } from '../local-time.ts';
+import { NewFile } from '../new-file.ts';
+import { type Form, isForPrograms, rendered } from '../output/form.ts';
+import { writeAll } from '../output/stream.ts';
+import { FileSpill } from '../spill.ts';
+import type { AnalyzeChoice, AnalyzeOptions } from './analyze.ts';
+import { countedBy, inOrder, readInto, selected } from './capture-files.ts';
+import type { Context } from './command.ts';
+import { fileFacts } from './outcome.ts';
+import { openResult } from './result-options.ts';
+
+/** What packets are read for. */
+export type AnalysisWish = AnalyzeChoice & Partial<Pick<AnalyzeOptions, 'asTshark' | 'selection' | 'write'>>;
+
+/** Packets that were read, as long as their lists are there. */
+export interface Analyzed {
+  readonly analysis: Analysis;
+  readonly files: readonly (FileFacts & { readonly summary: Summary })[];
+  readonly names: Names;
+  /** The page of the timeline, where one was made. */
+  readonly page: string | undefined;
+}
+
+/** Reads the files as one capture, in order of time, and prints what is wanted. */
+export async function analyzeFiles(
+  given: readonly string[],
+  options: AnalysisWish & { readonly form: Form; readonly open?: boolean },
+  names: Names,
+  context: Context,
+): Promise<number> {
+  const { sections, form } = options;
+  const page = await withAnalysis(given, options, names, context, async (analyzed) => {
+    const { files } = analyzed;
+    if (form.is === 'markdown') {
+      const { analysisMarkdown } = await import('./capture-outcome.ts');
+      const read = files
+        .filter(({ name }) => name !== 'stdin')
+        .map(({ name }) => ({ role: 'packets', path: name }));
+      context.stdout.write(analysisMarkdown(analyzed, await fileFacts(read)));
+    } else if (isForPrograms(form) && form.is !== 'json') {
+      const data = form.is === 'name' ? {} : analysisData(analyzed, sections);
+      const paths = files.map(({ name }) => name);
+      await writeAll(context.stdout, [await rendered(form, data, paths)]);
+    } else {
+      const pieces = form.is === 'json' ? dataPieces(analyzed, sections) : tables(analyzed, options, context);
+      await writeAll(context.stdout, gathered(pieces));
+    }
+    return analyzed.page;
+  });
+  if (options.open) await openResult(page, context);
+  return EXIT.done;
+}
+
+const tables = (
+  { analysis, files, names }: Analyzed,
+  { sections, asTshark, all }: AnalysisWish,
+  { env }: Context,
+): Iterable<string> =>
+  asTshark
+    ? printAsTshark(analysis, files, sections, localTimeZone(env))
+    : printTables(analysis, { sections, names, rows: all ? Number.POSITIVE_INFINITY : 20 });
+
+const dataPieces = ({ analysis, files, names }: Analyzed, sections: ReadonlySet<Section>): Iterable<string> =>
+  jsonPieces(
+    analysis,
+    files.map(({ summary: _, ...facts }) => facts),
+    sections,
+    names,
+  );
+
+/** What one string holds for certain: V8's limit is 2^29. */
+const MOST_CHARACTERS = 2 ** 28;
+
+/** The report as one object. One that is too long for that is refused; as JSON it is streamed. */
+export function analysisData(analyzed: Analyzed, sections: ReadonlySet<Section>): object {
+  const pieces: string[] = [];
+  let length = 0;
+  for (const piece of dataPieces(analyzed, sections)) {
+    length += piece.length;
+    if (length > MOST_CHARACTERS)
+      throw new GkeprofError(
+        EXIT.failed,
+        'the report is too long for this form',
+        'use -o json, or fewer parts with --show',
+      );
+    pieces.push(piece);
+  }
+  return JSON.parse(pieces.join('')) as object;
+}
+
+/** Reads the files as one capture, in order of time, and hands on what is known of it. */
+export async function withAnalysis<T>(
+  given: readonly string[],
+  options: AnalysisWish,
+  names: Names,
+  context: Context,
+  use: (analyzed: Analyzed) => Promise<T>,
+): Promise<T> {
+  const { sections, selection } = options;
+  const timeline = sections.has('timeline') || options.html !== undefined;
+  const own = !options.asTshark;
+  const scope: Scope = {
+    deep: timeline || [...sections].some((section) => section !== 'summary'),
+    inner: options.inner,
+    once: own,
+    health: own && (timeline || sections.has('health') || sections.has('tcp')),
+    timeline,
+    ...(own &&
+      (timeline || sections.has('redis')) && {
+        redis: { rules: options.rules, showKeys: options.showKeys },
+      }),
+  };
+  const spill = new FileSpill();
+  let page: string | undefined;
+  const copy = options.write === undefined ? undefined : new NewFile(options.write);
+  try {
+    const analysis = new Analysis(scope, spill);
+    const sink: PacketSink = selection ? selected(analysis, selection, options.inner, copy) : analysis;
+    const files = await inOrder(given, context);
+    const read: (FileFacts & { summary: Summary })[] = [];
+    const packet = new Packet();
+    for (const path of files) {
+      // Each file of several has a summary of its own, too.
+      const summary = files.length > 1 ? new Summary() : analysis.summary;
+      const counted = files.length > 1 ? countedBy(summary, sink) : sink;
+      const facts = await readInto(path, counted, packet, context);
+      if (files.length > 1) summary.end();
+      read.push({ ...facts, summary });
+    }
+    analysis.end();
+    if (analysis.summary.packets === 0)
+      context.log.warn(selection ? 'no packet is of this conversation' : 'no packets');
+    if (options.html !== undefined) page = writePage(options.html, analysis, files, context);
+    if (copy) context.log.line(`Packets: ${analysis.summary.packets}, ${copy.path}`);
+    return await use({ analysis, files: read, names: allNames(analysis, names), page });
+  } finally {
+    copy?.close();
+    spill.close();
+  }
+}
+
+function writePage(path: string, analysis: Analysis, files: readonly string[], { log }: Context): string {
+  const page = new NewFile(path);
+  try {
+    const title = files.map((file) => (file === '-' ? 'stdin' : file.split(/[\\/]/).at(-1))).join(', ');
+    for (const piece of timelinePage(analysis, title)) page.write(Buffer.from(piece));
+  } finally {
+    page.close();
+  }
+  log.line(`Timeline: ${page.path}`);
+  return page.path;
+}
+
+/** Fewer, larger writes. */
+function* gathered(pieces: Iterable<string>): Generator<string> {
+  let text = '';
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length < 65_536) continue;
+    yield text;
+    text = '';
+  }
+  if (text) yield text;
+}

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { code, markdownTable, plain } from '../output/markdown.ts';
+import { formatDuration } from '../quantity.ts';
+import type { Receipt } from '../session/receipt.ts';
+import type { Target } from '../target.ts';
+
+/** A file that a command made, before anything else is known of it. */
+export interface MadeFile {
+  /** What it is: `flamegraph`, `stacks`, `packets`, `receipt` … */
+  readonly role: string;
+  readonly path: string;
+}
+
+/** A file of a result. */
+export interface FileFact extends MadeFile {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Size and SHA-256 of files, read for it. */
+export const fileFacts = (files: readonly MadeFile[]): Promise<FileFact[]> =>
+  Promise.all(
+    files.map(async ({ role, path }) => ({
+      role,
+      path,
+      bytes: (await stat(path)).size,
+      sha256: await sha256(path),
+    })),
+  );
+
+/** Of a whole file, in hexadecimal digits. */
+export async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}
+
+/** What was recorded, when, how and by what: the part of a result that every capture has. */
+export function captureFacts({ gkeprof, plan, capture, targetChanges }: Receipt) {
+  const what = plan.capture;
+  return {
+    target: targetFacts(plan.targets[0]),
+    node: plan.node,
+    scope: what.scope,
+    ...(what.collector === 'perf' && { frequencyHz: what.frequencyHz }),
+    ...(what.collector === 'tcpdump' && { filter: what.filter.join(' ') }),
+    startedAt: capture.startedAt,
+    stoppedAt: capture.stoppedAt,
+    durationSeconds: (Date.parse(capture.stoppedAt) - Date.parse(capture.startedAt)) / 1000,
+    ended: capture.ended,
+    ...(capture.packets && { packets: capture.packets }),
+    targetChanges,
+    debugPod: {
+      namespace: plan.debugPod.namespace,
+      name: plan.debugPod.name,
+      image: plan.debugPod.image,
+      imageId: capture.imageId,
+    },
+    kernel: capture.kernel,
+    toolVersion: capture.toolVersion,
+    gkeprof,
+  };
+}
+
+export type CaptureFacts = ReturnType<typeof captureFacts>;
+
+const targetFacts = (target: Target) =>
+  target.kind === 'node'
+    ? { kind: 'node' as const, name: target.node }
+    : {
+        kind: 'pod' as const,
+        namespace: target.namespace,
+        name: target.name,
+        uid: target.uid,
+        ips: target.ips,
+        ...(target.container && { container: target.container.name }),
+      };
+
+/** `pod redis/redis-0, container redis, on node-b`, in Markdown. */
+export function targetWords({ target, node }: Pick<CaptureFacts, 'target' | 'node'>): string {
+  if (target.kind === 'node') return `node ${plain(node)}`;
+  const container = target.container === undefined ? '' : `, container ${plain(target.container)},`;
+  return `pod ${plain(`${target.namespace}/${target.name}`)}${container} on ${plain(node)}`;
+}
+
+/** The rows of a table of facts that every capture has. */
+export const captureRows = (facts: CaptureFacts, ended: string): Array<[string, string | undefined]> => [
+  ['started', `${utc(facts.startedAt)} (by the node's clock)`],
+  ['duration', `${formatDuration(facts.durationSeconds)}; ended because ${plain(ended)}`],
+  ['changed meanwhile', facts.targetChanges.length ? facts.targetChanges.map(plain).join('; ') : undefined],
+  ['node', `${plain(facts.node)}, kernel ${plain(facts.kernel)}, ${plain(facts.toolVersion)}`],
+];
+
+/** `2026-11-23 13:37:49 UTC`. */
+export const utc = (iso: string): string => `${iso.slice(0, 19).replace('T', ' ')} UTC`;
+
+/** The files of a result, as a table. */
+export const fileTable = (files: readonly FileFact[]): string =>
+  markdownTable(
+    [{ title: 'file' }, { title: 'bytes', right: true }, { title: 'SHA-256' }],
+    files.map(({ path, bytes, sha256: sum }) => [code(path), String(bytes), code(sum)]),
+  );

@@ -1,0 +1,175 @@
+import { block, code, factTable, markdownTable, plain } from '../output/markdown.ts';
+import type { Mover } from '../profile/movers.ts';
+import type { Comparison, Profile } from '../profile/profile.ts';
+import type { Summary } from '../profile/summary.ts';
+import { formatWeight, topOf } from '../profile/top.ts';
+import { formatDuration } from '../quantity.ts';
+import { type CaptureFacts, captureRows, type FileFact, fileTable, targetWords, utc } from './outcome.ts';
+
+/** Rows of tables; all there is to find is in `--format json`. */
+const ROWS = 20;
+const MARKDOWN_ROWS = 10;
+
+/** The figures of a profile: counts, hottest functions and stacks, threads, what has no name. Weights are in `unit`. */
+export function profileFacts(profile: Profile, summary: Summary) {
+  const { bySelf, byTotal, threads, chains, unknown, weight } = topOf(profile, ROWS);
+  const {
+    samples,
+    lost,
+    event,
+    seconds,
+    frequencyHz,
+    cores,
+    idle,
+    idleLeftOut,
+    unknownFrames,
+    brokenUnwinding,
+  } = summary;
+  return {
+    ...{ event, unit: profile.unit, weight, samples, lost, durationSeconds: seconds, frequencyHz },
+    ...{ coresBusy: cores, idleSamples: idle, idleLeftOut, unknownFrames, brokenUnwinding },
+    functionsBySelf: bySelf.map(functionFacts),
+    functionsByTotal: byTotal.map(functionFacts),
+    threads: threads.map(({ comm, pid, tid, weight: own, cores: busy }) => ({
+      ...{ comm, pid, tid, weight: own },
+      ...(busy !== undefined && { coresBusy: busy }),
+    })),
+    stacks: chains.map(({ frames, weight: own }) => ({ frames, weight: own })),
+    unknownObjects: unknown.map(({ dso, unknown: nameless, all, reason }) => ({
+      ...{ object: dso, unknown: nameless, all, reason },
+    })),
+  };
+}
+
+export type ProfileFacts = ReturnType<typeof profileFacts>;
+
+const functionFacts = ({ name, dso, kind, self, total }: ReturnType<typeof topOf>['bySelf'][number]) => ({
+  ...{ name, object: dso, kind, self, total },
+});
+
+/** A recording as a block for an incident. */
+export const recordingMarkdown = (
+  capture: CaptureFacts,
+  profile: ProfileFacts,
+  files: readonly FileFact[],
+  ended: string,
+): string =>
+  block(
+    `### CPU profile of ${targetWords(capture)}`,
+    factTable([...captureRows(capture, ended), ...profileRows(profile)]),
+    hottest(profile),
+    busiest(profile),
+    fileTable(files),
+    `Recorded with kubectl-gkeprof ${plain(capture.gkeprof)}.`,
+  );
+
+/** A profile of a file as a block for an incident. */
+export const profileMarkdown = (
+  { target, startedAt }: Profile['about'],
+  profile: ProfileFacts,
+  files: readonly FileFact[],
+): string =>
+  block(
+    `### CPU profile: ${plain(target)}`,
+    factTable([
+      ['started', startedAt && utc(startedAt)],
+      ['duration', profile.durationSeconds > 0 ? formatDuration(profile.durationSeconds) : undefined],
+      ...profileRows(profile),
+    ]),
+    hottest(profile),
+    busiest(profile),
+    fileTable(files),
+  );
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]> => [
+  [
+    'samples',
+    `${profile.samples}, ${profile.lost} lost, event ${plain(profile.event)}${profile.frequencyHz ? `, ${profile.frequencyHz} Hz` : ''}`,
+  ],
+  ['busy', profile.coresBusy > 0 ? `${profile.coresBusy.toFixed(2)} cores on average` : undefined],
+  [
+    'frames without a name',
+    `${percent(profile.unknownFrames)}${profile.brokenUnwinding ? '; most stacks end at once: built without frame pointers' : ''}`,
+  ],
+];
+
+const hottest = ({ functionsBySelf, weight, unit }: ProfileFacts): string =>
+  markdownTable(
+    [{ title: 'self', right: true }, { title: '%', right: true }, { title: 'function' }, { title: 'object' }],
+    functionsBySelf
+      .slice(0, MARKDOWN_ROWS)
+      .map(({ self, name, object }) => [
+        formatWeight(self, unit),
+        percent(self / Math.max(weight, Number.MIN_VALUE)),
+        code(name),
+        object ? code(object) : '',
+      ]),
+  );
+
+const busiest = ({ threads, weight, unit }: ProfileFacts): string =>
+  markdownTable(
+    [
+      { title: 'weight', right: true },
+      { title: '%', right: true },
+      { title: 'thread' },
+      { title: 'cores', right: true },
+    ],
+    threads
+      .slice(0, MARKDOWN_ROWS)
+      .map((thread) => [
+        formatWeight(thread.weight, unit),
+        percent(thread.weight / Math.max(weight, Number.MIN_VALUE)),
+        `${code(thread.comm)} ${thread.tid < 0 ? '' : thread.tid}`.trim(),
+        thread.coresBusy?.toFixed(2) ?? '',
+      ]),
+  );
+
+/** What differs between two profiles: how they were made comparable, and the functions that moved the most. */
+export const comparisonFacts = (
+  { before, after, event, unit, normalizedBy, beforeFactor, beforeSamples, afterSamples }: Comparison,
+  movers: readonly Mover[],
+) => ({
+  before: { about: before, samples: beforeSamples },
+  after: { about: after, samples: afterSamples },
+  ...{ event, unit, normalizedBy, beforeFactor, movers },
+});
+
+export type ComparisonFacts = ReturnType<typeof comparisonFacts>;
+
+export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly FileFact[]): string =>
+  block(
+    `### CPU before and after: ${plain(facts.after.about.target)}`,
+    factTable(
+      (['before', 'after'] as const).map((side) => {
+        const { about, samples } = facts[side];
+        const parts = [
+          plain(about.node ? `${about.target} on ${about.node}` : about.target),
+          about.startedAt && utc(about.startedAt),
+          about.seconds && formatDuration(about.seconds),
+          `${samples} samples`,
+        ];
+        return [side, parts.filter(Boolean).join(', ')];
+      }),
+    ),
+    markdownTable(
+      [
+        { title: 'before', right: true },
+        { title: 'after', right: true },
+        { title: 'change', right: true },
+        { title: 'is it a change?' },
+        { title: 'function' },
+      ],
+      facts.movers
+        .slice(0, MARKDOWN_ROWS)
+        .map((mover) => [
+          percent(mover.beforeShare),
+          percent(mover.afterShare),
+          `${mover.delta > 0 ? '+' : ''}${formatWeight(mover.delta, facts.unit)}`,
+          `${mover.verdict} (p ${mover.chance < 0.001 ? '< 0.001' : mover.chance.toFixed(3)})`,
+          code(mover.name),
+        ]),
+    ),
+    fileTable(files),
+  );

@@ -1,0 +1,112 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
+import { recentFile } from '../input.ts';
+import { type OptionTable, VERBOSE } from '../options.ts';
+import { type Form, formOf, outputOption } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
+import { table } from '../output/table.ts';
+import { printable } from '../printable.ts';
+import type { Receipt } from '../session/receipt.ts';
+import type { Command } from './command.ts';
+import { sha256 } from './outcome.ts';
+
+interface VerifyOptions {
+  readonly receipts: readonly string[];
+  readonly form: Form;
+}
+
+/** What became of one artifact since its receipt was written. */
+export interface Verdict {
+  readonly receipt: string;
+  readonly path: string;
+  readonly status: 'same' | 'changed' | 'missing';
+  /** As the receipt says, and as they are; the latter absent where the file is missing. */
+  readonly expected: { readonly bytes: number; readonly sha256: string };
+  readonly found?: { readonly bytes: number; readonly sha256: string };
+}
+
+const OPTIONS: OptionTable = { output: outputOption('the artifacts that are as they were'), ...VERBOSE };
+
+const ENDING = '.receipt.json';
+
+export const verify: Command<VerifyOptions> = {
+  name: 'verify',
+  describe: 'Check that artifacts are still what their receipts say. No cluster needed',
+  details: [
+    'A receipt lies beside what it is of. Size and SHA-256 of that file are compared with what the node announced when it was captured. Exit code 0: the same; 1: changed or missing.',
+  ],
+  usage: 'RECEIPT…|@last [flags]',
+  examples: [
+    ['kubectl gkeprof verify @last', 'the newest receipt of this folder'],
+    ['kubectl gkeprof verify *.receipt.json', 'all of them'],
+  ],
+  options: OPTIONS,
+  completes: ['file'],
+  repeats: true,
+
+  validate(raw) {
+    if (raw.positionals.length === 0)
+      throw usageError('verify: a receipt is missing', 'kubectl gkeprof verify @last');
+    if (raw.rest.length) throw usageError('verify: takes nothing behind --');
+    return { receipts: raw.positionals, form: formOf(raw) };
+  },
+
+  async run({ receipts, form }, context) {
+    const verdicts: Verdict[] = [];
+    for (const name of receipts)
+      verdicts.push(await verdictOn(await recentFile(name, '.', [ENDING], 'receipts')));
+    const isWhole = verdicts.every(({ status }) => status === 'same');
+    await deliver(
+      context,
+      form,
+      () => ({ kind: 'Verification', version: 1, artifacts: verdicts }),
+      verdicts.filter(({ status }) => status === 'same').map(({ path }) => path),
+      () => verdictTable(verdicts),
+    );
+    return isWhole ? EXIT.done : EXIT.failed;
+  },
+};
+
+async function verdictOn(path: string): Promise<Verdict> {
+  const { artifact } = await readReceipt(path);
+  // Only the name counts: a receipt may have moved together with its artifact, and never names another folder.
+  const file = join(dirname(path), artifact.file.split(/[\\/]/).at(-1)!);
+  const expected = { bytes: artifact.bytes, sha256: artifact.sha256 };
+  const about = await stat(file).catch(() => undefined);
+  if (!about?.isFile()) return { receipt: path, path: file, status: 'missing', expected };
+  const found = { bytes: about.size, sha256: await sha256(file) };
+  const isSame = found.bytes === expected.bytes && found.sha256 === expected.sha256;
+  return { receipt: path, path: file, status: isSame ? 'same' : 'changed', expected, found };
+}
+
+async function readReceipt(path: string): Promise<Receipt> {
+  let receipt: Partial<Receipt> | null;
+  try {
+    receipt = JSON.parse(await readFile(path, 'utf8')) as Partial<Receipt> | null;
+  } catch (error) {
+    const isJson = error instanceof SyntaxError;
+    throw notOne(path, isJson ? 'it is no JSON' : reasonOf(error));
+  }
+  if (receipt?.receiptVersion !== 1) throw notOne(path, 'it has no receiptVersion 1');
+  const { file, bytes, sha256: sum } = receipt.artifact ?? {};
+  if (typeof file !== 'string' || typeof bytes !== 'number' || typeof sum !== 'string')
+    throw notOne(path, 'it names no artifact');
+  return receipt as Receipt;
+}
+
+const notOne = (path: string, why: string): GkeprofError =>
+  new GkeprofError(
+    EXIT.failed,
+    `${printable(path)} can not be read as a receipt: ${printable(why)}`,
+    `receipts end in ${ENDING}, beside what they are of`,
+  );
+
+const verdictTable = (verdicts: readonly Verdict[]): string =>
+  table(
+    [{ title: 'STATUS' }, { title: 'BYTES', right: true }, { title: 'SHA-256' }, { title: 'FILE' }],
+    verdicts.flatMap(({ status, path, expected, found }) => [
+      [status, String((found ?? expected).bytes), (found ?? expected).sha256, path],
+      ...(status === 'changed' ? [['  was', String(expected.bytes), expected.sha256, '']] : []),
+    ]),
+  );
