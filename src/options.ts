@@ -3,46 +3,13 @@ import { join } from 'node:path';
 import { isObjectName } from './cluster/cluster.ts';
 import type { Connection } from './cluster/connect.ts';
 import { reasonOf, usageError } from './errors.ts';
+import type { OptionSpec } from './option-spec.ts';
 import { type Form, formOf } from './output/form.ts';
 import type { DebugPodPlan } from './plan.ts';
 import { printable } from './printable.ts';
 import { parseDuration } from './quantity.ts';
 
-/** A flag as data. Everything is text or a switch: what a text means is decided in `validate`, with our words. */
-export interface OptionSpec {
-  readonly type: 'string' | 'boolean' | 'array';
-  readonly describe: string;
-  readonly group: string;
-  readonly alias?: string;
-  /** Shown in help; `validate` applies it. */
-  readonly defaultText?: string;
-  readonly choices?: readonly string[];
-  /** The placeholder of its value in help. */
-  readonly value?: string;
-  /** Names something of one run: neither the environment nor the configuration file speaks for it. */
-  readonly perRun?: true;
-  /** What its value names, for completion. */
-  readonly completes?: Completes;
-  /** For completion: words that its value is made of, with commas between. */
-  readonly words?: readonly string[];
-  /** A string that may stand without its value, which is this then; repeated (`-vv`) it counts on. */
-  readonly bare?: number;
-}
-
-/** Kinds of things that can be completed. */
-export type Completes =
-  | 'target'
-  | 'node'
-  | 'node-target'
-  | 'container'
-  | 'namespace'
-  | 'context'
-  | 'cluster'
-  | 'user'
-  | 'file'
-  | 'folder'
-  | 'capture'
-  | 'profile';
+export type { Completes, OptionSpec } from './option-spec.ts';
 
 /** The environment variable that speaks where a flag is silent: `--image-pull-policy`, `GKEPROF_IMAGE_PULL_POLICY`. */
 export const environmentName = (flag: string): string => `GKEPROF_${flag.toUpperCase().replaceAll('-', '_')}`;
@@ -167,6 +134,14 @@ export const TARGET_NODE: OptionTable = {
   },
 };
 
+/** Of the verbs that take the place of something. */
+export const EXPLAIN: OptionSpec = {
+  type: 'boolean',
+  describe: 'Print the lines by hand that this takes the place of, as a script, and stop',
+  group: COMMON,
+  perRun: true,
+};
+
 /** Where and with what a debug pod runs, whatever it is for. */
 export const DEBUG_POD_OPTIONS: OptionTable = {
   image: {
@@ -211,6 +186,7 @@ export const DEBUG_POD_OPTIONS: OptionTable = {
     choices: ['client', 'server'],
     perRun: true,
   },
+  explain: EXPLAIN,
   ...VERBOSE,
 };
 
@@ -267,6 +243,8 @@ export interface DebugPodOptions {
   readonly debugPod: Omit<DebugPodPlan, 'name'>;
   readonly reason?: string;
   readonly dryRun?: 'client' | 'server';
+  /** Only show how it would be done by hand. */
+  readonly explain: boolean;
   /** Of the result, and of what a dry run shows. */
   readonly form: Form;
 }
@@ -296,6 +274,7 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
     },
     ...(reason !== undefined && { reason }),
     ...(dryRun && { dryRun }),
+    explain: raw.flag('explain'),
     form: formOf(raw, { wide: true }),
   };
 }

@@ -7,7 +7,7 @@ import { parseConversation, type Selection } from '../capture/select.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { recentFile } from '../input.ts';
 import { NewFile } from '../new-file.ts';
-import { NEW_FILE, type OptionTable, type RawOptions, VERBOSE } from '../options.ts';
+import { EXPLAIN, NEW_FILE, type OptionTable, type RawOptions, VERBOSE } from '../options.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { printable } from '../printable.ts';
 import { redactKey } from '../redact-key.ts';
@@ -82,6 +82,7 @@ const OPTIONS: OptionTable = {
     defaultText: 'one that is forgotten',
     completes: 'file',
   },
+  explain: EXPLAIN,
   ...VERBOSE,
 };
 
@@ -102,6 +103,7 @@ export interface AnalyzeOptions extends AnalyzeChoice {
   /** As capinfos and tshark print them. */
   readonly asTshark: boolean;
   readonly open: boolean;
+  readonly explain: boolean;
   readonly selection?: Selection;
   readonly write?: string;
   readonly redact?: RedactChoice;
@@ -159,6 +161,7 @@ export const analyze: Command<AnalyzeOptions> = {
       form,
       asTshark,
       open,
+      explain: raw.flag('explain'),
       ...(conversation !== undefined && { selection: parseConversation(conversation) }),
       ...(write !== undefined && { write }),
       ...(redact && { redact }),
@@ -169,6 +172,12 @@ export const analyze: Command<AnalyzeOptions> = {
     const files = await Promise.all(
       options.files.map((name) => recentFile(name, '.', ['.pcap.gz', '.pcap', '.pcapng'], 'packets')),
     );
+    if (options.explain) {
+      const { packetLines } = await import('../explain/files.ts');
+      const lines = files.flatMap((file) => packetLines(file, options.sections));
+      context.stdout.write(lines.map((line) => `${line}\n`).join(''));
+      return EXIT.done;
+    }
     if (options.redact) return await redactFile(files[0]!, options.redact, context);
     return await analyzeFiles(files, options, await namesBeside(files), context);
   },

@@ -9,6 +9,7 @@ import { sweep } from '../session/sweep.ts';
 import { shellQuote } from '../shell-quote.ts';
 import type { Target, TargetName } from '../target.ts';
 import { settled } from './ask-node.ts';
+import { printByHand } from './by-hand.ts';
 import type { Context } from './command.ts';
 import { printPods } from './dry-run.ts';
 import { checkAccess, lookUp } from './lookup.ts';
@@ -47,6 +48,17 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
     debugPod: options.debugPod,
     ...(options.reason !== undefined && { reason: options.reason }),
   });
+  if (options.explain) {
+    const { perfByHand, tcpdumpByHand } = await import('../explain/capture.ts');
+    printByHand([plan.node], collector.describe(plan), options, cluster, context, (around) =>
+      plan.capture.collector === 'perf'
+        ? perfByHand(plan, plan.capture, around, context.now())
+        : plan.capture.collector === 'tcpdump'
+          ? tcpdumpByHand(plan, plan.capture, around, context.now())
+          : [],
+    );
+    return EXIT.done;
+  }
   if (options.dryRun) {
     const pod = debugPod(plan, collector);
     const shown = options.dryRun === 'server' ? await cluster.createPod(pod, true) : pod;
@@ -66,6 +78,8 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
   return code;
 }
 
+const isOnlyShown = ({ dryRun, explain }: CaptureOptions): boolean => dryRun !== undefined || explain;
+
 async function prepare(job: CaptureJob, cluster: Cluster, context: Context) {
   const { options } = job;
   const access = checkAccess(cluster, options.debugPod.namespace);
@@ -73,8 +87,8 @@ async function prepare(job: CaptureJob, cluster: Cluster, context: Context) {
   const named = await settled(job.named, options, cluster, context);
   if (!named) return undefined;
   const target = await lookUp(named, job.container, cluster);
-  if (!options.dryRun) await access;
-  const leftovers = options.dryRun ? [] : sweep(cluster, options.debugPod.namespace, context.now());
+  if (!isOnlyShown(options)) await access;
+  const leftovers = isOnlyShown(options) ? [] : sweep(cluster, options.debugPod.namespace, context.now());
   return { target, leftovers };
 }
 

@@ -110,7 +110,7 @@ export const crictl: Command<CrictlOptions> = {
       rightsOf(typed) === 'exec'
         ? await entering(parseCrictlWords(placeIds(typed, ids).words), target, dangerous, cluster)
         : placeIds(typed, ids);
-    if (!debugPod.dryRun) await access;
+    if (!debugPod.dryRun && !debugPod.explain) await access;
     return runOnNode(
       {
         target,

@@ -145,7 +145,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
     const { form, open } = options.draw;
     if (options.vs) return recordBoth(options, options.vs, context);
     const named =
-      options.pid === undefined
+      options.pid === undefined || options.capture.explain
         ? options.named
         : await containerOfPid(options.named, options.pid, options.capture, context);
     if (!named) return EXIT.done;

@@ -110,6 +110,11 @@ export const nodes: Command<NodesOptions> = {
   async run(options, context) {
     const { substrings, selector, pods: podSelector, form } = options;
     const cluster = await context.openCluster(options.inspect.connection);
+    if (options.inspect.explain) {
+      const { nodesByHand } = await import('../explain/inspect.ts');
+      context.stdout.write(nodesByHand(options, cluster.namespace, cluster.kubectlLine()));
+      return EXIT.done;
+    }
     const [all, pods] = await Promise.all([
       cluster.listNodes(selector),
       podSelector === undefined ? undefined : cluster.listPods(cluster.namespace, podSelector),

@@ -23,6 +23,7 @@ import { table } from '../output/table.ts';
 import type { SnapshotPart } from '../plan.ts';
 import { type PodTarget, parseTarget, type Target, type TargetName } from '../target.ts';
 import { settled } from './ask-node.ts';
+import { printByHand } from './by-hand.ts';
 import type { Command, Context } from './command.ts';
 import { inspectPlan, isDryRun, type View, withNodes } from './look.ts';
 import { checkAccess, lookUpAll } from './lookup.ts';
@@ -151,6 +152,16 @@ export const ps: Command<PsOptions> = {
     const nodes = [...new Set(targets.map(({ node }) => node))];
     const asked = { ...options.inspect, ...(options.watch && { lingerSeconds: WATCH_LINGER_SECONDS }) };
     const plans = nodes.map((node) => inspectPlan(node, PARTS, asked));
+    if (options.inspect.explain) {
+      const { psByHand } = await import('../explain/inspect.ts');
+      printByHand(nodes, 'processes and containers', options.inspect, cluster, context, (around) =>
+        psByHand(
+          targets.filter(({ node }) => node === around.node),
+          around,
+        ),
+      );
+      return EXIT.done;
+    }
     if (await isDryRun(plans, options.inspect, cluster, context)) return EXIT.done;
     await access;
     return withNodes(plans, options.inspect, cluster, context, async (outlooks) => {

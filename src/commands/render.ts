@@ -1,6 +1,6 @@
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { openInput, recentFile } from '../input.ts';
-import { type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
+import { EXPLAIN, type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
 import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { printable } from '../printable.ts';
@@ -29,6 +29,7 @@ interface RenderOptions {
   readonly folder: string;
   readonly draw: DrawOptions;
   readonly choice: ReadChoice;
+  readonly explain: boolean;
 }
 
 const OPTIONS: OptionTable = {
@@ -37,6 +38,7 @@ const OPTIONS: OptionTable = {
   ...OPEN,
   ...OUTPUT_DIR,
   ...READ_OPTIONS,
+  explain: EXPLAIN,
   ...VERBOSE,
 };
 
@@ -62,10 +64,17 @@ export const render: Command<RenderOptions> = {
       folder: writableFolder(raw.text('output-dir') ?? '.'),
       draw: drawOptions(raw),
       choice: readChoice(raw),
+      explain: raw.flag('explain'),
     };
   },
 
-  async run({ file, folder, draw: drawing, choice }, context) {
+  async run({ file, folder, draw: drawing, choice, explain }, context) {
+    if (explain) {
+      const { flameGraphLine } = await import('../explain/files.ts');
+      const given = await recentFile(file, folder, ['.perf-script.txt.gz'], 'raw stacks');
+      context.stdout.write(`${flameGraphLine(given, `${baseFor(given, folder)}.flamegraph.svg`)}\n`);
+      return EXIT.done;
+    }
     const path = await recentFile(file, folder, ['.perf-script.txt.gz'], 'raw stacks');
     const reading = await readFile(path, choice, context);
     if (reading.profile.samples === 0)

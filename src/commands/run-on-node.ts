@@ -7,6 +7,7 @@ import { debugPod } from '../pod.ts';
 import { runAttached } from '../session/attached.ts';
 import { sweep } from '../session/sweep.ts';
 import type { Target } from '../target.ts';
+import { printByHand } from './by-hand.ts';
 import type { Context } from './command.ts';
 import { printPods } from './dry-run.ts';
 
@@ -38,6 +39,24 @@ export async function runOnNode(
     debugPod: options.debugPod,
     ...(options.reason !== undefined && { reason: options.reason }),
   });
+  if (options.explain) {
+    const { crictlByHand, shellByHand } = await import('../explain/inspect.ts');
+    const keyOf = (name: string) =>
+      what.keys.find((key) => key.startsWith(`${name}=`))?.slice(name.length + 1);
+    const podWord = keyOf('pod_word');
+    printByHand([plan.node], runner.describe(plan), options, cluster, context, (around) =>
+      what.collector === 'crictl'
+        ? crictlByHand(
+            target,
+            what.words,
+            podWord === undefined ? undefined : Number(podWord),
+            what.tty,
+            around,
+          )
+        : shellByHand(target, keyOf('enter')?.split(',') ?? [], what.words, around),
+    );
+    return EXIT.done;
+  }
   if (options.dryRun) {
     const pod = debugPod(plan, runner);
     const shown = options.dryRun === 'server' ? await cluster.createPod(pod, true) : pod;

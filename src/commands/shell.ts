@@ -106,7 +106,7 @@ export const shell: Command<ShellOptions> = {
     const named = await settled(typed, debugPod, cluster, context);
     if (!named) return EXIT.done;
     const target = await lookUp(named, container, cluster);
-    if (!debugPod.dryRun) await access;
+    if (!debugPod.dryRun && !debugPod.explain) await access;
     return runOnNode(
       {
         target,

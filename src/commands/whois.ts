@@ -18,6 +18,7 @@ import type { SnapshotPart } from '../plan.ts';
 import { printable } from '../printable.ts';
 import { parseCount } from '../quantity.ts';
 import { parseTarget, type TargetName } from '../target.ts';
+import { printByHand } from './by-hand.ts';
 import type { Command, Context } from './command.ts';
 import { inspectPlan, isDryRun, type View, withNodes } from './look.ts';
 import { checkAccess, lookUp } from './lookup.ts';
@@ -138,6 +139,13 @@ export const whois: Command<WhoisOptions> = {
     access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
     const { node } = await lookUp(options.named, undefined, cluster);
     const plans = [inspectPlan(node, partsFor(options.questions), options.inspect)];
+    if (options.inspect.explain) {
+      const { whoisByHand } = await import('../explain/inspect.ts');
+      printByHand([node], 'whose it is', options.inspect, cluster, context, (around) =>
+        whoisByHand(options.questions, around),
+      );
+      return EXIT.done;
+    }
     if (await isDryRun(plans, options.inspect, cluster, context)) return EXIT.done;
     await access;
     return withNodes(plans, options.inspect, cluster, context, async ([outlook]) =>

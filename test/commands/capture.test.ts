@@ -54,7 +54,14 @@ function run(cluster: Cluster, finish: CaptureJob['finish']): Promise<number> {
   const debugPod = { namespace: 'gkeprof', image: 'tools:1', install: false, imagePullSecrets: [] };
   return runCapture(
     {
-      options: { connection: {}, debugPod, form: { is: 'text' }, outputDir: folder, keepSeconds: 600 },
+      options: {
+        connection: {},
+        debugPod,
+        explain: false,
+        form: { is: 'text' },
+        outputDir: folder,
+        keepSeconds: 600,
+      },
       named: { kind: 'pod', name: 'redis-0' },
       collector: tcpdump,
       again: 'analyze',

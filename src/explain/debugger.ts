@@ -1,0 +1,56 @@
+import type { DebugPodPlan } from '../plan.ts';
+import { shellQuote } from '../shell-quote.ts';
+
+/** What the by-hand lines are made for. */
+export interface Surroundings {
+  /** kubectl with the flags that lead to the cluster, as a person types it. */
+  readonly kubectl: string;
+  readonly node: string;
+  readonly debugPod: Pick<DebugPodPlan, 'image' | 'install' | 'imagePullPolicy'>;
+}
+
+/** Runs words of our own in the debugger; `$debugger` is a variable of the script. */
+export const execLine = ({ kubectl }: Surroundings, command: string, flags = ''): string =>
+  `${kubectl} exec ${flags ? `${flags} ` : ''}"$debugger" -- ${command}`;
+
+/** A privileged pod on the node, by kubectl's own means, that is gone when the script is. */
+export function debuggerLines(around: Surroundings, packages: readonly string[]): string[] {
+  const { kubectl, node, debugPod } = around;
+  const debug = `${kubectl} debug node/${node} --profile=sysadmin --image=${debugPod.image} --image-pull-policy=${debugPod.imagePullPolicy ?? 'IfNotPresent'}`;
+  return [
+    "# a privileged pod on the node, in its pid and network namespaces, the node's files at /host",
+    `debugger=$(${debug} -- sleep 3600 2>&1 | grep -o 'node-debugger-[a-z0-9.-]*' | head -n1)`,
+    `trap '${kubectl} delete pod --wait=false "$debugger"' EXIT`,
+    `${kubectl} wait --for=condition=Ready --timeout=120s "pod/$debugger"`,
+    ...(debugPod.install && packages.length
+      ? [
+          execLine(
+            around,
+            `sh -c 'apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends ${packages.join(' ')}'`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** A process of a container, by what its cgroup is called: `$pid`. */
+export const pidLines = (around: Surroundings, containerId: string): string[] => [
+  '# a process of the container, by its cgroup',
+  `pid=$(${execLine(around, `sh -c 'grep -l ${containerId} /proc/[0-9]*/cgroup 2>/dev/null' | head -n1 | cut -d/ -f3`)})`,
+];
+
+/** crictl of the image or of the node, on the node's socket. */
+export const crictlLine = (around: Surroundings, words: readonly string[], flags = ''): string =>
+  crictlText(around, words.map(shellQuote).join(' '), flags);
+
+/** The same with words that are quoted already. */
+export const crictlText = (around: Surroundings, words: string, flags = ''): string =>
+  execLine(
+    around,
+    `env PATH=/usr/local/bin:/usr/bin:/bin:/host/usr/bin:/host/home/kubernetes/bin crictl -r unix:///host/run/containerd/containerd.sock ${words}`,
+    flags,
+  );
+
+/** The lines as a script for bash, with what it stands for. */
+export const script = (what: string, lines: readonly string[]): string =>
+  ['#!/usr/bin/env bash', `# by hand, what this does: ${what}`, 'set -eu', ...lines, ''].join('\n');

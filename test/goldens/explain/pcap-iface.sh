@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# by hand, what this does: pcap-iface
+set -eu
+# a privileged pod on the node, in its pid and network namespaces, the node's files at /host
+debugger=$(kubectl --context=prod debug node/node-a --profile=sysadmin --image=registry.example/gkeprof-tools:1 --image-pull-policy=IfNotPresent -- sleep 3600 2>&1 | grep -o 'node-debugger-[a-z0-9.-]*' | head -n1)
+trap 'kubectl --context=prod delete pod --wait=false "$debugger"' EXIT
+kubectl --context=prod wait --for=condition=Ready --timeout=120s "pod/$debugger"
+# a process of the container, by its cgroup
+pid=$(kubectl --context=prod exec "$debugger" -- sh -c 'grep -l aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa /proc/[0-9]*/cgroup 2>/dev/null' | head -n1 | cut -d/ -f3)
+# the node's interface whose number is the peer of the pod's eth0
+peer=$(kubectl --context=prod exec "$debugger" -- nsenter -t "$pid" -n ip -o link show eth0 | sed -n 's/.*@if\([0-9]*\):.*/\1/p')
+interface=$(kubectl --context=prod exec "$debugger" -- ip -o link | awk -F': ' -v peer="$peer" '$1 == peer { sub(/@.*/, "", $2); print $2 }')
+# ends after 60 s; tcpdump says on stderr what the kernel dropped
+kubectl --context=prod exec "$debugger" -- timeout -s INT 60 tcpdump -U -i "$interface" -w - -s 96 -c 10 'tcp[13]' == 2 | gzip > node-a.20261123_133749_UTC.by_hand.pcap.gz
+capinfos -aceuxs node-a.20261123_133749_UTC.by_hand.pcap.gz
+tshark -r node-a.20261123_133749_UTC.by_hand.pcap.gz -q -z conv,ip
+tshark -r node-a.20261123_133749_UTC.by_hand.pcap.gz -q -z conv,tcp

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# by hand, what this does: pcap-node
+set -eu
+# a privileged pod on the node, in its pid and network namespaces, the node's files at /host
+debugger=$(kubectl --context=prod debug node/node-a --profile=sysadmin --image=registry.example/gkeprof-tools:1 --image-pull-policy=IfNotPresent -- sleep 3600 2>&1 | grep -o 'node-debugger-[a-z0-9.-]*' | head -n1)
+trap 'kubectl --context=prod delete pod --wait=false "$debugger"' EXIT
+kubectl --context=prod wait --for=condition=Ready --timeout=120s "pod/$debugger"
+interface=$(kubectl --context=prod exec "$debugger" -- ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n1)
+# ends after 60 s; tcpdump says on stderr what the kernel dropped
+kubectl --context=prod exec "$debugger" -- timeout -s INT 60 tcpdump -U -i "$interface" -w - -s 96 port 6379 | gzip > node-a.20261123_133749_UTC.by_hand.pcap.gz
+capinfos -aceuxs node-a.20261123_133749_UTC.by_hand.pcap.gz
+tshark -r node-a.20261123_133749_UTC.by_hand.pcap.gz -q -z conv,ip
+tshark -r node-a.20261123_133749_UTC.by_hand.pcap.gz -q -z conv,tcp
