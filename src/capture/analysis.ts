@@ -1,6 +1,6 @@
 import type { Addresses } from './addresses.ts';
 import { ConversationTable } from './conversations.ts';
-import { Decoder, SYN, TCP, UDP } from './decode.ts';
+import { Decoder, MOBILITY, SYN, TCP, UDP } from './decode.ts';
 import { FlagCounts } from './flags.ts';
 import { Health } from './health.ts';
 import { isCooked } from './link.ts';
@@ -61,7 +61,7 @@ export class Analysis implements PacketSink {
 
   constructor(scope: Scope, spill: Spill) {
     this.#scope = scope;
-    this.#decoder = new Decoder(scope.inner);
+    this.#decoder = new Decoder(scope.inner, !scope.once);
     this.syns = new SynList(spill);
     const timeline = scope.timeline ? new Timeline() : undefined;
     this.timeline = timeline;
@@ -81,6 +81,15 @@ export class Analysis implements PacketSink {
   packet(packet: Packet): void {
     this.summary.count(packet);
     if (this.#scope.deep) this.#look(packet);
+  }
+
+  section(): void {
+    this.summary.sections += 1;
+  }
+
+  event(): void {
+    this.summary.events += 1;
+    if (!this.#scope.once) this.flags.without += 1;
   }
 
   name(address: Uint8Array, name: string): void {
@@ -161,8 +170,11 @@ export class Analysis implements PacketSink {
   #without({ length, seconds, nanos }: Packet): void {
     const { layers } = this.#decoder;
     const { version, src, dst } = layers;
-    // tshark counts pieces of IPv4 datagrams, and of IPv6 ones only the piece that completes them.
-    if (version === 4 || (version === 6 && (this.#scope.once || !layers.fragment))) {
+    // tshark counts pieces of IPv4 datagrams, and of IPv6 ones only the piece that completes them; Mobile IPv6 it does not.
+    if (
+      version === 4 ||
+      (version === 6 && (this.#scope.once || !(layers.fragment || layers.protocol === MOBILITY)))
+    ) {
       const row = this.#ipRow(version, src, dst);
       this.ip.count(row, this.ip.isFromA(row, src, dst, 0, 0), length, seconds, nanos);
     }

@@ -1,56 +1,72 @@
 /** Datagrams that are being put together at once; beyond that the oldest is given up. */
-const KEPT = 1024;
+const KEPT = 8192;
 /** As much of a datagram as holds every header that is read. */
 const HEAD = 128;
+const NOBODY = 255;
 
 interface Datagram {
   readonly head: Uint8Array;
-  /** How much of `head` is there, from its start on. */
-  held: number;
+  /** Which piece each byte of `head` came from: its offset, in units of eight. */
+  readonly owner: Uint8Array;
   /** Ranges that came, sorted, apart from each other: from, to, from, to … */
   ranges: number[];
   /** Of the whole, once its last piece was seen; 0 before. */
   length: number;
 }
 
-/** Puts the pieces of datagrams together as far as headers need it (RFC 791, RFC 8200). */
+/**
+ * Puts the pieces of datagrams together as far as headers need it (RFC 791, RFC 8200). Where pieces overlap, the one
+ * that begins first is believed, then the one that came first; the first last piece says the length: all as Wireshark
+ * does it (epan/reassemble.c, fragment_add_work).
+ */
 export class Fragments {
   readonly #datagrams = new Map<string, Datagram>();
 
   /**
-   * Takes a piece: `offset` in units of eight bytes, captured from `at` to `end`, sent up to `limit`. Returns the
-   * datagram when this piece completes it.
+   * Takes a piece that was captured whole, from `at` to `end`: `offset` in units of eight bytes. Returns the datagram
+   * when this piece completes it.
    */
   add(
-    { version, src, dst, bytes }: { version: number; src: number; dst: number; bytes: Uint8Array },
-    protocol: number,
+    {
+      version,
+      src,
+      dst,
+      vlan,
+      bytes,
+    }: { version: number; src: number; dst: number; vlan: number; bytes: Uint8Array },
     id: number,
     offset: number,
     more: boolean,
     at: number,
     end: number,
-    limit: number,
   ): { head: Uint8Array; held: number; length: number } | undefined {
-    const key = `${version} ${src} ${dst} ${protocol} ${id}`;
+    const key = `${version} ${src} ${dst} ${id} ${vlan}`;
     let datagram = this.#datagrams.get(key);
     if (!datagram) {
       if (this.#datagrams.size >= KEPT) this.#datagrams.delete(this.#datagrams.keys().next().value!);
-      datagram = { head: new Uint8Array(HEAD), held: 0, ranges: [], length: 0 };
+      datagram = {
+        head: new Uint8Array(HEAD),
+        owner: new Uint8Array(HEAD).fill(NOBODY),
+        ranges: [],
+        length: 0,
+      };
       this.#datagrams.set(key, datagram);
     }
     const from = offset * 8;
-    const to = from + limit - at;
+    const to = from + end - at;
     if (!more && datagram.length === 0) datagram.length = to;
-    if (from < HEAD) {
-      const part = bytes.subarray(at, Math.min(end, at + HEAD - from));
-      datagram.head.set(part, from);
-      if (from <= datagram.held) datagram.held = Math.max(datagram.held, from + part.length);
+    const { head, owner } = datagram;
+    for (let place = from; place < Math.min(to, HEAD); place += 1) {
+      if (offset >= owner[place]!) continue;
+      head[place] = bytes[at + place - from]!;
+      owner[place] = offset;
     }
     datagram.ranges = joined(datagram.ranges, from, to);
+    const { length } = datagram;
     const [first, last] = datagram.ranges;
-    if (datagram.length === 0 || first !== 0 || last! < datagram.length) return undefined;
+    if (length === 0 || first !== 0 || last! < length) return undefined;
     this.#datagrams.delete(key);
-    return datagram;
+    return { head, held: Math.min(HEAD, length), length };
   }
 }
 

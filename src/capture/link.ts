@@ -11,6 +11,9 @@ const IPV4 = 228;
 const IPV6 = 229;
 const SLL2 = 276;
 
+/** ARPHRD_NETLINK. */
+const NETLINK = 824;
+
 export const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
 
 /** What lies behind the link's header. Written over by the next frame. */
@@ -19,6 +22,8 @@ export interface Link {
   ethertype: number;
   /** Where it begins. */
   at: number;
+  /** Of the first 802.1Q tag; 0 without. */
+  vlan: number;
 }
 
 /** Whether packets of this link type are looked into; of others only number, size and time are known. */
@@ -31,20 +36,16 @@ export const isCooked = (linkType: number): boolean => linkType === SLL || linkT
 /** Finds the network layer: behind the link's own header, VLAN tags, MPLS labels and PPPoE. */
 export function openLink(bytes: Uint8Array, at: number, end: number, linkType: number, link: Link): void {
   link.ethertype = 0;
+  link.vlan = 0;
   switch (linkType) {
     case ETHERNET:
       if (end - at >= 14) ether(bytes, at + 12, end, link);
       return;
     case SLL:
-      if (end - at >= 16) ether(bytes, at + 14, end, link);
+      if (end - at >= 16) cooked(bytes, half(bytes, at + 2), half(bytes, at + 14), at + 16, end, link);
       return;
     case SLL2:
-      if (end - at >= 20) {
-        ether(bytes, at, end, link);
-        // The protocol stands first; what follows a tag would lie behind the header.
-        if (link.at === at + 2) link.at = at + 20;
-        else if (link.ethertype) tagged(bytes, at, end, link);
-      }
+      if (end - at >= 20) cooked(bytes, half(bytes, at + 8), half(bytes, at), at + 20, end, link);
       return;
     case NULL:
     case LOOP:
@@ -67,13 +68,34 @@ export function openLink(bytes: Uint8Array, at: number, end: number, linkType: n
 
 const half = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) | bytes[at + 1]!;
 
+/**
+ * Linux's own numbers stand where an Ethernet type would: 4 is 802.2. Netlink messages have no protocol at all
+ * (https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html).
+ */
+function cooked(
+  bytes: Uint8Array,
+  hardware: number,
+  type: number,
+  at: number,
+  end: number,
+  link: Link,
+): void {
+  if (hardware === NETLINK) return;
+  if (type > 0x600) typed(bytes, type, at, end, link);
+  else if (type === 4) logical(bytes, at, end, link);
+}
+
 /** From the place of an Ethernet type on. */
-function ether(bytes: Uint8Array, at: number, end: number, link: Link): void {
+const ether = (bytes: Uint8Array, at: number, end: number, link: Link): void =>
+  typed(bytes, half(bytes, at), at + 2, end, link);
+
+/** What an Ethernet type says, with what stands behind it from `at` on. */
+function typed(bytes: Uint8Array, given: number, at: number, end: number, link: Link): void {
+  let type = given;
   let from = at;
-  let type = half(bytes, from);
-  from += 2;
-  // 802.1Q, 802.1ad and its older numbers: four bytes each.
-  while ((type === 0x8100 || type === 0x88a8 || type === 0x9100 || type === 0x9200) && from + 4 <= end) {
+  // 802.1Q, 802.1ad and its older number: four bytes each.
+  while ((type === 0x8100 || type === 0x88a8 || type === 0x9100) && from + 4 <= end) {
+    if (link.vlan === 0 && type !== 0x88a8) link.vlan = half(bytes, from) & 0xfff;
     type = half(bytes, from + 2);
     from += 4;
   }
@@ -89,19 +111,25 @@ function ether(bytes: Uint8Array, at: number, end: number, link: Link): void {
     const protocol = half(bytes, from + 6);
     type = protocol === 0x21 ? ETHERTYPE.ipv4 : protocol === 0x57 ? ETHERTYPE.ipv6 : 0;
     from += 8;
-  } else if (type < 0x600 && from + 8 <= end && half(bytes, from) === 0xaaaa && bytes[from + 2] === 3) {
-    // 802.3 with SNAP (RFC 1042).
-    type = half(bytes, from + 6);
-    from += 8;
+  } else if (type <= 1500) {
+    logical(bytes, from, end, link);
+    return;
   }
   link.ethertype = type;
   link.at = from;
 }
 
-/** SLL2 whose protocol is a tag: the tag's two halves lie behind the header. */
-function tagged(bytes: Uint8Array, at: number, end: number, link: Link): void {
-  link.ethertype = 0;
-  if (end - at >= 24) ether(bytes, at + 22, end, link);
+/** 802.2: SNAP with an Ethernet type (RFC 1042, 802.1H), or IP by its own service access point. */
+function logical(bytes: Uint8Array, at: number, end: number, link: Link): void {
+  if (end - at < 8 || bytes[at + 2] !== 3) return;
+  const organisation = (bytes[at + 3]! << 16) | half(bytes, at + 4);
+  if (half(bytes, at) === 0xaaaa && (organisation === 0 || organisation === 0xf8)) {
+    link.ethertype = half(bytes, at + 6);
+    link.at = at + 8;
+  } else if (bytes[at] === 6) {
+    link.ethertype = ETHERTYPE.ipv4;
+    link.at = at + 3;
+  }
 }
 
 function version(bytes: Uint8Array, at: number, end: number, link: Link): void {
@@ -110,10 +138,22 @@ function version(bytes: Uint8Array, at: number, end: number, link: Link): void {
   link.at = at;
 }
 
-/** BSD's address families, in the byte order of the machine that captured, which shows by where the zeros are. */
+/**
+ * BSD's address families, in the byte order of the machine that captured: whichever way round they are small. Some
+ * systems have an Ethernet type there, or put the family into the first half (Wireshark's packet-null.c).
+ */
 function family(bytes: Uint8Array, at: number, network: boolean, link: Link): void {
-  const little = !network && bytes[at + 2] === 0 && bytes[at + 3] === 0;
-  const number = little ? bytes[at]! | (bytes[at + 1]! << 8) : half(bytes, at + 2);
-  link.ethertype = number === 2 ? ETHERTYPE.ipv4 : [24, 28, 30].includes(number) ? ETHERTYPE.ipv6 : 0;
+  const [first, second] = [half(bytes, at), half(bytes, at + 2)];
+  let number = first * 0x10000 + second;
+  if (!network) {
+    const little = swapped(second) * 0x10000 + swapped(first);
+    if (little >= 0x10000) number = little < 0x60000 ? little >>> 16 : number;
+    else number = (little & 0xff) === 0 && little < 0x600 ? swapped(little) : little;
+  }
   link.at = at + 4;
+  if (number === 2) link.ethertype = ETHERTYPE.ipv4;
+  else if (number === 24 || number === 28 || number === 30) link.ethertype = ETHERTYPE.ipv6;
+  else if (!network && number > 1500) link.ethertype = number & 0xffff;
 }
+
+const swapped = (word: number): number => ((word & 255) << 8) | (word >>> 8);

@@ -33,6 +33,10 @@ export interface PacketSink {
   packet(packet: Packet): void;
   /** Anything of the file that is no packet: its header, pcapng's blocks. For those who write files. */
   other?(bytes: Uint8Array, at: number, end: number): void;
+  /** A section of a pcapng file began. */
+  section?(): void;
+  /** A record without a time that is no packet, but that Wireshark lists among them: pcapng's custom blocks. */
+  event?(): void;
   /** A name for an address, from pcapng's name resolution blocks. */
   name?(address: Uint8Array, name: string): void;
   /** Packets that the capturing system says it lost, from pcapng's interface statistics. */

@@ -8,6 +8,8 @@ const SIMPLE_PACKET = 3;
 const NAMES = 4;
 const STATISTICS = 5;
 const ENHANCED_PACKET = 6;
+const CUSTOM = 0xbad;
+const CUSTOM_NOT_COPIED = 0x40000bad;
 
 /** The longest block taken for real: the longest packet with options around it, or a long list of names. */
 const LONGEST_BLOCK = 16 << 20;
@@ -58,10 +60,13 @@ export class PcapngFormat implements RecordFormat {
         throw new DamagedError(`a block of ${length} bytes: a block has 12 to ${LONGEST_BLOCK}`);
       const next = from + length + ((4 - (length & 3)) & 3);
       if (next > end) break;
+      const behind = view.getUint32(next - 4, this.#little);
+      if (behind !== length && ((behind + 3) & ~3) !== next - from)
+        throw new DamagedError(`a block of ${length} bytes that ends as one of ${behind}`);
       const packet = this.#packet;
       packet.recordAt = from;
       packet.recordEnd = next;
-      this.#block(view, type, from + 8, from + length - 4);
+      this.#block(view, type, from + 8, next - 4);
       if (type !== ENHANCED_PACKET && type !== SIMPLE_PACKET && type !== OBSOLETE_PACKET)
         this.#sink.other?.(bytes, from, next);
       from = next;
@@ -74,14 +79,30 @@ export class PcapngFormat implements RecordFormat {
     if (magic !== 0x1a2b3c4d && magic !== 0x4d3c2b1a)
       throw new DamagedError('a section header without a byte order');
     this.#little = magic === 0x1a2b3c4d;
+  }
+
+  #section(view: DataView, at: number, end: number): void {
+    if (end - at < 16) throw new DamagedError('a section block too short for its header');
+    const [major, minor] = [view.getUint16(at + 4, this.#little), view.getUint16(at + 6, this.#little)];
+    // Version 1.2 is 1.0 with blocks that a reader may leave out (draft-ietf-opsawg-pcapng, section 4.1).
+    if (major !== 1 || (minor !== 0 && minor !== 2))
+      throw new DamagedError(`a section of version ${major}.${minor}`);
     this.#packet.littleEndian = this.#little;
     this.#before += this.#interfaces.length;
     this.#interfaces = [];
+    this.#sink.section?.();
   }
 
   #block(view: DataView, type: number, at: number, end: number): void {
     const little = this.#little;
     switch (type) {
+      case SECTION:
+        this.#section(view, at, end);
+        return;
+      case CUSTOM:
+      case CUSTOM_NOT_COPIED:
+        this.#sink.event?.();
+        return;
       case ENHANCED_PACKET: {
         if (end - at < 20) throw new DamagedError('a packet block too short for its header');
         const captured = view.getUint32(at + 12, little);

@@ -196,7 +196,11 @@ function capinfosText(file: CapinfosFile, summary: Summary, zone: TimeZone): str
     line('Number of packets', sizeText(summary.packets, '')),
     file.size === undefined ? '' : line('File size', sizeText(file.size, 'bytes')),
   ];
-  if (summary.untimed > 0) return head.join('');
+  const sections =
+    summary.sections > 1
+      ? Array.from({ length: summary.sections }, (_, section) => `Section ${section}:\n\n`).join('')
+      : '';
+  if (summary.untimed + summary.events > 0) return head.join('') + sections;
   return [
     ...head,
     line('Capture duration', summary.timed ? durationText(summary, places) : 'n/a'),
@@ -209,6 +213,7 @@ function capinfosText(file: CapinfosFile, summary: Summary, zone: TimeZone): str
       summary.timed ? time([summary.latestSeconds, summary.latestNanos], summary.latestPlaces) : 'n/a',
     ),
     line('Average packet rate', `${sizeText(rate, 'packets')}/s`),
+    sections,
   ].join('');
 }
 
@@ -221,8 +226,9 @@ export function* printAsTshark(
 ): Generator<string> {
   const { summary, addresses } = analysis;
   if (sections.has('summary'))
-    for (const { name, bytes, summary: own } of files) yield capinfosText({ name, size: bytes }, own, zone);
-  const first = [summary.firstSeconds, summary.firstNanos] as const;
+    for (const [at, { name, bytes, summary: own }] of files.entries())
+      yield (at > 0 ? '\n' : '') + capinfosText({ name, size: bytes }, own, zone);
+  const first = [summary.zeroSeconds, summary.zeroNanos] as const;
   const kinds = [
     ['ip', 'IPv4', analysis.ip],
     ['ipv6', 'IPv6', analysis.ip],

@@ -39,6 +39,9 @@ export class Streams {
       }
     }
     this.fromA = fromA;
+    // A SYN that is granted with another number begins there, in the same stream.
+    if ((flags & (SYN | ACK)) === (SYN | ACK) && state[at + 2]! & (fromA ? A_KNOWN : B_KNOWN))
+      state[at + (fromA ? 0 : 1)] = seq;
     // How long a segment is that is not whole is not known, and neither what follows it.
     if (fragment) return row;
     const known = state[at + 2]!;

@@ -16,7 +16,14 @@ export class Summary {
   longestCut = 0;
   /** Packets without a time: pcapng's simple ones. */
   untimed = 0;
-  /** Of the first packet in the file; times of conversations count from it. */
+  /** Records that are no packets, though Wireshark numbers them among them. */
+  events = 0;
+  /** Of pcapng. */
+  sections = 0;
+  /** Of the very first record, 0 where it has no time: what Wireshark counts times from. */
+  zeroSeconds = 0;
+  zeroNanos = 0;
+  /** Of the first packet in the file that has a time. */
   firstSeconds = 0;
   firstNanos = 0;
   earliestSeconds = 0;
@@ -51,6 +58,10 @@ export class Summary {
     if (packet.interface !== this.#interface) {
       this.#interface = packet.interface;
       this.interfaces.add(packet.interface);
+    }
+    if (this.packets + this.events === 0) {
+      this.zeroSeconds = seconds;
+      this.zeroNanos = nanos;
     }
     this.packets += 1;
     if (!packet.timed) {

@@ -28,6 +28,7 @@ export function selected(
       analysis.packet(packet);
     },
     other: (bytes, at, end) => copy?.write(bytes.subarray(at, end)),
+    section: () => analysis.section(),
     name: (address, name) => analysis.name(address, name),
     dropped: (number, packets) => analysis.dropped(number, packets),
   };
@@ -67,6 +68,14 @@ export const countedBy = (summary: Summary, sink: PacketSink): PacketSink => ({
   packet(packet) {
     summary.count(packet);
     sink.packet(packet);
+  },
+  section() {
+    summary.sections += 1;
+    sink.section?.();
+  },
+  event() {
+    summary.events += 1;
+    sink.event?.();
   },
   other: (bytes, at, end) => sink.other?.(bytes, at, end),
   name: (address, text) => sink.name?.(address, text),

@@ -27,26 +27,35 @@ async function theirs(line: string, path: string, zone: string): Promise<string>
   return stdout;
 }
 
+/** The runbook's lines; tshark prints its tables the last one first. */
 const LINES = {
   summary: 'capinfos -aceuxs "$1"',
-  ip: 'tshark -n -r "$1" -q -z conv,ip',
-  ipv6: 'tshark -n -r "$1" -q -z conv,ipv6',
-  tcp: 'tshark -n -r "$1" -q -z conv,tcp',
-  udp: 'tshark -n -r "$1" -q -z conv,udp',
+  'udp,tcp,ipv6,ip': 'tshark -n -r "$1" -q -z conv,ip -z conv,ipv6 -z conv,tcp -z conv,udp',
   flags: 'tshark -n -r "$1" -T fields -e tcp.flags.str | sort | uniq -c',
   syns: `tshark -n -r "$1" -Y 'tcp.flags.syn == 1' -T fields -e frame.time -e tcp.flags.str -e ip.src -e ip.dst -e tcp.srcport -e tcp.dstport`,
 } as const;
 
 /** Compares every part with what capinfos and tshark print of the same file, byte by byte. */
 export async function expectAsTshark(path: string, zone = 'UTC'): Promise<void> {
-  const parts = Object.keys(LINES) as (keyof typeof LINES)[];
   const ours: Record<string, string> = {};
   const judged: Record<string, string> = {};
-  const judge = async (part: keyof typeof LINES) => {
-    const run = await gkeprof(['analyze', path, '--format', 'tshark', '--show', part], '', { TZ: zone });
-    ours[part] = run.code === 0 ? run.stdout.toString() : `exit ${run.code}: ${run.stderr}`;
-    judged[part] = await theirs(LINES[part], path, zone);
+  const judge = async ([parts, line]: [string, string]) => {
+    const run = await gkeprof(['analyze', path, '--format', 'tshark', '--show', parts], '', { TZ: zone });
+    ours[parts] = run.code === 0 ? inOrder(run.stdout.toString(), parts) : `exit ${run.code}: ${run.stderr}`;
+    judged[parts] = await theirs(line, path, zone);
   };
-  await Promise.all(parts.map(judge));
+  await Promise.all(Object.entries(LINES).map(judge));
   expect(ours).toEqual(judged);
+}
+
+/** Our tables stand in an order of their own, whatever order they were asked for in. */
+function inOrder(text: string, parts: string): string {
+  const wanted = parts.split(',');
+  if (wanted.length === 1) return text;
+  const names = { ip: 'IPv4', ipv6: 'IPv6', tcp: 'TCP', udp: 'UDP' } as Record<string, string>;
+  const line = `${'='.repeat(80)}\n`;
+  const tables = text.split(line).filter((table) => table !== '');
+  return wanted
+    .map((part) => `${line}${tables.find((table) => table.startsWith(names[part]!)) ?? 'none'}${line}`)
+    .join('');
 }

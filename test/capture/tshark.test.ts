@@ -1,4 +1,5 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { gkeprof } from '../command-line.ts';
 import { expectAsTshark, fileOf } from './judge.ts';
@@ -151,6 +152,24 @@ describe('--format tshark is what capinfos 4.0 and tshark 4.0 print', () => {
     await expectAsTshark(fileOf(pcapng(frames, { faces: [{ link: 'raw' }], simple: true }), 'pcapng'));
   });
 
+  it.each([1, 2, 3])('of pcapng in %i sections, some of it without times', async (sections) => {
+    const faces = [{ link: 'raw' }] as const;
+    const parts = [true, false, true].map((simple) => pcapng(records(talk()), { faces, simple }));
+    await expectAsTshark(fileOf(Buffer.concat(parts.slice(0, sections)), 'pcapng'));
+    await expectAsTshark(fileOf(Buffer.concat(parts.slice(3 - sections).reverse()), 'pcapng'));
+  });
+
+  it.each([0xbad, 0x40000bad, 0x12345])('of pcapng with blocks of the kind %i', async (kind) => {
+    const whole = pcapng(records(talk()), { faces: [{ link: 'raw' }] });
+    const block = Buffer.alloc(20);
+    for (const [at, word] of [kind, 20, 32_473, 0, 20].entries()) block.writeUInt32LE(word, 4 * at);
+    const header = whole.readUInt32LE(4);
+    const behind = header + whole.readUInt32LE(header + 4);
+    const first = Buffer.concat([whole.subarray(0, behind), block, whole.subarray(behind)]);
+    await expectAsTshark(fileOf(first, 'pcapng'));
+    await expectAsTshark(fileOf(Buffer.concat([whole, block]), 'pcapng'));
+  });
+
   it('of durations that lie between two digits', async () => {
     const frames = [31_250, 93_750, 50, 150, 250, 1_000_050, 156_250, 468_750].flatMap((micros, at) => {
       const begin = START + BigInt(at) * 5_000_000_000n;
@@ -264,6 +283,18 @@ describe('--format tshark is what capinfos 4.0 and tshark 4.0 print', () => {
       );
       expect(run.code).toBe(0);
     }
+  });
+
+  it('of several files, one behind the other', async () => {
+    const paths = [0, 1].map((at) => fileOf(pcap('raw', records(talk()).slice(4 * at, 4 * at + 4))));
+    const run = await gkeprof(['analyze', ...paths, '--format', 'tshark', '--show', 'summary'], '', {
+      TZ: 'UTC',
+    });
+    const { stdout } = await execa('capinfos', ['-aceuxs', ...paths], {
+      env: { LC_ALL: 'C', TZ: 'UTC' },
+      stripFinalNewline: false,
+    });
+    expect(run.stdout.toString()).toBe(stdout);
   });
 
   it('the same compressed, from stdin, and all parts one behind the other', async () => {

@@ -25,7 +25,7 @@ export class Redactor implements PacketSink {
   readonly #names: Pseudonyms;
   readonly #payload: PayloadChoice;
   readonly #writer: RecordWriter;
-  readonly #link: Link = { ethertype: 0, at: 0 };
+  readonly #link: Link = { ethertype: 0, at: 0, vlan: 0 };
   readonly #decoder = new Decoder();
   readonly #table = new ConversationTable();
   readonly #streams = new Streams(this.#table);
