@@ -36,6 +36,7 @@ export const isCooked = (linkType: number): boolean => linkType === SLL || linkT
 /** Finds the network layer: behind the link's own header, VLAN tags, MPLS labels and PPPoE. */
 export function openLink(bytes: Uint8Array, at: number, end: number, linkType: number, link: Link): void {
   link.ethertype = 0;
+  link.at = at;
   link.vlan = 0;
   switch (linkType) {
     case ETHERNET:
@@ -80,6 +81,7 @@ function cooked(
   end: number,
   link: Link,
 ): void {
+  link.at = at;
   if (hardware === NETLINK) return;
   if (type > 0x600) typed(bytes, type, at, end, link);
   else if (type === 4) logical(bytes, at, end, link);
@@ -121,6 +123,7 @@ function typed(bytes: Uint8Array, given: number, at: number, end: number, link: 
 
 /** 802.2: SNAP with an Ethernet type (RFC 1042, 802.1H), or IP by its own service access point. */
 function logical(bytes: Uint8Array, at: number, end: number, link: Link): void {
+  link.at = at;
   if (end - at < 8 || bytes[at + 2] !== 3) return;
   const organisation = (bytes[at + 3]! << 16) | half(bytes, at + 4);
   if (half(bytes, at) === 0xaaaa && (organisation === 0 || organisation === 0xf8)) {

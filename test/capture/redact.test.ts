@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PacketReader } from '../../src/capture/reader.ts';
 import { Pseudonyms } from '../../src/capture/redact/pseudonyms.ts';
+import { Redactor } from '../../src/capture/redact/redact.ts';
 import { gkeprof } from '../command-line.ts';
+import { Frames } from './frames.ts';
 import { address, framed, ip4, type Link, pcap, pcapng, records, START, tcp, udp } from './packets.ts';
 import { command, talk } from './redis-stream.ts';
 
@@ -151,6 +154,25 @@ describe('--redact', () => {
     const lengths = (file: string) => fields(file, 'frame.len', 'frame.time_epoch', 'tcp.len');
     expect(await lengths(path)).toEqual(await lengths(join(folder, 'own.pcap')));
   });
+
+  it.each(['ethernet', 'sll', 'sll2', 'raw', 'null'] as const)(
+    'leaves no address and no payload of frames however odd: link %s',
+    (link) => {
+      for (const payload of ['cut', 'mask'] as const) {
+        const frames = new Frames(7);
+        const packets = records(Array.from({ length: 2000 }, () => frames.next(link)).flat());
+        const parts: Uint8Array[] = [];
+        const redactor = new Redactor(new Pseudonyms(KEY), payload, (bytes) => parts.push(bytes.slice()));
+        new PacketReader(redactor).push(pcap(link, packets));
+        const copy = Buffer.concat(parts);
+        expect(redactor.packets).toBe(packets.length);
+        expect(copy.includes('PING')).toBe(false);
+        expect(copy.includes(address('2001:db8::1').subarray(0, 15))).toBe(false);
+        for (const target of ['172.16.0.1', '172.16.0.2', '172.16.0.3', '192.0.2.1'])
+          expect(copy.includes(address(target)), target).toBe(false);
+      }
+    },
+  );
 
   it('leaves of Redis what its analysis needs: types, lengths, names', async () => {
     const path = await redacted(pcap('ethernet', redis), '--redact-payload', 'mask');
