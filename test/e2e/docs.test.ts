@@ -1,0 +1,71 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { blocksOf, type Command, disagreement, rewritten } from '../docs/transcript.ts';
+import { environment, leavesNothing, world } from './world.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PATIENT = readFileSync(join(ROOT, 'docs/tutorial/slow-redis.yaml'), 'utf8');
+
+/** Pages with something that is typed, in the order of their names. */
+const pages = [
+  'README.md',
+  ...(readdirSync(join(ROOT, 'docs'), { recursive: true }) as string[]).map((name) => join('docs', name)),
+]
+  .filter((name) => name.endsWith('.md'))
+  .sort()
+  .map((name) => ({ name, text: readFileSync(join(ROOT, name), 'utf8') }))
+  .map((page) => ({ ...page, blocks: blocksOf(page.text) }))
+  .filter(({ blocks }) => blocks.length > 0);
+
+/** What a reader has: kubectl with the plugin, an administrator's rights, and the image of image/Dockerfile. */
+const typed = (line: string, cwd: string) =>
+  execa('bash', ['-c', `exec 2>&1\n${line}`], {
+    cwd,
+    env: {
+      ...environment(world().admin),
+      GKEPROF_IMAGE: world().images.tools,
+      XDG_CONFIG_HOME: cwd,
+      TZ: 'UTC',
+    },
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+    timeout: 150_000,
+  });
+
+describe.each(pages)('$name', ({ name, text, blocks }) => {
+  leavesNothing();
+  const folder = mkdtempSync(join(tmpdir(), 'gkeprof-docs-'));
+  const runs: Array<readonly [Command, readonly string[]]> = [];
+
+  beforeAll(async () => {
+    cpSync(join(ROOT, dirname(name)), folder, {
+      recursive: true,
+      filter: (path) => !/node_modules|\.git$|dist/.test(path),
+    });
+    writeFileSync(join(folder, 'slow-redis.yaml'), PATIENT.replaceAll('redis:8', world().images.redisFp));
+  });
+  afterAll(async () => {
+    await typed('kubectl delete -f slow-redis.yaml --ignore-not-found', folder);
+    rmSync(folder, { recursive: true });
+    if (runs.length) writeFileSync(join(ROOT, name), rewritten(text, runs));
+  });
+
+  for (const block of blocks) {
+    for (const command of block.commands) {
+      it(`line ${block.line}: ${command.typed}`, async () => {
+        const { stdout, exitCode } = await typed(command.typed, folder);
+        expect(exitCode, stdout).toBe(command.exit);
+        if (block.kind === 'sh') return;
+        const printed = stdout.split('\n');
+        const missed = disagreement(command.printed, printed);
+        if (missed !== undefined && process.env.BLESS) runs.push([command, printed]);
+        else expect(missed, `a line of the page that this has not:\n${stdout}`).toBeUndefined();
+      });
+    }
+  }
+});
