@@ -8,6 +8,7 @@ import { blocksOf, type Command, disagreement, rewritten } from '../docs/transcr
 import { environment, leavesNothing, world } from './world.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const TUTORIAL = 'docs/tutorial.md';
 const PATIENT = readFileSync(join(ROOT, 'docs/tutorial/slow-redis.yaml'), 'utf8');
 
 /** Pages with something that is typed, in the order of their names. */
@@ -48,6 +49,10 @@ describe.each(pages)('$name', ({ name, text, blocks }) => {
       filter: (path) => !/node_modules|\.git$|dist/.test(path),
     });
     writeFileSync(join(folder, 'slow-redis.yaml'), PATIENT.replaceAll('redis:8', world().images.redisFp));
+    // The tutorial begins with nothing; every other page with what the tutorial sets up.
+    if (name === TUTORIAL) return;
+    for (const { typed: line } of blocksOf(readFileSync(join(ROOT, TUTORIAL), 'utf8'))[1]!.commands)
+      await typed(line, folder);
   });
   afterAll(async () => {
     await typed('kubectl delete -f slow-redis.yaml --ignore-not-found', folder);
