@@ -67,6 +67,7 @@ describe('what differs from run to run', () => {
     ['pod gkeprof-perf-954a5a6a1b', 'pod gkeprof-perf-f95cf69ab1'],
     ['within 11m20s', 'within 9m5s'],
     ['11 MiB, verified', '477 KiB, verified'],
+    ['988 B   104 B', '1.1 KiB  116 B'],
     ['redis   Running   3m', 'redis Running 41s'],
     ['a ──── b', 'a ─────── b'],
     ['web-64bdc9d9cd-4pxk8 on node-a', 'web-5d7759f898-l66ll on node-b'],
@@ -92,4 +93,11 @@ describe('agreement', () => {
     [['f(x)*'], ['f(x)*'], undefined],
     [['f(x)*'], ['fxx'], 'f(x)*'],
   ])('%j and %j: %j', (expected, printed, miss) => expect(disagreement(expected, printed)).toBe(miss));
+
+  it('lets lines of one look be others', () => {
+    const page = ['  3 %  a', '  2 %  b', 'end'];
+    expect(disagreement(page, ['  9 %  c', '  1 %  d', 'end'], /^ +\d+ %/)).toBeUndefined();
+    expect(disagreement(page, ['  9 %  c', 'end'], /^ +\d+ %/)).toBe('(of this look)');
+    expect(blocksOf('```console vary=^\\s+\\d\n$ a\n```')[0]!.vary).toEqual(/^\s+\d/);
+  });
 });

@@ -5,11 +5,14 @@
  *   A line of `…` stands for any lines, `…` within a line for any characters.
  * - `sh`: lines that are typed; they have to succeed.
  *
- * Behind the language may stand `exit=3`: how the block's last command ends.
+ * Behind the language may stand `exit=3`: how the block's last command ends; and `vary=REGEXP` (without blanks; `\s`): lines of
+ * which every run has others, of this look.
  */
 export interface Block {
   readonly kind: 'console' | 'sh';
   readonly commands: readonly Command[];
+  /** The look of lines that are others with every run. */
+  readonly vary?: RegExp;
   /** Of the opening fence, from 1. */
   readonly line: number;
 }
@@ -35,12 +38,14 @@ export function blocksOf(page: string): Block[] {
     const [, language, words] = fence;
     if (language === 'console' || language === 'sh') {
       const exit = Number(/\bexit=(\d+)/.exec(words!)?.[1] ?? 0);
+      const vary = /\bvary=(\S+)/.exec(words!)?.[1];
       const commands =
         language === 'console' ? typedAndPrinted(lines, at + 1, close) : typedOnly(lines, at + 1, close);
       if (commands.length === 0) throw new Error(`line ${at + 1}: nothing is typed in this block`);
       found.push({
         kind: language,
         line: at + 1,
+        ...(vary && { vary: new RegExp(vary) }),
         commands: commands.map((each, index) => (index === commands.length - 1 ? { ...each, exit } : each)),
       });
     }
@@ -85,7 +90,7 @@ export function masked(line: string): string {
     .replace(/\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b/g, '#')
     .replace(/\d+(?:[.,:]\d+)*/g, '#')
     .replace(/#(?:[-_TZ:]+#)+/g, '#')
-    .replace(/# ?(?:[KMG]i?B|[kMG]B|bytes|ns|µs|ms|s|min|h|d|m)(?![\w])/g, '#')
+    .replace(/# ?(?:[KMG]i?B|[kMG]B|B|bytes|ns|µs|ms|s|min|h|d|m)(?![\w])/g, '#')
     .replace(/(?:#[hms]? ?)+(?=#)/g, '')
     .replace(/[─━┄-]{3,}/g, '---')
     .replace(/\s+/g, ' ')
@@ -96,9 +101,14 @@ export function masked(line: string): string {
  * The first line of the page that what was printed does not have where it should, but for what `masked` takes away and `…`
  * leaves open; `end` where there was more than the page shows; undefined where both agree.
  */
-export function disagreement(expected: readonly string[], printed: readonly string[]): string | undefined {
-  const want = trimmed(expected).map((line) => line.trim());
-  const have = trimmed(printed).map(masked);
+export function disagreement(
+  expected: readonly string[],
+  printed: readonly string[],
+  vary?: RegExp,
+): string | undefined {
+  const alike = (line: string) => (vary?.test(line) ? '(of this look)' : line);
+  const want = trimmed(expected).map((line) => alike(line).trim());
+  const have = trimmed(printed).map((line) => masked(alike(line)));
   let furthest = 0;
   const fits = (from: number, at: number): boolean => {
     furthest = Math.max(furthest, from);

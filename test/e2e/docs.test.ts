@@ -67,7 +67,7 @@ describe.each(pages)('$name', ({ name, text, blocks }) => {
         expect(exitCode, stdout).toBe(command.exit);
         if (block.kind === 'sh') return;
         const printed = stdout.split('\n');
-        const missed = disagreement(command.printed, printed);
+        const missed = disagreement(command.printed, printed, block.vary);
         if (missed !== undefined && process.env.BLESS) runs.push([command, printed]);
         else expect(missed, `a line of the page that this has not:\n${stdout}`).toBeUndefined();
       });
