@@ -243,10 +243,10 @@ function inOrder(rows: readonly ProcessRow[], { newest, sort }: PsOptions): read
   return sort ? rows.toSorted(sort) : rows;
 }
 
-/** The sandbox's own process is nobody's business: crictl ps doesn't list it either. */
-const isOf = ({ podUid, container, what }: Owner, target: PodTarget): boolean =>
+/** Of a container: neither the sandbox's own process, which crictl ps doesn't list either, nor a monitor beside it. */
+const isOf = ({ podUid, container, containerId }: Owner, target: PodTarget): boolean =>
   podUid === target.uid &&
-  what !== 'sandbox' &&
+  containerId !== undefined &&
   (target.container === undefined || container === target.container.name);
 
 function chosenContainers(view: View, targets: readonly Target[], { form }: PsOptions): ContainerRow[] {

@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { parseCommandLine } from '../../src/cli.ts';
+import type { Context } from '../../src/commands/command.ts';
+import { COMMANDS } from '../../src/commands/index.ts';
+import type { GkeprofError } from '../../src/errors.ts';
+import { Interrupts } from '../../src/interrupts.ts';
+import { Log } from '../../src/output/log.ts';
+import { bytes, fakeCluster } from '../fake-cluster.ts';
+import { golden } from '../golden.ts';
+import { CRIO, GKE_V2, id, type NodeScene } from '../inspect/nodes.ts';
+import { snapshotText } from '../inspect/scene.ts';
+
+/** A command against a node of which only this is known. */
+async function on({ pods, snapshot }: NodeScene, ...words: string[]) {
+  const zipped = gzipSync(snapshot);
+  const header = `${zipped.length} ${createHash('sha256').update(zipped).digest('hex')}\n`;
+  const cluster = fakeCluster({
+    namespace: 'redis',
+    execStream: () => bytes(Buffer.concat([Buffer.from(header), zipped])),
+    listAllPods: async () => [...pods],
+    listPods: async (namespace) => pods.filter((pod) => pod.metadata?.namespace === namespace),
+    readPod: async (_namespace, name) =>
+      pods.find((pod) => pod.metadata?.name === name) ?? cluster.pods.get(name)!,
+  });
+  let stdout = '';
+  let stderr = '';
+  const sink = (add: (text: string) => void) => ({
+    write: (data: string | Uint8Array) => add(Buffer.from(data as string).toString()),
+  });
+  const err = sink((text) => {
+    stderr += text;
+  });
+  const invocation = await parseCommandLine(words, COMMANDS, { GKEPROF_IMAGE: 'tools:1' });
+  if (invocation.kind !== 'run') throw new Error('it printed');
+  const context: Context = {
+    stdin: (async function* () {})(),
+    stdout: sink((text) => {
+      stdout += text;
+    }),
+    stderr: err,
+    log: new Log(err),
+    env: {},
+    interrupts: new Interrupts(),
+    openCluster: async () => cluster,
+    now: () => 1_000_000_000,
+    sleep: async () => {},
+  };
+  const code = await invocation.command
+    .run(invocation.command.validate(invocation.raw), context)
+    .catch((error: GkeprofError) => {
+      stderr += `error: ${error.message}\n`;
+      return error.code;
+    });
+  return { code, stdout, stderr, calls: cluster.calls };
+}
+
+const SCENES = { 'gke-v2': GKE_V2, 'cri-o': CRIO } as const;
+
+describe.each(Object.entries(SCENES))('a node that cannot be booted here: %s', (name, scene) => {
+  it('ps of the node and of a pod', async () => {
+    const node = await on(scene, 'ps', 'node/node-a');
+    expect(node.code).toBe(0);
+    golden(`who/${name}.ps-node.txt`, node.stdout);
+    const pod = await on(scene, 'ps', 'pod/redis-0', '-o', 'wide');
+    golden(`who/${name}.ps-pod.txt`, pod.stdout);
+    expect(pod.calls).toEqual(['create', 'delete']);
+  });
+
+  it('whois of every process', async () => {
+    const run = await on(scene, 'whois', 'node/node-a', '--match', '', '-o', 'wide');
+    expect(run.code).toBe(0);
+    golden(`who/${name}.whois.txt`, run.stdout);
+  });
+});
+
+describe('whois on cgroup v2', () => {
+  const json = async (...words: string[]) =>
+    JSON.parse((await on(GKE_V2, 'whois', 'node/node-a', ...words, '-o', 'json')).stdout).owners;
+
+  it('is not taken in by cgroups that a container made after another’s name', async () => {
+    expect(await json('1011')).toMatchObject([{ pod: 'web', container: 'app', containerId: id('d') }]);
+    expect((await json('--container', id('a'))).map((each: { pid: number }) => each.pid)).toEqual([1002]);
+  });
+
+  it('finds a static pod by its name in the API, by its sandbox and by its address', async () => {
+    expect(await json('1020')).toMatchObject([
+      { pod: 'kube-proxy-node-a', container: 'kube-proxy', sandboxId: id('8') },
+    ]);
+    expect((await on(GKE_V2, 'ps', 'kube-proxy-node-a', '-n', 'kube-system', '-o', 'name')).stdout).toBe(
+      '1020\n',
+    );
+    expect((await json('--ip', '10.128.0.9'))[0]).toMatchObject({ pid: 1020 });
+    expect((await json('--ip', 'FD00:0::1')).length).toBe(3);
+  });
+
+  it('prints targets with -o name, each once', async () => {
+    const run = await on(GKE_V2, 'whois', 'node/node-a', '1', '1002', '1003', '1011', '77', '-o', 'name');
+    expect(run.stdout).toBe('node/node-a\npod/redis-0\npod/web\n');
+    expect([run.code, run.stderr]).toEqual([5, expect.stringContaining('no process 77 on node node-a')]);
+  });
+});
+
+describe('id/HEX --node', () => {
+  it('is the pod of a sandbox, which its node knows', async () => {
+    const run = await on(GKE_V2, 'ps', `id/${id('c').slice(0, 13)}`, '--node', 'node-a', '-o', 'name');
+    expect(run).toMatchObject({ code: 0, stdout: '1002\n1003\n' });
+    expect(run.calls).toEqual(['create', 'delete', 'create', 'delete']);
+    const pcap = await on(GKE_V2, 'pcap', `id/${id('8')}`, '--node', 'node-a', '--dry-run', 'client');
+    expect(pcap).toMatchObject({
+      code: 0,
+      calls: [],
+      stderr: expect.stringContaining('would be asked first'),
+    });
+    expect(pcap.stdout).toContain('collector=inspect');
+  });
+
+  it('asks nobody about a container, and says what is on no node', async () => {
+    const run = await on(GKE_V2, 'flamegraph', `id/${id('a')}`, '--node', 'node-a', '--dry-run', 'client');
+    expect(run.stdout).toContain(`container_id=${id('a')}`);
+    const none = await on(GKE_V2, 'ps', 'id/77777777', '--node', 'node-a');
+    expect([none.code, none.stderr]).toEqual([
+      3,
+      expect.stringContaining('no container or sandbox that runs'),
+    ]);
+    await expect(on(GKE_V2, 'ps', 'pod/x', '--node', 'node-a')).rejects.toThrow('--node: is for ids');
+  });
+
+  it('and --pid of a dry run asks nobody either', async () => {
+    const run = await on(GKE_V2, 'flamegraph', 'node/node-a', '--pid', '1002', '--dry-run', 'client');
+    expect(run).toMatchObject({
+      code: 0,
+      calls: [],
+      stderr: expect.stringContaining('would be asked first'),
+    });
+  });
+});
+
+describe('what comes from a node', () => {
+  it('stays text, whatever it is called', async () => {
+    const evil = '\u001b[2J\n$(id)\u202e';
+    const scene: NodeScene = {
+      pods: [],
+      snapshot: [
+        snapshotText({
+          pid: 7,
+          comm: evil,
+          argv: [`x${evil}`],
+          cgroup: `0::/a${evil.replace('\n', '')}.service`,
+          uid: 5,
+        }),
+        'mnt:/proc/7/ns/mnt mnt:[1]',
+        '/proc/7/root/etc/passwd:\u001b[31mroot:x:5:5::/:',
+        'crictl-ps:\u001b[2Jboom',
+        'crictl-pods:x',
+      ].join('\n'),
+    };
+    for (const words of [
+      ['ps', 'node/node-a'],
+      ['ps', 'node/node-a', '-o', 'wide'],
+      ['whois', 'node/node-a', '7', '-o', 'wide'],
+    ]) {
+      const { stdout, stderr } = await on(scene, ...words);
+      expect(`${stdout}${stderr}`).not.toMatch(/[\u001b\u202e]/);
+      expect(stdout).toContain('x\\x1b[2J\\n$(id)\\u202e');
+    }
+    const { stdout } = await on(scene, 'ps', 'node/node-a', '-o', 'json');
+    expect(stdout).not.toMatch(/[\u001b]/);
+    expect(JSON.parse(stdout).processes[0]).toMatchObject({ argv: [`x${evil}`], comm: evil });
+  });
+});
