@@ -44,11 +44,7 @@ const OPTIONS: OptionTable = {
     value: 'LABELS',
     perRun: true,
   },
-  output: outputOption(
-    'node/NAME',
-    'with kernel, OS image, external address, taints, and what --probe finds',
-    GROUP,
-  ),
+  output: outputOption('node/NAME', 'with OS image, external address, and what --probe finds', GROUP),
   probe: {
     type: 'boolean',
     describe:
@@ -232,8 +228,10 @@ function nodeTable(rows: readonly NodeRow[], wide: boolean, nowMs: number): stri
     [
       ...['NAME', 'STATUS', 'ROLES', 'AGE', 'VERSION', 'INTERNAL-IP'],
       ...(wide ? ['EXTERNAL-IP'] : []),
-      ...['ZONE', 'MACHINE-TYPE', 'PREEMPTIBLE', 'RUNTIME', 'ARCH'],
-      ...(wide || probed ? ['KERNEL', 'OS-IMAGE', 'TAINTS', 'CGROUP', 'PMU'] : []),
+      ...['ZONE', 'MACHINE-TYPE', 'PREEMPTIBLE', 'RUNTIME', 'KERNEL', 'ARCH'],
+      ...(wide ? ['OS-IMAGE'] : []),
+      'TAINTS',
+      ...(wide || probed ? ['CGROUP', 'PMU'] : []),
       ...(withPods ? ['PODS'] : []),
     ].map((title) => ({ title })),
     rows.map((row) => [
@@ -248,10 +246,11 @@ function nodeTable(rows: readonly NodeRow[], wide: boolean, nowMs: number): stri
       orNone(row.machineType),
       row.preemptible ? 'true' : '',
       row.runtime,
+      row.kernel,
       row.arch,
-      ...(wide || probed
-        ? [row.kernel, row.osImage, orNone(row.taints.join(',')), ...probeCells(row.probe)]
-        : []),
+      ...(wide ? [row.osImage] : []),
+      orNone(row.taints.join(',')),
+      ...(wide || probed ? probeCells(row.probe) : []),
       ...(withPods ? [(row.pods ?? []).join(',')] : []),
     ]),
   );

@@ -19,7 +19,7 @@ import {
 } from '../options.ts';
 import { type Form, formOf, isForPrograms, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
-import { table } from '../output/table.ts';
+import { fitted, table } from '../output/table.ts';
 import type { SnapshotPart } from '../plan.ts';
 import { type PodTarget, parseTarget, type Target, type TargetName } from '../target.ts';
 import { settled } from './ask-node.ts';
@@ -216,7 +216,7 @@ async function print(
     }),
     rows.map(({ proc }) => String(proc.pid)),
     () =>
-      processTable(rows, options) +
+      fitted(processTable(rows, options), options.form.is === 'wide' ? {} : context.stdout) +
       (containers.length ? `\n${containerTable(containers, options, context.now())}` : ''),
   );
 }

@@ -5,6 +5,8 @@ export interface ByteSink extends Partial<Pick<EventEmitter, 'once' | 'off'>> {
   write(data: string | Uint8Array): unknown;
   readonly destroyed?: boolean;
   readonly isTTY?: boolean;
+  /** Of the terminal, where it is one. */
+  readonly columns?: number;
 }
 
 /** As much of a stream as bytes are read from. */

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import { printable } from '../printable.ts';
+import type { ByteSink } from './stream.ts';
 
 export interface Column {
   readonly title: string;
@@ -42,6 +43,19 @@ export function table(columns: readonly Column[], rows: ReadonlyArray<readonly s
     .map((line) => line.trimEnd())
     .join('\n')}\n`;
 }
+
+/**
+ * A table whose last column may be of any length, cut at the edge of the terminal as ps does; of that column as much stays
+ * as makes sense. Elsewhere it is whole.
+ */
+export function fitted(text: string, { isTTY, columns }: Pick<ByteSink, 'isTTY' | 'columns'>): string {
+  if (!isTTY || !columns) return text;
+  const lines = text.split('\n');
+  const last = / (?=\S+$)/.exec(lines[0]!)?.index ?? 0;
+  return lines.map((line) => [...line].slice(0, Math.max(columns, last + LEAST_OF_LAST)).join('')).join('\n');
+}
+
+const LEAST_OF_LAST = 40;
 
 function shortened(text: string, longest = Number.POSITIVE_INFINITY): string {
   if (text.length <= longest) return text;

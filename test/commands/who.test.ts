@@ -32,7 +32,10 @@ async function on({ pods, snapshot }: NodeScene, ...words: string[]) {
   const err = sink((text) => {
     stderr += text;
   });
-  const invocation = await parseCommandLine(words, COMMANDS, { GKEPROF_IMAGE: 'tools:1' });
+  const invocation = await parseCommandLine(words, COMMANDS, {
+    env: { GKEPROF_IMAGE: 'tools:1' },
+    readConfig: async () => undefined,
+  });
   if (invocation.kind !== 'run') throw new Error('it printed');
   const context: Context = {
     stdin: (async function* () {})(),
@@ -42,6 +45,9 @@ async function on({ pods, snapshot }: NodeScene, ...words: string[]) {
     stderr: err,
     log: new Log(err),
     env: {},
+    configuration: { path: '', read: async () => undefined },
+    windows: false,
+    open: async () => undefined,
     interrupts: new Interrupts(),
     openCluster: async () => cluster,
     now: () => 1_000_000_000,
@@ -69,7 +75,7 @@ describe.each(Object.entries(SCENES))('a node that cannot be booted here: %s', (
   });
 
   it('whois of every process', async () => {
-    const run = await on(scene, 'whois', 'node/node-a', '--match', '', '-o', 'wide');
+    const run = await on(scene, 'whois', 'node/node-a', '--match', '.', '-o', 'wide');
     expect(run.code).toBe(0);
     golden(`who/${name}.whois.txt`, run.stdout);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { table } from '../../src/output/table.ts';
+import { fitted, table } from '../../src/output/table.ts';
 
 describe('table', () => {
   it('aligns columns, without frames and without blanks at the end', () => {
@@ -20,6 +20,14 @@ describe('table', () => {
     expect(of('abcdefg')).toBe('ab…fg');
     expect(of('😀😀😀😀😀')).toBe('😀😀😀😀😀');
     expect(of('😀😀😀😀😀😀')).toBe('😀😀…😀😀');
+  });
+
+  it('is cut at the edge of a terminal, and of a narrow one behind the beginning of its last column', () => {
+    const text = `A  LAST\n1  ${'x'.repeat(99)}\n`;
+    expect(fitted(text, {})).toBe(text);
+    expect(fitted(text, { isTTY: true, columns: 60 })).toBe(`A  LAST\n1  ${'x'.repeat(57)}\n`);
+    expect(fitted(text, { isTTY: true, columns: 10 })).toBe(`A  LAST\n1  ${'x'.repeat(39)}\n`);
+    expect(fitted(text, { isTTY: true, columns: 200 })).toBe(text);
   });
 
   it('lets nothing through that a terminal obeys', () => {
