@@ -17,8 +17,8 @@ for (let at = from; ; ) {
 closeSync(file);
 reader.end();
 const part = partOf(reader);
-const { tree, rows } = part;
-const arrays = [tree.frame, tree.parent, rows.node, rows.origin, rows.samples, rows.weight];
+const { stacks, rows } = part;
+const arrays = [stacks.arena, stacks.ends, rows.stack, rows.origin, rows.samples, rows.weight];
 parentPort!.postMessage(
   part,
   [...arrays, part.timeline.at, part.timeline.row].map((array) => array.buffer as ArrayBuffer),

@@ -1,5 +1,6 @@
 import type { Frame } from './frame.ts';
 import type { Oddity, PerfScriptReader } from './perf-script.ts';
+import type { Stacks } from './stacks.ts';
 import { ticksOf } from './timeline.ts';
 
 /** What a reader has read, as plain data that another thread can be sent. */
@@ -10,13 +11,13 @@ export interface ReadPart {
     readonly pid: number;
     readonly tid: number;
     readonly event: string;
-    readonly node: number;
+    readonly frame: number;
     readonly samples: number;
     readonly withoutPeriod: number;
   }>;
-  readonly tree: { readonly frame: Int32Array; readonly parent: Int32Array };
+  readonly stacks: { readonly arena: Int32Array; readonly ends: Int32Array };
   readonly rows: {
-    readonly node: Int32Array;
+    readonly stack: Int32Array;
     readonly origin: Int32Array;
     readonly samples: Int32Array;
     readonly weight: Float64Array;
@@ -30,13 +31,16 @@ export interface ReadPart {
 
 /** Copies, for the reader's own arrays are larger than what they hold. */
 export function partOf(reader: PerfScriptReader): ReadPart {
-  const { rows, timeline } = reader;
+  const { rows, stacks, timeline } = reader;
   return {
     frames: reader.frames,
     origins: reader.origins,
-    tree: reader.tree.nodes(),
+    stacks: {
+      arena: stacks.arena.slice(0, stacks.start(stacks.size)),
+      ends: stacks.ends.slice(0, stacks.size),
+    },
     rows: {
-      node: rows.node.slice(0, rows.size),
+      stack: rows.stack.slice(0, rows.size),
       origin: rows.origin.slice(0, rows.size),
       samples: rows.samples.slice(0, rows.size),
       weight: rows.weight.slice(0, rows.size),
@@ -55,32 +59,29 @@ export function partOf(reader: PerfScriptReader): ReadPart {
 
 /** Goes on as if the reader had read the part's text itself, behind its own: the result is the same to the last byte. */
 export function absorb(reader: PerfScriptReader, part: ReadPart): void {
-  const node = new Int32Array(part.tree.frame.length);
+  const frames = new Int32Array(part.frames.length);
   const origins: number[] = [];
   const addOrigins = (upTo: number) => {
     for (let next = part.origins[origins.length]; next; next = part.origins[origins.length]) {
-      if (part.tree.frame[next.node]! > upTo) return;
+      if (next.frame > upTo) return;
       const number = reader.originNumber(next.comm, next.pid, next.tid, next.event);
       const mine = reader.origins[number]!;
       mine.samples += next.samples;
       mine.withoutPeriod += next.withoutPeriod;
-      node[next.node] = mine.node;
+      frames[next.frame] = mine.frame;
       origins.push(number);
     }
   };
   // Frames get their numbers as they came, those that bear the names of threads among them.
-  const frames = part.frames.map((frame, at) => {
-    if (frame.kind !== 'thread') return reader.frameNumber(frame);
-    addOrigins(at);
-    return -1;
+  part.frames.forEach((frame, at) => {
+    if (frame.kind === 'thread') addOrigins(at);
+    else frames[at] = reader.frameNumber(frame);
   });
   addOrigins(part.frames.length);
-  for (let each = 1; each < node.length; each += 1)
-    if (node[each] === 0)
-      node[each] = reader.tree.enter(node[part.tree.parent[each]!]!, frames[part.tree.frame[each]!]!);
   const { rows, timeline } = part;
-  const row = rows.node.map((each, at) =>
-    reader.rows.addMany(node[each]!, origins[rows.origin[at]!]!, rows.samples[at]!, rows.weight[at]!),
+  const stacks = renumbered(part.stacks, frames, reader.stacks);
+  const row = rows.stack.map((each, at) =>
+    reader.rows.addMany(stacks[each]!, origins[rows.origin[at]!]!, rows.samples[at]!, rows.weight[at]!),
   );
   if (Number.isNaN(reader.firstTime)) reader.firstTime = part.firstTime;
   const later = ticksOf(part.firstTime) - ticksOf(reader.firstTime);
@@ -94,4 +95,10 @@ export function absorb(reader: PerfScriptReader, part: ReadPart): void {
     if (known) known.count += count;
     else reader.oddities.push({ kind, line, count });
   }
+}
+
+/** The part's stacks among the reader's: by number in the part. */
+function renumbered({ arena, ends }: ReadPart['stacks'], frames: Int32Array, into: Stacks): Int32Array {
+  const mine = arena.map((frame) => frames[frame]!);
+  return ends.map((end, stack) => into.number(mine, stack === 0 ? 0 : ends[stack - 1]!, end));
 }

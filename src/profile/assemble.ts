@@ -3,6 +3,7 @@ import { keepRows } from './narrow.ts';
 import type { Origin } from './origins.ts';
 import type { PerfScriptReader } from './perf-script.ts';
 import { type About, type Profile, TICKS_PER_SECOND, type Timeline, type Unit } from './profile.ts';
+import { treeOf } from './tree.ts';
 
 export type Weight = 'samples' | 'period';
 
@@ -38,10 +39,10 @@ export function assemble(
   const { size } = rows;
   const samples = Float64Array.from(rows.samples.subarray(0, size));
   const weights = unit === 'samples' ? samples : rows.weight.subarray(0, size);
-  const self = new Float64Array(reader.tree.size);
-  for (let row = 0; row < size; row += 1) self[rows.node[row]!]! += weights[row]!;
-  const { tree, place } = reader.tree.finish(frames, self);
-  const node = rows.node.subarray(0, size).map((each) => place[each]!);
+  const self = new Float64Array(reader.stacks.size);
+  for (let row = 0; row < size; row += 1) self[rows.stack[row]!]! += weights[row]!;
+  const { tree, place } = treeOf(reader.stacks, frames, self);
+  const node = rows.stack.subarray(0, size).map((each) => place[each]!);
   const thread = rows.origin.subarray(0, size);
   const counts = origins.map(() => ({ samples: 0, weight: 0 }));
   for (let row = 0; row < size; row += 1) {

@@ -1,7 +1,9 @@
 import { usageError } from '../errors.ts';
 import type { Frame } from './frame.ts';
+import { stacksInto } from './paths.ts';
 import type { Comparison, Profile } from './profile.ts';
-import { TreeBuilder } from './tree.ts';
+import { Stacks } from './stacks.ts';
+import { totalsOf, treeOf } from './tree.ts';
 
 /**
  * Two profiles in one tree, by frames of the same name and kind. The one before is made comparable by how long both
@@ -15,7 +17,7 @@ export function compare(before: Profile, after: Profile): Comparison {
     );
   const frames: Frame[] = [];
   const numbers = new Map<string, number>();
-  const builder = new TreeBuilder();
+  const stacks = new Stacks('root first');
   const enter = ({ frames: own, tree }: Profile) => {
     const number = own.map((frame) => {
       const key = `${frame.kind} ${frame.name}`;
@@ -26,25 +28,22 @@ export function compare(before: Profile, after: Profile): Comparison {
       }
       return known;
     });
-    const node = new Int32Array(tree.frame.length);
-    for (let at = 1; at < node.length; at += 1)
-      node[at] = builder.enter(node[tree.parent[at]!]!, number[tree.frame[at]!]!);
-    return node;
+    return stacksInto(stacks, tree, number, tree.self);
   };
-  const nodes = [enter(before), enter(after)] as const;
-  const self = [before, after].map(({ tree }, which) => {
-    const values = new Float64Array(builder.size);
-    for (let at = 0; at < tree.self.length; at += 1) values[nodes[which]![at]!]! += tree.self[at]!;
+  const ends = [enter(before), enter(after)] as const;
+  const weights = [before, after].map(({ tree }, which) => {
+    const values = new Float64Array(stacks.size);
+    ends[which]!.forEach((stack, node) => {
+      if (stack >= 0) values[stack]! += tree.self[node]!;
+    });
     return values;
   });
-  const { tree, place } = builder.finish(frames, self[1]!);
-  const beforeSelf = new Float64Array(builder.size);
-  self[0]!.forEach((value, node) => {
-    beforeSelf[place[node]!] = value;
+  const { tree, place } = treeOf(stacks, frames, weights[1]!);
+  const beforeSelf = new Float64Array(tree.frame.length);
+  weights[0]!.forEach((weight, stack) => {
+    beforeSelf[place[stack]!] = weight;
   });
-  const beforeTotal = beforeSelf.slice();
-  for (let node = beforeTotal.length - 1; node > 0; node -= 1)
-    beforeTotal[tree.parent[node]!]! += beforeTotal[node]!;
+  const beforeTotal = totalsOf(tree.parent, beforeSelf);
   const seconds = [before.about.seconds ?? 0, after.about.seconds ?? 0] as const;
   const totals = [before.tree.total[0]!, after.tree.total[0]!] as const;
   const byDuration = seconds[0] > 0 && seconds[1] > 0 && before.about.frequencyHz === after.about.frequencyHz;

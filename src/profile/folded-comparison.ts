@@ -1,8 +1,9 @@
 import { foldedFrame } from './folded.ts';
 import type { Frame } from './frame.ts';
-import { pathOf } from './paths.ts';
+import { pathOf, stacksInto } from './paths.ts';
 import type { Comparison } from './profile.ts';
-import { TreeBuilder } from './tree.ts';
+import { Stacks } from './stacks.ts';
+import { treeOf } from './tree.ts';
 
 /**
  * The comparison as difffolded.pl of FlameGraph writes it, for other tools: `stack BEFORE AFTER` a line, as counted,
@@ -17,23 +18,22 @@ export function* foldedComparison({ frames, tree, beforeSelf }: Comparison): Gen
     return number;
   });
   const texts = [...numbers.keys()];
-  const builder = new TreeBuilder();
-  const node = new Int32Array(tree.frame.length);
-  const before = new Float64Array(tree.frame.length);
-  const after = new Float64Array(tree.frame.length);
-  for (let at = 1; at < node.length; at += 1) {
-    const number = builder.enter(node[tree.parent[at]!]!, word[tree.frame[at]!]!);
-    node[at] = number;
-    before[number]! += beforeSelf[at]!;
-    after[number]! += tree.self[at]!;
-  }
+  const stacks = new Stacks('root first');
+  const ends = stacksInto(stacks, tree, word, beforeSelf, tree.self);
+  const before = new Float64Array(stacks.size);
+  const after = new Float64Array(stacks.size);
+  ends.forEach((stack, node) => {
+    if (stack < 0) return;
+    before[stack]! += beforeSelf[node]!;
+    after[stack]! += tree.self[node]!;
+  });
   const merged = texts.map((name): Frame => ({ name, kind: 'user', dso: '', unknown: false }));
-  const { tree: calls, place } = builder.finish(merged, after);
-  const beforeAt = new Float64Array(before.length);
+  const { tree: calls, place } = treeOf(stacks, merged, after);
+  const beforeAt = new Float64Array(calls.frame.length);
   place.forEach((at, end) => {
     beforeAt[at] = before[end]!;
   });
-  for (let end = 1; end < place.length; end += 1) {
+  for (let end = 1; end < beforeAt.length; end += 1) {
     if (!beforeAt[end] && !calls.self[end]) continue;
     const path = pathOf(calls, end).map((each) => texts[each]!);
     yield `${path.join(';')} ${beforeAt[end]} ${calls.self[end]}\n`;

@@ -1,7 +1,8 @@
 import { copyOf, enlarged, joinBytes } from './arrays.ts';
 import type { Frame, FrameKind } from './frame.ts';
 import type { About, Profile } from './profile.ts';
-import { TreeBuilder } from './tree.ts';
+import { Stacks } from './stacks.ts';
+import { treeOf } from './tree.ts';
 import { Words } from './words.ts';
 
 const SUFFIX: Readonly<Record<string, FrameKind>> = { k: 'kernel', j: 'jit', i: 'inlined' };
@@ -16,15 +17,16 @@ export class FoldedReader {
   firstOdd = '';
   readonly #frames: Frame[] = [];
   readonly #words = new Words();
-  readonly #builder = new TreeBuilder();
+  readonly #stacks = new Stacks('root first');
   readonly #decoder = new TextDecoder();
-  #self = new Float64Array(1024);
+  /** By stack. */
+  #counts = new Float64Array(1024);
   #carry = new Uint8Array(0);
-  /** The stack of the line before, where its frames end, and their nodes: sorted stacks begin as the one before. */
+  /** The stack of the line before, where its frames end, and their numbers: sorted stacks begin as the one before. */
   #before = new Uint8Array(4096);
   #depth = 0;
   #ends = new Int32Array(256);
-  #nodes = new Int32Array(256);
+  #path = new Int32Array(256);
 
   push(chunk: Uint8Array): void {
     let from = 0;
@@ -69,13 +71,13 @@ export class FoldedReader {
       if (to > from && bytes[from] !== HASH) this.#isOdd(bytes, from, to);
       return;
     }
-    const node = this.#enter(bytes, from, at - 1);
-    if (node >= this.#self.length) {
-      const larger = new Float64Array(this.#self.length * 2);
-      larger.set(this.#self);
-      this.#self = larger;
+    const stack = this.#enter(bytes, from, at - 1);
+    if (stack === this.#counts.length) {
+      const larger = new Float64Array(this.#counts.length * 2);
+      larger.set(this.#counts);
+      this.#counts = larger;
     }
-    this.#self[node]! += count;
+    this.#counts[stack]! += count;
   }
 
   #isOdd(bytes: Uint8Array, from: number, to: number): void {
@@ -86,7 +88,6 @@ export class FoldedReader {
   #enter(bytes: Uint8Array, from: number, to: number): number {
     const length = to - from;
     let depth = this.#common(bytes, from, to);
-    let node = depth > 0 ? this.#nodes[depth - 1]! : 0;
     let start = depth > 0 ? from + this.#ends[depth - 1]! + 1 : from;
     const same = start - from;
     while (start <= to) {
@@ -95,13 +96,12 @@ export class FoldedReader {
       const word = this.#words.number(bytes, start, end);
       if (word === this.#frames.length)
         this.#frames.push(frameOf(this.#decoder.decode(bytes.subarray(start, end))));
-      node = this.#builder.enter(node, word);
       if (depth === this.#ends.length) {
         this.#ends = enlarged(this.#ends);
-        this.#nodes = enlarged(this.#nodes);
+        this.#path = enlarged(this.#path);
       }
       this.#ends[depth] = end - from;
-      this.#nodes[depth] = node;
+      this.#path[depth] = word;
       depth += 1;
       start = end + 1;
     }
@@ -110,7 +110,7 @@ export class FoldedReader {
       this.#before = new Uint8Array(length * 2);
       this.#before.set(bytes.subarray(from, to));
     } else if (same < length) this.#before.set(bytes.subarray(from + same, to), same);
-    return node;
+    return this.#stacks.number(this.#path, 0, depth);
   }
 
   /** How many frames at its beginning the stack shares with the one before. */
@@ -130,10 +130,10 @@ export class FoldedReader {
   }
 
   profile(about: About): Profile {
-    const { tree, place } = this.#builder.finish(this.#frames, this.#self);
-    const ends: number[] = [];
-    for (let node = 0; node < place.length; node += 1) if (this.#self[node]) ends.push(node);
-    const counts = Float64Array.from(ends, (node) => this.#self[node]!);
+    const all = this.#counts.subarray(0, this.#stacks.size);
+    const { tree, place } = treeOf(this.#stacks, this.#frames, all);
+    const node = place.filter((_, stack) => all[stack]);
+    const counts = all.filter((count) => count);
     return {
       about,
       event: 'samples',
@@ -142,8 +142,8 @@ export class FoldedReader {
       tree,
       threads: [],
       stacks: {
-        node: Int32Array.from(ends, (node) => place[node]!),
-        thread: new Int32Array(ends.length).fill(-1),
+        node,
+        thread: new Int32Array(node.length).fill(-1),
         samples: counts,
         weight: counts,
       },

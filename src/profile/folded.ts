@@ -1,6 +1,8 @@
 import type { Frame } from './frame.ts';
+import { stacksInto } from './paths.ts';
 import type { CallTree, Profile } from './profile.ts';
-import { TreeBuilder, textOrder } from './tree.ts';
+import { Stacks } from './stacks.ts';
+import { textOrder, treeOf } from './tree.ts';
 
 /**
  * A frame as it stands in folded text: `;` separates frames and becomes `:`, blanks in a thread's name become `_` as
@@ -38,16 +40,13 @@ export function* foldedChunks(profile: Profile, annotate: boolean): Generator<Ui
 /** The same tree with frames that are written alike as one. */
 function mergeAlike(profile: Profile, word: readonly number[], texts: readonly string[]): CallTree {
   const { tree } = profile;
-  const builder = new TreeBuilder();
-  const node = new Int32Array(tree.frame.length);
-  const self = new Float64Array(tree.frame.length);
-  self[0] = tree.self[0]!;
-  for (let at = 1; at < node.length; at += 1) {
-    node[at] = builder.enter(node[tree.parent[at]!]!, word[tree.frame[at]!]!);
-    self[node[at]!]! += tree.self[at]!;
-  }
+  const stacks = new Stacks('root first');
+  const ends = stacksInto(stacks, tree, word, tree.self);
+  const self = new Float64Array(stacks.size);
+  for (let node = 1; node < ends.length; node += 1)
+    if (ends[node]! >= 0) self[ends[node]!]! += tree.self[node]!;
   const frames = texts.map((name): Frame => ({ name, kind: 'user', dso: '', unknown: false }));
-  return builder.finish(frames, self).tree;
+  return treeOf(stacks, frames, self).tree;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Profile, StackTable, Timeline } from './profile.ts';
-import { TreeBuilder } from './tree.ts';
+import { nextOf, totalsOf } from './tree.ts';
 
 /** Which stacks of a profile to keep. */
 export interface Narrowing {
@@ -84,16 +84,23 @@ export function keepRows(profile: Profile, wanted: (row: number) => boolean): Pr
   const through = new Uint8Array(tree.frame.length);
   for (const row of kept) through[stacks.node[row]!] = 1;
   for (let node = through.length - 1; node > 0; node -= 1) if (through[node]) through[tree.parent[node]!] = 1;
-  const builder = new TreeBuilder();
-  const place = new Int32Array(tree.frame.length);
-  for (let node = 1; node < through.length; node += 1)
-    if (through[node]) place[node] = builder.enter(place[tree.parent[node]!]!, tree.frame[node]!);
-  const self = new Float64Array(builder.size);
+  through[0] = 1;
+  // What is left of a tree in preorder is in preorder.
+  const place = new Int32Array(through.length);
+  let size = 0;
+  for (let node = 0; node < through.length; node += 1) if (through[node]) place[node] = size++;
+  const frame = new Int32Array(size);
+  const parent = new Int32Array(size);
+  for (let node = 0; node < through.length; node += 1) {
+    if (!through[node]) continue;
+    frame[place[node]!] = tree.frame[node]!;
+    parent[place[node]!] = node === 0 ? -1 : place[tree.parent[node]!]!;
+  }
+  const self = new Float64Array(size);
   for (const row of kept) self[place[stacks.node[row]!]!]! += stacks.weight[row]!;
-  const finished = builder.finish(profile.frames, self);
   const pick = (values: Float64Array) => Float64Array.from(kept, (row) => values[row]!);
   const table: StackTable = {
-    node: Int32Array.from(kept, (row) => finished.place[place[stacks.node[row]!]!]!),
+    node: Int32Array.from(kept, (row) => place[stacks.node[row]!]!),
     thread: Int32Array.from(kept, (row) => stacks.thread[row]!),
     samples: pick(stacks.samples),
     weight: pick(stacks.weight),
@@ -106,7 +113,7 @@ export function keepRows(profile: Profile, wanted: (row: number) => boolean): Pr
   });
   return {
     ...profile,
-    tree: finished.tree,
+    tree: { frame, parent, next: nextOf(parent), self, total: totalsOf(parent, self) },
     stacks: table,
     threads,
     timeline: profile.timeline && keepEntries(profile.timeline, stacks.node.length, kept),

@@ -1,15 +1,14 @@
 import { copyOf } from './arrays.ts';
 import { type EventBytes, parseWho } from './event-line.ts';
 import type { Frame } from './frame.ts';
-import type { TreeBuilder } from './tree.ts';
 
-/** Who a sample is of, and of which event. Its stacks are below `node`, with those of threads of the same name. */
+/** Who a sample is of, and of which event. Its stacks begin with `frame`, as those of threads of the same name do. */
 export interface Origin {
   readonly comm: string;
   readonly pid: number;
   readonly tid: number;
   readonly event: string;
-  readonly node: number;
+  readonly frame: number;
   samples: number;
   /** How many of them had no period. */
   withoutPeriod: number;
@@ -25,7 +24,6 @@ interface Spelling {
 /** The threads and events of a recording, numbered as they come, and found again by the bytes of their lines. */
 export class Origins {
   readonly list: Origin[] = [];
-  readonly #tree: TreeBuilder;
   readonly #frames: Frame[];
   readonly #numbers = new Map<string, number>();
   readonly #threadFrames = new Map<string, number>();
@@ -33,9 +31,8 @@ export class Origins {
   readonly #spellings = new Map<number, Spelling[]>();
   readonly #decoder = new TextDecoder();
 
-  /** Each name of a thread gets, for each event, a child of the tree's root, and a frame that bears it. */
-  constructor(tree: TreeBuilder, frames: Frame[]) {
-    this.#tree = tree;
+  /** Each name of a thread gets, for each event, a frame that bears it. */
+  constructor(frames: Frame[]) {
     this.#frames = frames;
   }
 
@@ -76,8 +73,8 @@ export class Origins {
     const key = `${event}\n${pid}/${tid} ${comm}`;
     let origin = this.#numbers.get(key);
     if (origin === undefined) {
-      const node = this.#tree.enter(0, this.#frame(comm || `:${tid}`, event));
-      origin = this.list.push({ comm, pid, tid, event, node, samples: 0, withoutPeriod: 0 }) - 1;
+      const frame = this.#frame(comm || `:${tid}`, event);
+      origin = this.list.push({ comm, pid, tid, event, frame, samples: 0, withoutPeriod: 0 }) - 1;
       this.#numbers.set(key, origin);
     }
     return origin;

@@ -4,8 +4,8 @@ import { type Frame, parseFrameLine } from './frame.ts';
 import { END, Lines, SEVERAL } from './lines.ts';
 import { type Origin, Origins } from './origins.ts';
 import { Rows } from './rows.ts';
+import { Stacks } from './stacks.ts';
 import { Timeline, ticksOf } from './timeline.ts';
-import { TreeBuilder } from './tree.ts';
 
 /** Lines that are not of the format, by kind, with the first of each. */
 export interface Oddity {
@@ -32,8 +32,8 @@ const HASH = 35;
 const SOURCE_LINE = /^ {2}\S.*(?::\d+|\[[0-9a-f]+\])(?: \(inlined\))?\s*$/;
 
 /**
- * Reads `perf script` text as it comes, in chunks cut anywhere, into a tree of calls below one node for each thread
- * and event. Call `end` after the last chunk: a last sample needs no blank line. Never throws for what the text
+ * Reads `perf script` text as it comes, in chunks cut anywhere, into stacks that begin with a frame for the thread and
+ * event. Call `end` after the last chunk: a last sample needs no blank line. Never throws for what the text
  * holds. Memory is bounded by the distinct lines and stacks, and eight bytes a sample for the timeline.
  *
  * Lines are not read but recognised (lines.ts), so that a recording of gigabytes costs a comparison a line.
@@ -43,8 +43,8 @@ export class PerfScriptReader {
   readonly header = new Map<string, string>();
   readonly oddities: Oddity[] = [];
   readonly frames: Frame[] = [];
-  readonly tree = new TreeBuilder();
-  readonly #origins = new Origins(this.tree, this.frames);
+  readonly stacks = new Stacks('leaf first');
+  readonly #origins = new Origins(this.frames);
   readonly timeline = new Timeline();
   readonly rows = new Rows();
   /** Samples that the kernel could not deliver, as perf counted them. */
@@ -236,23 +236,23 @@ export class PerfScriptReader {
     return number;
   }
 
-  /** The end of a sample, if one was being read: its stack is entered into the tree, the root first. */
+  /** The end of a sample, if one was being read: its stack is counted. */
   #finish(): void {
     if (this.#origin < 0) return;
     const number = this.#origin;
     const origin = this.#origins.list[number]!;
     this.#origin = -1;
     this.#previous = 0;
+    this.#add(origin.frame);
     const depth = this.#depth;
     this.#depth = 0;
     const time = this.#time;
     if (Number.isNaN(this.firstTime)) this.firstTime = time;
     if (!(time <= this.lastTime)) this.lastTime = time;
     if (!this.#within(time)) return;
-    let node = origin.node;
-    for (let at = depth - 1; at >= 0; at -= 1) node = this.tree.enter(node, this.#chain[at]!);
+    const stack = this.stacks.number(this.#chain, 0, depth);
     const hasPeriod = !Number.isNaN(this.#period);
-    const row = this.rows.add(node, number, hasPeriod ? this.#period : 0);
+    const row = this.rows.add(stack, number, hasPeriod ? this.#period : 0);
     origin.samples += 1;
     if (!hasPeriod) origin.withoutPeriod += 1;
     if (this.#wishes.timeline) this.timeline.add(ticksOf(time) - ticksOf(this.firstTime), row);

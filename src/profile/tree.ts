@@ -1,155 +1,122 @@
-import { enlarged } from './arrays.ts';
 import type { Frame } from './frame.ts';
 import type { CallTree } from './profile.ts';
+import type { Stacks } from './stacks.ts';
 
-/** A tree that grows as stacks come; `finish` gives it in preorder. Memory is bounded by the distinct stacks. */
-export class TreeBuilder {
-  #frame = new Int32Array(1024);
-  #parent = new Int32Array(1024);
-  /** The child that was entered last: most stacks go the way of the one before. */
-  #lastChild = new Int32Array(1024);
-  /** The children of a node are a list that begins with its first one; 0 ends it, for the root is nobody's child. */
-  #firstChild = new Int32Array(1024);
-  #sibling = new Int32Array(1024);
-  /** Children that are not the first: open addressing over (parent, frame), 0 is free. Most nodes have one child. */
-  #table = new Int32Array(4096);
-  #inTable = 0;
-  #size = 1;
+/** Siblings that are put in order one by one; more are sorted by the engine. */
+const FEW = 24;
 
-  constructor() {
-    this.#frame[0] = -1;
-    this.#parent[0] = -1;
-  }
-
-  get size(): number {
-    return this.#size;
-  }
-
-  /** Frame and parent of each node, copied; a parent comes before its children. */
-  nodes(): { frame: Int32Array; parent: Int32Array } {
-    return { frame: this.#frame.slice(0, this.#size), parent: this.#parent.slice(0, this.#size) };
-  }
-
-  /** The child of `parent` for `frame`; made when it is new. */
-  enter(parent: number, frame: number): number {
-    const last = this.#lastChild[parent]!;
-    if (last === 0) {
-      const node = this.#add(parent, frame);
-      this.#firstChild[parent] = node;
-      return node;
-    }
-    if (this.#frame[last] === frame) return last;
-    const first = this.#firstChild[parent]!;
-    if (this.#frame[first] === frame) {
-      this.#lastChild[parent] = first;
-      return first;
-    }
-    return this.#enterOther(parent, frame, first);
-  }
-
-  #enterOther(parent: number, frame: number, first: number): number {
-    const mask = this.#table.length - 1;
-    let slot = slotOf(parent, frame) & mask;
-    for (let node = this.#table[slot]!; node !== 0; node = this.#table[slot]!) {
-      if (this.#frame[node] === frame && this.#parent[node] === parent) {
-        this.#lastChild[parent] = node;
-        return node;
-      }
-      slot = (slot + 1) & mask;
-    }
-    const node = this.#add(parent, frame);
-    this.#sibling[node] = this.#sibling[first]!;
-    this.#sibling[first] = node;
-    this.#table[slot] = node;
-    this.#inTable += 1;
-    if (this.#inTable * 2 > this.#table.length) this.#rehash();
-    return node;
-  }
-
-  #add(parent: number, frame: number): number {
-    const node = this.#size++;
-    if (node === this.#frame.length) this.#grow();
-    this.#frame[node] = frame;
-    this.#parent[node] = parent;
-    this.#lastChild[parent] = node;
-    return node;
-  }
-
-  #grow(): void {
-    this.#frame = enlarged(this.#frame);
-    this.#parent = enlarged(this.#parent);
-    this.#lastChild = enlarged(this.#lastChild);
-    this.#firstChild = enlarged(this.#firstChild);
-    this.#sibling = enlarged(this.#sibling);
-  }
-
-  #rehash(): void {
-    const old = this.#table;
-    this.#table = new Int32Array(old.length * 2);
-    const mask = this.#table.length - 1;
-    for (const node of old) {
-      if (node === 0) continue;
-      let slot = slotOf(this.#parent[node]!, this.#frame[node]!) & mask;
-      while (this.#table[slot] !== 0) slot = (slot + 1) & mask;
-      this.#table[slot] = node;
-    }
-  }
-
-  /**
-   * The tree in preorder, children in the byte order of their names; `self` is by the builder's own node numbers,
-   * `place` maps those to the preorder. Nothing can be entered any more.
-   */
-  finish(frames: readonly Frame[], self: ArrayLike<number>): { tree: CallTree; place: Int32Array } {
-    const size = this.#size;
-    const rank = ranks(frames);
-    const place = new Int32Array(size);
-    const tree: CallTree = {
-      frame: new Int32Array(size),
-      parent: new Int32Array(size),
-      next: new Int32Array(size),
-      self: new Float64Array(size),
-      total: new Float64Array(size),
-    };
-    let at = 0;
-    for (let node = 0; ; ) {
-      place[node] = at;
-      tree.frame[at] = this.#frame[node]!;
-      tree.parent[at] = node === 0 ? -1 : place[this.#parent[node]!]!;
-      tree.self[at] = tree.total[at] = self[node] ?? 0;
-      at += 1;
-      const first = this.#firstChild[node]!;
-      if (first !== 0) {
-        node = this.#sibling[first] === 0 ? first : this.#sortChildren(node, rank);
+/**
+ * The tree of all stacks in preorder, children in the byte order of their names; `self` is by stack, `place` says in
+ * which node each stack ends. Goes down from the root with the stacks that share the way: at each node they are dealt
+ * to one list for each frame that comes next, until one stack is left, whose rest needs no look-up at all.
+ */
+export function treeOf(
+  stacks: Stacks,
+  frames: readonly Frame[],
+  self: ArrayLike<number>,
+): { tree: CallTree; place: Int32Array } {
+  const { arena, ends, leafFirst } = stacks;
+  const rank = ranks(frames);
+  // As many nodes as there are frames in the stacks at the most; memory that is not touched takes no room.
+  const most = 1 + (stacks.size ? ends[stacks.size - 1]! : 0);
+  const frame = new Int32Array(most);
+  const parent = new Int32Array(most);
+  const place = new Int32Array(stacks.size);
+  /** One more than a stack; 0 for none: the next of its list, by stack, and the first one of a list, by rank. */
+  const link = new Int32Array(stacks.size);
+  const head = new Int32Array(frames.length);
+  const children = new Int32Array(frames.length);
+  /** Lists still to be looked at: their first stack, how many frames they share, and the node these lead to. */
+  const pending: number[] = [];
+  frame[0] = -1;
+  parent[0] = -1;
+  let size = 1;
+  const deal = (list: number, depth: number, node: number) => {
+    let distinct = 0;
+    for (let entry = list; entry !== 0; ) {
+      const stack = entry - 1;
+      entry = link[stack]!;
+      const start = stacks.start(stack);
+      const end = ends[stack]!;
+      if (end - start === depth) {
+        place[stack] = node;
         continue;
       }
-      for (tree.next[place[node]!] = at; node !== 0 && this.#sibling[node] === 0; ) {
-        node = this.#parent[node]!;
-        tree.next[place[node]!] = at;
-      }
-      if (node === 0) break;
-      node = this.#sibling[node]!;
+      const which = rank[arena[leafFirst ? end - 1 - depth : start + depth]!]!;
+      if (head[which] === 0) children[distinct++] = which;
+      link[stack] = head[which]!;
+      head[which] = stack + 1;
     }
-    for (let node = size - 1; node > 0; node -= 1) tree.total[tree.parent[node]!]! += tree.total[node]!;
-    return { tree, place };
+    if (distinct > 1) inOrder(children, distinct);
+    for (let at = distinct - 1; at >= 0; at -= 1) {
+      const which = children[at]!;
+      pending.push(head[which]!, depth, node);
+      head[which] = 0;
+    }
+  };
+  for (let stack = stacks.size - 1; stack > 0; stack -= 1) link[stack - 1] = stack + 1;
+  if (stacks.size) deal(1, 0, 0);
+  while (pending.length) {
+    let node = pending.pop()!;
+    let depth = pending.pop()!;
+    const list = pending.pop()!;
+    const start = stacks.start(list - 1);
+    const end = ends[list - 1]!;
+    const upTo = link[list - 1] === 0 ? end - start : depth + 1;
+    for (; depth < upTo; depth += 1) {
+      frame[size] = arena[leafFirst ? end - 1 - depth : start + depth]!;
+      parent[size] = node;
+      node = size++;
+    }
+    if (link[list - 1] === 0) place[list - 1] = node;
+    else deal(list, depth, node);
   }
-
-  /** Puts the list of a node's children in order, and returns the first. */
-  #sortChildren(parent: number, rank: Int32Array): number {
-    const children: number[] = [];
-    for (let child = this.#firstChild[parent]!; child !== 0; child = this.#sibling[child]!)
-      children.push(child);
-    children.sort((a, b) => rank[this.#frame[a]!]! - rank[this.#frame[b]!]!);
-    const head = children[0]!;
-    this.#firstChild[parent] = head;
-    for (let at = 0; at < children.length; at += 1) this.#sibling[children[at]!] = children[at + 1] ?? 0;
-    return head;
-  }
+  return { tree: finished(frame.subarray(0, size), parent.subarray(0, size), place, self), place };
 }
 
-const slotOf = (parent: number, frame: number): number => {
-  const mixed = Math.imul(parent, 0x9e3779b1) ^ Math.imul(frame + 1, 0x85ebca6b);
-  return mixed ^ (mixed >>> 15);
-};
+/** With where each node's subtree ends and what it weighs. */
+function finished(
+  frame: Int32Array,
+  parent: Int32Array,
+  place: Int32Array,
+  weights: ArrayLike<number>,
+): CallTree {
+  const size = frame.length;
+  const self = new Float64Array(size);
+  for (let stack = 0; stack < place.length; stack += 1) self[place[stack]!]! += weights[stack]!;
+  return { frame, parent, next: nextOf(parent), self, total: totalsOf(parent, self) };
+}
+/** By node, the first one behind its subtree, of a tree in preorder. */
+export function nextOf(parent: Int32Array): Int32Array {
+  const next = new Int32Array(parent.length);
+  for (let node = next.length - 1; node >= 0; node -= 1) {
+    if (next[node] === 0) next[node] = node + 1;
+    const up = parent[node]!;
+    if (up >= 0 && next[up] === 0) next[up] = next[node]!;
+  }
+  return next;
+}
+
+/** By node, its own weight and that of all below it, of a tree in preorder. */
+export function totalsOf(parent: Int32Array, self: Float64Array): Float64Array {
+  const total = self.slice();
+  for (let node = total.length - 1; node > 0; node -= 1) total[parent[node]!]! += total[node]!;
+  return total;
+}
+
+/** Puts the first `count` numbers in order. */
+function inOrder(numbers: Int32Array, count: number): void {
+  if (count > FEW) {
+    numbers.subarray(0, count).sort();
+    return;
+  }
+  for (let at = 1; at < count; at += 1) {
+    const number = numbers[at]!;
+    let to = at;
+    for (; to > 0 && numbers[to - 1]! > number; to -= 1) numbers[to] = numbers[to - 1]!;
+    numbers[to] = number;
+  }
+}
 
 /** Where each frame stands among all in the byte order of names, then of kinds. */
 function ranks(frames: readonly Frame[]): Int32Array {

@@ -37,7 +37,7 @@ describe('absorb', () => {
         expect(assemble(first, undefined, 'samples', about)).toEqual(
           assemble(whole, undefined, 'samples', about),
         );
-        const counted = ({ origins }: PerfScriptReader) => origins.map(({ node: _, ...origin }) => origin);
+        const counted = ({ origins }: PerfScriptReader) => origins.map(({ frame: _, ...origin }) => origin);
         expect(counted(first)).toEqual(counted(whole));
         expect(first.oddities).toEqual(whole.oddities);
         expect([first.lost, first.firstTime, first.lastTime]).toEqual([

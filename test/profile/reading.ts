@@ -2,7 +2,8 @@ import { foldedChunks } from '../../src/profile/folded.ts';
 import type { Frame } from '../../src/profile/frame.ts';
 import type { Profile } from '../../src/profile/profile.ts';
 import { type Reading, type ReadOptions, readProfile } from '../../src/profile/read.ts';
-import { TreeBuilder } from '../../src/profile/tree.ts';
+import { Stacks } from '../../src/profile/stacks.ts';
+import { treeOf } from '../../src/profile/tree.ts';
 
 const PLAIN: ReadOptions = { weight: 'samples', noIdle: false, timeline: true };
 
@@ -50,24 +51,23 @@ export function stacksOf(
   paths: ReadonlyArray<readonly [path: readonly string[], times: number]>,
   comm = 'redis-server',
 ): Profile {
-  const builder = new TreeBuilder();
+  const stacks = new Stacks('root first');
   const frames: Frame[] = [{ name: comm, kind: 'thread', dso: '', unknown: false }];
   const known = new Map<string, number>();
   const ends = paths.map(([path]) => {
-    let node = builder.enter(0, 0);
-    for (const name of path) {
+    const numbers = path.map((name) => {
       const kind = name.startsWith('sys_') ? 'kernel' : 'user';
       if (!known.has(name))
         known.set(name, frames.push({ name, kind, dso: '/usr/bin/redis-server', unknown: false }) - 1);
-      node = builder.enter(node, known.get(name)!);
-    }
-    return node;
+      return known.get(name)!;
+    });
+    return stacks.number(Int32Array.of(0, ...numbers), 0, 1 + path.length);
   });
-  const self = new Float64Array(builder.size);
+  const self = new Float64Array(stacks.size);
   paths.forEach(([, times], at) => {
     self[ends[at]!]! += times;
   });
-  const { tree, place } = builder.finish(frames, self);
+  const { tree, place } = treeOf(stacks, frames, self);
   const nodes = [...new Set(ends)];
   const counts = Float64Array.from(nodes, (node) => self[node]!);
   const samples = tree.total[0]!;
