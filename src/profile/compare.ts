@@ -3,7 +3,7 @@ import type { Frame } from './frame.ts';
 import { stacksInto } from './paths.ts';
 import type { Comparison, Profile } from './profile.ts';
 import { Stacks } from './stacks.ts';
-import { totalsOf, treeOf } from './tree.ts';
+import { closed, treeOf } from './tree.ts';
 
 /**
  * Two profiles in one tree, by frames of the same name and kind. The one before is made comparable by how long both
@@ -43,7 +43,7 @@ export function compare(before: Profile, after: Profile): Comparison {
   weights[0]!.forEach((weight, stack) => {
     beforeSelf[place[stack]!] = weight;
   });
-  const beforeTotal = totalsOf(tree.parent, beforeSelf);
+  const beforeTotal = closed(tree.parent, beforeSelf).total;
   const seconds = [before.about.seconds ?? 0, after.about.seconds ?? 0] as const;
   const totals = [before.tree.total[0]!, after.tree.total[0]!] as const;
   const byDuration = seconds[0] > 0 && seconds[1] > 0 && before.about.frequencyHz === after.about.frequencyHz;

@@ -205,16 +205,20 @@ export class EventBytes {
   }
 
   #value = 0;
+  /** Ten to the power of how many digits were read. */
+  #power = 1;
 
   /** Reads the digits that end before `end`, and returns where they begin. */
   #integer(bytes: Uint8Array, start: number, end: number): number {
     let at = end;
     let value = 0;
-    for (let factor = 1; at > start && isDigit(bytes[at - 1]); factor *= 10) {
+    let power = 1;
+    for (; at > start && isDigit(bytes[at - 1]); power *= 10) {
       at -= 1;
-      value += (bytes[at]! - 48) * factor;
+      value += (bytes[at]! - 48) * power;
     }
     this.#value = value;
+    this.#power = power;
     return at;
   }
 
@@ -222,7 +226,7 @@ export class EventBytes {
   #seconds(bytes: Uint8Array, start: number, end: number): number {
     let at = this.#integer(bytes, start, end);
     if (at === end || bytes[at - 1] !== DOT) return -1;
-    const fraction = this.#value / 10 ** (end - at);
+    const fraction = this.#value / this.#power;
     const whole = at - 1;
     at = this.#integer(bytes, start, whole);
     if (at === whole || !isBlank(bytes[at - 1])) return -1;

@@ -1,3 +1,4 @@
+import { isPlain, writeDigits } from './digits.ts';
 import type { Frame } from './frame.ts';
 import { stacksInto } from './paths.ts';
 import type { CallTree, Profile } from './profile.ts';
@@ -17,6 +18,9 @@ export function foldedFrame(frame: Frame, annotate: boolean): string {
 }
 
 const CHUNK = 1 << 16;
+const NEWLINE = 10;
+const BLANK = 32;
+const SEMICOLON = 59;
 
 /**
  * The profile as folded stacks, one line each, in the order of their bytes, as stackcollapse-perf.pl sorts them;
@@ -32,9 +36,8 @@ export function* foldedChunks(profile: Profile, annotate: boolean): Generator<Ui
   });
   const tree = texts.size === word.length ? profile.tree : mergeAlike(profile, word, [...texts.keys()]);
   const wordOf = tree === profile.tree ? word : [...texts.values()];
-  const encoder = new TextEncoder();
-  const names = [...texts.keys()].map((text) => encoder.encode(`${text};`));
-  yield* lines(tree, wordOf, names, lineRanks([...texts.keys()]));
+  const words = [...texts.keys()];
+  yield* lines(tree, wordOf, namesOf(words), lineRanks(words));
 }
 
 /** The same tree with frames that are written alike as one. */
@@ -59,31 +62,68 @@ interface LineRanks {
 }
 
 function lineRanks(texts: readonly string[]): LineRanks {
-  const keys = texts.flatMap((text) => [text, `${text};`]);
   const compare = textOrder(texts);
-  const order = keys.map((_, at) => at).sort((a, b) => compare(keys[a]!, keys[b]!));
+  const order = texts.map((_, at) => at).sort((a, b) => compare(texts[a]!, texts[b]!));
   const ranks = { self: new Int32Array(texts.length), below: new Int32Array(texts.length) };
-  order.forEach((key, rank) => {
-    if (key % 2 === 0) ranks.self[key >> 1] = rank;
-    else ranks.below[key >> 1] = rank;
-  });
+  let rank = 0;
+  /** Texts that the ones behind them may go on from with what comes before a `;`. */
+  const open: number[] = [];
+  const close = (next?: string) => {
+    for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
+      const text = texts[last]!;
+      if (next?.startsWith(text) && next.charCodeAt(text.length) < SEMICOLON) return;
+      ranks.below[last] = rank++;
+      open.pop();
+    }
+  };
+  for (const at of order) {
+    close(texts[at]!);
+    ranks.self[at] = rank++;
+    open.push(at);
+  }
+  close();
   return ranks;
 }
 
+/** Names as they stand in a line, with the `;` behind them, one behind the other. */
+interface Names {
+  readonly view: DataView;
+  readonly start: Int32Array;
+  readonly length: Int32Array;
+}
+
+function namesOf(texts: readonly string[]): Names {
+  const encoder = new TextEncoder();
+  const start = new Int32Array(texts.length);
+  const length = new Int32Array(texts.length);
+  const names = texts.map((text) => encoder.encode(`${text};`));
+  let size = 0;
+  for (const [at, name] of names.entries()) {
+    start[at] = size;
+    length[at] = name.length;
+    size += name.length;
+  }
+  const bytes = new Uint8Array(size + 4);
+  for (const [at, name] of names.entries()) bytes.set(name, start[at]);
+  return { view: new DataView(bytes.buffer), start, length };
+}
+
 /**
- * Walks the tree and writes the lines. `out` holds, behind the lines that are done, the stack down to the node that is
- * looked at; a node with one child and no line of its own is passed without looking back.
+ * Walks the tree and writes the lines. A line begins with the stack down to where it leaves the way of the line before,
+ * which is copied from there; a node with one child and no line of its own is passed without looking back.
  */
 function* lines(
   tree: CallTree,
   wordOf: ArrayLike<number>,
-  names: readonly Uint8Array[],
+  names: Names,
   ranks: LineRanks,
 ): Generator<Uint8Array> {
   const { next, self, frame } = tree;
   let out = new Uint8Array(CHUNK * 2);
-  /** Where the current stack begins, and ends. */
+  let view = new DataView(out.buffer);
+  /** Where the line that is written, and the one before, begin; how far is written. */
   let start = 0;
+  let before = 0;
   let end = 0;
   /** Nodes still to be looked at: below zero, the line of a node; above, what is below it. With the length of its stack. */
   const pending: number[] = [];
@@ -93,28 +133,25 @@ function* lines(
     const larger = new Uint8Array((end + more) * 2);
     larger.set(out.subarray(0, end));
     out = larger;
+    view = new DataView(out.buffer);
   };
   const append = (node: number) => {
-    const name = names[wordOf[frame[node]!]!]!;
-    const { length } = name;
-    room(length);
-    if (length > 24) out.set(name, end);
-    else for (let at = 0; at < length; at += 1) out[end + at] = name[at]!;
+    const word = wordOf[frame[node]!]!;
+    const length = names.length[word]!;
+    room(length + 4);
+    // Four bytes at a time; what is too much is written over.
+    for (let from = names.start[word]!, at = end, to = end + length; at < to; from += 4, at += 4)
+      view.setInt32(at, names.view.getInt32(from));
     end += length;
   };
-  const writeLine = (count: string) => {
-    const { length } = out.subarray(start, end);
-    room(count.length + 1 + length);
-    const lineEnd = end;
-    out[lineEnd - 1] = 32; // In place of the last frame's `;`.
-    for (let at = 0; at < count.length; at += 1) out[lineEnd + at] = count.charCodeAt(at);
-    out[lineEnd + count.length] = 10;
-    // The next stack begins as this one, behind it.
-    const after = lineEnd + count.length + 1;
-    out.copyWithin(after, start, lineEnd);
-    out[after + length - 1] = 59;
-    start = after;
-    end = after + length;
+  const writeLine = (count: number) => {
+    room(32);
+    out[end - 1] = BLANK; // In place of the last frame's `;`.
+    if (isPlain(count)) end = writeDigits(out, end, count);
+    else for (const digit of String(count)) out[end++] = digit.charCodeAt(0);
+    out[end++] = NEWLINE;
+    before = start;
+    start = end;
   };
   /** Puts off what is below a node, sorted by how its lines begin. */
   const fork = (node: number) => {
@@ -146,17 +183,23 @@ function* lines(
   };
   fork(0);
   for (let entry = pending.pop(); entry !== undefined; entry = pending.pop()) {
-    if (start > CHUNK) {
-      yield out.slice(0, start);
-      out.copyWithin(0, start, end);
-      end -= start;
-      start = 0;
+    const shared = lengths.pop()!;
+    if (end === start) {
+      if (before > CHUNK) {
+        yield out.slice(0, before);
+        out.copyWithin(0, before, start);
+        start -= before;
+        before = 0;
+        end = start;
+      }
+      room(shared);
+      out.copyWithin(start, before, before + shared);
     }
-    end = start + lengths.pop()!;
+    end = start + shared;
     let node = Math.abs(entry);
     append(node);
     if (entry < 0) {
-      writeLine(String(self[node]!));
+      writeLine(self[node]!);
       continue;
     }
     // One child that has either a line or more below it: no need to put it off.
@@ -167,7 +210,7 @@ function* lines(
       node = child;
       if (leaf) break;
     }
-    if (next[node] === node + 1) writeLine(String(self[node]!));
+    if (next[node] === node + 1) writeLine(self[node]!);
     else fork(node);
   }
   if (start > 0) yield out.slice(0, start);

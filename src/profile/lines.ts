@@ -1,4 +1,5 @@
 import { enlarged } from './arrays.ts';
+import { hashOfBytes, hashOn, sameBytes } from './words.ts';
 
 /** What a line turned out to be. Values from 0 up are the frame it holds. */
 export const END = -1;
@@ -6,6 +7,8 @@ export const END = -1;
 export const SEVERAL = -2;
 
 const NEWLINE = 10;
+/** The number of the line that holds nothing. */
+const BLANK_LINE = 1;
 /** So many lines of one hash that a look-up takes longer than hashing all of a line. */
 const MOST_ALIKE = 32;
 
@@ -16,22 +19,24 @@ const MOST_ALIKE = 32;
  * Memory is bounded by the number of distinct lines that are kept.
  */
 export class Lines {
-  /** The frame a line holds, or `END`, or `SEVERAL`; by line number, which begins at 1. */
+  /** The frame a line holds, or `END`, or `SEVERAL`; by line number. */
   readonly several = new Map<number, readonly number[]>();
   frame = new Int32Array(4096);
-  /** Words of 4 bytes; a line begins at a word. */
-  #arena = new Int32Array(1 << 18);
-  #bytes = new Uint8Array(this.#arena.buffer);
+  #bytes = new Uint8Array(1 << 20);
+  #arena = new DataView(this.#bytes.buffer);
   #used = 0;
-  /** In words. */
   #start = new Int32Array(4096);
-  /** In bytes, the line feed included. */
+  /** With the line feed. */
   #length = new Int32Array(4096);
   #hash = new Int32Array(4096);
   /** The line that came after this one the last time; 0 for none. Line 0 stands for the start of a stack. */
   #follower = new Int32Array(4096);
   #table = new Int32Array(8192);
-  #size = 1;
+  #size = 2;
+
+  constructor() {
+    this.frame[BLANK_LINE] = END;
+  }
 
   /** Set by `find` and `follow`: where the line ends, its line feed included. */
   end = 0;
@@ -40,8 +45,8 @@ export class Lines {
   last = 0;
   depth = 0;
   #lastHash = 0;
-  /** How much of a line is hashed: its address, and a little of its symbol. All of it where that tells too little. */
-  #hashedBytes = 24;
+  /** Whether all of a line is hashed, because its address tells too little. */
+  #hashesAll = false;
 
   /**
    * Recognises one line after the other from `at`, and writes their frames to `chain` from `depth` on. Returns the
@@ -60,21 +65,20 @@ export class Lines {
     let used = depth;
     let stopped = -1;
     for (; used < chain.length && from < to; used += 1) {
+      if (view.getUint8(from) === NEWLINE) {
+        stopped = BLANK_LINE;
+        this.end = from + 1;
+        break;
+      }
       let next = followers[line]!;
-      const length = lengths[next]!;
-      const end = from + length;
-      let same = next !== 0 && end <= to;
+      const last = from + lengths[next]! - 4;
+      let same = next !== 0 && last + 4 <= to && last >= from;
       if (same) {
-        let word = starts[next]!;
+        // Word by word, and the last four bytes, which may have been looked at before.
+        const away = starts[next]! - from;
         let here = from;
-        for (const last = end - 4; here <= last; here += 4, word += 1) {
-          if (arena[word] !== view.getInt32(here, true)) {
-            same = false;
-            break;
-          }
-        }
-        // The rest of the last word, of which the arena holds zeros behind the line.
-        if (same && here < end) same = this.#sameTail(word * 4, view, here, end);
+        while (here < last && arena.getInt32(here + away, true) === view.getInt32(here, true)) here += 4;
+        same = here >= last && arena.getInt32(last + away, true) === view.getInt32(last, true);
       }
       if (!same) {
         next = this.find(line, view, from, to);
@@ -99,71 +103,50 @@ export class Lines {
     return stopped;
   }
 
-  #sameTail(byte: number, view: DataView, from: number, to: number): boolean {
-    for (let here = from; here < to; here += 1)
-      if (this.#bytes[byte + here - from] !== view.getUint8(here)) return false;
-    return true;
-  }
-
   /**
    * The number of the line at `at`, whose line feed lies before `to`; 0 when it has not been kept. Then `end` is where
    * it ends.
    */
   find(previous: number, view: DataView, at: number, to: number): number {
-    const hash = this.#hashAt(view, at, to);
+    // The bytes of the next line are hashed too where this one is short: then it is not found, and looked for anew.
+    if (!this.#hashesAll && at + HASHED_TO <= to) {
+      const line = this.#lookUp(previous, hashOfAddress(view, at), view, at, to);
+      if (line !== 0) return line;
+    }
+    let end = at;
+    while (view.getUint8(end) !== NEWLINE) end += 1;
+    this.end = end + 1;
+    if (!this.#hashesAll && end + 1 - at >= HASHED_TO) return 0;
+    return this.#lookUp(previous, hashOfBytes(view, at, end + 1), view, at, to);
+  }
+
+  #lookUp(previous: number, hash: number, view: DataView, at: number, to: number): number {
     const mask = this.#table.length - 1;
-    let probes = 0;
+    let alike = 0;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const line = this.#table[slot]!;
       if (line === 0) break;
       if (this.#hash[line] !== hash) continue;
       const length = this.#length[line]!;
-      if (at + length <= to && this.#same(line, length, view, at)) {
+      if (at + length <= to && sameBytes(this.#arena, this.#start[line]!, view, at, at + length)) {
         this.end = at + length;
         this.#follower[previous] = line;
         return line;
       }
-      probes += 1;
-    }
-    if (probes > MOST_ALIKE && this.#hashedBytes !== Number.POSITIVE_INFINITY) {
-      this.#hashWhole();
-      return this.find(previous, view, at, to);
+      alike += 1;
     }
     this.#lastHash = hash;
-    let end = at;
-    while (view.getUint8(end) !== NEWLINE) end += 1;
-    this.end = end + 1;
-    return 0;
+    if (alike <= MOST_ALIKE || this.#hashesAll) return 0;
+    this.#hashAll();
+    return this.find(previous, view, at, to);
   }
 
-  /** Of the line's first bytes, up to its line feed. */
-  #hashAt(view: DataView, at: number, to: number): number {
-    let hash = 0;
-    let here = at;
-    const last = Math.min(to, at + this.#hashedBytes) - 4;
-    for (; here <= last; here += 4) {
-      const word = view.getInt32(here, true);
-      // Whether one of the four bytes is a line feed: Warren, Hacker's Delight, 6-1.
-      const zeros = word ^ 0x0a0a0a0a;
-      if (((zeros - 0x01010101) & ~zeros & 0x80808080) !== 0) break;
-      hash = Math.imul(hash ^ word, 0x9e3779b1);
-      hash ^= hash >>> 15;
-    }
-    if (here > last && here === at + this.#hashedBytes) return hash ^ (hash >>> 13);
-    for (let byte = view.getUint8(here); byte !== NEWLINE; byte = view.getUint8(here)) {
-      hash = Math.imul(hash ^ byte, 0x85ebca6b);
-      here += 1;
-    }
-    return hash ^ (hash >>> 13);
-  }
-
-  /** Many lines begin alike: from now on all of a line is hashed. */
-  #hashWhole(): void {
-    this.#hashedBytes = Number.POSITIVE_INFINITY;
-    const view = new DataView(this.#arena.buffer);
-    for (let line = 1; line < this.#size; line += 1) {
-      const start = this.#start[line]! * 4;
-      this.#hash[line] = this.#hashAt(view, start, start + this.#length[line]!);
+  /** Many lines have the same address: from now on all of a line is hashed. */
+  #hashAll(): void {
+    this.#hashesAll = true;
+    for (let line = BLANK_LINE + 1; line < this.#size; line += 1) {
+      const start = this.#start[line]!;
+      this.#hash[line] = hashOfBytes(this.#arena, start, start + this.#length[line]!);
     }
     this.#rehash(this.#table.length);
   }
@@ -171,31 +154,19 @@ export class Lines {
   /** Keeps the line that `find` has just looked for in vain, and returns its number. */
   keep(previous: number, bytes: Uint8Array, at: number, frame: number): number {
     const length = this.end - at;
-    const words = (length + 3) >> 2;
-    while (this.#used + words > this.#arena.length) this.#enlargeArena();
+    if (this.#used + length > this.#bytes.length) this.#enlargeArena(length);
     const line = this.#size++;
     if (line === this.#start.length) this.#enlargeIndex();
-    this.#bytes.set(bytes.subarray(at, this.end), this.#used * 4);
+    this.#bytes.set(bytes.subarray(at, this.end), this.#used);
     this.#start[line] = this.#used;
     this.#length[line] = length;
     this.#hash[line] = this.#lastHash;
     this.frame[line] = frame;
-    this.#used += words;
+    this.#used += length;
     this.#follower[previous] = line;
     if (line * 2 > this.#table.length) this.#rehash(this.#table.length * 2);
     else this.#put(line);
     return line;
-  }
-
-  #same(line: number, length: number, view: DataView, at: number): boolean {
-    const arena = this.#arena;
-    let word = this.#start[line]!;
-    let here = at;
-    for (const last = at + length - 4; here <= last; here += 4) {
-      if (arena[word] !== view.getInt32(here, true)) return false;
-      word += 1;
-    }
-    return this.#sameTail(word * 4, view, here, at + length);
   }
 
   #put(line: number): void {
@@ -207,12 +178,14 @@ export class Lines {
 
   #rehash(length: number): void {
     this.#table = new Int32Array(length);
-    for (let line = 1; line < this.#size; line += 1) this.#put(line);
+    for (let line = BLANK_LINE + 1; line < this.#size; line += 1) this.#put(line);
   }
 
-  #enlargeArena(): void {
-    this.#arena = enlarged(this.#arena);
-    this.#bytes = new Uint8Array(this.#arena.buffer);
+  #enlargeArena(more: number): void {
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#used + more));
+    larger.set(this.#bytes);
+    this.#bytes = larger;
+    this.#arena = new DataView(larger.buffer);
   }
 
   #enlargeIndex(): void {
@@ -222,4 +195,15 @@ export class Lines {
     this.#follower = enlarged(this.#follower);
     this.frame = enlarged(this.frame);
   }
+}
+
+/** perf aligns an address to the right: its last digits are the bytes 9 to 16 of a line, and then comes the symbol. */
+const HASHED_FROM = 9;
+const HASHED_TO = 21;
+
+/** Of the last digits of the address and a little of the symbol. */
+function hashOfAddress(view: DataView, at: number): number {
+  const address = hashOn(0, view.getInt32(at + HASHED_FROM, true));
+  const more = hashOn(address, view.getInt32(at + HASHED_FROM + 4, true));
+  return hashOn(more, view.getInt32(at + HASHED_FROM + 8, true));
 }

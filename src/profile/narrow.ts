@@ -1,5 +1,5 @@
 import type { Profile, StackTable, Timeline } from './profile.ts';
-import { nextOf, totalsOf } from './tree.ts';
+import { closed } from './tree.ts';
 
 /** Which stacks of a profile to keep. */
 export interface Narrowing {
@@ -113,7 +113,7 @@ export function keepRows(profile: Profile, wanted: (row: number) => boolean): Pr
   });
   return {
     ...profile,
-    tree: { frame, parent, next: nextOf(parent), self, total: totalsOf(parent, self) },
+    tree: { frame, parent, self, ...closed(parent, self) },
     stacks: table,
     threads,
     timeline: profile.timeline && keepEntries(profile.timeline, stacks.node.length, kept),

@@ -1,6 +1,7 @@
-import { copyOf } from './arrays.ts';
+import { enlarged } from './arrays.ts';
 import { type EventBytes, parseWho } from './event-line.ts';
 import type { Frame } from './frame.ts';
+import { hashOfBytes, Words } from './words.ts';
 
 /** Who a sample is of, and of which event. Its stacks begin with `frame`, as those of threads of the same name do. */
 export interface Origin {
@@ -14,21 +15,17 @@ export interface Origin {
   withoutPeriod: number;
 }
 
-/** How an origin stood in a line. */
-interface Spelling {
-  readonly who: Uint8Array;
-  readonly event: Uint8Array;
-  readonly origin: number;
-}
-
 /** The threads and events of a recording, numbered as they come, and found again by the bytes of their lines. */
 export class Origins {
   readonly list: Origin[] = [];
   readonly #frames: Frame[];
   readonly #numbers = new Map<string, number>();
   readonly #threadFrames = new Map<string, number>();
-  /** By a hash of the bytes. */
-  readonly #spellings = new Map<number, Spelling[]>();
+  /** How they stood in the lines. */
+  readonly #whos = new Words();
+  readonly #events = new Words();
+  /** By event, by thread, one more than the origin; 0 for none. */
+  readonly #known: Int32Array[] = [];
   readonly #decoder = new TextDecoder();
 
   /** Each name of a thread gets, for each event, a frame that bears it. */
@@ -37,30 +34,17 @@ export class Origins {
   }
 
   /** The origin of the event line that begins at `at` and that `event` has just read. */
-  read(bytes: Uint8Array, at: number, { whoEnd, eventStart, eventEnd }: EventBytes): number {
-    let hash = whoEnd - at + 64 * (eventEnd - eventStart);
-    // The thread's number is at its end.
-    for (let here = Math.max(at, whoEnd - 8); here < whoEnd; here += 1)
-      hash = (Math.imul(hash, 31) + bytes[here]!) & 0x3fffffff;
-    let spellings = this.#spellings.get(hash);
-    if (!spellings) {
-      spellings = [];
-      this.#spellings.set(hash, spellings);
+  read(bytes: Uint8Array, view: DataView, at: number, { whoEnd, eventStart, eventEnd }: EventBytes): number {
+    const who = this.#whos.number(view, at, whoEnd, hashOfBytes(view, at, whoEnd));
+    const event = this.#events.number(view, eventStart, eventEnd, hashOfBytes(view, eventStart, eventEnd));
+    let known = this.#known[event] ?? new Int32Array(64);
+    if (who >= known.length) known = enlarged(known, who + 1);
+    this.#known[event] = known;
+    if (known[who] === 0) {
+      const text = (from: number, to: number) => this.#decoder.decode(bytes.subarray(from, to));
+      known[who] = this.parse(text(at, whoEnd).trim(), text(eventStart, eventEnd)) + 1;
     }
-    for (const each of spellings) {
-      if (
-        each.who.length === whoEnd - at &&
-        each.event.length === eventEnd - eventStart &&
-        sameBytes(each.who, bytes, at) &&
-        sameBytes(each.event, bytes, eventStart)
-      )
-        return each.origin;
-    }
-    const who = copyOf(bytes, at, whoEnd);
-    const event = copyOf(bytes, eventStart, eventEnd);
-    const origin = this.parse(this.#decoder.decode(who).trim(), this.#decoder.decode(event));
-    spellings.push({ who, event, origin });
-    return origin;
+    return known[who]! - 1;
   }
 
   /** The origin of `comm pid/tid` and event. */
@@ -89,9 +73,4 @@ export class Origins {
     }
     return frame;
   }
-}
-
-function sameBytes(key: Uint8Array, bytes: Uint8Array, from: number): boolean {
-  for (let at = key.length - 1; at >= 0; at -= 1) if (key[at] !== bytes[from + at]) return false;
-  return true;
 }

@@ -106,7 +106,7 @@ export class PerfScriptReader {
     const lines = this.#lines;
     for (let at = from; at < to; ) {
       if (this.#origin < 0) {
-        at = this.#between(bytes, at, to);
+        at = this.#between(bytes, view, at, to);
         continue;
       }
       if (this.#depth === this.#chain.length) this.#chain = enlarged(this.#chain);
@@ -116,7 +116,7 @@ export class PerfScriptReader {
       at = lines.from;
       if (line < 0) continue;
       if (line === 0) {
-        at = this.#unseen(bytes, at);
+        at = this.#unseen(bytes, view, at);
         continue;
       }
       at = lines.end;
@@ -135,7 +135,7 @@ export class PerfScriptReader {
   }
 
   /** A line within a sample that has not been there before: `find` has looked for it, and knows where it ends. */
-  #unseen(bytes: Uint8Array, at: number): number {
+  #unseen(bytes: Uint8Array, view: DataView, at: number): number {
     const lines = this.#lines;
     const { end } = lines;
     const first = bytes[at]!;
@@ -152,8 +152,9 @@ export class PerfScriptReader {
         ? this.#event.read(bytes, at, end - 1)
         : !blank && this.#looksLikeEvent(bytes, at, end, false)
     )
-      return this.#eventLine(bytes, at, end);
-    if (first === BLANK && this.#looksLikeEvent(bytes, at, end, true)) return this.#eventLine(bytes, at, end);
+      return this.#eventLine(bytes, view, at, end);
+    if (first === BLANK && this.#looksLikeEvent(bytes, at, end, true))
+      return this.#eventLine(bytes, view, at, end);
     const text = this.#text(bytes, at, end - 1);
     const frames = first !== HASH && (blank || text.endsWith(')')) ? parseFrameLine(text) : undefined;
     if (frames || first === HASH || SOURCE_LINE.test(text)) {
@@ -165,7 +166,7 @@ export class PerfScriptReader {
       return end;
     }
     if (isOtherRecord(text) || (first === TAB && this.#looksLikeEvent(bytes, at, end, true)))
-      return this.#eventLine(bytes, at, end);
+      return this.#eventLine(bytes, view, at, end);
     // Whatever it is, the sample goes on behind it.
     this.#odd(blank ? 'frame line' : 'event line', text);
     return end;
@@ -178,18 +179,18 @@ export class PerfScriptReader {
   }
 
   /** A line between samples: an event line, a comment, a blank line. */
-  #between(bytes: Uint8Array, at: number, to: number): number {
+  #between(bytes: Uint8Array, view: DataView, at: number, to: number): number {
     if (bytes[at] === NEWLINE) return at + 1;
     const end = bytes.indexOf(NEWLINE, at) + 1 || to;
     if (isBlankLine(bytes, at, end)) return end;
-    return this.#eventLine(bytes, at, end);
+    return this.#eventLine(bytes, view, at, end);
   }
 
-  #eventLine(bytes: Uint8Array, at: number, end: number): number {
+  #eventLine(bytes: Uint8Array, view: DataView, at: number, end: number): number {
     this.#finish();
     const event = this.#event;
     if (event.read(bytes, at, end - 1)) {
-      this.#origin = this.#origins.read(bytes, at, event);
+      this.#origin = this.#origins.read(bytes, view, at, event);
       this.#time = event.time;
       this.#period = event.period;
       return end;

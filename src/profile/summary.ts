@@ -1,5 +1,5 @@
 import type { Profile } from './profile.ts';
-import { compareText } from './tree.ts';
+import { textOrder } from './tree.ts';
 
 export interface Share {
   readonly name: string;
@@ -77,36 +77,40 @@ export function summarize(profile: Profile): Summary {
 
 /** Functions by the samples in which they were on top of the stack, the most first. Threads are no functions. */
 function hottest({ frames, tree, stacks }: Profile): Array<[string, number]> {
-  const self = new Map<string, number>();
+  const self = new Float64Array(frames.length);
   stacks.node.forEach((node, row) => {
-    const frame = frames[tree.frame[node]!];
-    if (frame && frame.kind !== 'thread')
-      self.set(frame.name, (self.get(frame.name) ?? 0) + stacks.samples[row]!);
+    if (node > 0) self[tree.frame[node]!]! += stacks.samples[row]!;
   });
-  return [...self].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0]));
+  const byName = new Map<string, number>();
+  frames.forEach(({ name, kind }, frame) => {
+    if (kind !== 'thread' && self[frame]) byName.set(name, (byName.get(name) ?? 0) + self[frame]!);
+  });
+  const compare = textOrder([...byName.keys()]);
+  return [...byName].sort((a, b) => b[1] - a[1] || compare(a[0], b[0]));
 }
+
+/** More frames than a stack has, so that counts of three kinds fit into a number that is exact. */
+const COUNT = 2 ** 17;
 
 /** How far stacks go, over all samples; `shallow` ones have only one or two user frames: unwinding ended at once. */
 function unwinding({ frames, tree, stacks }: Profile) {
-  const size = tree.frame.length;
-  const depth = new Int32Array(size);
-  const unknown = new Int32Array(size);
-  const user = new Int32Array(size);
-  for (let node = 1; node < size; node += 1) {
-    const parent = tree.parent[node]!;
-    const frame = frames[tree.frame[node]!]!;
-    const counts = frame.kind === 'thread' ? 0 : 1;
-    depth[node] = depth[parent]! + counts;
-    unknown[node] = unknown[parent]! + (frame.unknown ? counts : 0);
-    user[node] = user[parent]! + (frame.kind === 'kernel' ? 0 : counts);
-  }
+  // Three counts in one number: frames, those of them without a name, and those that are not the kernel's.
+  const each = Float64Array.from(frames, ({ kind, unknown }) =>
+    kind === 'thread' ? 0 : 1 + (unknown ? COUNT : 0) + (kind === 'kernel' ? 0 : COUNT * COUNT),
+  );
+  const counts = new Float64Array(tree.frame.length);
+  for (let node = 1; node < counts.length; node += 1)
+    counts[node] = counts[tree.parent[node]!]! + each[tree.frame[node]!]!;
   const sums = { frames: 0, unknown: 0, withUserFrames: 0, shallow: 0 };
   stacks.node.forEach((node, row) => {
     const samples = stacks.samples[row]!;
-    sums.frames += depth[node]! * samples;
-    sums.unknown += unknown[node]! * samples;
-    if (user[node]! > 0) sums.withUserFrames += samples;
-    if (user[node]! > 0 && user[node]! <= 2) sums.shallow += samples;
+    const user = Math.floor(counts[node]! / (COUNT * COUNT));
+    const more = counts[node]! - user * COUNT * COUNT;
+    const unknown = Math.floor(more / COUNT);
+    sums.frames += (more - unknown * COUNT) * samples;
+    sums.unknown += unknown * samples;
+    if (user > 0) sums.withUserFrames += samples;
+    if (user > 0 && user <= 2) sums.shallow += samples;
   });
   return sums;
 }

@@ -71,37 +71,26 @@ export function treeOf(
     if (link[list - 1] === 0) place[list - 1] = node;
     else deal(list, depth, node);
   }
-  return { tree: finished(frame.subarray(0, size), parent.subarray(0, size), place, self), place };
+  const own = new Float64Array(size);
+  for (let stack = 0; stack < place.length; stack += 1) own[place[stack]!]! += self[stack]!;
+  const up = parent.subarray(0, size);
+  return { tree: { frame: frame.subarray(0, size), parent: up, self: own, ...closed(up, own) }, place };
 }
 
-/** With where each node's subtree ends and what it weighs. */
-function finished(
-  frame: Int32Array,
-  parent: Int32Array,
-  place: Int32Array,
-  weights: ArrayLike<number>,
-): CallTree {
-  const size = frame.length;
-  const self = new Float64Array(size);
-  for (let stack = 0; stack < place.length; stack += 1) self[place[stack]!]! += weights[stack]!;
-  return { frame, parent, next: nextOf(parent), self, total: totalsOf(parent, self) };
-}
-/** By node, the first one behind its subtree, of a tree in preorder. */
-export function nextOf(parent: Int32Array): Int32Array {
-  const next = new Int32Array(parent.length);
-  for (let node = next.length - 1; node >= 0; node -= 1) {
+/** By node of a tree in preorder: the first one behind its subtree, and its own weight with that of all below it. */
+export function closed(parent: Int32Array, self: Float64Array): { next: Int32Array; total: Float64Array } {
+  const size = parent.length;
+  const next = new Int32Array(size);
+  const total = self.slice();
+  next[0] = size;
+  for (let node = size - 1; node > 0; node -= 1) {
+    // Those below it have come before it: the last of them has said where they end.
     if (next[node] === 0) next[node] = node + 1;
     const up = parent[node]!;
-    if (up >= 0 && next[up] === 0) next[up] = next[node]!;
+    if (next[up] === 0) next[up] = next[node]!;
+    total[up]! += total[node]!;
   }
-  return next;
-}
-
-/** By node, its own weight and that of all below it, of a tree in preorder. */
-export function totalsOf(parent: Int32Array, self: Float64Array): Float64Array {
-  const total = self.slice();
-  for (let node = total.length - 1; node > 0; node -= 1) total[parent[node]!]! += total[node]!;
-  return total;
+  return { next, total };
 }
 
 /** Puts the first `count` numbers in order. */

@@ -3,7 +3,8 @@ import { enlarged } from './arrays.ts';
 /** The distinct words of a text, kept as bytes in an arena, numbered as they come, and found again by their bytes. */
 export class Words {
   size = 0;
-  #arena = new Uint8Array(1 << 16);
+  #bytes = new Uint8Array(1 << 16);
+  #arena = new DataView(this.#bytes.buffer);
   #used = 0;
   #start = new Int32Array(1024);
   #length = new Int32Array(1024);
@@ -11,41 +12,39 @@ export class Words {
   /** Open addressing; one more than the word's number, 0 for none. */
   #table = new Int32Array(4096);
 
-  /** The number of the word from `from` to `to`; a new one, equal to `size` before, where it has not been there. */
-  number(bytes: Uint8Array, from: number, to: number): number {
-    let hash = to - from;
-    for (let at = from; at < to; at += 1) hash = Math.imul(hash ^ bytes[at]!, 0x9e3779b1);
-    hash ^= hash >>> 15;
+  /**
+   * The number of the word from `from` to `to`, whose `hashOfWord` is `hash`; a new one, equal to `size` before, where
+   * it has not been there.
+   */
+  number(view: DataView, from: number, to: number, hash: number): number {
     const mask = this.#table.length - 1;
     let slot = hash & mask;
     for (let entry = this.#table[slot]!; entry !== 0; entry = this.#table[slot]!) {
-      if (this.#hash[entry - 1] === hash && this.#same(entry - 1, bytes, from, to)) return entry - 1;
+      if (this.#hash[entry - 1] === hash && this.#same(entry - 1, view, from, to)) return entry - 1;
       slot = (slot + 1) & mask;
     }
-    return this.#add(bytes, from, to, hash, slot);
+    return this.#add(view, from, to, hash, slot);
   }
 
-  #same(word: number, bytes: Uint8Array, from: number, to: number): boolean {
+  #same(word: number, view: DataView, from: number, to: number): boolean {
     if (this.#length[word] !== to - from) return false;
-    const arena = this.#arena;
-    let at = this.#start[word]!;
-    for (let here = from; here < to; here += 1, at += 1) if (arena[at] !== bytes[here]) return false;
-    return true;
+    return sameBytes(this.#arena, this.#start[word]!, view, from, to);
   }
 
-  #add(bytes: Uint8Array, from: number, to: number, hash: number, slot: number): number {
+  #add(view: DataView, from: number, to: number, hash: number, slot: number): number {
     const word = this.size++;
     if (word === this.#start.length) {
       this.#start = enlarged(this.#start);
       this.#length = enlarged(this.#length);
       this.#hash = enlarged(this.#hash);
     }
-    if (this.#used + to - from > this.#arena.length) {
+    if (this.#used + to - from > this.#bytes.length) {
       const larger = new Uint8Array((this.#used + to - from) * 2);
-      larger.set(this.#arena);
-      this.#arena = larger;
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+      this.#arena = new DataView(larger.buffer);
     }
-    this.#arena.set(bytes.subarray(from, to), this.#used);
+    this.#bytes.set(new Uint8Array(view.buffer, view.byteOffset + from, to - from), this.#used);
     this.#start[word] = this.#used;
     this.#length[word] = to - from;
     this.#hash[word] = hash;
@@ -64,4 +63,34 @@ export class Words {
       this.#table[slot] = word + 1;
     }
   }
+}
+
+/** Whether the bytes of `mine` from `start` on are those of `view` from `from` to `to`: four at a time. */
+export function sameBytes(mine: DataView, start: number, view: DataView, from: number, to: number): boolean {
+  const away = start - from;
+  let at = from;
+  for (; at + 4 <= to; at += 4) if (mine.getInt32(at + away, true) !== view.getInt32(at, true)) return false;
+  for (; at < to; at += 1) if (mine.getUint8(at + away) !== view.getUint8(at)) return false;
+  return true;
+}
+
+/** Goes on with a hash by four bytes, or those that are left, the first one lowest. */
+export const hashOn = (hash: number, bytes: number): number => {
+  const mixed = Math.imul(hash ^ bytes, 0x9e3779b1);
+  return mixed ^ (mixed >>> 15);
+};
+
+/** Of the bytes from `from` to `to`, wherever they stand. */
+export function hashOfBytes(view: DataView, from: number, to: number): number {
+  let hash = to - from;
+  let at = from;
+  for (; at + 4 <= to; at += 4) hash = hashOn(hash, view.getInt32(at, true));
+  return at < to ? hashOn(hash, lastBytes(view, at, to)) : hash;
+}
+
+/** Fewer than four bytes as a number, the first one lowest. */
+export function lastBytes(view: DataView, from: number, to: number): number {
+  let bytes = 0;
+  for (let at = to - 1; at >= from; at -= 1) bytes = (bytes << 8) | view.getUint8(at);
+  return bytes;
 }

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseFolded } from '../../src/profile/folded-reader.ts';
+import { FoldedReader, parseFolded } from '../../src/profile/folded-reader.ts';
 import { fold, folded, read } from './reading.ts';
 
 const sample = (event: string, frames: readonly string[], comm = 'app') =>
@@ -125,5 +126,34 @@ describe('folded output', () => {
     expect(whole).toBe('a;g 5\na;größe;c 3\na;größe;c;d 4\nb 1\n');
     for (let cut = 0; cut < Buffer.byteLength(text); cut += 1)
       expect(folded((await read(text, {}, [cut, cut + 3])).profile)).toBe(whole);
+  });
+
+  it('sums alike lines of any folded text, and sorts them by their bytes', () => {
+    // Characters around `;`, and names that begin as others do.
+    const name = fc.string({
+      unit: fc.constantFrom('a', 'b', '.', '!', ':', '<', 'é'),
+      minLength: 1,
+      maxLength: 9,
+    });
+    const line = fc.tuple(fc.array(name, { minLength: 1, maxLength: 5 }), fc.integer({ min: 1, max: 1000 }));
+    fc.assert(
+      fc.property(fc.array(line, { minLength: 1, maxLength: 40 }), fc.nat(3000), (lines, cut) => {
+        const sums = new Map<string, number>();
+        for (const [frames, count] of lines) {
+          const stack = frames.join(';');
+          sums.set(stack, (sums.get(stack) ?? 0) + count);
+        }
+        const bytes = Buffer.from(lines.map(([frames, count]) => `${frames.join(';')} ${count}\n`).join(''));
+        const reader = new FoldedReader();
+        reader.push(bytes.subarray(0, cut));
+        reader.push(bytes.subarray(cut));
+        reader.end();
+        const sorted = [...sums].map(([stack, count]) => ({ stack: Buffer.from(stack), count }));
+        sorted.sort((a, b) => Buffer.compare(a.stack, b.stack));
+        expect(folded(reader.profile({ target: 'x' }))).toBe(
+          sorted.map(({ stack, count }) => `${stack} ${count}\n`).join(''),
+        );
+      }),
+    );
   });
 });
