@@ -26,6 +26,11 @@ export const ASSETS = {
   'manifests/namespace.yaml': '../manifests/namespace.yaml',
   'manifests/rbac.yaml': '../manifests/rbac.yaml',
   'manifests/admission-policy.yaml': '../manifests/admission-policy.yaml',
+  'completion/scripts/bash.bash': './completion/scripts/bash.bash',
+  'completion/scripts/zsh.zsh': './completion/scripts/zsh.zsh',
+  'completion/scripts/fish.fish': './completion/scripts/fish.fish',
+  'completion/scripts/powershell.ps1': './completion/scripts/powershell.ps1',
+  'plugin/kubectl_complete-gkeprof': '../plugin/kubectl_complete-gkeprof',
   'package.json': '../package.json',
 } as const;
 

@@ -84,6 +84,9 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   'update-runtime-config': change,
 };
 
+/** By their first names. */
+export const CRICTL_SUBCOMMANDS: readonly string[] = Object.keys(SUBCOMMANDS);
+
 const GLOBAL_SWITCHES = new Set(['-h', '--help', '-v', '--version', '-D', '--debug']);
 
 /** Takes the words behind `--` apart. What the tool itself decides (endpoint, configuration) is refused. */

@@ -70,6 +70,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
         const { openFile } = await import('./open.ts');
         return openFile(path, { windows: io.windows, macos: io.macos === true, env: io.env });
       },
+      names: async (connection, boundMs) => {
+        const { namesByKubectl } = await import('./cluster/names.ts');
+        return namesByKubectl(connection, { env: io.env, windows: io.windows }, boundMs);
+      },
       now: () => Date.now(),
       sleep: async (ms, signal) => {
         await delay(ms, undefined, signal && { signal }).catch((error: unknown) => {

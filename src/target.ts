@@ -64,6 +64,12 @@ function of(kind: TargetName['kind'], ...words: string[]): Record<string, Target
   return Object.fromEntries(words.map((word) => [word, kind]));
 }
 
+/** What kubectl calls all things of a kind, by any name that a target may begin with; undefined where it knows none. */
+export function resourceOf(word: string): string | undefined {
+  const kind = KINDS[word.toLowerCase()];
+  return kind === undefined || kind === 'id' ? undefined : `${kind.toLowerCase()}s`;
+}
+
 /**
  * `pod/x`, `x`, `deploy/x`, `node/x` or `id/HEX`, which may come with the node that it was seen on. Anything else is a
  * usage error that says what is understood.

@@ -139,7 +139,7 @@ describe('parseCommandLine', () => {
     rmdirSync(folder); // Fails unless it is empty.
   });
 
-  it.each(['', ...COMMANDS.map((command) => command.name)])(
+  it.each(['', ...COMMANDS.filter(({ hidden }) => !hidden).map(({ name }) => name)])(
     'prints the help of "%s", at most 80 columns wide',
     async (verb) => {
       const invocation = await parseCommandLine([verb, '--help'].filter(Boolean), COMMANDS, {

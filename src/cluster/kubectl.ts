@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import { clusterError, reasonOf } from '../errors.ts';
 import { quoteFor } from '../shell-quote.ts';
@@ -10,6 +11,7 @@ interface Child
   extends PromiseLike<{ code?: string; exitCode?: number; stdout?: unknown; stderr?: unknown }> {
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
   kill(): boolean;
 }
 
@@ -21,6 +23,8 @@ export interface KubectlHome {
   /** Called with each line of kubectl before it runs, for -v, and with how it ended, for level 2. */
   readonly trace?: (line: string, level?: number) => void;
 }
+
+const STREAMED = { buffer: { stdout: false, stderr: true } };
 
 /** What is run by `exec` takes moments; one whose stream is lost on the way would wait for ever. */
 const EXEC_MS = 60_000;
@@ -98,6 +102,42 @@ export class Kubectl {
     );
   }
 
+  /**
+   * What a call printed; undefined when it failed, or had not ended in time. Nothing is waited for after that: a
+   * credential plugin may outlive kubectl and keep its pipes open.
+   */
+  async ask(words: readonly string[], boundMs: number): Promise<string | undefined> {
+    const child = this.#start(words, { buffer: true, killSignal: 'SIGKILL' });
+    const answered = finished(child).then(
+      ({ exitCode, stdout }) => (exitCode === 0 ? Buffer.from(stdout).toString('utf8') : undefined),
+      () => undefined,
+    );
+    const late = new AbortController();
+    const bound = delay(boundMs, undefined, { signal: late.signal }).catch(() => undefined);
+    const text = await Promise.race([answered, bound]);
+    late.abort();
+    if (text === undefined) {
+      child.kill();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    }
+    return text;
+  }
+
+  /**
+   * Lets kubectl serve the API, with the user's credentials whatever they are, on a socket: for reads of the paths that
+   * match, and for as long as this process lives, however it ends (the shell waits at a pipe for that). It has begun
+   * when it prints. Not on Windows.
+   */
+  serve(socket: string, paths: RegExp): RemoteStream {
+    const words = ['proxy', `--unix-socket=${socket}`, `--accept-paths=${paths.source}`];
+    const line = [...kubectlFlags(this.#connection), ...words, '--reject-methods=POST,PUT,PATCH,DELETE'];
+    const script = 'kubectl "$@" & cat >/dev/null; kill $!';
+    const child = this.#start(['-c', script, 'sh', ...line], { stdin: 'pipe', ...STREAMED }, 'sh');
+    // The shell has to live to end kubectl: it is told by the pipe's end.
+    return { ...this.#streamOf(child), kill: () => void child.stdin?.end() };
+  }
+
   async #call(words: readonly string[], cwd?: string, signal?: AbortSignal): Promise<CallResult> {
     return finished(
       this.#start(words, { ...(cwd && { cwd }), ...(signal && { cancelSignal: signal }), buffer: true }),
@@ -105,7 +145,10 @@ export class Kubectl {
   }
 
   #stream(words: readonly string[]): RemoteStream {
-    const child = this.#start(words, { buffer: { stdout: false, stderr: true }, stdin: 'pipe' });
+    return this.#streamOf(this.#start(words, { stdin: 'pipe', ...STREAMED }));
+  }
+
+  #streamOf(child: Child): RemoteStream {
     const ended = finished(child).catch((problem: unknown) => ({
       exitCode: 127,
       stdout: new Uint8Array(),
@@ -123,12 +166,13 @@ export class Kubectl {
     };
   }
 
-  #start(words: readonly string[], options: object): Child {
+  #start(words: readonly string[], options: object, program = 'kubectl'): Child {
     // Of a script its first line: the rest is in src/node or src/session.
     const short = words.map((word) => (word.includes('\n') ? `${word.trim().split('\n')[0]} …` : word));
     this.#home.trace?.(this.line(short));
     const began = Date.now();
-    const child = execa('kubectl', [...kubectlFlags(this.#connection), ...words], {
+    const flags = program === 'kubectl' ? kubectlFlags(this.#connection) : [];
+    const child = execa(program, [...flags, ...words], {
       env: this.#home.env as Record<string, string>,
       extendEnv: false,
       detached: !this.#home.windows,

@@ -1,5 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Connection } from '../cluster/connect.ts';
+import type { Names } from '../cluster/names.ts';
 import type { Config } from '../config/parse.ts';
 import type { ExitCode } from '../errors.ts';
 import type { Interrupts } from '../interrupts.ts';
@@ -16,6 +17,8 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly interrupts: Interrupts;
   readonly openCluster: (connection: Connection) => Promise<Cluster>;
+  /** For completion: within so many milliseconds, and whatever fails is an empty list. */
+  readonly names: (connection: Connection, boundMs: number) => Promise<Names>;
   readonly configuration: Configuration;
   /** Whether commands that are shown are for a shell of Windows. */
   readonly windows: boolean;
@@ -49,6 +52,9 @@ export interface Command<Options> {
   /** What its words name, for completion, in their order; the last one also stands for all that follow with `repeats`. */
   readonly completes?: readonly Completes[];
   readonly repeats?: true;
+  /** For completion: what the first word may be, and the first behind `--`. */
+  readonly subcommands?: readonly string[];
+  readonly restWords?: readonly string[];
   /** Not in the help: for programs. */
   readonly hidden?: true;
   /** The exit code of its own failures, where every other one is that of what it ran. */

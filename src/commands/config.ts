@@ -47,6 +47,7 @@ export const config: Command<ConfigOptions> = {
     ['GKEPROF_DURATION=10s kubectl gkeprof config view -o json', 'for programs'],
   ],
   options: OPTIONS,
+  subcommands: ['view'],
 
   validate(raw) {
     const [verb, ...more] = raw.positionals;

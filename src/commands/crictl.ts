@@ -1,5 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import {
+  CRICTL_SUBCOMMANDS,
   type CrictlWords,
   containerWord,
   interaction,
@@ -65,6 +66,7 @@ export const crictl: Command<CrictlOptions> = {
   ],
   options: OPTIONS,
   completes: ['target'],
+  restWords: CRICTL_SUBCOMMANDS,
   failureCode: EXIT.own,
 
   validate(raw) {

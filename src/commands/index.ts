@@ -1,5 +1,7 @@
 import { analyze } from './analyze.ts';
 import type { AnyCommand } from './command.ts';
+import { complete } from './complete.ts';
+import { completion } from './completion.ts';
 import { config } from './config.ts';
 import { crictl } from './crictl.ts';
 import { diff } from './diff.ts';
@@ -29,5 +31,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   verify,
   manifests,
   config,
+  completion,
   version,
+  complete,
 ];

@@ -45,6 +45,9 @@ async function on({ pods, snapshot }: NodeScene, ...words: string[]) {
     stderr: err,
     log: new Log(err),
     env: {},
+    names: async () => {
+      throw new Error('not asked');
+    },
     configuration: { path: '', read: async () => undefined },
     windows: false,
     open: async () => undefined,

@@ -1,0 +1,52 @@
+import type { Connection } from '../cluster/connect.ts';
+import { DIRECTIVE } from '../completion/answer.ts';
+import type { LineSoFar } from '../completion/words.ts';
+import { EXIT } from '../errors.ts';
+import type { Command } from './command.ts';
+
+/** A person has pressed Tab: what comes later than this is too late. */
+const BOUND_MS = 900;
+
+/**
+ * `__complete WORDS…`, the protocol of cobra that kubectl speaks with its plugins: the last word is unfinished; each
+ * choice is a line, a tab and what it is, then `:` and a directive for the shell. Nothing goes to stderr, and it never
+ * fails: where there is no answer there are no choices.
+ */
+export const complete: Command<readonly string[]> = {
+  name: '__complete',
+  describe: 'Completion, for shells',
+  usage: 'WORDS…',
+  examples: [],
+  options: {},
+  hidden: true,
+  validate: (raw) => raw.positionals,
+  async run(words, { stdout, names }) {
+    const [{ COMMANDS }, { wantedFor }, { answerTo, answerText }] = await Promise.all([
+      import('./index.ts'),
+      import('../completion/words.ts'),
+      import('../completion/answer.ts'),
+    ]);
+    const wanted = wantedFor(words, COMMANDS);
+    const connection = wanted.kind === 'names' ? connectionSoFar(wanted.line) : {};
+    const answer = await answerTo(wanted, await names(connection, BOUND_MS)).catch(() => ({
+      choices: [],
+      directive: DIRECTIVE.noFiles,
+    }));
+    stdout.write(answerText(answer));
+    return EXIT.done;
+  },
+};
+
+/** kubectl's flags as far as they were typed: the names are those of that cluster and namespace. */
+function connectionSoFar({ flags }: LineSoFar): Connection {
+  const given = [
+    ['namespace', 'namespace'],
+    ['context', 'context'],
+    ['kubeconfig', 'kubeconfig'],
+    ['cluster', 'cluster'],
+    ['user', 'user'],
+    ['as', 'as'],
+    ['asGroup', 'as-group'],
+  ].flatMap(([key, flag]) => (flags.get(flag!) ? [[key, flags.get(flag!)]] : []));
+  return Object.fromEntries(given);
+}

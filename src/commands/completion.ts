@@ -1,0 +1,55 @@
+import { asset } from '../assets.ts';
+import { EXIT, usageError } from '../errors.ts';
+import { nearestNames } from '../nearest.ts';
+import { printable } from '../printable.ts';
+import type { Command } from './command.ts';
+
+const SCRIPTS = {
+  bash: 'completion/scripts/bash.bash',
+  zsh: 'completion/scripts/zsh.zsh',
+  fish: 'completion/scripts/fish.fish',
+  powershell: 'completion/scripts/powershell.ps1',
+  kubectl: 'plugin/kubectl_complete-gkeprof',
+} as const;
+
+type Shell = keyof typeof SCRIPTS;
+
+export const completion: Command<Shell> = {
+  name: 'completion',
+  describe: 'Print the script that completes this in a shell',
+  details: [
+    'Where kubectl is completed (kubectl completion --help), it asks an executable named kubectl_complete-gkeprof on PATH: put that beside the plugin, and verbs, flags, pods, nodes, containers, namespaces and contexts are completed in every shell that kubectl knows.',
+    'Or let the shell ask directly, also for the plain command kubectl-gkeprof: the scripts below, after that of kubectl. That of PowerShell is for kubectl-gkeprof alone.',
+    `  bash        echo 'source <(kubectl gkeprof completion bash)' >>~/.bashrc
+  zsh         echo 'source <(kubectl gkeprof completion zsh)' >>~/.zshrc
+  fish        kubectl gkeprof completion fish >~/.config/fish/conf.d/gkeprof.fish
+  powershell  kubectl gkeprof completion powershell >>$PROFILE`,
+  ],
+  usage: Object.keys(SCRIPTS).join('|'),
+  examples: [
+    [
+      'kubectl gkeprof completion kubectl >~/.local/bin/kubectl_complete-gkeprof',
+      'for kubectl, in any shell',
+    ],
+    ['chmod +x ~/.local/bin/kubectl_complete-gkeprof', ''],
+    ['source <(kubectl gkeprof completion bash)', 'in this shell'],
+  ],
+  options: {},
+  subcommands: Object.keys(SCRIPTS),
+  validate(raw) {
+    const shells = Object.keys(SCRIPTS);
+    const [shell, ...more] = raw.positionals;
+    if (shell === undefined || more.length || raw.rest.length)
+      throw usageError('completion: takes the name of one shell', `one of ${shells.join(', ')}`);
+    if (Object.hasOwn(SCRIPTS, shell)) return shell as Shell;
+    const [near] = nearestNames(shell, shells);
+    throw usageError(
+      `completion: "${printable(shell)}" is none of ${shells.join(', ')}`,
+      near === undefined ? 'kubectl gkeprof completion --help' : `did you mean ${near}?`,
+    );
+  },
+  async run(shell, { stdout }) {
+    stdout.write(asset(SCRIPTS[shell]));
+    return EXIT.done;
+  },
+};
