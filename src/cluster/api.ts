@@ -1,37 +1,43 @@
 import type { KubeConfig as KubeConfigType } from '@kubernetes/client-node';
 import { clusterError, type GkeprofError, reasonOf, usageError } from '../errors.ts';
+import { version } from '../version.ts';
 import type { Cluster } from './cluster.ts';
 import type { Connection } from './connect.ts';
 import { Kubectl, type KubectlHome } from './kubectl.ts';
 import { apiCode, apiError } from './refusal.ts';
+import { Transport } from './transport.ts';
 
 /**
  * Opens the door: kubeconfig and flags as kubectl reads them, objects by the Kubernetes client, streams by
  * kubectl. The client is imported here, on first use, because loading it costs more than the rest of a command.
  */
 export async function openCluster(connection: Connection, home: KubectlHome): Promise<Cluster> {
-  const { KubeConfig, CoreV1Api, AuthorizationV1Api, ServerConfiguration, createConfiguration } =
-    await import('./client.ts');
-  const config = new KubeConfig();
+  const client = await import('./client.ts');
+  const config = new client.KubeConfig();
   const namespace = load(config, connection);
-  const timeout = requestTimeoutMs(connection.requestTimeout);
-  const configuration = createConfiguration({
-    baseServer: new ServerConfiguration(config.getCurrentCluster()!.server, {}),
-    authMethods: { default: config },
-    promiseMiddleware: [
-      {
-        pre: async (request) => {
-          request.setSignal(AbortSignal.timeout(timeout));
-          if (connection.as) request.setHeaderParam('Impersonate-User', connection.as);
-          if (connection.asGroup) request.setHeaderParam('Impersonate-Group', connection.asGroup);
-          return request;
-        },
-        post: async (response) => response,
-      },
-    ],
+  const transport = new Transport(config, {
+    timeoutMs: requestTimeoutMs(connection.requestTimeout),
+    headers: {
+      'User-Agent': `kubectl-gkeprof/${version()}`,
+      ...(connection.as && { 'Impersonate-User': connection.as }),
+      ...(connection.asGroup && { 'Impersonate-Group': connection.asGroup }),
+    },
   });
-  const core = new CoreV1Api(configuration);
-  const authorization = new AuthorizationV1Api(configuration);
+  const configuration = client.createConfiguration({
+    baseServer: new client.ServerConfiguration(config.getCurrentCluster()!.server, {}),
+    httpApi: client.wrapHttpLibrary({
+      async send(request) {
+        const { status, headers, body } = await transport.send(request);
+        return new client.ResponseContext(status, headers, {
+          text: async () => body.toString(),
+          binary: async () => body,
+          stream: () => null,
+        });
+      },
+    }),
+  });
+  const core = new client.CoreV1Api(configuration);
+  const authorization = new client.AuthorizationV1Api(configuration);
   const kubectl = new Kubectl(connection, home);
 
   const call = async <T>(what: string, work: Promise<T>): Promise<T> => {

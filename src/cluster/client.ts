@@ -4,5 +4,7 @@ export {
   CoreV1Api,
   createConfiguration,
   KubeConfig,
+  ResponseContext,
   ServerConfiguration,
+  wrapHttpLibrary,
 } from '@kubernetes/client-node';

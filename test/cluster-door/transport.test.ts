@@ -1,0 +1,198 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import { createServer as createProxy } from 'node:http';
+import { createServer } from 'node:https';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { execa } from 'execa';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { openCluster } from '../../src/cluster/api.ts';
+import type { Connection } from '../../src/cluster/connect.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'gkeprof-transport-'));
+const open: Server[] = [];
+
+beforeAll(async () => {
+  for (const name of ['server', 'other']) {
+    const files = ['-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.crt`)];
+    const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'];
+    await execa('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-days',
+      '2',
+      ...files,
+      ...subject,
+    ]);
+  }
+});
+afterEach(() => {
+  for (const server of open.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function listening<T extends Server>(server: T): Promise<number> {
+  open.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+/** An API server over TLS that answers as told, and a door to it by a kubeconfig. */
+async function door(
+  answer: RequestListener,
+  { ca = 'server', proxyUrl, ...connection }: Connection & { ca?: string; proxyUrl?: string } = {},
+) {
+  const keys = {
+    key: readFileSync(join(folder, 'server.key')),
+    cert: readFileSync(join(folder, 'server.crt')),
+  };
+  const port = await listening(createServer(keys, answer) as unknown as Server);
+  const kubeconfig = join(folder, `config-${port}`);
+  const config = {
+    clusters: [
+      {
+        name: 'c',
+        cluster: {
+          server: `https://127.0.0.1:${port}`,
+          'certificate-authority': join(folder, `${ca}.crt`),
+          ...(proxyUrl && { 'proxy-url': proxyUrl }),
+        },
+      },
+    ],
+    users: [{ name: 'u', user: { token: 'secret' } }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  };
+  writeFileSync(kubeconfig, JSON.stringify(config));
+  return openCluster({ kubeconfig, ...connection }, { env: process.env, windows: false });
+}
+
+const pod = JSON.stringify({
+  kind: 'Pod',
+  metadata: { name: 'p', creationTimestamp: '2026-01-01T00:00:00Z' },
+});
+const asJson = (response: ServerResponse, text: string | Buffer, headers = {}) =>
+  response.writeHead(200, { 'Content-Type': 'application/json', ...headers }).end(text);
+
+it('sends the login, the impersonation and who it is, and reads typed objects', async () => {
+  let seen: IncomingMessage['headers'] = {};
+  const cluster = await door(
+    (request, response) => {
+      seen = request.headers;
+      asJson(response, pod);
+    },
+    { as: 'bob', asGroup: 'dev' },
+  );
+  const read = await cluster.readPod('default', 'p');
+  expect(read.metadata?.creationTimestamp).toEqual(new Date('2026-01-01T00:00:00Z'));
+  expect(seen).toMatchObject({
+    authorization: 'Bearer secret',
+    'impersonate-user': 'bob',
+    'impersonate-group': 'dev',
+    'user-agent': expect.stringMatching(/^kubectl-gkeprof\/\d/) as string,
+  });
+});
+
+it('asks over one connection, and changes over a fresh one', async () => {
+  const ports: Array<[string, number]> = [];
+  const cluster = await door((request, response) => {
+    ports.push([request.method!, request.socket.remotePort!]);
+    request.resume().on('end', () => asJson(response, pod));
+  });
+  await cluster.readPod('default', 'p');
+  await cluster.readPod('default', 'p');
+  await cluster.createPod({ metadata: { name: 'p', namespace: 'default' } }, false);
+  await cluster.readPod('default', 'p');
+  const [first, second, created, third] = ports.map(([, port]) => port);
+  expect(ports.map(([method]) => method)).toEqual(['GET', 'GET', 'POST', 'GET']);
+  expect([second, third]).toEqual([first, first]);
+  expect(created).not.toBe(first);
+});
+
+it('asks once more when the server has closed the kept connection just then', async () => {
+  let asked = 0;
+  const cluster = await door((request, response) => {
+    asked += 1;
+    if (asked === 2) request.socket.destroy();
+    else asJson(response, pod);
+  });
+  await cluster.readPod('default', 'p');
+  expect((await cluster.readPod('default', 'p')).metadata?.name).toBe('p');
+  expect(asked).toBe(3);
+});
+
+it('never sends a change twice', async () => {
+  let asked = 0;
+  const cluster = await door((request) => {
+    asked += 1;
+    request.socket.destroy();
+  });
+  await expect(cluster.createPod({ metadata: { name: 'p', namespace: 'default' } }, false)).rejects.toThrow(
+    /^the cluster cannot be reached: .*ECONNRESET/,
+  );
+  expect(asked).toBe(1);
+});
+
+it('reads packed answers', async () => {
+  const list = JSON.stringify({ kind: 'PodList', items: [JSON.parse(pod)] });
+  const cluster = await door((request, response) => {
+    expect(request.headers['accept-encoding']).toBe('gzip');
+    asJson(response, gzipSync(list), { 'Content-Encoding': 'gzip' });
+  });
+  expect((await cluster.listPods('default')).map((each) => each.metadata?.name)).toEqual(['p']);
+});
+
+it.each<[string, RequestListener, Parameters<typeof door>[1], RegExp]>([
+  [
+    'no answer',
+    () => {},
+    { requestTimeout: '100ms' },
+    /^the API server did not answer in time: timed out after 0\.1 s/,
+  ],
+  [
+    'half an answer',
+    (_, response) => {
+      response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 1000 }).write('{');
+      setTimeout(() => response.destroy(), 50);
+    },
+    {},
+    /^the cluster cannot be reached: ECONNRESET: aborted/,
+  ],
+  [
+    'another certificate',
+    (_, response) => asJson(response, pod),
+    { ca: 'other' },
+    /certificate was not accepted/,
+  ],
+  ['a refusal', (_, response) => response.writeHead(401).end(), {}, /You must be logged in/],
+])('says so: %s', async (_, answer, options, message) => {
+  const cluster = await door(answer, options);
+  await expect(cluster.readPod('default', 'p')).rejects.toThrow(message);
+});
+
+it('goes through the proxy that the kubeconfig names', async () => {
+  const asked: string[] = [];
+  const proxy = createProxy().on('connect', (request, socket, head) => {
+    asked.push(request.url!);
+    const [host, port] = request.url!.split(':');
+    const upstream = connect(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      upstream.write(head);
+      upstream.pipe(socket).pipe(upstream);
+    });
+    upstream.on('error', () => socket.destroy());
+    socket.on('error', () => upstream.destroy());
+  });
+  const proxyUrl = `http://127.0.0.1:${await listening(proxy)}`;
+  const cluster = await door((_, response) => asJson(response, pod), { proxyUrl });
+  expect((await cluster.readPod('default', 'p')).metadata?.name).toBe('p');
+  expect(asked).toEqual([expect.stringMatching(/^127\.0\.0\.1:\d+$/)]);
+});
