@@ -1,21 +1,41 @@
+import { writeSync } from 'node:fs';
 import { main } from './main.ts';
+import { firstWrite } from './output/first-write.ts';
 
 /** The one place that touches the process: its arguments, streams, signals and exit code. */
 export async function run(): Promise<void> {
-  // `gkeprof … | head` ends quietly, as other tools do.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+  const windows = process.platform === 'win32';
+  const makeStdout = () =>
+    // `gkeprof … | head` ends quietly, as other tools do.
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
   process.exitCode = await main(process.argv.slice(2), {
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
+    // Node makes each stream when it is first read.
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: windows ? makeStdout() : firstWrite(makeStdout, writeToStdout),
+    get stderr() {
+      return process.stderr;
+    },
     env: process.env,
-    windows: process.platform === 'win32',
+    windows,
     macos: process.platform === 'darwin',
     onSignal: (receive) => {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
         process.on(signal, () => receive(signal));
     },
   });
+}
+
+function writeToStdout(bytes: Uint8Array): number {
+  try {
+    return writeSync(1, bytes);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EPIPE') return bytes.length;
+    if (code === 'EAGAIN') return 0;
+    throw error;
+  }
 }

@@ -50,7 +50,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     level = loud.level;
     log = new Log(io.stderr, { ...loud, style });
     const context: Context = {
-      stdin: io.stdin,
+      get stdin() {
+        return io.stdin;
+      },
       stdout: io.stdout,
       stderr: io.stderr,
       log,

@@ -1,4 +1,6 @@
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,38 +19,122 @@ beforeAll(async () => {
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 beforeEach(() => rmSync(join(home, 'kubectl-gkeprof'), { recursive: true, force: true }));
 
-const run = (cache = home) =>
-  execa(process.execPath, [bundle, 'version'], { env: { XDG_CACHE_HOME: cache }, extendEnv: false });
-const cached = () =>
-  readdirSync(join(home, 'kubectl-gkeprof')).map((name) => join(home, 'kubectl-gkeprof', name));
+const run = (words: readonly string[], cache = home) =>
+  execa(process.execPath, [bundle, ...words], { env: { XDG_CACHE_HOME: cache }, extendEnv: false });
+const folder = () => join(home, 'kubectl-gkeprof');
+/** The kept files by what they are of. */
+const kept = () =>
+  Object.fromEntries(
+    readdirSync(folder()).map((name) => [
+      name.replace(/^[0-9a-f]{16}-(?:v[\d.]+-\w+-)?/, ''),
+      join(folder(), name),
+    ]),
+  );
+const MANIFESTS = ['answers.txt', 'program-manifests.v8', 'program.txt'];
 
-it('the bundle keeps its compiled form in the cache folder, for its owner alone, and uses it', async () => {
-  expect((await run()).stdout).toBe(version);
-  const [file, ...others] = cached();
-  expect(others).toEqual([]);
-  expect(statSync(file!).mode & 0o777).toBe(0o600);
-  const before = statSync(file!);
-  expect((await run()).stdout).toBe(version);
-  expect(statSync(cached()[0]!).ctimeMs).toBe(before.ctimeMs);
+it('the bundle keeps its texts and their compiled form in the cache folder, for its owner alone, and uses them', async () => {
+  const { stdout } = await run(['manifests']);
+  expect(stdout).toContain('kind: Namespace');
+  expect(Object.keys(kept()).sort()).toEqual(MANIFESTS);
+  const before = Object.values(kept()).map((file) => statSync(file));
+  for (const { mode } of before) expect(mode & 0o777).toBe(0o600);
+  expect((await run(['manifests'])).stdout).toBe(stdout);
+  expect(Object.values(kept()).map((file) => statSync(file).ctimeMs)).toEqual(
+    before.map((each) => each.ctimeMs),
+  );
 });
 
-it.each([
-  ['damaged', (file: string) => writeFileSync(file, 'nonsense')],
-  ['cut short', (file: string) => writeFileSync(file, readFileSync(file).subarray(0, 1000))],
-  ['one that others can write', (file: string) => chmodSync(file, 0o666)],
-])('a compiled form that is %s is not run, and replaced', async (_, change) => {
-  await run();
-  const [file] = cached();
-  change(file!);
-  const before = statSync(file!);
-  expect((await run()).stdout).toBe(version);
-  const after = statSync(cached()[0]!);
-  expect(after.ctimeMs).toBeGreaterThan(before.ctimeMs);
-  expect(after.size).toBeGreaterThan(100_000);
-  expect(after.mode & 0o777).toBe(0o600);
+it.each(MANIFESTS)(
+  'a %s that is damaged, cut short, or that others can write is not used, and replaced',
+  async (name) => {
+    const { stdout } = await run(['manifests']);
+    for (const change of [
+      (file: string) => writeFileSync(file, 'nonsense'),
+      (file: string) => writeFileSync(file, readFileSync(file).subarray(0, 1000)),
+      (file: string) => chmodSync(file, 0o666),
+    ]) {
+      const file = kept()[name]!;
+      change(file);
+      const before = statSync(file);
+      expect((await run(['manifests'])).stdout).toBe(stdout);
+      const after = statSync(kept()[name]!);
+      expect(after.ctimeMs).toBeGreaterThan(before.ctimeMs);
+      expect(after.size).toBeGreaterThan(10_000);
+      expect(after.mode & 0o777).toBe(0o600);
+    }
+  },
+);
+
+it('what other releases left goes, what is not ours stays', async () => {
+  await run(['version']);
+  for (const name of ['0123456789abcdef-program.txt', '0123456789abcdef-v26.0.0-x64-client.v8', 'notes'])
+    writeFileSync(join(folder(), name), '');
+  await run(['manifests']);
+  expect(Object.keys(kept()).sort()).toEqual([...MANIFESTS.slice(0, 1), 'notes', ...MANIFESTS.slice(1)]);
 });
 
 it('works where nothing can be kept', async () => {
-  expect((await run('/dev/null')).stdout).toBe(version);
-  expect((await run('')).stdout).toBe(version);
+  for (const cache of ['/dev/null', '']) {
+    expect((await run(['version'], cache)).stdout).toBe(version);
+    expect((await run(['manifests'], cache)).stdout).toContain('kind: Namespace');
+  }
+});
+
+it('gives the answers that the sources give', async () => {
+  const plugin = join(root, 'plugin/kubectl-gkeprof');
+  for (const words of [[], ['--help'], ['version'], ['pcap', '--help'], ['help', 'render'], ['flamegrap']]) {
+    const options = { reject: false, env: { XDG_CACHE_HOME: home } } as const;
+    const [ours, theirs] = await Promise.all([
+      execa(process.execPath, [bundle, ...words], options),
+      execa(process.execPath, [plugin, ...words], options),
+    ]);
+    expect([ours.stdout, ours.stderr, ours.exitCode]).toEqual([
+      theirs.stdout,
+      theirs.stderr,
+      theirs.exitCode,
+    ]);
+  }
+});
+
+it('talks to a cluster with the parts of the client that it carries', async () => {
+  const pod = {
+    metadata: { name: 'p', uid: 'u' },
+    spec: { nodeName: 'n', containers: [] },
+    status: { phase: 'Failed' },
+  };
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    const body = request.url!.endsWith('/p') ? pod : { status: { allowed: true }, items: [] };
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const kubeconfig = join(home, 'kubeconfig');
+  writeFileSync(
+    kubeconfig,
+    JSON.stringify({
+      clusters: [
+        {
+          name: 'c',
+          cluster: {
+            server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+            'insecure-skip-tls-verify': true,
+          },
+        },
+      ],
+      users: [{ name: 'u', user: { token: 't' } }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    }),
+  );
+  const result = await execa(
+    process.execPath,
+    [bundle, 'flamegraph', 'pod/p', '--dry-run=client', '--kubeconfig', kubeconfig],
+    { env: { XDG_CACHE_HOME: home }, reject: false },
+  );
+  server.close();
+  expect(asked).toContain('GET /api/v1/namespaces/default/pods/p');
+  expect(asked).toContain('POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews');
+  expect(result.stderr).toContain('pod "p"');
+  expect(Object.keys(kept())).toContain('client.txt');
 });

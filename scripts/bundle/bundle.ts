@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync } from 'node:zlib';
+import { build, type Plugin } from 'esbuild';
+import { ASSETS, asset } from '../../src/assets.ts';
+import { COMMANDS } from '../../src/commands/index.ts';
+import { main } from '../../src/main.ts';
+import { clientInParts } from './client.ts';
+import { nodeLazily } from './lazily.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Replaces src/assets.ts by a module that holds the files' contents. */
+const embeddedAssets: Plugin = {
+  name: 'embedded-assets',
+  setup(bundle) {
+    bundle.onLoad({ filter: /[\\/]src[\\/]assets\.ts$/ }, () => {
+      const contents = Object.fromEntries(
+        Object.keys(ASSETS).map((name) => [name, asset(name as keyof typeof ASSETS)]),
+      );
+      return {
+        loader: 'js',
+        contents: `const contents = ${JSON.stringify(contents)};\nexport const asset = (name) => contents[name];\n`,
+      };
+    });
+  },
+};
+
+/** The Kubernetes client is a piece of its own: half of the verbs never talk to a cluster. */
+const clientApart: Plugin = {
+  name: 'client-apart',
+  setup(bundle) {
+    bundle.onLoad({ filter: /[\\/]src[\\/]cluster[\\/]client\.ts$/ }, async ({ path }) => {
+      const [, names] = /^export \{([^}]+)\} from /m.exec(await readFile(path, 'utf8'))!;
+      return {
+        loader: 'js',
+        contents: `export const {${names}} = $pieces.run('client', 'client');\n`,
+      };
+    });
+  },
+};
+
+/** The other thread of a large file, whose text the bundle carries too: it stays one file. */
+const workerApart: Plugin = {
+  name: 'worker-apart',
+  setup(bundle) {
+    bundle.onLoad({ filter: /[\\/]src[\\/]start-worker\.ts$/ }, () => ({
+      loader: 'js',
+      contents: `import { Worker } from 'node:worker_threads';
+export const startScanWorker = (workerData) => new Worker($pieces.text('worker'), { eval: true, workerData });
+`,
+    }));
+  },
+};
+
+/**
+ * yargs measures the columns of its help with string-width, which makes a segmenter and tables of emoji when it is
+ * loaded, 35 ms with every start. Our help is plain words: a letter is a column.
+ */
+const plainHelp: Plugin = {
+  name: 'plain-help',
+  setup(bundle) {
+    bundle.onResolve({ filter: /^string-width$/ }, ({ path, importer }) =>
+      /node_modules[\\/](?:cliui|wrap-ansi|yargs)[\\/]/.test(importer)
+        ? { path, namespace: 'plain-width' }
+        : undefined,
+    );
+    bundle.onLoad({ filter: /.*/, namespace: 'plain-width' }, () => ({
+      contents: 'export default (text) => text.length;',
+    }));
+  },
+};
+
+const COMMON = {
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  // Inside, modules of Node are required where they are used: an ESM bundle would load all of them with every start.
+  format: 'cjs',
+  minify: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+  write: false,
+} as const;
+
+/** The pieces that the launcher runs or hands on, as text of ASCII. */
+export async function makePieces(): Promise<Record<'program' | 'client' | 'worker', string>> {
+  const entry = {
+    ...COMMON,
+    stdin: {
+      contents: "import('./src/entry.ts').then(({ run }) => run());",
+      resolveDir: root,
+      sourcefile: 'entry.js',
+    },
+    define: { 'import.meta.url': '$url' },
+  };
+  const plugins = [embeddedAssets, clientApart, workerApart, plainHelp, nodeLazily];
+  const [program, client, worker] = await Promise.all([
+    build({ ...entry, plugins }),
+    build({ ...COMMON, entryPoints: [`${root}src/cluster/client.ts`], plugins: [clientInParts, nodeLazily] }),
+    build({ ...COMMON, entryPoints: [`${root}src/scan-worker.ts`] }),
+  ]);
+  const wrapped = (text: string) => `(function (require, module, exports, $url, $pieces) {${text}\n})`;
+  return {
+    program: wrapped(program.outputFiles[0]!.text),
+    client: `(function (require, module, exports) {${client.outputFiles[0]!.text}\n})`,
+    worker: worker.outputFiles[0]!.text,
+  };
+}
+
+/** What is printed for words that always get the same answer, so that it can be printed without the program. */
+async function makeAnswers(): Promise<string> {
+  const verbs = COMMANDS.filter(({ hidden }) => !hidden).map(({ name }) => name);
+  const lines = ['', '--help', '-h', 'help', 'version', '--version'].concat(
+    verbs.flatMap((verb) => [`help ${verb}`, `${verb} --help`, `${verb} -h`]),
+  );
+  const answers: Record<string, string> = {};
+  for (const line of lines) {
+    const code = await main(line.split(' ').filter(Boolean), {
+      stdin: Readable.from([]),
+      stdout: { write: (text) => (answers[line] = `${answers[line] ?? ''}${text}`) },
+      stderr: {
+        write: (text) => {
+          throw new Error(`${line}: ${text}`);
+        },
+      },
+      env: {},
+      windows: false,
+      onSignal: () => {},
+    });
+    if (code !== 0 || !answers[line]) throw new Error(`"${line}" has no answer`);
+  }
+  return ascii(answers);
+}
+
+/** JSON in which a byte is a letter. */
+const ascii = (value: unknown): string =>
+  JSON.stringify(value).replace(
+    /[^\x00-\x7f]/g,
+    (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
+/** The one file: the launcher, and behind it the pieces as one comment. */
+export async function makeBundle(): Promise<string> {
+  const pieces = { ...(await makePieces()), answers: await makeAnswers() };
+  const places: Record<string, readonly [start: number, length: number]> = {};
+  let whole = '';
+  for (const [name, text] of Object.entries(pieces)) {
+    // What is not ASCII would not be one byte a letter.
+    if (/[^\x00-\x7f]/.test(text)) throw new Error(`the piece ${name} is not plain ASCII`);
+    places[name] = [whole.length, text.length];
+    whole += text;
+  }
+  const packed = brotliCompressSync(whole).toString('base64');
+  const launcher = await build({
+    ...COMMON,
+    entryPoints: [`${root}scripts/bundle/launcher.js`],
+    bundle: false,
+    format: 'esm',
+    define: {
+      KEY: JSON.stringify(createHash('sha256').update(whole).digest('hex').slice(0, 16)),
+      PACKED: String(packed.length),
+      PIECES: JSON.stringify(places),
+      VERBS: JSON.stringify(COMMANDS.map(({ name }) => name)),
+    },
+  });
+  return `#!/usr/bin/env node\n${launcher.outputFiles[0]!.text}/*${packed}*/\n`;
+}

@@ -1,0 +1,106 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Plugin } from 'esbuild';
+
+const CLIENT = /[\\/]@kubernetes[\\/]client-node[\\/]dist[\\/]/;
+const gen = fileURLToPath(new URL('gen/', import.meta.resolve('@kubernetes/client-node')));
+
+/** The calls that src/cluster/api.ts makes: all others are left out of the generated classes. */
+const USED = new Set(
+  [
+    ...readFileSync(new URL('../../src/cluster/api.ts', import.meta.url), 'utf8').matchAll(
+      /\b(?:core|authorization)\.(\w+)\(/g,
+    ),
+  ].flatMap(([, name]) => [name!, `${name}WithHttpInfo`]),
+);
+
+/**
+ * The Kubernetes client, without what is never used and without evaluating what is rarely used: whole, it takes longer
+ * than everything else before the first answer. The build fails where its sources are not as expected:
+ * - its modules have no side effects, so that the WebSocket half (exec, watch, cp) is left out;
+ * - undici is left out: src/cluster/transport.ts is in its place;
+ * - of the 1,500 generated calls those that are made are kept, of the 760 models those that these can meet, and each of
+ *   them is evaluated when an object of its kind comes.
+ */
+export const clientInParts: Plugin = {
+  name: 'client-in-parts',
+  setup(bundle) {
+    bundle.onResolve({ filter: /.*/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
+      if (!CLIENT.test(importer) || pluginData === 'resolved') return undefined;
+      if (path === 'undici') return { path, namespace: 'left-out' };
+      const found = await bundle.resolve(path, { importer, kind, resolveDir, pluginData: 'resolved' });
+      return CLIENT.test(found.path) ? { ...found, sideEffects: false } : found;
+    });
+    bundle.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
+      loader: 'js',
+      contents: `const leftOut = () => { throw new Error('undici is not in this bundle'); };
+export { leftOut as Agent, leftOut as ProxyAgent, leftOut as fetch };`,
+    }));
+    bundle.onLoad({ filter: /[\\/]gen[\\/](?:apis|types)[\\/]\w+API?\.js$/i }, async ({ path }) => ({
+      loader: 'js',
+      contents: usedCalls(await readFile(path, 'utf8')),
+    }));
+    bundle.onLoad({ filter: /[\\/]gen[\\/]models[\\/]ObjectSerializer\.js$/ }, async ({ path }) => ({
+      loader: 'js',
+      contents: lazyModels(await readFile(path, 'utf8')),
+    }));
+  },
+};
+
+/** The methods of generated classes, as the generator indents them. */
+const METHOD = /^ {4}(?:async )?(\w+)\([^\n]*\) \{\n(?: {5,}[^\n]*\n|\n)* {4}\}\n/gm;
+
+const usedCalls = (source: string): string =>
+  source.replace(METHOD, (text, name: string) => (name === 'constructor' || USED.has(name) ? text : ''));
+
+/** The models that the used calls send or get, and those that these consist of. */
+function reachableModels(): Set<string> {
+  const calls = ['CoreV1Api', 'AuthorizationV1Api'].map((name) =>
+    usedCalls(readFileSync(`${gen}apis/${name}.js`, 'utf8')),
+  );
+  const reached = new Set<string>();
+  const visit = (text: string): void => {
+    for (const [name] of text.matchAll(/\b(?:[A-Z]\w*)?V\d\w*\b/g)) {
+      const file = `${gen}models/${name}.js`;
+      if (reached.has(name) || !existsSync(file)) continue;
+      reached.add(name);
+      for (const [, type] of readFileSync(file, 'utf8').matchAll(/"type": "([^"]+)"/g)) visit(type!);
+    }
+  };
+  for (const text of calls)
+    for (const [, type] of text.matchAll(/ObjectSerializer\.(?:des|s)erialize\(.*?, "([^"]+)"/g))
+      visit(type!);
+  if (!reached.has('V1PodSpec') || !reached.has('V1SelfSubjectAccessReview') || reached.size > 400)
+    throw new Error(`the client's models are not as expected: ${reached.size} are reached`);
+  return reached;
+}
+
+/** `"V1Pod": V1Pod,` of the table of types becomes a getter that loads the module and then stands aside. */
+function lazyModels(source: string): string {
+  const imported = new Map<string, string>();
+  let text = source
+    .replace(/^export \* from '\.\.\/models\/\w+\.js';\n/gm, '')
+    .replace(/^import \{ (\w+) \} from '\.\.\/models\/(\w+\.js)';\n/gm, (_, name: string, file: string) => {
+      imported.set(name, file);
+      return '';
+    });
+  const reached = reachableModels();
+  let entries = 0;
+  text = text.replace(/^ {4}"(\w+)": (\w+),$/gm, (line, key: string, name: string) => {
+    const file = imported.get(name);
+    if (file === undefined) return line;
+    entries += 1;
+    return reached.has(name)
+      ? `    get "${key}"() { return settle("${key}", require("./${file}").${name}); },`
+      : '';
+  });
+  if (imported.size < 500 || entries !== imported.size)
+    throw new Error(`the client's table of types is not as expected: ${entries} of ${imported.size} models`);
+  return `${text}
+function settle(key, value) {
+  Object.defineProperty(typeMap, key, { value });
+  return value;
+}
+`;
+}

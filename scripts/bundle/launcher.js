@@ -1,0 +1,117 @@
+/* global KEY, PACKED, PIECES, VERBS */
+// The head of dist/kubectl-gkeprof; scripts/bundle/bundle.ts puts the pieces of the program behind it, packed and in a
+// comment: every start reads and scans all of this file, 5 ms a megabyte. What a start needs of them, the texts and
+// V8's compiled form for the verb, is kept in the user's cache folder: compiling takes a third of a short command.
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major > 22 || (major === 22 && minor >= 19)) start();
+else {
+  process.stderr.write(
+    `error: kubectl gkeprof needs Node 22.19 or newer, this is ${process.versions.node}\nhint: install a newer Node\n`,
+  );
+  process.exitCode = 1;
+}
+
+function start() {
+  const words = process.argv.slice(2);
+  const answer = words.length < 3 && JSON.parse(text('answers'))[words.join(' ')];
+  if (answer) print(answer);
+  else {
+    const verb = VERBS.includes(words[0]) ? words[0] : 'other';
+    run('program', `program-${verb}`, import.meta.url, { text, run });
+  }
+}
+
+/** Help and the version: written without Node's stream, which takes 7 ms to be made for a pipe. */
+function print(answer) {
+  let written = 0;
+  const bytes = Buffer.from(answer);
+  try {
+    if (process.platform !== 'win32') written = require('node:fs').writeSync(1, bytes);
+  } catch (error) {
+    if (error.code === 'EPIPE') return; // `… | head` ends quietly, as with other tools.
+    if (error.code !== 'EAGAIN') throw error;
+  }
+  if (written < bytes.length) process.stdout.write(bytes.subarray(written));
+}
+
+/** Evaluates a piece, a function around a CommonJS module; returns what it exports. */
+function run(piece, use, ...more) {
+  const vm = require('node:vm');
+  const path = cachePath(`${process.version}-${process.arch}-${use}.v8`);
+  const cachedData = path && readOwn(path);
+  const script = new vm.Script(text(piece), {
+    filename: `kubectl-gkeprof-${piece}`,
+    ...(cachedData && { cachedData }),
+    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
+  const module = { exports: {} };
+  script.runInThisContext()(require, module, module.exports, ...more);
+  // At the end, so that what this run compiled is in it.
+  if (path && (!cachedData || script.cachedDataRejected))
+    process.on('exit', () => writeOwn(path, script.createCachedData()));
+  return module.exports;
+}
+
+/** The text of a piece: plain in the cache folder, else from the end of this file. */
+function text(piece) {
+  const path = cachePath(`${piece}.txt`);
+  const [start, length] = PIECES[piece];
+  let bytes = path && readOwn(path);
+  if (bytes?.length !== length) {
+    bytes = unpack().subarray(start, start + length);
+    if (path) process.on('exit', () => writeOwn(path, bytes));
+  }
+  return bytes.latin1Slice();
+}
+
+function unpack() {
+  const file = require('node:fs').readFileSync(new URL(import.meta.url), 'latin1');
+  const packed = file.slice(-PACKED - 3, -3);
+  return require('node:zlib').brotliDecompressSync(Buffer.from(packed, 'base64'));
+}
+
+/** In the folder for such files; undefined where there is none. */
+function cachePath(name) {
+  const { join } = require('node:path');
+  const { XDG_CACHE_HOME, LOCALAPPDATA, HOME } = process.env;
+  const folder =
+    process.platform === 'win32' ? LOCALAPPDATA : XDG_CACHE_HOME || (HOME && join(HOME, '.cache'));
+  if (!folder) return undefined;
+  return join(folder, 'kubectl-gkeprof', `${KEY}-${name}`);
+}
+
+/** It is run, so it must be a file of this user's that nobody else can write. */
+function readOwn(path) {
+  const fs = require('node:fs');
+  let file;
+  try {
+    file = fs.openSync(path, 'r');
+    const { uid, mode } = fs.fstatSync(file);
+    const own = !process.getuid || (uid === process.getuid() && !(mode & 0o022));
+    return own ? fs.readFileSync(file) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (file !== undefined) fs.closeSync(file);
+  }
+}
+
+/** Takes the place of those of other releases. Where nothing can be written, each start compiles anew. */
+function writeOwn(path, data) {
+  const fs = require('node:fs');
+  const { dirname, join } = require('node:path');
+  const folder = dirname(path);
+  try {
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const name of fs.readdirSync(folder))
+      if (/\.(?:v8|txt)$/.test(name) && !name.startsWith(KEY)) fs.rmSync(join(folder, name));
+    const part = `${path}.${process.pid}`;
+    fs.writeFileSync(part, data, { mode: 0o600, flag: 'wx' });
+    fs.renameSync(part, path);
+  } catch {
+    // It is only the faster way.
+  }
+}

@@ -1,0 +1,46 @@
+import { builtinModules } from 'node:module';
+import type { Plugin } from 'esbuild';
+
+/** A module's text that looks like another module, which it loads when the first of its names is read. */
+async function standIn(specifier: string): Promise<string> {
+  const module = (await import(specifier)) as { default: unknown };
+  const load = `let loaded;\nconst load = () => (loaded ??= require(${JSON.stringify(specifier)}));\n`;
+  if (CALLED.has(specifier)) {
+    const names = Object.entries(module).filter(
+      ([name, value]) => /^(?!default)\w+$/.test(name) && typeof value === 'function',
+    );
+    const lines = names.map(([name]) => `exports.${name} = (...words) => load().${name}(...words);\n`);
+    return `${load}module.exports = exports = (...words) => (load().default ?? load())(...words);\n${lines.join('')}`;
+  }
+  const names = Object.keys(module).filter((name) => name !== 'default');
+  return `${load}for (const name of ${JSON.stringify(names)})
+  Object.defineProperty(exports, name, { enumerable: true, get: () => load()[name] });
+`;
+}
+
+/** Those that every start needs, those whose whole is a function or a class, and one that is mostly its default. */
+const AT_ONCE = new Set(['path', 'stream', 'events', 'process', 'module', 'buffer', 'url']);
+
+/** Those of which only functions are used, by whom names are read at once. */
+const CALLED = new Set(['assert']);
+
+/**
+ * Has modules of Node loaded when something of theirs is first used, not when a module that imports them is. Loading
+ * node:crypto alone takes longer than all of `version`, and every verb imports what another one uses.
+ */
+export const nodeLazily: Plugin = {
+  name: 'node-lazily',
+  setup(bundle) {
+    const names = builtinModules.filter((name) => !name.startsWith('_') && !AT_ONCE.has(name));
+    const filter = new RegExp(`^(?:node:)?(?:${names.join('|')})$`);
+    bundle.onResolve({ filter }, ({ path, kind, namespace }) =>
+      kind === 'import-statement' && namespace !== 'lazily'
+        ? { path, namespace: 'lazily' }
+        : { path, external: true },
+    );
+    bundle.onLoad({ filter: /.*/, namespace: 'lazily' }, async ({ path }) => ({
+      loader: 'js',
+      contents: await standIn(path),
+    }));
+  },
+};
