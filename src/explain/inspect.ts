@@ -61,14 +61,21 @@ function linesFor(question: Asked, around: Surroundings): string[] {
         ),
       ];
     case 'ip':
-      return [`${around.kubectl} get pods -A -o wide --field-selector status.podIP=${question.ip}`];
+      return [
+        `${around.kubectl} get pods -A -o wide --field-selector ${shellQuote(`status.podIP=${question.ip}`)}`,
+      ];
     case 'container':
       return [
         crictlLine(around, ['ps', '--id', String(question.id)]),
         crictlLine(around, ['pods', '--id', String(question.id)]),
       ];
     case 'cgroup':
-      return [execLine(around, `sh -c ${shellQuote(`grep -l ":${question.path}" /proc/[0-9]*/cgroup`)}`)];
+      return [
+        execLine(
+          around,
+          `sh -c ${shellQuote(`grep -lF ${shellQuote(`:${question.path}`)} /proc/[0-9]*/cgroup`)}`,
+        ),
+      ];
     case 'veth':
       return [
         execLine(around, `ip -o link show ${shellQuote(String(question.name))}`),

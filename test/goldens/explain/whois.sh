@@ -12,7 +12,7 @@ kubectl --context=prod exec "$debugger" -- sh -c 'for pid in $(pgrep -f '\''redi
 # sockets are of network namespaces: one look into each
 kubectl --context=prod exec "$debugger" -- sh -c 'lsns -t net -n -o PID | while read -r pid; do nsenter -t "$pid" -n ss -tunap "sport = :6379"; done'
 kubectl --context=prod get pods -A -o wide --field-selector status.podIP=10.0.0.1
-kubectl --context=prod exec "$debugger" -- sh -c 'grep -l ":/kubepods" /proc/[0-9]*/cgroup'
+kubectl --context=prod exec "$debugger" -- sh -c 'grep -lF :/kubepods /proc/[0-9]*/cgroup'
 kubectl --context=prod exec "$debugger" -- env PATH=/usr/local/bin:/usr/bin:/bin:/host/usr/bin:/host/home/kubernetes/bin crictl -r unix:///host/run/containerd/containerd.sock ps --id 89e7d6da5f404
 kubectl --context=prod exec "$debugger" -- env PATH=/usr/local/bin:/usr/bin:/bin:/host/usr/bin:/host/home/kubernetes/bin crictl -r unix:///host/run/containerd/containerd.sock pods --id 89e7d6da5f404
 kubectl --context=prod exec "$debugger" -- ip -o link show veth1
