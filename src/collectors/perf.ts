@@ -9,6 +9,7 @@ import { lastWords } from './words.ts';
 export const perf: Collector = {
   name: 'perf',
   ending: '.perf-script.txt.gz',
+  raw: { file: 'perf.data', ending: '.perf.data' },
   install: 'linux-perf, about 30 s and 60 MB',
 
   describe(plan) {

@@ -20,6 +20,7 @@ import { type Summary, summarize, summaryLines } from '../profile/summary.ts';
 import { formatDuration, parseCount, parseDuration } from '../quantity.ts';
 import { captureOf, makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
+import { shellQuote } from '../shell-quote.ts';
 import { parseTarget, type Target, type TargetName } from '../target.ts';
 import { containerOfPid } from './ask-node.ts';
 import { endedText, runCapture, sessionCode } from './capture.ts';
@@ -297,6 +298,7 @@ async function finish(
 ): Promise<Required<Recorded>> {
   const { log, stdout } = context;
   const { artifact } = result;
+  if (result.ended === 'lost') throw await keepSamples(plan, result);
   const about = aboutFromReceipt({ plan, capture: captureOf(result) });
   const input = await openInput(artifact.path, context.stdin);
   const reading = await readProfile(
@@ -334,4 +336,15 @@ async function finish(
       ended: endedText(result),
     },
   };
+}
+
+/** Nobody made stacks of these on the node, where its programs' names are. */
+async function keepSamples(plan: Plan, result: SessionResult): Promise<GkeprofError> {
+  const { path, base } = result.artifact;
+  await writeReceipt(base, makeReceipt(plan, result, {}));
+  return new GkeprofError(
+    EXIT.incomplete,
+    `the capture container died, and the names of functions are on the node: no flame graph; its raw samples are kept: ${path}`,
+    `where the same programs are: perf script -i ${shellQuote(path)}`,
+  );
 }
