@@ -120,12 +120,14 @@ export const targetText = (target: Target): string =>
 /** Seconds for what a plain image must fetch and unpack before it can capture. */
 const INSTALL_SECONDS = 240;
 const PULL_SECONDS = 300;
+/** From the end of a capture to its finished artifacts, besides as long again as was captured: node/perf.sh keeps to it. */
+const FINISH_SECONDS = 300;
 /** The longest that a client may take to collect, however often it renews its lease. */
 const LEASE_SECONDS = 3600;
 
 /** Seconds from the container's start within which the capture is over and its artifacts are finished. */
 export const captureSeconds = (plan: Plan): number =>
-  Math.ceil((plan.debugPod.install ? INSTALL_SECONDS : 0) + 2 * plan.limits.durationSeconds + 60);
+  Math.ceil((plan.debugPod.install ? INSTALL_SECONDS : 0) + 2 * plan.limits.durationSeconds + FINISH_SECONDS);
 
 /** Seconds after which the pod is gone though its client vanished. */
 export const boundSeconds = (plan: Plan): number => captureSeconds(plan) + Math.ceil(plan.limits.keepSeconds);

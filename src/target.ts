@@ -187,17 +187,19 @@ function chooseContainer(
   return found;
 }
 
+/** That a node is not ready, in a sentence with the kubelet's or the controller's words; undefined when it is. */
+export function notReady(node: V1Node, of = ''): string | undefined {
+  const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
+  if (ready?.status === 'True') return undefined;
+  const why = ready?.message ? `: ${printable(ready.message)}` : '';
+  return `node "${node.metadata?.name}"${of} is not ready${why}`;
+}
+
 /** The node as a place for a debug pod, or why it cannot be one. */
 export function checkNode(node: V1Node, target: string): void {
   const name = node.metadata?.name ?? '';
-  const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
-  if (ready?.status !== 'True') {
-    const why = ready?.message ? `: ${printable(ready.message)}` : '';
-    throw clusterError(
-      `node "${name}"${target === `node/${name}` ? '' : ` of ${target}`} is not ready${why}`,
-      `kubectl describe node ${name}`,
-    );
-  }
+  const problem = notReady(node, target === `node/${name}` ? '' : ` of ${target}`);
+  if (problem) throw clusterError(problem, `kubectl describe node ${name}`);
   if (node.status?.nodeInfo?.operatingSystem === 'windows') {
     throw clusterError(`node "${name}" runs Windows: perf and tcpdump are tools of Linux`);
   }

@@ -134,6 +134,7 @@ async function readOrSuggest<T>(named: TargetName, cluster: Cluster, read: () =>
 export async function checkAccess(cluster: Cluster, namespace: string, attaches = false): Promise<void> {
   const questions = [
     { verb: 'create', resource: 'pods' },
+    { verb: 'get', resource: 'pods' },
     { verb: 'delete', resource: 'pods' },
     { verb: 'create', resource: 'pods', subresource: 'exec' },
     { verb: 'get', resource: 'pods', subresource: 'log' },

@@ -2,8 +2,10 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { apiCode } from '../cluster/refusal.ts';
 import { clusterError, GkeprofError } from '../errors.ts';
 import { OUT } from '../node/script.ts';
-import type { Plan } from '../plan.ts';
+import { captureSeconds, type Plan } from '../plan.ts';
 import { printable } from '../printable.ts';
+import { formatDuration } from '../quantity.ts';
+import { notReady } from '../target.ts';
 import { EventReader, LineSplitter, type NodeEvent } from './events.ts';
 
 /** What following needs of the world. */
@@ -11,6 +13,7 @@ export interface Following {
   readonly cluster: Cluster;
   readonly signal: AbortSignal;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly now: () => number;
   /** A line for people: output of the node that is not of the protocol (escaped), or a connection that is away. */
   readonly say: (text: string) => void;
 }
@@ -57,12 +60,15 @@ export async function* followEvents(plan: Plan, world: Following): AsyncGenerato
       .map((line) => reader.read(line))
       .flatMap((each) => (each.kind === 'event' ? [each.event] : []));
   }
+  const silence = new Silence(plan, world);
   for (;;) {
     signal.throwIfAborted();
     for await (const lines of logLines(plan, world)) {
-      const events = lines.length ? await accept(lines) : fromFile(await readFile());
+      const events = lines === 'silence' ? fromFile(await readFile()) : await accept(lines);
       yield* events;
       if (events.some(isLast)) return;
+      if (lines !== 'silence' || events.length) silence.isOver();
+      else if (await silence.isForEver()) break;
     }
     const ended = await patiently(() => captureEnded(plan, cluster), world);
     // What is not read now counts as never said: one exec that fails does not give a whole capture up.
@@ -70,6 +76,46 @@ export async function* followEvents(plan: Plan, world: Following): AsyncGenerato
     yield* events;
     if (ended || events.some(isLast)) return;
     await sleep(RECONNECT_MS, signal);
+  }
+}
+
+/**
+ * When nothing comes, neither by the log nor from the file: a node that is cut off keeps every stream open and says
+ * nothing any more, and its pods stay in the API as they were.
+ */
+class Silence {
+  readonly #plan: Plan;
+  readonly #world: Following;
+  #since: number;
+  #said = false;
+
+  constructor(plan: Plan, world: Following) {
+    this.#plan = plan;
+    this.#world = world;
+    this.#since = world.now();
+  }
+
+  isOver(): void {
+    this.#since = this.#world.now();
+    this.#said = false;
+  }
+
+  /** True when the container is known to be over. Rejects when by the node's own timers it must be, and nobody can say. */
+  async isForEver(): Promise<boolean> {
+    const { cluster, now, say } = this.#world;
+    if (await patiently(() => captureEnded(this.#plan, cluster), this.#world)) return true;
+    const node = await cluster.readNode(this.#plan.node).catch(() => undefined);
+    const problem = node && notReady(node);
+    if (problem && !this.#said) {
+      this.#said = true;
+      say(`${problem}; waiting for it, Ctrl-C twice gives up`);
+    }
+    const seconds = (now() - this.#since) / 1000;
+    if (seconds <= captureSeconds(this.#plan)) return false;
+    throw clusterError(
+      `nothing was heard from node "${this.#plan.node}" for ${formatDuration(seconds)}${problem ? `: ${problem}` : ''}`,
+      `kubectl describe node ${this.#plan.node}`,
+    );
   }
 }
 
@@ -97,8 +143,8 @@ async function patiently<T>(
   }
 }
 
-/** Lines of the log as they come; an empty list means that nothing came for a while. Ends with the log. */
-async function* logLines(plan: Plan, { cluster, signal }: Following): AsyncGenerator<string[]> {
+/** Lines of the log as they come, or that nothing came for a while. Ends with the log. */
+async function* logLines(plan: Plan, { cluster, signal }: Following): AsyncGenerator<string[] | 'silence'> {
   const { namespace, name } = plan.debugPod;
   const stream = cluster.followLogs({ namespace, pod: name, container: 'capture' });
   const splitter = new LineSplitter();
@@ -118,7 +164,7 @@ async function* logLines(plan: Plan, { cluster, signal }: Following): AsyncGener
       });
       const got = await Promise.race([next, silence, aborted]).finally(() => clearTimeout(timer));
       if (got === 'silence') {
-        yield [];
+        yield 'silence';
         continue;
       }
       if (got.done) break;

@@ -121,6 +121,7 @@ async function capture(
       cluster,
       signal,
       sleep,
+      now: world.now,
       say: (text) => log.line(text),
     });
     for await (const event of events) {
@@ -151,6 +152,9 @@ async function capture(
       log.figures(...copyingParts(done, whole, perSecond)),
     sleep,
   };
+  const onLateStop = () =>
+    log.line('finishing: the capture is being copied and verified (again to abandon it)');
+  interrupts.stop.addEventListener('abort', onLateStop, { once: true });
   log.phase(`copying and verifying${end ? ` ${formatBytes(numberOf(seen.get('artifact'), 'bytes'))}` : ''}`);
   const collected = new AbortController();
   void renewLease(plan, files, world, collected.signal);
@@ -160,7 +164,10 @@ async function capture(
       : salvage(plan, collector, directory, base, collecting),
     targetChanges(plan, cluster),
     imageIdOf(plan, cluster),
-  ]).finally(() => collected.abort());
+  ]).finally(() => {
+    collected.abort();
+    interrupts.stop.removeEventListener('abort', onLateStop);
+  });
   return {
     artifact,
     ended: end ? (textOf(end, 'reason') as EndReason) : 'lost',

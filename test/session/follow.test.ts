@@ -22,7 +22,13 @@ async function follow(overrides: Partial<Cluster>, stop = new AbortController())
   };
   const ended = { containerStatuses: [status('capture', { terminated: { exitCode: 0 } })] };
   if (!overrides.readPod) cluster.readPod = async () => ({ status: ended }) as never;
-  const world = { cluster, signal: stop.signal, sleep, say: (text: string) => said.push(text) };
+  const world = {
+    cluster,
+    signal: stop.signal,
+    sleep,
+    now: () => Date.now(),
+    say: (text: string) => said.push(text),
+  };
   for await (const event of followEvents(PLAN, world)) names.push(event.event);
   return { names, said, waited, calls: cluster.calls };
 }
@@ -99,6 +105,77 @@ describe('followEvents', () => {
     const got = await following;
     expect(got.names).toEqual(ALL);
     expect(got.calls).toEqual(['logs', 'exec cat /gkeprof/out/events.jsonl']);
+  });
+
+  describe('a node that says nothing any more', () => {
+    const hello = [nodeSide().event('hello')];
+    const running = async () => ({ status: { containerStatuses: [status('capture')] } }) as never;
+    const cutOff: Cluster['readNode'] = async (name) => ({
+      metadata: { name },
+      status: {
+        conditions: [{ type: 'Ready', status: 'Unknown', message: 'Kubelet stopped posting node status.' }],
+      },
+    });
+    const silent = { followLogs: () => lines(hello, true), exec: fileOf(hello), readPod: running };
+    const fakeTime = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+
+    it('is waited for, which is said once, until its own timers must have ended the capture', async () => {
+      fakeTime();
+      const following = follow({ ...silent, readNode: cutOff }).catch((each: unknown) => each);
+      await vi.advanceTimersByTimeAsync(420_000);
+      let ended = false;
+      void following.then(() => {
+        ended = true;
+      });
+      await vi.advanceTimersByTimeAsync(0);
+      expect(ended).toBe(false);
+      await vi.advanceTimersByTimeAsync(25_000);
+      expect(await following).toMatchObject({
+        code: 3,
+        message: expect.stringMatching(
+          /^nothing was heard from node "node-a" for 7m\d+s: node "node-a" is not ready: Kubelet stopped/,
+        ),
+        hint: 'kubectl describe node node-a',
+      });
+    });
+
+    it('is said to be not ready, and followed on when it is back', async () => {
+      fakeTime();
+      const all = nodeSide().script();
+      let asked = 0;
+      const exec: Cluster['exec'] = async () => {
+        asked += 1;
+        return result(`${(asked < 4 ? all.slice(0, 2) : all).join('\n')}\n`);
+      };
+      const following = follow({
+        ...silent,
+        followLogs: () => lines(all.slice(0, 2), true),
+        exec,
+        readNode: cutOff,
+      });
+      await vi.advanceTimersByTimeAsync(60_000);
+      const got = await following;
+      expect(got.names).toEqual(ALL);
+      expect(got.said).toEqual([
+        'node "node-a" is not ready: Kubelet stopped posting node status.; waiting for it, Ctrl-C twice gives up',
+      ]);
+    });
+
+    it('is not waited for when the container is known to be over, or the pod is gone', async () => {
+      fakeTime();
+      const over = { containerStatuses: [status('capture', { terminated: { exitCode: 137 } })] };
+      const following = follow({ ...silent, readPod: async () => ({ status: over }) as never });
+      await vi.advanceTimersByTimeAsync(13_000);
+      expect((await following).names).toEqual(['hello']);
+      const gone = follow({
+        ...silent,
+        readPod: async () => {
+          throw apiAnswer(404, 'pods "gkeprof-tcpdump-1" not found', 'NotFound');
+        },
+      }).catch((each: unknown) => each);
+      await vi.advanceTimersByTimeAsync(13_000);
+      expect(await gone).toMatchObject({ code: 3 });
+    });
   });
 
   it('closes the log whatever happens', async () => {

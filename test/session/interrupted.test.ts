@@ -169,4 +169,5 @@ it('once while it copies changes nothing: the copy is finished, the pod deleted'
   expect(files()).toEqual([FILE_NAME]);
   expect(cluster.pods.size).toBe(0);
   expect(cluster.calls).not.toContain(STOP);
+  expect(said()).toContain('finishing: the capture is being copied and verified (again to abandon it)');
 });
