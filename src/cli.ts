@@ -103,10 +103,8 @@ function refuseUnknown(command: AnyCommand, given: readonly string[], argv: Reco
   const unknown = Object.keys(argv).find((key) => key !== '_' && key !== '$0' && !known.has(key));
   if (unknown === undefined) return;
   const dashes = unknown.length === 1 ? '-' : '--';
-  const near = nearestNames(
-    unknown,
-    [...known].filter((name) => name.length > 1),
-  );
+  const near =
+    unknown.length === 1 ? [] : nearestNames(unknown, [...known]).filter((name) => name.length > 1);
   const typed = given.find((word) => word.startsWith(`${dashes}${unknown}`)) ?? `${dashes}${unknown}`;
   throw usageError(
     `unknown flag: ${printable(typed.split('=')[0]!)}`,

@@ -1,4 +1,5 @@
 import { usageError } from './errors.ts';
+import { printable } from './printable.ts';
 
 const SECONDS_PER = { ms: 0.001, s: 1, m: 60, h: 3600 } as const;
 const LONGEST_SECONDS = 24 * 3600;
@@ -45,11 +46,20 @@ export function parseSize(text: string, flag: string): number {
   return bytes;
 }
 
-/** A whole number in a range, as a flag gives it. */
-export function parseCount(text: string, flag: string, least: number, most: number): number {
+/** A whole number in a range, as a flag gives it; with an example of one. */
+export function parseCount(
+  text: string,
+  flag: string,
+  least: number,
+  most: number,
+  example?: number,
+): number {
   const number = /^\d+$/.test(text.trim()) ? Number(text.trim()) : Number.NaN;
   if (!Number.isSafeInteger(number) || number < least || number > most) {
-    throw usageError(`${flag}: "${text}" is not a whole number from ${least} to ${most}`);
+    throw usageError(
+      `${flag}: "${printable(text)}" is not a whole number from ${least} to ${most}`,
+      example === undefined ? undefined : `for example ${flag} ${example}`,
+    );
   }
   return number;
 }

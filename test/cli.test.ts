@@ -101,6 +101,7 @@ describe('parseCommandLine', () => {
     [['help', 'flamegrap'], /unknown command "flamegrap"/, /did you mean flamegraph\?/],
     [['pcap', 'x', '--scope', 'ifac'], /^--scope: "ifac" is none of/, /did you mean iface\?/],
     [['pcap', 'x', '-n'], /^-n: needs a value$/],
+    [['pcap', 'x', '-w', '-'], /unknown flag: -w/, /^kubectl gkeprof pcap --help$/],
     [['pcap'], /a target is missing/],
     [['pcap', 'a', 'b'], /one target at a time/],
     [['pcap', 'x', '--port'], /^--port: needs a value$/],

@@ -46,6 +46,11 @@ describe('parseCount', () => {
       );
     }
   });
+  it('gives an example', () => {
+    expect(() => parseCount('x', '--port', 1, 65535, 6379)).toThrow(
+      expect.objectContaining({ hint: 'for example --port 6379' }),
+    );
+  });
 });
 
 it.each([

@@ -132,11 +132,11 @@ export const flamegraph: Command<FlamegraphOptions> = {
     return {
       capture: captureOptions(raw),
       named,
-      ...(pid !== undefined && { pid: parseCount(pid, '--pid', 1, 2 ** 22) }),
+      ...(pid !== undefined && { pid: parseCount(pid, '--pid', 1, 2 ** 22, 7154) }),
       ...(vs && { vs }),
       ...(container !== undefined && { container }),
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
-      frequencyHz: parseCount(raw.text('frequency') ?? '99', '--frequency', 1, 10_000),
+      frequencyHz: parseCount(raw.text('frequency') ?? '99', '--frequency', 1, 10_000, 99),
       draw: drawOptions(raw),
       choice: readChoice(raw),
     };

@@ -113,7 +113,7 @@ export const pcap: Command<PcapOptions> = {
     const words = parseTcpdumpWords(raw.rest);
     const port = raw.text('port');
     const clauses = [
-      ...(port === undefined ? [] : [['port', String(parseCount(port, '--port', 1, 65535))]]),
+      ...(port === undefined ? [] : [['port', String(parseCount(port, '--port', 1, 65535, 6379))]]),
       ...(raw.text('filter') === undefined ? [] : [[filterExpression(raw.text('filter')!)]]),
       ...(words.filter.length ? [words.filter] : []),
     ];
@@ -133,7 +133,7 @@ export const pcap: Command<PcapOptions> = {
       words: { ...words, filter },
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
       maxBytes: parseSize(raw.text('max-size') ?? '1Gi', '--max-size'),
-      count: count === undefined ? 0 : parseCount(count, '--count', 1, 2_000_000_000),
+      count: count === undefined ? 0 : parseCount(count, '--count', 1, 2_000_000_000, 10_000),
       ...(wantsAnalysis(raw) && { analysis: analyzeChoice(raw) }),
       form: formOf(raw),
     };

@@ -18,6 +18,8 @@ const WITH_VALUE: Readonly<Record<string, RegExp>> = {
 };
 const SWITCHES = new Set(['K', 'p', 'n', 'v']);
 
+const ALLOWED = 'allowed: -s -B -Q -K -p -y -n -v -i, then filter words';
+
 /** Refused by name, with what serves instead: each of them runs programs, names files, or is ours to decide. */
 const REFUSED: Readonly<Record<string, string>> = {
   z: 'it runs a program on the node as root',
@@ -60,7 +62,8 @@ export function parseTcpdumpWords(words: readonly string[]): TcpdumpWords {
         if (given === undefined) throw usageError(`tcpdump option -${letter} needs a value`);
         return given;
       };
-      if (letter in REFUSED) throw usageError(`tcpdump option -${letter} is refused: ${REFUSED[letter]}`);
+      if (letter in REFUSED)
+        throw usageError(`tcpdump option -${letter} is refused: ${REFUSED[letter]}`, ALLOWED);
       if (letter === 'c')
         throw usageError(
           `tcpdump option -c is a flag of ours`,
@@ -83,10 +86,7 @@ export function parseTcpdumpWords(words: readonly string[]): TcpdumpWords {
       } else if (SWITCHES.has(letter)) {
         options.push(`-${letter}`);
       } else {
-        throw usageError(
-          `tcpdump option -${printable(letter)} is not allowed`,
-          'allowed: -s -B -Q -K -p -y -n -v -i',
-        );
+        throw usageError(`tcpdump option -${printable(letter)} is not allowed`, ALLOWED);
       }
       if (takesValue) break;
     }

@@ -157,7 +157,9 @@ export const whois: Command<WhoisOptions> = {
 function questionsOf(raw: RawOptions): Question[] {
   return [
     ...raw.list('match').map((text) => ({ by: 'match' as const, match: regularExpression(text, '--match') })),
-    ...raw.list('port').map((text) => ({ by: 'port' as const, port: parseCount(text, '--port', 1, 65_535) })),
+    ...raw
+      .list('port')
+      .map((text) => ({ by: 'port' as const, port: parseCount(text, '--port', 1, 65_535, 6379) })),
     ...raw.list('socket').map(socketQuestion),
     ...raw.list('ip').map((text) => {
       const ip = parseAddress(text);

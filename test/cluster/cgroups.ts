@@ -84,7 +84,7 @@ async function tree(path: string): Promise<string[]> {
 /** Kills whatever runs at or below a cgroup: nothing can be there that the cluster did not start. */
 export async function killAllIn(group: string): Promise<void> {
   const roots = await hierarchies();
-  await until(`the end of all processes in cgroup ${group}`, 20, async () => {
+  await until(`the end of all processes in cgroup ${group}`, 60, async () => {
     let alive = 0;
     for (const root of roots) {
       for (const path of await tree(join(root, group))) {
@@ -107,7 +107,7 @@ function kill(pid: number): number {
 /** Removes the cluster's cgroups, which are empty by now; the kernel may need a moment to notice. */
 export async function removeCgroups(): Promise<void> {
   for (const root of await hierarchies()) {
-    await until(`the removal of ${join(root, CGROUP)}`, 10, async () => {
+    await until(`the removal of ${join(root, CGROUP)}`, 60, async () => {
       const groups = await tree(join(root, CGROUP));
       for (const path of groups) await rmdir(path).catch(() => undefined);
       return (await tree(join(root, CGROUP))).length === 0 ? true : undefined;

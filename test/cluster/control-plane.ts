@@ -97,14 +97,14 @@ export async function ensureApiServer(): Promise<void> {
   await mkdir(join(RUN, 'etcd'), { recursive: true, mode: 0o700 });
   await ensureDaemon(etcd());
   await ensureDaemon(apiServer());
-  await whileRunning(apiServer(), 'a ready API server', 120, () => apiGet('/readyz'));
+  await whileRunning(apiServer(), 'a ready API server', 300, () => apiGet('/readyz'));
 }
 
 /** Starts what acts on the API's objects, and returns when namespace `default` can hold pods. */
 export async function ensureControllers(): Promise<void> {
   await ensureDaemon(controllerManager());
   await ensureDaemon(scheduler());
-  await whileRunning(controllerManager(), 'a service account in namespace default', 120, () =>
+  await whileRunning(controllerManager(), 'a service account in namespace default', 300, () =>
     apiGet('/api/v1/namespaces/default/serviceaccounts/default'),
   );
 }

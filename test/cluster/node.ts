@@ -69,7 +69,7 @@ export async function ensureNode(node: ClusterNode, cniPlugins: string, crictl: 
   }
   await ensureCable(node);
   await ensureDaemon(containerd(node));
-  await whileRunning(containerd(node), `${node.name}: a container runtime`, 60, async () => {
+  await whileRunning(containerd(node), `${node.name}: a container runtime`, 300, async () => {
     const { exitCode } = await runCtr(node, ['version']);
     return exitCode === 0 ? true : undefined;
   });
@@ -131,7 +131,7 @@ export async function ensureImages(node: ClusterNode, archives: ReadonlyMap<stri
 export async function ensureKubelet(node: ClusterNode): Promise<void> {
   const process = await ensureDaemon(kubelet(node));
   const start = await startedAt(process);
-  await whileRunning(kubelet(node), `${node.name}: Ready`, 120, async () =>
+  await whileRunning(kubelet(node), `${node.name}: Ready`, 300, async () =>
     (await isNodeReady(node.name, start)) && (await knowsItsPods(node.name)) ? true : undefined,
   );
 }

@@ -91,7 +91,7 @@ export async function ensureDaemon(daemon: Daemon): Promise<ProcessIdentity> {
     stdio: 'ignore',
   });
   child.nodeChildProcess.unref();
-  return until(`the start of ${daemon.name} (see ${log})`, 10, async () => {
+  return until(`the start of ${daemon.name} (see ${log})`, 60, async () => {
     const process = child.pid === undefined ? undefined : await identify(child.pid);
     if (!process) throw new Error(`${daemon.name} ended at once:\n${await lastLines(log)}`);
     return process.argv0 === daemon.command[0] ? process : undefined;

@@ -61,7 +61,7 @@ async function sign(admin: Administrator, request: Uint8Array): Promise<Uint8Arr
   await kubectl(admin, ['create', '-f', '-'], JSON.stringify(object));
   try {
     await kubectl(admin, ['certificate', 'approve', name]);
-    return await until(`the certificate of request ${name}`, 30, async () => {
+    return await until(`the certificate of request ${name}`, 120, async () => {
       const encoded = await kubectl(admin, ['get', 'csr', name, '-o', 'jsonpath={.status.certificate}']);
       return encoded === '' ? undefined : Buffer.from(encoded, 'base64');
     });

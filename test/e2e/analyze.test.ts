@@ -4,9 +4,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectAsTshark } from '../capture/judge.ts';
 import {
-  captureProcesses,
   environment,
-  eventually,
   gkeprof,
   kubectl,
   leavesNothing,
@@ -14,6 +12,7 @@ import {
   outputFolder,
   pluginDir,
   start,
+  toolRuns,
   world,
 } from './world.ts';
 
@@ -22,11 +21,6 @@ const PORT = '7777';
 /** A shell line in the Redis pod. */
 const inPod = (line: string) =>
   kubectl(['exec', '-n', NAMESPACE, 'redis-0', '-c', 'load', '--', 'sh', '-ec', line]);
-
-const tcpdumpRuns = async () => {
-  await eventually(captureProcesses, (found) => found.some((line) => /^\d+ tcpdump /.test(line)), 30);
-  await new Promise((resolve) => setTimeout(resolve, 500));
-};
 
 describe('analyze, of real traffic', () => {
   leavesNothing();
@@ -46,7 +40,7 @@ describe('analyze, of real traffic', () => {
     const cli = `redis-cli -p ${PORT}`;
     await inPod(`${cli} flushall; ${cli} config resetstat`);
     const running = capture(['pod/redis-0', '--port', PORT, '--duration', '60s']);
-    await tcpdumpRuns();
+    await toolRuns('tcpdump');
     await inPod(
       [
         `redis-benchmark -p ${PORT} -q -c 5 -n 3000 -t set,get,lpush,lrange_100 -r 1000`,
@@ -117,7 +111,7 @@ describe('analyze, of real traffic', () => {
     ],
   ])('is what tshark and capinfos print, on %s', async (_, flags, traffic) => {
     const running = capture(['pod/redis-0', '--port', PORT, '--duration', '60s', '--', ...flags]);
-    await tcpdumpRuns();
+    await toolRuns('tcpdump');
     await inPod(traffic);
     await new Promise((resolve) => setTimeout(resolve, 500));
     running.kill('SIGINT');

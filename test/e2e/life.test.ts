@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -9,23 +9,22 @@ import {
   environment,
   eventually,
   gkeprof,
+  killOnNode,
   kubectl,
   leavesNothing,
   NAMESPACE,
   outputFolder,
   start,
+  toolRuns,
   world,
 } from './world.ts';
 
-/** Until tcpdump itself runs (the script's own words name it too), and the client has had time to hear of it. */
-const tcpdumpRuns = async () => {
-  await eventually(captureProcesses, (found) => found.some((line) => /^\d+ tcpdump /.test(line)), 30);
-  await delay(500);
-};
+const tcpdumpRuns = () => toolRuns('tcpdump');
 
 /** The command behind kubectl: kubectl replaces itself by the plugin, so the process is the plugin's own. */
-const pcap = (words: readonly string[], folder: string) =>
-  start(['pcap', 'redis-0', '-n', NAMESPACE, '--output-dir', folder, ...words]);
+const capture = (verb: 'pcap' | 'flamegraph', words: readonly string[], folder: string, options = {}) =>
+  start([verb, 'redis-0', '-n', NAMESPACE, '--output-dir', folder, ...words], options);
+const pcap = (words: readonly string[], folder: string) => capture('pcap', words, folder);
 
 describe('the life of a session', () => {
   leavesNothing();
@@ -34,7 +33,6 @@ describe('the life of a session', () => {
   it('Ctrl-C once: stops, collects, verifies, cleans up, exit 0', async () => {
     const run = pcap(['--port', '6379'], output.path());
     await tcpdumpRuns();
-    await delay(1500);
     run.kill('SIGINT');
     const result = await run;
     expect(String(result.stderr)).toContain('stopped on request');
@@ -52,7 +50,7 @@ describe('the life of a session', () => {
     expect(frames.stdout.split('\n').length).toBeGreaterThan(10);
   });
 
-  it('Ctrl-C twice: nothing kept, nothing left, 130, within seconds', async () => {
+  it('Ctrl-C twice: nothing kept, nothing left, 130', async () => {
     const run = pcap(['--port', '6379'], output.path());
     // The client itself must have heard of it: before that the first Ctrl-C is enough, and the second finds it leaving.
     let said = '';
@@ -62,42 +60,52 @@ describe('the life of a session', () => {
     await eventually(
       async () => said,
       (text) => text.includes('capturing for'),
-      30,
     );
     run.kill('SIGINT');
     await delay(50);
-    const began = Date.now();
     run.kill('SIGINT');
     const result = await run;
     expect(result.exitCode, `${result.signal}: ${result.stderr}`).toBe(130);
-    expect(Date.now() - began).toBeLessThan(7000);
     expect(output.files()).toEqual([]);
   });
 
-  it('Ctrl-C before anything was captured: removed, 130', async () => {
-    const run = pcap([], output.path());
+  // While it installs its tools it captures nothing yet, and goes on with that for long enough.
+  it.each([
+    ['Ctrl-C', 'SIGINT', 130],
+    ['SIGTERM', 'SIGTERM', 143],
+    ['SIGHUP', 'SIGHUP', 129],
+  ] as const)('%s before anything was captured: removed, nothing kept', async (_what, signal, code) => {
+    const run = capture('pcap', [], output.path(), { plainImage: true });
     await eventually(debugPods, (pods) => pods.length === 1);
-    run.kill('SIGINT');
+    run.kill(signal);
     const result = await run;
-    expect(result.exitCode).toBe(130);
+    expect(result.exitCode).toBe(code);
     expect(String(result.stderr)).toContain('error: interrupted: nothing was kept');
+    expect(output.files()).toEqual([]);
   });
 
-  it('SIGTERM before anything was captured: 143', async () => {
-    const run = pcap([], output.path());
-    await eventually(debugPods, (pods) => pods.length === 1);
-    run.kill('SIGTERM');
-    expect((await run).exitCode).toBe(143);
+  it('Ctrl-C once: a profile ends early, and is drawn', async () => {
+    const run = capture('flamegraph', ['--duration', '300s'], output.path());
+    await toolRuns('perf');
+    run.kill('SIGINT');
+    const result = await run;
+    expect(String(result.stderr)).toContain('stopped on request');
+    expect(result.exitCode).toBe(0);
+    const svg = readFileSync(
+      join(output.path(), output.files().find((name) => name.endsWith('.svg'))!),
+      'utf8',
+    );
+    expect(svg).toContain('aeMain');
   });
 
   it('kill -9: no debug container outlives its bound, and the next command removes the object', async () => {
-    const run = pcap(['--duration', '2s', '--keep', '3s'], output.path());
+    const run = pcap(['--duration', '15s', '--keep', '3s'], output.path());
     await tcpdumpRuns();
     run.kill('SIGKILL');
     await run;
-    expect(await eventually(captureProcesses, (found) => found.length === 0, 20)).toEqual([]);
+    expect(await eventually(captureProcesses, (found) => found.length === 0)).toEqual([]);
     const phase = () => kubectl(['get', 'pods', '-n', 'gkeprof', '-o', 'jsonpath={.items[*].status.phase}']);
-    expect(await eventually(phase, (text) => text === 'Succeeded', 20)).toBe('Succeeded');
+    expect(await eventually(phase, (text) => text === 'Succeeded')).toBe('Succeeded');
     const [pod] = await debugPods();
     await delay(11_000);
     const next = await gkeprof([
@@ -149,8 +157,7 @@ describe('the life of a session', () => {
   it('tcpdump killed on the node: what it had is kept, said, exit 5', async () => {
     const run = pcap(['--port', '6379'], output.path());
     await tcpdumpRuns();
-    await delay(1500);
-    await execa('pkill', ['-9', '-x', 'tcpdump']);
+    await killOnNode(/^\d+ tcpdump /);
     const result = await run;
     expect(String(result.stderr)).toMatch(/the tool ended by itself \(status 137\)/);
     expect(result.exitCode).toBe(5);
@@ -160,8 +167,7 @@ describe('the life of a session', () => {
   it('the whole capture container killed on the node: the raw file is salvaged through files, exit 5', async () => {
     const run = pcap(['--port', '6379'], output.path());
     await tcpdumpRuns();
-    await delay(1500);
-    await execa('pkill', ['-9', '-f', 'gkeprof-capture nonce=']);
+    await killOnNode(/gkeprof-capture nonce=/);
     const result = await run;
     expect(String(result.stderr)).toContain('the capture container died');
     expect(result.exitCode).toBe(5);
@@ -172,6 +178,72 @@ describe('the life of a session', () => {
       { reject: false },
     );
     expect(frames.stdout.split('\n').length).toBeGreaterThan(10);
+  });
+
+  it('perf killed on the node: what it had is drawn, said, exit 5', async () => {
+    const run = capture('flamegraph', ['--duration', '300s'], output.path());
+    await toolRuns('perf');
+    await killOnNode(/^\d+ perf /);
+    const result = await run;
+    expect(String(result.stderr)).toMatch(/the tool ended by itself \(status 137\)/);
+    expect(result.exitCode).toBe(5);
+    const svg = readFileSync(
+      join(output.path(), output.files().find((name) => name.endsWith('.svg'))!),
+      'utf8',
+    );
+    expect(svg).toContain('aeMain');
+  });
+
+  it('the whole capture container killed while it profiles: the samples are salvaged, exit 5', async () => {
+    const run = capture('flamegraph', ['--duration', '300s'], output.path());
+    await toolRuns('perf');
+    await killOnNode(/gkeprof-capture nonce=/);
+    const result = await run;
+    expect(String(result.stderr)).toContain('the capture container died');
+    expect(result.exitCode).toBe(5);
+    const file = output.files().find((name) => name.endsWith('.perf.data'))!;
+    expect(String(result.stdout)).toBe(`Raw samples:      ${join(output.path(), file)}`);
+    const script = await execa('perf', ['script', '-f', '-i', join(output.path(), file)], { reject: false });
+    expect(script.stdout.match(/cpu-clock|cycles/g)!.length).toBeGreaterThan(10);
+  });
+
+  it('a container of the target restarted during the capture: kept, said, exit 5', async () => {
+    const run = pcap(['--port', '6379'], output.path());
+    await tcpdumpRuns();
+    const ids = () =>
+      kubectl([
+        'get',
+        'pod',
+        '-n',
+        NAMESPACE,
+        'redis-0',
+        '-o',
+        'jsonpath={.status.containerStatuses[?(@.name=="load")].containerID}',
+      ]);
+    const before = await ids();
+    await kubectl([
+      'exec',
+      '-n',
+      NAMESPACE,
+      'redis-0',
+      '-c',
+      'load',
+      '--',
+      'sh',
+      '-c',
+      'kill 1; kill -9 -1',
+    ]).catch(() => undefined);
+    await eventually(ids, (id) => id !== '' && id !== before);
+    run.kill('SIGINT');
+    const result = await run;
+    expect(String(result.stderr)).toContain(
+      'container load of pod redis-0 was restarted or ended during the capture',
+    );
+    expect(result.exitCode).toBe(5);
+    const receipt = output.files().find((name) => name.endsWith('.receipt.json'))!;
+    expect(JSON.parse(readFileSync(join(output.path(), receipt), 'utf8')).targetChanges).toEqual([
+      'container load of pod redis-0 was restarted or ended during the capture',
+    ]);
   });
 
   it('the disk full while copying: exit 5, and the command that still gets the file', async () => {

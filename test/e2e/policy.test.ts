@@ -118,12 +118,12 @@ describe('the admission policy', () => {
       '-n',
       NAMESPACE,
       '--duration',
-      '20s',
+      '120s',
       '--output-dir',
       output.path(),
     ]);
     const [pod] = await eventually(debugPods, (pods) => pods.length === 1);
-    await kubectl(['wait', '-n', 'gkeprof', '--for=condition=Ready', pod!, '--timeout=20s']);
+    await kubectl(['wait', '-n', 'gkeprof', '--for=condition=Ready', pod!, '--timeout=120s']);
     const exec = (container: string) =>
       execa(world().kubectl, ['exec', '-n', 'gkeprof', pod!, '-c', container, '--', 'true'], {
         env: environment(world().admin),

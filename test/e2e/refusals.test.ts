@@ -9,6 +9,7 @@ function refused(run: Run, code: number, reason: RegExp, hint?: RegExp): void {
   const hints = run.stderr.split('\n').filter((line) => line.startsWith('hint: '));
   expect(error).toHaveLength(1);
   expect(error[0]).toMatch(reason);
+  expect(hints).toHaveLength(1);
   if (hint) expect(hints[0]).toMatch(hint);
   expect(run.stderr).not.toMatch(/\n {4}at /);
   expect(run.stdout).toBe('');
@@ -90,7 +91,6 @@ describe('what the cluster lacks or refuses: exit 3', () => {
       /image "localhost\/no-such-image:1" cannot be had on node .*: (ErrImagePull|ImagePullBackOff)/,
       /--image/,
     );
-    expect(run.seconds).toBeLessThan(30);
   });
 
   it('no namespace for debug pods', async () => {

@@ -93,7 +93,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     `      nodeName: ${nodeA}\n      containers:`,
   );
   await kubectl(['apply', '-n', NAMESPACE, '-f', '-'], redis);
-  await kubectl(['rollout', 'status', '-n', NAMESPACE, 'statefulset/redis', '--timeout=60s']);
+  await kubectl(['rollout', 'status', '-n', NAMESPACE, 'statefulset/redis', '--timeout=300s']);
   const ip = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.status.podIP}']);
   await kubectl(['delete', 'pod', '-n', NAMESPACE, 'client', 'done', '--ignore-not-found', '--wait']);
   await kubectl(['apply', '-n', NAMESPACE, '-f', '-'], fill(here('pods.yaml'), ip));
@@ -106,7 +106,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     'pod/idle',
     'pod/host-network',
     'pod/client',
-    '--timeout=60s',
+    '--timeout=300s',
   ]);
 
   project.provide('world', {
@@ -121,7 +121,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     images,
   } satisfies World);
   return async () => {
-    await kubectl(['delete', 'namespace', NAMESPACE, 'gkeprof-e2e-baseline', '--timeout=90s']);
+    await kubectl(['delete', 'namespace', NAMESPACE, 'gkeprof-e2e-baseline', '--timeout=300s']);
     if (cluster.started) await cluster.down();
   };
 }

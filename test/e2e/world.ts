@@ -55,7 +55,6 @@ export interface Run {
   readonly code: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
-  readonly seconds: number;
 }
 
 export interface RunOptions {
@@ -84,19 +83,17 @@ export function start(words: readonly string[], options: RunOptions = {}) {
     reject: false,
     stdin: 'ignore',
     // Sooner than the test's own end, which would not say where it hung.
-    timeout: 150_000,
+    timeout: 400_000,
   });
 }
 
 export async function gkeprof(words: readonly string[], options: RunOptions = {}): Promise<Run> {
-  const began = Date.now();
   const result = await start(words, options);
   if (result.timedOut) throw new Error(`kubectl gkeprof ${words.join(' ')} hung behind:\n${result.stderr}`);
   return {
     code: result.exitCode,
     stdout: String(result.stdout),
     stderr: String(result.stderr),
-    seconds: (Date.now() - began) / 1000,
   };
 }
 
@@ -133,11 +130,29 @@ export async function captureProcesses(): Promise<string[]> {
   return result.stdout.split('\n').filter((line) => line && !line.includes('pgrep'));
 }
 
-/** Until a condition holds; the last value when it never does, for the assertion to show. */
+/** Ends the processes of a capture whose command line matches, as the kernel does when memory runs out. */
+export async function killOnNode(pattern: RegExp): Promise<void> {
+  const found = (await captureProcesses()).filter((line) => pattern.test(line));
+  expect(found).not.toEqual([]);
+  for (const line of found) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
+}
+
+/** Until a tool itself runs (the script's own words name it too), and the client has had time to hear of it. */
+export async function toolRuns(name: 'tcpdump' | 'perf'): Promise<void> {
+  const runs = new RegExp(`^\\d+ ${name} `);
+  const found = await eventually(captureProcesses, (lines) => lines.some((line) => runs.test(line)));
+  expect(found.filter((line) => runs.test(line))).not.toEqual([]);
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+}
+
+/**
+ * Until a condition holds; the last value when it never does, for the assertion to show. The bound is for what hangs:
+ * on a busy machine everything takes ten times as long.
+ */
 export async function eventually<T>(
   read: () => Promise<T>,
   good: (value: T) => boolean,
-  seconds = 20,
+  seconds = 90,
 ): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
