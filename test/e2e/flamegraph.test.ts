@@ -1,9 +1,9 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
-import { environment, gkeprof, leavesNothing, NAMESPACE, outputFolder, world } from './world.ts';
+import { environment, gkeprof, kubectl, leavesNothing, NAMESPACE, outputFolder, world } from './world.ts';
 
 const REDIS_FUNCTIONS = ['aeProcessEvents', 'readQueryFromClient', 'processCommand', 'call'];
 
@@ -164,6 +164,53 @@ describe('flamegraph', () => {
     ]);
     expect(run.code).toBe(0);
     expect(run.stderr).toMatch(/frame pointers/);
+  });
+
+  it('keeps names text: of a thread, a label, an annotation, a reason; and the longest names fit', async () => {
+    const name = 'n'.repeat(200); // The kubelet's folder for its logs takes no longer one.
+    const container = 'c'.repeat(63);
+    const hostile = '$(touch /tmp/gkeprof-pwned);`id` "\' <b>\x1b[31m';
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: NAMESPACE, annotations: { hostile } },
+      spec: {
+        nodeName: world().nodes[1],
+        terminationGracePeriodSeconds: 0,
+        containers: [
+          {
+            name: container,
+            image: world().images.debian,
+            imagePullPolicy: 'IfNotPresent',
+            // A thread's name has at most 15 bytes: this one is markup, an escape sequence and a shell's words.
+            command: ['bash', '-c', `printf '$$(x);\\033[3<b>"' >/proc/self/comm; while :; do :; done`],
+          },
+        ],
+      },
+    };
+    await kubectl(['apply', '-f', '-'], JSON.stringify(pod));
+    try {
+      await kubectl(['wait', '-n', NAMESPACE, '--for=condition=Ready', `pod/${name}`, '--timeout=120s']);
+      const run = await gkeprof([
+        ...['flamegraph', name, '-c', container, '-n', NAMESPACE, '--duration', '2s'],
+        ...['--reason', hostile, '--output-dir', output.path()],
+      ]);
+      expect(run.stderr).toContain('Results:');
+      expect(run.code).toBe(0);
+      expect(`${run.stdout}${run.stderr}`).not.toContain('\x1b');
+      expect(run.stderr).toContain('$(x);');
+      expect(output.files()).toHaveLength(3);
+      for (const file of output.files()) {
+        expect(Buffer.byteLength(file)).toBeLessThanOrEqual(200);
+        expect(file).toMatch(/-[0-9a-f]{8}\.(flamegraph\.svg|perf-script\.txt\.gz|receipt\.json)$/);
+      }
+      const svg = join(output.path(), output.files().find((file) => file.endsWith('.svg'))!);
+      expect((await execa('xmllint', ['--noout', '--nonet', svg], { reject: false })).stderr).toBe('');
+      expect(readFileSync(svg, 'utf8')).not.toMatch(/<b>|\x1b/);
+      expect(existsSync('/tmp/gkeprof-pwned')).toBe(false);
+    } finally {
+      await kubectl(['delete', 'pod', '-n', NAMESPACE, name, '--wait=false']);
+    }
   });
 
   it('finds an idle pod idle: exit 4, explained, the raw file kept', async () => {

@@ -1,7 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { debugPods, gkeprof, leavesNothing, NAMESPACE, outputFolder, type Run, world } from './world.ts';
+import {
+  debugPods,
+  gkeprof,
+  kubectl,
+  leavesNothing,
+  NAMESPACE,
+  outputFolder,
+  type Run,
+  world,
+} from './world.ts';
 
 /** One line with the reason, one with what to do, nothing else: no usage, no stack. */
 function refused(run: Run, code: number, reason: RegExp, hint?: RegExp): void {
@@ -81,6 +90,101 @@ describe('what the cluster lacks or refuses: exit 3', () => {
       /has no container "nope"/,
       /its containers: load, redis/,
     );
+  });
+
+  it('a pod on a node that is not ready, in the words of the cluster', async () => {
+    const node = {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'gkeprof-e2e-ghost' },
+      spec: { taints: [{ key: 'gkeprof.dev/e2e', effect: 'NoSchedule' }] },
+    };
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'ghost', namespace: NAMESPACE },
+      spec: {
+        nodeName: 'gkeprof-e2e-ghost',
+        tolerations: [{ operator: 'Exists' }],
+        containers: [{ name: 'x', image: 'x' }],
+      },
+    };
+    const state = {
+      name: 'x',
+      image: 'x',
+      imageID: 'x',
+      ready: true,
+      restartCount: 0,
+      containerID: `containerd://${'a'.repeat(64)}`,
+      state: { running: {} },
+    };
+    // No kubelet is behind it: its status is what is written here.
+    const patch = (kind: string, name: string, status: object) =>
+      kubectl([
+        ...['patch', kind, name, '-n', NAMESPACE, '--subresource=status', '--type=merge', '-p'],
+        JSON.stringify({ status }),
+      ]);
+    await kubectl(['apply', '-f', '-'], JSON.stringify(node));
+    try {
+      const message = 'Kubelet stopped posting node status.';
+      const ready = { type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown', message };
+      await patch('node', 'gkeprof-e2e-ghost', { conditions: [ready] });
+      await kubectl(['apply', '-f', '-'], JSON.stringify(pod));
+      await patch('pod', 'ghost', { phase: 'Running', podIP: '10.9.9.9', containerStatuses: [state] });
+      refused(
+        await flame(['ghost', '-n', NAMESPACE]),
+        3,
+        /node "gkeprof-e2e-ghost" of pod\/ghost is not ready: Kubelet stopped posting node status\./,
+        /kubectl describe node gkeprof-e2e-ghost/,
+      );
+    } finally {
+      await kubectl([
+        'delete',
+        'pod',
+        '-n',
+        NAMESPACE,
+        'ghost',
+        '--force',
+        '--grace-period=0',
+        '--ignore-not-found',
+      ]);
+      await kubectl(['delete', 'node', 'gkeprof-e2e-ghost']);
+    }
+  });
+
+  it('a debug pod that admission changes: removed again, and said', async () => {
+    const limits = {
+      apiVersion: 'v1',
+      kind: 'LimitRange',
+      metadata: { name: 'e2e', namespace: 'gkeprof' },
+      spec: { limits: [{ type: 'Container', default: { cpu: '100m' } }] },
+    };
+    await kubectl(['apply', '-f', '-'], JSON.stringify(limits));
+    try {
+      refused(
+        await flame(['redis-0', '-n', NAMESPACE]),
+        3,
+        /admission changed the debug pod, so it was removed again: the limits of container "capture" changed/,
+        /exempt the namespace gkeprof/,
+      );
+    } finally {
+      await kubectl(['delete', 'limitrange', '-n', 'gkeprof', 'e2e']);
+    }
+  });
+
+  it('a namespace whose quota is used up, in the words of the cluster', async () => {
+    const quota = {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'e2e', namespace: 'gkeprof' },
+      spec: { hard: { pods: '0' } },
+    };
+    await kubectl(['apply', '-f', '-'], JSON.stringify(quota));
+    try {
+      refused(await flame(['redis-0', '-n', NAMESPACE]), 3, /exceeded quota/, /kubectl describe quota/);
+    } finally {
+      await kubectl(['delete', 'resourcequota', '-n', 'gkeprof', 'e2e']);
+    }
   });
 
   it('an image that does not exist, at once and in the words of the cluster', async () => {
