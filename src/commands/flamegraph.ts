@@ -20,13 +20,13 @@ import { type Summary, summarize, summaryLines } from '../profile/summary.ts';
 import { formatDuration, parseCount, parseDuration } from '../quantity.ts';
 import { captureOf, makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
-import { shellQuote } from '../shell-quote.ts';
 import { parseTarget, type Target, type TargetName } from '../target.ts';
 import { containerOfPid } from './ask-node.ts';
 import { endedText, runCapture, sessionCode } from './capture.ts';
 import type { Command, Context } from './command.ts';
 import { comparisonOutcome, drawComparisons } from './diff.ts';
 import { aboutFromReceipt, DRAW_OPTIONS, type DrawOptions, draw, drawOptions } from './drawing.ts';
+import { keepSamples } from './kept-samples.ts';
 import { captureFacts, fileFacts, type MadeFile } from './outcome.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
 import { MARKDOWN, OPEN, openResult } from './result-options.ts';
@@ -336,15 +336,4 @@ async function finish(
       ended: endedText(result),
     },
   };
-}
-
-/** Nobody made stacks of these on the node, where its programs' names are. */
-async function keepSamples(plan: Plan, result: SessionResult): Promise<GkeprofError> {
-  const { path, base } = result.artifact;
-  await writeReceipt(base, makeReceipt(plan, result, {}));
-  return new GkeprofError(
-    EXIT.incomplete,
-    `the capture container died, and the names of functions are on the node: no flame graph; its raw samples are kept: ${path}`,
-    `where the same programs are: perf script -i ${shellQuote(path)}`,
-  );
 }

@@ -1,9 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../src/main.ts';
 import { framed, pcap, pcapng, records, START, tcp } from '../capture/packets.ts';
 import { command, talk } from '../capture/redis-stream.ts';
@@ -158,6 +157,7 @@ describe('kubectl gkeprof analyze', () => {
       stdin: Object.assign(
         (async function* () {
           yield pcap('ethernet', redis);
+          setImmediate(() => interrupt()); // What came is read, and more is asked for.
           await new Promise(() => {});
         })(),
         { destroy: () => (destroyed = true) },
@@ -170,8 +170,6 @@ describe('kubectl gkeprof analyze', () => {
         interrupt = () => receive('SIGINT');
       },
     });
-    await delay(50);
-    interrupt();
     expect(await ended).toBe(0);
     expect(Buffer.concat(out).toString()).toContain('Packets     5');
     expect(destroyed).toBe(true);
@@ -182,7 +180,8 @@ describe('kubectl gkeprof analyze', () => {
       framed('raw', tcp({ flags: 2, seq: at, sport: 1 + (at % 60_000) })),
     );
     const path = put('flood.pcap', pcap('raw', records(frames, 1000n)));
-    const before = readdirSync(tmpdir()).length;
+    const temporary = mkdtempSync(join(folder, 'temporary-'));
+    vi.stubEnv('TMPDIR', temporary);
     const text = (
       await gkeprof(['analyze', path, '--format', 'tshark', '--show', 'syns'], '', { TZ: 'UTC' })
     ).stdout.toString();
@@ -191,7 +190,8 @@ describe('kubectl gkeprof analyze', () => {
     lines.forEach((line, at) => {
       if (!line.endsWith(`\t${1 + (at % 60_000)}\t6379`)) throw new Error(`line ${at}: ${line}`);
     });
-    expect(readdirSync(tmpdir()).length).toBe(before);
+    vi.unstubAllEnvs();
+    expect(readdirSync(temporary)).toEqual([]);
   });
 
   it.each([

@@ -1,0 +1,16 @@
+import { EXIT, GkeprofError } from '../errors.ts';
+import type { Plan } from '../plan.ts';
+import { makeReceipt, writeReceipt } from '../session/receipt.ts';
+import type { SessionResult } from '../session/session.ts';
+import { shellQuote } from '../shell-quote.ts';
+
+/** What a profile ends with when its container died: nobody made stacks on the node, where the programs' names are. */
+export async function keepSamples(plan: Plan, result: SessionResult): Promise<GkeprofError> {
+  const { path, base } = result.artifact;
+  await writeReceipt(base, makeReceipt(plan, result, {}));
+  return new GkeprofError(
+    EXIT.incomplete,
+    `the capture container died, and the names of functions are on the node: no flame graph; its raw samples are kept: ${path}`,
+    `where the same programs are: perf script -i ${shellQuote(path)}`,
+  );
+}
