@@ -15,7 +15,9 @@ const checks = [
 let failed = 0;
 for (const { name, text } of checks) {
   const shell = /^#!.*\bsh\b(?<!bash)/.test(text) ? 'sh' : 'bash';
-  const result = await execa('shellcheck', ['-s', shell, '-'], { input: text, reject: false });
+  // SC2016: in lines that are typed for a shell on the node, single quotes are meant.
+  const except = name.startsWith('test/goldens/') ? ['-e', 'SC2016'] : [];
+  const result = await execa('shellcheck', ['-s', shell, ...except, '-'], { input: text, reject: false });
   if (result.exitCode !== 0) {
     failed += 1;
     process.stdout.write(`${name}\n${result.stdout}\n${result.stderr}\n`);
