@@ -19,6 +19,7 @@ export const ASSETS = {
   'profile/picture/browser/words.js': './profile/picture/browser/words.js',
   'profile/picture/browser/views.js': './profile/picture/browser/views.js',
   'profile/picture/browser/layout.js': './profile/picture/browser/layout.js',
+  'profile/picture/browser/head.js': './profile/picture/browser/head.js',
   'profile/picture/browser/heat.js': './profile/picture/browser/heat.js',
   'profile/picture/browser/main.js': './profile/picture/browser/main.js',
   'profile/picture/picture.css': './profile/picture/picture.css',

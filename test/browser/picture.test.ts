@@ -234,6 +234,46 @@ describe('the picture in a browser', () => {
       { colorScheme: 'dark' },
     ));
 
+  it.each([360, 700, 1220])('keeps its head in sight and apart at a width of %i pixels', async (wide) => {
+    const subtitle = [
+      '2026-11-26 11:24:13 UTC · 60s at 99 Hz · cpu-clock · 12668 samples, none lost · 2.00 cores busy',
+    ];
+    const picture = {
+      title: 'redis/redis-0, container redis on gke-pool-1-node-a',
+      subtitle,
+      ...browserHalf(),
+    };
+    const svg = textOf(drawPicture((await read(TIMED)).profile, picture));
+    await open(
+      put(`wide-${wide}.svg`, svg),
+      async (page) => {
+        await page.keyboard.press('h');
+        await page.keyboard.press('?');
+        await page.locator('#query').fill('early');
+        const head = page.locator('#head text, #head foreignObject');
+        const boxes = await head.evaluateAll((all) =>
+          all
+            .filter((each) => each.textContent !== '' && getComputedStyle(each).visibility === 'visible')
+            .map((each) => ({ text: each.textContent, ...each.getBoundingClientRect().toJSON() })),
+        );
+        expect(boxes.length).toBeGreaterThan(12);
+        for (const box of boxes) expect.soft(box.right, box.text).toBeLessThanOrEqual(wide);
+        const meet = boxes.flatMap((a, at) =>
+          boxes
+            .slice(at + 1)
+            // Letters may reach a little into the line above.
+            .filter(
+              (b) => a.left < b.right && b.left < a.right && a.top + 3 < b.bottom && b.top + 3 < a.bottom,
+            )
+            .map((b) => `${a.text} / ${b.text}`),
+        );
+        expect(meet).toEqual([]);
+        expect(await text(page, 'heat')).toMatch(/0 s/);
+      },
+      { viewport: { width: wide, height: 700 } },
+    );
+  });
+
   it('runs nothing that a name holds', () => {
     const names = [
       '<script>alert(1)</script>',

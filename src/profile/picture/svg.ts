@@ -136,7 +136,7 @@ function* drawing(
   const below = [thin, ...notes].filter(Boolean).join(' · ');
   const kinds = new Set(placed.map(({ node }) => frames[tree.frame[node]!]?.kind ?? 'thread'));
   yield `<?xml version="1.0" encoding="UTF-8"?>
-<svg xmlns="http://www.w3.org/2000/svg" id="flamegraph" width="100%" viewBox="0 0 ${WIDTH} ${height}" preserveAspectRatio="xMidYMin meet" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="12" data-top="${top}">
+<svg xmlns="http://www.w3.org/2000/svg" id="flamegraph" width="100%" viewBox="0 0 ${WIDTH} ${height}" preserveAspectRatio="xMidYMin meet" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="12">
 <title>${escapeXml(picture.title)}</title>
 <style><![CDATA[${cdata(picture.style)}]]></style>
 <defs>

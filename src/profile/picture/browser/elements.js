@@ -13,10 +13,10 @@ export function element(name, attributes, ...children) {
 }
 
 /** A word that can be pressed, by mouse and by keyboard. */
-export function button(id, words, hint, x, y, press) {
+export function button(id, words, hint, press) {
   const made = element(
     'text',
-    { id, class: 'button', x, y, role: 'button', tabindex: 0, 'aria-label': hint },
+    { id, class: 'button', role: 'button', tabindex: 0, 'aria-label': hint },
     words,
     element('title', {}, hint),
   );

@@ -4,6 +4,11 @@ import { element } from './elements.js';
 const ROWS = 50;
 const CELL = 4;
 const MOST_COLUMNS = 180;
+const WIDEST = 48;
+/** Below it, for the seconds. */
+const AXIS = 30;
+/** Least room of a number of seconds. */
+const TICK = 60;
 
 /** Samples by cell, column by column, from below. */
 export function heatOf(entries) {
@@ -23,10 +28,10 @@ export function heatOf(entries) {
 
 /**
  * Draws it into `group`, and calls `select(from, to)` in seconds for each range that is drawn with the pointer or with
- * Shift and the arrows.
+ * Shift and the arrows. Returns how much room it takes.
  */
 export function drawHeat(group, heat, left, width, top, range, select) {
-  const wide = Math.min(14, (width - 2 * left) / heat.columns);
+  const wide = Math.min(WIDEST, (width - 2 * left) / heat.columns);
   group.replaceChildren();
   const xOf = (cell) => left + Math.floor(cell / ROWS) * wide;
   const yOf = (cell) => top + (ROWS - 1 - (cell % ROWS)) * CELL;
@@ -52,10 +57,19 @@ export function drawHeat(group, heat, left, width, top, range, select) {
         y: yOf(cell),
         width: Math.max(0.5, wide - 0.5),
         height: CELL - 0.5,
-        fill: `hsl(${40 - 30 * strength} 90% ${80 - 45 * strength}%)`,
+        'fill-opacity': (0.1 + 0.9 * strength).toFixed(2),
       }),
     );
   });
+  const each = Math.max(1, Math.ceil(TICK / wide));
+  for (let column = 0; column < heat.columns; column += each)
+    group.append(
+      element(
+        'text',
+        { class: 'legend', x: left + column * wide, y: top + heat.height + 12 },
+        `${column * heat.columnSeconds} s`,
+      ),
+    );
   const marks = element('g', { id: 'heat-marks' });
   group.append(marks);
   const mark = (first, last) => {
@@ -119,4 +133,5 @@ export function drawHeat(group, heat, left, width, top, range, select) {
     const last = Math.min(heat.cells.length, Math.round(range[1] / heat.cellSeconds)) - 1;
     mark(Math.round(range[0] / heat.cellSeconds), Math.max(0, last));
   }
+  return heat.height + AXIS;
 }

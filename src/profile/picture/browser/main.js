@@ -1,6 +1,7 @@
 // The browser half of the picture: zoom, search, views, keyboard. The picture is complete without it.
 
 import { button, element } from './elements.js';
+import { layHead, say } from './head.js';
 import { drawHeat, heatOf } from './heat.js';
 import { layOut, visibleBoxes } from './layout.js';
 import { entriesOf, frameOf, readModel } from './model.js';
@@ -26,12 +27,15 @@ const byId = (id) => document.getElementById(id);
 const svg = byId('flamegraph');
 const framesGroup = byId('frames');
 const details = byId('details');
-const note = byId('note');
 const model = readModel(byId('gkeprof-data').textContent);
 const entries = model.comparison ? undefined : entriesOf(model);
 const heat = entries && entries.at.length > 0 ? heatOf(entries) : undefined;
-const top = Number(svg.dataset.top);
-const staticNote = note.textContent;
+const title = document.querySelector('.title');
+/** The lines below the title, the note on what is not drawn the last of them. */
+const facts = [...document.querySelectorAll('.subtitle')].map((node) => ({ node, text: node.textContent }));
+const noteFact = facts.at(-1);
+/** What stands in the row of controls, with its width, and how far it begins above its base line. */
+const controls = [];
 
 /** What is shown. `trail` is where Back goes. */
 const state = { mode: 'flame', zoomed: 0, frame: -1, range: null, heat: false, query: '', cased: false };
@@ -59,43 +63,53 @@ function makePanes() {
   return [pane(wholeView(model, self()), state.mode === 'flame')];
 }
 
-/** Makes the views anew: another mode, another range. */
+const widthOf = () => Math.max(320, svg.parentElement ? svg.clientWidth : window.innerWidth);
+const tell = (text) => say(byId('head'), details, text, SIDE, widthOf());
+
+/** What the views that are there were made for. */
+let made = '';
+
+/** Draws what the state says; the views are made anew for another mode, function or range. */
 function rebuild() {
-  panes = makePanes();
+  const wanted = JSON.stringify([state.mode, state.frame, state.range]);
+  if (wanted !== made) panes = makePanes();
+  made = wanted;
   if (state.zoomed >= panes[0].view.frame.length || panes[0].view.total[state.zoomed] <= 0) state.zoomed = 0;
   draw();
 }
 
 function draw() {
-  const width = Math.max(320, svg.parentElement ? svg.clientWidth : window.innerWidth);
+  const width = widthOf();
+  const inner = width - 2 * SIDE;
   const hold = focused && { name: focused.name, depth: focused.depth, start: focused.start };
-  framesGroup.replaceChildren();
-  let y = top;
+  const seen = panes.map((pane, at) => {
+    pane.zoomed = at === 0 ? state.zoomed : 0;
+    return visibleBoxes(pane.view, pane.place, pane.zoomed, LEAST_PIXELS / inner);
+  });
+  const sum = (of) => seen.reduce((all, each) => all + of(each), 0);
+  noteFact.text = thinText(
+    sum((each) => each.hidden),
+    sum((each) => each.hiddenWeight),
+  );
+  let y = layHead(byId('head'), headParts, SIDE, width);
   const heatGroup = byId('heat');
   heatGroup.replaceChildren();
-  if (state.heat && heat) {
-    drawHeat(heatGroup, heat, SIDE, width, y, state.range, (from, to) =>
+  if (state.heat && heat)
+    y += drawHeat(heatGroup, heat, SIDE, width, y, state.range, (from, to) =>
       go({ range: [from, to], zoomed: 0 }),
     );
-    y += heat.height + 14;
-  }
-  let hidden = 0;
-  let hiddenWeight = 0;
+  const groups = [];
   for (const [at, pane] of panes.entries()) {
-    pane.zoomed = at === 0 ? state.zoomed : 0;
-    const inner = width - 2 * SIDE;
-    const seen = visibleBoxes(pane.view, pane.place, pane.zoomed, LEAST_PIXELS / inner);
-    hidden += seen.hidden;
-    hiddenWeight += seen.hiddenWeight;
-    const rows = seen.deepest + 1;
-    pane.boxes = seen.boxes.map((box) => drawBox(pane, at, box, seen.ancestors.has(box), inner, y, rows));
+    const { boxes, ancestors, deepest } = seen[at];
+    const rows = deepest + 1;
+    pane.boxes = boxes.map((box) => drawBox(pane, at, box, ancestors.has(box), inner, y, rows));
+    for (const { group } of pane.boxes) groups.push(group);
     y += rows * ROW;
   }
+  framesGroup.replaceChildren(...groups);
   const height = y + 12;
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
   svg.setAttribute('height', height);
-  byId('legend').setAttribute('transform', `translate(${width - 1200} ${top - 40})`);
-  note.textContent = thinText(hidden, hiddenWeight) || (hidden === 0 ? '' : staticNote);
   showMatches();
   showState();
   focused = null;
@@ -124,6 +138,7 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
     ? describeChange(frame, change.before, change.after, model.unit, change.beforeAll, change.afterAll)
     : describe(frame, view.total[box], view.self[box], model.unit, view.total[0], view.total[zoomed]);
   const label = change ? `${change.sign} ${frame.name}` : frame.name;
+  const shown = cut(label, wide);
   const fill = change ? deltaColour(change.before * model.data.beforeFactor, change.after) : colourOf(frame);
   const rect = { x: x.toFixed(2), y: boxY, width: wide.toFixed(2), height: ROW - 1 };
   const group = element(
@@ -141,7 +156,7 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
     ...(PATTERN[frame.kind]
       ? [element('rect', { class: 'pattern', ...rect, fill: `url(#${PATTERN[frame.kind]})` })]
       : []),
-    element('text', { x: (x + 3).toFixed(2), y: boxY + 13 }, cut(label, wide)),
+    ...(shown ? [element('text', { x: (x + 3).toFixed(2), y: boxY + 13 }, shown)] : []),
   );
   const drawn = {
     group,
@@ -159,12 +174,11 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
     focused?.group.setAttribute('tabindex', '-1');
     focused = drawn;
     group.setAttribute('tabindex', '0');
-    details.textContent = text;
+    tell(text);
   });
   group.addEventListener('mouseenter', () => {
-    details.textContent = text;
+    tell(text);
   });
-  framesGroup.append(group);
   return drawn;
 }
 
@@ -217,13 +231,13 @@ function setMode(mode) {
     const frame = chosen ? chosen.pane.view.frame[chosen.box] : -1;
     if (state.mode === 'sandwich') go({ mode: 'flame', zoomed: 0 });
     else if (frame >= 0) sandwich(frame);
-    else details.textContent = 'choose a function first: Tab or click, then s';
-  } else if (mode === 'chart' && !entries) details.textContent = 'no times in this picture';
+    else tell('choose a function first: Tab or click, then s');
+  } else if (mode === 'chart' && !entries) tell('no times in this picture');
   else go({ mode: state.mode === mode ? 'flame' : mode, zoomed: 0 });
 }
 
 function toggleHeat() {
-  if (!heat) details.textContent = 'no times in this picture';
+  if (!heat) tell('no times in this picture');
   else {
     go({ heat: !state.heat, ...(state.heat && { range: null }) });
     if (state.heat) window.scrollTo(0, 0);
@@ -288,7 +302,7 @@ function nextMatch(step) {
 /** The folded line of the focused box. */
 function copyStack() {
   if (!focused) {
-    details.textContent = 'choose a box first: Tab or click, then c';
+    tell('choose a box first: Tab or click, then c');
     return;
   }
   const { view } = focused.pane;
@@ -298,7 +312,7 @@ function copyStack() {
     view.total[focused.box],
   );
   const said = (word) => {
-    details.textContent = `${word}: ${line}`;
+    tell(`${word}: ${line}`);
   };
   if (navigator.clipboard)
     navigator.clipboard.writeText(line).then(
@@ -390,38 +404,43 @@ const input = element('html:input', {
   'aria-label': 'search functions by regular expression',
 });
 
+/** The parts of the head, as `layHead` wants them. */
+const headParts = {
+  title: { node: title, text: title.textContent },
+  facts,
+  controls,
+  details,
+  legend: byId('legend'),
+};
+
 function buildControls() {
-  const controls = element('g', { id: 'controls' });
-  const y = top - 30;
-  let x = SIDE;
-  const add = (id, words, hint, press) => {
-    controls.append(button(id, words, hint, x, y, press));
-    x += words.length * 7.2 + 14;
+  const group = element('g', { id: 'controls' });
+  const put = (node, wide, rise) => {
+    group.append(node);
+    controls.push({ node, wide, rise });
   };
-  const holder = element('foreignObject', { x, y: y - 15, width: 210, height: 22 }, input);
-  controls.append(holder);
-  x += 222;
+  const add = (id, words, hint, press) => put(button(id, words, hint, press), words.length * 7.2 + 14, 0);
+  put(element('foreignObject', { width: 210, height: 22 }, input), 222, 15);
   add('case', 'Aa', 'tell capital from small letters in the search', () => {
     state.cased = !state.cased;
     byId('case').classList.toggle('on', state.cased);
     setQuery(state.query);
   });
+  add('icicle', 'icicle', 'turn it over: the root above (i)', () => setMode('icicle'));
   if (!model.comparison) {
-    add('icicle', 'icicle', 'turn it over: the root above (i)', () => setMode('icicle'));
     add('sandwich', 'sandwich', 'callers and callees of a function (s)', () => setMode('sandwich'));
     if (entries) add('chart', 'time', 'in the order of time (t)', () => setMode('chart'));
     if (heat) add('heatmap', 'heat map', 'samples over time; select a part (h)', toggleHeat);
-  } else add('icicle', 'icicle', 'turn it over: the root above (i)', () => setMode('icicle'));
+  }
   add('help', '?', 'the keys (?)', () => {
-    details.textContent = HELP;
+    tell(HELP);
   });
   add('back', 'back', 'back (Backspace)', back);
   add('reset', 'reset', 'all of it again (Esc)', reset);
-  controls.append(element('text', { id: 'matched', class: 'matched', x, y, 'aria-live': 'polite' }));
-  controls.append(
-    element('text', { id: 'state', class: 'subtitle state', x: SIDE, y: top - 48, 'aria-live': 'polite' }),
-  );
-  byId('head').append(controls);
+  headParts.matched = element('text', { id: 'matched', class: 'matched', 'aria-live': 'polite' });
+  headParts.state = element('text', { id: 'state', class: 'subtitle state', x: SIDE, 'aria-live': 'polite' });
+  group.append(headParts.matched, headParts.state);
+  byId('head').append(group);
   details.setAttribute('aria-live', 'polite');
 }
 
@@ -447,7 +466,7 @@ const KEYS = {
   n: () => nextMatch(1),
   N: () => nextMatch(-1),
   '?': () => {
-    details.textContent = HELP;
+    tell(HELP);
   },
 };
 
@@ -471,7 +490,6 @@ window.addEventListener('scroll', () =>
 
 buildControls();
 readHash();
-panes = makePanes();
 rebuild();
 if (state.query) setQuery(state.query);
 // The root is below, and what is wide.
