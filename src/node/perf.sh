@@ -48,15 +48,16 @@ perf_start() {
 
 perf_bytes() {
   bytes=$(stat -c %s "$OUT/perf.data" 2>/dev/null) || bytes=0
+  [[ $bytes == "${perf_mended-0}" ]] || perf_mend
 }
 
 # perf writes how long its data is when it ends, and one that is killed never does: then nothing reads the file. So it
-# is written here, now and then and when it was killed (struct perf_file_header: where the data begins is at byte 40,
-# its length at 48, eight bytes each, little-endian on every architecture that runs this).
+# is written here, whenever the file has grown and when perf was killed (struct perf_file_header: where the data begins
+# is at byte 40, its length at 48, eight bytes each, little-endian on every architecture that runs this).
 perf_mend() {
-  local bytes begin field=
+  local begin field=
   local -i at length
-  perf_bytes
+  perf_mended=$bytes
   ((bytes > 56)) || return 0
   begin=$(od -An -tu8 -j40 -N8 "$OUT/perf.data")
   length=$((bytes - begin))
@@ -65,9 +66,13 @@ perf_mend() {
   printf '%b' "$field" | dd of="$OUT/perf.data" bs=1 seek=48 conv=notrunc status=none
 }
 
+# perf keeps samples to itself until its buffers are half full; a ping makes it write them. Its answers are not let
+# pile up: it would wait for room.
 perf_counts() {
+  local answer
   counts=()
-  perf_mend
+  printf 'ping\n' >&8
+  while read -rt 0.001 -u 9 answer; do :; done
 }
 
 perf_stop() {
@@ -80,7 +85,7 @@ perf_stop() {
 perf_finish() {
   [[ -s $OUT/perf.data ]] || refuse perf-failed log perf.log
   # Ended by SIGINT or SIGTERM it has written all.
-  ((tool_status <= 128 || tool_status == 130 || tool_status == 143)) || perf_mend
+  ((tool_status <= 128 || tool_status == 130 || tool_status == 143)) || perf_bytes
   # Within what the plan allows a capture to take in all (captureSeconds in src/plan.ts).
   if ! timeout -k 5 "$((arg[duration_ms] / 1000 + 240))" perf script -i "$OUT/perf.data" --header --no-inline --show-lost-events \
     -F comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso 2>"$OUT/perf-script.log" </dev/null |

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runShell } from './shell.ts';
 
-/** A perf.data of so many bytes, whose data begins at 424, after `perf_mend`: its length of the data, and what else changed. */
+/** A perf.data of so many bytes, whose data begins at 424, after `perf_bytes`: its length of the data, and what else changed. */
 const mended = (bytes: number, length = 0) =>
   runShell(
     ['node/perf.sh'],
@@ -9,7 +9,7 @@ const mended = (bytes: number, length = 0) =>
      le() { local at; for ((at = 0; at < 64; at += 8)); do printf '%b' "$(printf '\\\\x%02x' $(($1 >> at & 255)))"; done; }
      { head -c 40 /dev/urandom; le 424; le ${length}; head -c 20000000 /dev/urandom; } | head -c ${bytes} >perf.data
      cp perf.data before
-     perf_mend
+     perf_bytes
      od -An -tu8 -j48 -N8 perf.data | tr -d ' '
      cmp -l before perf.data | awk '$1 <= 48 || $1 > 56' | wc -l
      stat -c %s perf.data
