@@ -10,11 +10,19 @@ export function writeDigits(bytes: Uint8Array, at: number, number: number): numb
     return at + 1;
   }
   let digits = 2;
-  for (let power = 100; power <= rest && digits < 10; power *= 10) digits += 1;
+  if (rest >= 10_000) digits = rest >= 100_000 ? 6 + digitsAbove(rest) : 5;
+  else if (rest >= 100) digits = rest >= 1000 ? 4 : 3;
   for (let place = at + digits - 1; place >= at; place -= 1) {
     const tenth = (rest / 10) | 0;
     bytes[place] = 48 + rest - tenth * 10;
     rest = tenth;
   }
   return at + digits;
+}
+
+/** How many more digits than six a number of at least six has. */
+function digitsAbove(number: number): number {
+  let more = 0;
+  for (let power = 1_000_000; power <= number && more < 4; power *= 10) more += 1;
+  return more;
 }

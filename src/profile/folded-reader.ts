@@ -3,7 +3,7 @@ import type { Frame, FrameKind } from './frame.ts';
 import type { About, Profile } from './profile.ts';
 import { Stacks } from './stacks.ts';
 import { treeOf } from './tree.ts';
-import { hashOn, lastBytes, Words } from './words.ts';
+import { hashEnd, hashOn, lastBytes, Words } from './words.ts';
 
 const SUFFIX: Readonly<Record<string, FrameKind>> = { k: 'kernel', j: 'jit', i: 'inlined' };
 
@@ -138,7 +138,7 @@ export class FoldedReader {
       }
     }
     this.#end = at;
-    const word = this.#words.number(view, start, at, hash);
+    const word = this.#words.number(view, start, at, hashEnd(hash));
     if (word === this.#frames.length) {
       const bytes = new Uint8Array(view.buffer, view.byteOffset + start, at - start);
       this.#frames.push(frameOf(this.#decoder.decode(bytes)));

@@ -1,5 +1,5 @@
 import { enlarged } from './arrays.ts';
-import { hashOfBytes, hashOn, sameBytes } from './words.ts';
+import { hashEnd, hashOfBytes, hashOn, sameBytes } from './words.ts';
 
 /** What a line turned out to be. Values from 0 up are the frame it holds. */
 export const END = -1;
@@ -205,5 +205,5 @@ const HASHED_TO = 21;
 function hashOfAddress(view: DataView, at: number): number {
   const address = hashOn(0, view.getInt32(at + HASHED_FROM, true));
   const more = hashOn(address, view.getInt32(at + HASHED_FROM + 4, true));
-  return hashOn(more, view.getInt32(at + HASHED_FROM + 8, true));
+  return hashEnd(hashOn(more, view.getInt32(at + HASHED_FROM + 8, true)));
 }

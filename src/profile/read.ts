@@ -156,16 +156,12 @@ async function readFirst(
     at += piece.length;
     if (!asked && at >= TRIED) {
       asked = true;
-      if (!mostlyNew(reader)) half = await secondHalf!(timeline);
+      half = await secondHalf!(timeline);
     }
     if (half && at >= half.from) break;
   }
   return half;
 }
-
-/** Nearly every stack is another: putting two trees together takes as long as reading. */
-const mostlyNew = ({ rows, origins }: PerfScriptReader): boolean =>
-  rows.size > 0.9 * origins.reduce((sum, origin) => sum + origin.samples, 0);
 
 /** With how long was looked at: as long as the samples span where nothing better is known, or the part asked for. */
 function lasting(about: About, reader: PerfScriptReader, { from = 0, to }: ReadOptions): About {

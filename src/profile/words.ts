@@ -74,18 +74,18 @@ export function sameBytes(mine: DataView, start: number, view: DataView, from: n
   return true;
 }
 
-/** Goes on with a hash by four bytes, or those that are left, the first one lowest. */
-export const hashOn = (hash: number, bytes: number): number => {
-  const mixed = Math.imul(hash ^ bytes, 0x9e3779b1);
-  return mixed ^ (mixed >>> 15);
-};
+/** Goes on with a hash by four bytes, or those that are left, the first one lowest. `hashEnd` must be called last. */
+export const hashOn = (hash: number, bytes: number): number => Math.imul(hash ^ bytes, 0x9e3779b1);
+
+/** Lets the lower bits, by which tables are entered, know of the upper ones: multiplying only carries upwards. */
+export const hashEnd = (hash: number): number => hash ^ (hash >>> 15);
 
 /** Of the bytes from `from` to `to`, wherever they stand. */
 export function hashOfBytes(view: DataView, from: number, to: number): number {
   let hash = to - from;
   let at = from;
   for (; at + 4 <= to; at += 4) hash = hashOn(hash, view.getInt32(at, true));
-  return at < to ? hashOn(hash, lastBytes(view, at, to)) : hash;
+  return hashEnd(at < to ? hashOn(hash, lastBytes(view, at, to)) : hash);
 }
 
 /** Fewer than four bytes as a number, the first one lowest. */

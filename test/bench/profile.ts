@@ -1,4 +1,4 @@
-// `npm run bench:profile [RAW]`: raw stacks → folded and folded → SVG, beside inferno, each the best of ROUNDS (5) runs
+// `npm run bench:profile [RAW]`: raw stacks → folded, raw → SVG and folded → SVG, beside inferno, each the best of ROUNDS (5) runs
 // in turn. RAW is perf script text; without it this machine is recorded for 20 s while it works. The inputs are made
 // of it: as it is, repeated to 1 GB, and one made up in which nearly every stack is new.
 
@@ -160,6 +160,17 @@ await compare(`recording repeated, ${size(large)}`, fold(large), [
   ['inferno -n 1', collapse(1, large)],
   ['inferno -n 2', collapse(2, large)],
 ]);
+for (const file of [raw, fresh])
+  await compare(
+    `${file === raw ? 'recording' : 'mostly new stacks'} → SVG, ${size(file)}`,
+    `${gkeprof} ${file} --weight period --format svg --output - 2>&1 >/dev/null`,
+    [
+      [
+        'inferno -n 1, inferno-flamegraph',
+        `${collapse(1, file)} | ${inferno}/inferno-flamegraph 2>/dev/null`,
+      ],
+    ],
+  );
 for (const file of [raw, fresh]) {
   const folded = join(folder, file === raw ? 'recording.folded' : 'mostly-new.folded');
   await execa('sh', ['-c', `${collapse(1, file)} > ${folded}`]);

@@ -1,3 +1,5 @@
+import { isPlain, writeDigits } from '../digits.ts';
+
 /** Text as XML 1.0 allows it: its markup escaped, characters it has no place for replaced (XML 1.0, section 2.2). */
 export function escapeXml(text: string): string {
   return text
@@ -23,7 +25,7 @@ export const jsonForXml = (value: unknown): string =>
  */
 export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
   if (value instanceof Float64Array || value instanceof Int32Array || value instanceof Uint32Array) {
-    yield numbersText(value);
+    yield* numbersText(value);
     return;
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -40,27 +42,31 @@ export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
   yield separator === '{' ? '{}' : '}';
 }
 
-/** `[1,2,3]` as bytes. */
-function numbersText(numbers: Float64Array | Int32Array | Uint32Array): Uint8Array | string {
-  const bytes = new Uint8Array(numbers.length * 11 + 2);
+const PIECE = 1 << 16;
+/** A comma and the digits that `writeDigits` writes. */
+const LONGEST = 11;
+
+/** `[1,2,3]` as bytes, in pieces that stay as they are. */
+function* numbersText(numbers: Float64Array | Int32Array | Uint32Array): Generator<Uint8Array> {
+  const bytes = new Uint8Array(Math.min(PIECE, numbers.length * LONGEST + 2));
   let used = 0;
   bytes[used++] = 91;
   for (let at = 0; at < numbers.length; at += 1) {
-    const number = numbers[at]!;
-    // Others are rare: fractions of a sample, and counts that take more digits than there is room for.
-    if (!(number >= 0 && number <= 0xffffffff && Number.isInteger(number)))
-      return JSON.stringify(Array.from(numbers));
-    if (at > 0) bytes[used++] = 44;
-    let digits = 1;
-    for (let power = 10; power <= number; power *= 10) digits += 1;
-    let rest = number;
-    for (let place = used + digits - 1; place >= used; place -= 1) {
-      const tenth = Math.floor(rest / 10);
-      bytes[place] = 48 + rest - tenth * 10;
-      rest = tenth;
+    if (used + LONGEST > bytes.length) {
+      yield bytes.slice(0, used);
+      used = 0;
     }
-    used += digits;
+    if (at > 0) bytes[used++] = 44;
+    const number = numbers[at]!;
+    if (isPlain(number)) {
+      used = writeDigits(bytes, used, number);
+      continue;
+    }
+    // Fractions of a sample, and counts that take more digits.
+    yield bytes.slice(0, used);
+    yield new TextEncoder().encode(JSON.stringify(number));
+    used = 0;
   }
-  bytes[used++] = 93;
-  return bytes.subarray(0, used);
+  yield bytes.slice(0, used);
+  yield Uint8Array.of(93);
 }
