@@ -354,7 +354,7 @@ function showState() {
       `${state.range[0].toFixed(2)} s to ${state.range[1].toFixed(2)} s: ${weightText(total, model.unit)}`,
     );
   }
-  byId('state').textContent = parts.join(' · ');
+  byId('state').textContent = cut(parts.join(' · '), widthOf() - 2 * SIDE);
   byId('back').setAttribute('visibility', trail.length || state.zoomed ? 'visible' : 'hidden');
   byId('reset').setAttribute(
     'visibility',
