@@ -1,6 +1,7 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
+import { crictl, json, kubeletOf, own, type ProcessJson, type RuntimeJson } from './runtime.ts';
 import {
   debugPods,
   environment,
@@ -13,51 +14,6 @@ import {
   start,
   world,
 } from './world.ts';
-
-interface ProcessJson {
-  readonly pid: number;
-  readonly ppid: number;
-  readonly nsPid: number;
-  readonly uid: number;
-  readonly what: string;
-  readonly container?: string;
-  readonly containerId?: string;
-  readonly sandboxId?: string;
-  readonly pod?: string;
-  readonly namespace?: string;
-  readonly podUid?: string;
-  readonly ips: readonly string[];
-  readonly qos?: string;
-  readonly argv: readonly string[];
-  readonly tty: string;
-  readonly vszBytes: number;
-}
-
-/** crictl on a node, by way of its kubelet: the runtime's own answer, without us. */
-async function crictl(node: string, ...words: string[]): Promise<string> {
-  const { stdout } = await execa('pgrep', ['-f', `kubelet .*--hostname-override=${node}`]);
-  const pid = stdout.split('\n')[0]!;
-  const endpoint = `unix:///proc/${pid}/root/run/containerd/containerd.sock`;
-  const result = await execa(`${world().binDir}/crictl`, ['--config', '/dev/null', '-r', endpoint, ...words]);
-  return result.stdout;
-}
-
-interface RuntimeJson {
-  readonly containers: ReadonlyArray<{
-    readonly id: string;
-    readonly podSandboxId: string;
-    readonly metadata: { readonly name: string };
-    readonly labels: Readonly<Record<string, string>>;
-  }>;
-}
-
-const json = async <T>(...words: string[]): Promise<T> => {
-  const run = await gkeprof([...words, '-o', 'json']);
-  if (run.code !== 0) throw new Error(`${run.code}: ${run.stderr}`);
-  return JSON.parse(run.stdout) as T;
-};
-
-const own = (text: string, width = 13) => text.slice(0, width);
 
 describe('ps', () => {
   leavesNothing();
@@ -299,9 +255,7 @@ describe('whois', () => {
       await execa('nsenter', ['-t', String(redis.pid), '-n', 'ip', '-o', 'link', 'show', 'eth0'])
     ).stdout;
     const index = /eth0@if(\d+)/.exec(inside)![1]!;
-    const kubelet = (await execa('pgrep', ['-f', `kubelet .*--hostname-override=${node}`])).stdout.split(
-      '\n',
-    )[0]!;
+    const kubelet = await kubeletOf(node);
     const links = (await execa('nsenter', ['-t', kubelet, '-n', 'ip', '-o', 'link'])).stdout;
     const veth = new RegExp(`^${index}: (\\w+)@`, 'm').exec(links)![1]!;
     await kubectl(['delete', '-n', 'gkeprof', (await debugPods())[0]!]);
@@ -329,20 +283,11 @@ describe('whois', () => {
     const before = (
       await json<{ processes: ProcessJson[] }>('ps', 'idle', '-n', NAMESPACE, '--linger', '40s')
     ).processes[0]!;
+    const path = 'jsonpath={.status.containerStatuses[0].restartCount}';
+    const restarts = async () => Number(await kubectl(['get', 'pod', '-n', NAMESPACE, 'idle', '-o', path]));
+    const count = await restarts();
     await crictl(node, 'stop', '--timeout', '1', before.containerId!);
-    await eventually(
-      () =>
-        kubectl([
-          'get',
-          'pod',
-          '-n',
-          NAMESPACE,
-          'idle',
-          '-o',
-          'jsonpath={.status.containerStatuses[0].restartCount}',
-        ]),
-      (count) => Number(count) > 0,
-    );
+    await eventually(restarts, (now) => now > count, 60);
     const after = (await json<{ processes: ProcessJson[] }>('ps', 'idle', '-n', NAMESPACE)).processes[0]!;
     expect(after).toMatchObject({ container: 'sleeper', pod: 'idle' });
     expect(after.containerId).not.toBe(before.containerId);
@@ -391,159 +336,6 @@ describe('flamegraph --pid', () => {
     expect(output.files().join(' ')).toContain(`.container_of_pid_${pid}.flamegraph.svg`);
     const none = await gkeprof(['flamegraph', `node/${node}`, '--pid', '2', ...words]);
     expect([none.code, none.stderr]).toEqual([3, expect.stringContaining('is of kernel thread')]);
-  });
-});
-
-describe('crictl', () => {
-  leavesNothing();
-  const on = (target: string, ...words: string[]) =>
-    gkeprof(['crictl', target, '-n', NAMESPACE, '--', ...words]);
-  const node = () => `node/${world().nodes[0]}`;
-  const redis = async (name = 'redis') =>
-    (
-      await kubectl([
-        'get',
-        'pod',
-        '-n',
-        NAMESPACE,
-        'redis-0',
-        '-o',
-        `jsonpath={.status.containerStatuses[?(@.name=="${name}")].containerID}`,
-      ])
-    ).replace('containerd://', '');
-
-  // The runbook's quick reference, line by line, and `crictl ps --id` of its demo.
-  it('crictl ps', async () => {
-    const run = await on(node(), 'ps');
-    expect(run.stdout).toMatch(/^CONTAINER +IMAGE +CREATED +STATE +NAME +ATTEMPT +POD ID/);
-    expect(run.stdout).toContain(own(await redis()));
-    expect(run.stderr).toMatch(/node-a: \/home\/kubernetes\/bin\/crictl .* ps$/m);
-  });
-  it('crictl ps --pod $POD_ID, $POD_ID being the target’s', async () => {
-    const run = await on('redis-0', 'ps');
-    expect(run.stdout.trim().split('\n').length).toBe(3);
-    expect(run.stderr).toMatch(/ ps --pod [0-9a-f]{64}/);
-  });
-  it('crictl pods, pods --namespace, pods --label', async () => {
-    expect((await on(node(), 'pods')).stdout).toContain('redis-0');
-    const named = await on(node(), 'pods', '--namespace', NAMESPACE);
-    expect(named.stdout).toContain('redis-0');
-    expect(named.stdout).not.toContain('gkeprof-crictl');
-    expect((await on(node(), 'pods', '--label', 'app=redis', '-q')).stdout).toMatch(/^[0-9a-f]{64}$/);
-  });
-  it('crictl pods --latest --quiet --namespace, crictl ps --latest --quiet --name', async () => {
-    expect((await on(node(), 'pods', '--latest', '--quiet', '--namespace', NAMESPACE)).stdout).toMatch(
-      /^[0-9a-f]{64}$/,
-    );
-    expect((await on(node(), 'ps', '--latest', '--quiet', '--name', 'redis')).stdout).toBe(await redis());
-  });
-  it('crictl inspectp, inspect, inspecti', async () => {
-    const pod = JSON.parse((await on('redis-0', 'inspectp')).stdout);
-    expect(pod.status.metadata.name).toBe('redis-0');
-    const run = await gkeprof(['crictl', 'redis-0', '-n', NAMESPACE, '-c', 'redis', '--', 'inspect']);
-    const inspected = JSON.parse(run.stdout);
-    expect(inspected.status.id).toBe(await redis());
-    expect(JSON.parse((await on(node(), 'inspecti', inspected.status.imageRef)).stdout).status.id).toMatch(
-      /^sha256:/,
-    );
-  });
-  it('crictl exec -it $CONTAINER_ID ps -ef, and which redis-cli', async () => {
-    const which = await on(node(), 'exec', '-it', await redis(), 'which', 'redis-cli');
-    expect(which.stdout).toMatch(/redis-cli\r?$/);
-    expect(which.stderr).toContain('-t: there is no terminal here');
-    const inserted = await gkeprof([
-      'crictl',
-      'redis-0',
-      '-n',
-      NAMESPACE,
-      '-c',
-      'redis',
-      '--',
-      'exec',
-      'sh',
-      '-c',
-      'cat /proc/1/cmdline; exit 9',
-    ]);
-    expect(inserted.stdout).toContain('redis-server');
-    expect(inserted.code).toBe(9);
-  });
-  it('crictl --help, crictl ps --help', async () => {
-    expect((await on(node(), '--help')).stdout).toContain('client for CRI');
-    expect((await on('redis-0', 'ps', '--help')).stdout).toContain('--latest');
-  });
-  it('crictl ps --id $CONTAINER_ID, short, and crictl logs', async () => {
-    expect((await on(node(), 'ps', '--id', own(await redis()))).stdout).toContain(' redis ');
-    const logs = await gkeprof(['crictl', 'redis-0', '-n', NAMESPACE, '-c', 'redis', '--', 'logs']);
-    expect(logs.stdout).toContain('Ready to accept connections');
-  });
-
-  it('uses the image’s crictl where the node has none', async () => {
-    const run = await on(`node/${world().nodes[1]}`, 'version');
-    expect(run.stdout).toContain('RuntimeName:  containerd');
-    expect(run.stderr).toContain('/usr/local/bin/crictl');
-  });
-
-  it('hands input on, and every byte of the output', async () => {
-    const data = Buffer.alloc(3_000_000, 'gkeprof ');
-    const result = await execa(
-      'kubectl',
-      [
-        'gkeprof',
-        'crictl',
-        'redis-0',
-        '-n',
-        NAMESPACE,
-        '-c',
-        'redis',
-        '--image',
-        world().images.tools,
-        '--',
-        'exec',
-        '-i',
-        'cat',
-      ],
-      {
-        env: environment(world().sreShell),
-        extendEnv: false,
-        input: data,
-        encoding: 'buffer',
-        stripFinalNewline: false,
-        reject: false,
-        maxBuffer: 1e8,
-      },
-    );
-    expect(Buffer.from(result.stderr).toString()).not.toContain('error');
-    expect(Buffer.from(result.stdout).equals(data)).toBe(true);
-    expect(result.exitCode).toBe(0);
-  });
-
-  it('changes nothing, and enters no pod that its user may not', async () => {
-    const rm = await on(node(), 'rm', 'x');
-    expect([rm.code, rm.stderr]).toEqual([125, expect.stringContaining('--dangerous')]);
-    const refused = await gkeprof(['crictl', node(), '--', 'exec', await redis(), 'true'], {
-      kubeconfig: world().sreNoTarget,
-    });
-    expect([refused.code, refused.stderr]).toEqual([
-      125,
-      expect.stringContaining('you may not create pods/exec for pod "redis-0"'),
-    ]);
-    const nobodys = await on(node(), 'exec', 'abcdef123456', 'true');
-    expect([nobodys.code, nobodys.stderr]).toEqual([
-      125,
-      expect.stringContaining('is not the id of a container'),
-    ]);
-  });
-
-  it('is not outwitted on the node: a pod made by hand with other rights', async () => {
-    const run = await gkeprof(['crictl', node(), '--dry-run', 'client', '--', 'ps']);
-    const text = run.stdout
-      .replace(/subcommand=ps/, 'subcommand=rmi')
-      .replace(/- ps\n/, '- rmi\n        - --all\n')
-      .replace(/gkeprof-crictl-\w+/, 'gkeprof-by-hand');
-    await kubectl(['create', '-f', '-'], text);
-    const log = () => kubectl(['logs', '-n', 'gkeprof', 'gkeprof-by-hand', '-c', 'capture']).catch(() => '');
-    expect(await eventually(log, (said) => said.includes('refused'))).toContain('"code":"not-read-only"');
-    await kubectl(['delete', 'pod', '-n', 'gkeprof', 'gkeprof-by-hand']);
   });
 });
 

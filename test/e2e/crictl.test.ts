@@ -1,0 +1,191 @@
+import { execa } from 'execa';
+import { describe, expect, it } from 'vitest';
+import { own } from './runtime.ts';
+import {
+  environment,
+  eventually,
+  gkeprof,
+  kubectl,
+  leavesNothing,
+  NAMESPACE,
+  type Run,
+  world,
+} from './world.ts';
+
+const on = (target: string, ...words: string[]) =>
+  gkeprof(['crictl', target, '-n', NAMESPACE, '--', ...words]);
+const node = () => `node/${world().nodes[0]}`;
+const redis = async (name = 'redis') =>
+  (
+    await kubectl([
+      'get',
+      'pod',
+      '-n',
+      NAMESPACE,
+      'redis-0',
+      '-o',
+      `jsonpath={.status.containerStatuses[?(@.name=="${name}")].containerID}`,
+    ])
+  ).replace('containerd://', '');
+/** With the container of redis-0 named. */
+const inRedis = (...words: string[]) =>
+  gkeprof(['crictl', 'redis-0', '-n', NAMESPACE, '-c', 'redis', '--', ...words]);
+
+const HEADER = /^CONTAINER +IMAGE +CREATED +STATE +NAME +ATTEMPT +POD ID/;
+const podId = async () => (await on(node(), 'pods', '--quiet', '--no-trunc', '--name', 'redis-0')).stdout;
+const rows = ({ stdout }: Run) => stdout.trim().split('\n').slice(1);
+
+/** The runbook's quick reference, line by line, and `crictl ps --id` of its demo: run, and judged. */
+const LINES: Readonly<Record<string, () => Promise<void>>> = {
+  'crictl ps': async () => {
+    const run = await on(node(), 'ps');
+    expect(run.stdout).toMatch(HEADER);
+    expect(run.stdout).toContain(own(await redis()));
+    expect(run.stderr).toMatch(/node-a: \/home\/kubernetes\/bin\/crictl .* ps$/m);
+  },
+  'crictl ps --pod $POD_ID': async () => {
+    const inserted = await on('redis-0', 'ps');
+    expect(rows(inserted).length).toBe(2);
+    expect(inserted.stderr).toMatch(/ ps --pod [0-9a-f]{64}/);
+    const typed = await on(node(), 'ps', '--pod', own(await podId()));
+    expect(rows(typed).map((row) => own(row))).toEqual(rows(inserted).map((row) => own(row)));
+  },
+  'crictl pods': async () => expect((await on(node(), 'pods')).stdout).toMatch(/^POD ID .* redis-0 /s),
+  'crictl pods --namespace redis': async () => {
+    const named = await on(node(), 'pods', '--namespace', NAMESPACE);
+    expect(named.stdout).toContain('redis-0');
+    expect(named.stdout).not.toContain('gkeprof-crictl');
+  },
+  'crictl pods --label app=redis': async () => {
+    const labelled = await on(node(), 'pods', '--label', 'app=redis');
+    expect(rows(labelled).length).toBe(1);
+    expect(labelled.stdout).toContain(' redis-0 ');
+  },
+  'POD_ID=$( crictl pods --latest --quiet --namespace redis )': async () =>
+    expect((await on(node(), 'pods', '--latest', '--quiet', '--namespace', NAMESPACE)).stdout).toMatch(
+      /^[0-9a-f]{64}$/,
+    ),
+  'CONTAINER_ID=$( crictl ps --latest --quiet --name redis )': async () =>
+    expect((await on(node(), 'ps', '--latest', '--quiet', '--name', 'redis')).stdout).toBe(await redis()),
+  'crictl inspectp $POD_ID': async () => {
+    const inserted = await on('redis-0', 'inspectp');
+    expect(JSON.parse(inserted.stdout).status.metadata.name).toBe('redis-0');
+    const typed = await on(node(), 'inspectp', await podId());
+    expect(JSON.parse(typed.stdout).status.id).toBe(JSON.parse(inserted.stdout).status.id);
+  },
+  'crictl inspect $CONTAINER_ID': async () => {
+    expect(JSON.parse((await inRedis('inspect')).stdout).status.id).toBe(await redis());
+    expect(JSON.parse((await on(node(), 'inspect', own(await redis()))).stdout).status.id).toBe(
+      await redis(),
+    );
+  },
+  'crictl inspecti $IMAGE_ID': async () => {
+    const image = JSON.parse((await inRedis('inspect')).stdout).status.imageRef as string;
+    expect(JSON.parse((await on(node(), 'inspecti', image)).stdout).status.id).toBe(image);
+  },
+  'crictl exec -it $CONTAINER_ID ps -ef': async () => {
+    const run = await on(node(), 'exec', '-it', await redis(), 'ps', '-ef');
+    // Where the image has no ps, crictl says so: that is its answer, and its status.
+    if (run.code === 0) expect(run.stdout).toMatch(/redis-server \*:6379/);
+    else expect(run.stderr).toMatch(/ps\W+: executable file not found/);
+    expect(run.stderr).toContain('-t: there is no terminal here');
+  },
+  'crictl exec -it $CONTAINER_ID which redis-cli': async () => {
+    expect((await on(node(), 'exec', '-it', await redis(), 'which', 'redis-cli')).stdout).toMatch(
+      /redis-cli\r?$/,
+    );
+    expect((await inRedis('exec', 'which', 'redis-cli')).stdout).toMatch(/redis-cli$/);
+  },
+  'crictl --help': async () => expect((await on(node(), '--help')).stdout).toContain('client for CRI'),
+  'crictl ps --help': async () => expect((await on('redis-0', 'ps', '--help')).stdout).toContain('--latest'),
+  'crictl ps --id $CONTAINER_ID': async () => {
+    const typed = await on(node(), 'ps', '--id', own(await redis()));
+    expect(rows(typed).map((row) => own(row))).toEqual([own(await redis())]);
+    expect(rows(await inRedis('ps')).map((row) => own(row))).toEqual([own(await redis())]);
+  },
+};
+
+describe('the quick reference of the runbook', () => {
+  leavesNothing();
+  it.each(Object.entries(LINES))('%s', (_line, check) => check());
+});
+
+describe('crictl', () => {
+  leavesNothing();
+
+  it('passes the status of a command on, and shows the log of a container', async () => {
+    const inserted = await inRedis('exec', 'sh', '-c', 'cat /proc/1/cmdline; exit 9');
+    expect(inserted.stdout).toContain('redis-server');
+    expect(inserted.code).toBe(9);
+    expect((await inRedis('logs')).stdout).toContain('Ready to accept connections');
+  });
+
+  it('uses the image’s crictl where the node has none', async () => {
+    const run = await on(`node/${world().nodes[1]}`, 'version');
+    expect(run.stdout).toContain('RuntimeName:  containerd');
+    expect(run.stderr).toContain('/usr/local/bin/crictl');
+  });
+
+  it('hands input on, and every byte of the output', async () => {
+    const data = Buffer.alloc(3_000_000, 'gkeprof ');
+    const result = await execa(
+      'kubectl',
+      [
+        'gkeprof',
+        'crictl',
+        'redis-0',
+        '-n',
+        NAMESPACE,
+        '-c',
+        'redis',
+        '--image',
+        world().images.tools,
+        '--',
+        'exec',
+        '-i',
+        'cat',
+      ],
+      {
+        env: environment(world().sreShell),
+        extendEnv: false,
+        input: data,
+        encoding: 'buffer',
+        stripFinalNewline: false,
+        reject: false,
+        maxBuffer: 1e8,
+      },
+    );
+    expect(Buffer.from(result.stderr).toString()).not.toContain('error');
+    expect(Buffer.from(result.stdout).equals(data)).toBe(true);
+    expect(result.exitCode).toBe(0);
+  });
+
+  it('changes nothing, and enters no pod that its user may not', async () => {
+    const rm = await on(node(), 'rm', 'x');
+    expect([rm.code, rm.stderr]).toEqual([125, expect.stringContaining('--dangerous')]);
+    const refused = await gkeprof(['crictl', node(), '--', 'exec', await redis(), 'true'], {
+      kubeconfig: world().sreNoTarget,
+    });
+    expect([refused.code, refused.stderr]).toEqual([
+      125,
+      expect.stringContaining('you may not create pods/exec for pod "redis-0"'),
+    ]);
+    const nobodys = await on(node(), 'exec', 'abcdef123456', 'true');
+    expect([nobodys.code, nobodys.stderr]).toEqual([
+      125,
+      expect.stringContaining('is not the id of a container'),
+    ]);
+  });
+
+  it('is not outwitted on the node: a pod made by hand with other rights', async () => {
+    const run = await gkeprof(['crictl', node(), '--dry-run', 'client', '--', 'ps']);
+    const text = run.stdout
+      .replace(/subcommand=ps/, 'subcommand=rmi')
+      .replace(/- ps\n/, '- rmi\n        - --all\n')
+      .replace(/gkeprof-crictl-\w+/, 'gkeprof-by-hand');
+    await kubectl(['create', '-f', '-'], text);
+    const log = () => kubectl(['logs', '-n', 'gkeprof', 'gkeprof-by-hand', '-c', 'capture']).catch(() => '');
+    expect(await eventually(log, (said) => said.includes('refused'))).toContain('"code":"not-read-only"');
+    await kubectl(['delete', 'pod', '-n', 'gkeprof', 'gkeprof-by-hand']);
+  });
+});
