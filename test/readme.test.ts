@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { COMMANDS } from '../src/commands/index.ts';
 import { EXIT_MEANING } from '../src/errors.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
@@ -37,19 +36,5 @@ describe('the README', () => {
       .split('\n')
       .find((each) => each.startsWith('| ') && each.split(' | ')[0]!.includes(`\`${line}`));
     expect(row?.split(' | ')[1]).toContain('kubectl gkeprof ');
-  });
-
-  it('names only commands and flags that exist', () => {
-    const lines = readme.split('\n').filter((line) => line.includes('kubectl gkeprof '));
-    expect(lines.length).toBeGreaterThan(8);
-    for (const line of lines) {
-      for (const [, verb, rest] of line.matchAll(/kubectl gkeprof ([a-z]+)([^`|#]*)/g)) {
-        const command = COMMANDS.find((each) => each.name === verb);
-        expect(command, line).toBeDefined();
-        for (const [, flag] of rest!.split(' -- ')[0]!.matchAll(/--([a-z-]+)/g)) {
-          expect(Object.keys(command!.options).concat('help'), line).toContain(flag);
-        }
-      }
-    }
   });
 });

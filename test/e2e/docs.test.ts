@@ -24,7 +24,7 @@ const pages = [
 
 /** What a reader has: kubectl with the plugin, an administrator's rights, and the image of image/Dockerfile. */
 const typed = (line: string, cwd: string) =>
-  execa('bash', ['-c', `exec 2>&1\n${line}`], {
+  execa('bash', ['-c', `exec 2>&1\n${line.replaceAll('node-a', world().nodes[0])}`], {
     cwd,
     env: {
       ...environment(world().admin),
@@ -38,6 +38,15 @@ const typed = (line: string, cwd: string) =>
     timeout: 150_000,
   });
 
+/** With the images of this cluster, Redis on one node and its clients on the other. */
+function patient(): string {
+  const grace = '      terminationGracePeriodSeconds: 1\n';
+  const [redis, ...clients] = PATIENT.replaceAll('redis:8', world().images.redisFp).split(grace);
+  const [nodeA, nodeB] = world().nodes;
+  const on = (node: string) => `${grace}      nodeName: ${node}\n`;
+  return `${redis}${on(nodeA)}${clients.join(on(nodeB))}`;
+}
+
 describe.each(pages)('$name', ({ name, text, blocks }) => {
   leavesNothing();
   const folder = mkdtempSync(join(tmpdir(), 'gkeprof-docs-'));
@@ -48,7 +57,7 @@ describe.each(pages)('$name', ({ name, text, blocks }) => {
       recursive: true,
       filter: (path) => !/node_modules|\.git$|dist/.test(path),
     });
-    writeFileSync(join(folder, 'slow-redis.yaml'), PATIENT.replaceAll('redis:8', world().images.redisFp));
+    writeFileSync(join(folder, 'slow-redis.yaml'), patient());
     // The tutorial begins with nothing; every other page with what the tutorial sets up.
     if (name === TUTORIAL) return;
     for (const { typed: line } of blocksOf(readFileSync(join(ROOT, TUTORIAL), 'utf8'))[1]!.commands)
