@@ -72,7 +72,7 @@ describe('commands on pages', () => {
   const written = pages.filter((name) => /^(?:README|docs\/(?!commands\/))/.test(name));
   it.each(written)('of %s exist, with their flags', (name) => {
     for (const line of textOf(name).split('\n')) {
-      for (const [, verb, rest] of line.matchAll(/kubectl gkeprof ([a-z]+)([^`|#]*)/g)) {
+      for (const [, verb, rest] of line.matchAll(/kubectl gkeprof ([a-z]+)([^`|#&]*)/g)) {
         const command = COMMANDS.find((each) => each.name === verb);
         expect(command, line).toBeDefined();
         for (const [, flag] of rest!.split(' -- ')[0]!.matchAll(/(?<=\s)--([a-z-]+)/g)) {
