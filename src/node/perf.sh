@@ -27,7 +27,7 @@ perf_prepare() {
 # --no-bpf-event: without it perf takes a second longer than asked. --buildid-mmap: build ids in the file, so that
 # a program that ended or was replaced gives unknown frames, never another program's names.
 perf_start() {
-  local answer=
+  local answer='' said=''
   mkfifo "$WORK/perf.control" "$WORK/perf.answer"
   exec 8<>"$WORK/perf.control" 9<>"$WORK/perf.answer"
   : >"$OUT/perf.data" # perf would make one that nobody else can read
@@ -37,7 +37,8 @@ perf_start() {
   printf 'enable\n' >&8
   now_ms
   local -i until=$((now + 30000))
-  until read -rt 0.05 -u 9 answer && [[ $answer == ack* ]]; do
+  # On a busy node the time of a read can be up in the middle of the word: what came until then is kept.
+  while read -rt 0.05 -u 9 answer || :; said+=$answer; [[ $said != *ack* ]]; do
     now_ms
     if ! tool_is_running || ((now >= until)); then
       kill -KILL "$tool_pid" 2>/dev/null

@@ -34,3 +34,19 @@ describe('perf.data of a perf that was killed', () => {
     expect(mended(bytes).slice(-2)).toEqual([0, bytes]);
   });
 });
+
+describe('a perf that takes its time', () => {
+  // On a node with no processor to spare the word came in two halves, with the end of a read between them: the first was lost, and
+  // perf was taken for dead after half a minute.
+  it('is heard when its answer comes in pieces', () => {
+    const said = runShell(
+      ['node/perf.sh'],
+      `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([frequency]=99); perf_scope=(); now=0; tool_pid=
+       now_ms() { now=$((now + 100)); }; tool_is_running() { ((now < 3000)); }
+       refuse() { echo "refused $1"; exit; }
+       perf() { read -r line <&8; printf a >&9; sleep 0.2; printf 'ck\\n' >&9; sleep 0.5; }
+       perf_start; echo started; rm -r "$OUT"`,
+    );
+    expect(said).toBe('started\n');
+  });
+});
