@@ -1,22 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { UnknownFormatError } from '../../src/capture/reader.ts';
+import { PacketReader, UnknownFormatError } from '../../src/capture/reader.ts';
+import { Pseudonyms } from '../../src/capture/redact/pseudonyms.ts';
+import { Redactor } from '../../src/capture/redact/redact.ts';
 import { analyzed } from './analysis.ts';
+import { Frames, random } from './frames.ts';
 import { framed, ip4, pcap, pcapng, records, tcp, udp } from './packets.ts';
 import { command, talk } from './redis-stream.ts';
 
 /** 10,000 with each run of the suite; 100,000 with FUZZ=100000 take two minutes. */
 const INPUTS = Number(process.env.FUZZ ?? 10_000);
-
-/** A generator of its own, so that a failure is found again by its number (xorshift32). */
-function random(seed: number): (below: number) => number {
-  let state = Math.imul(seed, 0x9e3779b1) | 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 
 const packets = [
   ...talk([
@@ -54,6 +46,10 @@ const seeds = [
     'sll2',
     packets.map((each) => ({ ...each, frame: framed('sll2', each.frame.subarray(14)) })),
   ),
+  ...(['ethernet', 'null'] as const).map((link) => {
+    const frames = new Frames(11);
+    return pcap(link, records(Array.from({ length: 30 }, () => frames.next(link)).flat()));
+  }),
 ];
 
 function mutated(number: number): Buffer {
@@ -70,6 +66,17 @@ function mutated(number: number): Buffer {
   return below(10) === 0 ? bytes.subarray(0, below(bytes.length)) : bytes;
 }
 
+const names = new Pseudonyms(Uint8Array.from({ length: 32 }, (_, at) => at));
+
+function redacted(capture: Uint8Array, payload: 'cut' | 'mask'): void {
+  let written = 0;
+  const redactor = new Redactor(names, payload, (bytes) => {
+    written += bytes.length;
+  });
+  new PacketReader(redactor).push(capture);
+  expect(written).toBeLessThanOrEqual(2 * capture.length + 100);
+}
+
 describe('mutated captures', () => {
   it(`${INPUTS} of them end, without a crash and without growth`, () => {
     const slowest = { number: 0, millis: 0 };
@@ -81,6 +88,8 @@ describe('mutated captures', () => {
         // Laying out tables takes longer than all else together.
         const scope = { inner: number % 2 === 0, once: number % 3 !== 0 };
         analyzed(mutated(number), scope, [], number % 50 === 0);
+        // Copies to show are made of anything, too.
+        if (number % 25 === 0) redacted(mutated(number), number % 2 === 0 ? 'cut' : 'mask');
       } catch (error) {
         if (!(error instanceof UnknownFormatError)) throw new Error(`input ${number}`, { cause: error });
       }
