@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectAsTshark } from '../capture/judge.ts';
 import {
+  captures,
   environment,
   gkeprof,
   kubectl,
@@ -12,7 +13,6 @@ import {
   outputFolder,
   pluginDir,
   start,
-  toolRuns,
   world,
 } from './world.ts';
 
@@ -40,7 +40,7 @@ describe('analyze, of real traffic', () => {
     const cli = `redis-cli -p ${PORT}`;
     await inPod(`${cli} flushall; ${cli} config resetstat`);
     const running = capture(['pod/redis-0', '--port', PORT, '--duration', '60s']);
-    await toolRuns('tcpdump');
+    await captures(running);
     await inPod(
       [
         `redis-benchmark -p ${PORT} -q -c 5 -n 3000 -t set,get,lpush,lrange_100 -r 1000`,
@@ -111,7 +111,7 @@ describe('analyze, of real traffic', () => {
     ],
   ])('is what tshark and capinfos print, on %s', async (_, flags, traffic) => {
     const running = capture(['pod/redis-0', '--port', PORT, '--duration', '60s', '--', ...flags]);
-    await toolRuns('tcpdump');
+    await captures(running);
     await inPod(traffic);
     await new Promise((resolve) => setTimeout(resolve, 500));
     running.kill('SIGINT');

@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import {
   captureProcesses,
+  captures,
   debugPods,
   environment,
   eventually,
@@ -15,11 +16,8 @@ import {
   NAMESPACE,
   outputFolder,
   start,
-  toolRuns,
   world,
 } from './world.ts';
-
-const tcpdumpRuns = () => toolRuns('tcpdump');
 
 /** The command behind kubectl: kubectl replaces itself by the plugin, so the process is the plugin's own. */
 const capture = (verb: 'pcap' | 'flamegraph', words: readonly string[], folder: string, options = {}) =>
@@ -32,7 +30,7 @@ describe('the life of a session', () => {
 
   it('Ctrl-C once: stops, collects, verifies, cleans up, exit 0', async () => {
     const run = pcap(['--port', '6379'], output.path());
-    await tcpdumpRuns();
+    await captures(run);
     run.kill('SIGINT');
     const result = await run;
     expect(String(result.stderr)).toContain('stopped on request');
@@ -52,15 +50,7 @@ describe('the life of a session', () => {
 
   it('Ctrl-C twice: nothing kept, nothing left, 130', async () => {
     const run = pcap(['--port', '6379'], output.path());
-    // The client itself must have heard of it: before that the first Ctrl-C is enough, and the second finds it leaving.
-    let said = '';
-    run.stderr!.on('data', (text) => {
-      said += text;
-    });
-    await eventually(
-      async () => said,
-      (text) => text.includes('capturing for'),
-    );
+    await captures(run);
     run.kill('SIGINT');
     await delay(50);
     run.kill('SIGINT');
@@ -86,7 +76,7 @@ describe('the life of a session', () => {
 
   it('Ctrl-C once: a profile ends early, and is drawn', async () => {
     const run = capture('flamegraph', ['--duration', '300s'], output.path());
-    await toolRuns('perf');
+    await captures(run);
     run.kill('SIGINT');
     const result = await run;
     expect(String(result.stderr)).toContain('stopped on request');
@@ -99,8 +89,8 @@ describe('the life of a session', () => {
   });
 
   it('kill -9: no debug container outlives its bound, and the next command removes the object', async () => {
-    const run = pcap(['--duration', '15s', '--keep', '3s'], output.path());
-    await tcpdumpRuns();
+    const run = pcap(['--duration', '40s', '--keep', '3s'], output.path());
+    await captures(run);
     run.kill('SIGKILL');
     await run;
     expect(await eventually(captureProcesses, (found) => found.length === 0)).toEqual([]);
@@ -144,7 +134,7 @@ describe('the life of a session', () => {
     await kubectl(['apply', '-f', '-'], JSON.stringify(pod));
     await kubectl(['wait', '-n', NAMESPACE, '--for=condition=Ready', 'pod/short-lived', '--timeout=30s']);
     const run = start(['pcap', 'short-lived', '-n', NAMESPACE, '--output-dir', output.path()]);
-    await tcpdumpRuns();
+    await captures(run);
     await kubectl(['delete', 'pod', '-n', NAMESPACE, 'short-lived', '--grace-period=1']);
     const result = await run;
     expect(String(result.stderr)).toMatch(/pod short-lived was (deleted|being deleted) during the capture/);
@@ -156,7 +146,7 @@ describe('the life of a session', () => {
 
   it('tcpdump killed on the node: what it had is kept, said, exit 5', async () => {
     const run = pcap(['--port', '6379'], output.path());
-    await tcpdumpRuns();
+    await captures(run);
     await killOnNode(/^\d+ tcpdump /);
     const result = await run;
     expect(String(result.stderr)).toMatch(/the tool ended by itself \(status 137\)/);
@@ -166,7 +156,7 @@ describe('the life of a session', () => {
 
   it('the whole capture container killed on the node: the raw file is salvaged through files, exit 5', async () => {
     const run = pcap(['--port', '6379'], output.path());
-    await tcpdumpRuns();
+    await captures(run);
     await killOnNode(/gkeprof-capture nonce=/);
     const result = await run;
     expect(String(result.stderr)).toContain('the capture container died');
@@ -182,7 +172,7 @@ describe('the life of a session', () => {
 
   it('perf killed on the node: what it had is drawn, said, exit 5', async () => {
     const run = capture('flamegraph', ['--duration', '300s'], output.path());
-    await toolRuns('perf');
+    await captures(run);
     await killOnNode(/^\d+ perf /);
     const result = await run;
     expect(String(result.stderr)).toMatch(/the tool ended by itself \(status 137\)/);
@@ -196,7 +186,7 @@ describe('the life of a session', () => {
 
   it('the whole capture container killed while it profiles: the samples are salvaged, exit 5', async () => {
     const run = capture('flamegraph', ['--duration', '300s'], output.path());
-    await toolRuns('perf');
+    await captures(run);
     await killOnNode(/gkeprof-capture nonce=/);
     const result = await run;
     expect(String(result.stderr)).toContain('the capture container died');
@@ -209,7 +199,7 @@ describe('the life of a session', () => {
 
   it('a container of the target restarted during the capture: kept, said, exit 5', async () => {
     const run = pcap(['--port', '6379'], output.path());
-    await tcpdumpRuns();
+    await captures(run);
     const ids = () =>
       kubectl([
         'get',

@@ -137,12 +137,21 @@ export async function killOnNode(pattern: RegExp): Promise<void> {
   for (const line of found) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
 }
 
-/** Until a tool itself runs (the script's own words name it too), and the client has had time to hear of it. */
-export async function toolRuns(name: 'tcpdump' | 'perf'): Promise<void> {
-  const runs = new RegExp(`^\\d+ ${name} `);
-  const found = await eventually(captureProcesses, (lines) => lines.some((line) => runs.test(line)));
-  expect(found.filter((line) => runs.test(line))).not.toEqual([]);
-  await new Promise((resolve) => setTimeout(resolve, 2000));
+/**
+ * Until the client of a capture says that it captures, and has for a while: the tool's process is there much earlier, and
+ * before the client has heard of it the first Ctrl-C is enough to leave.
+ */
+export async function captures(run: ReturnType<typeof start>): Promise<void> {
+  let said = '';
+  run.stderr!.on('data', (text) => {
+    said += text;
+  });
+  const heard = await eventually(
+    async () => said,
+    (text) => text.includes('capturing for'),
+  );
+  expect(heard).toContain('capturing for');
+  await new Promise((resolve) => setTimeout(resolve, 4000));
 }
 
 /**
