@@ -1,5 +1,5 @@
 // `npm run build`: one bundled ESM file that starts fast, dist/kubectl-gkeprof.
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { makeBundle } from './bundle/bundle.ts';
 
@@ -8,5 +8,7 @@ await mkdir(`${root}dist`, { recursive: true });
 const bundle = await makeBundle();
 await writeFile(`${root}dist/kubectl-gkeprof`, bundle);
 await chmod(`${root}dist/kubectl-gkeprof`, 0o755);
+// kubectl looks for it on PATH, by this name.
+await copyFile(`${root}plugin/kubectl_complete-gkeprof`, `${root}dist/kubectl_complete-gkeprof`);
 const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8')) as { version: string };
 process.stdout.write(`dist/kubectl-gkeprof ${version}, ${Math.round(bundle.length / 1024)} KiB\n`);

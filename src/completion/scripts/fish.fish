@@ -11,17 +11,17 @@ function __gkeprof_complete
     or return
     set -l directive (string sub -s 2 -- $out[-1])
     set -e out[-1]
-    # Here the flag is a part of the choice.
-    set -l before (string match -r -- '^-[^=]*=' $begun)
+    # Here the flag is a part of the choice. An empty list would make each choice none.
+    set -l before (string match -r -- '^-[^=]*=' "$begun"; or echo)
     if test (math "bitand($directive, 8)") -gt 0
-        __fish_complete_suffix --complete=(string replace -- "$before" '' $begun) .$out
+        __fish_complete_suffix --complete=(string replace -- "$before" '' "$begun") .$out
     else if test (math "bitand($directive, 16)") -gt 0
-        __fish_complete_directories (string replace -- "$before" '' $begun) ''
+        __fish_complete_directories (string replace -- "$before" '' "$begun") ''
     else if test $directive -eq 0
-        __fish_complete_path (string replace -- "$before" '' $begun)
+        __fish_complete_path (string replace -- "$before" '' "$begun")
     else
         for line in $out
-            echo -- $before$line
+            printf '%s\n' $before$line
         end
     end
 end

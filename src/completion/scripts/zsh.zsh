@@ -26,7 +26,7 @@ __gkeprof_complete() {
   else
     ((directive & 32)) && order=(-V)
     ((directive & 2)) && space=(-S '')
-    ((${#candidates})) && _describe $order -t gkeprof gkeprof candidates $space
+    ((${#candidates})) && _describe $order -t gkeprof gkeprof candidates "${space[@]}"
   fi
 }
 
