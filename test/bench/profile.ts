@@ -59,6 +59,7 @@ async function record(): Promise<string> {
   const fields = 'comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso';
   await execa('perf', ['script', '--header', '--no-inline', '-i', data, '-F', fields], {
     stdout: { file: text },
+    buffer: false,
   });
   return text;
 }
