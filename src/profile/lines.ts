@@ -113,11 +113,10 @@ export class Lines {
       const line = this.#lookUp(previous, hashOfAddress(view, at), view, at, to);
       if (line !== 0) return line;
     }
-    let end = at;
-    while (view.getUint8(end) !== NEWLINE) end += 1;
-    this.end = end + 1;
-    if (!this.#hashesAll && end + 1 - at >= HASHED_TO) return 0;
-    return this.#lookUp(previous, hashOfBytes(view, at, end + 1), view, at, to);
+    const end = endOfLine(view, at, to);
+    this.end = end;
+    if (!this.#hashesAll && end - at >= HASHED_TO) return 0;
+    return this.#lookUp(previous, hashOfBytes(view, at, end), view, at, to);
   }
 
   #lookUp(previous: number, hash: number, view: DataView, at: number, to: number): number {
@@ -197,13 +196,29 @@ export class Lines {
   }
 }
 
-/** perf aligns an address to the right: its last digits are the bytes 9 to 16 of a line, and then comes the symbol. */
-const HASHED_FROM = 9;
+/**
+ * perf aligns an address to the right, in the bytes 1 to 16 of a line, and then comes the symbol. All of the address:
+ * where unwinding goes astray it is made up, and only its upper digits differ.
+ */
+const HASHED_FROM = 1;
 const HASHED_TO = 21;
 
-/** Of the last digits of the address and a little of the symbol. */
+/** Of the address and a little of the symbol. */
 function hashOfAddress(view: DataView, at: number): number {
-  const address = hashOn(0, view.getInt32(at + HASHED_FROM, true));
-  const more = hashOn(address, view.getInt32(at + HASHED_FROM + 4, true));
-  return hashEnd(hashOn(more, view.getInt32(at + HASHED_FROM + 8, true)));
+  let hash = 0;
+  for (let from = HASHED_FROM; from < HASHED_TO; from += 4)
+    hash = hashOn(hash, view.getInt32(at + from, true));
+  return hashEnd(hash);
+}
+
+/** Where the line ends that begins at `at`, its line feed, which lies before `to`, included. */
+function endOfLine(view: DataView, at: number, to: number): number {
+  let end = at;
+  for (; end + 4 <= to; end += 4) {
+    // Whether one of the four bytes is a line feed: Warren, Hacker's Delight, 6-1.
+    const zeros = view.getInt32(end, true) ^ 0x0a0a0a0a;
+    if (((zeros - 0x01010101) & ~zeros & 0x80808080) !== 0) break;
+  }
+  while (view.getUint8(end) !== NEWLINE) end += 1;
+  return end + 1;
 }
