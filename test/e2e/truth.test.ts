@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { crictl, json, kubeletOf, type ProcessJson } from './runtime.ts';
-import { debugPods, kubectl, leavesNothing, world } from './world.ts';
+import { debugPods, gkeprof, kubectl, leavesNothing, NAMESPACE, world } from './world.ts';
 
 // What the runtime (crictl, and ctr below it), the kernel and the API say, each asked without us.
 
@@ -37,9 +38,23 @@ async function tasksOf(node: string): Promise<Map<string, number>> {
   return new Map(rows.filter((row) => row[2] === 'RUNNING').map((row) => [row[0]!, Number(row[1])]));
 }
 
+const cgroupOf = (pid: number | string) => {
+  try {
+    return readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+const allPids = async () => (await execa('ps', ['-eo', 'pid='])).stdout.split('\n').map(Number);
+
 const dismiss = async () => {
   for (const pod of await debugPods()) await kubectl(['delete', '-n', 'gkeprof', pod]);
 };
+
+/** Runs it in a container whose first process is a shell, which buries the children of others. */
+const inLoad = (script: string) =>
+  kubectl(['exec', '-n', NAMESPACE, 'redis-0', '-c', 'load', '--', 'sh', '-c', script]);
 
 describe('the truth', () => {
   leavesNothing();
@@ -108,4 +123,85 @@ describe('the truth', () => {
       await dismiss();
     },
   );
+
+  it('of 200 live pids of every kind is answered, and of none wrongly', async () => {
+    const [node] = world().nodes;
+    const crowd = 'i=0; while [ $i -lt 120 ]; do sleep 300 >/dev/null 2>&1 & i=$((i + 1)); done';
+    await inLoad(`${crowd}; :`);
+    const all = await allPids();
+    const chosen = all.toSorted(() => Math.random() - 0.5).slice(0, 200);
+    expect(chosen.length).toBe(200);
+    const before = new Map(chosen.map((pid) => [pid, cgroupOf(pid)]));
+    const runtime = await runningOn(node);
+    const run = await gkeprof(['whois', `node/${node}`, ...chosen.map(String), '-o', 'json']);
+    expect([0, 5], run.stderr).toContain(run.code);
+    const { owners } = JSON.parse(run.stdout) as { owners: ProcessJson[] };
+    const answered = new Map(owners.map((each) => [each.pid, each]));
+    const kinds = { container: 0, other: 0, ended: 0 };
+    for (const [pid, cgroup] of before) {
+      const owner = answered.get(pid);
+      if (cgroup === '' || cgroupOf(pid) !== cgroup) {
+        kinds.ended += 1;
+        continue;
+      }
+      expect(owner, `pid ${pid}: ${run.stderr}`).toBeDefined();
+      const container = runtime.find(({ id }) => cgroup.includes(id));
+      if (container) {
+        kinds.container += 1;
+        expect(owner).toMatchObject({
+          what: 'container',
+          containerId: container.id,
+          sandboxId: container.podSandboxId,
+          container: container.metadata.name,
+          pod: container.labels['io.kubernetes.pod.name'],
+          namespace: container.labels['io.kubernetes.pod.namespace'],
+          podUid: container.labels['io.kubernetes.pod.uid'],
+        });
+      } else {
+        kinds.other += 1;
+        expect(owner!.container, JSON.stringify(owner)).toBeUndefined();
+      }
+    }
+    expect(kinds.container).toBeGreaterThan(20);
+    expect(kinds.other).toBeGreaterThan(20);
+    await inLoad('kill -9 -1; :');
+  });
+
+  it('of processes with names that are traps is their text', async () => {
+    const [node] = world().nodes;
+    const trap =
+      'x\u001b[2J\u001b]0;owned\u0007\n/proc/1/cgroup:0::/ $(touch /tmp/gkeprof-pwned) `id` \u202e';
+    await kubectl([
+      'exec',
+      '-n',
+      NAMESPACE,
+      'redis-stock',
+      '-c',
+      'load',
+      '--',
+      'bash',
+      '-c',
+      'exec -a "$1" sleep 55 >/dev/null 2>&1 &',
+      'bash',
+      trap,
+    ]);
+    const run = await gkeprof(['ps', 'redis-stock', '-n', NAMESPACE, '--match', 'owned', '--linger', '1m']);
+    expect(run.stdout).toContain(
+      'x\\x1b[2J\\x1b]0;owned\\x07\\n/proc/1/cgroup:0::/ $(touch /tmp/gkeprof-pwned) `id` \\u202e 55',
+    );
+    expect(`${run.stdout}${run.stderr}`).not.toMatch(/[\u001b\u0007\u202e]/);
+    const { processes } = await json<{ processes: ProcessJson[] }>(
+      'ps',
+      'redis-stock',
+      '-n',
+      NAMESPACE,
+      '--match',
+      'owned',
+    );
+    expect(processes).toMatchObject([{ argv: [trap, '55'], container: 'load', pod: 'redis-stock' }]);
+    expect((await gkeprof(['whois', `node/${node}`, '--match', 'no such \u001b[31m'])).stderr).not.toContain(
+      '\u001b',
+    );
+    await dismiss();
+  });
 });

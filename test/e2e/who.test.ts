@@ -1,4 +1,4 @@
-import { readFile, readlink } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { crictl, json, kubeletOf, own, type ProcessJson, type RuntimeJson } from './runtime.ts';
@@ -186,43 +186,6 @@ describe('ps', () => {
 
 describe('whois', () => {
   leavesNothing();
-
-  it('answers 200 live pids, each with whose it is', async () => {
-    const [node] = world().nodes;
-    const pids = (await execa('ps', ['-eo', 'pid='])).stdout.split('\n').map(Number);
-    // As many as there are, up to 200: chance decides which.
-    const chosen = pids.toSorted(() => Math.random() - 0.5).slice(0, 200);
-    const runtime = JSON.parse(await crictl(node, 'ps', '-o', 'json')) as RuntimeJson;
-    const before = new Map<number, string>();
-    for (const pid of chosen) before.set(pid, await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => ''));
-    const run = await gkeprof(['whois', `node/${node}`, ...chosen.map(String), '-o', 'json']);
-    expect([0, 5], run.stderr).toContain(run.code);
-    const { owners } = JSON.parse(run.stdout) as { owners: ProcessJson[] };
-    const answered = new Map(owners.map((each) => [each.pid, each]));
-    let compared = 0;
-    for (const [pid, cgroup] of before) {
-      const now = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
-      if (cgroup === '' || now !== cgroup) continue; // It has ended meanwhile.
-      const owner = answered.get(pid);
-      expect(owner, `pid ${pid}`).toBeDefined();
-      compared += 1;
-      const container = runtime.containers.find(({ id }) => cgroup.includes(id));
-      if (container) {
-        expect(owner).toMatchObject({
-          containerId: container.id,
-          sandboxId: container.podSandboxId,
-          container: container.metadata.name,
-          pod: container.labels['io.kubernetes.pod.name'],
-          namespace: container.labels['io.kubernetes.pod.namespace'],
-          podUid: container.labels['io.kubernetes.pod.uid'],
-        });
-      } else expect(owner!.container, JSON.stringify(owner)).toBeUndefined();
-      const exe = await readlink(`/proc/${pid}/exe`).catch(() => '');
-      if (exe === '' && !cgroup.includes('kubepods') && owner!.ppid === 2)
-        expect(owner!.what).toBe('kernel thread');
-    }
-    expect(compared).toBeGreaterThan(50);
-  });
 
   it('goes back from port, socket, address, cgroup, id and interface', async () => {
     const [node] = world().nodes;
