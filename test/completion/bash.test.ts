@@ -7,14 +7,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 let folder: string;
+let bin: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gkeprof-bash-'));
   for (const name of ['a.pcap.gz', 'b b.pcapng', 'c.txt']) writeFileSync(join(folder, name), '');
   mkdirSync(join(folder, 'sub'));
-  mkdirSync(join(folder, '.bin'));
-  writeFileSync(join(folder, '.bin/kubectl-gkeprof'), PLUGIN, { mode: 0o755 });
+  bin = mkdtempSync(join(tmpdir(), 'gkeprof-bash-bin-'));
+  writeFileSync(join(bin, 'kubectl-gkeprof'), PLUGIN, { mode: 0o755 });
 });
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  for (const each of [folder, bin]) rmSync(each, { recursive: true });
+});
 
 /** A plugin that answers at once, as test/completion/answer.test.ts says the real one does; the real one is asked in e2e. */
 const PLUGIN = `#!/usr/bin/env bash
@@ -45,7 +48,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   const { stdout, stderr } = await execa('bash', ['--norc', '-c', script, 'bash', ...words], {
     cwd: folder,
     env: {
-      PATH: [join(folder, '.bin'), process.env.PATH].join(delimiter),
+      PATH: [bin, process.env.PATH].join(delimiter),
       HOME: folder,
       SCRIPT: here('../../src/completion/scripts/bash.bash'),
     },
