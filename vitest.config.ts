@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** `unit` needs Node and a shell; `browser` needs Chromium; `e2e` the cluster of test/cluster (or one of your own). */
+/** `unit` needs Node and a shell; `browser` needs Chromium; `release` builds and tries what is released; `e2e` the cluster of test/cluster (or one of your own). */
 export default defineConfig({
   test: {
     projects: [
@@ -8,9 +8,16 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/browser/**', 'node_modules/**'],
+          exclude: ['test/e2e/**', 'test/browser/**', 'test/release/**', 'node_modules/**'],
           testTimeout: 120_000,
           hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: 'release',
+          include: ['test/release/**/*.test.ts'],
+          testTimeout: 900_000,
         },
       },
       {

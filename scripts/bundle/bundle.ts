@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 import { build, type Plugin } from 'esbuild';
 import { ASSETS, asset } from '../../src/assets.ts';
+import { completion } from '../../src/commands/completion.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { main } from '../../src/main.ts';
 import { clientInParts } from './client.ts';
@@ -115,6 +116,7 @@ async function makeAnswers(): Promise<string> {
   const verbs = COMMANDS.filter(({ hidden }) => !hidden).map(({ name }) => name);
   const lines = ['', '--help', '-h', 'help', 'version', '--version'].concat(
     verbs.flatMap((verb) => [`help ${verb}`, `${verb} --help`, `${verb} -h`]),
+    completion.subcommands!.map((shell) => `completion ${shell}`),
   );
   const answers: Record<string, string> = {};
   for (const line of lines) {
@@ -142,8 +144,15 @@ const ascii = (value: unknown): string =>
     (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 
-/** The one file: the launcher, and behind it the pieces as one comment. */
-export async function makeBundle(): Promise<string> {
+/** What is made into files: the ESM file, and the two parts of it that an executable carries apart. */
+export interface Bundle {
+  readonly file: string;
+  readonly launcherOfExecutable: string;
+  readonly packed: Uint8Array;
+}
+
+/** The launcher, and the pieces packed: in the one file behind it as a comment. */
+export async function makeBundle(): Promise<Bundle> {
   const pieces = { ...(await makePieces()), answers: await makeAnswers() };
   const places: Record<string, readonly [start: number, length: number]> = {};
   let whole = '';
@@ -153,18 +162,27 @@ export async function makeBundle(): Promise<string> {
     places[name] = [whole.length, text.length];
     whole += text;
   }
-  const packed = brotliCompressSync(whole).toString('base64');
-  const launcher = await build({
-    ...COMMON,
-    entryPoints: [`${root}scripts/bundle/launcher.js`],
-    bundle: false,
-    format: 'esm',
-    define: {
-      KEY: JSON.stringify(createHash('sha256').update(whole).digest('hex').slice(0, 16)),
-      PACKED: String(packed.length),
-      PIECES: JSON.stringify(places),
-      VERBS: JSON.stringify(COMMANDS.map(({ name }) => name)),
-    },
-  });
-  return `#!/usr/bin/env node\n${launcher.outputFiles[0]!.text}/*${packed}*/\n`;
+  const packed = brotliCompressSync(whole);
+  const comment = packed.toString('base64');
+  const launcher = async (isExecutable: boolean) => {
+    const made = await build({
+      ...COMMON,
+      entryPoints: [`${root}scripts/bundle/launcher.js`],
+      bundle: false,
+      format: 'esm',
+      define: {
+        IS_EXECUTABLE: String(isExecutable),
+        KEY: JSON.stringify(createHash('sha256').update(whole).digest('hex').slice(0, 16)),
+        PACKED: String(comment.length),
+        PIECES: JSON.stringify(places),
+        VERBS: JSON.stringify(COMMANDS.map(({ name }) => name)),
+      },
+    });
+    return made.outputFiles[0]!.text;
+  };
+  return {
+    file: `#!/usr/bin/env node\n${await launcher(false)}/*${comment}*/\n`,
+    launcherOfExecutable: await launcher(true),
+    packed,
+  };
 }

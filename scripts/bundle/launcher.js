@@ -1,4 +1,4 @@
-/* global KEY, PACKED, PIECES, VERBS */
+/* global IS_EXECUTABLE, KEY, PACKED, PIECES, VERBS */
 // The head of dist/kubectl-gkeprof; scripts/bundle/bundle.ts puts the pieces of the program behind it, packed and in a
 // comment: every start reads and scans all of this file, 5 ms a megabyte. What a start needs of them, the texts and
 // V8's compiled form for the verb, is kept in the user's cache folder: compiling takes a third of a short command.
@@ -68,9 +68,11 @@ function text(piece) {
 }
 
 function unpack() {
+  const { brotliDecompressSync } = require('node:zlib');
+  if (IS_EXECUTABLE) return brotliDecompressSync(Buffer.from(require('node:sea').getRawAsset('pieces')));
   const file = require('node:fs').readFileSync(new URL(import.meta.url), 'latin1');
   const packed = file.slice(-PACKED - 3, -3);
-  return require('node:zlib').brotliDecompressSync(Buffer.from(packed, 'base64'));
+  return brotliDecompressSync(Buffer.from(packed, 'base64'));
 }
 
 /** In the folder for such files; undefined where there is none. */

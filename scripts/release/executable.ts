@@ -1,0 +1,47 @@
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import type { Bundle } from '../bundle/bundle.ts';
+import type { Platform } from './platforms.ts';
+import { NODE_VERSION } from './platforms.ts';
+import { nodeBinary, rcodesign } from './tools.ts';
+
+/**
+ * One file that needs no Node: Node's binary with the launcher and the packed pieces in it. The pinned Node makes it for
+ * every platform (https://nodejs.org/api/single-executable-applications.html); no code cache is put in, because that
+ * fits only the system it was made on: the launcher keeps its own.
+ */
+export async function makeExecutable(platform: Platform, bundle: Bundle, output: string): Promise<void> {
+  if (process.versions.node !== NODE_VERSION)
+    throw new Error(`executables are made by Node ${NODE_VERSION}, this is ${process.versions.node}`);
+  const folder = await mkdtemp(join(tmpdir(), 'gkeprof-executable-'));
+  try {
+    const config = join(folder, 'config.json');
+    await writeFile(join(folder, 'main.mjs'), bundle.launcherOfExecutable);
+    await writeFile(join(folder, 'pieces'), bundle.packed);
+    await writeFile(
+      config,
+      JSON.stringify({
+        main: join(folder, 'main.mjs'),
+        mainFormat: 'module',
+        executable: await nodeBinary(platform),
+        output: join(folder, 'program'),
+        disableExperimentalSEAWarning: true,
+        assets: { pieces: join(folder, 'pieces') },
+      }),
+    );
+    await execa(process.execPath, ['--build-sea', config]);
+    if (platform.os === 'darwin') await sign(join(folder, 'program'));
+    await mkdir(dirname(output), { recursive: true });
+    await copyFile(join(folder, 'program'), output);
+    await chmod(output, 0o755);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** macOS kills a program for arm64 that has no signature; one without an identity ("ad hoc") is enough. */
+async function sign(program: string): Promise<void> {
+  await execa(await rcodesign(), ['sign', '--binary-identifier', 'kubectl-gkeprof', program]);
+}
