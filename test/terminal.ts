@@ -1,0 +1,54 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { execa } from 'execa';
+import { shellQuote } from '../src/shell-quote.ts';
+
+let number = 0;
+
+/** A tmux of our own. */
+const tmux = async (...words: string[]) =>
+  (await execa('tmux', ['-L', `gkeprof-${process.pid}`, '-f', '/dev/null', ...words], { reject: false }))
+    .stdout;
+
+export const closeTerminals = async (): Promise<void> => void (await tmux('kill-server'));
+
+/** Until what stands there is good; the last of it when it never is, for the assertion to show. */
+async function until(shown: () => Promise<string>, good: (screen: string) => boolean): Promise<string> {
+  const deadline = Date.now() + 90_000;
+  for (;;) {
+    const screen = await shown();
+    if (good(screen) || Date.now() > deadline) return screen;
+    await delay(100);
+  }
+}
+
+/**
+ * Types a line into a terminal of so many columns and 60 rows, in a folder and with an environment. `[exit N]` stands
+ * there when it is done.
+ */
+export async function terminal(
+  columns: number,
+  line: string,
+  { folder, env }: { readonly folder: string; readonly env: Readonly<Record<string, string>> },
+) {
+  number += 1;
+  const name = `t${number}`;
+  // A server of tmux has an environment of its own; the line brings its.
+  const exports = Object.entries(env).map(([key, value]) => `export ${key}=${shellQuote(value)}`);
+  const script = join(folder, `.line-${number}.sh`);
+  writeFileSync(script, [...exports, line, "printf '[exit %s]' $?", 'exec sleep 300', ''].join('\n'));
+  const size = ['-x', String(columns), '-y', '60'];
+  await tmux('new-session', '-d', '-s', name, ...size, '-c', folder, `sh ${shellQuote(script)}`);
+  const shown = () => tmux('capture-pane', '-p', '-S', '-', '-t', name);
+  return {
+    shows: (good: (screen: string) => boolean) => until(shown, (screen) => good(screen) || isOver(screen)),
+    async ended() {
+      const screen = await until(shown, isOver);
+      await tmux('kill-session', '-t', name);
+      return `${screen.trimEnd()}\n`;
+    },
+  };
+}
+
+const isOver = (screen: string): boolean => screen.includes('[exit ');
