@@ -82,7 +82,17 @@ it('works where nothing can be kept', async () => {
 
 it('gives the answers that the sources give', async () => {
   const plugin = join(root, 'plugin/kubectl-gkeprof');
-  for (const words of [[], ['--help'], ['version'], ['pcap', '--help'], ['help', 'render'], ['flamegrap']]) {
+  for (const words of [
+    [],
+    ['--help'],
+    ['version'],
+    ['pcap', '--help'],
+    ['help', 'render'],
+    ['flamegrap'],
+    ['__complete', ''],
+    ['__complete', 'flamegraph', '--f'],
+    ['__complete', 'flamegraph', 'pod/'],
+  ]) {
     const options = { reject: false, env: { XDG_CACHE_HOME: home } } as const;
     const [ours, theirs] = await Promise.all([
       execa(process.execPath, [bundle, ...words], options),
