@@ -118,7 +118,7 @@ describe('a snapshot of this machine', () => {
       };
     };
     // A busy machine takes its time to make them, and one that sleeps may just have been woken.
-    await expect.poll(kinds, { timeout: 30_000 }).toEqual({
+    await expect.poll(kinds, { timeout: 100_000 }).toEqual({
       nice: 'SN',
       leader: 'Ss',
       stopped: 'T',
