@@ -19,7 +19,7 @@ export function openerOf({ windows, macos, env }: Desktop): readonly [string, ..
 }
 
 /** An opener that still runs after so long is the browser itself. */
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 3000;
 
 /** Opens a local file in the browser. Resolves with why it could not, undefined when it did; never rejects. */
 export async function openFile(path: string, desktop: Desktop): Promise<string | undefined> {

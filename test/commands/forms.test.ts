@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { captureMarkdown } from '../../src/commands/capture-outcome.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { captureFacts } from '../../src/commands/outcome.ts';
@@ -255,12 +255,14 @@ describe('--open', () => {
 
   it('hands the picture to the opener', async () => {
     const run = await gkeprof(line(), '', desktop(`echo "$@" > ${at('opened')}`));
+    await vi.waitFor(() => readFileSync(at('opened')), 20_000);
     expect(readFileSync(at('opened'), 'utf8')).toBe(`${at('a.flamegraph.svg')}\n`);
     expect(run.stderr).toContain(`opened ${at('a.flamegraph.svg')}\n`);
   });
 
   it('does not wait for a browser that stays', async () => {
     const run = await gkeprof(line(), '', desktop(`echo $$ > ${at('pid')}; exec sleep 60`));
+    await vi.waitFor(() => expect(Number(readFileSync(at('pid'), 'utf8'))).toBeGreaterThan(1), 20_000);
     process.kill(Number(readFileSync(at('pid'), 'utf8')));
     expect(run.stderr).toContain(`opened ${at('a.flamegraph.svg')}\n`);
   });
