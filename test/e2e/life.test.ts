@@ -52,7 +52,7 @@ describe('the life of a session', () => {
     const run = pcap(['--port', '6379'], output.path());
     await captures(run);
     run.kill('SIGINT');
-    await delay(50);
+    await delay(400); // On a busy machine two that come close together are one.
     run.kill('SIGINT');
     const result = await run;
     expect(result.exitCode, `${result.signal}: ${result.stderr}`).toBe(130);
@@ -182,19 +182,6 @@ describe('the life of a session', () => {
       'utf8',
     );
     expect(svg).toContain('aeMain');
-  });
-
-  it('the whole capture container killed while it profiles: the samples are salvaged, exit 5', async () => {
-    const run = capture('flamegraph', ['--duration', '300s'], output.path());
-    await captures(run);
-    await killOnNode(/gkeprof-capture nonce=/);
-    const result = await run;
-    expect(String(result.stderr)).toContain('the capture container died');
-    expect(result.exitCode).toBe(5);
-    const file = output.files().find((name) => name.endsWith('.perf.data'))!;
-    expect(String(result.stderr)).toContain(`its raw samples are kept: ${join(output.path(), file)}`);
-    const script = await execa('perf', ['script', '-f', '-i', join(output.path(), file)], { reject: false });
-    expect(script.stdout.match(/cpu-clock|cycles/g)!.length).toBeGreaterThan(10);
   });
 
   it('a container of the target restarted during the capture: kept, said, exit 5', async () => {
