@@ -1,5 +1,6 @@
 import { EXIT, GkeprofError } from '../errors.ts';
 import type { Plan } from '../plan.ts';
+import { printable } from '../printable.ts';
 import { makeReceipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
 import { shellQuote } from '../shell-quote.ts';
@@ -11,6 +12,7 @@ export async function keepSamples(plan: Plan, result: SessionResult): Promise<Gk
   return new GkeprofError(
     EXIT.incomplete,
     `the capture container died, and the names of functions are on the node: no flame graph; its raw samples are kept: ${path}`,
-    `where the same programs are: perf script -i ${shellQuote(path)}`,
+    // perf refuses the file of a newer one: "incompatible file format".
+    `where the same programs are, with ${printable(result.toolVersion) || 'a perf'} or newer: perf script -i ${shellQuote(path)}`,
   );
 }

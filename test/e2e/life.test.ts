@@ -184,6 +184,30 @@ describe('the life of a session', () => {
     expect(svg).toContain('aeMain');
   });
 
+  it('the whole capture container killed while it profiles: the samples are salvaged, exit 5', async () => {
+    const run = capture('flamegraph', ['--duration', '300s'], output.path());
+    await captures(run);
+    await killOnNode(/gkeprof-capture nonce=/);
+    const result = await run;
+    expect(String(result.stderr)).toContain('the capture container died');
+    expect(result.exitCode).toBe(5);
+    const file = output.files().find((name) => name.endsWith('.perf.data'))!;
+    expect(String(result.stderr)).toContain(`its raw samples are kept: ${join(output.path(), file)}`);
+    expect(String(result.stderr)).toMatch(/with perf version \d+\S* or newer: perf script -i /);
+    // The perf of this machine may be older than the image's, and refuse the file.
+    const judge = 'gkeprof-judge';
+    const pod = ['-n', NAMESPACE, judge];
+    await kubectl(['run', ...pod, '--image', world().images.tools, '--restart=Never', '--', 'sleep', '300']);
+    try {
+      await kubectl(['wait', '-n', NAMESPACE, `pod/${judge}`, '--for=condition=Ready', '--timeout=60s']);
+      await kubectl(['cp', join(output.path(), file), `${NAMESPACE}/${judge}:/tmp/perf.data`]);
+      const script = await kubectl(['exec', ...pod, '--', 'perf', 'script', '-f', '-i', '/tmp/perf.data']);
+      expect(script.match(/cpu-clock|cycles/g)!.length).toBeGreaterThan(10);
+    } finally {
+      await kubectl(['delete', 'pod', ...pod, '--now']);
+    }
+  });
+
   it('a container of the target restarted during the capture: kept, said, exit 5', async () => {
     const run = pcap(['--port', '6379'], output.path());
     await captures(run);
