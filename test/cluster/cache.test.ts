@@ -84,4 +84,15 @@ describe('cached', () => {
     expect(await readdir(join(home, 'cache'))).toEqual(['unfinished']);
     expect(await readdir(join(home, 'cache', 'unfinished'))).toEqual([]);
   });
+
+  it('sweeps what nobody makes any more, and leaves what another process is at', async () => {
+    const { sweepUnfinished } = await load();
+    await sweepUnfinished(); // Of nothing.
+    const unfinished = join(home, 'cache', 'unfinished');
+    const [living, own] = [process.ppid, process.pid].map((pid) => `${pid}-thing-abcdef`);
+    for (const name of [living!, own!, '4194305-thing-abcdef', 'thing-abcdef'])
+      await mkdir(join(unfinished, name, 'part'), { recursive: true });
+    await sweepUnfinished();
+    expect(await readdir(unfinished)).toEqual([living]);
+  });
 });

@@ -33,7 +33,7 @@ export async function exists(path: string): Promise<boolean> {
 export async function cached(path: string, make: (unfinished: string) => Promise<void>): Promise<string> {
   if (await exists(path)) return path;
   await mkdir(UNFINISHED, { recursive: true });
-  const folder = await mkdtemp(join(UNFINISHED, `${basename(path)}-`));
+  const folder = await mkdtemp(join(UNFINISHED, `${process.pid}-${basename(path)}-`));
   try {
     const unfinished = join(folder, basename(path));
     await make(unfinished);
@@ -42,5 +42,25 @@ export async function cached(path: string, make: (unfinished: string) => Promise
     return path;
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Removes what is unfinished and will stay so: what this process began, or one that is no more; not another's that lives. */
+export async function sweepUnfinished(): Promise<void> {
+  const folders = await readdir(UNFINISHED).catch(() => []);
+  const dead = folders.filter((name) => {
+    const maker = Number.parseInt(name, 10);
+    return maker === process.pid || !isAlive(maker);
+  });
+  await Promise.all(dead.map((name) => rm(join(UNFINISHED, name), { recursive: true, force: true })));
+}
+
+function isAlive(pid: number): boolean {
+  if (!(pid > 0)) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -2,11 +2,11 @@ import { mkdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promi
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { ensureBinaries, ensureCrictl } from './build.ts';
-import { keyOf } from './cache.ts';
+import { keyOf, sweepUnfinished } from './cache.ts';
 import { ensureCgroups, killAllIn } from './cgroups.ts';
 import { controlPlane, ensureApiServer, ensureControllers } from './control-plane.ts';
 import { refuseForeignCluster, tearDown } from './down.ts';
-import { BIN, DAEMONS, FINGERPRINT, LOGS, UNFINISHED } from './home.ts';
+import { BIN, DAEMONS, FINGERPRINT, LOGS } from './home.ts';
 import { ensureImageArchives } from './images.ts';
 import { writeKubeconfigs } from './kubeconfig.ts';
 import { BUILD_CGROUP, NODES } from './layout.ts';
@@ -95,7 +95,7 @@ async function repair(parts: Parts, report: Report): Promise<void> {
 /** Ends whatever is still building, for an `up` that was killed perhaps, and removes what is unfinished. */
 async function sweepUnfinishedBuilds(): Promise<void> {
   await killAllIn(BUILD_CGROUP);
-  await rm(UNFINISHED, { recursive: true, force: true });
+  await sweepUnfinished();
 }
 
 /** A machine restart ends a cluster, so the boot is part of what it was made from. */
