@@ -10,7 +10,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const output = join(root, 'demo-output');
 await mkdir(output, { recursive: true });
 
-const cluster = await ensureCluster();
+const cluster = await ensureCluster().catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+});
 const env = {
   KUBECONFIG: cluster.kubeconfig,
   PATH: [join(root, 'plugin'), cluster.binDir, process.env.PATH].join(delimiter),
