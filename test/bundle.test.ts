@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 
@@ -106,6 +107,17 @@ it('gives the answers that the sources give', async () => {
   }
 });
 
+it('says nothing of its own making, of what it loads late either', async () => {
+  const options = { env: { XDG_CACHE_HOME: home }, cwd: home, input: gzipSync('a;b 1\n') };
+  const made = await execa(
+    process.execPath,
+    [bundle, 'render', '-', '--format', 'folded', '-o', 'yaml'],
+    options,
+  );
+  expect(made.stdout).toContain('kind: ProfileReport');
+  expect(made.stderr).not.toContain('Warning');
+});
+
 it('talks to a cluster with the parts of the client that it carries', async () => {
   const pod = {
     metadata: { name: 'p', uid: 'u' },
@@ -137,11 +149,10 @@ it('talks to a cluster with the parts of the client that it carries', async () =
       'current-context': 'x',
     }),
   );
-  const result = await execa(
-    process.execPath,
-    [bundle, 'flamegraph', 'pod/p', '--dry-run=client', '--kubeconfig', kubeconfig],
-    { env: { XDG_CACHE_HOME: home }, reject: false },
-  );
+  const result = await execa(process.execPath, [bundle, 'flamegraph', 'pod/p', '--kubeconfig', kubeconfig], {
+    env: { XDG_CACHE_HOME: home },
+    reject: false,
+  });
   server.close();
   expect(asked).toContain('GET /api/v1/namespaces/default/pods/p');
   expect(asked).toContain('POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews');

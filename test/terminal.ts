@@ -24,13 +24,17 @@ async function until(shown: () => Promise<string>, good: (screen: string) => boo
 }
 
 /**
- * Types a line into a terminal of so many columns and 60 rows, in a folder and with an environment. `[exit N]` stands
- * there when it is done.
+ * Types a line into a terminal of so many columns (and 60 rows, unless told), in a folder and with an environment.
+ * `[exit N]` stands there when it is done.
  */
 export async function terminal(
   columns: number,
   line: string,
-  { folder, env }: { readonly folder: string; readonly env: Readonly<Record<string, string>> },
+  {
+    folder,
+    env,
+    rows = 60,
+  }: { readonly folder: string; readonly env: Readonly<Record<string, string>>; readonly rows?: number },
 ) {
   number += 1;
   const name = `t${number}`;
@@ -38,11 +42,20 @@ export async function terminal(
   const exports = Object.entries(env).map(([key, value]) => `export ${key}=${shellQuote(value)}`);
   const script = join(folder, `.line-${number}.sh`);
   writeFileSync(script, [...exports, line, "printf '[exit %s]' $?", 'exec sleep 300', ''].join('\n'));
-  const size = ['-x', String(columns), '-y', '60'];
+  const size = ['-x', String(columns), '-y', String(rows)];
   await tmux('new-session', '-d', '-s', name, ...size, '-c', folder, `sh ${shellQuote(script)}`);
   const shown = () => tmux('capture-pane', '-p', '-S', '-', '-t', name);
   return {
     shows: (good: (screen: string) => boolean) => until(shown, (screen) => good(screen) || isOver(screen)),
+    async types(text: string) {
+      await tmux('send-keys', '-t', name, '-l', text);
+      await tmux('send-keys', '-t', name, 'Enter');
+    },
+    presses: (key: string) => tmux('send-keys', '-t', name, key),
+    becomes: (columns: number, rows: number) =>
+      tmux('resize-window', '-t', name, '-x', String(columns), '-y', String(rows)),
+    /** The process that the line runs in. */
+    pid: async () => Number(await tmux('display-message', '-p', '-t', name, '#{pane_pid}')),
     async ended() {
       const screen = await until(shown, isOver);
       await tmux('kill-session', '-t', name);

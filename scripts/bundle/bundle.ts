@@ -112,6 +112,8 @@ const COMMON = {
   target: 'node22',
   // Inside, modules of Node are required where they are used: an ESM bundle would load all of them with every start.
   format: 'cjs',
+  // The launcher evaluates pieces by node:vm, in which import() is experimental, and Node says so on the user's terminal.
+  supported: { 'dynamic-import': false },
   minify: true,
   legalComments: 'none',
   logLevel: 'warning',

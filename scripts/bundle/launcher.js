@@ -46,7 +46,6 @@ function run(piece, use, ...more) {
   const script = new vm.Script(text(piece), {
     filename: `kubectl-gkeprof-${piece}`,
     ...(cachedData && { cachedData }),
-    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   const module = { exports: {} };
   script.runInThisContext()(require, module, module.exports, ...more);

@@ -12,7 +12,7 @@ import { settled } from './ask-node.ts';
 import { printByHand } from './by-hand.ts';
 import type { Context } from './command.ts';
 import { printPods } from './dry-run.ts';
-import { checkAccess, lookUp } from './lookup.ts';
+import { access, lookUp } from './lookup.ts';
 
 /** What one verb adds to the common life of a capture. */
 export interface CaptureJob {
@@ -82,12 +82,11 @@ const isOnlyShown = ({ dryRun, explain }: CaptureOptions): boolean => dryRun !==
 
 async function prepare(job: CaptureJob, cluster: Cluster, context: Context) {
   const { options } = job;
-  const access = checkAccess(cluster, options.debugPod.namespace);
-  access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
+  const allowed = access(cluster, options);
   const named = await settled(job.named, options, cluster, context);
   if (!named) return undefined;
   const target = await lookUp(named, job.container, cluster);
-  if (!isOnlyShown(options)) await access;
+  await allowed;
   const leftovers = isOnlyShown(options) ? [] : sweep(cluster, options.debugPod.namespace, context.now());
   return { target, leftovers };
 }

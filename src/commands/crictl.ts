@@ -23,7 +23,7 @@ import {
 import { type PodTarget, parseTarget, type Target, type TargetName } from '../target.ts';
 import { settled } from './ask-node.ts';
 import type { Command } from './command.ts';
-import { checkAccess, lookUp } from './lookup.ts';
+import { access, lookUp } from './lookup.ts';
 import { runOnNode } from './run-on-node.ts';
 
 interface CrictlOptions {
@@ -99,8 +99,7 @@ export const crictl: Command<CrictlOptions> = {
     const { debugPod, container, dangerous } = options;
     const cluster = await context.openCluster(debugPod.connection);
     const asked = interaction(options.words);
-    const access = checkAccess(cluster, debugPod.debugPod.namespace, asked.stdin || asked.tty);
-    access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
+    const allowed = access(cluster, debugPod, asked.stdin || asked.tty);
     const named = await settled(options.named, debugPod, cluster, context);
     if (!named) return EXIT.done;
     const target = await lookUp(named, container, cluster);
@@ -112,7 +111,7 @@ export const crictl: Command<CrictlOptions> = {
       rightsOf(typed) === 'exec'
         ? await entering(parseCrictlWords(placeIds(typed, ids).words), target, dangerous, cluster)
         : placeIds(typed, ids);
-    if (!debugPod.dryRun && !debugPod.explain) await access;
+    await allowed;
     return runOnNode(
       {
         target,

@@ -3,6 +3,7 @@ import { apiCode } from '../cluster/refusal.ts';
 import { clusterError, GkeprofError, usageError } from '../errors.ts';
 import { bareId, statusesOf } from '../inspect/owner.ts';
 import { nearestNames } from '../nearest.ts';
+import type { DebugPodOptions } from '../options.ts';
 import {
   checkNode,
   isOfWorkload,
@@ -128,6 +129,22 @@ async function readOrSuggest<T>(named: TargetName, cluster: Cluster, read: () =>
       error,
     );
   }
+}
+
+/**
+ * Begins to ask whether a debug pod may be used, beside the question for the target; awaited before the pod is created.
+ * Its refusal is told after the target's own problems, which are nearer to what was typed. Where the pod is only shown,
+ * nobody asks.
+ */
+export function access(
+  cluster: Cluster,
+  { debugPod, dryRun, explain }: Pick<DebugPodOptions, 'debugPod' | 'dryRun' | 'explain'>,
+  attaches = false,
+): Promise<void> {
+  if (dryRun !== undefined || explain) return Promise.resolve();
+  const checked = checkAccess(cluster, debugPod.namespace, attaches);
+  checked.catch(() => {}); // It is told where it is awaited.
+  return checked;
 }
 
 /** Asks before anything is created: without exec in the debug namespace nothing could be collected. */

@@ -26,7 +26,7 @@ import { settled } from './ask-node.ts';
 import { printByHand } from './by-hand.ts';
 import type { Command, Context } from './command.ts';
 import { inspectPlan, isDryRun, type View, withNodes } from './look.ts';
-import { checkAccess, lookUpAll } from './lookup.ts';
+import { access, lookUpAll } from './lookup.ts';
 import { regularExpression } from './matching.ts';
 
 interface PsOptions {
@@ -144,8 +144,7 @@ export const ps: Command<PsOptions> = {
 
   async run(options, context) {
     const cluster = await context.openCluster(options.inspect.connection);
-    const access = checkAccess(cluster, options.inspect.debugPod.namespace);
-    access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
+    const allowed = access(cluster, options.inspect);
     const named = options.named && (await settled(options.named, options.inspect, cluster, context));
     if (options.named && !named) return EXIT.done;
     const targets = await lookUpAll({ ...options, ...(named && { named }) }, options.container, cluster);
@@ -163,7 +162,7 @@ export const ps: Command<PsOptions> = {
       return EXIT.done;
     }
     if (await isDryRun(plans, options.inspect, cluster, context)) return EXIT.done;
-    await access;
+    await allowed;
     return withNodes(plans, options.inspect, cluster, context, async (outlooks) => {
       for (;;) {
         try {

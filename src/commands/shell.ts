@@ -10,7 +10,7 @@ import {
 import { parseTarget, type TargetName } from '../target.ts';
 import { settled } from './ask-node.ts';
 import type { Command } from './command.ts';
-import { checkAccess, lookUp } from './lookup.ts';
+import { access, lookUp } from './lookup.ts';
 import { runOnNode } from './run-on-node.ts';
 
 interface ShellOptions {
@@ -101,12 +101,11 @@ export const shell: Command<ShellOptions> = {
         'name a command: kubectl gkeprof shell TARGET -- COMMAND',
       );
     const cluster = await context.openCluster(debugPod.connection);
-    const access = checkAccess(cluster, debugPod.debugPod.namespace, tty);
-    access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
+    const allowed = access(cluster, debugPod, tty);
     const named = await settled(typed, debugPod, cluster, context);
     if (!named) return EXIT.done;
     const target = await lookUp(named, container, cluster);
-    if (!debugPod.dryRun && !debugPod.explain) await access;
+    await allowed;
     return runOnNode(
       {
         target,

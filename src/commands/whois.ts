@@ -21,7 +21,7 @@ import { parseTarget, type TargetName } from '../target.ts';
 import { printByHand } from './by-hand.ts';
 import type { Command, Context } from './command.ts';
 import { inspectPlan, isDryRun, type View, withNodes } from './look.ts';
-import { checkAccess, lookUp } from './lookup.ts';
+import { access, lookUp } from './lookup.ts';
 import { regularExpression } from './matching.ts';
 
 /** What is asked about; each finds processes. */
@@ -135,8 +135,7 @@ export const whois: Command<WhoisOptions> = {
 
   async run(options, context) {
     const cluster = await context.openCluster(options.inspect.connection);
-    const access = checkAccess(cluster, options.inspect.debugPod.namespace);
-    access.catch(() => {}); // Told after the target's own problems, which are nearer to what was typed.
+    const allowed = access(cluster, options.inspect);
     const { node } = await lookUp(options.named, undefined, cluster);
     const plans = [inspectPlan(node, partsFor(options.questions), options.inspect)];
     if (options.inspect.explain) {
@@ -147,7 +146,7 @@ export const whois: Command<WhoisOptions> = {
       return EXIT.done;
     }
     if (await isDryRun(plans, options.inspect, cluster, context)) return EXIT.done;
-    await access;
+    await allowed;
     return withNodes(plans, options.inspect, cluster, context, async ([outlook]) =>
       answer(await outlook!.look(), options, context),
     );

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { openCluster } from '../../src/cluster/api.ts';
 import type { Connection } from '../../src/cluster/connect.ts';
 
@@ -101,20 +101,63 @@ it('sends the login, the impersonation and who it is, and reads typed objects', 
   });
 });
 
-it('asks over one connection, and changes over a fresh one', async () => {
+it('asks over one connection, and changes over one that has just answered, or a fresh one', async () => {
   const ports: Array<[string, number]> = [];
   const cluster = await door((request, response) => {
     ports.push([request.method!, request.socket.remotePort!]);
     request.resume().on('end', () => asJson(response, pod));
   });
+  const create = () => cluster.createPod({ metadata: { name: 'p', namespace: 'default' } }, false);
   await cluster.readPod('default', 'p');
   await cluster.readPod('default', 'p');
-  await cluster.createPod({ metadata: { name: 'p', namespace: 'default' } }, false);
+  await create();
+  const passing = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 1001);
+  await create();
+  passing.mockRestore();
   await cluster.readPod('default', 'p');
-  const [first, second, created, third] = ports.map(([, port]) => port);
-  expect(ports.map(([method]) => method)).toEqual(['GET', 'GET', 'POST', 'GET']);
-  expect([second, third]).toEqual([first, first]);
-  expect(created).not.toBe(first);
+  expect(ports.map(([method]) => method)).toEqual(['GET', 'GET', 'POST', 'POST', 'GET']);
+  const [first, second, created, later, third] = ports.map(([, port]) => port);
+  expect([second, created, third]).toEqual([first, first, first]);
+  expect(later).not.toBe(first);
+});
+
+it('never sends a change twice, not over a kept connection either', async () => {
+  let created = 0;
+  const cluster = await door((request, response) => {
+    if (request.method === 'GET') return asJson(response, pod);
+    created += 1;
+    return request.socket.destroy();
+  });
+  await cluster.readPod('default', 'p');
+  await expect(cluster.createPod({ metadata: { name: 'p', namespace: 'default' } }, false)).rejects.toThrow(
+    /ECONNRESET/,
+  );
+  expect(created).toBe(1);
+});
+
+it('asks about its rights over few connections, and once more when one was closed just then', async () => {
+  const ports = new Set<number>();
+  let asked = 0;
+  const cluster = await door((request, response) => {
+    ports.add(request.socket.remotePort!);
+    asked += 1;
+    if (asked === 7) return request.socket.destroy();
+    return request
+      .resume()
+      .on('end', () =>
+        asJson(
+          response,
+          JSON.stringify({ kind: 'SelfSubjectAccessReview', spec: {}, status: { allowed: true } }),
+        ),
+      );
+  });
+  const question = { verb: 'get', resource: 'pods', namespace: 'n', strict: true };
+  expect(await Promise.all(Array.from({ length: 6 }, () => cluster.isAllowed(question)))).toEqual(
+    Array(6).fill(true),
+  );
+  expect(ports.size).toBeLessThanOrEqual(3);
+  expect(await cluster.isAllowed(question)).toBe(true);
+  expect(asked).toBe(8);
 });
 
 it('asks once more when the server has closed the kept connection just then', async () => {

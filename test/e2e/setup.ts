@@ -88,10 +88,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
       .replaceAll('NODE_A', nodeA)
       .replaceAll('NODE_B', nodeB)
       .replaceAll('REDIS_IP', redisIp);
-  const redis = fill(here('redis.yaml')).replace(
-    '      containers:',
-    `      nodeName: ${nodeA}\n      containers:`,
-  );
+  // Both processors at their end make every other step of the suite slow, and no answer better: a third of the time is enough.
+  const redis = fill(here('redis.yaml'))
+    .replace('      containers:', `      nodeName: ${nodeA}\n      containers:`)
+    .replace('-n 20000', '-n 3000')
+    .replace('sleep 0.05', 'sleep 0.5');
   await kubectl(['apply', '-n', NAMESPACE, '-f', '-'], redis);
   await kubectl(['rollout', 'status', '-n', NAMESPACE, 'statefulset/redis', '--timeout=300s']);
   const ip = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.status.podIP}']);

@@ -1,0 +1,163 @@
+import { execa } from 'execa';
+import { afterAll, describe, expect, it } from 'vitest';
+import { closeTerminals, terminal } from '../terminal.ts';
+import {
+  debugPods,
+  environment,
+  eventually,
+  gkeprof,
+  kubectl,
+  leavesNothing,
+  NAMESPACE,
+  outputFolder,
+  world,
+} from './world.ts';
+
+const folder = outputFolder();
+afterAll(closeTerminals);
+
+async function open(line: string, columns = 111) {
+  const typed = await terminal(columns, `kubectl gkeprof ${line}`, {
+    rows: 33,
+    folder: folder.path(),
+    env: {
+      ...environment(world().sreShell),
+      GKEPROF_IMAGE: world().images.tools,
+      TERM: 'xterm',
+      SHELL: '/bin/sh',
+      TZ: 'UTC',
+      LC_ALL: 'C.UTF-8',
+    },
+  });
+  return {
+    ...typed,
+    /** Until something stands there; fails with all that does when it never does. */
+    async sees(pattern: RegExp): Promise<string> {
+      const screen = await typed.shows((text) => pattern.test(text));
+      expect(screen).toMatch(pattern);
+      return screen;
+    },
+  };
+}
+const node = () => `node/${world().nodes[0]}`;
+const inRedis = `-n ${NAMESPACE} -c redis`;
+
+describe('a shell in a terminal', () => {
+  leavesNothing();
+
+  it('has its size, Ctrl-C for what runs in it, the tools, and its status; the pod goes when it is left', async () => {
+    const shell = await open(`shell ${node()}`);
+    await shell.sees(/gkeprof:node-a .*\$ *$/m);
+    await shell.types('stty size; id -u; perf version; crictl version');
+    const shown = await shell.sees(/RuntimeName: +containerd/);
+    expect(shown).toMatch(/^33 111\n0\nperf version \d/m);
+    expect(shown).not.toContain('"event"');
+    await shell.becomes(90, 20);
+    await shell.types('sleep 0.5; stty size');
+    await shell.sees(/^20 90$/m);
+    await shell.types('sleep 1000; echo "sleep ended"');
+    await shell.presses('C-c');
+    await shell.types('echo still-"here"');
+    expect(await shell.sees(/^(?:# )?still-here$/m)).not.toMatch(/^sleep ended$/m);
+    await shell.types('exit 7');
+    expect(await shell.ended()).toMatch(/\[exit 7\]$/m);
+    const none = (pods: readonly string[]) => pods.length === 0;
+    expect(await eventually(debugPods, none)).toEqual([]);
+  });
+
+  it('is in a container’s namespaces: its files, its pids, its name', async () => {
+    const shell = await open(`shell redis-0 ${inRedis} --enter mnt,pid,uts,ipc,net`);
+    await shell.sees(/[#$] *$/m);
+    await shell.types('cat /proc/1/comm; hostname; which redis-server');
+    expect(await shell.sees(/^\/\S+redis-server$/m)).toMatch(/^redis-server\nredis-0$/m);
+    await shell.types('exit');
+    expect(await shell.ended()).toMatch(/\[exit 0\]$/m);
+  });
+
+  it('hangs up what ran in it when its client is killed, and nothing runs past that', async () => {
+    const shell = await open(`shell ${node()}`);
+    await shell.sees(/gkeprof:node-a .*\$ *$/m);
+    const [pod] = await debugPods();
+    const { stdout } = await execa('pgrep', ['-P', String(await shell.pid())]);
+    process.kill(Number(stdout.split('\n')[0]), 'SIGKILL');
+    // A client that is there touches the lease; two minutes without are made up here.
+    const touch = ['touch', '-d', '3 minutes ago', '/gkeprof/ctl/lease'];
+    await kubectl(['exec', '-n', 'gkeprof', pod!, '-c', 'files', '--', ...touch]);
+    const path = '{.status.containerStatuses[?(@.name=="capture")].state}';
+    const state = () => kubectl(['get', '-n', 'gkeprof', pod!, '-o', `jsonpath=${path}`]);
+    expect(await eventually(state, (text) => text.includes('terminated'), 30)).toContain('terminated');
+    await kubectl(['delete', '-n', 'gkeprof', pod!]);
+  });
+});
+
+describe('in a terminal', () => {
+  leavesNothing();
+
+  it('crictl exec -it has the container’s own terminal, its size, Ctrl-C and status', async () => {
+    const shell = await open(`crictl redis-0 ${inRedis} -- exec -it sh`);
+    await shell.sees(/[#$] *$/m);
+    await shell.types('stty size; test -t 0 && echo "a terminal"; cat /proc/1/comm');
+    expect(await shell.sees(/^redis-server$/m)).toMatch(/^33 111\na terminal$/m);
+    await shell.becomes(90, 20);
+    await shell.types('sleep 0.5; stty size');
+    await shell.sees(/^20 90$/m);
+    await shell.types('sleep 1000');
+    await shell.presses('C-c');
+    await shell.types('echo still-"here"');
+    await shell.sees(/^(?:# )?still-here$/m);
+    await shell.types('exit 5');
+    expect(await shell.ended()).toMatch(/\[exit 5\]$/m);
+  });
+
+  it('ps --watch is drawn anew, until Ctrl-C', async () => {
+    const watch = await open(`ps redis-0 -n ${NAMESPACE} --watch`);
+    await watch.sees(/redis-server \*:6379/);
+    await watch.presses('C-c');
+    expect(await watch.ended()).toMatch(/\[exit 0\]$/m);
+  });
+
+  it.each([
+    [40, /^capturing \ds of 8s · \ds left$/],
+    [80, /^capturing \ds of 8s · \ds left · .*\d+ dropped/],
+    [200, /^capturing \ds of 8s · \ds left · .*\d+ dropped.*\/s/],
+  ])(
+    'a capture has one line that changes, of %i columns, then the result alone',
+    async (columns, figures) => {
+      const live = await open(`pcap redis-0 -n ${NAMESPACE} --port 6379 --duration 8s`, columns);
+      const during = (await live.sees(/capturing [2-6]s of 8s/)).trimEnd().split('\n');
+      expect(during.at(-1)).toMatch(figures);
+      expect(during.filter((line) => line.startsWith('capturing'))).toHaveLength(1);
+      const after = await live.ended();
+      expect(after).not.toContain('capturing');
+      expect(after).toMatch(/^Results:$/m);
+      expect(after).toMatch(/\[exit 0\]$/m);
+    },
+  );
+});
+
+describe('without a terminal', () => {
+  leavesNothing();
+
+  it('shell runs a command with the tools, on the node or in the pod’s network', async () => {
+    const ip = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.status.podIP}']);
+    const inPod = ['shell', 'redis-0', '-n', NAMESPACE, '--enter'];
+    const net = await gkeprof([...inPod, 'net', '--', 'ip', '-o', 'addr']);
+    expect(net.stdout).toContain(` ${ip}/`);
+    const words = [...inPod, 'mnt,pid', '-c', 'redis', '--', 'sh', '-c', 'which redis-server; exit 6'];
+    const files = await gkeprof(words);
+    expect([files.code, files.stdout]).toEqual([6, expect.stringContaining('redis-server')]);
+    const tools = await gkeprof(['shell', `node/${world().nodes[1]}`, '--', 'crictl', 'version']);
+    expect(tools.stdout).toContain('containerd');
+  });
+
+  it('shell needs a command, and the right to attach where there is one', async () => {
+    const none = await gkeprof(['shell', node()]);
+    expect([none.code, none.stderr]).toEqual([125, expect.stringContaining('there is no terminal here')]);
+    const exec = ['crictl', 'redis-0', '-n', NAMESPACE, '-c', 'redis', '--', 'exec', '-i', 'cat'];
+    const refused = await gkeprof(exec, { kubeconfig: world().sre });
+    expect([refused.code, refused.stderr]).toEqual([
+      125,
+      expect.stringMatching(/you may not create pods\/(exec|attach)/),
+    ]);
+  });
+});
