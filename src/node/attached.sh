@@ -40,11 +40,11 @@ ready_sandbox() {
   return 1
 }
 
-shell_needs() { tools=(nsenter stty) packages=(util-linux coreutils); }
+shell_needs() { tools=(nsenter setsid stty) packages=(util-linux coreutils); }
 
 shell_serve() {
   local kind
-  local -a command=("${tool_args[@]}") enter=()
+  local -a command=("${tool_args[@]}") enter=() mount=()
   find_node_root
   if find_runtime_socket; then export CONTAINER_RUNTIME_ENDPOINT=unix://$runtime_socket; fi
   export NODE_ROOT=$node_root HOME=/root
@@ -59,12 +59,20 @@ shell_serve() {
     for kind in ${arg[enter]//,/ }; do
       case $kind in
         net) enter+=("--net=/proc/self/fd/$netns") ;;
-        mnt | pid | uts | ipc) enter+=("--${kind/mnt/mount}=/proc/$netns_pid/ns/$kind") ;;
+        pid | uts | ipc) enter+=("--$kind=/proc/$netns_pid/ns/$kind") ;;
+        mnt) mount=("--mount=/proc/$netns_pid/ns/mnt") ;;
         *) refuse bad-argument ;;
       esac
     done
-    [[ ,${arg[enter]}, == *,mnt,* ]] && command=("${tool_args[@]:-sh}")
-    command=(nsenter "${enter[@]}" -- "${command[@]}")
+    ((${#mount[@]})) && command=("${tool_args[@]:-sh}")
+    if [[ ${arg[tty]} == 1 && ,${arg[enter]}, == *,pid,* ]]; then
+      # A shell that is to give its terminal back to a process group of another pid namespace cannot, and fails as it
+      # ends. It gets a session and the terminal for itself: by our setsid, so before it enters the mounts.
+      ((${#mount[@]})) && command=(nsenter "${mount[@]}" -- "${command[@]}")
+      command=(nsenter "${enter[@]}" -- setsid --ctty "${command[@]}")
+    else
+      command=(nsenter "${mount[@]}" "${enter[@]}" -- "${command[@]}")
+    fi
   fi
   printf '%q ' "${command[@]}" >"$OUT/command"
   run_attached "${command[@]}"

@@ -70,8 +70,8 @@ describe('a shell in a terminal', () => {
     await shell.sees(/[#$] *$/m);
     await shell.types('cat /proc/1/comm; hostname; which redis-server');
     expect(await shell.sees(/^\/\S+redis-server$/m)).toMatch(/^redis-server\nredis-0$/m);
-    await shell.types('exit');
-    expect(await shell.ended()).toMatch(/\[exit 0\]$/m);
+    await shell.types('exit 3');
+    expect(await shell.ended()).toMatch(/\[exit 3\]$/m);
   });
 
   it('hangs up what ran in it when its client is killed, and nothing runs past that', async () => {
@@ -110,7 +110,7 @@ describe('in a terminal', () => {
   });
 
   it('ps --watch is drawn anew, until Ctrl-C', async () => {
-    const watch = await open(`ps redis-0 -n ${NAMESPACE} --watch`);
+    const watch = await open(`ps redis-0 -n ${NAMESPACE} --watch`, 200);
     await watch.sees(/redis-server \*:6379/);
     await watch.presses('C-c');
     expect(await watch.ended()).toMatch(/\[exit 0\]$/m);
