@@ -113,11 +113,25 @@ describe('the quick reference of the runbook', () => {
 describe('crictl', () => {
   leavesNothing();
 
-  it('passes the status of a command on, and shows the log of a container', async () => {
-    const inserted = await inRedis('exec', 'sh', '-c', 'cat /proc/1/cmdline; exit 9');
-    expect(inserted.stdout).toContain('redis-server');
-    expect(inserted.code).toBe(9);
+  it('passes the status of a command on, and words as they are', async () => {
+    const run = await inRedis(
+      'exec',
+      'sh',
+      '-c',
+      'printf %s "$1"; exit 9',
+      'sh',
+      '$(id) `id` "x\ny" \u001b[1m',
+    );
+    expect([run.code, run.stdout]).toEqual([9, '$(id) `id` "x\ny" \u001b[1m']);
+    expect(run.stderr).not.toContain('\u001b');
+    expect((await inRedis('exec', '-s', 'sh', '-c', 'exit 17')).code).toBe(17);
+    expect((await on(node(), 'inspect', 'ffffffffffff')).code).toBe(1);
+  });
+
+  it('shows the log of a container, and help about what it may not do', async () => {
     expect((await inRedis('logs')).stdout).toContain('Ready to accept connections');
+    expect((await inRedis('exec', '--help')).stdout).toContain('crictl exec');
+    expect((await on(node(), 'rm', '-h')).stdout).toContain('crictl rm');
   });
 
   it('uses the image’s crictl where the node has none', async () => {
@@ -160,6 +174,11 @@ describe('crictl', () => {
     expect(result.exitCode).toBe(0);
   });
 
+  it('reads with nothing but the role of `manifests`', async () => {
+    const run = await gkeprof(['crictl', node(), '--', 'ps', '-q'], { kubeconfig: world().sre });
+    expect([run.code, run.stdout.split('\n')]).toEqual([0, expect.arrayContaining([await redis()])]);
+  });
+
   it('changes nothing, and enters no pod that its user may not', async () => {
     const rm = await on(node(), 'rm', 'x');
     expect([rm.code, rm.stderr]).toEqual([125, expect.stringContaining('--dangerous')]);
@@ -174,6 +193,18 @@ describe('crictl', () => {
     expect([nobodys.code, nobodys.stderr]).toEqual([
       125,
       expect.stringContaining('is not the id of a container'),
+    ]);
+  });
+
+  it('with --dangerous changes the node, and still enters no pod that its user may not', async () => {
+    const rmi = await gkeprof(['crictl', node(), '--dangerous', '--', 'rmi', 'localhost/no-such-image:1']);
+    expect([rmi.code, rmi.stderr]).toEqual([1, expect.stringMatching(/no such image|not found/)]);
+    const refused = await gkeprof(['crictl', node(), '--dangerous', '--', 'exec', await redis(), 'true'], {
+      kubeconfig: world().sreNoTarget,
+    });
+    expect([refused.code, refused.stderr]).toEqual([
+      125,
+      expect.stringContaining('you may not create pods/exec for pod "redis-0"'),
     ]);
   });
 

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { crictl, json, kubeletOf, type ProcessJson } from './runtime.ts';
-import { debugPods, gkeprof, kubectl, leavesNothing, NAMESPACE, world } from './world.ts';
+import { debugPods, eventually, gkeprof, kubectl, leavesNothing, NAMESPACE, world } from './world.ts';
 
 // What the runtime (crictl, and ctr below it), the kernel and the API say, each asked without us.
 
@@ -55,6 +56,12 @@ const dismiss = async () => {
 /** Runs it in a container whose first process is a shell, which buries the children of others. */
 const inLoad = (script: string) =>
   kubectl(['exec', '-n', NAMESPACE, 'redis-0', '-c', 'load', '--', 'sh', '-c', script]);
+
+const waitForExit = (pid: number) =>
+  eventually(
+    async () => cgroupOf(pid),
+    (text) => text === '',
+  );
 
 describe('the truth', () => {
   leavesNothing();
@@ -165,6 +172,88 @@ describe('the truth', () => {
     expect(kinds.container).toBeGreaterThan(20);
     expect(kinds.other).toBeGreaterThan(20);
     await inLoad('kill -9 -1; :');
+  });
+
+  it('of a pid that was reused is the new process’s', async () => {
+    const [node] = world().nodes;
+    await inLoad('sleep 777 >/dev/null 2>&1 & :');
+    const ask = (...words: string[]) =>
+      json<{ owners: ProcessJson[] }>('whois', `node/${node}`, ...words, '--linger', '1m');
+    const [old] = (await ask('--match', '^sleep 777$')).owners;
+    expect(old).toMatchObject({ pod: 'redis-0', container: 'load' });
+    process.kill(old!.pid, 'SIGKILL');
+    await waitForExit(old!.pid);
+    // The kernel gives the pid after the last one that it gave.
+    const next = `n=0; until [ "$pid" = "$1" ] || [ $n -gt 500 ]; do n=$((n + 1)); [ -z "$pid" ] || kill $pid; echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid; sleep 778 >/dev/null 2>&1 & pid=$!; done; echo $pid`;
+    const { stdout } = await execa('sh', ['-c', `${next}`, 'sh', String(old!.pid)], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    expect(Number(stdout)).toBe(old!.pid);
+    try {
+      const [reused] = (await ask(String(old!.pid))).owners;
+      expect(reused).toMatchObject({ pid: old!.pid, argv: ['sleep', '778'] });
+      expect(reused!.pod).toBeUndefined();
+      const profile = await gkeprof([
+        'flamegraph',
+        `node/${node}`,
+        '--pid',
+        String(old!.pid),
+        '--duration',
+        '1s',
+      ]);
+      expect([profile.code, profile.stderr]).toEqual([
+        3,
+        expect.stringContaining('is in no container of a pod'),
+      ]);
+    } finally {
+      process.kill(old!.pid, 'SIGKILL');
+    }
+    await dismiss();
+  });
+
+  it('of a process in a cgroup that imitates another pod’s is its own container', async () => {
+    const [node] = world().nodes;
+    await kubectl(['exec', '-n', NAMESPACE, 'idle', '--', 'sh', '-c', 'sleep 779 >/dev/null 2>&1 & :']);
+    const ask = (...words: string[]) =>
+      json<{ owners: ProcessJson[] }>('whois', `node/${node}`, ...words, '--linger', '1m');
+    const [own] = (await ask('--match', '^sleep 779$')).owners;
+    const [redis] = (
+      await json<{ processes: ProcessJson[] }>('ps', 'redis-0', '-n', NAMESPACE, '-c', 'redis')
+    ).processes;
+    const path = /^\d+:cpu:(.*)$/m.exec(cgroupOf(own!.pid))![1]!;
+    // Of those that the cluster's kernel has, this hierarchy is asked first.
+    const root = '/sys/fs/cgroup/cpu';
+    const imitations = [`kubepods/besteffort/pod${redis!.podUid}/${redis!.containerId}`, redis!.containerId!];
+    for (const imitation of imitations) {
+      const parts = imitation.split('/').map((_, at, names) => join(root, path, ...names.slice(0, at + 1)));
+      for (const part of parts) mkdirSync(part);
+      try {
+        writeFileSync(join(parts.at(-1)!, 'cgroup.procs'), String(own!.pid));
+        expect(cgroupOf(own!.pid)).toContain(imitation);
+        expect((await ask(String(own!.pid))).owners).toMatchObject([
+          { pod: 'idle', container: 'sleeper', containerId: own!.containerId },
+        ]);
+        const { processes } = await json<{ processes: ProcessJson[] }>('ps', 'redis-0', '-n', NAMESPACE);
+        expect(processes.map(({ pid }) => pid)).not.toContain(own!.pid);
+      } finally {
+        writeFileSync(join(root, path, 'cgroup.procs'), String(own!.pid));
+        for (const part of parts.reverse()) rmdirSync(part);
+      }
+    }
+    // Beside the container, directly below the pod: no container of that pod has this id.
+    const beside = join(root, path, '..', redis!.containerId!);
+    mkdirSync(beside);
+    try {
+      writeFileSync(join(beside, 'cgroup.procs'), String(own!.pid));
+      const [found] = (await ask(String(own!.pid))).owners;
+      expect(found).toMatchObject({ pod: 'idle', what: 'pod' });
+      expect(found!.container).toBeUndefined();
+    } finally {
+      writeFileSync(join(root, path, 'cgroup.procs'), String(own!.pid));
+      rmdirSync(beside);
+      process.kill(own!.pid, 'SIGKILL');
+    }
+    await dismiss();
   });
 
   it('of processes with names that are traps is their text', async () => {

@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { crictl, json, kubeletOf, own, type ProcessJson, type RuntimeJson } from './runtime.ts';
 import {
   debugPods,
-  environment,
   eventually,
   gkeprof,
   kubectl,
@@ -299,75 +298,6 @@ describe('flamegraph --pid', () => {
     expect(output.files().join(' ')).toContain(`.container_of_pid_${pid}.flamegraph.svg`);
     const none = await gkeprof(['flamegraph', `node/${node}`, '--pid', '2', ...words]);
     expect([none.code, none.stderr]).toEqual([3, expect.stringContaining('is of kernel thread')]);
-  });
-});
-
-describe('shell', () => {
-  leavesNothing();
-
-  it('runs a command with the tools, on the node or in the pod’s network', async () => {
-    const ip = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.status.podIP}']);
-    const net = await gkeprof([
-      'shell',
-      'redis-0',
-      '-n',
-      NAMESPACE,
-      '--enter',
-      'net',
-      '--',
-      'ip',
-      '-o',
-      'addr',
-    ]);
-    expect(net.stdout).toContain(` ${ip}/`);
-    const files = await gkeprof([
-      'shell',
-      'redis-0',
-      '-n',
-      NAMESPACE,
-      '-c',
-      'redis',
-      '--enter',
-      'mnt,pid',
-      '--',
-      'sh',
-      '-c',
-      'which redis-server; exit 6',
-    ]);
-    expect([files.code, files.stdout]).toEqual([6, expect.stringContaining('redis-server')]);
-    const tools = await gkeprof(['shell', `node/${world().nodes[1]}`, '--', 'crictl', 'version']);
-    expect(tools.stdout).toContain('containerd');
-  });
-
-  it('opens a terminal, and removes the pod when it is left', async () => {
-    // util-linux' script gives it a terminal; what is typed comes late enough for its prompt.
-    const line = `kubectl gkeprof shell node/${world().nodes[0]} --image ${world().images.tools}`;
-    const run = execa('script', ['-qec', `stty rows 33 cols 111; ${line}`, '/dev/null'], {
-      env: { ...environment(world().sreShell), TERM: 'dumb' },
-      extendEnv: false,
-      stdin: 'pipe',
-      reject: false,
-    });
-    let text = '';
-    run.stdout.on('data', (data: Buffer) => {
-      text += String(data);
-    });
-    await eventually(
-      async () => text,
-      (shown) => shown.includes('gkeprof:'),
-      40,
-    );
-    run.stdin.write('stty size; id -u; perf version\nexit 7\n');
-    const result = await run;
-    expect(text).toContain('33 111');
-    expect(text).toMatch(/perf version \d/);
-    expect(text).not.toContain('"event"');
-    expect(result.exitCode).toBe(7);
-  });
-
-  it('says that a shell needs a terminal, and the right to attach', async () => {
-    const none = await gkeprof(['shell', `node/${world().nodes[0]}`]);
-    expect([none.code, none.stderr]).toEqual([125, expect.stringContaining('there is no terminal here')]);
   });
 });
 
