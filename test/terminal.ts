@@ -42,7 +42,10 @@ export async function terminal(
   const exports = Object.entries(env).map(([key, value]) => `export ${key}=${shellQuote(value)}`);
   const script = join(folder, `.line-${number}.sh`);
   // Ctrl-C is for the line, not for the shell around it.
-  writeFileSync(script, [...exports, 'trap : INT', line, "printf '[exit %s]' $?", 'exec sleep 300', ''].join('\n'));
+  writeFileSync(
+    script,
+    [...exports, 'trap : INT', line, "printf '[exit %s]' $?", 'exec sleep 300', ''].join('\n'),
+  );
   const size = ['-x', String(columns), '-y', String(rows)];
   await tmux('new-session', '-d', '-s', name, ...size, '-c', folder, `sh ${shellQuote(script)}`);
   const shown = () => tmux('capture-pane', '-p', '-S', '-', '-t', name);

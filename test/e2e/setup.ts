@@ -13,6 +13,8 @@ const here = (name: string) => readFileSync(fileURLToPath(new URL(name, import.m
  * prints them, users with that role alone, and the pods that are looked at.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const build = fileURLToPath(new URL('../../scripts/build.ts', import.meta.url));
+  await execa(process.execPath, [build]);
   const cluster = await ensureCluster();
   const [nodeA, nodeB] = cluster.nodes as [string, string];
   const { images } = cluster;

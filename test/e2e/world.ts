@@ -42,8 +42,8 @@ export const NAMESPACE = 'gkeprof-e2e';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The build under test: the source tree's plugin, or `GKEPROF=dist` for the bundle. */
-export const pluginDir = join(ROOT, process.env.GKEPROF === 'dist' ? 'dist' : 'plugin');
+/** What is under test: the bundle that users have, which the set-up makes, or `GKEPROF=source` for the source tree's plugin. */
+export const pluginDir = join(ROOT, process.env.GKEPROF === 'source' ? 'plugin' : 'dist');
 
 export const environment = (kubeconfig: string, folder = pluginDir): Record<string, string> => ({
   HOME: process.env.HOME ?? '/',
@@ -62,8 +62,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Without `--image`: the default image, tools installed at start. */
   readonly plainImage?: boolean;
-  /** The bundle of `npm run build` instead of the source tree. */
-  readonly bundle?: boolean;
+  /** The source tree's plugin instead of the bundle. */
+  readonly source?: boolean;
 }
 
 /** Starts `kubectl gkeprof …` exactly as a user types it: kubectl finds the plugin on PATH. */
@@ -76,7 +76,7 @@ export function start(words: readonly string[], options: RunOptions = {}) {
   return execa('kubectl', ['gkeprof', ...words.slice(0, at), ...image, ...words.slice(at)], {
     env: environment(
       options.kubeconfig ?? (words[0] === 'crictl' || words[0] === 'shell' ? world().sreShell : world().sre),
-      options.bundle ? join(ROOT, 'dist') : pluginDir,
+      options.source ? join(ROOT, 'plugin') : pluginDir,
     ),
     extendEnv: false,
     cwd: options.cwd ?? tmpdir(),
