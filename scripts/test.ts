@@ -1,4 +1,4 @@
-// `npm test`: everything, in order, on this machine: lint, shell, types, unit tests, then the end-to-end suite on a
+// `npm test`: everything, in order, on this machine: lint, shell, types, unit tests, what is released, then the end-to-end suite on a
 // real cluster, which is brought up first and taken down again if it was not up before. The last line is plain:
 // `N passed, N failed`.
 import { readFile, rm } from 'node:fs/promises';
@@ -72,6 +72,7 @@ try {
   await check('shell', process.execPath, ['scripts/shellcheck.ts']);
   await suite('unit');
   await suite('browser');
+  await suite('release');
   if (cluster) await suite('e2e');
 } finally {
   if (cluster?.started) await cluster.down();

@@ -23,15 +23,16 @@ export async function makeExecutable(platform: Platform, bundle: Bundle, output:
     await writeFile(
       config,
       JSON.stringify({
-        main: join(folder, 'main.mjs'),
+        // The name of `main` is in the program: without the folder's, which is another one each time.
+        main: 'main.mjs',
         mainFormat: 'module',
         executable: await nodeBinary(platform),
         output: join(folder, 'program'),
         disableExperimentalSEAWarning: true,
-        assets: { pieces: join(folder, 'pieces') },
+        assets: { pieces: 'pieces' },
       }),
     );
-    await execa(process.execPath, ['--build-sea', config]);
+    await execa(process.execPath, ['--build-sea', config], { cwd: folder });
     if (platform.os === 'darwin') await sign(join(folder, 'program'));
     await mkdir(dirname(output), { recursive: true });
     await copyFile(join(folder, 'program'), output);

@@ -10,6 +10,7 @@ draws or summarizes it on the laptop. No ssh, no agent in the cluster, nothing l
 const CAVEATS = `Needs the rights that \`kubectl gkeprof manifests\` prints.
 On macOS with an Intel processor it also needs Node.js 22.19 or newer on PATH: for that one there is no
 self-contained executable.
+For completion by kubectl, link kubectl_complete-gkeprof from the plugin's folder in krew's store into a folder on PATH.
 `;
 
 /**
@@ -38,6 +39,7 @@ export function krewManifest(version: string, url: string, sums: ReadonlyMap<str
               files: [
                 { from: programName(platform), to: '.' },
                 { from: 'LICENSE', to: '.' },
+                { from: 'kubectl_complete-gkeprof', to: '.' },
               ],
             };
           },
