@@ -140,6 +140,17 @@ function load(config: KubeConfigType, connection: Connection): string {
   }
   const cluster = connection.cluster ?? context?.cluster;
   const user = connection.user ?? context?.user;
+  // What the client makes up where there is no kubeconfig, and no pod's service account either.
+  if (
+    cluster &&
+    config.getCluster(cluster)?.server === 'http://localhost:8080' &&
+    name === 'loaded-context'
+  ) {
+    throw clusterError(
+      'there is no kubeconfig',
+      'name one with --kubeconfig or KUBECONFIG, or put it at ~/.kube/config',
+    );
+  }
   if (!cluster || !config.getCluster(cluster)) {
     throw clusterError(
       'no cluster is configured',

@@ -1,5 +1,5 @@
 import { enlarged } from './arrays.ts';
-import { hashEnd, hashOfBytes, hashOn, sameBytes } from './words.ts';
+import { hashEnd, hashOfBytes, hashOn, sameBytes, sameEights } from './words.ts';
 
 /** What a line turned out to be. Values from 0 up are the frame it holds. */
 export const END = -1;
@@ -74,9 +74,9 @@ export class Lines {
       const last = from + lengths[next]! - 4;
       let same = next !== 0 && last + 4 <= to && last >= from;
       if (same) {
-        // Word by word, and the last four bytes, which may have been looked at before.
+        // Eight bytes at a time, then four, and the last four, which may have been looked at before.
         const away = starts[next]! - from;
-        let here = from;
+        let here = sameEights(arena, away, view, from, last + 4);
         while (here < last && arena.getInt32(here + away, true) === view.getInt32(here, true)) here += 4;
         same = here >= last && arena.getInt32(last + away, true) === view.getInt32(last, true);
       }

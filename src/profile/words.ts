@@ -65,13 +65,27 @@ export class Words {
   }
 }
 
-/** Whether the bytes of `mine` from `start` on are those of `view` from `from` to `to`: four at a time. */
+/** Whether the bytes of `mine` from `start` on are those of `view` from `from` to `to`: eight at a time, then four. */
 export function sameBytes(mine: DataView, start: number, view: DataView, from: number, to: number): boolean {
   const away = start - from;
-  let at = from;
+  let at = sameEights(mine, away, view, from, to);
   for (; at + 4 <= to; at += 4) if (mine.getInt32(at + away, true) !== view.getInt32(at, true)) return false;
   for (; at < to; at += 1) if (mine.getUint8(at + away) !== view.getUint8(at)) return false;
   return true;
+}
+
+/**
+ * How far from `from` on the bytes of `mine`, `away` from there, are surely those of `view`, eight at a time. As floats,
+ * which are the only eight bytes that are compared at once. What no text holds is left to a closer look: NaN is not
+ * equal to itself, and zero is to minus zero.
+ */
+export function sameEights(mine: DataView, away: number, view: DataView, from: number, to: number): number {
+  let at = from;
+  for (; at + 8 <= to; at += 8) {
+    const eight = view.getFloat64(at, true);
+    if (mine.getFloat64(at + away, true) !== eight || eight === 0) break;
+  }
+  return at;
 }
 
 /** Goes on with a hash by four bytes, or those that are left, the first one lowest. `hashEnd` must be called last. */

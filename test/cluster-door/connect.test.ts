@@ -1,3 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { expect, it } from 'vitest';
 import { isObjectName } from '../../src/cluster/cluster.ts';
 import { type Connection, kubectlFlags } from '../../src/cluster/connect.ts';
@@ -28,3 +33,18 @@ it.each([
   ['a\n', false],
   ['ü', false],
 ])('the name %j: %s', (name, want) => expect(isObjectName(name)).toBe(want));
+
+it('says so where there is no kubeconfig', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'gkeprof-no-kubeconfig-'));
+  const plugin = fileURLToPath(new URL('../../plugin/kubectl-gkeprof', import.meta.url));
+  const run = await execa(process.execPath, [plugin, 'flamegraph', 'pod/x'], {
+    env: { HOME: home, PATH: process.env.PATH },
+    extendEnv: false,
+    reject: false,
+  });
+  rmSync(home, { recursive: true });
+  expect([run.exitCode, run.stderr]).toEqual([
+    3,
+    'error: there is no kubeconfig\nhint: name one with --kubeconfig or KUBECONFIG, or put it at ~/.kube/config',
+  ]);
+});
