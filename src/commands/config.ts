@@ -1,9 +1,11 @@
 import type { Config } from '../config/parse.ts';
 import { EXIT, usageError } from '../errors.ts';
+import { nearestNames } from '../nearest.ts';
 import { environmentName, type OptionTable } from '../options.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
+import { printable } from '../printable.ts';
 import { presetOf } from '../settings.ts';
 import type { AnyCommand, Command } from './command.ts';
 
@@ -64,6 +66,7 @@ export const config: Command<ConfigOptions> = {
     const { COMMANDS } = await import('./index.ts');
     const file = await configuration.read();
     const rows = settingRows(COMMANDS, env, file);
+    for (const warning of strayVariables(env, rows)) context.log.warn(warning);
     const place = file ? file.path : `${configuration.path ?? 'nowhere'} (not there)`;
     await deliver(
       context,
@@ -104,6 +107,22 @@ export function settingRows(
     }
   }
   return [...rows.values()].sort((a, b) => (a.flag < b.flag ? -1 : a.flag > b.flag ? 1 : 0));
+}
+
+/** Variables that look like ours and preset nothing: mistyped, or of a flag that cannot be preset. */
+function strayVariables(
+  env: Readonly<Record<string, string | undefined>>,
+  rows: readonly SettingRow[],
+): string[] {
+  const known = [...new Set(rows.map((row) => row.env)), environmentName('config')];
+  const prefix = environmentName('');
+  const bare = (name: string) => name.slice(prefix.length);
+  return Object.keys(env)
+    .filter((name) => name.startsWith(prefix) && !known.includes(name))
+    .map((name) => {
+      const [near] = nearestNames(bare(name), known.map(bare));
+      return `${printable(name)} presets nothing${near ? `: did you mean ${environmentName(near)}?` : ''}`;
+    });
 }
 
 function tableOf(rows: readonly SettingRow[], commands: readonly AnyCommand[]): string {

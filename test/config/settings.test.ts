@@ -78,6 +78,16 @@ describe('what is in force', () => {
   });
 });
 
+it('says which variables preset nothing', async () => {
+  const env = { GKEPROF_IMGE: 'x', GKEPROF_IMAGE: 'y', GKEPROF_PID: '1' };
+  const { stderr } = await gkeprof(['config', 'view'], '', { XDG_CONFIG_HOME: home, ...env });
+  const lines = stderr.toString().trim().split('\n').sort();
+  expect(lines).toEqual([
+    'warning: GKEPROF_IMGE presets nothing: did you mean GKEPROF_IMAGE?',
+    'warning: GKEPROF_PID presets nothing',
+  ]);
+});
+
 describe('presets at work', () => {
   const capture = ['x.perf-script.txt', '--output-dir', tmpdir()];
   const run = (words: string[], env: Record<string, string> = {}) =>
