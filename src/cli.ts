@@ -1,4 +1,4 @@
-import type { Argv, Options } from 'yargs';
+import type { Argv } from 'yargs';
 import type { AnyCommand } from './commands/command.ts';
 import type { Config } from './config/parse.ts';
 import { usageError } from './errors.ts';
@@ -114,32 +114,31 @@ function refuseUnknown(command: AnyCommand, given: readonly string[], argv: Reco
 
 async function build(command: AnyCommand): Promise<Argv> {
   const { default: yargs } = await import('yargs');
-  const options = Object.fromEntries(
-    Object.entries(command.options).map(([name, spec]) => [name, yargsOption(spec)]),
+  const options = Object.entries(command.options);
+  const namesOf = (is: (spec: OptionSpec) => boolean) =>
+    options.filter(([, spec]) => is(spec)).map(([name]) => name);
+  return (
+    yargs([])
+      .parserConfiguration({
+        'camel-case-expansion': false,
+        'dot-notation': false,
+        'boolean-negation': false,
+        'duplicate-arguments-array': true,
+        'greedy-arrays': false,
+        'parse-numbers': false,
+        'parse-positional-numbers': false,
+        'short-option-groups': true,
+      })
+      // Kind by kind: `options` checks each word it is given with a parser of its own, half of all that yargs takes here.
+      .string(namesOf(({ type }) => type === 'string'))
+      .boolean(namesOf(({ type }) => type === 'boolean'))
+      .array(namesOf(({ type }) => type === 'array'))
+      .requiresArg(namesOf(({ type, bare }) => type !== 'boolean' && bare === undefined))
+      .alias(Object.fromEntries(options.flatMap(([name, { alias }]) => (alias ? [[name, alias]] : []))))
+      .help(false)
+      .version(false)
+      .exitProcess(false)
   );
-  return yargs([])
-    .parserConfiguration({
-      'camel-case-expansion': false,
-      'dot-notation': false,
-      'boolean-negation': false,
-      'duplicate-arguments-array': true,
-      'greedy-arrays': false,
-      'parse-numbers': false,
-      'parse-positional-numbers': false,
-      'short-option-groups': true,
-    })
-    .options(options)
-    .help(false)
-    .version(false)
-    .exitProcess(false);
-}
-
-function yargsOption(spec: OptionSpec): Options {
-  return {
-    type: spec.type,
-    ...(spec.alias && { alias: spec.alias }),
-    ...(spec.type !== 'boolean' && spec.bare === undefined && { requiresArg: true }),
-  };
 }
 
 /** yargs' own words for a missing value, on one line and with the flag as it is typed. */

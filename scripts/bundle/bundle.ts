@@ -57,6 +57,20 @@ export const startScanWorker = (workerData) => new Worker($pieces.text('worker')
   },
 };
 
+/** execa is for what is done when the cluster has answered, and takes as long to be evaluated as yargs. */
+const execaLater: Plugin = {
+  name: 'execa-later',
+  setup(bundle) {
+    bundle.onResolve({ filter: /^execa$/ }, ({ path, namespace }) =>
+      namespace === 'later' ? undefined : { path, namespace: 'later' },
+    );
+    bundle.onLoad({ filter: /.*/, namespace: 'later' }, () => ({
+      contents: "export const execa = (...words) => require('execa').execa(...words);",
+      resolveDir: root,
+    }));
+  },
+};
+
 /**
  * yargs measures the columns of its help with string-width, which makes a segmenter and tables of emoji when it is
  * loaded, 35 ms with every start. Our help is plain words: a letter is a column.
@@ -131,7 +145,7 @@ export async function makePieces(): Promise<Record<'program' | 'table' | 'client
     },
     define: { 'import.meta.url': '$url' },
   };
-  const plugins = [embeddedAssets, clientApart, workerApart, plainHelp, nodeLazily];
+  const plugins = [embeddedAssets, clientApart, workerApart, plainHelp, execaLater, nodeLazily];
   const [program, table, client, worker] = await Promise.all([
     build({ ...entry, plugins }),
     build({ ...entry, plugins: [tableAlone, ...plugins] }),
