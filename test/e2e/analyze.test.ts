@@ -130,7 +130,7 @@ describe('analyze, of real traffic', () => {
       '--port',
       '6379',
       '--duration',
-      '1s',
+      '4s',
       '--analyze',
       '--show',
       'summary,tcp,redis',
