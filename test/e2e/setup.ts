@@ -94,7 +94,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const redis = fill(here('redis.yaml'))
     .replace('      containers:', `      nodeName: ${nodeA}\n      containers:`)
     .replace('-n 20000', '-n 3000')
-    .replace('sleep 0.05', 'sleep 0.5');
+    .replace('sleep 0.05', 'sleep 0.3');
   await kubectl(['apply', '-n', NAMESPACE, '-f', '-'], redis);
   await kubectl(['rollout', 'status', '-n', NAMESPACE, 'statefulset/redis', '--timeout=300s']);
   const ip = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.status.podIP}']);
