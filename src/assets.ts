@@ -14,6 +14,7 @@ export const ASSETS = {
   'node/attached.sh': './node/attached.sh',
   'node/capture.sh': './node/capture.sh',
   'node/files.sh': './node/files.sh',
+  'profile/picture/browser/numbers.js': './profile/picture/browser/numbers.js',
   'profile/picture/browser/model.js': './profile/picture/browser/model.js',
   'profile/picture/browser/elements.js': './profile/picture/browser/elements.js',
   'profile/picture/browser/words.js': './profile/picture/browser/words.js',

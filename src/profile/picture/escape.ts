@@ -1,5 +1,3 @@
-import { isPlain, writeDigits } from '../digits.ts';
-
 /** Text as XML 1.0 allows it: its markup escaped, characters it has no place for replaced (XML 1.0, section 2.2). */
 export function escapeXml(text: string): string {
   return text
@@ -20,10 +18,10 @@ export const jsonForXml = (value: unknown): string =>
   );
 
 /**
- * The same in pieces, for data with long lists: typed arrays become lists of numbers, digit by digit, which for a
- * million of them takes a tenth of the time of `JSON.stringify`.
+ * The same in pieces, for data with long lists: typed arrays of whole numbers are packed, as browser/numbers.js unpacks
+ * them, into half of the room and a fifth of the time that their digits take.
  */
-export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
+export function* jsonPieces(value: unknown): Generator<string> {
   if (value instanceof Float64Array || value instanceof Int32Array || value instanceof Uint32Array) {
     yield* numbersText(value);
     return;
@@ -42,31 +40,36 @@ export function* jsonPieces(value: unknown): Generator<string | Uint8Array> {
   yield separator === '{' ? '{}' : '}';
 }
 
-const PIECE = 1 << 16;
-/** A comma and the digits that `writeDigits` writes. */
-const LONGEST = 11;
+/** Divisible by three: base64 of pieces is then that of the whole. */
+const PIECE = 3 << 14;
+/** Of a number below 2^53. */
+const LONGEST = 8;
 
-/** `[1,2,3]` as bytes, in pieces that stay as they are. */
-function* numbersText(numbers: Float64Array | Int32Array | Uint32Array): Generator<Uint8Array> {
-  const bytes = new Uint8Array(Math.min(PIECE, numbers.length * LONGEST + 2));
-  let used = 0;
-  bytes[used++] = 91;
-  for (let at = 0; at < numbers.length; at += 1) {
-    if (used + LONGEST > bytes.length) {
-      yield bytes.slice(0, used);
-      used = 0;
-    }
-    if (at > 0) bytes[used++] = 44;
-    const number = numbers[at]!;
-    if (isPlain(number)) {
-      used = writeDigits(bytes, used, number);
-      continue;
-    }
-    // Fractions of a sample, and counts that take more digits.
-    yield bytes.slice(0, used);
-    yield new TextEncoder().encode(JSON.stringify(number));
-    used = 0;
+function* numbersText(numbers: Float64Array | Int32Array | Uint32Array): Generator<string> {
+  if (!areWhole(numbers)) {
+    yield JSON.stringify([...numbers]);
+    return;
   }
-  yield bytes.slice(0, used);
-  yield Uint8Array.of(93);
+  const bytes = Buffer.alloc(PIECE + LONGEST);
+  let used = 0;
+  yield '"';
+  for (let at = 0; at < numbers.length; at += 1) {
+    let rest = numbers[at]!;
+    for (; rest >= 2 ** 31; rest = Math.floor(rest / 128)) bytes[used++] = (rest % 128) | 128;
+    for (rest |= 0; rest >= 128; rest >>>= 7) bytes[used++] = (rest & 127) | 128;
+    bytes[used++] = rest;
+    if (used < PIECE) continue;
+    yield bytes.toString('base64', 0, PIECE);
+    bytes.copyWithin(0, PIECE, used);
+    used -= PIECE;
+  }
+  yield `${bytes.toString('base64', 0, used)}"`;
+}
+
+function areWhole(numbers: Float64Array | Int32Array | Uint32Array): boolean {
+  for (let at = 0; at < numbers.length; at += 1) {
+    const number = numbers[at]!;
+    if (!(number >= 0 && number <= Number.MAX_SAFE_INTEGER && number === Math.floor(number))) return false;
+  }
+  return true;
 }

@@ -1,5 +1,6 @@
 import { EXIT, GkeprofError, reasonOf } from '../../errors.ts';
 import type { Profile } from '../profile.ts';
+import { unpacked } from './browser/numbers.js';
 import { type ComparisonData, type ProfileData, profileOf } from './data.ts';
 
 const OPENING = '<metadata id="gkeprof-data">';
@@ -10,9 +11,9 @@ export function readPicture(svg: string): Profile | undefined {
   if (from < 0) return undefined;
   const to = svg.indexOf('</metadata>', from);
   try {
-    const data = JSON.parse(svg.slice(from + OPENING.length, to < 0 ? undefined : to)) as
-      | ProfileData
-      | ComparisonData;
+    const data = unpacked(
+      JSON.parse(svg.slice(from + OPENING.length, to < 0 ? undefined : to)) as ProfileData | ComparisonData,
+    );
     if (data.gkeprof !== 1) throw new Error(`its data is of version ${data.gkeprof}`);
     return profileOf(data);
   } catch (error) {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { browserHalf } from '../../../src/formats.ts';
 import { compare } from '../../../src/profile/compare.ts';
 import { parseFolded } from '../../../src/profile/folded-reader.ts';
+import { unpacked } from '../../../src/profile/picture/browser/numbers.js';
 import { thinTimeline } from '../../../src/profile/picture/data.ts';
 import { jsonPieces } from '../../../src/profile/picture/escape.ts';
 import { readPicture } from '../../../src/profile/picture/read.ts';
@@ -201,7 +202,7 @@ describe('drawComparison', () => {
 });
 
 describe('jsonPieces', () => {
-  it('writes what JSON.stringify writes, lists of numbers too', () => {
+  it('writes what JSON.stringify writes, and lists of numbers so that they can be unpacked', () => {
     const number = fc.oneof(
       fc.nat(),
       fc.constantFrom(0, 9, 10, 99, 100, 4294967295, 4294967296, 0.5, 1e21, -1),
@@ -209,13 +210,13 @@ describe('jsonPieces', () => {
     fc.assert(
       fc.property(fc.array(number), fc.jsonValue(), (numbers, value) => {
         const data = {
-          numbers: Float64Array.from(numbers),
+          samples: Float64Array.from(numbers),
           value,
           none: undefined,
-          inner: { ints: Int32Array.of(1, 20) },
+          timeline: { later: Int32Array.of(1, 20), stack: Uint32Array.of() },
         };
-        const want = JSON.stringify({ numbers, value, inner: { ints: [1, 20] } });
-        expect(JSON.parse(textOf(jsonPieces(data)))).toEqual(JSON.parse(want));
+        const want = JSON.stringify({ samples: numbers, value, timeline: { later: [1, 20], stack: [] } });
+        expect(unpacked(JSON.parse(textOf(jsonPieces(data))))).toEqual(JSON.parse(want));
       }),
     );
   });

@@ -1,8 +1,9 @@
 // The profile that the picture carries, in arrays by node; node 0 is the root.
+import { unpacked } from './numbers.js';
 
 /** Reads the data block: a profile, or a comparison, whose boxes are as wide as before and after together. */
 export function readModel(text) {
-  const data = JSON.parse(text);
+  const data = unpacked(JSON.parse(text));
   const size = data.frame.length + 1;
   const model = {
     data,

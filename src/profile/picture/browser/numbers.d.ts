@@ -1,0 +1,1 @@
+export function unpacked<Data extends object>(data: Data): Data;
