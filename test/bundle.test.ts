@@ -1,4 +1,13 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -116,6 +125,16 @@ it('says nothing of its own making, of what it loads late either', async () => {
   );
   expect(made.stdout).toContain('kind: ProfileReport');
   expect(made.stderr).not.toContain('Warning');
+});
+
+it('completes names that kubectl tells', async () => {
+  const bin = join(home, 'bin');
+  mkdirSync(bin);
+  writeFileSync(join(bin, 'kubectl'), '#!/bin/sh\necho redis load\n', { mode: 0o755 });
+  const words = ['__complete', 'flamegraph', 'pod/redis-0', '-c', ''];
+  const env = { XDG_CACHE_HOME: home, PATH: `${bin}:/usr/bin:/bin` };
+  const asked = await execa(process.execPath, [bundle, ...words], { env, extendEnv: false });
+  expect(asked.stdout).toBe('redis\nload\n:4');
 });
 
 it('talks to a cluster with the parts of the client that it carries', async () => {

@@ -97,7 +97,7 @@ const tableAlone: Plugin = {
   name: 'table-alone',
   setup(bundle) {
     const leftOut = ({ path }: { path: string }) => ({ path, namespace: 'not-in-table' });
-    bundle.onResolve({ filter: /^(?:execa|js-yaml|cli-table3|pprof-format)$/ }, leftOut);
+    bundle.onResolve({ filter: /^(?:js-yaml|cli-table3|pprof-format)$/ }, leftOut);
     bundle.onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
       const file = resolve(resolveDir, path).slice(root.length).replaceAll('\\', '/');
       return /^src\/(?:profile|capture|session|inspect|collectors)\//.test(file) && !READ_AT_ONCE.has(file)

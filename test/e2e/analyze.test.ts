@@ -134,12 +134,15 @@ describe('analyze, of real traffic', () => {
       '--analyze',
       '--show',
       'summary,tcp,redis',
+      '--all',
     ]);
     expect(run.exitCode).toBe(0);
     expect(run.stdout).toMatch(/^Packets: .*\.pcap\.gz\n\nPackets +\d+ /);
     expect(run.stdout).toContain('redis-0 (');
     expect(run.stdout).toMatch(/^GET +\d+/m);
-    const again = await gkeprof(['analyze', '@last', '--show', 'summary,tcp,redis'], { cwd: output.path() });
+    const again = await gkeprof(['analyze', '@last', '--show', 'summary,tcp,redis', '--all'], {
+      cwd: output.path(),
+    });
     expect(run.stdout).toContain(again.stdout.trimEnd());
   });
 
