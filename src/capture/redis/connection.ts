@@ -18,9 +18,13 @@ export class RedisConnection {
   #client!: Client;
   readonly #request: RequestParser;
   readonly #reply: ReplyParser;
-  /** In order; those before `#first` have their replies. */
+  /**
+   * In order, from `#first` to `#end`: those before have their replies. It never gets shorter, for then the next one would
+   * have to make room again.
+   */
   #asked: Asked[] = [];
   #first = 0;
+  #end = 0;
   /** Whether commands are understood, and replies. */
   #asking = false;
   #answering = false;
@@ -128,7 +132,7 @@ export class RedisConnection {
       }
     }
     if (!this.#answering) {
-      if (!this.#asking || this.#asked.length === this.#first || ((this.#ack - this.#from) | 0) <= 0) return;
+      if (!this.#asking || this.#end === this.#first || ((this.#ack - this.#from) | 0) <= 0) return;
       this.#answering = true;
       this.#reply.reset();
     }
@@ -166,11 +170,12 @@ export class RedisConnection {
     const here = this.exchange.answers;
     const sure = this.#pipelines
       ? []
-      : this.#asked.slice(this.#first).filter(({ heard }) => ((heard - here) | 0) >= 0);
+      : this.#asked.slice(this.#first, this.#end).filter(({ heard }) => ((heard - here) | 0) >= 0);
     this.#ledger.statistics.unanswered -= sure.length;
     this.#lostReplies();
     if (sure.length === 0) return;
     this.#asked = sure;
+    this.#end = sure.length;
     this.#answering = true;
     this.#resumes = true;
     this.#resume = sure[0]!.heard;
@@ -178,9 +183,10 @@ export class RedisConnection {
   }
 
   #forget(): void {
-    this.#ledger.statistics.unanswered += this.#asked.length - this.#first;
-    this.#asked = [];
+    this.#ledger.statistics.unanswered += this.#end - this.#first;
+    if (this.#asked.length > 0) this.#asked = [];
     this.#first = 0;
+    this.#end = 0;
   }
 
   #commandDone(now: number): boolean {
@@ -216,9 +222,9 @@ export class RedisConnection {
       ledger.count(this.#client, asked, 0, undefined, now);
       return true;
     }
-    if (this.#asked.at(-1)?.heard === asked.heard) this.#pipelines = true;
-    this.#asked.push(asked);
-    const waiting = this.#asked.length - this.#first;
+    if (this.#end > 0 && this.#asked[this.#end - 1]!.heard === asked.heard) this.#pipelines = true;
+    this.#asked[this.#end++] = asked;
+    const waiting = this.#end - this.#first;
     // While something is missing, replies wait here, not commands there.
     if (waiting > statistics.deepest && this.#pipelines && this.exchange.settled)
       statistics.deepest = waiting;
@@ -268,11 +274,11 @@ export class RedisConnection {
   #replyDone(reply: Reply): void {
     const { statistics } = this.#ledger;
     if (this.#isPush(reply)) return;
-    const asked = this.#asked[this.#first];
-    if (!asked) {
+    if (this.#first === this.#end) {
       if (this.#mode === 'commands') statistics.unasked += 1;
       return;
     }
+    const asked = this.#asked[this.#first]!;
     asked.replies -= 1;
     if (asked.replies > 0) return;
     this.#take();
@@ -281,11 +287,12 @@ export class RedisConnection {
 
   #take(): void {
     this.#first += 1;
-    if (this.#first === this.#asked.length) {
-      this.#asked.length = 0;
+    if (this.#first === this.#end) {
       this.#first = 0;
+      this.#end = 0;
     } else if (this.#first > 1024) {
       this.#asked.splice(0, this.#first);
+      this.#end -= this.#first;
       this.#first = 0;
     }
   }

@@ -39,7 +39,8 @@ export class Redis {
   readonly #streams: Streams;
   #state = new Uint8Array(256);
   #tries = new Uint8Array(256);
-  readonly #connections = new Map<number, RedisConnection>();
+  /** By stream. */
+  #connections: Array<RedisConnection | undefined> = [];
   /** Ended ones, to be used again. */
   readonly #free: RedisConnection[] = [];
   readonly #isKnown = (bytes: Uint8Array, at: number, length: number) =>
@@ -65,7 +66,7 @@ export class Redis {
       if (payload <= 0) return;
       if (!this.#recognise(row, fromA, layers)) return;
     }
-    const connection = this.#connections.get(row)!;
+    const connection = this.#connections[row]!;
     const { seq, ack, bytes, payloadAt, captured } = layers;
     if (fromA === connection.clientIsA)
       connection.exchange.fromClient(
@@ -85,13 +86,13 @@ export class Redis {
   }
 
   end(): void {
-    for (const connection of this.#connections.values()) connection.end();
-    this.#connections.clear();
+    for (const connection of this.#connections) connection?.end();
+    this.#connections = [];
   }
 
   #close(row: number, connection: RedisConnection): void {
     connection.end();
-    this.#connections.delete(row);
+    this.#connections[row] = undefined;
     this.#free.push(connection);
     this.#state[row] = NOT;
   }
@@ -121,7 +122,9 @@ export class Redis {
     const connection = this.#free.pop() ?? new RedisConnection(this.ledger);
     const first = (ofA: boolean) => this.#streams.first(row, ofA);
     connection.open(client, clientIsA, whole && this.#tries[row] === 0, first(clientIsA), first(!clientIsA));
-    this.#connections.set(row, connection);
+    // Without holes, which would make it a table of hashes.
+    while (this.#connections.length < row) this.#connections.push(undefined);
+    this.#connections[row] = connection;
     this.#state[row] = FOUND;
     return true;
   }
