@@ -46,29 +46,72 @@ const PIECE = 3 << 14;
 const LONGEST = 8;
 
 function* numbersText(numbers: Float64Array | Int32Array | Uint32Array): Generator<string> {
-  if (!areWhole(numbers)) {
+  // One kind of array each: code for several kinds takes five times as long.
+  const ints = numbers instanceof Int32Array ? numbers : new Int32Array(numbers);
+  const isSmall = ints === numbers || areSame(ints, new Float64Array(numbers));
+  const floats = isSmall ? undefined : new Float64Array(numbers);
+  if (!(floats ? areWhole(floats) : areNatural(ints))) {
     yield JSON.stringify([...numbers]);
     return;
   }
   const bytes = Buffer.alloc(PIECE + LONGEST);
-  let used = 0;
+  const packing: Packing = { at: 0, used: 0 };
   yield '"';
-  for (let at = 0; at < numbers.length; at += 1) {
-    let rest = numbers[at]!;
-    for (; rest >= 2 ** 31; rest = Math.floor(rest / 128)) bytes[used++] = (rest % 128) | 128;
-    for (rest |= 0; rest >= 128; rest >>>= 7) bytes[used++] = (rest & 127) | 128;
-    bytes[used++] = rest;
-    if (used < PIECE) continue;
+  while (packing.at < numbers.length) {
+    if (floats) packFloats(floats, bytes, packing);
+    else packInts(ints, bytes, packing);
+    const { used } = packing;
+    if (used < PIECE) break;
     yield bytes.toString('base64', 0, PIECE);
     bytes.copyWithin(0, PIECE, used);
-    used -= PIECE;
+    packing.used = used - PIECE;
   }
-  yield `${bytes.toString('base64', 0, used)}"`;
+  yield `${bytes.toString('base64', 0, packing.used)}"`;
 }
 
-function areWhole(numbers: Float64Array | Int32Array | Uint32Array): boolean {
-  for (let at = 0; at < numbers.length; at += 1) {
-    const number = numbers[at]!;
+/** How far a list is packed: the next number, and the bytes in use. */
+interface Packing {
+  at: number;
+  used: number;
+}
+
+/** Packs until a piece is full. */
+function packInts(numbers: Int32Array, bytes: Uint8Array, packing: Packing): void {
+  let { at, used } = packing;
+  for (; at < numbers.length && used < PIECE; at += 1) {
+    let rest = numbers[at]!;
+    for (; rest >= 128; rest >>>= 7) bytes[used++] = (rest & 127) | 128;
+    bytes[used++] = rest;
+  }
+  packing.at = at;
+  packing.used = used;
+}
+
+/** The same for numbers beyond 31 bits. */
+function packFloats(numbers: Float64Array, bytes: Uint8Array, packing: Packing): void {
+  let { at, used } = packing;
+  for (; at < numbers.length && used < PIECE; at += 1) {
+    let rest = numbers[at]!;
+    for (; rest >= 128; rest = Math.floor(rest / 128)) bytes[used++] = (rest % 128) | 128;
+    bytes[used++] = rest;
+  }
+  packing.at = at;
+  packing.used = used;
+}
+
+function areSame(ints: Int32Array, floats: Float64Array): boolean {
+  for (let at = 0; at < ints.length; at += 1) if (ints[at] !== floats[at]) return false;
+  return true;
+}
+
+function areNatural(ints: Int32Array): boolean {
+  for (let at = 0; at < ints.length; at += 1) if (ints[at]! < 0) return false;
+  return true;
+}
+
+function areWhole(floats: Float64Array): boolean {
+  for (let at = 0; at < floats.length; at += 1) {
+    const number = floats[at]!;
     if (!(number >= 0 && number <= Number.MAX_SAFE_INTEGER && number === Math.floor(number))) return false;
   }
   return true;
