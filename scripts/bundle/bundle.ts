@@ -97,7 +97,7 @@ const tableAlone: Plugin = {
   name: 'table-alone',
   setup(bundle) {
     const leftOut = ({ path }: { path: string }) => ({ path, namespace: 'not-in-table' });
-    bundle.onResolve({ filter: /^(?:js-yaml|cli-table3|pprof-format)$/ }, leftOut);
+    bundle.onResolve({ filter: /^(?:execa|js-yaml|cli-table3|pprof-format)$/ }, leftOut);
     bundle.onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
       const file = resolve(resolveDir, path).slice(root.length).replaceAll('\\', '/');
       return /^src\/(?:profile|capture|session|inspect|collectors)\//.test(file) && !READ_AT_ONCE.has(file)
@@ -109,6 +109,17 @@ const tableAlone: Plugin = {
       contents: `module.exports = Object.create(new Proxy({}, {
   get(_, name) { if (name !== '__esModule') throw new Error(String(name) + ' of ${path} is not in this piece'); },
 }));`,
+    }));
+  },
+};
+
+/** Names of the cluster's objects are asked for by kubectl, and what runs it: a piece of its own, for completion of flags needs neither. */
+const namesApart: Plugin = {
+  name: 'names-apart',
+  setup(bundle) {
+    bundle.onLoad({ filter: /[\\/]src[\\/]cluster[\\/]names\.ts$/ }, () => ({
+      loader: 'js',
+      contents: "export const { namesByKubectl } = $pieces.run('names', 'names');\n",
     }));
   },
 };
@@ -135,7 +146,9 @@ const COMMON = {
 } as const;
 
 /** The pieces that the launcher runs or hands on, as text of ASCII. */
-export async function makePieces(): Promise<Record<'program' | 'table' | 'client' | 'worker', string>> {
+export async function makePieces(): Promise<
+  Record<'program' | 'table' | 'client' | 'names' | 'worker', string>
+> {
   const entry = {
     ...COMMON,
     stdin: {
@@ -146,17 +159,20 @@ export async function makePieces(): Promise<Record<'program' | 'table' | 'client
     define: { 'import.meta.url': '$url' },
   };
   const plugins = [embeddedAssets, clientApart, workerApart, plainHelp, execaLater, nodeLazily];
-  const [program, table, client, worker] = await Promise.all([
+  const [program, table, client, names, worker] = await Promise.all([
     build({ ...entry, plugins }),
-    build({ ...entry, plugins: [tableAlone, ...plugins] }),
+    build({ ...entry, plugins: [tableAlone, namesApart, ...plugins] }),
     build({ ...COMMON, entryPoints: [`${root}src/cluster/client.ts`], plugins: [clientInParts, nodeLazily] }),
+    build({ ...COMMON, entryPoints: [`${root}src/cluster/names.ts`], plugins: [nodeLazily] }),
     build({ ...COMMON, entryPoints: [`${root}src/scan-worker.ts`] }),
   ]);
+  const apart = (text: string) => `(function (require, module, exports) {${text}\n})`;
   const wrapped = (text: string) => `(function (require, module, exports, $url, $pieces) {${text}\n})`;
   return {
     program: wrapped(program.outputFiles[0]!.text),
     table: wrapped(table.outputFiles[0]!.text),
-    client: `(function (require, module, exports) {${client.outputFiles[0]!.text}\n})`,
+    client: apart(client.outputFiles[0]!.text),
+    names: apart(names.outputFiles[0]!.text),
     worker: worker.outputFiles[0]!.text,
   };
 }
