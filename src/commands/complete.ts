@@ -28,7 +28,13 @@ export const complete: Command<readonly string[]> = {
     ]);
     const wanted = wantedFor(words, COMMANDS);
     const connection = wanted.kind === 'names' ? connectionSoFar(wanted.line) : {};
-    const answer = await answerTo(wanted, await names(connection, BOUND_MS)).catch(() => ({
+    // What asks kubectl is loaded when it is to ask: most Tabs are about flags.
+    const asked = () => names(connection, BOUND_MS);
+    const answer = await answerTo(wanted, {
+      list: async (resource) => (await asked()).list(resource),
+      containers: async (resource, name) => (await asked()).containers(resource, name),
+      configured: async (what) => (await asked()).configured(what),
+    }).catch(() => ({
       choices: [],
       directive: DIRECTIVE.noFiles,
     }));
