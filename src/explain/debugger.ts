@@ -35,8 +35,8 @@ export function debuggerLines(around: Surroundings, packages: readonly string[])
 
 /** A process of a container, by what its cgroup is called: `$pid`. */
 export const pidLines = (around: Surroundings, containerId: string): string[] => [
-  '# a process of the container, by its cgroup',
-  `pid=$(${execLine(around, `sh -c 'grep -l ${containerId} /proc/[0-9]*/cgroup 2>/dev/null' | head -n1 | cut -d/ -f3`)})`,
+  '# a process of the container, by its cgroup: its first one (1 inside), which stays, before any other',
+  `pid=$(${execLine(around, `sh -c 'for f in $(grep -l ${containerId} /proc/[0-9]*/cgroup 2>/dev/null); do grep -qs "^NSpid:.*[[:space:]]1$" "\${f%cgroup}status" && echo "0 $f" || echo "1 $f"; done'`)} | sort | head -n1 | cut -d/ -f3)`,
 ];
 
 /** crictl of the image or of the node, on the node's socket. */

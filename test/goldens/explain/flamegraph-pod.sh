@@ -7,8 +7,8 @@ trap 'kubectl --context=prod delete pod --wait=false "$debugger"' EXIT
 kubectl --context=prod wait --for=condition=Ready --timeout=120s "pod/$debugger"
 # the node's whole tree of cgroups, in place of the part that the pod sees
 kubectl --context=prod exec "$debugger" -- mount --rbind /host/sys/fs/cgroup /sys/fs/cgroup
-# a process of the container, by its cgroup
-pid=$(kubectl --context=prod exec "$debugger" -- sh -c 'grep -l aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa /proc/[0-9]*/cgroup 2>/dev/null' | head -n1 | cut -d/ -f3)
+# a process of the container, by its cgroup: its first one (1 inside), which stays, before any other
+pid=$(kubectl --context=prod exec "$debugger" -- sh -c 'for f in $(grep -l aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa /proc/[0-9]*/cgroup 2>/dev/null); do grep -qs "^NSpid:.*[[:space:]]1$" "${f%cgroup}status" && echo "0 $f" || echo "1 $f"; done' | sort | head -n1 | cut -d/ -f3)
 cgroup=$(kubectl --context=prod exec "$debugger" -- cat "/proc/$pid/cgroup" | awk -F: '$2 == "perf_event" { v1 = $3 } $1 == 0 { v2 = $3 } END { print v1 ? v1 : v2 }')
 cgroup=$(dirname "$cgroup") # the pod: one level up
 # the event stands before the cgroup; a cgroup is sampled on all processors

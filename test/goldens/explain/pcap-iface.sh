@@ -5,8 +5,8 @@ set -eu
 debugger=$(kubectl --context=prod debug node/node-a --profile=sysadmin --image=registry.example/gkeprof-tools:1 --image-pull-policy=IfNotPresent -- sleep 3600 2>&1 | grep -o 'node-debugger-[a-z0-9.-]*' | head -n1)
 trap 'kubectl --context=prod delete pod --wait=false "$debugger"' EXIT
 kubectl --context=prod wait --for=condition=Ready --timeout=120s "pod/$debugger"
-# a process of the container, by its cgroup
-pid=$(kubectl --context=prod exec "$debugger" -- sh -c 'grep -l aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa /proc/[0-9]*/cgroup 2>/dev/null' | head -n1 | cut -d/ -f3)
+# a process of the container, by its cgroup: its first one (1 inside), which stays, before any other
+pid=$(kubectl --context=prod exec "$debugger" -- sh -c 'for f in $(grep -l aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa /proc/[0-9]*/cgroup 2>/dev/null); do grep -qs "^NSpid:.*[[:space:]]1$" "${f%cgroup}status" && echo "0 $f" || echo "1 $f"; done' | sort | head -n1 | cut -d/ -f3)
 # the node's interface whose number is the peer of the pod's eth0
 peer=$(kubectl --context=prod exec "$debugger" -- nsenter -t "$pid" -n ip -o link show eth0 | sed -n 's/.*@if\([0-9]*\):.*/\1/p')
 interface=$(kubectl --context=prod exec "$debugger" -- ip -o link | awk -F': ' -v peer="$peer" '$1 == peer { sub(/@.*/, "", $2); print $2 }')
