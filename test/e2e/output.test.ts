@@ -78,7 +78,7 @@ describe('-o on the cluster', () => {
       const answer = asked.exitCode === 0 ? asked.stdout : null;
       // Go walks a map in another order every time; in which one kubectl was asked once is no rule (ours is the map's own).
       const inOrder = (text: string | null | undefined) =>
-        /\.\.|\.\*/.test(template) ? text?.split(' ').sort() : text;
+        template.includes('..') ? text?.split(' ').sort() : text;
       expect([template, inOrder(answer)]).toEqual([template, inOrder(answers[template])]);
     }
   });
