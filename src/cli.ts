@@ -129,7 +129,7 @@ async function build(command: AnyCommand): Promise<Argv> {
         'parse-positional-numbers': false,
         'short-option-groups': true,
       })
-      // Kind by kind: `options` checks each word it is given with a parser of its own, half of all that yargs takes here.
+      // Kind by kind: `options` would take each flag apart once for each thing that is said of it.
       .string(namesOf(({ type }) => type === 'string'))
       .boolean(namesOf(({ type }) => type === 'boolean'))
       .array(namesOf(({ type }) => type === 'array'))

@@ -57,7 +57,7 @@ export const startScanWorker = (workerData) => new Worker($pieces.text('worker')
   },
 };
 
-/** execa is for what is done when the cluster has answered, and takes as long to be evaluated as yargs. */
+/** execa is for what is done when the cluster has answered: nothing before that waits for it to be evaluated. */
 const execaLater: Plugin = {
   name: 'execa-later',
   setup(bundle) {

@@ -12,7 +12,7 @@ import { settled } from './ask-node.ts';
 import { printByHand } from './by-hand.ts';
 import type { Context } from './command.ts';
 import { printPods } from './dry-run.ts';
-import { access, lookUp } from './lookup.ts';
+import { access, isOnlyShown, lookUp } from './lookup.ts';
 
 /** What one verb adds to the common life of a capture. */
 export interface CaptureJob {
@@ -77,8 +77,6 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
   await result.removed;
   return code;
 }
-
-const isOnlyShown = ({ dryRun, explain }: CaptureOptions): boolean => dryRun !== undefined || explain;
 
 async function prepare(job: CaptureJob, cluster: Cluster, context: Context) {
   const { options } = job;

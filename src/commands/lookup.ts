@@ -131,6 +131,10 @@ async function readOrSuggest<T>(named: TargetName, cluster: Cluster, read: () =>
   }
 }
 
+/** Whether nothing is created: the debug pod is printed, or the lines by hand. */
+export const isOnlyShown = ({ dryRun, explain }: Pick<DebugPodOptions, 'dryRun' | 'explain'>): boolean =>
+  dryRun !== undefined || explain;
+
 /**
  * Begins to ask whether a debug pod may be used, beside the question for the target; awaited before the pod is created.
  * Its refusal is told after the target's own problems, which are nearer to what was typed. Where the pod is only shown,
@@ -138,11 +142,11 @@ async function readOrSuggest<T>(named: TargetName, cluster: Cluster, read: () =>
  */
 export function access(
   cluster: Cluster,
-  { debugPod, dryRun, explain }: Pick<DebugPodOptions, 'debugPod' | 'dryRun' | 'explain'>,
+  options: Pick<DebugPodOptions, 'debugPod' | 'dryRun' | 'explain'>,
   attaches = false,
 ): Promise<void> {
-  if (dryRun !== undefined || explain) return Promise.resolve();
-  const checked = checkAccess(cluster, debugPod.namespace, attaches);
+  if (isOnlyShown(options)) return Promise.resolve();
+  const checked = checkAccess(cluster, options.debugPod.namespace, attaches);
   checked.catch(() => {}); // It is told where it is awaited.
   return checked;
 }
