@@ -13,8 +13,9 @@ export function chanceOf(before: number, after: number, share: number): number {
   const seen = Math.round(after);
   if (!(n > 0) || !(share > 0) || !(share < 1)) return 1;
   const most = Math.min(n, Math.floor((n + 1) * share));
-  if (seen === most) return 1;
   const limit = logBinomial(n, seen, share) + SAME;
+  // The likeliest outcome, or one of two.
+  if (logBinomial(n, most, share) <= limit) return 1;
   const far = seen > most ? -1 : 1;
   return Math.min(1, tail(n, seen, share, -far) + tail(n, otherSide(n, most, share, limit, far), share, far));
 }

@@ -38,6 +38,17 @@ describe('chanceOf', () => {
     expect(chanceOf(before, after, part / whole) / want).toBeCloseTo(1, 6);
   });
 
+  it.each([
+    [13, 12, 0.5],
+    [12, 13, 0.5],
+    [99, 0, 0.01],
+  ])(
+    'is 1 for %i and %i by %d: two outcomes are the likeliest, and it is one of them',
+    (before, after, share) => {
+      expect(chanceOf(before, after, share)).toBe(1);
+    },
+  );
+
   it('knows its limits: equal counts, nothing, and very much', () => {
     expect(chanceOf(5, 5, 0.5)).toBe(1);
     expect(chanceOf(0, 0, 0.5)).toBe(1);
