@@ -1,8 +1,7 @@
 import { copyOf, enlarged, joinBytes } from './arrays.ts';
 import type { Frame, FrameKind } from './frame.ts';
 import type { About, Profile } from './profile.ts';
-import { Stacks } from './stacks.ts';
-import { treeOf } from './tree.ts';
+import { StackTree } from './stack-tree.ts';
 import { hashEnd, hashOn, lastBytes, Words } from './words.ts';
 
 const SUFFIX: Readonly<Record<string, FrameKind>> = { k: 'kernel', j: 'jit', i: 'inlined' };
@@ -17,10 +16,8 @@ export class FoldedReader {
   firstOdd = '';
   readonly #frames: Frame[] = [];
   readonly #words = new Words();
-  readonly #stacks = new Stacks('root first');
+  readonly #tree = new StackTree(this.#frames);
   readonly #decoder = new TextDecoder();
-  /** By stack. */
-  #counts = new Float64Array(1024);
   #carry = new Uint8Array(0);
   /** Where the line before begins, -1 for none: sorted stacks begin as the one before. */
   #before = -1;
@@ -29,6 +26,9 @@ export class FoldedReader {
   #depth = 0;
   #ends = new Int32Array(256);
   #path = new Int32Array(256);
+
+  /** One more than the frame that was last called by each, by one more than its number; 0 for none. */
+  #callee = new Int32Array(1024);
 
   push(chunk: Uint8Array): void {
     let from = 0;
@@ -82,13 +82,7 @@ export class FoldedReader {
       if (to > from && bytes[from] !== HASH) this.#isOdd(bytes, from, to);
       return;
     }
-    const stack = this.#stack(view, from, at - 1);
-    if (stack === this.#counts.length) {
-      const larger = new Float64Array(this.#counts.length * 2);
-      larger.set(this.#counts);
-      this.#counts = larger;
-    }
-    this.#counts[stack]! += count;
+    this.#stack(view, from, at - 1, count);
   }
 
   #isOdd(bytes: Uint8Array, from: number, to: number): void {
@@ -96,21 +90,36 @@ export class FoldedReader {
     if (this.odd === 1) this.firstOdd = this.#decoder.decode(bytes.subarray(from, to)).slice(0, 200);
   }
 
-  #stack(view: DataView, from: number, to: number): number {
+  #stack(view: DataView, from: number, to: number, count: number): void {
     let depth = this.#common(view, from, to);
+    let shared = depth;
+    /** One more than the frame that calls the one that is looked at; 0 for none. */
+    let caller = depth > 0 ? this.#path[depth - 1]! + 1 : 0;
     for (let start = depth > 0 ? from + this.#ends[depth - 1]! + 1 : from; start <= to; depth += 1) {
       if (depth === this.#ends.length) {
         this.#ends = enlarged(this.#ends);
         this.#path = enlarged(this.#path);
       }
-      this.#path[depth] = this.#frame(view, start, to);
+      // What was called there the last time is mostly what is called now: no need to look it up.
+      const guess = this.#callee[caller]! - 1;
+      const end = guess < 0 ? -1 : this.#words.endOf(guess, view, start, to);
+      let frame = guess;
+      if (end >= 0 && (end === to || view.getUint8(end) === SEMICOLON)) this.#end = end;
+      else {
+        frame = this.#frame(view, start, to);
+        this.#callee[caller] = frame + 1;
+      }
+      caller = frame + 1;
+      // The bytes of the line before are gone where this one begins a chunk, and its frames are not.
+      if (shared === depth && depth < this.#depth && this.#path[depth] === frame) shared += 1;
+      this.#path[depth] = frame;
       this.#ends[depth] = this.#end - from;
       start = this.#end + 1;
     }
     this.#depth = depth;
     this.#before = from;
     this.#length = to - from;
-    return this.#stacks.number(this.#path, 0, depth);
+    this.#tree.add(this.#path, shared, depth, count, this.#sorted);
   }
 
   /** Set by `#frame`: where it ends. */
@@ -142,18 +151,24 @@ export class FoldedReader {
     if (word === this.#frames.length) {
       const bytes = new Uint8Array(view.buffer, view.byteOffset + start, at - start);
       this.#frames.push(frameOf(this.#decoder.decode(bytes)));
+      if (word + 1 === this.#callee.length) this.#callee = enlarged(this.#callee);
     }
     return word;
   }
 
+  /** Set by `#common`: unless the stack should have come before the one before, as far as that is known. */
+  #sorted = true;
+
   /** How many frames at its beginning the stack shares with the one before. */
   #common(view: DataView, from: number, to: number): number {
+    this.#sorted = true;
     if (this.#before < 0) return 0;
     const away = this.#before - from;
     const end = Math.min(to, from + this.#length);
     let at = from;
     while (at + 4 <= end && view.getInt32(at + away, true) === view.getInt32(at, true)) at += 4;
     while (at < end && view.getUint8(at + away) === view.getUint8(at)) at += 1;
+    this.#sorted = at < end ? view.getUint8(at) > view.getUint8(at + away) : to - from >= this.#length;
     let depth = 0;
     for (; depth < this.#depth && from + this.#ends[depth]! <= at; depth += 1) {
       const last = from + this.#ends[depth]!;
@@ -163,10 +178,10 @@ export class FoldedReader {
   }
 
   profile(about: About): Profile {
-    const all = this.#counts.subarray(0, this.#stacks.size);
-    const { tree, place } = treeOf(this.#stacks, this.#frames, all);
-    const node = place.filter((_, stack) => all[stack]);
-    const counts = all.filter((count) => count);
+    const tree = this.#tree.tree();
+    const node = nodesWithWeight(tree.self);
+    const counts = new Float64Array(node.length);
+    for (let row = 0; row < counts.length; row += 1) counts[row] = tree.self[node[row]!]!;
     return {
       about,
       event: 'samples',
@@ -194,6 +209,13 @@ const BLANK = 32;
 const HASH = 35;
 const DOT = 46;
 const SEMICOLON = 59;
+
+function nodesWithWeight(self: Float64Array): Int32Array {
+  const nodes = new Int32Array(self.length);
+  let size = 0;
+  for (let node = 0; node < self.length; node += 1) if (self[node]) nodes[size++] = node;
+  return nodes.slice(0, size);
+}
 
 const frameOf = (word: string): Frame => {
   const annotated = /^(.+)_\[([kji])\]$/s.exec(word);

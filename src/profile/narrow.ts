@@ -25,19 +25,23 @@ function idleRows({ frames, tree, threads, stacks }: Profile): Uint8Array {
   const swapper = threads.map(
     ({ comm, pid, tid }) => /^swapper/.test(comm) && (pid === 0 || tid <= 0 || pid < 0),
   );
+  // Without threads, what stands below the root says it.
+  const named = swappers(frames, tree);
   stacks.node.forEach((node, row) => {
     const thread = stacks.thread[row]!;
-    if (thread >= 0 ? !swapper[thread] : !/^swapper/.test(frames[firstFrame(tree, node)]?.name ?? '')) return;
+    if (thread >= 0 ? !swapper[thread] : !named.some(([from, to]) => node >= from && node < to)) return;
     const leaf = frames[tree.frame[node]!];
     if (leaf && (tree.parent[node] === 0 || leaf.unknown || IDLE.test(leaf.name))) rows[row] = 1;
   });
   return rows;
 }
 
-function firstFrame(tree: Profile['tree'], node: number): number {
-  let at = node;
-  while (tree.parent[at]! > 0) at = tree.parent[at]!;
-  return tree.frame[at]!;
+/** The subtrees of the idle task by its name: from which node to which. */
+function swappers(frames: Profile['frames'], { frame, next }: Profile['tree']): Array<[number, number]> {
+  const found: Array<[number, number]> = [];
+  for (let node = 1; node < frame.length; node = next[node]!)
+    if (/^swapper/.test(frames[frame[node]!]!.name)) found.push([node, next[node]!]);
+  return found;
 }
 
 /** The profile with only the stacks that are wanted; how much was idle is counted in any case. */

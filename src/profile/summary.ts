@@ -1,5 +1,5 @@
 import type { Profile } from './profile.ts';
-import { textOrder } from './tree.ts';
+import { textOrder, totals } from './tree.ts';
 
 export interface Share {
   readonly name: string;
@@ -89,30 +89,34 @@ function hottest({ frames, tree, stacks }: Profile): Array<[string, number]> {
   return [...byName].sort((a, b) => b[1] - a[1] || compare(a[0], b[0]));
 }
 
-/** More frames than a stack has, so that counts of three kinds fit into a number that is exact. */
-const COUNT = 2 ** 17;
-
 /** How far stacks go, over all samples; `shallow` ones have only one or two user frames: unwinding ended at once. */
-function unwinding({ frames, tree, stacks }: Profile) {
-  // Three counts in one number: frames, those of them without a name, and those that are not the kernel's.
-  const each = Float64Array.from(frames, ({ kind, unknown }) =>
-    kind === 'thread' ? 0 : 1 + (unknown ? COUNT : 0) + (kind === 'kernel' ? 0 : COUNT * COUNT),
-  );
-  const counts = new Float64Array(tree.frame.length);
-  for (let node = 1; node < counts.length; node += 1)
-    counts[node] = counts[tree.parent[node]!]! + each[tree.frame[node]!]!;
+function unwinding({ frames, tree, stacks, unit }: Profile) {
   const sums = { frames: 0, unknown: 0, withUserFrames: 0, shallow: 0 };
-  stacks.node.forEach((node, row) => {
-    const samples = stacks.samples[row]!;
-    const user = Math.floor(counts[node]! / (COUNT * COUNT));
-    const more = counts[node]! - user * COUNT * COUNT;
-    const unknown = Math.floor(more / COUNT);
-    sums.frames += (more - unknown * COUNT) * samples;
-    sums.unknown += unknown * samples;
-    if (user > 0) sums.withUserFrames += samples;
-    if (user > 0 && user <= 2) sums.shallow += samples;
-  });
+  // A frame is in as many samples as passed through its node.
+  const passed = unit === 'samples' ? tree.total : totals(tree.parent, samplesByNode(tree, stacks));
+  const isCounted = Uint8Array.from(frames, ({ kind }) => (kind === 'thread' ? 0 : 1));
+  const isUnknown = Uint8Array.from(frames, ({ kind, unknown }) => (unknown && kind !== 'thread' ? 1 : 0));
+  const isUser = Uint8Array.from(frames, ({ kind }) => (kind === 'thread' || kind === 'kernel' ? 0 : 1));
+  /** User frames down to a node; more than three count as three. */
+  const user = new Uint8Array(tree.frame.length);
+  for (let node = 1; node < user.length; node += 1) {
+    const frame = tree.frame[node]!;
+    if (isCounted[frame]) sums.frames += passed[node]!;
+    if (isUnknown[frame]) sums.unknown += passed[node]!;
+    user[node] = Math.min(3, user[tree.parent[node]!]! + isUser[frame]!);
+  }
+  for (let row = 0; row < stacks.node.length; row += 1) {
+    const frames = user[stacks.node[row]!]!;
+    if (frames > 0) sums.withUserFrames += stacks.samples[row]!;
+    if (frames > 0 && frames < 3) sums.shallow += stacks.samples[row]!;
+  }
   return sums;
+}
+
+function samplesByNode({ frame }: Profile['tree'], { node, samples }: Profile['stacks']): Float64Array {
+  const own = new Float64Array(frame.length);
+  for (let row = 0; row < node.length; row += 1) own[node[row]!]! += samples[row]!;
+  return own;
 }
 
 /** The figures as lines for people. */

@@ -47,7 +47,7 @@ export function treeOf(
       link[stack] = head[which]!;
       head[which] = stack + 1;
     }
-    if (distinct > 1) inOrder(children, distinct);
+    if (distinct > 1) sortFirst(children, distinct);
     for (let at = distinct - 1; at >= 0; at -= 1) {
       const which = children[at]!;
       pending.push(head[which]!, depth, node);
@@ -77,24 +77,147 @@ export function treeOf(
   return { tree: { frame: frame.subarray(0, size), parent: up, self: own, ...closed(up, own) }, place };
 }
 
+/**
+ * The tree of these nodes, which are in preorder, with children in the byte order of their names, and those of the
+ * same frame as one. Where that is so already the arrays are the tree's.
+ */
+export function inOrder(
+  frame: Int32Array,
+  parent: Int32Array,
+  self: Float64Array,
+  frames: readonly Frame[],
+): CallTree {
+  const rank = ranks(frames);
+  /** Nodes below which something is out of order. */
+  let amiss: Uint8Array | undefined;
+  const next = nextOf(parent);
+  for (let node = 1; node < frame.length; node += 1) {
+    const younger = next[node]!;
+    const up = parent[node]!;
+    if (younger >= next[up]! || rank[frame[node]!]! < rank[frame[younger]!]!) continue;
+    amiss ??= new Uint8Array(frame.length);
+    amiss[up] = 1;
+  }
+  if (!amiss) return { frame, parent, next, self, total: totals(parent, self) };
+  for (let node = frame.length - 1; node > 0; node -= 1) if (amiss[node]) amiss[parent[node]!] = 1;
+  return rearranged({ frame, parent, self }, next, rank, amiss);
+}
+
+/** A tree anew, where it is amiss: children dealt to one list for each frame, by rank, each of which becomes a node. */
+function rearranged(
+  { frame, parent, self }: Pick<CallTree, 'frame' | 'parent' | 'self'>,
+  next: Int32Array,
+  rank: Int32Array,
+  amiss: Uint8Array,
+): CallTree {
+  const size = frame.length;
+  const ordered = {
+    frame: new Int32Array(size),
+    parent: new Int32Array(size),
+    next: new Int32Array(size),
+    self: new Float64Array(size),
+  };
+  /** Nodes that were put together anew, and the last child of each. */
+  const anew: number[] = [];
+  const youngest = new Int32Array(size);
+  /** One more than a node; 0 for none: the next of its list, by node, and the first one of a list, by rank. */
+  const link = new Int32Array(size);
+  const head = new Int32Array(rank.length);
+  const children = new Int32Array(rank.length);
+  /** Lists still to be looked at, of nodes that become one: the first of each, and what they stand below. */
+  const pending: number[] = [1, -1];
+  let end = 0;
+  while (pending.length) {
+    const up = pending.pop()!;
+    const list = pending.pop()!;
+    const first = list - 1;
+    if (up >= 0) youngest[up] = end;
+    if (link[first] === 0 && amiss[first] === 0) {
+      const mine = end;
+      end = moved({ frame, parent, next, self }, first, ordered, end);
+      ordered.parent[mine] = up;
+      continue;
+    }
+    const mine = end++;
+    anew.push(mine);
+    ordered.frame[mine] = frame[first]!;
+    ordered.parent[mine] = up;
+    let distinct = 0;
+    for (let entry = list; entry !== 0; entry = link[entry - 1]!) {
+      const node = entry - 1;
+      ordered.self[mine]! += self[node]!;
+      for (let child = node + 1; child < next[node]!; child = next[child]!) {
+        const which = rank[frame[child]!]!;
+        if (head[which] === 0) children[distinct++] = which;
+        link[child] = head[which]!;
+        head[which] = child + 1;
+      }
+    }
+    sortFirst(children, distinct);
+    for (let at = distinct - 1; at >= 0; at -= 1) {
+      const which = children[at]!;
+      pending.push(head[which]!, mine);
+      head[which] = 0;
+    }
+  }
+  for (let node = anew.pop(); node !== undefined; node = anew.pop())
+    ordered.next[node] = youngest[node] ? ordered.next[youngest[node]!]! : node + 1;
+  const up = ordered.parent.subarray(0, end);
+  const own = ordered.self.subarray(0, end);
+  return {
+    frame: ordered.frame.subarray(0, end),
+    parent: up,
+    next: ordered.next.subarray(0, end),
+    self: own,
+    total: totals(up, own),
+  };
+}
+
+/** Copies a node with all below it behind those of another tree; returns where these end then. */
+function moved(
+  { frame, parent, next, self }: Omit<CallTree, 'total'>,
+  from: number,
+  into: Omit<CallTree, 'total'>,
+  end: number,
+): number {
+  const by = end - from;
+  const to = next[from]!;
+  for (let node = from; node < to; node += 1) {
+    into.frame[node + by] = frame[node]!;
+    into.parent[node + by] = parent[node]! + by;
+    into.next[node + by] = next[node]! + by;
+    into.self[node + by] = self[node]!;
+  }
+  return to + by;
+}
+
 /** By node of a tree in preorder: the first one behind its subtree, and its own weight with that of all below it. */
-export function closed(parent: Int32Array, self: Float64Array): { next: Int32Array; total: Float64Array } {
-  const size = parent.length;
-  const next = new Int32Array(size);
-  const total = self.slice();
-  next[0] = size;
-  for (let node = size - 1; node > 0; node -= 1) {
+export const closed = (parent: Int32Array, self: Float64Array) => ({
+  next: nextOf(parent),
+  total: totals(parent, self),
+});
+
+function nextOf(parent: Int32Array): Int32Array {
+  const next = new Int32Array(parent.length);
+  next[0] = next.length;
+  for (let node = next.length - 1; node > 0; node -= 1) {
     // Those below it have come before it: the last of them has said where they end.
     if (next[node] === 0) next[node] = node + 1;
     const up = parent[node]!;
     if (next[up] === 0) next[up] = next[node]!;
-    total[up]! += total[node]!;
   }
-  return { next, total };
+  return next;
+}
+
+/** The own weight of each node of a tree in preorder, with that of all below it. */
+export function totals(parent: Int32Array, self: Float64Array): Float64Array {
+  const total = self.slice();
+  for (let node = total.length - 1; node > 0; node -= 1) total[parent[node]!]! += total[node]!;
+  return total;
 }
 
 /** Puts the first `count` numbers in order. */
-function inOrder(numbers: Int32Array, count: number): void {
+function sortFirst(numbers: Int32Array, count: number): void {
   if (count > FEW) {
     numbers.subarray(0, count).sort();
     return;

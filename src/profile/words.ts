@@ -26,6 +26,12 @@ export class Words {
     return this.#add(view, from, to, hash, slot);
   }
 
+  /** Where the word ends if it is what stands from `from` on, though more may follow; -1 otherwise. */
+  endOf(word: number, view: DataView, from: number, to: number): number {
+    const end = from + this.#length[word]!;
+    return end <= to && sameBytes(this.#arena, this.#start[word]!, view, from, end) ? end : -1;
+  }
+
   #same(word: number, view: DataView, from: number, to: number): boolean {
     if (this.#length[word] !== to - from) return false;
     return sameBytes(this.#arena, this.#start[word]!, view, from, to);

@@ -4,6 +4,7 @@
 
 import { once } from 'node:events';
 import { createReadStream, createWriteStream, existsSync, mkdirSync, statSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +75,15 @@ async function repeated(file: string, name: string, bytes: number): Promise<stri
       if (!out.write(chunk)) await once(out, 'drain');
   out.end();
   await once(out, 'finish');
+  return path;
+}
+
+/** Folded stacks of 25 pods that do the same: sorted, as stackcollapse-perf.pl and inferno write them. */
+async function ofPods(folded: string): Promise<string> {
+  const path = join(folder, 'pods.folded');
+  const lines = (await readFile(folded, 'utf8')).split('\n').filter(Boolean);
+  const pods = Array.from({ length: 25 }, (_, pod) => lines.map((line) => `redis-${10 + pod};${line}\n`));
+  await writeFile(path, pods.flat().join(''));
   return path;
 }
 
@@ -172,11 +182,19 @@ for (const file of [raw, fresh])
       ],
     ],
   );
-for (const file of [raw, fresh]) {
-  const folded = join(folder, file === raw ? 'recording.folded' : 'mostly-new.folded');
-  await execa('sh', ['-c', `${collapse(1, file)} > ${folded}`]);
-  const draw = `${gkeprof} ${folded} --format svg --output - 2>&1 >/dev/null`;
-  await compare(`folded → SVG, ${size(folded)}`, draw, [
-    ['inferno-flamegraph', `${inferno}/inferno-flamegraph ${folded} 2>/dev/null`],
-  ]);
-}
+const foldedOf = async (file: string, name: string) => {
+  const path = join(folder, name);
+  await execa('sh', ['-c', `${collapse(1, file)} > ${path}`]);
+  return path;
+};
+const recording = await foldedOf(raw, 'recording.folded');
+for (const [title, folded] of [
+  ['folded', recording],
+  ['folded, 25 pods', await ofPods(recording)],
+  ['folded, mostly new stacks', await foldedOf(fresh, 'mostly-new.folded')],
+] as const)
+  await compare(
+    `${title} → SVG, ${size(folded)}`,
+    `${gkeprof} ${folded} --format svg --output - 2>&1 >/dev/null`,
+    [['inferno-flamegraph', `${inferno}/inferno-flamegraph ${folded} 2>/dev/null`]],
+  );

@@ -78,12 +78,9 @@ const KIND_OF = Object.fromEntries(
 function common(event: string, unit: Unit, frames: readonly Frame[], tree: CallTree): Common {
   const dsos = [...new Set(frames.map((frame) => frame.dso))];
   const dsoNumber = new Map(dsos.map((dso, at) => [dso, at]));
-  const depth = new Int32Array(tree.frame.length);
-  const up = new Int32Array(depth.length - 1);
-  for (let node = 1; node < depth.length; node += 1) {
-    depth[node] = depth[tree.parent[node]!]! + 1;
-    up[node - 1] = depth[node - 1]! + 1 - depth[node]!;
-  }
+  const up = new Int32Array(tree.frame.length - 1);
+  for (let node = 1; node <= up.length; node += 1)
+    for (let at = node - 1; at !== tree.parent[node]; at = tree.parent[at]!) up[node - 1]! += 1;
   return {
     gkeprof: 1,
     event,

@@ -188,15 +188,16 @@ function place({ tree, width }: Boxes, scale: number) {
   for (let node = 0; node < size; ) {
     if (node > 0) {
       const parent = tree.parent[node]!;
-      start[node] = start[parent]! + taken[parent]!;
-      taken[parent]! += width[node]!;
+      const before = taken[parent]!;
+      taken[parent] = before + width[node]!;
+      if (width[node]! * scale < LEAST_WIDTH) {
+        hidden += tree.next[node]! - node;
+        hiddenWidth += width[node]!;
+        node = tree.next[node]!;
+        continue;
+      }
+      start[node] = start[parent]! + before;
       level[node] = level[parent]! + 1;
-    }
-    if (node > 0 && width[node]! * scale < LEAST_WIDTH) {
-      hidden += tree.next[node]! - node;
-      hiddenWidth += width[node]!;
-      node = tree.next[node]!;
-      continue;
     }
     placed.push({ node, start: start[node]!, depth: level[node]! });
     depth = Math.max(depth, level[node]!);
