@@ -101,11 +101,8 @@ export class FoldedReader {
         this.#path = enlarged(this.#path);
       }
       // What was called there the last time is mostly what is called now: no need to look it up.
-      const guess = this.#callee[caller]! - 1;
-      const end = guess < 0 ? -1 : this.#words.endOf(guess, view, start, to);
-      let frame = guess;
-      if (end >= 0 && (end === to || view.getUint8(end) === SEMICOLON)) this.#end = end;
-      else {
+      let frame = this.#callee[caller]! - 1;
+      if (!this.#isNext(frame, view, start, to)) {
         frame = this.#frame(view, start, to);
         this.#callee[caller] = frame + 1;
       }
@@ -122,8 +119,17 @@ export class FoldedReader {
     this.#tree.add(this.#path, shared, depth, count, this.#sorted);
   }
 
-  /** Set by `#frame`: where it ends. */
+  /** Set by `#frame`, and by `#isNext` where it is: where it ends. */
   #end = 0;
+
+  #isNext(frame: number, view: DataView, start: number, to: number): boolean {
+    if (frame < 0) return false;
+    const end = start + this.#words.length(frame);
+    this.#end = end;
+    // Most others have another length.
+    if (end < to ? view.getUint8(end) !== SEMICOLON : end > to) return false;
+    return this.#words.isAt(frame, view, start);
+  }
 
   /** The number of the frame that begins at `start` and ends with a `;`, or the stack. */
   #frame(view: DataView, start: number, to: number): number {

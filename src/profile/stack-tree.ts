@@ -6,7 +6,7 @@ import { Stacks } from './stacks.ts';
 import { inOrder, treeOf } from './tree.ts';
 
 /** Room for so many nodes at first: memory that is not touched takes no room, and moving what is there does. */
-const ROOM = 1 << 22;
+const ROOM = 1 << 21;
 
 /**
  * The tree of stacks that come sorted, as folded text does: a stack begins as the one before, and the rest of it is

@@ -26,10 +26,14 @@ export class Words {
     return this.#add(view, from, to, hash, slot);
   }
 
-  /** Where the word ends if it is what stands from `from` on, though more may follow; -1 otherwise. */
-  endOf(word: number, view: DataView, from: number, to: number): number {
-    const end = from + this.#length[word]!;
-    return end <= to && sameBytes(this.#arena, this.#start[word]!, view, from, end) ? end : -1;
+  /** In bytes. */
+  length(word: number): number {
+    return this.#length[word]!;
+  }
+
+  /** Whether the bytes from `from` on, as many as it has, are the word. */
+  isAt(word: number, view: DataView, from: number): boolean {
+    return sameBytes(this.#arena, this.#start[word]!, view, from, from + this.#length[word]!);
   }
 
   #same(word: number, view: DataView, from: number, to: number): boolean {
