@@ -15,10 +15,13 @@ export async function run(): Promise<void> {
     get stdin() {
       return process.stdin;
     },
-    stdout: windows ? makeStdout() : firstWrite(makeStdout, writeToStdout),
-    get stderr() {
-      return process.stderr;
-    },
+    stdout: windows ? makeStdout() : firstWrite(makeStdout, (bytes) => writeTo(1, bytes)),
+    stderr: windows
+      ? process.stderr
+      : firstWrite(
+          () => process.stderr,
+          (bytes) => writeTo(2, bytes),
+        ),
     env: process.env,
     windows,
     macos: process.platform === 'darwin',
@@ -29,9 +32,9 @@ export async function run(): Promise<void> {
   });
 }
 
-function writeToStdout(bytes: Uint8Array): number {
+function writeTo(descriptor: number, bytes: Uint8Array): number {
   try {
-    return writeSync(1, bytes);
+    return writeSync(descriptor, bytes);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EPIPE') return bytes.length;

@@ -27,7 +27,7 @@ export interface Io {
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const interrupts = new Interrupts();
   io.onSignal((signal) => interrupts.receive(signal));
-  const style = styleFor(io.stderr.isTTY === true, io.env);
+  const style = styleFor(() => io.stderr.isTTY === true, io.env);
   let log = new Log(io.stderr, { style });
   let level = 0;
   const failureCode: ExitCode | undefined = COMMANDS.find(({ name }) => name === argv[0])?.failureCode;

@@ -5,13 +5,10 @@ import type { ByteSink } from './stream.ts';
  * takes. The first short text is written at once by `writeNow`, which returns how many bytes went, fewer when
  * the other end takes no more; all else goes through the stream, made then.
  */
-export function firstWrite(
-  makeStream: () => Required<ByteSink>,
-  writeNow: (bytes: Uint8Array) => number,
-): ByteSink {
-  let stream: Required<ByteSink> | undefined;
+export function firstWrite(makeStream: () => Stream, writeNow: (bytes: Uint8Array) => number): ByteSink {
+  let stream: Stream | undefined;
   let isFirst = true;
-  const made = (): Required<ByteSink> => (stream ??= makeStream());
+  const made = (): Stream => (stream ??= makeStream());
   return {
     write(data) {
       const now = isFirst && stream === undefined && data.length <= SHORT;
@@ -29,8 +26,14 @@ export function firstWrite(
     get isTTY() {
       return made().isTTY;
     },
+    get columns() {
+      return made().columns;
+    },
   };
 }
+
+/** `columns` only where it is a terminal. */
+type Stream = Required<Omit<ByteSink, 'columns'>> & Pick<ByteSink, 'columns'>;
 
 /** In bytes: less than a pipe holds. */
 const SHORT = 32_768;

@@ -6,7 +6,7 @@ import type { Style } from './style.ts';
 export interface TextSink {
   write(text: string): unknown;
   readonly isTTY?: boolean;
-  readonly columns?: number;
+  readonly columns?: number | undefined;
 }
 
 export interface LogSettings {

@@ -6,7 +6,7 @@ export interface ByteSink extends Partial<Pick<EventEmitter, 'once' | 'off'>> {
   readonly destroyed?: boolean;
   readonly isTTY?: boolean;
   /** Of the terminal, where it is one. */
-  readonly columns?: number;
+  readonly columns?: number | undefined;
 }
 
 /** As much of a stream as bytes are read from. */

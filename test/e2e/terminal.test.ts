@@ -109,6 +109,15 @@ describe('in a terminal', () => {
     expect(await shell.ended()).toMatch(/\[exit 5\]$/m);
   });
 
+  it('ps cuts long commands at the edge', async () => {
+    const [processes] = (await (await open(`ps redis-0 -n ${NAMESPACE}`, 170)).ended()).split(/^CONTAINER/m);
+    const [head, ...rows] = processes!.trimEnd().split('\n');
+    expect(head).toMatch(/^USER .* COMMAND$/);
+    for (const row of rows) expect(row).toMatch(/^\S+ +\d+ /);
+    // The load's script is longer.
+    expect(Math.max(...rows.map((row) => row.length))).toBe(170);
+  });
+
   it('ps --watch is drawn anew, until Ctrl-C', async () => {
     const watch = await open(`ps redis-0 -n ${NAMESPACE} --watch`, 200);
     await watch.sees(/redis-server \*:6379/);

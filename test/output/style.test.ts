@@ -12,6 +12,6 @@ describe('colours', () => {
     [true, { TERM: 'dumb' }, 'error:'],
     [false, {}, 'error:'],
   ])('terminal %j, environment %j', (isTerminal, env, expected) => {
-    expect(styleFor(isTerminal, env)('error:')).toBe(expected);
+    expect(styleFor(() => isTerminal, env)('error:')).toBe(expected);
   });
 });
