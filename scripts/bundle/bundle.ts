@@ -121,7 +121,7 @@ export const COMMANDS = [...${JSON.stringify(table)}, complete];`,
       namespace: 'not-in-table',
     }));
     bundle.onLoad({ filter: /.*/, namespace: 'not-in-table' }, ({ path }) => ({
-      contents: `throw new Error('${path} is not in this piece');`,
+      contents: `module.exports = {}; throw new Error('${path} is not in this piece');`,
     }));
   },
 };

@@ -5,11 +5,15 @@ import type { Plugin } from 'esbuild';
 async function standIn(specifier: string): Promise<string> {
   const module = (await import(specifier)) as { default: unknown };
   const load = `let loaded;\nconst load = () => (loaded ??= require(${JSON.stringify(specifier)}));\n`;
-  if (CALLED.has(specifier)) {
-    const names = Object.entries(module).filter(
-      ([name, value]) => /^(?!default)\w+$/.test(name) && typeof value === 'function',
-    );
-    const lines = names.map(([name]) => `exports.${name} = (...words) => load().${name}(...words);\n`);
+  if (CALLED.has(specifier.replace(/^node:/, ''))) {
+    const lines = Object.entries(module)
+      .filter(([name, value]) => /^(?!default)\w+$/.test(name) && typeof value === 'function')
+      .map(([name]) =>
+        // Capitals are classes, which are not called.
+        /^[A-Z]/.test(name)
+          ? `Object.defineProperty(exports, '${name}', { enumerable: true, get: () => load().${name} });\n`
+          : `exports.${name} = (...words) => load().${name}(...words);\n`,
+      );
     return `${load}module.exports = exports = (...words) => (load().default ?? load())(...words);\n${lines.join('')}`;
   }
   const names = Object.keys(module).filter((name) => name !== 'default');
@@ -21,8 +25,8 @@ async function standIn(specifier: string): Promise<string> {
 /** Those that every start needs, those whose whole is a function or a class, and one that is mostly its default. */
 const AT_ONCE = new Set(['path', 'stream', 'events', 'process', 'module', 'buffer', 'url']);
 
-/** Those of which only functions are used, by whom names are read at once. */
-const CALLED = new Set(['assert']);
+/** Those of which functions alone are used, by whom names are read at once. */
+const CALLED = new Set(['assert', 'child_process']);
 
 /**
  * Has modules of Node loaded when something of theirs is first used, not when a module that imports them is. Loading

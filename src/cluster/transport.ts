@@ -69,12 +69,12 @@ export class Transport {
     if (!this.#config.getCurrentCluster()?.proxyUrl)
       request.agent = call.getUrl().startsWith('http:')
         ? undefined
-        : isQuestion || performance.now() - this.#answered < JUST_MS
+        : isQuestion || Math.abs(Date.now() - this.#answered) < JUST_MS
           ? this.#kept
           : this.#fresh;
     request.secureContext = this.#contextOf(login);
     const answer = await this.#exchange(call, request, isQuestion);
-    this.#answered = performance.now();
+    this.#answered = Date.now();
     return answer;
   }
 

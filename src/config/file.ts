@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AnyCommand } from '../commands/command.ts';
 import { reasonOf, usageError } from '../errors.ts';
@@ -15,7 +15,10 @@ export function configPath(env: Environment, windows: boolean): string | undefin
   return folder ? join(folder, 'gkeprof', 'config.yaml') : undefined;
 }
 
-/** The file, or undefined where there is none. YAML is loaded when there is one: most people have none. */
+/**
+ * The file, or undefined where there is none. YAML is loaded when there is one: most people have none; and node:fs is there
+ * when node:fs/promises takes 2 ms more.
+ */
 export async function readConfig(
   env: Environment,
   windows: boolean,
@@ -25,7 +28,7 @@ export async function readConfig(
   if (path === undefined) return undefined;
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = readFileSync(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if ((code === 'ENOENT' || code === 'ENOTDIR') && !env.GKEPROF_CONFIG) return undefined;

@@ -27,6 +27,8 @@ const env = {
   KUBECONFIG: cluster.kubeconfig,
   PATH: [cluster.binDir, process.env.PATH].join(delimiter),
   XDG_CACHE_HOME: folder,
+  // Read by Node alone, 20 ms where it is set.
+  NODE_EXTRA_CA_CERTS: '',
 };
 
 interface Measured {

@@ -111,7 +111,7 @@ it('asks over one connection, and changes over one that has just answered, or a 
   await cluster.readPod('default', 'p');
   await cluster.readPod('default', 'p');
   await create();
-  const passing = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 1001);
+  const passing = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 1001);
   await create();
   passing.mockRestore();
   await cluster.readPod('default', 'p');
