@@ -5,15 +5,17 @@ import type { SecondHalf } from './profile/read.ts';
 /** Smaller files are read before another thread is up. */
 const WORTH_IT = 96e6;
 const LONGEST_SAMPLE = 1 << 20;
+/** Half of what is read here until the other thread is up: both end at the same time. */
+const AHEAD = 20 << 20;
 
 /**
- * Has another thread read the second half of a large file of raw stacks. Undefined where that does not pay, or where
- * no blank line shows a place to cut.
+ * Has another thread read the end of a large file of raw stacks, somewhat less than half of it. Undefined where that does
+ * not pay, or where no blank line shows a place to cut.
  */
 export async function readSecondHalf(path: string, timeline: boolean): Promise<SecondHalf | undefined> {
   const status = await stat(path);
   if (!status.isFile() || status.size < WORTH_IT) return undefined;
-  const middle = Math.floor(status.size / 2);
+  const middle = Math.floor(status.size / 2) + AHEAD;
   const window = Buffer.alloc(LONGEST_SAMPLE);
   const file = await open(path);
   await file.read(window, 0, window.length, middle);
