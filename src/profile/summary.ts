@@ -1,5 +1,5 @@
 import type { Profile } from './profile.ts';
-import { textOrder, totals } from './tree.ts';
+import { textOrder } from './tree.ts';
 
 export interface Share {
   readonly name: string;
@@ -90,33 +90,32 @@ function hottest({ frames, tree, stacks }: Profile): Array<[string, number]> {
 }
 
 /** How far stacks go, over all samples; `shallow` ones have only one or two user frames: unwinding ended at once. */
-function unwinding({ frames, tree, stacks, unit }: Profile) {
-  const sums = { frames: 0, unknown: 0, withUserFrames: 0, shallow: 0 };
-  // A frame is in as many samples as passed through its node.
-  const passed = unit === 'samples' ? tree.total : totals(tree.parent, samplesByNode(tree, stacks));
+function unwinding({ frames, tree, stacks }: Profile) {
   const isCounted = Uint8Array.from(frames, ({ kind }) => (kind === 'thread' ? 0 : 1));
   const isUnknown = Uint8Array.from(frames, ({ kind, unknown }) => (unknown && kind !== 'thread' ? 1 : 0));
   const isUser = Uint8Array.from(frames, ({ kind }) => (kind === 'thread' || kind === 'kernel' ? 0 : 1));
-  /** User frames down to a node; more than three count as three. */
-  const user = new Uint8Array(tree.frame.length);
-  for (let node = 1; node < user.length; node += 1) {
+  // Frames down to a node; of user frames more than three count as three.
+  const size = tree.frame.length;
+  const counted = new Int32Array(size);
+  const unknown = new Int32Array(size);
+  const user = new Uint8Array(size);
+  for (let node = 1; node < size; node += 1) {
     const frame = tree.frame[node]!;
-    if (isCounted[frame]) sums.frames += passed[node]!;
-    if (isUnknown[frame]) sums.unknown += passed[node]!;
-    user[node] = Math.min(3, user[tree.parent[node]!]! + isUser[frame]!);
+    const parent = tree.parent[node]!;
+    counted[node] = counted[parent]! + isCounted[frame]!;
+    unknown[node] = unknown[parent]! + isUnknown[frame]!;
+    user[node] = Math.min(3, user[parent]! + isUser[frame]!);
   }
+  const sums = { frames: 0, unknown: 0, withUserFrames: 0, shallow: 0 };
   for (let row = 0; row < stacks.node.length; row += 1) {
-    const frames = user[stacks.node[row]!]!;
-    if (frames > 0) sums.withUserFrames += stacks.samples[row]!;
-    if (frames > 0 && frames < 3) sums.shallow += stacks.samples[row]!;
+    const node = stacks.node[row]!;
+    const samples = stacks.samples[row]!;
+    sums.frames += counted[node]! * samples;
+    sums.unknown += unknown[node]! * samples;
+    if (user[node]! > 0) sums.withUserFrames += samples;
+    if (user[node]! > 0 && user[node]! < 3) sums.shallow += samples;
   }
   return sums;
-}
-
-function samplesByNode({ frame }: Profile['tree'], { node, samples }: Profile['stacks']): Float64Array {
-  const own = new Float64Array(frame.length);
-  for (let row = 0; row < node.length; row += 1) own[node[row]!]! += samples[row]!;
-  return own;
 }
 
 /** The figures as lines for people. */

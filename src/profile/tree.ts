@@ -209,8 +209,7 @@ function nextOf(parent: Int32Array): Int32Array {
   return next;
 }
 
-/** The own weight of each node of a tree in preorder, with that of all below it. */
-export function totals(parent: Int32Array, self: Float64Array): Float64Array {
+function totals(parent: Int32Array, self: Float64Array): Float64Array {
   const total = self.slice();
   for (let node = total.length - 1; node > 0; node -= 1) total[parent[node]!]! += total[node]!;
   return total;
