@@ -85,3 +85,7 @@ export function formatDuration(seconds: number): string {
   const rest = whole % 60;
   return `${hours ? `${hours}h` : ''}${minutes ? `${minutes}m` : ''}${rest ? `${rest}s` : ''}`;
 }
+
+/** `1 packet`, `2 packets`. */
+export const counted = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`;

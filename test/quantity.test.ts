@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatDuration, parseCount, parseDuration, parseSize } from '../src/quantity.ts';
+import {
+  counted,
+  formatBytes,
+  formatDuration,
+  parseCount,
+  parseDuration,
+  parseSize,
+} from '../src/quantity.ts';
 
 describe('parseDuration', () => {
   it.each([
@@ -71,3 +78,10 @@ it.each([
   [3661, '1h1m1s'],
   [5.004, '5s'],
 ])('formatDuration(%d) is %s', (seconds, text) => expect(formatDuration(seconds)).toBe(text));
+
+it.each([
+  [0, '0 boxes'],
+  [1, '1 box'],
+  [2, '2 boxes'],
+  [0.5, '0.5 boxes'],
+])('counted(%d) is %s', (count, text) => expect(counted(count, 'box', 'boxes')).toBe(text));

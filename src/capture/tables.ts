@@ -1,6 +1,6 @@
 import { table } from '../output/table.ts';
 import { printable } from '../printable.ts';
-import { formatBytes } from '../quantity.ts';
+import { counted, formatBytes } from '../quantity.ts';
 import type { Analysis } from './analysis.ts';
 import {
   type ConversationFacts,
@@ -67,14 +67,23 @@ function* summaryText(analysis: Analysis): Generator<string> {
   if (protocols.length)
     yield line('Protocols', protocols.map(([name, count]) => `${PROTOCOL_NAMES[name]} ${count}`).join(', '));
   if (facts.repeats)
-    yield line('Repeats', `${facts.repeats} packets were seen on another interface before: counted once`);
+    yield line(
+      'Repeats',
+      `${counted(facts.repeats, 'packet was', 'packets were')} seen on another interface before: counted once`,
+    );
   if (facts.lostByTheSystem)
-    yield line('Lost', `${facts.lostByTheSystem} packets by the system that captured: there are holes`);
+    yield line(
+      'Lost',
+      `${counted(facts.lostByTheSystem, 'packet')} by the system that captured: there are holes`,
+    );
   if (facts.outOfOrderPackets)
-    yield line('Order', `${facts.outOfOrderPackets} packets are earlier than one before them`);
+    yield line(
+      'Order',
+      `${counted(facts.outOfOrderPackets, 'packet is', 'packets are')} earlier than one before`,
+    );
   const strange = [...analysis.summary.linkTypes].filter(([type]) => !isKnownLink(type));
   for (const [type, count] of strange)
-    yield line('Unknown', `${count} packets of link type ${type}, which is not looked into`);
+    yield line('Unknown', `${counted(count, 'packet')} of link type ${type}, which is not looked into`);
 }
 
 const PROTOCOL_NAMES: Readonly<Record<string, string>> = {

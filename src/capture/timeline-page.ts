@@ -1,5 +1,5 @@
 import { escapeXml } from '../profile/picture/escape.ts';
-import { formatBytes } from '../quantity.ts';
+import { counted, formatBytes } from '../quantity.ts';
 import type { Analysis } from './analysis.ts';
 import { summaryFacts, timelineFacts } from './facts.ts';
 import { durationText, latencyText } from './wording.ts';
@@ -60,7 +60,7 @@ export function* timelinePage(analysis: Analysis, title: string): Generator<stri
       },
     );
   const about = [
-    `${facts.packets} packets, ${formatBytes(facts.bytes)}`,
+    `${counted(facts.packets, 'packet')}, ${formatBytes(facts.bytes)}`,
     facts.start && `${facts.start} to ${facts.end}`,
     facts.durationSeconds !== undefined && durationText(facts.durationSeconds),
     `a point is ${seconds} s`,

@@ -1,6 +1,6 @@
 import type { Plan, TcpdumpPlan } from '../plan.ts';
 import { targetText } from '../plan.ts';
-import { formatBytes } from '../quantity.ts';
+import { counted, formatBytes } from '../quantity.ts';
 import { numberOf } from '../session/events.ts';
 import type { Collector } from './collector.ts';
 import { lastWords } from './words.ts';
@@ -55,7 +55,7 @@ export const tcpdump: Collector = {
       `${numberOf(event, 'dropped')} dropped`,
       ...(rate === undefined ? [] : [`${rate} packets/s`]),
       formatBytes(numberOf(event, 'bytes')),
-      `${packets} packets`,
+      counted(packets, 'packet'),
     ];
   },
 

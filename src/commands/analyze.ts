@@ -10,6 +10,7 @@ import { NewFile } from '../new-file.ts';
 import { EXPLAIN, NEW_FILE, type OptionTable, type RawOptions, VERBOSE } from '../options.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { printable } from '../printable.ts';
+import { counted } from '../quantity.ts';
 import { redactKey } from '../redact-key.ts';
 import { analyzeFiles } from './analysis.ts';
 import { readInto } from './capture-files.ts';
@@ -206,7 +207,7 @@ async function redactFile(
     await readInto(path, redactor, new Packet(), context);
     context.stdout.write(`Redacted: ${copy.path}\n`);
     context.log.line(
-      `${redactor.packets} packets; addresses are made up (prefixes kept), ${
+      `${counted(redactor.packets, 'packet')}; addresses are made up (prefixes kept), ${
         payload === 'cut' ? 'payload is cut off' : 'payload of Redis is written over, any other cut off'
       }${key === undefined ? '; the key is forgotten' : `; the key is in ${printable(key)}: keep it to yourself`}`,
     );

@@ -10,6 +10,7 @@ import { EXIT, GkeprofError } from '../errors.ts';
 import { openInput } from '../input.ts';
 import type { NewFile } from '../new-file.ts';
 import { printable } from '../printable.ts';
+import { counted } from '../quantity.ts';
 import type { Context } from './command.ts';
 
 /** Hands on the packets of one conversation, and writes them where they are wanted, with all that is no packet. */
@@ -121,7 +122,7 @@ export async function readInto(
       );
     else if ((end.cut || input.cut()) && !interrupts.stop.aborted)
       log.warn(
-        `${printable(name)} appears to have been cut short in the middle of a packet: ${packets} packets were read`,
+        `${printable(name)} appears to have been cut short in the middle of a packet: ${counted(packets, 'packet was', 'packets were')} read`,
       );
     const size = path === '-' ? undefined : (await stat(path)).size;
     return { name, ...(size !== undefined && { bytes: size }), ...end };

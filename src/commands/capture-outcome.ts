@@ -7,7 +7,7 @@ import {
 } from '../capture/facts.ts';
 import { redisFacts } from '../capture/redis/facts.ts';
 import { block, code, factTable, markdownTable, plain } from '../output/markdown.ts';
-import { formatBytes, formatDuration } from '../quantity.ts';
+import { counted, formatBytes, formatDuration } from '../quantity.ts';
 import type { Analyzed } from './analysis.ts';
 import { type CaptureFacts, captureRows, type FileFact, fileTable, targetWords, utc } from './outcome.ts';
 
@@ -26,8 +26,8 @@ export const captureMarkdown = (
       ...captureRows(capture, ended),
       ['scope', plain(capture.scope)],
       ['filter', capture.filter ? code(capture.filter) : 'none: every packet'],
-      ['captured', `${capture.packets?.captured ?? 0} packets`],
-      ['received by filter', `${capture.packets?.receivedByFilter ?? 0} packets`],
+      ['captured', counted(capture.packets?.captured ?? 0, 'packet')],
+      ['received by filter', counted(capture.packets?.receivedByFilter ?? 0, 'packet')],
       ['dropped by the kernel', droppedText(capture.packets?.droppedByKernel ?? 0)],
       ...(analyzed ? analysisRows(analyzed) : []),
     ]),
@@ -46,7 +46,7 @@ export const analysisMarkdown = (analyzed: Analyzed, files: readonly FileFact[])
   );
 
 const droppedText = (packets: number): string =>
-  `${packets} packets${packets ? ': the capture has holes' : ''}`;
+  `${counted(packets, 'packet')}${packets ? ': the capture has holes' : ''}`;
 
 function analysisRows({ analysis, names }: Analyzed): Array<[string, string | undefined]> {
   const facts = summaryFacts(analysis, true);
@@ -70,7 +70,11 @@ function analysisRows({ analysis, names }: Analyzed): Array<[string, string | un
       'TCP troubles',
       health && (troubles.map(([name, count]) => `${wordsOf(name)} ${count}`).join(', ') || 'none'),
     ],
-    ['Redis', redis && `${redis.connections.count} connections, ${redis.counts.commands} kinds of commands`],
+    [
+      'Redis',
+      redis &&
+        `${counted(redis.connections.count, 'connection')}, ${counted(redis.counts.commands, 'kind')} of commands`,
+    ],
   ];
 }
 

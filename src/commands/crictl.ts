@@ -24,7 +24,7 @@ import { type PodTarget, parseTarget, type Target, type TargetName } from '../ta
 import { settled } from './ask-node.ts';
 import type { Command } from './command.ts';
 import { access, lookUp } from './lookup.ts';
-import { runOnNode } from './run-on-node.ts';
+import { onlyTarget, runOnNode } from './run-on-node.ts';
 
 interface CrictlOptions {
   readonly debugPod: DebugPodOptions;
@@ -70,14 +70,7 @@ export const crictl: Command<CrictlOptions> = {
   failureCode: EXIT.own,
 
   validate(raw) {
-    const [target, ...more] = raw.positionals;
-    if (target === undefined)
-      throw usageError('crictl: a target is missing', 'kubectl gkeprof crictl pod/NAME -- ps');
-    if (more.length)
-      throw usageError(
-        `crictl: "${more[0]}" stands before --`,
-        `kubectl gkeprof crictl ${target} -- ${more.join(' ')}`,
-      );
+    const target = onlyTarget('crictl', raw, 'kubectl gkeprof crictl pod/NAME -- ps');
     const container = raw.text('container');
     const words = parseCrictlWords(raw.rest);
     const dangerous = raw.flag('dangerous');

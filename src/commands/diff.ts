@@ -9,7 +9,7 @@ import { compare } from '../profile/compare.ts';
 import { foldedComparison } from '../profile/folded-comparison.ts';
 import { drawComparison } from '../profile/picture/svg.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
-import { formatDuration } from '../quantity.ts';
+import { counted, formatDuration } from '../quantity.ts';
 import type { Command, Context } from './command.ts';
 import { baseFor, makeFile } from './drawing.ts';
 import { fileFacts, type MadeFile } from './outcome.ts';
@@ -177,7 +177,7 @@ function caption({
       `${word}: ${node ? `${target} on ${node}` : target}`,
       startedAt && `${startedAt.slice(0, 19).replace('T', ' ')} UTC`,
       seconds && formatDuration(seconds),
-      `${samples} samples`,
+      counted(samples, 'sample'),
     ]
       .filter(Boolean)
       .join(' · ');

@@ -11,6 +11,7 @@ import { caption } from '../profile/caption.ts';
 import type { About } from '../profile/profile.ts';
 import type { Reading } from '../profile/read.ts';
 import type { Summary } from '../profile/summary.ts';
+import { counted } from '../quantity.ts';
 import type { Receipt } from '../session/receipt.ts';
 import type { Context } from './command.ts';
 import type { MadeFile } from './outcome.ts';
@@ -66,11 +67,13 @@ export async function draw(
 ): Promise<MadeFile[]> {
   const { profile } = reading;
   for (const odd of reading.oddities)
-    log.warn(`${odd.count} lines were not understood (${odd.kind}), the first: ${printable(odd.line)}`);
+    log.warn(
+      `${counted(odd.count, 'line was', 'lines were')} not understood (${odd.kind}), the first: ${printable(odd.line)}`,
+    );
   if (reading.events.size > 1) {
     const others = [...reading.events].filter(([name]) => name !== profile.event);
     log.warn(
-      `events are never mixed: this is ${profile.event}; ${others.map(([name, samples]) => `--event ${printable(name)} has ${samples} samples`).join(', ')}`,
+      `events are never mixed: this is ${profile.event}; ${others.map(([name, samples]) => `--event ${printable(name)} has ${counted(samples, 'sample')}`).join(', ')}`,
     );
   }
   if (reading.timelineGivenUp) log.warn('the input has no usable times: no heat map, no flame chart');

@@ -12,7 +12,7 @@ import {
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import type { CapturePlan, Plan, TcpdumpPlan } from '../plan.ts';
-import { formatBytes, formatDuration, parseCount, parseDuration, parseSize } from '../quantity.ts';
+import { counted, formatBytes, formatDuration, parseCount, parseDuration, parseSize } from '../quantity.ts';
 import { numberOf } from '../session/events.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
@@ -203,7 +203,7 @@ function opening(plan: Plan, options: PcapOptions): string[] {
     'Ctrl-C',
     formatDuration(options.durationSeconds),
     formatBytes(options.maxBytes),
-    ...(options.count ? [`${options.count} packets`] : []),
+    ...(options.count ? [counted(options.count, 'packet')] : []),
   ];
   const who =
     target.kind === 'node'
@@ -233,10 +233,10 @@ async function finish(
   const receipt = makeReceipt(plan, result, {});
   const receiptPath = await writeReceipt(artifact.base, receipt);
   log.end();
-  log.line(`${captured} packets captured`);
-  log.line(`${numberOf(last, 'received')} packets received by filter`);
+  log.line(`${counted(captured, 'packet')} captured`);
+  log.line(`${counted(numberOf(last, 'received'), 'packet')} received by filter`);
   log.line(
-    `${dropped} packets dropped by the kernel${dropped ? ': the capture has holes; narrow the filter, or -- -B 65536' : ''}`,
+    `${counted(dropped, 'packet')} dropped by the kernel${dropped ? ': the capture has holes; narrow the filter, or -- -B 65536' : ''}`,
   );
   log.line(
     `ended because ${endedText(result)}, after ${formatDuration((result.stoppedAt - result.startedAt) / 1000)}`,

@@ -3,7 +3,7 @@ import type { Mover } from '../profile/movers.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
 import type { Summary } from '../profile/summary.ts';
 import { formatWeight, topOf } from '../profile/top.ts';
-import { formatDuration } from '../quantity.ts';
+import { counted, formatDuration } from '../quantity.ts';
 import { type CaptureFacts, captureRows, type FileFact, fileTable, targetWords, utc } from './outcome.ts';
 
 /** Rows of tables; all there is to find is in `--format json`. */
@@ -148,7 +148,7 @@ export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly FileF
           plain(about.node ? `${about.target} on ${about.node}` : about.target),
           about.startedAt && utc(about.startedAt),
           about.seconds && formatDuration(about.seconds),
-          `${samples} samples`,
+          counted(samples, 'sample'),
         ];
         return [side, parts.filter(Boolean).join(', ')];
       }),

@@ -9,6 +9,7 @@ import { readPicture } from '../profile/picture/read.ts';
 import type { Profile } from '../profile/profile.ts';
 import { type Reading, readProfile } from '../profile/read.ts';
 import { type Summary, summarize, summaryLines } from '../profile/summary.ts';
+import { counted } from '../quantity.ts';
 import { readSecondHalf } from '../second-half.ts';
 import type { Command, Context } from './command.ts';
 import {
@@ -137,7 +138,7 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
 
 const nothingSeen = (reading: Reading): string => {
   const all = [...reading.events.values()].reduce((sum, samples) => sum + samples, 0);
-  if (all > 0) return `none of its ${all} samples is wanted: see the flags`;
+  if (all > 0) return `none of its ${counted(all, 'sample')} is wanted: see the flags`;
   return reading.oddities.length
     ? 'give it the text that perf script prints, or folded stacks'
     : 'it is empty';

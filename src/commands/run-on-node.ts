@@ -1,7 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { runner } from '../collectors/attached.ts';
-import { EXIT } from '../errors.ts';
-import type { DebugPodOptions } from '../options.ts';
+import { EXIT, usageError } from '../errors.ts';
+import type { DebugPodOptions, RawOptions } from '../options.ts';
 import { type AttachedPlan, makePlan } from '../plan.ts';
 import { debugPod } from '../pod.ts';
 import { runAttached } from '../session/attached.ts';
@@ -19,6 +19,18 @@ export interface NodeRun {
 }
 
 const LONGEST_SECONDS = { terminal: 8 * 3600, command: 3600 };
+
+/** The one target of a verb whose further words are what runs there, and stand behind `--`. */
+export function onlyTarget(verb: string, { positionals }: RawOptions, example: string): string {
+  const [target, ...more] = positionals;
+  if (target === undefined) throw usageError(`${verb}: a target is missing`, example);
+  if (more.length)
+    throw usageError(
+      `${verb}: "${more[0]}" stands before --`,
+      `kubectl gkeprof ${verb} ${target} -- ${more.join(' ')}`,
+    );
+  return target;
+}
 
 /** Runs it in a debug pod of its own. Returns its exit status. */
 export async function runOnNode(

@@ -11,7 +11,7 @@ import { parseTarget, type TargetName } from '../target.ts';
 import { settled } from './ask-node.ts';
 import type { Command } from './command.ts';
 import { access, lookUp } from './lookup.ts';
-import { runOnNode } from './run-on-node.ts';
+import { onlyTarget, runOnNode } from './run-on-node.ts';
 
 interface ShellOptions {
   readonly debugPod: DebugPodOptions;
@@ -64,14 +64,7 @@ export const shell: Command<ShellOptions> = {
   failureCode: EXIT.own,
 
   validate(raw) {
-    const [target, ...more] = raw.positionals;
-    if (target === undefined)
-      throw usageError('shell: a target is missing', 'kubectl gkeprof shell pod/NAME');
-    if (more.length)
-      throw usageError(
-        `shell: "${more[0]}" stands before --`,
-        `kubectl gkeprof shell ${target} -- ${more.join(' ')}`,
-      );
+    const target = onlyTarget('shell', raw, 'kubectl gkeprof shell pod/NAME');
     const named = parseTarget(target, raw.text('node'));
     const enter = (raw.text('enter') ?? '').split(',').filter(Boolean);
     const unknown = enter.find((kind) => !NAMESPACES.includes(kind));

@@ -1,4 +1,4 @@
-import { formatDuration } from '../quantity.ts';
+import { counted, formatDuration } from '../quantity.ts';
 import type { Profile } from './profile.ts';
 import type { Summary } from './summary.ts';
 
@@ -14,7 +14,7 @@ export function caption(profile: Profile, summary: Summary): { title: string; su
     about.seconds &&
       `${formatDuration(about.seconds)}${about.frequencyHz ? ` at ${about.frequencyHz} Hz` : ''}`,
     profile.event !== 'samples' && profile.event,
-    `${profile.samples} samples${profile.lost ? `, ${profile.lost} lost` : ', none lost'}`,
+    `${counted(profile.samples, 'sample')}${profile.lost ? `, ${profile.lost} lost` : ', none lost'}`,
     about.frequencyHz && about.seconds && `${summary.cores.toFixed(2)} cores busy`,
     `${percent(summary.unknownFrames)} of frames unknown`,
   ];

@@ -1,4 +1,5 @@
 import { type Column, table } from '../output/table.ts';
+import { counted } from '../quantity.ts';
 import { adjusted, chanceOf } from './chance.ts';
 import type { Comparison } from './profile.ts';
 import { formatWeight } from './top.ts';
@@ -80,7 +81,7 @@ export function printMovers(comparison: Comparison, movers: readonly Mover[]): s
   const by = comparison.normalizedBy === 'duration' ? 'how long both were recorded' : 'their totals';
   const factor = comparison.beforeFactor.toPrecision(3);
   const column = (title: string): Column => ({ title, right: true });
-  return `${comparison.beforeSamples} samples before, ${comparison.afterSamples} after; made comparable by ${by} (before × ${Number(factor)})
+  return `${counted(comparison.beforeSamples, 'sample')} before, ${comparison.afterSamples} after; made comparable by ${by} (before × ${Number(factor)})
 ${table(
   [
     column('BEFORE'),

@@ -1,3 +1,4 @@
+import { counted } from '../quantity.ts';
 import type { Profile } from './profile.ts';
 import { textOrder } from './tree.ts';
 
@@ -124,11 +125,11 @@ export function summaryLines(summary: Summary): string[] {
   const known = summary.frequencyHz > 0 && summary.seconds > 0;
   const busy = known ? `, ${summary.cores.toFixed(2)} cores busy on average` : '';
   const lines = [
-    `${summary.samples} samples, ${summary.lost} lost, event ${summary.event}${busy}, ${percent(summary.unknownFrames)} of frames unknown`,
+    `${counted(summary.samples, 'sample')}, ${summary.lost} lost, event ${summary.event}${busy}, ${percent(summary.unknownFrames)} of frames unknown`,
   ];
   if (summary.idle)
     lines.push(
-      `${summary.idle} samples are of idle processors${summary.idleLeftOut ? ' and left out' : ' (swapper)'}`,
+      `${counted(summary.idle, 'sample is', 'samples are')} of idle processors${summary.idleLeftOut ? ' and left out' : ' (swapper)'}`,
     );
   if (summary.hottest.length) {
     lines.push('hottest functions:');

@@ -94,7 +94,7 @@ describe('a capture file', () => {
       );
     }
     const { tables } = analyzed(pcap(147, records([Buffer.from('whatever')])));
-    expect(tables).toContain('1 packets of link type 147, which is not looked into');
+    expect(tables).toContain('1 packet of link type 147, which is not looked into');
   });
 
   it('looks behind tags and labels, and into tunnels when it is asked to', () => {

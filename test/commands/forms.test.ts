@@ -233,7 +233,7 @@ describe('--markdown', () => {
 | filter | \`port 6379\` |
 | captured | 5 packets |
 | received by filter | 6 packets |
-| dropped by the kernel | 1 packets: the capture has holes |
+| dropped by the kernel | 1 packet: the capture has holes |
 
 | file | bytes | SHA-256 |
 | --- | ---: | --- |

@@ -1,6 +1,6 @@
 import { table } from '../../output/table.ts';
 import { printable } from '../../printable.ts';
-import { formatBytes } from '../../quantity.ts';
+import { counted, formatBytes } from '../../quantity.ts';
 import type { quantiles } from '../facts.ts';
 import { endText, heading, latencyText, left, quantileText, right } from '../wording.ts';
 import type { RedisFacts } from './facts.ts';
@@ -37,19 +37,19 @@ export function* redisTables(facts: RedisFacts, rows: number): Generator<string>
   for (const { server, connections: count } of facts.tls)
     yield line(
       'TLS',
-      `${count} connections to ${printable(endText(server))} are encrypted: their commands can't be read`,
+      `${counted(count, 'connection')} to ${printable(endText(server))}, encrypted: the commands can't be read`,
     );
   if (connections.count === 0) return;
   yield line(
     'Connections',
-    `${connections.count}, ${connections.joinedInTheMiddle} from before the capture, at most ${connections.deepestPipeline} commands at once${connections.replication ? `, ${connections.replication} of replicas` : ''}`,
+    `${connections.count}, ${connections.joinedInTheMiddle} from before the capture, at most ${counted(connections.deepestPipeline, 'command')} at once${connections.replication ? `, ${connections.replication} of replicas` : ''}`,
   );
   if (facts.latency) yield line('Latency', quantileText(facts.latency));
   if (facts.blocking) yield line('Blocking', `${quantileText(facts.blocking)}, not in the latency`);
   const holes = [
     missing.bytes && `${formatBytes(missing.bytes)} are not in the capture`,
     missing.lostThread && `${missing.lostThread} times the thread was lost and taken up again`,
-    missing.commandsWithoutReply && `${missing.commandsWithoutReply} commands without a reply`,
+    missing.commandsWithoutReply && `${counted(missing.commandsWithoutReply, 'command')} without a reply`,
     missing.repliesWithoutCommand && `${missing.repliesWithoutCommand} replies without a command`,
   ].filter(Boolean);
   if (holes.length) yield line('Missing', holes.join(', '));
@@ -67,7 +67,7 @@ export function* redisTables(facts: RedisFacts, rows: number): Generator<string>
   if (transactions.executed + transactions.discarded + transactions.aborted > 0)
     yield line(
       'Transactions',
-      `${transactions.executed} executed (${transactions.commands} commands), ${transactions.discarded} discarded, ${transactions.aborted} aborted`,
+      `${transactions.executed} executed (${counted(transactions.commands, 'command')}), ${transactions.discarded} discarded, ${transactions.aborted} aborted`,
     );
   if (pubsub.messages + pubsub.published + pubsub.subscriptions > 0)
     yield line(

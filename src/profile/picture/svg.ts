@@ -1,3 +1,4 @@
+import { counted } from '../../quantity.ts';
 import type { Frame } from '../frame.ts';
 import type { CallTree, Comparison, Profile, Unit } from '../profile.ts';
 import { colourOf, deltaColour, patternOf } from './colour.ts';
@@ -108,7 +109,7 @@ function weightText(weight: number, unit: Unit): string {
   if (unit === 'nanoseconds')
     return weight >= 1e9 ? `${(weight / 1e9).toFixed(2)} s` : `${(weight / 1e6).toFixed(1)} ms`;
   const number = Math.round(weight * 100) / 100;
-  return `${number} ${unit === 'samples' ? (number === 1 ? 'sample' : 'samples') : 'events'}`;
+  return counted(number, unit === 'samples' ? 'sample' : 'event');
 }
 
 interface Box {
@@ -131,7 +132,7 @@ function* drawing(
   const top = 40 + 15 * (picture.subtitle.length + 3) + 26;
   const height = top + (depth + 1) * ROW + BOTTOM;
   const thin = hidden
-    ? `${hidden} boxes of less than half a pixel, ${share(hiddenWidth, width[0]!)} of the width, are drawn when zoomed into`
+    ? `${counted(hidden, 'box', 'boxes')} of less than half a pixel, ${share(hiddenWidth, width[0]!)} of the width, ${hidden === 1 ? 'is' : 'are'} drawn when zoomed into`
     : '';
   const below = [thin, ...notes].filter(Boolean).join(' · ');
   const kinds = new Set(placed.map(({ node }) => frames[tree.frame[node]!]?.kind ?? 'thread'));
