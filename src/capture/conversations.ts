@@ -185,11 +185,12 @@ export class ConversationTable {
     let most = 0;
     for (let row = 0; row < rows; row += 1) most = Math.max(most, this.frames(row));
     // Frames and row in one number each sort twenty times as fast as with a comparison of ours; they fit below 2^53.
-    const keys = Float64Array.from(
-      { length: rows },
-      (_, row) => (most - this.frames(row)) * rows + row,
-    ).sort();
-    return Uint32Array.from(keys, (key) => key % rows);
+    const keys = new Float64Array(rows);
+    for (let row = 0; row < rows; row += 1) keys[row] = (most - this.frames(row)) * rows + row;
+    keys.sort();
+    const order = new Uint32Array(rows);
+    for (let at = 0; at < rows; at += 1) order[at] = keys[at]! % rows;
+    return order;
   }
 
   #enter(row: number): void {

@@ -12,18 +12,23 @@ import type { TimeZone } from './time-zone.ts';
  * ones, never rounded up.
  */
 function sizeText(value: number, unit: string): string {
-  const steps = [
-    [1e12, 'T'],
-    [1e9, 'G'],
-    [1e6, 'M'],
-    [1e3, 'k'],
-  ] as const;
-  for (const [size, prefix] of steps)
-    if (value / size >= 10) return `${Math.floor(value / size)} ${prefix}${unit === 'bytes' ? 'B' : unit}`;
+  if (value >= 10e3)
+    for (const [size, prefix] of PREFIXES)
+      if (value / size >= 10) return `${Math.floor(value / size)} ${prefix}${unit === 'bytes' ? 'B' : unit}`;
   return `${Math.floor(value)}${unit === '' ? '' : ` ${unit}`}`;
 }
 
+const PREFIXES = [
+  [1e12, 'T'],
+  [1e9, 'G'],
+  [1e6, 'M'],
+  [1e3, 'k'],
+] as const;
+
 const LINE = `${'='.repeat(80)}\n`;
+
+/** Lines go on together, in letters: each piece costs as much as making a line. */
+const MANY = 1 << 14;
 
 /** What `tshark -q -z conv,KIND` prints. */
 function* conversationLines(
@@ -38,18 +43,22 @@ function* conversationLines(
   yield `${indent}|       <-      | |       ->      | |     Total     |    Relative    |   Duration   |\n`;
   yield `${indent}| Frames  Bytes | | Frames  Bytes | | Frames  Bytes |      Start     |              |\n`;
   const width = ports ? 26 : 20;
+  let lines = '';
   for (const row of table.byFrames()) {
     const each = table.read(row);
     if (!ports && each.six !== (kind === 'IPv6')) continue;
     const [a, b] = endNames(each, addresses, ports);
     const group = (frames: number, bytes: number) =>
       `${String(frames).padStart(6)} ${sizeText(bytes, 'bytes').padEnd(9)}`;
-    yield `${a.padEnd(width)} <-> ${b.padEnd(width)}  ${group(each.framesToA, each.bytesToA)}  ${group(
+    lines += `${a.padEnd(width)} <-> ${b.padEnd(width)}  ${group(each.framesToA, each.bytesToA)}  ${group(
       each.framesToB,
       each.bytesToB,
     )}  ${group(each.framesToA + each.framesToB, each.bytesToA + each.bytesToB)}  ${nineDigits(first, each.start).padStart(14)}   ${fourDigits(first, each.start, each.stop).padStart(12)}\n`;
+    if (lines.length < MANY) continue;
+    yield lines;
+    lines = '';
   }
-  yield LINE;
+  yield lines + LINE;
 }
 
 /** As a number of seconds, computed as Wireshark does: in doubles, so that the last digit is the same. */
@@ -110,6 +119,7 @@ function* flagLines(counts: ReadonlyMap<string, number>): Generator<string> {
 /** What tshark prints of SYNs with the fields of the runbook. */
 function* synLines(syns: Iterable<Syn>, addresses: Addresses, zone: TimeZone): Generator<string> {
   const time = frameTimes(zone);
+  let lines = '';
   for (const syn of syns) {
     const { version, quoted } = syn;
     let src = version === 4 ? addresses.text(syn.src, false) : '';
@@ -118,8 +128,12 @@ function* synLines(syns: Iterable<Syn>, addresses: Addresses, zone: TimeZone): G
       src += `,${addresses.text(quoted.src, false)}`;
       dst += `,${addresses.text(quoted.dst, false)}`;
     }
-    yield `${syn.timed ? time(syn.seconds, syn.nanos) : ''}\t${flagText(syn.flags)}\t${src}\t${dst}\t${syn.sport}\t${syn.dport}\n`;
+    lines += `${syn.timed ? time(syn.seconds, syn.nanos) : ''}\t${flagText(syn.flags)}\t${src}\t${dst}\t${syn.sport}\t${syn.dport}\n`;
+    if (lines.length < MANY) continue;
+    yield lines;
+    lines = '';
   }
+  yield lines;
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];

@@ -155,6 +155,7 @@ for (const [name, path] of [
   const capinfos = await best(2 * ROUNDS, [['capinfos', '-aceuxs', path]]);
   const four = await best(ROUNDS, [gkeprof(path, '--format', 'tshark')]);
   const tshark = await best(1, seed(path));
+  const asTables = await best(ROUNDS, [gkeprof(path, '--show', 'summary,ip,tcp,flags,syns')]);
   const all = await best(ROUNDS, [gkeprof(path)]);
   print(name, 'gkeprof, summary', summary);
   print('', 'capinfos', capinfos, times(capinfos, summary));
@@ -165,7 +166,13 @@ for (const [name, path] of [
     { ...tshark, wall: tshark.wall + capinfos.wall },
     times({ ...tshark, wall: tshark.wall + capinfos.wall }, four),
   );
-  print('', 'gkeprof, all with health and Redis', all, `${(all.wall / four.wall).toFixed(2)} times the four`);
+  print('', 'gkeprof, the four as tables', asTables);
+  print(
+    '',
+    'gkeprof, all with health and Redis',
+    all,
+    `${(all.wall / four.wall).toFixed(2)} times the four, ${(all.wall / asTables.wall).toFixed(2)} as tables`,
+  );
 }
 const large = written('large.pcap', 4_000_000, long(`$1800\r\n${'v'.repeat(1800)}\r\n`));
 print('4M packets, 2.2 GB', 'gkeprof, all with health and Redis', await best(1, [gkeprof(large)]));
