@@ -7,7 +7,8 @@ import { closed, treeOf } from './tree.ts';
 
 /**
  * Two profiles in one tree, by frames of the same name and kind. The one before is made comparable by how long both
- * were recorded, or, where that is not known, by their totals. Throws where they do not count the same.
+ * were recorded, samples also by how often they were taken, or, where that is not known, by their totals. Throws where
+ * they do not count the same.
  */
 export function compare(before: Profile, after: Profile): Comparison {
   if (before.unit !== after.unit || !sameEvent(eventKind(before), eventKind(after)))
@@ -44,10 +45,14 @@ export function compare(before: Profile, after: Profile): Comparison {
     beforeSelf[place[stack]!] = weight;
   });
   const beforeTotal = closed(tree.parent, beforeSelf).total;
-  const seconds = [before.about.seconds ?? 0, after.about.seconds ?? 0] as const;
+  const exposures = [exposureOf(before), exposureOf(after)] as const;
   const totals = [before.tree.total[0]!, after.tree.total[0]!] as const;
-  const byDuration = seconds[0] > 0 && seconds[1] > 0 && before.about.frequencyHz === after.about.frequencyHz;
-  const [from, to] = byDuration ? seconds : totals;
+  // Samples a second of one cannot be told from those of the other where only one says how many it took.
+  const byDuration =
+    exposures[0] > 0 &&
+    exposures[1] > 0 &&
+    (after.unit !== 'samples' || !before.about.frequencyHz === !after.about.frequencyHz);
+  const [from, to] = byDuration ? exposures : totals;
   return {
     before: before.about,
     after: after.about,
@@ -64,6 +69,10 @@ export function compare(before: Profile, after: Profile): Comparison {
     afterSamples: after.samples,
   };
 }
+
+/** What a count goes with: for how long samples were taken, times how often where each counts one. */
+const exposureOf = ({ about: { seconds = 0, frequencyHz = 1 }, unit }: Profile): number =>
+  unit === 'samples' ? seconds * frequencyHz : seconds;
 
 /** Folded stacks do not say which event they are of: `samples`. */
 const sameEvent = (a: string, b: string): boolean => a === b || a === 'samples' || b === 'samples';

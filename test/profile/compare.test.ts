@@ -41,6 +41,36 @@ describe('compare', () => {
   });
 
   it.each([
+    ['as often', 99, 99, 'duration', 2],
+    ['more often after', 49, 98, 'duration', 4],
+    ['nobody knows how often', undefined, undefined, 'duration', 2],
+    ['how often is known of one alone', 99, undefined, 'total', 3],
+  ] as const)(
+    'takes into account how often samples were taken: %s',
+    (_, before, after, normalizedBy, factor) => {
+      const profile = (text: string, seconds: number, frequencyHz?: number) =>
+        parseFolded(text, { target: 'x', seconds, ...(frequencyHz && { frequencyHz }) });
+      const comparison = compare(profile('a 10\n', 5, before), profile('a 30\n', 10, after));
+      expect(comparison).toMatchObject({ normalizedBy, beforeFactor: factor });
+    },
+  );
+
+  it('does not ask how often samples were taken where each has its weight', async () => {
+    const raw = (period: number, count: number) =>
+      Array.from(
+        { length: count },
+        (_, at) => `x 1/1 [000] ${1 + at}.0: ${period} cpu-clock:\n\t1 f (/x)\n\n`,
+      ).join('');
+    const [before, after] = await Promise.all([
+      read(raw(20_000_000, 11), { weight: 'period' }),
+      read(raw(10_000_000, 21), { weight: 'period' }),
+    ]);
+    const { profile } = before!;
+    const known = { ...profile, about: { ...profile.about, frequencyHz: 50 } };
+    expect(compare(known, after!.profile)).toMatchObject({ normalizedBy: 'duration', beforeFactor: 2 });
+  });
+
+  it.each([
     ['nothing before', '', 'a 3\n', undefined, undefined],
     ['nothing after', 'a 3\n', '', undefined, undefined],
     ['nothing at all', '', '', undefined, undefined],
