@@ -250,6 +250,26 @@ describe('Redis in a capture', () => {
     expect(names({ showKeys: true })).toEqual([...keys].sort());
   });
 
+  it('finds the keys of MIGRATE behind what may be secret', () => {
+    const capture = pcap(
+      'ethernet',
+      talk(
+        [
+          ['host', '6379', 'one:1', '0', '1000'],
+          ['host', '6379', '', '0', '1000', 'KEYS', 'two:2', 'other'],
+          ['host', '6379', '', '0', '1000', 'AUTH2', 'KEYS', 'hunter2', 'KEYS', 'three:3'],
+          ['host', '6379', '', '0', '1000', 'COPY', 'AUTH', 'KEYS', 'REPLACE', 'KEYS', 'beyond-what-is-kept'],
+        ].flatMap((words): Turn[] => [
+          ['>', command('MIGRATE', ...words)],
+          ['<', '+OK\r\n'],
+        ]),
+      ),
+    );
+    const { report } = analyzed(capture, { redis: { rules: [], showKeys: true } });
+    expect(calls(report.redis)).toEqual({ MIGRATE: 4 });
+    expect(report.redis.keys.map(({ key }: { key: string }) => key).sort()).toEqual(['one:1', 'two:2']);
+  });
+
   it('never lets a secret out', () => {
     const secret = 'hunter2';
     const secrets = [
