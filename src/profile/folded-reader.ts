@@ -162,7 +162,7 @@ export class FoldedReader {
     return word;
   }
 
-  /** Set by `#common`: unless the stack should have come before the one before, as far as that is known. */
+  /** Set by `#common`: false where the stack should have come earlier, as far as that is known. */
   #sorted = true;
 
   /** How many frames at its beginning the stack shares with the one before. */

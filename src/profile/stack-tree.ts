@@ -34,7 +34,7 @@ export class StackTree {
 
   /**
    * Adds a stack of `depth` frames, the outermost first, of which the first `shared` are those of the stack before;
-   * `sorted` unless it should have come before that one.
+   * `sorted`: false where it should have come before that one.
    */
   add(path: Int32Array, shared: number, depth: number, count: number, sorted: boolean): void {
     if (!sorted && !this.#stacks) this.#takeApart();
