@@ -11,9 +11,9 @@ import { nodeRefusal } from './node-refusal.ts';
 import { waitForStart } from './start.ts';
 
 /**
- * Runs in `files`, with how much of the output is known already: sends what was run, then stdout and stderr as they
- * grow, then the status, each as a frame of `KIND BYTES`; and stays until the client has all. While it runs it renews
- * the lease.
+ * Runs in `files`, with how much of the output is known already: sends what was run, then, unless that is all that is
+ * wanted, stdout and stderr as they grow, then the status, each as a frame of `KIND BYTES`; and stays until the client
+ * has all. It does not renew the lease: what is run by exec outlives the client.
  */
 const FOLLOW = `
 o=$1 e=$2 out=${OUT}
@@ -28,7 +28,7 @@ send() { # KIND FILE FROM: what is there behind FROM, and how much that makes
   tail -c "+$(($3 + 1))" "$2" | head -c "$((size - $3))"
 }
 send c $out/command 0
-turns=0
+[ "$3" = command ] && exit 0
 while :; do
   over=
   [ -e $out/status ] && over=1
@@ -36,8 +36,6 @@ while :; do
   send e $out/stderr "$e" && e=$size && continue
   [ -n "$over" ] && break
   [ -e $out/done ] && printf 'r 0\\n' && read -r _ && exit 0
-  turns=$((turns + 1))
-  [ $((turns % 100)) = 1 ] && : >"${CTL}/lease"
   sleep 0.1
 done
 send x $out/status 0
@@ -69,8 +67,9 @@ export async function runAttached(plan: Plan, audience: Audience, world: World):
     const say = (text: string) => log.line(text);
     await waitForStart(plan, { cluster, signal, say, sleep, now });
     log.end();
+    void renewLease(plan, world, over.signal);
     const status = what.tty
-      ? await withTerminal(plan, audience, world, over.signal)
+      ? await withTerminal(plan, audience, world)
       : await withoutTerminal(plan, what.stdin, audience, world, over.signal);
     over.abort();
     await removeDebugPod(plan, world, 30_000);
@@ -94,28 +93,24 @@ async function withoutTerminal(
   const { cluster, interrupts } = world;
   const signal = AbortSignal.any([interrupts.stop, over]);
   if (stdin) cluster.attach(container(plan, 'capture'), { tty: false, signal }).catch(() => {});
-  return follow(plan, audience, world, () => false);
+  return follow(plan, audience, world, 'status');
 }
 
 /** The terminal is the process's own; what crictl said besides, and the status, come after it. */
-async function withTerminal(
-  plan: Plan,
-  audience: Audience,
-  world: World,
-  over: AbortSignal,
-): Promise<number> {
-  const { cluster, interrupts, sleep } = world;
-  await follow(plan, audience, world, (kind) => kind === 'c');
-  const renew = async () => {
-    while (!over.aborted) {
-      await sleep(RENEW_MS, over).catch(() => {});
-      if (!over.aborted)
-        await cluster.exec(container(plan, 'files'), ['touch', `${CTL}/lease`], over).catch(() => {});
-    }
-  };
-  void renew();
+async function withTerminal(plan: Plan, audience: Audience, world: World): Promise<number> {
+  const { cluster, interrupts } = world;
+  await follow(plan, audience, world, 'command');
   await cluster.attach(container(plan, 'capture'), { tty: true, signal: interrupts.abandon });
-  return follow(plan, { ...audience, stdout: nobody }, world, () => false, true);
+  return follow(plan, { ...audience, stdout: nobody }, world, 'status', true);
+}
+
+/** Says that somebody is there, as long as somebody is: without, the node hangs up on what runs. */
+async function renewLease(plan: Plan, { cluster, sleep }: World, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    await sleep(RENEW_MS, over).catch(() => {});
+    if (!over.aborted)
+      await cluster.exec(container(plan, 'files'), ['touch', `${CTL}/lease`], over).catch(() => {});
+  }
 }
 
 const nobody: ByteSink = { write: () => true };
@@ -127,21 +122,21 @@ const container = ({ debugPod }: Plan, name: string): ContainerRef => ({
 });
 
 /**
- * Hands on what the process says, each byte once, over as many connections as it takes; returns its status, or 0 as
- * soon as `enough` says so.
+ * Hands on what the process says, each byte once, over as many connections as it takes; returns its status, or 0 when no
+ * more than the command was wanted.
  */
 async function follow(
   plan: Plan,
   { stdout, stderr }: Audience,
   { cluster, interrupts, log, sleep }: World,
-  enough: (kind: string) => boolean,
+  upTo: 'command' | 'status',
   commandKnown = false,
 ): Promise<number> {
   const seen = { o: 0, e: 0 };
   let isCommandKnown = commandKnown;
   for (let tries = 0; tries < TRIES; tries += 1) {
     interrupts.stop.throwIfAborted();
-    const argv = ['sh', '-c', FOLLOW, 'gkeprof-follow', String(seen.o), String(seen.e)];
+    const argv = ['sh', '-c', FOLLOW, 'gkeprof-follow', String(seen.o), String(seen.e), upTo];
     const stream = cluster.execStream(container(plan, 'files'), argv);
     const stop = () => stream.kill();
     interrupts.stop.addEventListener('abort', stop, { once: true });
@@ -159,7 +154,7 @@ async function follow(
             }
             if (kind === 'r')
               throw (await nodeRefusal(plan, cluster)) ?? toolError('the node did not run it');
-            if (kind === 'x' || enough(kind)) {
+            if (kind === 'x' || (kind === 'c' && upTo === 'command')) {
               stream.kill();
               return kind === 'x' ? Number(Buffer.from(whole).toString()) : 0;
             }

@@ -78,6 +78,22 @@ describe('a shell in a terminal', () => {
     const shell = await open(`shell ${node()}`);
     await shell.sees(/gkeprof:node-a .*\$ *$/m);
     const [pod] = await debugPods();
+    // What follows the output for the client would outlive it, and must not speak for it.
+    const processes = 'cat /proc/[0-9]*/cmdline | tr "\\0" "\\n"';
+    const running = await kubectl([
+      'exec',
+      '-n',
+      'gkeprof',
+      pod!,
+      '-c',
+      'files',
+      '--',
+      'sh',
+      '-c',
+      processes,
+    ]);
+    expect(running).toContain('/gkeprof/');
+    expect(running).not.toContain('gkeprof-follow');
     const { stdout } = await execa('pgrep', ['-P', String(await shell.pid())]);
     process.kill(Number(stdout.split('\n')[0]), 'SIGKILL');
     // A client that is there touches the lease; two minutes without are made up here.
