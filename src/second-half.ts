@@ -15,14 +15,14 @@ const AHEAD = 20 << 20;
 export async function readSecondHalf(path: string, timeline: boolean): Promise<SecondHalf | undefined> {
   const status = await stat(path);
   if (!status.isFile() || status.size < WORTH_IT) return undefined;
-  const middle = Math.floor(status.size / 2) + AHEAD;
+  const around = Math.floor(status.size / 2) + AHEAD;
   const window = Buffer.alloc(LONGEST_SAMPLE);
   const file = await open(path);
-  await file.read(window, 0, window.length, middle);
+  await file.read(window, 0, window.length, around);
   await file.close();
   const blank = window.indexOf('\n\n');
   if (blank < 0) return undefined;
-  const from = middle + blank + 2;
+  const from = around + blank + 2;
   const { startScanWorker } = await import('./start-worker.ts');
   const worker = startScanWorker({ path, from, timeline });
   const part = new Promise<ReadPart>((resolve, reject) => {

@@ -25,7 +25,10 @@ async function standIn(specifier: string): Promise<string> {
 /** Those that every start needs, those whose whole is a function or a class, and one that is mostly its default. */
 const AT_ONCE = new Set(['path', 'stream', 'events', 'process', 'module', 'buffer', 'url']);
 
-/** Those of which functions alone are used, by whom names are read at once. */
+/**
+ * Those of which functions are called, by whom names are read at once. They are not Node's own functions then: what
+ * util.promisify knows of `exec` is not known of its stand-in.
+ */
 const CALLED = new Set(['assert', 'child_process']);
 
 /**
