@@ -66,13 +66,12 @@ async function readFrom(
   secondHalf: ((timeline: boolean) => Promise<SecondHalf | undefined>) | undefined,
 ): Promise<Reading> {
   const { head, kind } = await sniff(iterator);
-  const rest = async (push: (chunk: Uint8Array) => void) => {
-    push(head);
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) push(next.value);
-  };
   if (kind === 'perf script') {
     const reader = new PerfScriptReader(options);
-    const half = await readFirst(reader, head, iterator, options, secondHalf);
+    // Seconds count from the first sample, which only one half has.
+    const isWhole = options.from === undefined && options.to === undefined;
+    const half = isWhole ? await secondHalf?.(options.timeline) : undefined;
+    await readInto(reader, head, iterator, half?.from);
     reader.end();
     if (half) absorb(reader, await half.part);
     return {
@@ -104,7 +103,7 @@ async function readFrom(
       if (value !== undefined)
         throw new GkeprofError(EXIT.usage, `${name}: folded stacks have no threads`, raw);
     const reader = new FoldedReader();
-    await rest((chunk) => reader.push(chunk));
+    await readInto(reader, head, iterator);
     reader.end();
     return {
       from: kind,
@@ -116,7 +115,7 @@ async function readFrom(
     };
   }
   const parts: Uint8Array[] = [];
-  await rest((chunk) => parts.push(Uint8Array.from(chunk)));
+  await readInto({ push: (chunk) => parts.push(Uint8Array.from(chunk)) }, head, iterator);
   const profile = readPicture(Buffer.concat(parts).toString('utf8'));
   if (!profile)
     throw new GkeprofError(
@@ -134,33 +133,20 @@ async function readFrom(
   };
 }
 
-/** So much is read before it is known whether another thread is worth its while. */
-const TRIED = 4 << 20;
-
-/** Reads the input up to where somebody else reads on, or to its end. Returns the half that is read elsewhere. */
-async function readFirst(
-  reader: PerfScriptReader,
+/** Reads the input up to a byte of it, or to its end. */
+async function readInto(
+  reader: { push(chunk: Uint8Array): void },
   head: Uint8Array,
   iterator: AsyncIterator<Uint8Array>,
-  { from, to, timeline }: ReadOptions,
-  secondHalf: ((timeline: boolean) => Promise<SecondHalf | undefined>) | undefined,
-): Promise<SecondHalf | undefined> {
+  end = Infinity,
+): Promise<void> {
   reader.push(head);
-  let half: SecondHalf | undefined;
-  // Seconds count from the first sample, which only one half has.
-  let asked = secondHalf === undefined || from !== undefined || to !== undefined;
-  let at = head.length;
-  for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
-    const piece = next.value;
-    reader.push(half ? piece.subarray(0, half.from - at) : piece);
-    at += piece.length;
-    if (!asked && at >= TRIED) {
-      asked = true;
-      half = await secondHalf!(timeline);
-    }
-    if (half && at >= half.from) break;
+  for (let at = head.length; at < end; ) {
+    const next = await iterator.next();
+    if (next.done) return;
+    reader.push(next.value.subarray(0, end - at));
+    at += next.value.length;
   }
-  return half;
 }
 
 /** With how long was looked at: as long as the samples span where nothing better is known, or the part asked for. */
