@@ -58,6 +58,7 @@ export class Analysis implements PacketSink {
   readonly #decoder: Decoder;
   readonly #streams = new Streams(this.tcp);
   readonly #scope: Scope;
+  readonly #clock = new Float64Array(1);
 
   constructor(scope: Scope, spill: Spill) {
     this.#scope = scope;
@@ -154,14 +155,23 @@ export class Analysis implements PacketSink {
   }
 
   #tick({ seconds, nanos, length }: Packet): void {
-    const { summary } = this;
-    this.timeline?.packet((seconds - summary.firstSeconds) * 1e9 + (nanos - summary.firstNanos), length);
+    this.timeline?.packet(this.#since(seconds, nanos), length);
+  }
+
+  /**
+   * Nanoseconds since the first packet. By way of an array of floats: else V8 would take it for a small integer, and
+   * after two seconds throw away all that it had compiled for that.
+   */
+  #since(seconds: number, nanos: number): number {
+    const clock = this.#clock;
+    clock[0] = seconds - this.summary.firstSeconds;
+    clock[0] = clock[0] * 1e9 + (nanos - this.summary.firstNanos);
+    return clock[0];
   }
 
   #further(row: number, fromA: boolean, seconds: number, nanos: number): void {
-    const { summary } = this;
     const { layers } = this.#decoder;
-    const now = (seconds - summary.firstSeconds) * 1e9 + (nanos - summary.firstNanos);
+    const now = this.#since(seconds, nanos);
     const again = this.health?.add(row, fromA, layers, now, seconds, nanos) === true;
     if (again) this.timeline?.retransmission(now);
     this.redis?.add(row, fromA, layers, now);

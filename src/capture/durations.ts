@@ -22,7 +22,8 @@ export class Durations {
   /** The first few, as they were: many groups never have more. */
   #few: number[] | undefined = [];
 
-  add(nanos: number): void {
+  /** `bucket`: its `bucketOf`, where that is known. */
+  add(nanos: number, bucket = bucketOf(nanos)): void {
     this.count += 1;
     this.sum += nanos;
     if (nanos < this.least) this.least = nanos;
@@ -34,20 +35,19 @@ export class Durations {
       }
       this.#spread();
     }
-    this.#counted(nanos);
+    this.#counted(bucket);
   }
 
   #spread(): void {
     const few = this.#few ?? [];
     this.#few = undefined;
-    for (const each of few) this.#counted(each);
+    for (const each of few) this.#counted(bucketOf(each));
   }
 
-  #counted(nanos: number): void {
-    number[0] = nanos < 1 ? 1 : nanos;
-    const at = (halves[1]! >>> SHIFT) - this.#from;
+  #counted(bucket: number): void {
+    const at = bucket - this.#from;
     if (at >= 0 && at < this.#counts.length) this.#counts[at]! += 1;
-    else this.#widened(at + this.#from);
+    else this.#widened(bucket);
   }
 
   /** The smallest duration that at least this part of all are not longer than; 0 where there are none. */
@@ -97,6 +97,12 @@ export class Durations {
     this.#counts = wider;
     this.#from = from;
   }
+}
+
+/** Which of the counters is a duration's: what is the same for all that count it. */
+export function bucketOf(nanos: number): number {
+  number[0] = nanos < 1 ? 1 : nanos;
+  return halves[1]! >>> SHIFT;
 }
 
 function middle(bucket: number): number {

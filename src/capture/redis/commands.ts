@@ -47,6 +47,12 @@ const BLOCKING = new Set(
   'BLPOP BRPOP BLMOVE BRPOPLPUSH BLMPOP BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF'.split(' '),
 );
 
+/** How their connection is to be read behind them is another matter, or what of it counts. */
+const STEERING = new Set(
+  `SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE PUBLISH SPUBLISH MONITOR SYNC PSYNC
+CLIENT|REPLY MULTI EXEC DISCARD RESET`.split(/\s+/),
+);
+
 const words = (text: string): string[] => text.split(/\s+/);
 
 export interface CommandKind {
@@ -56,6 +62,8 @@ export interface CommandKind {
   readonly key: KeyPlace;
   /** Waits by its nature: its time says nothing of the server. */
   readonly blocking: boolean;
+  /** One of those that connection.ts has to know by name: most are not, and no name is compared. */
+  readonly steering: boolean;
   readonly known: boolean;
   /** By their first word. */
   readonly parts?: CommandNames;
@@ -144,19 +152,29 @@ export class Commands {
   #kind(name: string, key: KeyPlace, known: boolean): CommandKind {
     const id = this.kinds.length;
     const parts = known && CONTAINERS[name] ? new CommandNames() : undefined;
-    const kind = { id, name, key, known, blocking: BLOCKING.has(name), ...(parts && { parts }) };
+    const kind = {
+      id,
+      name,
+      key,
+      known,
+      blocking: BLOCKING.has(name),
+      steering: STEERING.has(name),
+      ...(parts && { parts }),
+    };
     this.kinds.push(kind);
     if (parts) for (const part of words(CONTAINERS[name]!)) parts.add(part, this.#part(kind, part));
     return kind;
   }
 
-  #part({ name, key }: CommandKind, part: string): CommandKind {
+  #part({ name: first, key }: CommandKind, part: string): CommandKind {
+    const name = `${first}|${part}`;
     const kind = {
       id: this.kinds.length,
-      name: `${name}|${part}`,
+      name,
       // MEMORY has a key in USAGE alone; the others in all but HELP, which has no more words.
-      key: name === 'MEMORY' && part !== 'USAGE' ? 0 : key,
+      key: first === 'MEMORY' && part !== 'USAGE' ? 0 : key,
       blocking: false,
+      steering: STEERING.has(name),
       known: true,
     };
     this.kinds.push(kind);

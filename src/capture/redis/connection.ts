@@ -3,6 +3,7 @@ import type { ByteStream } from '../reassembly.ts';
 import type { Asked, Client, Ledger } from './ledger.ts';
 import { type Reply, ReplyParser } from './reply.ts';
 import { beginsCommand, RequestParser, WORDS_KEPT, wordAt } from './request.ts';
+import { Transaction } from './transaction.ts';
 import { findWord, keyPlace, text } from './words.ts';
 
 const PUSH = 62;
@@ -31,8 +32,7 @@ export class RedisConnection {
   /** Sequence number that a segment must acknowledge before replies can be told from those to unknown commands. */
   #from = 0;
   #mode: 'commands' | 'subscribed' | 'monitor' | 'replication' = 'commands';
-  /** Inside MULTI: what was queued. */
-  #queued: Asked[] | undefined;
+  readonly #transaction: Transaction;
   /** CLIENT REPLY OFF, or SKIP for the next one. */
   #silent = false;
   #skipped = false;
@@ -52,6 +52,7 @@ export class RedisConnection {
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
+    this.#transaction = new Transaction(ledger);
     this.#request = new RequestParser(ledger.scratch, (now) => this.#commandDone(now));
     this.#reply = new ReplyParser(
       () => this.#replyDone(this.#reply),
@@ -89,7 +90,7 @@ export class RedisConnection {
     this.#answering = whole;
     this.#from = 0;
     this.#mode = 'commands';
-    this.#queued = undefined;
+    this.#transaction.forget();
     this.#silent = false;
     this.#skipped = false;
     this.#ack = 0;
@@ -150,7 +151,7 @@ export class RedisConnection {
     if (this.#asking) this.#ledger.statistics.lostThread += 1;
     this.#asking = false;
     this.#answering = false;
-    this.#queued = undefined;
+    this.#transaction.forget();
     this.#forget();
   }
 
@@ -217,7 +218,7 @@ export class RedisConnection {
       statistics.biggestRequests.add(this.#ledger.notable(this.#client, request.size, asked, now));
     const skipped = this.#skipped;
     this.#skipped = false;
-    this.#special(kind.name, asked, request);
+    if (kind.steering) this.#steered(kind.name, asked, request);
     if (skipped || this.#silent || asked.replies === 0) {
       ledger.count(this.#client, asked, 0, undefined, now);
       return true;
@@ -234,7 +235,7 @@ export class RedisConnection {
   }
 
   /** Commands that change how the connection is to be read. */
-  #special(name: string, asked: Asked, request: RequestParser): void {
+  #steered(name: string, asked: Asked, request: RequestParser): void {
     const { statistics } = this.#ledger;
     switch (name) {
       case 'SUBSCRIBE':
@@ -313,28 +314,11 @@ export class RedisConnection {
   #answered(asked: Asked, reply: Reply): void {
     const { statistics } = this.#ledger;
     const failed = reply.type === 45 || reply.type === 33;
-    const { name } = asked.kind;
-    if (name === 'MULTI' && !failed) this.#queued = [];
-    else if (this.#queued) {
-      if (name === 'EXEC') {
-        const queued = this.#queued;
-        this.#queued = undefined;
-        if (failed || reply.empty) statistics.transactions.aborted += 1;
-        else {
-          statistics.transactions.executed += 1;
-          statistics.transactions.commands += queued.length;
-          for (const each of queued) this.#ledger.count(this.#client, each, 0, undefined, reply.began);
-        }
-      } else if (name === 'DISCARD') {
-        this.#queued = undefined;
-        statistics.transactions.discarded += 1;
-      } else if (reply.type === 43 && reply.text === 'QUEUED') {
-        // It runs, and counts, with EXEC.
-        this.#queued.push(asked);
-        return;
-      }
+    const { steering, name } = asked.kind;
+    if (steering || this.#transaction.isOpen) {
+      if (this.#transaction.takes(asked, reply, failed, this.#client)) return;
+      if (name === 'RESET' && !failed) this.#mode = 'commands';
     }
-    if (name === 'RESET' && !failed) this.#mode = 'commands';
     const latency = reply.began - asked.at;
     if (asked.blocking) {
       statistics.blocking.add(latency);

@@ -1,6 +1,6 @@
 import type { Analysis } from '../analysis.ts';
 import { endOf, inSeconds, isoAfter, type Names, quantiles } from '../facts.ts';
-import { combinationOf, type Group, type Largest } from './statistics.ts';
+import type { Group, Largest } from './statistics.ts';
 
 const groupFacts = (group: Group) => ({
   calls: group.calls,
@@ -70,16 +70,15 @@ export function redisFacts(analysis: Analysis, names: Names, rows = Number.POSIT
       key: patterns.text(number),
       ...groupFacts(group),
     })),
-    callsByClientCommandKey: most(statistics.combinations, rows, ([, calls]) => calls).map(([key, calls]) => {
-      const { client, command, pattern } = combinationOf(key);
-      return {
+    callsByClientCommandKey: most(statistics.combinations, rows, ({ calls }) => calls).map(
+      ({ client, command, pattern, calls }) => ({
         client: clientEnd(clients[client]!),
         command: commands.kinds[command]!.name,
         ...(pattern >= 0 && { key: patterns.text(pattern) }),
         calls,
-      };
-    }),
-    ...(statistics.combinationsLeft > 0 && { callsOfFurtherCombinations: statistics.combinationsLeft }),
+      }),
+    ),
+    ...(statistics.combinations.left > 0 && { callsOfFurtherCombinations: statistics.combinations.left }),
     slowest: notable(statistics.slowest, 'seconds'),
     biggestRequests: notable(statistics.biggestRequests, 'bytes'),
     biggestReplies: notable(statistics.biggestReplies, 'bytes'),

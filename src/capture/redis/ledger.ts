@@ -1,3 +1,4 @@
+import { bucketOf } from '../durations.ts';
 import { type CommandKind, Commands } from './commands.ts';
 import { type PatternRule, Patterns } from './pattern.ts';
 import { newScratch } from './request.ts';
@@ -56,11 +57,11 @@ export class Ledger {
   ): void {
     const { statistics } = this;
     const { kind, pattern } = asked;
-    add(groupOf(statistics.commands, kind.id), asked, replySize, latency, failed);
-    add(client.group, asked, replySize, latency, failed);
-    if (pattern >= 0) add(groupOf(statistics.patterns, pattern), asked, replySize, latency, failed);
-    statistics.combination(client.number, kind.id, pattern);
-    if (latency !== undefined) statistics.latency.add(latency);
+    const bucket = latency === undefined ? 0 : bucketOf(latency);
+    add(groupOf(statistics.commands, kind.id), asked, replySize, latency, bucket, failed);
+    add(client.group, asked, replySize, latency, bucket, failed);
+    if (pattern >= 0) add(groupOf(statistics.patterns, pattern), asked, replySize, latency, bucket, failed);
+    statistics.combinations.add(client.number, kind.id, pattern);
     this.#answered(at, latency);
   }
 
@@ -85,11 +86,12 @@ function add(
   asked: Asked,
   replySize: number,
   latency: number | undefined,
+  bucket: number,
   failed: boolean,
 ): void {
   group.calls += 1;
   group.bytesIn += asked.size;
   group.bytesOut += replySize;
   if (failed) group.errors += 1;
-  if (latency !== undefined) group.latency.add(latency);
+  if (latency !== undefined) group.latency.add(latency, bucket);
 }

@@ -82,18 +82,19 @@ export class Patterns {
     let from = at;
     while (from < end && size < LONGEST) {
       const byte = bytes[from]!;
-      if (!(KIND[byte]! & WORD)) {
+      let both = KIND[byte]!;
+      if (!(both & WORD)) {
         made[size++] = byte;
         from += 1;
         continue;
       }
-      let to = from;
-      let both = 0xff;
-      let some = 0;
-      while (to < end && KIND[bytes[to]!]! & WORD) {
-        both &= KIND[bytes[to]!]!;
-        some |= KIND[bytes[to]!]!;
-        to += 1;
+      let some = both;
+      let to = from + 1;
+      for (; to < end; to += 1) {
+        const kind = KIND[bytes[to]!]!;
+        if (!(kind & WORD)) break;
+        both &= kind;
+        some |= kind;
       }
       const run = to - from;
       const hex = (both & (LOWER_HEX | UPPER_HEX)) !== 0;
@@ -102,7 +103,8 @@ export class Patterns {
       else if (hex && run === 8 && isUuid(bytes, from, end)) {
         size = put(made, size, UUID);
         to = from + 36;
-      } else if (some & DIGIT) size = numbers(bytes, from, to, made, size);
+      } else if (both & DIGIT) size = put(made, size, NUMBER);
+      else if (some & DIGIT) size = numbers(bytes, from, to, made, size);
       else {
         const part = Math.min(run, LONGEST - size);
         for (let index = 0; index < part; index += 1) made[size + index] = bytes[from + index]!;

@@ -1,4 +1,5 @@
 import { Durations } from '../durations.ts';
+import { Combinations } from './combinations.ts';
 
 /** What is known of a group of commands. */
 export class Group {
@@ -56,28 +57,13 @@ export interface Redirect {
   count: number;
 }
 
-const MOST_COMBINATIONS = 50_000;
-/** More than there can be of either, so that a combination is one number below 2^53. */
-const COMMANDS = 2 ** 12;
-const PATTERNS = 2 ** 14;
-
-/** What such a number stands for; a pattern of -1: no key. */
-export const combinationOf = (key: number): { client: number; command: number; pattern: number } => ({
-  client: Math.floor(key / PATTERNS / COMMANDS),
-  command: Math.floor(key / PATTERNS) % COMMANDS,
-  pattern: (key % PATTERNS) - 1,
-});
-
 /** Everything that is told of Redis in a capture. */
 export class RedisStatistics {
   readonly commands = new Map<number, Group>();
   readonly patterns = new Map<number, Group>();
   /** By address; IPv6 ones behind all IPv4 ones. */
   readonly clients = new Map<number, ClientGroup>();
-  /** Calls by client, command and pattern, numbers of each in one key. */
-  readonly combinations = new Map<number, number>();
-  combinationsLeft = 0;
-  readonly latency = new Durations();
+  readonly combinations = new Combinations();
   readonly errors = new Map<string, number>();
   readonly redirects = new Map<string, Redirect>();
   readonly slowest = new Largest();
@@ -101,12 +87,11 @@ export class RedisStatistics {
   /** The most commands of one connection that waited for their replies at once. */
   deepest = 0;
 
-  combination(client: number, command: number, pattern: number): void {
-    const key = (client * COMMANDS + command) * PATTERNS + pattern + 1;
-    const count = this.combinations.get(key);
-    if (count !== undefined) this.combinations.set(key, count + 1);
-    else if (this.combinations.size < MOST_COMBINATIONS) this.combinations.set(key, 1);
-    else this.combinationsLeft += 1;
+  /** Of all commands. */
+  get latency(): Durations {
+    const all = new Durations();
+    for (const { latency } of this.commands.values()) all.absorb(latency);
+    return all;
   }
 
   error(line: string): void {

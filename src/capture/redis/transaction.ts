@@ -1,0 +1,46 @@
+import type { Asked, Client, Ledger } from './ledger.ts';
+import type { Reply } from './reply.ts';
+
+/** MULTI … EXEC of one connection: what is queued between them runs, and counts, with EXEC. */
+export class Transaction {
+  readonly #ledger: Ledger;
+  #queued: Asked[] | undefined;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  get isOpen(): boolean {
+    return this.#queued !== undefined;
+  }
+
+  forget(): void {
+    this.#queued = undefined;
+  }
+
+  /** Takes a command with its answer; true where it is queued, and does not count yet. */
+  takes(asked: Asked, reply: Reply, failed: boolean, client: Client): boolean {
+    const { name } = asked.kind;
+    if (name === 'MULTI' && !failed) this.#queued = [];
+    else if (this.#queued) {
+      const { transactions } = this.#ledger.statistics;
+      if (name === 'EXEC') {
+        const queued = this.#queued;
+        this.#queued = undefined;
+        if (failed || reply.empty) transactions.aborted += 1;
+        else {
+          transactions.executed += 1;
+          transactions.commands += queued.length;
+          for (const each of queued) this.#ledger.count(client, each, 0, undefined, reply.began);
+        }
+      } else if (name === 'DISCARD') {
+        this.#queued = undefined;
+        transactions.discarded += 1;
+      } else if (reply.type === 43 && reply.text === 'QUEUED') {
+        this.#queued.push(asked);
+        return true;
+      }
+    }
+    return false;
+  }
+}
