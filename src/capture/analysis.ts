@@ -58,7 +58,6 @@ export class Analysis implements PacketSink {
   readonly #decoder: Decoder;
   readonly #streams = new Streams(this.tcp);
   readonly #scope: Scope;
-  readonly #clock = new Float64Array(1);
 
   constructor(scope: Scope, spill: Spill) {
     this.#scope = scope;
@@ -119,7 +118,7 @@ export class Analysis implements PacketSink {
       this.repeats.isRepeat(packet, layers)
     )
       return;
-    if (this.timeline) this.#tick(packet);
+    this.timeline?.packet(this.summary.since(seconds, nanos), length);
     const { version, src, dst, flags, transport } = layers;
     const shown = flags >= 0 ? flags : layers.quotedFlags;
     if (shown < 0) this.flags.without += 1;
@@ -154,24 +153,9 @@ export class Analysis implements PacketSink {
     return row < 0 ? this.ip.add(version, src, dst, 0, 0) : row;
   }
 
-  #tick({ seconds, nanos, length }: Packet): void {
-    this.timeline?.packet(this.#since(seconds, nanos), length);
-  }
-
-  /**
-   * Nanoseconds since the first packet. By way of an array of floats: else V8 would take it for a small integer, and
-   * after two seconds throw away all that it had compiled for that.
-   */
-  #since(seconds: number, nanos: number): number {
-    const clock = this.#clock;
-    clock[0] = seconds - this.summary.firstSeconds;
-    clock[0] = clock[0] * 1e9 + (nanos - this.summary.firstNanos);
-    return clock[0];
-  }
-
   #further(row: number, fromA: boolean, seconds: number, nanos: number): void {
     const { layers } = this.#decoder;
-    const now = this.#since(seconds, nanos);
+    const now = this.summary.since(seconds, nanos);
     const again = this.health?.add(row, fromA, layers, now, seconds, nanos) === true;
     if (again) this.timeline?.retransmission(now);
     this.redis?.add(row, fromA, layers, now);

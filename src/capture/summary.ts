@@ -23,9 +23,11 @@ export class Summary {
   /** Of the very first record, 0 where it has no time: what Wireshark counts times from. */
   zeroSeconds = 0;
   zeroNanos = 0;
-  /** Of the first packet in the file that has a time. */
-  firstSeconds = 0;
-  firstNanos = 0;
+  /**
+   * Of the first packet in the file that has a time: seconds, nanoseconds. As floats, so that what is counted from there is
+   * one, too: V8 would take nanoseconds for small integers, and after two seconds throw away all that it compiled for them.
+   */
+  readonly #first = new Float64Array(2);
   earliestSeconds = 0;
   earliestNanos = 0;
   latestSeconds = 0;
@@ -69,8 +71,8 @@ export class Summary {
       return;
     }
     if (this.packets - this.untimed === 1) {
-      this.firstSeconds = seconds;
-      this.firstNanos = nanos;
+      this.#first[0] = seconds;
+      this.#first[1] = nanos;
       this.#earliest(packet);
       this.#latest(packet);
     } else if (isAfter(seconds, nanos, this.latestSeconds, this.latestNanos)) this.#latest(packet);
@@ -84,6 +86,19 @@ export class Summary {
 
   end(): void {
     this.#link(-1);
+  }
+
+  get firstSeconds(): number {
+    return this.#first[0]!;
+  }
+
+  get firstNanos(): number {
+    return this.#first[1]!;
+  }
+
+  /** Nanoseconds since the first packet. */
+  since(seconds: number, nanos: number): number {
+    return (seconds - this.#first[0]!) * 1e9 + (nanos - this.#first[1]!);
   }
 
   get timed(): boolean {
