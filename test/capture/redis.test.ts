@@ -145,6 +145,53 @@ describe('Redis in a capture', () => {
     expect(report.missing.repliesWithoutCommand).toBe(0);
   });
 
+  it.each(['', 'P', 'S'])('waits for a reply for each channel: %sSUBSCRIBE and its opposite', (kind) => {
+    const replies = (word: string) =>
+      ['a', 'b'].map((name) => `*3\r\n$${word.length}\r\n${word}\r\n$1\r\n${name}\r\n:1\r\n`).join('');
+    const report = redis([
+      ['>', command(`${kind}SUBSCRIBE`, 'a', 'b')],
+      ['<', replies(`${kind.toLowerCase()}subscribe`)],
+      ['>', command(`${kind}UNSUBSCRIBE`, 'a', 'b') + command('PING')],
+      ['<', `${replies(`${kind.toLowerCase()}unsubscribe`)}+PONG\r\n`],
+    ]);
+    expect(calls(report)).toEqual({ [`${kind}SUBSCRIBE`]: 1, [`${kind}UNSUBSCRIBE`]: 1, PING: 1 });
+    expect(report.commands).toContainEqual(expect.objectContaining({ command: 'PING', bytesOut: 7 }));
+    expect(report.pubsub).toMatchObject({ subscriptions: 2 });
+    expect(report.missing.repliesWithoutCommand).toBe(0);
+  });
+
+  it('counts what is published, and takes what MONITOR shows for no replies', () => {
+    const report = redis([
+      ['>', command('PUBLISH', 'a', 'hi') + command('SPUBLISH', 'b', 'hi')],
+      ['<', ':1\r\n:0\r\n'],
+      ['>', command('MONITOR')],
+      ['<', '+OK\r\n+1.0 [0 10.0.0.1:5] "get" "a"\r\n+2.0 [0 10.0.0.1:5] "get" "a"\r\n'],
+    ]);
+    expect(calls(report)).toEqual({ PUBLISH: 1, SPUBLISH: 1, MONITOR: 1 });
+    expect(report.pubsub).toMatchObject({ published: 2 });
+    expect(report.missing.repliesWithoutCommand).toBe(0);
+  });
+
+  it('discards with RESET what was queued (networking.c of Redis, clearClientConnectionState)', () => {
+    const report = redis([
+      ['>', command('MULTI') + command('SET', 'a', '1') + command('RESET')],
+      ['<', '+OK\r\n+QUEUED\r\n+RESET\r\n'],
+    ]);
+    expect(calls(report)).toEqual({ MULTI: 1, RESET: 1 });
+    expect(report.transactions).toMatchObject({ executed: 0, discarded: 1 });
+  });
+
+  it('ends with RESET what a subscription or MONITOR began', () => {
+    const report = redis([
+      ['>', command('MONITOR')],
+      ['<', '+OK\r\n'],
+      ['>', command('RESET')],
+      ['<', '+RESET\r\n+to nobody\r\n'],
+    ]);
+    expect(calls(report)).toEqual({ MONITOR: 1, RESET: 1 });
+    expect(report.missing.repliesWithoutCommand).toBe(1);
+  });
+
   it('keeps what waits by its nature out of the latency', () => {
     const report = redis([
       ['>', command('BLPOP', 'queue', '0')],
@@ -200,15 +247,15 @@ describe('Redis in a capture', () => {
     expect(tables).not.toContain('COMMAND ');
   });
 
-  it('leaves a replica’s stream alone', () => {
+  it.each([
+    ['PSYNC', command('PSYNC', '?', '-1'), '+FULLRESYNC 8de1787ba490483314a4d30f1c628bc5025eb761 0\r\n'],
+    ['SYNC', command('SYNC'), ''],
+  ])('leaves a replica’s stream alone: %s', (_, asked, granted) => {
     const report = redis([
       ['>', command('REPLCONF', 'listening-port', '6380')],
       ['<', '+OK\r\n'],
-      ['>', command('PSYNC', '?', '-1')],
-      [
-        '<',
-        `+FULLRESYNC 8de1787ba490483314a4d30f1c628bc5025eb761 0\r\n$3\r\nRDB${command('SET', 'secret', 'x')}`,
-      ],
+      ['>', asked],
+      ['<', `${granted}$3\r\nRDB${command('SET', 'secret', 'x')}`],
     ]);
     expect(calls(report)).toEqual({ REPLCONF: 1 });
     expect(report.connections.replication).toBe(1);

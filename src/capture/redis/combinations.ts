@@ -11,7 +11,7 @@ export interface Combination {
   readonly calls: number;
 }
 
-/** Counts combinations, in order of appearance. A table of numbers: one object for each costs as much as all else. */
+/** Counts combinations, in order of appearance. In arrays: put in one number, three are too large for a Map to find at once. */
 export class Combinations implements Iterable<Combination> {
   size = 0;
   /** Calls of those beyond the first 50,000 combinations. */

@@ -47,13 +47,16 @@ const BLOCKING = new Set(
   'BLPOP BRPOP BLMOVE BRPOPLPUSH BLMPOP BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF'.split(' '),
 );
 
-/** How their connection is to be read behind them is another matter, or what of it counts. */
-const STEERING = new Set(
-  `SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE PUBLISH SPUBLISH MONITOR SYNC PSYNC
-CLIENT|REPLY MULTI EXEC DISCARD RESET`.split(/\s+/),
-);
-
 const words = (text: string): string[] => text.split(/\s+/);
+
+/**
+ * Those whose names connection.ts compares, and MULTI, which opens a transaction: while one is open, all are looked at.
+ * What is added there is added here.
+ */
+const STEERING = new Set(
+  words(`SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE PUBLISH SPUBLISH MONITOR SYNC PSYNC
+CLIENT|REPLY MULTI RESET`),
+);
 
 export interface CommandKind {
   readonly id: number;
@@ -62,7 +65,7 @@ export interface CommandKind {
   readonly key: KeyPlace;
   /** Waits by its nature: its time says nothing of the server. */
   readonly blocking: boolean;
-  /** One of those that connection.ts has to know by name: most are not, and no name is compared. */
+  /** Says how what follows on its connection is to be read, or counted. Of most nothing follows, and no name is compared. */
   readonly steering: boolean;
   readonly known: boolean;
   /** By their first word. */

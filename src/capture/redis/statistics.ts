@@ -87,7 +87,7 @@ export class RedisStatistics {
   /** The most commands of one connection that waited for their replies at once. */
   deepest = 0;
 
-  /** Of all commands. */
+  /** Of all commands that do not block: each is counted with its own kind already. */
   get latency(): Durations {
     const all = new Durations();
     for (const { latency } of this.commands.values()) all.absorb(latency);

@@ -33,7 +33,7 @@ export class Transaction {
           transactions.commands += queued.length;
           for (const each of queued) this.#ledger.count(client, each, 0, undefined, reply.began);
         }
-      } else if (name === 'DISCARD') {
+      } else if (name === 'DISCARD' || (name === 'RESET' && !failed)) {
         this.#queued = undefined;
         transactions.discarded += 1;
       } else if (reply.type === 43 && reply.text === 'QUEUED') {
