@@ -1,30 +1,34 @@
 // `npm test`: everything, in order, on this machine: lint, shell, types, unit tests, what is released, then the end-to-end suite on a
-// real cluster, which is brought up first and taken down again if it was not up before. The last line is plain:
-// `N passed, N failed`.
+// real cluster, which is brought up first and taken down again if it was not up before. At the end come the names of what
+// failed, and as the last line, plain, `N passed, N failed`.
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { execa } from 'execa';
 import { ensureCluster } from '../test/cluster/index.ts';
 
 interface VitestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
-  readonly success: boolean;
+  readonly testResults: ReadonlyArray<{
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: ReadonlyArray<{
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages?: readonly string[];
+    }>;
+  }>;
 }
 
 let passed = 0;
 let failed = 0;
+const failures: string[] = [];
 
-async function step(
-  title: string,
-  command: string,
-  words: readonly string[],
-  env: Record<string, string> = {},
-): Promise<boolean> {
+async function step(title: string, command: string, words: readonly string[]): Promise<boolean> {
   const began = Date.now();
   process.stdout.write(`\n== ${title}\n`);
-  const result = await execa(command, words, { stdio: 'inherit', reject: false, env });
+  const result = await execa(command, words, { stdio: 'inherit', reject: false });
   process.stdout.write(
     `== ${title}: ${result.exitCode === 0 ? 'ok' : 'FAILED'}, ${Math.round((Date.now() - began) / 1000)} s\n`,
   );
@@ -34,26 +38,46 @@ async function step(
 /** A step that is one test: it passed or it failed. */
 async function check(title: string, command: string, words: readonly string[]): Promise<void> {
   if (await step(title, command, words)) passed += 1;
-  else failed += 1;
+  else fail(title);
 }
 
+function fail(what: string): void {
+  failed += 1;
+  failures.push(what);
+}
+
+/** Every test that failed, and every file that failed outside its tests, with the first line of why. */
+const namesOf = (project: string, report: VitestReport): string[] =>
+  report.testResults.flatMap(({ name, status, assertionResults }) => {
+    const file = `${project} ${relative(process.cwd(), name)}`;
+    const tests = assertionResults.filter((test) => test.status === 'failed');
+    if (tests.length === 0) return status === 'failed' ? [`${file}: outside its tests`] : [];
+    return tests.map(
+      ({ fullName, failureMessages }) =>
+        `${file}: ${fullName}: ${failureMessages?.[0]?.split('\n')[0] ?? 'no message'}`,
+    );
+  });
+
 /** A vitest project: its own counts, and one failure more where it ended badly without one (a crash, no tests). */
-async function suite(project: string, env: Record<string, string> = {}): Promise<void> {
+async function suite(project: string): Promise<void> {
   const report = join(tmpdir(), `gkeprof-test-${process.pid}-${project}.json`);
-  const ok = await step(
+  const ok = await step(project, 'vitest', [
+    'run',
+    '--project',
     project,
-    'vitest',
-    ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
-    env,
-  );
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ]);
   const counts = await readFile(report, 'utf8').then(
     (text) => JSON.parse(text) as VitestReport,
-    () => ({ numPassedTests: 0, numFailedTests: 0, success: false }),
+    () => ({ numPassedTests: 0, numFailedTests: 0, testResults: [] }),
   );
   await rm(report, { force: true });
   passed += counts.numPassedTests;
   failed += counts.numFailedTests;
-  if ((!ok || counts.numPassedTests === 0) && counts.numFailedTests === 0) failed += 1;
+  failures.push(...namesOf(project, counts));
+  if ((!ok || counts.numPassedTests === 0) && counts.numFailedTests === 0) fail(`${project}: ended badly`);
 }
 
 await check('format and lint', 'biome', ['ci', '.']);
@@ -62,10 +86,7 @@ await check('build', process.execPath, ['scripts/build.ts']);
 process.stdout.write('\n== cluster up\n');
 // Its set-up also installs the packages that the other tests judge with: shellcheck, xmllint, tshark, Chromium.
 const cluster = await ensureCluster().catch((error: unknown) => {
-  process.stdout.write(
-    `the cluster cannot be had, so the run fails: ${error instanceof Error ? error.message : String(error)}\n`,
-  );
-  failed += 1;
+  fail(`the cluster cannot be had: ${error instanceof Error ? error.message : String(error)}`);
   return undefined;
 });
 try {
@@ -77,5 +98,6 @@ try {
 } finally {
   if (cluster?.started) await cluster.down();
 }
-process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+process.stdout.write(`\n${failures.map((what) => `failed: ${what}\n`).join('')}`);
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exitCode = failed === 0 ? 0 : 1;

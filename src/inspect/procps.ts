@@ -47,14 +47,18 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 export const startedMs = (proc: Process, { bootSeconds, ticksPerSecond }: Snapshot): number =>
   (bootSeconds + Math.floor(proc.startTicks / ticksPerSecond)) * 1000;
 
-/** `14:05` within a day, `Nov23` before, in the laptop's time zone. */
+/**
+ * `14:05` where it was the same day, `Nov23` where it was another one, `2025` where it was another year, in the laptop's
+ * time zone (ps(1), start_time).
+ */
 export function startText(proc: Process, snapshot: Snapshot): string {
-  const started = startedMs(proc, snapshot);
-  const date = new Date(started);
+  const started = new Date(startedMs(proc, snapshot));
+  const now = new Date(snapshot.takenMs);
   const two = (value: number) => String(value).padStart(2, '0');
-  return snapshot.takenMs - started > 24 * 3600 * 1000
-    ? `${MONTHS[date.getMonth()]}${two(date.getDate())}`
-    : `${two(date.getHours())}:${two(date.getMinutes())}`;
+  if (started.getFullYear() !== now.getFullYear()) return String(started.getFullYear());
+  return started.getMonth() === now.getMonth() && started.getDate() === now.getDate()
+    ? `${two(started.getHours())}:${two(started.getMinutes())}`
+    : `${MONTHS[started.getMonth()]}${two(started.getDate())}`;
 }
 
 /** CPU time as minutes and seconds: `12:04`. */

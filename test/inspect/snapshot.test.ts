@@ -89,11 +89,17 @@ describe('the columns of ps', () => {
     expect(memoryPercent(all.proc, all.snapshot)).toBe('99.9');
   });
 
-  it('prints the day once it is another one', () => {
+  it.each([
+    ['the same minute', '2026-11-26T10:50', '2026-11-26T10:50', '10:50'],
+    ['the last minute of its day', '2026-11-26T10:50', '2026-11-26T23:59', '10:50'],
+    ['midnight, minutes later', '2026-11-26T23:58', '2026-11-27T00:01', 'Nov26'],
+    ['the same hour of another day', '2026-11-06T09:05', '2026-11-07T09:05', 'Nov06'],
+    ['another year, minutes later', '2025-12-31T23:58', '2026-01-01T00:01', '2025'],
+    ['the same day of another year', '2025-11-26T10:50', '2026-11-26T10:50', '2025'],
+  ])('START in %s', (_, started, taken, text) => {
     const { snapshot, proc } = one({ start: 0 });
-    const old = { ...snapshot, takenMs: (snapshot.bootSeconds + 2 * 86_400) * 1000 };
-    expect(startText(proc, { ...snapshot, takenMs: snapshot.bootSeconds * 1000 })).toMatch(/^\d\d:\d\d$/);
-    expect(startText(proc, old)).toMatch(/^Jan1[01]$/);
+    const bootSeconds = new Date(started).getTime() / 1000;
+    expect(startText(proc, { ...snapshot, bootSeconds, takenMs: new Date(taken).getTime() })).toBe(text);
   });
 
   it.each([

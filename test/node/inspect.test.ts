@@ -104,6 +104,28 @@ describe('a snapshot of this machine', () => {
     expect(matched.size).toBeGreaterThan(8);
   });
 
+  // The hour of this run must not decide whether the day's end is met: in one of these zones it is always near.
+  it('has the START of ps, whatever the hour', () => {
+    const zones = Array.from({ length: 24 }, (_, hour) => `Etc/GMT${hour < 12 ? '+' : '-'}${hour % 12}`);
+    const before = process.env.TZ;
+    try {
+      const ours = zones.map((zone) => {
+        process.env.TZ = zone;
+        return take().rows.get(1)?.start;
+      });
+      const theirs = zones.map((TZ) =>
+        execFileSync('ps', ['-o', 'start_time=', '-p', '1'], {
+          encoding: 'utf8',
+          env: { ...process.env, TZ },
+        }).trim(),
+      );
+      expect(ours).toEqual(theirs);
+    } finally {
+      if (before === undefined) delete process.env.TZ;
+      else process.env.TZ = before;
+    }
+  });
+
   it('has the kinds that were made', async () => {
     const kinds = () => {
       const rows = [...take().rows.values()];
