@@ -70,6 +70,7 @@ describe('what differs from run to run', () => {
     ['988 B   104 B', '1.1 KiB  116 B'],
     ['redis   Running   3m', 'redis Running 41s'],
     ['a ──── b', 'a ─────── b'],
+    ['sl 23:58 0:02 4', 'sl Nov26 0:02 4'],
     ['web-64bdc9d9cd-4pxk8 on node-a', 'web-5d7759f898-l66ll on node-b'],
   ])('is the same: %j and %j', (a, b) => expect(masked(a)).toBe(masked(b)));
 

@@ -84,17 +84,21 @@ function typedOnly(lines: readonly string[], from: number, to: number): Command[
  * and the widths of columns that follow from them. Words and their order stay.
  */
 export function masked(line: string): string {
-  return line
-    .replace(/-[bcdfghjklmnpqrstvwxz2-9]{8,10}-[bcdfghjklmnpqrstvwxz2-9]{5}\b/g, '-#')
-    .replace(/\bnode-[ab]\b/g, 'node-#')
-    .replace(/\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b/g, '#')
-    .replace(/\d+(?:[.,:]\d+)*/g, '#')
-    .replace(/#(?:[-_TZ:]+#)+/g, '#')
-    .replace(/# ?(?:[KMG]i?B|[kMG]B|B|bytes|ns|µs|ms|s|min|h|d|m)(?![\w])/g, '#')
-    .replace(/(?:#[hms]? ?)+(?=#)/g, '')
-    .replace(/[─━┄-]{3,}/g, '---')
-    .replace(/\s+/g, ' ')
-    .trim();
+  return (
+    line
+      .replace(/-[bcdfghjklmnpqrstvwxz2-9]{8,10}-[bcdfghjklmnpqrstvwxz2-9]{5}\b/g, '-#')
+      .replace(/\bnode-[ab]\b/g, 'node-#')
+      .replace(/\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b/g, '#')
+      // START of a process that runs since another day (ps(1)): a run that goes past midnight has such.
+      .replace(/\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\d\d\b/g, '#')
+      .replace(/\d+(?:[.,:]\d+)*/g, '#')
+      .replace(/#(?:[-_TZ:]+#)+/g, '#')
+      .replace(/# ?(?:[KMG]i?B|[kMG]B|B|bytes|ns|µs|ms|s|min|h|d|m)(?![\w])/g, '#')
+      .replace(/(?:#[hms]? ?)+(?=#)/g, '')
+      .replace(/[─━┄-]{3,}/g, '---')
+      .replace(/\s+/g, ' ')
+      .trim()
+  );
 }
 
 /**

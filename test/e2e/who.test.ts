@@ -73,7 +73,7 @@ describe('ps', () => {
       'USER PID NSPID %CPU %MEM VSZ RSS TTY STAT START TIME NLWP CONTAINER POD NAMESPACE COMMAND'.split(' '),
     );
     expect(lines.find((line) => line.includes('redis-server'))).toMatch(
-      /^root +\d+ +1 +\d+\.?\d* +\d+\.\d +\d+ +\d+ +\? +[RSD]sl +\d\d:\d\d +\d+:\d\d +\d+ +redis +redis-0 /,
+      /^root +\d+ +1 +\d+\.?\d* +\d+\.\d +\d+ +\d+ +\? +[RSD]sl +(\d\d:\d\d|[A-Z][a-z]{2}\d\d|\d{4}) +\d+:\d\d +\d+ +redis +redis-0 /,
     );
     expect(run.stdout).toMatch(/ \\_ /);
     const listed = run.stdout.split('\n\n')[1]!.trim().split('\n').slice(1);
