@@ -8,6 +8,8 @@ export class Exchange {
   readonly #toClient: Reassembly;
   /** Segments of the server that acknowledge more than was seen of the client. */
   #ahead: Early[] = [];
+  /** What the client acknowledged last. */
+  #heard = 0;
 
   constructor(toServer: ByteStream, toClient: ByteStream) {
     this.#toServer = new Reassembly(toServer);
@@ -21,6 +23,11 @@ export class Exchange {
 
   get answers(): number {
     return this.#toClient.next;
+  }
+
+  /** Whether anything is known of the server's. */
+  get answersBegun(): boolean {
+    return this.#toClient.begun;
   }
 
   /** Nothing is known of the stream. */
@@ -47,6 +54,7 @@ export class Exchange {
     now: number,
     closes: boolean,
   ): void {
+    this.#heard = ack;
     this.#toClient.acknowledged(ack, now);
     if (length > 0) this.#toServer.add(seq, bytes, at, end, length, now, ack);
     if (closes) this.#toServer.closes((seq + length) | 0);
@@ -62,7 +70,9 @@ export class Exchange {
     end: number,
     length: number,
     now: number,
+    closes: boolean,
   ): void {
+    if (closes) this.#toClient.closes((seq + length) | 0);
     if (this.#ahead.length) this.#settle(now);
     // It answers what stands behind it in the file, or nowhere: that shows soon.
     const unseen = (ack - this.#toServer.next) | 0;
@@ -95,5 +105,8 @@ export class Exchange {
     this.#settle(Number.POSITIVE_INFINITY);
     this.#toServer.end();
     this.#toClient.end();
+    // What it heard last may be missing.
+    const missing = (this.#heard - this.#toClient.next) | 0;
+    if (this.#toClient.begun && missing > 0 && missing < FAR) this.#toClient.giveUp(this.#heard);
   }
 }

@@ -37,6 +37,8 @@ export class Reassembly {
   #begun = false;
   #early: Early[] = [];
   #held = 0;
+  /** Where the side closes, when something before that is missing. */
+  #closedBehind: number | undefined;
   readonly #sink: ByteStream;
 
   constructor(sink: ByteStream) {
@@ -57,6 +59,7 @@ export class Reassembly {
     this.#begun = false;
     if (this.#early.length) this.#early = [];
     this.#held = 0;
+    this.#closedBehind = undefined;
   }
 
   /** The stream goes on at this number. */
@@ -108,6 +111,7 @@ export class Reassembly {
   /** The side closes behind `seq`: that takes a sequence number, too (RFC 9293, section 3.4). */
   closes(seq: number): void {
     if (this.next === seq) this.next = (seq + 1) | 0;
+    else this.#closedBehind = seq;
   }
 
   /** Nothing before `seq` will come any more. */
@@ -156,10 +160,11 @@ export class Reassembly {
   }
 
   #skipTo(seq: number): void {
-    const missing = (seq - this.next) | 0;
-    if (missing <= 0) return;
-    this.next = seq;
-    this.#sink.gap(missing);
+    const closed = this.#closedBehind !== undefined && ((seq - this.#closedBehind) | 0) > 0;
+    const missing = ((seq - this.next) | 0) - (closed ? 1 : 0);
+    if (((seq - this.next) | 0) > 0) this.next = seq;
+    if (closed) this.#closedBehind = undefined;
+    if (missing > 0) this.#sink.gap(missing);
   }
 
   #drain(): void {

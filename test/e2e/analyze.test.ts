@@ -99,6 +99,117 @@ describe('analyze, of real traffic', () => {
   });
 
   it.each([
+    ['one at a time', 1],
+    ['eight at a time', 8],
+  ])('loses nothing but what is missing of a capture with holes: %s', async (_, each) => {
+    const running = capture(['pod/redis-0', '--port', PORT, '--duration', '60s']);
+    await captures(running);
+    await inPod(`redis-benchmark -p ${PORT} -q -c 4 -n 4000 -P ${each} -d 300 -t set,get`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    running.kill('SIGINT');
+    expect((await running).exitCode).toBe(0);
+    const fields = ['-e', 'frame.number', '-e', 'tcp.len', '-e', 'tcp.dstport'];
+    const listed = await execa('tshark', [
+      '-n',
+      '-r',
+      file(),
+      '-Y',
+      'tcp.len > 0',
+      '-T',
+      'fields',
+      ...fields,
+    ]);
+    // Of what carries data every 97th, behind the first commands of each connection.
+    const lost = listed.stdout
+      .split('\n')
+      .map((line) => line.split('\t').map(Number) as [number, number, number])
+      .slice(100)
+      .filter((_packet, at) => at % 97 === 0);
+    const cut = join(output.path(), 'cut.pcap');
+    await execa('editcap', [file(), cut, ...lost.map(([number]) => String(number))]);
+    const facts = async (path: string) => {
+      const run = await gkeprof(['analyze', path, '-o', 'json', '--show', 'redis']);
+      expect(run.code).toBe(0);
+      return JSON.parse(run.stdout).redis;
+    };
+    const count = (redis: { commands: { calls: number; latency: { count: number } }[] }, timed: boolean) =>
+      redis.commands.reduce((sum, { calls, latency }) => sum + (timed ? latency.count : calls), 0);
+    const [whole, rest] = [await facts(file()), await facts(cut)];
+    expect(whole.missing).toMatchObject({ bytes: 0, commandsWithoutReply: 0, repliesWithoutCommand: 0 });
+    expect(rest.missing.bytes).toBe(lost.reduce((sum, [, length]) => sum + length, 0));
+    const asked = lost.filter(([, , port]) => String(port) === PORT).length;
+    expect(asked).toBeGreaterThan(5);
+    expect(lost.length - asked).toBeGreaterThan(5);
+    // A request costs itself, a reply the time of its own; each with those that were sent together with it.
+    expect(count(whole, false) - count(rest, false)).toBeLessThanOrEqual(asked * each);
+    expect(count(whole, true) - count(rest, true)).toBeLessThanOrEqual((asked + lost.length) * each);
+    expect(rest.latency.maxSeconds).toBeLessThanOrEqual(whole.latency.maxSeconds);
+  });
+
+  it('counts the redirects of a Redis Cluster as its nodes and its clients counted them', async () => {
+    const ports = ['7801', '7802', '7803'];
+    const each = (line: string) => inPod(`for port in ${ports.join(' ')}; do ${line}; done`);
+    await each(
+      'redis-server --port $port --cluster-enabled yes --cluster-config-file /tmp/$port.conf --save "" --daemonize yes >/dev/null; until redis-cli -p $port ping >/dev/null; do sleep 0.1; done',
+    );
+    try {
+      await inPod(
+        [
+          `redis-cli --cluster create ${ports.map((port) => `127.0.0.1:${port}`).join(' ')} --cluster-yes >/dev/null`,
+          ...ports.map(
+            (port) =>
+              `until redis-cli -p ${port} cluster info | grep -q cluster_state:ok; do sleep 0.1; done`,
+          ),
+        ].join('\n'),
+      );
+      // Slot 12182 is that of foo, on the third node: it is on its way to the first one.
+      const id = async (port: string) => (await inPod(`redis-cli -p ${port} cluster myid`)).trim();
+      const [first, third] = [await id('7801'), await id('7803')];
+      await inPod(
+        `redis-cli -p 7801 cluster setslot 12182 importing ${third}; redis-cli -p 7803 cluster setslot 12182 migrating ${first}`,
+      );
+      await each('redis-cli -p $port config resetstat');
+      const filter = ['-i', 'lo', 'tcp', 'portrange', '7801-7803'];
+      const running = capture(['pod/redis-0', '--duration', '60s', '--', ...filter]);
+      await captures(running);
+      const clients = await inPod(
+        [
+          'for i in 1 2 3 4 5 6 7 8 9; do redis-cli -p 7801 set key:$i x; done',
+          'for i in 1 2 3 4 5 6 7 8 9; do redis-cli -c -p 7802 set key:$i x; done',
+          'for i in 1 2 3; do redis-cli -p 7803 get foo; done',
+          'redis-cli -c -p 7803 get foo',
+          'redis-cli -3 -p 7803 get foo',
+          'redis-cli -p 7803 mget foo bar',
+        ].join('\n'),
+      );
+      const errors = await each('redis-cli -p $port info errorstats');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      running.kill('SIGINT');
+      const ended = await running;
+      expect(ended.stderr).toContain('\n0 packets dropped by the kernel');
+      expect(ended.exitCode).toBe(0);
+      const run = await gkeprof(['analyze', file(), '-o', 'json', '--show', 'redis']);
+      expect(run.code).toBe(0);
+      const { redis } = JSON.parse(run.stdout);
+      const theirs: Record<string, number> = {};
+      for (const [, kind, count] of errors.matchAll(/^errorstat_(\w+):count=(\d+)/gm))
+        theirs[kind!] = (theirs[kind!] ?? 0) + Number(count);
+      expect(redis.errors).toEqual(theirs);
+      expect(theirs).toMatchObject({ ASK: 5, CROSSSLOT: 1 });
+      // A client with -c follows without a word.
+      expect(theirs.MOVED).toBeGreaterThan(clients.match(/^MOVED /gm)!.length);
+      expect(redis.missing).toEqual({
+        bytes: 0,
+        lostThread: 0,
+        commandsWithoutReply: 0,
+        repliesWithoutCommand: 0,
+      });
+    } finally {
+      await each('redis-cli -p $port shutdown nosave || true; rm -f /tmp/$port.conf');
+    }
+  });
+
+  it.each([
     [
       'loopback',
       ['-i', 'lo'],

@@ -2,45 +2,46 @@ import { Exchange } from '../exchange.ts';
 import type { ByteStream } from '../reassembly.ts';
 import type { Asked, Client, Ledger } from './ledger.ts';
 import { type Reply, ReplyParser } from './reply.ts';
-import { beginsCommand, RequestParser, WORDS_KEPT, wordAt } from './request.ts';
+import { beginsCommand, RequestParser } from './request.ts';
 import { Transaction } from './transaction.ts';
-import { findWord, keyPlace, text } from './words.ts';
+import { Waiting } from './waiting.ts';
+import { text } from './words.ts';
 
 const PUSH = 62;
 const ARRAY = 42;
 const MOST_ASKED = 1 << 20;
+/** It is quiet after so many times what replies take of late, and so many nanoseconds at least. */
+const PATIENCE = 4;
+const QUIET = 2e5;
+/** What a reply may take while none was seen. */
+const SLOW = 1e7;
 
 /**
  * One connection: commands one way, replies the other, paired in order. It is taken up in the middle, or again behind
- * a gap, at a segment that begins with a known command; replies from the segment on that acknowledges it.
+ * a gap, at a segment that begins with a known command, and replies where the client had heard up to then.
  */
 export class RedisConnection {
   readonly #ledger: Ledger;
   #client!: Client;
   readonly #request: RequestParser;
   readonly #reply: ReplyParser;
-  /**
-   * In order, from `#first` to `#end`: those before have their replies. It never gets shorter, for then the next one would
-   * have to make room again.
-   */
-  #asked: Asked[] = [];
-  #first = 0;
-  #end = 0;
+  readonly #waiting: Waiting;
   /** Whether commands are understood, and replies. */
   #asking = false;
   #answering = false;
-  /** Sequence number that a segment must acknowledge before replies can be told from those to unknown commands. */
-  #from = 0;
   #mode: 'commands' | 'subscribed' | 'monitor' | 'replication' = 'commands';
   readonly #transaction: Transaction;
   /** CLIENT REPLY OFF, or SKIP for the next one. */
   #silent = false;
   #skipped = false;
-  #ack = 0;
-  /** The last that the client acknowledged. */
+  /** What the client has acknowledged. */
   #heard = 0;
-  /** Whether it ever asked again before it had heard anything. */
-  #pipelines = false;
+  /** Where the segment's first command begins, and what the server had of them when it last replied. */
+  #asks = 0;
+  #had = 0;
+  /** When the last command or part of a reply came, and what replies take of late. */
+  #lastAt = 0;
+  #latency = SLOW;
   /** Where replies are taken up again, a sequence number, and whether they are. */
   #resume = 0;
   #resumes = false;
@@ -53,24 +54,26 @@ export class RedisConnection {
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
     this.#transaction = new Transaction(ledger);
+    this.#waiting = new Waiting((asked) => this.#unanswered(asked));
     this.#request = new RequestParser(ledger.scratch, (now) => this.#commandDone(now));
     this.#reply = new ReplyParser(
       () => this.#replyDone(this.#reply),
       (line) => ledger.statistics.error(line),
     );
     const toServer: ByteStream = {
-      bytes: (bytes, at, end, now, _, ack) => {
+      bytes: (bytes, at, end, now, seq, ack) => {
         this.#heard = ack;
+        this.#asks = seq;
         this.#commandBytes(bytes, at, end, now);
       },
-      gap: (length) => this.#gap(length, this.#request, () => this.#lost()),
+      gap: (length) => this.#gap(length, this.#request, () => this.#missedCommands()),
     };
     const toClient: ByteStream = {
       bytes: (bytes, at, end, now, seq, ack) => {
-        this.#ack = ack;
+        this.#had = ack;
         this.#replyBytes(bytes, at, end, now, seq);
       },
-      gap: (length) => this.#gap(length, this.#reply, () => this.#missedReplies()),
+      gap: (length) => this.#gap(length, this.#reply, () => this.#missedReplies(this.exchange.answers)),
     };
     this.exchange = new Exchange(toServer, toClient);
   }
@@ -88,14 +91,14 @@ export class RedisConnection {
     this.closed = 0;
     this.#asking = whole;
     this.#answering = whole;
-    this.#from = 0;
     this.#mode = 'commands';
     this.#transaction.forget();
     this.#silent = false;
     this.#skipped = false;
-    this.#ack = 0;
-    this.#pipelines = false;
+    this.#lastAt = 0;
+    this.#latency = SLOW;
     this.#resumes = false;
+    this.#waiting.reset();
     this.#request.reset();
     this.#reply.reset();
     this.exchange.reset();
@@ -105,7 +108,7 @@ export class RedisConnection {
   /** Nothing more comes. */
   end(): void {
     this.exchange.end();
-    this.#forget();
+    this.#waiting.forget();
   }
 
   #commandBytes(bytes: Uint8Array, at: number, end: number, now: number): void {
@@ -116,28 +119,21 @@ export class RedisConnection {
         return;
       this.#asking = true;
       this.#request.reset();
-      if (!this.#answering) this.#from = (this.exchange.asks - (end - at)) | 0;
+      // What is missing before may have been sent just now.
+      this.#lastAt = now;
     }
     if (!this.#request.feed(bytes, at, end, now)) this.#lost();
   }
 
   #replyBytes(bytes: Uint8Array, at: number, end: number, now: number, seq: number): void {
     if (this.#mode === 'replication') return;
-    if (this.#resumes) {
-      const before = (this.#resume - seq) | 0;
-      if (before >= end - at) return;
-      this.#resumes = false;
-      if (before > 0) {
-        this.#replyBytes(bytes, at + before, end, now, this.#resume);
-        return;
-      }
-    }
-    if (!this.#answering) {
-      if (!this.#asking || this.#end === this.#first || ((this.#ack - this.#from) | 0) <= 0) return;
-      this.#answering = true;
-      this.#reply.reset();
-    }
-    if (!this.#reply.feed(bytes, at, end, now)) this.#lostReplies();
+    this.#lastAt = now;
+    if (this.#resumes && ((this.#resume - seq) | 0) < 0) this.#missedReplies(seq);
+    if (!this.#answering) return;
+    const before = this.#resumes ? (this.#resume - seq) | 0 : 0;
+    if (before >= end - at) return;
+    this.#resumes = false;
+    if (!this.#reply.feed(bytes, at + before, end, now, (seq + before) | 0)) this.#lostReplies();
   }
 
   #gap(length: number, parser: RequestParser | ReplyParser, lost: () => void): void {
@@ -147,73 +143,72 @@ export class RedisConnection {
 
   /** Nothing is known of commands any more, nor which replies are whose. */
   #lost(): void {
-    this.#resumes = false;
     if (this.#asking) this.#ledger.statistics.lostThread += 1;
     this.#asking = false;
     this.#answering = false;
     this.#transaction.forget();
-    this.#forget();
+    this.#lostReplies();
   }
 
-  /** Replies are taken up with the next command. */
+  /** Commands are missing: those before have their replies still, and one behind them has its where it leads. */
+  #missedCommands(): void {
+    if (!this.#answering || !this.#waiting.leadsTell) this.#lost();
+    else {
+      if (this.#asking) this.#ledger.statistics.lostThread += 1;
+      this.#asking = false;
+      this.#waiting.skipped(false);
+    }
+  }
+
+  /** Replies are taken up with a later command. */
   #lostReplies(): void {
     if (this.#answering) this.#ledger.statistics.lostThread += 1;
     this.#answering = false;
-    this.#from = this.exchange.asks;
-    this.#forget();
+    this.#resumes = false;
+    this.#waiting.forget();
   }
 
-  /**
-   * Replies are missing up to here. A client that asks one at a time had all replies before it asked again: the next
-   * one whose question was behind the hole begins where the client had heard the server then.
-   */
-  #missedReplies(): void {
-    const here = this.exchange.answers;
-    const sure = this.#pipelines
-      ? []
-      : this.#asked.slice(this.#first, this.#end).filter(({ heard }) => ((heard - here) | 0) >= 0);
-    this.#ledger.statistics.unanswered -= sure.length;
-    this.#lostReplies();
-    if (sure.length === 0) return;
-    this.#asked = sure;
-    this.#end = sure.length;
+  /** Replies before `start` are missing: the thread is taken up with the first command behind them that leads. */
+  #missedReplies(start: number): void {
+    const resume = this.#answering && this.#waiting.leadsTell ? this.#waiting.missed(start) : undefined;
+    if (resume === undefined) this.#lostReplies();
+    else {
+      if (!this.#resumes) this.#ledger.statistics.lostThread += 1;
+      this.#resumeAt(resume);
+    }
+  }
+
+  #resumeAt(seq: number): void {
     this.#answering = true;
     this.#resumes = true;
-    this.#resume = sure[0]!.heard;
+    this.#resume = seq;
     this.#reply.reset();
   }
 
-  #forget(): void {
-    this.#ledger.statistics.unanswered += this.#end - this.#first;
-    if (this.#asked.length > 0) this.#asked = [];
-    this.#first = 0;
-    this.#end = 0;
+  /**
+   * Takes replies up with this command, if its reply begins where the client had heard up to. Of one that overlaps that is
+   * known when it had heard all, the server had had all when it said the last of it, and then it was quiet for a while.
+   */
+  #takesUp({ heard }: Asked): boolean {
+    const { answers, answersBegun } = this.exchange;
+    const { leadsTell } = this.#waiting;
+    const quiet = this.#request.began - this.#lastAt;
+    const tells = leadsTell
+      ? !answersBegun || ((answers - heard) | 0) <= 0
+      : heard === answers && this.#had === this.#asks && quiet >= Math.max(QUIET, PATIENCE * this.#latency);
+    if (!tells) return false;
+    this.#resumeAt(heard);
+    this.#waiting.skipped(!leadsTell);
+    return true;
   }
 
   #commandDone(now: number): boolean {
     const request = this.#request;
     const ledger = this.#ledger;
-    const { commands, patterns, statistics } = ledger;
-    let kind = commands.kindOf(request.bytes, 0, request.lengths[0]!);
-    // What is typed may be anything: the middle of a value, too.
-    if (request.inline && !kind.known) return false;
-    if (kind.parts && request.words > 1)
-      kind = kind.parts.find(request.bytes, wordAt(1), request.lengths[1]!) ?? kind;
-    const place = keyPlace(kind, request);
-    const pattern =
-      place > 0 && place < Math.min(request.words, WORDS_KEPT)
-        ? patterns.numberOf(request.bytes, wordAt(place), request.lengths[place]!)
-        : -1;
-    const blocking = kind.blocking || (kind.key === 'streams' && findWord(request, 'BLOCK') > 0);
-    const asked: Asked = {
-      kind,
-      pattern,
-      size: request.size,
-      at: now,
-      blocking,
-      heard: this.#heard,
-      replies: 1,
-    };
+    const { statistics } = ledger;
+    const asked = ledger.asked(request, now, this.#heard);
+    if (!asked) return false;
+    const { kind } = asked;
     if (request.size > statistics.biggestRequests.least)
       statistics.biggestRequests.add(this.#ledger.notable(this.#client, request.size, asked, now));
     const skipped = this.#skipped;
@@ -223,15 +218,28 @@ export class RedisConnection {
       ledger.count(this.#client, asked, 0, undefined, now);
       return true;
     }
-    if (this.#end > 0 && this.#asked[this.#end - 1]!.heard === asked.heard) this.#pipelines = true;
-    this.#asked[this.#end++] = asked;
-    const waiting = this.#end - this.#first;
-    // While something is missing, replies wait here, not commands there.
-    if (waiting > statistics.deepest && this.#pipelines && this.exchange.settled)
-      statistics.deepest = waiting;
-    else if (statistics.deepest === 0) statistics.deepest = 1;
-    if (waiting > MOST_ASKED) this.#lostReplies();
+    if (this.#answering || this.#takesUp(asked)) this.#waits(asked);
+    else this.#unanswered(asked);
+    this.#lastAt = now;
     return true;
+  }
+
+  /** It was asked, and so counts. What the reply was, and when, is not known. */
+  #unanswered(asked: Asked): void {
+    this.#ledger.statistics.unanswered += 1;
+    this.#ledger.count(this.#client, asked, 0, undefined, asked.at);
+  }
+
+  #waits(asked: Asked): void {
+    const waiting = this.#waiting;
+    const { statistics } = this.#ledger;
+    const { settled, answers } = this.exchange;
+    waiting.add(asked, settled && answers === asked.heard);
+    const { length } = waiting;
+    // While something is missing, replies wait here, not commands there.
+    if (length > statistics.deepest && waiting.pipelines && settled) statistics.deepest = length;
+    else if (statistics.deepest === 0) statistics.deepest = 1;
+    if (length > MOST_ASKED) this.#lostReplies();
   }
 
   /** Commands that change how the connection is to be read. */
@@ -261,7 +269,7 @@ export class RedisConnection {
       case 'PSYNC':
         this.#mode = 'replication';
         statistics.replication += 1;
-        this.#forget();
+        this.#waiting.forget();
         return;
       case 'CLIENT|REPLY': {
         const word = request.words > 2 ? text(request, 2) : '';
@@ -275,27 +283,20 @@ export class RedisConnection {
   #replyDone(reply: Reply): void {
     const { statistics } = this.#ledger;
     if (this.#isPush(reply)) return;
-    if (this.#first === this.#end) {
+    // The rest of a segment in which the thread was lost.
+    if (!this.#answering) return;
+    const waiting = this.#waiting;
+    const asked = waiting.whose(reply.start);
+    if (asked === 'unseen' || asked === 'lost') {
       if (this.#mode === 'commands') statistics.unasked += 1;
+      if (asked === 'lost') this.#lostReplies();
       return;
     }
-    const asked = this.#asked[this.#first]!;
     asked.replies -= 1;
     if (asked.replies > 0) return;
-    this.#take();
+    if (asked.behindHole) this.#transaction.forget();
+    waiting.take();
     this.#answered(asked, reply);
-  }
-
-  #take(): void {
-    this.#first += 1;
-    if (this.#first === this.#end) {
-      this.#first = 0;
-      this.#end = 0;
-    } else if (this.#first > 1024) {
-      this.#asked.splice(0, this.#first);
-      this.#end -= this.#first;
-      this.#first = 0;
-    }
   }
 
   /** Messages to subscribers, and what RESP3 pushes, answer no command. */
@@ -320,6 +321,7 @@ export class RedisConnection {
       if (name === 'RESET' && !failed) this.#mode = 'commands';
     }
     const latency = reply.began - asked.at;
+    this.#latency = this.#latency === SLOW ? latency : this.#latency + (latency - this.#latency) / 8;
     if (asked.blocking) {
       statistics.blocking.add(latency);
       this.#ledger.count(this.#client, asked, reply.size, undefined, reply.began, failed);

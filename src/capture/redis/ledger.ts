@@ -1,8 +1,9 @@
 import { bucketOf } from '../durations.ts';
 import { type CommandKind, Commands } from './commands.ts';
 import { type PatternRule, Patterns } from './pattern.ts';
-import { newScratch } from './request.ts';
+import { newScratch, type RequestParser, WORDS_KEPT, wordAt } from './request.ts';
 import { Group, type Notable, RedisStatistics } from './statistics.ts';
+import { findWord, keyPlace } from './words.ts';
 
 /** A command that waits for its reply. */
 export interface Asked {
@@ -14,6 +15,10 @@ export interface Asked {
   readonly blocking: boolean;
   /** How far the client had heard the server when it sent this: a sequence number of the server. */
   readonly heard: number;
+  /** Whether it is the first that the client sent after it had heard so far. */
+  leads: boolean;
+  /** Whether commands before it are missing in the capture. */
+  behindHole: boolean;
   /** Replies that it gets: one for each channel of SUBSCRIBE. */
   replies: number;
 }
@@ -44,6 +49,24 @@ export class Ledger {
   ) {
     this.patterns = new Patterns(rules, showKeys);
     this.#answered = answered;
+  }
+
+  /** What a whole request asks, sent at `now` by one who had heard the server up to `heard`; nothing where it can't be a command. */
+  asked(request: RequestParser, now: number, heard: number): Asked | undefined {
+    const { commands, patterns } = this;
+    let kind = commands.kindOf(request.bytes, 0, request.lengths[0]!);
+    // What is typed may be anything: the middle of a value, too.
+    if (request.inline && !kind.known) return undefined;
+    if (kind.parts && request.words > 1)
+      kind = kind.parts.find(request.bytes, wordAt(1), request.lengths[1]!) ?? kind;
+    const place = keyPlace(kind, request);
+    const pattern =
+      place > 0 && place < Math.min(request.words, WORDS_KEPT)
+        ? patterns.numberOf(request.bytes, wordAt(place), request.lengths[place]!)
+        : -1;
+    const blocking = kind.blocking || (kind.key === 'streams' && findWord(request, 'BLOCK') > 0);
+    const { size } = request;
+    return { kind, pattern, size, at: now, blocking, heard, leads: false, behindHole: false, replies: 1 };
   }
 
   /** Counts a command that ran, everywhere it belongs. */

@@ -68,19 +68,12 @@ export class Redis {
     }
     const connection = this.#connections[row]!;
     const { seq, ack, bytes, payloadAt, captured } = layers;
+    const to = payloadAt + captured;
+    const closes = (flags & FIN) !== 0;
     if (fromA === connection.clientIsA)
-      connection.exchange.fromClient(
-        seq,
-        ack,
-        bytes,
-        payloadAt,
-        payloadAt + captured,
-        payload,
-        now,
-        (flags & FIN) !== 0,
-      );
-    else connection.exchange.fromServer(seq, ack, bytes, payloadAt, payloadAt + captured, payload, now);
-    if (flags & FIN) connection.closed |= fromA ? 1 : 2;
+      connection.exchange.fromClient(seq, ack, bytes, payloadAt, to, payload, now, closes);
+    else connection.exchange.fromServer(seq, ack, bytes, payloadAt, to, payload, now, closes);
+    if (closes) connection.closed |= fromA ? 1 : 2;
     // Both sides are done, and nothing is waiting for what came late.
     if (flags & RST || (connection.closed === 3 && connection.exchange.settled)) this.#close(row, connection);
   }

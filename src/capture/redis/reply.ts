@@ -29,6 +29,8 @@ export interface Reply {
   readonly size: number;
   /** When its first byte came. */
   readonly began: number;
+  /** The sequence number of its first byte. */
+  readonly start: number;
   /** The first line of a simple string or error, or the first word of an array or push; its first 32 bytes. */
   readonly text: string;
   /** `*-1`, `$-1`, `_`: nothing. */
@@ -40,6 +42,7 @@ export class ReplyParser implements Reply {
   type = 0;
   size = 0;
   began = 0;
+  start = 0;
   empty = false;
   readonly #complete: () => void;
   readonly #error: (line: string) => void;
@@ -90,11 +93,12 @@ export class ReplyParser implements Reply {
     return true;
   }
 
-  /** False where this is not RESP. */
-  feed(bytes: Uint8Array, at: number, end: number, now: number): boolean {
+  /** Takes bytes that came at `now`, the first of them with the sequence number `seq`. False where this is not RESP. */
+  feed(bytes: Uint8Array, at: number, end: number, now: number, seq: number): boolean {
     let from = at;
     while (from < end) {
-      if (this.#left === 0 && this.#held === 0 && this.#above.length === 0) this.#start(now);
+      if (this.#left === 0 && this.#held === 0 && this.#above.length === 0)
+        this.#start(now, (seq + (from - at)) | 0);
       if (this.#body > 0) {
         const part = Math.min(this.#body, end - from);
         if (this.#wantsHead || this.#isError) this.#keep(bytes, from, Math.min(part, this.#body - 2));
@@ -124,10 +128,11 @@ export class ReplyParser implements Reply {
     return true;
   }
 
-  #start(now: number): void {
+  #start(now: number, seq: number): void {
     this.#left = 1;
     this.size = 0;
     this.began = now;
+    this.start = seq;
     this.type = 0;
     this.empty = false;
     this.#headLength = 0;

@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { analyzed } from '../analysis.ts';
+import { pcap } from '../packets.ts';
+import { command, type Turn, talk } from '../redis-stream.ts';
+
+interface Key {
+  readonly key: string;
+  readonly calls: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly latency: { readonly count: number; readonly maxSeconds: number };
+}
+
+const name = (at: number) => `key-${String.fromCharCode(97 + (at % 26), 97 + (Math.floor(at / 26) % 26))}`;
+const asking = (at: number) => command('GET', name(at));
+/** Of another length for each, so that a reply given to another command shows. */
+const answer = (at: number) => `$${at + 10}\r\n${'v'.repeat(at + 10)}\r\n`;
+
+/** `count` commands, `each` at a time, whose replies come all `after` so many milliseconds. */
+function together(count: number, each: number, after = 1): Turn[] {
+  const turns: Turn[] = [];
+  for (let from = 0; from < count; from += each) {
+    for (let at = from; at < from + each; at += 1) turns.push(['>', asking(at), 0.01]);
+    for (let at = from; at < from + each; at += 1)
+      turns.push(['<', answer(at), at === from ? after - 0.01 * (each - 1) : 0.01]);
+  }
+  return turns;
+}
+
+/** Everything of a conversation of which packets are missing, behind the first so many. */
+function without(turns: readonly Turn[], missing: (at: number) => boolean, first: number) {
+  const packets = talk(turns);
+  const left = packets.filter((_, at) => at < 3 + first || !missing(at));
+  const scope = { redis: { rules: [], showKeys: true } };
+  const { report } = analyzed(pcap('ethernet', left), scope, [], false);
+  return { redis: report.redis, gone: packets.length - left.length, keys: report.redis.keys as Key[] };
+}
+
+/** How many keys have the bytes of a reply that is not theirs. */
+const wrong = (keys: readonly Key[]): string[] =>
+  keys
+    .filter(({ key, bytesOut, calls }) => {
+      const at = 26 * (key.charCodeAt(5) - 97) + key.charCodeAt(4) - 97;
+      return calls !== 1 || (bytesOut !== 0 && bytesOut !== answer(at).length);
+    })
+    .map(({ key }) => key);
+
+const timed = (keys: readonly Key[]) => keys.filter(({ latency }) => latency?.count).length;
+
+/** Some of many packets, one in so many. */
+const some = fc.record({ among: fc.integer({ min: 3, max: 60 }), seed: fc.nat(1e6) }).map(
+  ({ among, seed }) =>
+    (at: number) =>
+      ((at + 1) * 2654435761 + seed * 40503) % 4294967296 < 2 ** 32 / among,
+);
+
+describe('whose a reply is, where packets are missing', () => {
+  it('of a client that asks one at a time: each packet costs the command that it is of, and no other', () => {
+    fc.assert(
+      fc.property(some, (missing) => {
+        const { redis, gone, keys } = without(together(120, 1), missing, 2);
+        expect(wrong(keys)).toEqual([]);
+        const touched = 120 - timed(keys);
+        expect(touched).toBeLessThanOrEqual(gone);
+        expect(redis.missing.commandsWithoutReply + redis.missing.repliesWithoutCommand).toBeLessThanOrEqual(
+          gone,
+        );
+        if (timed(keys) > 0) expect(redis.latency.maxSeconds).toBeCloseTo(0.001, 6);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('of a client that sends several at a time: it costs those that were sent together with it', () => {
+    fc.assert(
+      fc.property(some, fc.integer({ min: 2, max: 6 }), (missing, each) => {
+        const { gone, keys } = without(together(120, each), missing, 4 * each);
+        expect(wrong(keys)).toEqual([]);
+        expect(120 - timed(keys)).toBeLessThanOrEqual(gone * each * 2);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('of a client that asks on while replies are on their way: what cannot be told is not told', () => {
+    // The reply to each comes behind the next command, but for pauses.
+    const overlapping = (count: number, pause: number): Turn[] => {
+      const turns: Turn[] = [];
+      for (let at = 0; at < count; at += 1) {
+        const rests = at % pause === 0;
+        turns.push(['>', asking(at), rests ? 30 : 0.5]);
+        if (at > 0 && !rests) turns.push(['<', answer(at - 1), 0.1]);
+        if ((at + 1) % pause === 0 || at === count - 1) turns.push(['<', answer(at), 0.3]);
+      }
+      return turns;
+    };
+    fc.assert(
+      fc.property(
+        some,
+        fc.integer({ min: 3, max: 20 }),
+        fc.integer({ min: 4, max: 60 }),
+        (missing, pause, first) => {
+          const whole = without(overlapping(120, pause), () => false, 0);
+          expect([timed(whole.keys), wrong(whole.keys)]).toEqual([120, []]);
+          const { gone, keys } = without(overlapping(120, pause), missing, first);
+          expect(wrong(keys)).toEqual([]);
+          if (first >= 6 * pause) expect(120 - timed(keys)).toBeLessThanOrEqual(3 * gone * pause);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('counts what was asked where the reply is not known, and every missing byte, the last ones too', () => {
+    const turns = together(20, 1);
+    const packets = talk(turns);
+    // The reply to the last command but one, and the one to the last, which only the client's closing shows.
+    const last = talk([...turns, ['>', command('QUIT')], ['<', '+OK\r\n'], ['>', command('PING')]]);
+    const left = last.filter((_, at) => at !== packets.length - 1 && at !== packets.length + 1);
+    const { redis } = analyzed(pcap('ethernet', left), {}, [], false).report;
+    expect(redis.missing).toEqual({
+      bytes: answer(19).length + 5,
+      lostThread: 1,
+      commandsWithoutReply: 3,
+      repliesWithoutCommand: 0,
+    });
+    const counted = Object.fromEntries(
+      redis.commands.map((each: { command: string; calls: number }) => [each.command, each.calls]),
+    );
+    expect(counted).toEqual({ GET: 20, QUIT: 1, PING: 1 });
+  });
+});
