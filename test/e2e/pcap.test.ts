@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
-import { gkeprof, kubectl, leavesNothing, NAMESPACE, outputFolder, world } from './world.ts';
+import { captures, gkeprof, kubectl, leavesNothing, NAMESPACE, outputFolder, start, world } from './world.ts';
 
 /** tshark as the judge: the values of one field over the packets that a display filter leaves. */
 async function tshark(file: string, field: string, filter = 'frame'): Promise<string[]> {
@@ -55,6 +55,26 @@ describe('pcap', () => {
     );
     expect(earliest * 1000).toBeGreaterThan(Date.parse(receipt.capture.startedAt) - 20_000);
     expect(latest * 1000).toBeLessThan(Date.parse(receipt.capture.stoppedAt) + 20_000);
+  });
+
+  it('has what came right before its end', async () => {
+    const running = start([
+      'pcap',
+      '-n',
+      NAMESPACE,
+      '--output-dir',
+      output.path(),
+      'redis-stock',
+      '--port',
+      '6379',
+    ]);
+    await captures(running);
+    await kubectl(['exec', '-n', NAMESPACE, 'redis-stock', '--', 'redis-cli', 'echo', 'the-last-word']);
+    running.kill('SIGINT');
+    const ended = await running;
+    expect(ended.stderr).toMatch(/^[1-9]\d* packets captured/m);
+    expect(ended.exitCode).toBe(0);
+    expect(gunzipSync(readFileSync(pcapFile())).toString('latin1')).toContain('$13\r\nthe-last-word\r\n');
   });
 
   it("captures the node's end of the pod's interface: Ethernet, both directions, no loopback", async () => {

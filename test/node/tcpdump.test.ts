@@ -19,4 +19,35 @@ describe('tcpdump on the node', () => {
     );
     expect(started).toMatch(/ -U .*-w .*capture\.pcap -c 5\n$/);
   });
+
+  // The last second of every capture was missing where little happened: `received by filter` said so, the file did not have it.
+  it.each(['lo', 'any'])('ends with what the kernel had received: real tcpdump on %s', (device) => {
+    const packets = runShell(
+      ['node/tcpdump.sh'],
+      `OUT=$(mktemp -d); now_ms() { now=$(($(date +%s%N) / 1000000)); }; pause() { sleep "$1"; }
+       tool_is_running() { kill -0 "$tool_pid" 2>/dev/null; }; refuse() { exit 1; }
+       tool_ends() { kill -TERM "$tool_pid" 2>/dev/null; wait "$tool_pid"; }
+       tool_args=(-- udp port 9); tcpdump_interface=$1; tcpdump_enter=()
+       tcpdump_start
+       sleep 0.3
+       for each in 1 2 3 4 5; do printf x >/dev/udp/127.0.0.1/9; done
+       end_reason=time
+       tcpdump_stop
+       tshark -n -r "$OUT/capture.pcap" -T fields -e udp.length 2>/dev/null | grep -c '^9$'
+       rm -r "$OUT"`,
+      [device],
+    );
+    expect(packets).toBe('5\n');
+  });
+
+  it('does not wait where the disk is full, or the pod was told to go', () => {
+    for (const reason of ['space', 'terminated']) {
+      const sent = runShell(
+        ['node/tcpdump.sh'],
+        'end_reason=$1; tool_pid=1; kill() { printf "%s\\n" "$1"; }; tool_ends() { :; }; tcpdump_stop',
+        [reason],
+      );
+      expect(sent).toBe('-INT\n');
+    }
+  });
 });
