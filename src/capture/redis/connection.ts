@@ -1,14 +1,12 @@
 import { Exchange } from '../exchange.ts';
 import type { ByteStream } from '../reassembly.ts';
 import type { Asked, Client, Ledger } from './ledger.ts';
+import { Mode } from './mode.ts';
 import { type Reply, ReplyParser } from './reply.ts';
 import { beginsCommand, RequestParser } from './request.ts';
 import { Transaction } from './transaction.ts';
 import { Waiting } from './waiting.ts';
-import { text } from './words.ts';
 
-const PUSH = 62;
-const ARRAY = 42;
 const MOST_ASKED = 1 << 20;
 /** It is quiet after so many times what replies take of late, and so many nanoseconds at least. */
 const PATIENCE = 4;
@@ -29,11 +27,8 @@ export class RedisConnection {
   /** Whether commands are understood, and replies. */
   #asking = false;
   #answering = false;
-  #mode: 'commands' | 'subscribed' | 'monitor' | 'replication' = 'commands';
+  readonly #mode = new Mode();
   readonly #transaction: Transaction;
-  /** CLIENT REPLY OFF, or SKIP for the next one. */
-  #silent = false;
-  #skipped = false;
   /** What the client has acknowledged. */
   #heard = 0;
   /** Where the segment's first command begins, and what the server had of them when it last replied. */
@@ -91,10 +86,8 @@ export class RedisConnection {
     this.closed = 0;
     this.#asking = whole;
     this.#answering = whole;
-    this.#mode = 'commands';
+    this.#mode.reset();
     this.#transaction.forget();
-    this.#silent = false;
-    this.#skipped = false;
     this.#lastAt = 0;
     this.#latency = SLOW;
     this.#resumes = false;
@@ -112,7 +105,7 @@ export class RedisConnection {
   }
 
   #commandBytes(bytes: Uint8Array, at: number, end: number, now: number): void {
-    if (this.#mode === 'replication') return;
+    if (this.#mode.kind === 'replication') return;
     if (!this.#asking) {
       const { commands } = this.#ledger;
       if (!beginsCommand(bytes, at, end, (name, from, length) => commands.isKnown(name, from, length)))
@@ -126,7 +119,7 @@ export class RedisConnection {
   }
 
   #replyBytes(bytes: Uint8Array, at: number, end: number, now: number, seq: number): void {
-    if (this.#mode === 'replication') return;
+    if (this.#mode.kind === 'replication') return;
     this.#lastAt = now;
     if (this.#resumes && ((this.#resume - seq) | 0) < 0) this.#missedReplies(seq);
     if (!this.#answering) return;
@@ -208,13 +201,16 @@ export class RedisConnection {
     const { statistics } = ledger;
     const asked = ledger.asked(request, now, this.#heard);
     if (!asked) return false;
-    const { kind } = asked;
     if (request.size > statistics.biggestRequests.least)
       statistics.biggestRequests.add(this.#ledger.notable(this.#client, request.size, asked, now));
-    const skipped = this.#skipped;
-    this.#skipped = false;
-    if (kind.steering) this.#steered(kind.name, asked, request);
-    if (skipped || this.#silent || asked.replies === 0) {
+    const mode = this.#mode;
+    const { skipped } = mode;
+    mode.skipped = false;
+    if (asked.kind.steering) {
+      mode.steer(asked, request, statistics);
+      if (mode.kind === 'replication') this.#waiting.forget();
+    }
+    if (skipped || mode.silent || asked.replies === 0) {
       ledger.count(this.#client, asked, 0, undefined, now);
       return true;
     }
@@ -242,53 +238,15 @@ export class RedisConnection {
     if (length > MOST_ASKED) this.#lostReplies();
   }
 
-  /** Commands that change how the connection is to be read. */
-  #steered(name: string, asked: Asked, request: RequestParser): void {
-    const { statistics } = this.#ledger;
-    switch (name) {
-      case 'SUBSCRIBE':
-      case 'PSUBSCRIBE':
-      case 'SSUBSCRIBE':
-        statistics.pubsub.subscriptions += request.words - 1;
-        this.#mode = 'subscribed';
-        asked.replies = Math.max(1, request.words - 1);
-        return;
-      case 'UNSUBSCRIBE':
-      case 'PUNSUBSCRIBE':
-      case 'SUNSUBSCRIBE':
-        asked.replies = Math.max(1, request.words - 1);
-        return;
-      case 'PUBLISH':
-      case 'SPUBLISH':
-        statistics.pubsub.published += 1;
-        return;
-      case 'MONITOR':
-        this.#mode = 'monitor';
-        return;
-      case 'SYNC':
-      case 'PSYNC':
-        this.#mode = 'replication';
-        statistics.replication += 1;
-        this.#waiting.forget();
-        return;
-      case 'CLIENT|REPLY': {
-        const word = request.words > 2 ? text(request, 2) : '';
-        this.#skipped = word === 'SKIP';
-        this.#silent = word === 'OFF';
-        if (word !== 'ON') asked.replies = 0;
-      }
-    }
-  }
-
   #replyDone(reply: Reply): void {
     const { statistics } = this.#ledger;
-    if (this.#isPush(reply)) return;
+    if (this.#mode.isMessage(reply, statistics)) return;
     // The rest of a segment in which the thread was lost.
     if (!this.#answering) return;
     const waiting = this.#waiting;
     const asked = waiting.whose(reply.start);
     if (asked === 'unseen' || asked === 'lost') {
-      if (this.#mode === 'commands') statistics.unasked += 1;
+      if (this.#mode.kind === 'commands') statistics.unasked += 1;
       if (asked === 'lost') this.#lostReplies();
       return;
     }
@@ -299,26 +257,13 @@ export class RedisConnection {
     this.#answered(asked, reply);
   }
 
-  /** Messages to subscribers, and what RESP3 pushes, answer no command. */
-  #isPush(reply: Reply): boolean {
-    if (reply.type !== PUSH && !(reply.type === ARRAY && this.#mode === 'subscribed')) return false;
-    const word = reply.text;
-    if (word === 'message' || word === 'pmessage' || word === 'smessage') {
-      const { pubsub } = this.#ledger.statistics;
-      pubsub.messages += 1;
-      pubsub.messageBytes += reply.size;
-      return true;
-    }
-    return reply.type === PUSH && !word.endsWith('subscribe');
-  }
-
   #answered(asked: Asked, reply: Reply): void {
     const { statistics } = this.#ledger;
     const failed = reply.type === 45 || reply.type === 33;
     const { steering, name } = asked.kind;
     if (steering || this.#transaction.isOpen) {
       if (this.#transaction.takes(asked, reply, failed, this.#client)) return;
-      if (name === 'RESET' && !failed) this.#mode = 'commands';
+      if (name === 'RESET' && !failed) this.#mode.kind = 'commands';
     }
     const latency = reply.began - asked.at;
     this.#latency = this.#latency === SLOW ? latency : this.#latency + (latency - this.#latency) / 8;
