@@ -16,8 +16,8 @@ export interface ByteStream {
    * their segment acknowledges.
    */
   bytes(bytes: Uint8Array, at: number, end: number, now: number, seq: number, ack: number): void;
-  /** Bytes that were sent and are not in the capture. */
-  gap(length: number): void;
+  /** Bytes that were sent and are not in the capture; `now` where they are the rest of a segment that came then. */
+  gap(length: number, now?: number): void;
 }
 
 /** So much of a stream is held back for what is missing, before that is given up. */
@@ -146,7 +146,7 @@ export class Reassembly {
     const behind = Math.max(0, length - Math.max(old, end - at));
     this.next = (seq + length) | 0;
     if (from < end) this.#sink.bytes(bytes, from, end, now, (seq + old) | 0, ack);
-    if (behind > 0) this.#sink.gap(behind);
+    if (behind > 0) this.#sink.gap(behind, now);
   }
 
   #hold(early: Early): void {

@@ -146,6 +146,23 @@ describe('analyze, of real traffic', () => {
     expect(rest.latency.maxSeconds).toBeLessThanOrEqual(whole.latency.maxSeconds);
   });
 
+  it('counts what Redis counted where of each packet only the first 96 bytes were captured', async () => {
+    await inPod(`redis-cli -p ${PORT} config resetstat`);
+    const running = capture(['pod/redis-0', '--port', PORT, '--duration', '60s', '--', '-s', '96']);
+    await captures(running);
+    await inPod(`redis-benchmark -p ${PORT} -q -c 4 -n 2000 -d 5000 -t set,get,lpush,lrange_100`);
+    running.kill('SIGINT');
+    expect((await running).exitCode).toBe(0);
+    const stats = await inPod(`redis-cli -p ${PORT} info commandstats`);
+    const run = await gkeprof(['analyze', file(), '-o', 'json', '--show', 'redis']);
+    const { redis } = JSON.parse(run.stdout);
+    for (const name of ['SET', 'GET', 'LPUSH', 'LRANGE']) {
+      const theirs = new RegExp(`^cmdstat_${name.toLowerCase()}:calls=(\\d+)`, 'm').exec(stats)![1];
+      const ours = redis.commands.find(({ command }: { command: string }) => command === name);
+      expect([name, ours?.calls, ours?.latency.count]).toEqual([name, Number(theirs), Number(theirs)]);
+    }
+  });
+
   it('counts the redirects of a Redis Cluster as its nodes and its clients counted them', async () => {
     const ports = ['7801', '7802', '7803'];
     const each = (line: string) => inPod(`for port in ${ports.join(' ')}; do ${line}; done`);

@@ -7,6 +7,8 @@ import { beginsCommand, RequestParser } from './request.ts';
 import { Transaction } from './transaction.ts';
 import { Waiting } from './waiting.ts';
 
+/** What RESP3 pushes. */
+const PUSH = 62;
 const MOST_ASKED = 1 << 20;
 /** It is quiet after so many times what replies take of late, and so many nanoseconds at least. */
 const PATIENCE = 4;
@@ -29,6 +31,9 @@ export class RedisConnection {
   #answering = false;
   readonly #mode = new Mode();
   readonly #transaction: Transaction;
+  /** The last command, where it was cut off, and the one whose reply is broken off and was the last. */
+  #cut: Asked | undefined;
+  #brokenOff: Asked | undefined;
   /** What the client has acknowledged. */
   #heard = 0;
   /** Where the segment's first command begins, and what the server had of them when it last replied. */
@@ -61,14 +66,21 @@ export class RedisConnection {
         this.#asks = seq;
         this.#commandBytes(bytes, at, end, now);
       },
-      gap: (length) => this.#gap(length, this.#request, () => this.#missedCommands()),
+      gap: (length, now) => {
+        this.#ledger.statistics.gaps += length;
+        if (!this.#request.skip(length, now)) this.#missedCommands(length, now);
+      },
     };
     const toClient: ByteStream = {
       bytes: (bytes, at, end, now, seq, ack) => {
         this.#had = ack;
         this.#replyBytes(bytes, at, end, now, seq);
       },
-      gap: (length) => this.#gap(length, this.#reply, () => this.#missedReplies(this.exchange.answers)),
+      gap: (length, now) => {
+        this.#ledger.statistics.gaps += length;
+        if (!this.#answering) this.#repliesGoOn(length);
+        else if (!this.#reply.skip(length, now)) this.#missedReplies(this.exchange.answers);
+      },
     };
     this.exchange = new Exchange(toServer, toClient);
   }
@@ -91,6 +103,8 @@ export class RedisConnection {
     this.#lastAt = 0;
     this.#latency = SLOW;
     this.#resumes = false;
+    this.#cut = undefined;
+    this.#brokenOff = undefined;
     this.#waiting.reset();
     this.#request.reset();
     this.#reply.reset();
@@ -108,9 +122,12 @@ export class RedisConnection {
     if (this.#mode.kind === 'replication') return;
     if (!this.#asking) {
       const { commands } = this.#ledger;
-      if (!beginsCommand(bytes, at, end, (name, from, length) => commands.isKnown(name, from, length)))
+      if (!beginsCommand(bytes, at, end, (name, from, length) => commands.isKnown(name, from, length))) {
+        this.#goesOn(end - at, now);
         return;
+      }
       this.#asking = true;
+      this.#cut = undefined;
       this.#request.reset();
       // What is missing before may have been sent just now.
       this.#lastAt = now;
@@ -122,16 +139,14 @@ export class RedisConnection {
     if (this.#mode.kind === 'replication') return;
     this.#lastAt = now;
     if (this.#resumes && ((this.#resume - seq) | 0) < 0) this.#missedReplies(seq);
-    if (!this.#answering) return;
+    if (!this.#answering) {
+      this.#repliesGoOn(end - at);
+      return;
+    }
     const before = this.#resumes ? (this.#resume - seq) | 0 : 0;
     if (before >= end - at) return;
     this.#resumes = false;
     if (!this.#reply.feed(bytes, at + before, end, now, (seq + before) | 0)) this.#lostReplies();
-  }
-
-  #gap(length: number, parser: RequestParser | ReplyParser, lost: () => void): void {
-    this.#ledger.statistics.gaps += length;
-    if (!parser.skip(length)) lost();
   }
 
   /** Nothing is known of commands any more, nor which replies are whose. */
@@ -143,14 +158,29 @@ export class RedisConnection {
     this.#lostReplies();
   }
 
-  /** Commands are missing: those before have their replies still, and one behind them has its where it leads. */
-  #missedCommands(): void {
-    if (!this.#answering || !this.#waiting.leadsTell) this.#lost();
-    else {
-      if (this.#asking) this.#ledger.statistics.lostThread += 1;
-      this.#asking = false;
-      this.#waiting.skipped(false);
+  /**
+   * Commands are missing: those before have their replies still, and one behind them has its where it leads. Of a segment that
+   * was cut off, `now`, the command that it was in is known by its beginning.
+   */
+  #missedCommands(length: number, now: number | undefined): void {
+    if (!this.#asking) {
+      if (now !== undefined) this.#goesOn(length, now);
+      return;
     }
+    const isNamed = now !== undefined && this.#request.cut(length);
+    this.#cut = isNamed ? this.#ledger.asked(this.#request, now, this.#heard, false) : undefined;
+    if (this.#cut && now !== undefined) this.#ask(this.#cut, now);
+    else this.#ledger.statistics.lostThread += 1;
+    this.#asking = false;
+    if (this.#answering && this.#waiting.leadsTell) this.#waiting.skipped(false);
+    else this.#lost();
+  }
+
+  /** More of a command that was cut off: it is not whole before that. */
+  #goesOn(length: number, now: number): void {
+    if (!this.#cut) return;
+    this.#cut.size += length;
+    this.#cut.at = now;
   }
 
   /** Replies are taken up with a later command. */
@@ -163,16 +193,45 @@ export class RedisConnection {
 
   /** Replies before `start` are missing: the thread is taken up with the first command behind them that leads. */
   #missedReplies(start: number): void {
-    const resume = this.#answering && this.#waiting.leadsTell ? this.#waiting.missed(start) : undefined;
-    if (resume === undefined) this.#lostReplies();
-    else {
-      if (!this.#resumes) this.#ledger.statistics.lostThread += 1;
-      this.#resumeAt(resume);
+    const broken = this.#broken();
+    const waiting = this.#waiting;
+    const { length } = waiting;
+    const resume = this.#answering && waiting.leadsTell ? waiting.missed(start) : undefined;
+    if (broken) {
+      // The next command tells where it ended.
+      const end = resume === undefined || waiting.length < length || waiting.isHoled ? start : resume;
+      this.#reply.size = (end - this.#reply.start) | 0;
+      this.#answered(broken, this.#reply);
     }
+    if (resume === undefined) {
+      if (broken) this.#answering = false;
+      this.#lostReplies();
+      if (length === 0) this.#brokenOff = broken;
+      return;
+    }
+    if (!broken && !this.#resumes) this.#ledger.statistics.lostThread += 1;
+    this.#resumeAt(resume);
+  }
+
+  /** The command whose reply has begun, of which there is no more. */
+  #broken(): Asked | undefined {
+    const { type, start, isOpen } = this.#reply;
+    if (!this.#answering || this.#resumes || !isOpen || type === PUSH || this.#mode.kind !== 'commands')
+      return undefined;
+    const asked = this.#waiting.whose(start);
+    if (asked === 'unseen' || asked === 'lost' || asked.replies > 1) return undefined;
+    this.#waiting.take();
+    return asked;
+  }
+
+  /** More of the reply that was broken off: nothing else was asked. */
+  #repliesGoOn(length: number): void {
+    if (this.#brokenOff) this.#ledger.more(this.#client, this.#brokenOff, length);
   }
 
   #resumeAt(seq: number): void {
     this.#answering = true;
+    this.#brokenOff = undefined;
     this.#resumes = true;
     this.#resume = seq;
     this.#reply.reset();
@@ -196,13 +255,18 @@ export class RedisConnection {
   }
 
   #commandDone(now: number): boolean {
+    const asked = this.#ledger.asked(this.#request, now, this.#heard, true);
+    if (asked) this.#ask(asked, now);
+    return asked !== undefined;
+  }
+
+  #ask(asked: Asked, now: number): void {
+    this.#brokenOff = undefined;
     const request = this.#request;
     const ledger = this.#ledger;
     const { statistics } = ledger;
-    const asked = ledger.asked(request, now, this.#heard);
-    if (!asked) return false;
     if (request.size > statistics.biggestRequests.least)
-      statistics.biggestRequests.add(this.#ledger.notable(this.#client, request.size, asked, now));
+      statistics.biggestRequests.add(ledger.notable(this.#client, request.size, asked, now));
     const mode = this.#mode;
     const { skipped } = mode;
     mode.skipped = false;
@@ -212,12 +276,11 @@ export class RedisConnection {
     }
     if (skipped || mode.silent || asked.replies === 0) {
       ledger.count(this.#client, asked, 0, undefined, now);
-      return true;
+      return;
     }
     if (this.#answering || this.#takesUp(asked)) this.#waits(asked);
     else this.#unanswered(asked);
     this.#lastAt = now;
-    return true;
   }
 
   /** It was asked, and so counts. What the reply was, and when, is not known. */

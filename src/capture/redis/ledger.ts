@@ -9,9 +9,9 @@ import { findWord, keyPlace } from './words.ts';
 export interface Asked {
   readonly kind: CommandKind;
   readonly pattern: number;
-  readonly size: number;
+  size: number;
   /** When its last byte came. */
-  readonly at: number;
+  at: number;
   readonly blocking: boolean;
   /** How far the client had heard the server when it sent this: a sequence number of the server. */
   readonly heard: number;
@@ -51,20 +51,25 @@ export class Ledger {
     this.#answered = answered;
   }
 
-  /** What a whole request asks, sent at `now` by one who had heard the server up to `heard`; nothing where it can't be a command. */
-  asked(request: RequestParser, now: number, heard: number): Asked | undefined {
+  /**
+   * What a request asks, sent at `now` by one who had heard the server up to `heard`; nothing where it can't be a command, or
+   * too much of it is missing to know which.
+   */
+  asked(request: RequestParser, now: number, heard: number, whole: boolean): Asked | undefined {
     const { commands, patterns } = this;
     let kind = commands.kindOf(request.bytes, 0, request.lengths[0]!);
     // What is typed may be anything: the middle of a value, too.
     if (request.inline && !kind.known) return undefined;
+    if (!whole && (!kind.known || kind.steering || (kind.parts && request.known < 2))) return undefined;
     if (kind.parts && request.words > 1)
       kind = kind.parts.find(request.bytes, wordAt(1), request.lengths[1]!) ?? kind;
     const place = keyPlace(kind, request);
     const pattern =
-      place > 0 && place < Math.min(request.words, WORDS_KEPT)
+      place > 0 && place < Math.min(request.words, request.known, WORDS_KEPT)
         ? patterns.numberOf(request.bytes, wordAt(place), request.lengths[place]!)
         : -1;
-    const blocking = kind.blocking || (kind.key === 'streams' && findWord(request, 'BLOCK') > 0);
+    const waits = kind.key === 'streams' && (!whole || findWord(request, 'BLOCK') > 0);
+    const blocking = kind.blocking || waits;
     const { size } = request;
     return { kind, pattern, size, at: now, blocking, heard, leads: false, behindHole: false, replies: 1 };
   }
@@ -86,6 +91,14 @@ export class Ledger {
     if (pattern >= 0) add(groupOf(statistics.patterns, pattern), asked, replySize, latency, bucket, failed);
     statistics.combinations.add(client.number, kind.id, pattern);
     this.#answered(at, latency);
+  }
+
+  /** The reply to a command that was counted has so many bytes more. */
+  more(client: Client, { kind, pattern }: Asked, bytes: number): void {
+    const { commands, patterns } = this.statistics;
+    groupOf(commands, kind.id).bytesOut += bytes;
+    client.group.bytesOut += bytes;
+    if (pattern >= 0) groupOf(patterns, pattern).bytesOut += bytes;
   }
 
   notable(client: Client, value: number, { kind, pattern }: Asked, at: number): Notable {

@@ -86,11 +86,16 @@ export class ReplyParser implements Reply {
     return this.#left === 0 && this.#held === 0;
   }
 
-  skip(length: number): boolean {
-    if (this.#body <= length + 2) return false;
+  skip(length: number, now: number | undefined): boolean {
+    if (now === undefined ? this.#body <= length + 2 : this.#body === 0 || this.#body < length) return false;
     this.#body -= length;
     this.size += length;
-    return true;
+    return this.#body > 0 || this.#bulkDone();
+  }
+
+  /** Whether a reply has begun that is not whole yet, and it is known what it is. */
+  get isOpen(): boolean {
+    return this.type !== 0 && (this.#left > 0 || this.#above.length > 0);
   }
 
   /** Takes bytes that came at `now`, the first of them with the sequence number `seq`. False where this is not RESP. */

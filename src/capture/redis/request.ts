@@ -33,6 +33,8 @@ export class RequestParser {
   words = 0;
   readonly bytes: Uint8Array;
   readonly lengths: Int32Array;
+  /** Of the first words, how many are known whole. */
+  known = 0;
   /** Bytes of the command on the wire. */
   size = 0;
   /** When its first byte came. */
@@ -69,11 +71,27 @@ export class RequestParser {
     return this.#left === 0 && this.#body === 0 && this.#held === 0;
   }
 
-  /** Bytes that were sent but are not in the capture. False where it cannot go on behind them. */
-  skip(length: number): boolean {
-    // All of it within a value: its length is known. The line end must be seen.
-    if (this.#body <= length + 2) return false;
+  /**
+   * Bytes that were sent but are not in the capture; `now` where they are the rest of a segment. False where it cannot go on
+   * behind them: they must be within a value, whose length is known, and when its end came must be known, too.
+   */
+  skip(length: number, now: number | undefined): boolean {
+    if (now === undefined ? this.#body <= length + 2 : this.#body === 0 || this.#body < length) return false;
+    this.known = Math.min(this.known, this.words);
     this.#body -= length;
+    this.size += length;
+    if (this.#body > 0 || now === undefined) return true;
+    if (this.#saved) this.#restore(this.#saved);
+    const isCommand = this.#wordDone(now);
+    if (this.#left > 0) this.#save();
+    return isCommand;
+  }
+
+  /** Ends a command of which `length` more bytes are missing at least. False where not even its name is known. */
+  cut(length: number): boolean {
+    if (this.#left === 0 || Math.min(this.words, this.known) === 0) return false;
+    if (this.#saved) this.#restore(this.#saved);
+    this.known = Math.min(this.known, this.words);
     this.size += length;
     return true;
   }
@@ -143,6 +161,7 @@ export class RequestParser {
   #start(now: number): void {
     this.lengths[0] = 0;
     this.words = 0;
+    this.known = WORDS;
     this.inline = false;
     this.size = 0;
     this.began = now;

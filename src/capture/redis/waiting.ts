@@ -52,6 +52,11 @@ export class Waiting {
     return this.#end - this.#first;
   }
 
+  /** Whether commands are missing before the first one. */
+  get isHoled(): boolean {
+    return this.#hole !== NONE && this.#hole === this.#first;
+  }
+
   /** Whether the reply to a command that leads begins at `heard`, as far as is known. */
   get leadsTell(): boolean {
     return !this.#overlaps && (!this.pipelines || this.#believes || this.#heardAll);

@@ -130,4 +130,30 @@ describe('whose a reply is, where packets are missing', () => {
     );
     expect(counted).toEqual({ GET: 20, QUIT: 1, PING: 1 });
   });
+
+  it('is the same where packets were cut off behind the name of the command', () => {
+    const value = (at: number) => 'v'.repeat((at * 37) % 3000);
+    const turns = Array.from({ length: 60 }, (_, at): Turn[] => [
+      ['>', command('SET', name(at), value(at)), 1 + (at % 7) / 10],
+      ['<', '+OK\r\n', 0.3],
+      ['>', command('LRANGE', name(at), '0', '-1'), 0.1],
+      ['<', `*3\r\n$1\r\na\r\n$${value(at).length}\r\n${value(at)}\r\n:5\r\n`, 0.2 + (at % 5) / 10],
+    ]).flat();
+    const packets = talk(turns);
+    const facts = (snap: number) => {
+      const cut = packets.map(({ frame, at }) => ({
+        frame: frame.subarray(0, snap),
+        length: frame.length,
+        at,
+      }));
+      const { redis } = analyzed(pcap('ethernet', cut), {}, [], false).report;
+      expect(redis.missing).toMatchObject({ commandsWithoutReply: 0, repliesWithoutCommand: 0 });
+      return [redis.commands, redis.clients, redis.slowest.length];
+    };
+    const whole = facts(65535);
+    // Ethernet, IPv4 and TCP are 54 bytes.
+    for (let snap = 54 + '*4\r\n$6\r\nLRANGE\r\n'.length; snap < 400; snap += 1) {
+      expect(facts(snap), `-s ${snap}`).toEqual(whole);
+    }
+  });
 });
