@@ -79,7 +79,8 @@ export class RedisConnection {
       gap: (length, now) => {
         this.#ledger.statistics.gaps += length;
         if (!this.#answering) this.#repliesGoOn(length);
-        else if (!this.#reply.skip(length, now)) this.#missedReplies(this.exchange.answers);
+        else if (!this.#reply.skip(length, now, this.#waiting.length === 1))
+          this.#missedReplies(this.exchange.answers);
       },
     };
     this.exchange = new Exchange(toServer, toClient);

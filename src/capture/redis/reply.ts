@@ -16,6 +16,8 @@ const SET = 126; // ~
 const PUSH = 62; // >
 const ATTRIBUTE = 124; // |
 const ERROR = 45; // -
+const STATUS = 43; // +
+const BLANK = 32;
 const BLOB_ERROR = 33; // !
 const VERBATIM = 61; // =
 const CHUNK = 59; // ;
@@ -82,15 +84,29 @@ export class ReplyParser implements Reply {
     this.size = 0;
   }
 
-  get idle(): boolean {
-    return this.#left === 0 && this.#held === 0;
-  }
-
-  skip(length: number, now: number | undefined): boolean {
+  /**
+   * Bytes that were sent but are not in the capture; `now` where they are the rest of a segment, and `isLast` where only one
+   * reply is to come. False where it cannot go on behind them.
+   */
+  skip(length: number, now: number | undefined, isLast: boolean): boolean {
+    if (now !== undefined && isLast && this.#isLine()) {
+      const held = this.#held;
+      this.size += length;
+      this.#held = 0;
+      this.#beyond = 0;
+      return this.#header(this.#line!, 0, held, true);
+    }
     if (now === undefined ? this.#body <= length + 2 : this.#body === 0 || this.#body < length) return false;
     this.#body -= length;
     this.size += length;
     return this.#body > 0 || this.#bulkDone();
+  }
+
+  /** Whether all of the reply is a line, of which the first part is held: an error or a status up to its second word. */
+  #isLine(): boolean {
+    if (this.#left !== 1 || this.#above.length > 0 || this.#held === 0 || this.type !== 0) return false;
+    const type = this.#line![0];
+    return (type === ERROR || type === STATUS) && this.#line!.subarray(0, this.#held).includes(BLANK);
   }
 
   /** Whether a reply has begun that is not whole yet, and it is known what it is. */
@@ -183,7 +199,7 @@ export class ReplyParser implements Reply {
         if (whole)
           this.#error(Buffer.from(bytes.subarray(at + 1, Math.min(end, at + LINE))).toString('latin1'));
         return this.#valueDone();
-      case 43: // +
+      case STATUS:
       case 58: // :
       case 95: // _
       case 35: // #

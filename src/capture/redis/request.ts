@@ -66,11 +66,6 @@ export class RequestParser {
     this.size = 0;
   }
 
-  /** Whether it is between two commands. */
-  get idle(): boolean {
-    return this.#left === 0 && this.#body === 0 && this.#held === 0;
-  }
-
   /**
    * Bytes that were sent but are not in the capture; `now` where they are the rest of a segment. False where it cannot go on
    * behind them: they must be within a value, whose length is known, and when its end came must be known, too.

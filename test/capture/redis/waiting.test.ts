@@ -138,6 +138,8 @@ describe('whose a reply is, where packets are missing', () => {
       ['<', '+OK\r\n', 0.3],
       ['>', command('LRANGE', name(at), '0', '-1'), 0.1],
       ['<', `*3\r\n$1\r\na\r\n$${value(at).length}\r\n${value(at)}\r\n:5\r\n`, 0.2 + (at % 5) / 10],
+      ['>', command('INCR', name(at)), 0.2],
+      ['<', '-WRONGTYPE Operation against a key holding the wrong kind of value\r\n', 0.1],
     ]).flat();
     const packets = talk(turns);
     const facts = (snap: number) => {
@@ -148,7 +150,7 @@ describe('whose a reply is, where packets are missing', () => {
       }));
       const { redis } = analyzed(pcap('ethernet', cut), {}, [], false).report;
       expect(redis.missing).toMatchObject({ commandsWithoutReply: 0, repliesWithoutCommand: 0 });
-      return [redis.commands, redis.clients, redis.slowest.length];
+      return [redis.commands, redis.clients, redis.errors, redis.slowest.length];
     };
     const whole = facts(65535);
     // Ethernet, IPv4 and TCP are 54 bytes.
