@@ -158,4 +158,52 @@ describe('whose a reply is, where packets are missing', () => {
       expect(facts(snap), `-s ${snap}`).toEqual(whole);
     }
   });
+
+  it('times no command by the reply to another one, cut off or missing, of whatever kind', () => {
+    const reply = (at: number) =>
+      [answer(at), '+OK\r\n', '-ERR nothing of the kind that was expected here\r\n'][at % 3]!;
+    // Those of a batch in a packet each, or all in one; no two wait equally long.
+    const batches = (each: number, joined: boolean): Turn[] =>
+      Array.from({ length: 120 / each }, (_, batch) => {
+        const all = Array.from({ length: each }, (_each, at) => batch * each + at);
+        const first = 1 + batch / 1000;
+        if (joined)
+          return [
+            ['>', all.map(asking).join(''), 0.5] as const,
+            ['<', all.map(reply).join(''), first] as const,
+          ];
+        return [
+          ...all.map((at) => ['>', asking(at), 0.01] as const),
+          ...all.map((at) => ['<', reply(at), at === all[0] ? first : 0.013] as const),
+        ];
+      }).flat();
+    const latencies = (packets: ReturnType<typeof talk>) => {
+      const scope = { redis: { rules: [], showKeys: true } };
+      const { redis } = analyzed(pcap('ethernet', packets), scope, [], false).report;
+      const timedKeys = (redis.keys as Key[]).filter(({ latency }) => latency?.count === 1);
+      return Object.fromEntries(timedKeys.map(({ key, latency }) => [key, latency.maxSeconds]));
+    };
+    const each = fc.constantFrom(1, 2, 3, 4, 5, 6);
+    let compared = 0;
+    fc.assert(
+      fc.property(
+        each,
+        fc.boolean(),
+        fc.integer({ min: 80, max: 500 }),
+        some,
+        (count, joined, snap, missing) => {
+          const packets = talk(batches(count, joined));
+          const left = packets
+            .filter((_, at) => at < 3 + 4 * count || !missing(at))
+            .map(({ frame, at }) => ({ frame: frame.subarray(0, snap), length: frame.length, at }));
+          const [whole, rest] = [latencies(packets), latencies(left)];
+          expect(Object.keys(whole)).toHaveLength(120);
+          expect(whole).toMatchObject(rest);
+          compared += Object.keys(rest).length;
+        },
+      ),
+      { numRuns: 100 },
+    );
+    expect(compared).toBeGreaterThan(1000);
+  });
 });
