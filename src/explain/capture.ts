@@ -71,7 +71,7 @@ export function tcpdumpByHand(
           `interface=$(${execLine(around, "ip -o route show default | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -n1")})`,
         ]
       : []),
-    `# ends after ${seconds} s; tcpdump says on stderr what the kernel dropped`,
+    `# ends after ${seconds} s, perhaps without what came in the last one; tcpdump says on stderr what the kernel dropped`,
     `${execLine(around, `timeout -s INT ${seconds} ${enters ? 'nsenter -t "$pid" -n ' : ''}${tcpdump}`)} | gzip > ${base}.pcap.gz`,
     ...packetLines(`${base}.pcap.gz`, ['summary', 'ip', 'tcp']),
   ];

@@ -6,7 +6,7 @@ debugger=$(kubectl --context=prod debug node/node-a --profile=sysadmin --image=r
 trap 'kubectl --context=prod delete pod --wait=false "$debugger"' EXIT
 kubectl --context=prod wait --for=condition=Ready --timeout=120s "pod/$debugger"
 interface=$(kubectl --context=prod exec "$debugger" -- ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n1)
-# ends after 60 s; tcpdump says on stderr what the kernel dropped
+# ends after 60 s, perhaps without what came in the last one; tcpdump says on stderr what the kernel dropped
 kubectl --context=prod exec "$debugger" -- timeout -s INT 60 tcpdump -U -i "$interface" -w - -s 96 port 6379 | gzip > node-a.20261123_133749_UTC.by_hand.pcap.gz
 capinfos -aceuxs node-a.20261123_133749_UTC.by_hand.pcap.gz
 tshark -r node-a.20261123_133749_UTC.by_hand.pcap.gz -q -z conv,ip
