@@ -50,7 +50,8 @@ const BLOCKING = new Set(
 const words = (text: string): string[] => text.split(/\s+/);
 
 /**
- * Those whose names connection.ts compares, and MULTI, which opens a transaction: while one is open, all are looked at.
+ * Those whose names mode.ts and connection.ts compare, and MULTI, which opens a transaction: while one is open, transaction.ts
+ * looks at all.
  * What is added there is added here.
  */
 const STEERING = new Set(

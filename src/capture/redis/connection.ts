@@ -2,13 +2,11 @@ import { Exchange } from '../exchange.ts';
 import type { ByteStream } from '../reassembly.ts';
 import type { Asked, Client, Ledger } from './ledger.ts';
 import { Mode } from './mode.ts';
-import { type Reply, ReplyParser } from './reply.ts';
+import { BLOB_ERROR, ERROR, PUSH, type Reply, ReplyParser } from './reply.ts';
 import { beginsCommand, RequestParser } from './request.ts';
 import { Transaction } from './transaction.ts';
 import { Waiting } from './waiting.ts';
 
-/** What RESP3 pushes. */
-const PUSH = 62;
 const MOST_ASKED = 1 << 20;
 /** It is quiet after so many times what replies take of late, and so many nanoseconds at least. */
 const PATIENCE = 4;
@@ -323,7 +321,7 @@ export class RedisConnection {
 
   #answered(asked: Asked, reply: Reply): void {
     const { statistics } = this.#ledger;
-    const failed = reply.type === 45 || reply.type === 33;
+    const failed = reply.type === ERROR || reply.type === BLOB_ERROR;
     const { steering, name } = asked.kind;
     if (steering || this.#transaction.isOpen) {
       if (this.#transaction.takes(asked, reply, failed, this.#client)) return;

@@ -1,11 +1,8 @@
 import type { Asked } from './ledger.ts';
-import type { Reply } from './reply.ts';
+import { ARRAY, PUSH, type Reply } from './reply.ts';
 import type { RequestParser } from './request.ts';
 import type { RedisStatistics } from './statistics.ts';
 import { text } from './words.ts';
-
-const PUSH = 62;
-const ARRAY = 42;
 
 /** What its commands have made of a connection: how the next commands and replies are to be taken. */
 export class Mode {

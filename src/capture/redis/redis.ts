@@ -67,6 +67,11 @@ export class Redis {
       if (!this.#recognise(row, fromA, layers)) return;
     }
     const connection = this.#connections[row]!;
+    // A reset carries no commands, and an acknowledgment only where it says so (RFC 9293, section 3.10.7.1).
+    if (flags & RST) {
+      this.#close(row, connection);
+      return;
+    }
     const { seq, ack, bytes, payloadAt, captured } = layers;
     const to = payloadAt + captured;
     const closes = (flags & FIN) !== 0;
@@ -75,7 +80,7 @@ export class Redis {
     else connection.exchange.fromServer(seq, ack, bytes, payloadAt, to, payload, now, closes);
     if (closes) connection.closed |= fromA ? 1 : 2;
     // Both sides are done, and nothing is waiting for what came late.
-    if (flags & RST || (connection.closed === 3 && connection.exchange.settled)) this.#close(row, connection);
+    if (connection.closed === 3 && connection.exchange.settled) this.#close(row, connection);
   }
 
   end(): void {

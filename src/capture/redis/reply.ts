@@ -9,16 +9,16 @@ const LONGEST_LINE = 16 << 20;
 const LONGEST_BULK = 512 << 20;
 const DEEPEST = 64;
 
-const STAR = 42; // *
+export const ARRAY = 42; // *
 const DOLLAR = 36; // $
 const MAP = 37; // %
 const SET = 126; // ~
-const PUSH = 62; // >
+export const PUSH = 62; // >
 const ATTRIBUTE = 124; // |
-const ERROR = 45; // -
-const STATUS = 43; // +
+export const ERROR = 45; // -
+export const STATUS = 43; // +
 const BLANK = 32;
-const BLOB_ERROR = 33; // !
+export const BLOB_ERROR = 33; // !
 const VERBATIM = 61; // =
 const CHUNK = 59; // ;
 const END = 46; // .
@@ -181,7 +181,7 @@ export class ReplyParser implements Reply {
         this.#chunks = false;
         return this.#valueDone();
       }
-      case STAR:
+      case ARRAY:
       case SET:
       case PUSH:
         return this.#aggregate(bytes, at, end, 1, first);

@@ -84,9 +84,9 @@ export class RequestParser {
 
   /** Ends a command of which `length` more bytes are missing at least. False where not even its name is known. */
   cut(length: number): boolean {
-    if (this.#left === 0 || Math.min(this.words, this.known) === 0) return false;
-    if (this.#saved) this.#restore(this.#saved);
     this.known = Math.min(this.known, this.words);
+    if (this.#left === 0 || this.known === 0) return false;
+    if (this.#saved) this.#restore(this.#saved);
     this.size += length;
     return true;
   }

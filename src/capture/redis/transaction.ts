@@ -1,5 +1,5 @@
 import type { Asked, Client, Ledger } from './ledger.ts';
-import type { Reply } from './reply.ts';
+import { type Reply, STATUS } from './reply.ts';
 
 /** MULTI … EXEC of one connection: what is queued between them runs, and counts, with EXEC. */
 export class Transaction {
@@ -36,7 +36,7 @@ export class Transaction {
       } else if (name === 'DISCARD' || (name === 'RESET' && !failed)) {
         this.#queued = undefined;
         transactions.discarded += 1;
-      } else if (reply.type === 43 && reply.text === 'QUEUED') {
+      } else if (reply.type === STATUS && reply.text === 'QUEUED') {
         this.#queued.push(asked);
         return true;
       }
