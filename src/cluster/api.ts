@@ -37,6 +37,7 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
     }),
   });
   const core = new client.CoreV1Api(configuration);
+  const authentication = new client.AuthenticationV1Api(configuration);
   const authorization = new client.AuthorizationV1Api(configuration);
   const kubectl = new Kubectl(connection, home);
 
@@ -107,6 +108,16 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
         (review) => (strict ? review.status?.allowed === true : review.status?.allowed !== false),
         () => !strict,
       );
+    },
+    whoAmI: async () => {
+      const review = await call(
+        'WHO AM I',
+        authentication.createSelfSubjectReview({ body: {} }).catch((error: unknown) => {
+          if (apiCode(error) !== 404) throw error;
+          return undefined;
+        }),
+      );
+      return review?.status?.userInfo?.username;
     },
     followLogs: (ref) => kubectl.followLogs(ref),
     exec: (ref, argv, signal) => kubectl.exec(ref, argv, signal),
