@@ -2,7 +2,8 @@ import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { baseName } from '../names.ts';
-import { CTL, OUT } from '../node/script.ts';
+import { request } from '../node/requests.ts';
+import { OUT } from '../node/script.ts';
 import { leftText, secondsLeft } from '../output/live.ts';
 import type { Log } from '../output/log.ts';
 import { boundSeconds, type Plan } from '../plan.ts';
@@ -251,7 +252,7 @@ async function requestStop(cluster: Cluster, files: ContainerRef, world: World):
   world.log.line('stopping: the capture is being finished and collected (again to abandon it)');
   for (let attempt = 1; attempt <= 10; attempt += 1) {
     const result = await cluster
-      .exec(files, ['touch', `${CTL}/stop`], world.interrupts.abandon)
+      .exec(files, request('stop'), world.interrupts.abandon)
       .catch(() => undefined);
     if (result?.exitCode === 0 || world.interrupts.abandon.aborted) return;
     await world.sleep(300);
@@ -267,7 +268,7 @@ async function renewLease(plan: Plan, files: ContainerRef, world: World, until: 
   const everyMs = Math.min(60_000, (plan.limits.keepSeconds * 1000) / 3);
   while (!until.aborted) {
     await world.sleep(everyMs, until).catch(() => {});
-    if (!until.aborted) await world.cluster.exec(files, ['touch', `${CTL}/lease`], until).catch(() => {});
+    if (!until.aborted) await world.cluster.exec(files, request('lease'), until).catch(() => {});
   }
 }
 
@@ -282,8 +283,7 @@ async function salvage(
   const { cluster, from } = collecting;
   const death = await deathOf(plan, cluster);
   const raw = collector.raw;
-  const script = 'stat -c %s "$1" && sha256sum <"$1"';
-  const found = raw && (await cluster.exec(from, ['sh', '-c', script, 'salvage', `${OUT}/${raw.file}`]));
+  const found = raw && (await cluster.exec(from, request('salvage', `${OUT}/${raw.file}`)));
   const [bytes, sum] = Buffer.from(found?.stdout ?? '')
     .toString('utf8')
     .trim()
