@@ -55,6 +55,8 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
     }
   };
 
+  let user: Promise<string | undefined> | undefined; // Asked once.
+
   return {
     namespace,
     readPod: (ns, name) => call(`GET pods/${name} -n ${ns}`, core.readNamespacedPod({ namespace: ns, name })),
@@ -109,15 +111,15 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
         () => !strict,
       );
     },
-    whoAmI: async () => {
-      const review = await call(
+    whoAmI: () => {
+      user ??= call(
         'WHO AM I',
         authentication.createSelfSubjectReview({ body: {} }).catch((error: unknown) => {
           if (apiCode(error) !== 404) throw error;
           return undefined;
         }),
-      );
-      return review?.status?.userInfo?.username;
+      ).then((review) => review?.status?.userInfo?.username);
+      return user;
     },
     followLogs: (ref) => kubectl.followLogs(ref),
     exec: (ref, argv, signal) => kubectl.exec(ref, argv, signal),

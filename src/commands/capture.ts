@@ -41,11 +41,13 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
   const prepared = await prepare(job, cluster, context);
   if (!prepared) return EXIT.done;
   const { target, leftovers } = prepared;
+  const user = await cluster.whoAmI();
   const plan = makePlan({
     target,
     capture: job.decide(target),
     limits: { ...job.limits, keepSeconds: options.keepSeconds, minFreePercent: MIN_FREE_PERCENT },
     debugPod: options.debugPod,
+    ...(user !== undefined && { user }),
     ...(options.reason !== undefined && { reason: options.reason }),
   });
   if (options.explain) {

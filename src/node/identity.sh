@@ -149,3 +149,33 @@ target_is_gone() {
   fi
   return 1
 }
+
+# Whether the pod is of the namespace that the plan names, for which the user's rights were checked: the kubelet keeps
+# each pod's logs in NAMESPACE_NAME_UID (kubernetes pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory). They are
+# seen through the root of the kubelet, or of another process that no pod can imitate: one outside of all pods' cgroups.
+# Where the kubelet keeps them elsewhere (podLogsDir), the runtime is asked.
+pod_is_of_namespace() {
+  local uid path logs directory found=
+  local -a uids roots=(/proc/1/root)
+  IFS=, read -ra uids <<<"${arg[pod_uid]}"
+  while IFS= read -r path; do
+    grep -q kubepods "${path%/comm}/cgroup" 2>/dev/null || roots+=("${path%/comm}/root")
+  done < <(grep -lxsE 'kubelet|kubelite|k3s(-server|-agent)?' /proc/[0-9]*/comm)
+  for uid in "${uids[@]}"; do
+    for logs in "${roots[@]/%//var/log/pods/}"; do
+      for directory in "$logs"*_"$uid"/; do
+        [[ -d $directory ]] || continue
+        found=1
+        [[ ${directory#"$logs"} == "${arg[pod_namespace]}_"* ]] || return 1
+      done
+    done
+  done
+  [[ -n $found ]] && return
+  find_node_root
+  find_runtime_socket && find_crictl || return 1
+  for uid in "${uids[@]}"; do
+    [[ -n $(run_crictl pods --quiet --label "io.kubernetes.pod.uid=$uid" \
+      --label "io.kubernetes.pod.namespace=${arg[pod_namespace]}" 2>/dev/null) ]] && return
+  done
+  return 1
+}
