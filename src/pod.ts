@@ -2,6 +2,7 @@ import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import { load } from 'js-yaml';
 import { asset } from './assets.ts';
 import type { NodeWork } from './collectors/collector.ts';
+import { limitedContext, limitedWork, privilegesOf } from './collectors/privileges.ts';
 import { captureCommand, filesCommand, literal } from './node/script.ts';
 import {
   boundSeconds,
@@ -25,6 +26,7 @@ export function debugPod(plan: Plan, work: NodeWork): V1Pod {
   limitLifetime(pod, plan);
   giveCapture(container(pod, 'capture'), plan, work);
   giveFiles(container(pod, 'files'), plan);
+  limitPrivileges(pod, plan);
   return pod;
 }
 
@@ -83,6 +85,17 @@ function giveCapture(capture: V1Container, plan: Plan, work: NodeWork): void {
 function giveFiles(files: V1Container, plan: Plan): void {
   files.command = filesCommand();
   files.args = [String(captureSeconds(plan)), String(Math.ceil(plan.limits.keepSeconds))];
+}
+
+/** With --least-privilege: of the node's namespaces and of root's capabilities, only what the work needs. */
+function limitPrivileges(pod: V1Pod, plan: Plan): void {
+  if (!plan.debugPod.leastPrivilege) return;
+  const { collector, scope, parts } = limitedWork(plan.capture);
+  const privileges = privilegesOf(collector, scope, parts);
+  // Absent, never false: the API server leaves out a false one, which would read as a change by admission.
+  if (!privileges.hostPID) delete pod.spec!.hostPID;
+  if (!privileges.hostNetwork) delete pod.spec!.hostNetwork;
+  container(pod, 'capture').securityContext = limitedContext(privileges);
 }
 
 /** The arguments of node/capture.sh as they arrive there: KEY=VALUE words, `--`, the tool's own words. */

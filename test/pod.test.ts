@@ -2,10 +2,18 @@ import fc from 'fast-check';
 import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import type { Collector } from '../src/collectors/collector.ts';
+import { inspect } from '../src/collectors/inspect.ts';
 import { perf } from '../src/collectors/perf.ts';
 import { tcpdump } from '../src/collectors/tcpdump.ts';
 import { captureCommand, captureScript } from '../src/node/script.ts';
-import { boundSeconds, captureSeconds, deadlineSeconds, type Plan, type TcpdumpPlan } from '../src/plan.ts';
+import {
+  boundSeconds,
+  type CapturePlan,
+  captureSeconds,
+  deadlineSeconds,
+  type Plan,
+  type TcpdumpPlan,
+} from '../src/plan.ts';
 import { admissionChanges, captureArguments, debugPod } from '../src/pod.ts';
 import { golden } from './golden.ts';
 import { PERF, planOf, podOf, TCPDUMP } from './plans.ts';
@@ -59,6 +67,11 @@ const hostileWord = fc.string({
   maxLength: 20,
 });
 
+const limitedPlan = (capture: CapturePlan): Plan => {
+  const { debugPod: where } = planOf(capture);
+  return planOf(capture, undefined, { debugPod: { ...where, leastPrivilege: true } });
+};
+
 describe('debugPod', () => {
   it.each([
     ['perf-pod', planOf(PERF), perf],
@@ -72,6 +85,19 @@ describe('debugPod', () => {
       'tcpdump',
       planOf({ ...TCPDUMP, filter: HOSTILE } as TcpdumpPlan, podOf(), { reason: HOSTILE.join(' ') }),
       tcpdump,
+    ],
+    ['least-perf', limitedPlan({ ...PERF, scope: 'node' } as never), perf],
+    ['least-tcpdump-node', limitedPlan({ ...TCPDUMP, scope: 'node' } as never), tcpdump],
+    ['least-tcpdump-netns', limitedPlan(TCPDUMP), tcpdump],
+    [
+      'least-inspect',
+      limitedPlan({
+        collector: 'inspect',
+        scope: 'node',
+        parts: ['processes', 'runtime'],
+        lingerSeconds: 0,
+      }),
+      inspect,
     ],
   ])('is what it always was: %s', (name, plan, collector) => {
     const pod = debugPod(plan, collector);

@@ -1,5 +1,5 @@
 import type { V1SecurityContext } from '@kubernetes/client-node';
-import type { CapturePlan, SnapshotPart } from '../plan.ts';
+import type { CapturePlan } from '../plan.ts';
 
 /** Linux capabilities, as Kubernetes names them: without `CAP_`. */
 export type Capability =
@@ -51,18 +51,13 @@ const TABLE: Readonly<Record<string, Privileges>> = {
   'tcpdump iface': IN_NAMESPACE,
   'crictl node': of(BOTH, 'SYS_PTRACE'),
   'crictl node logs': of(BOTH, 'SYS_ADMIN', 'SYS_CHROOT', 'SYS_PTRACE'),
+  // The parts of a snapshot. The kubelet is told from its imitations by the node's network, which it is in.
+  'inspect node processes': of(PIDS, 'SYS_PTRACE'),
+  'inspect node runtime': of(BOTH, 'SYS_PTRACE'),
+  'inspect node sockets': of(PIDS, 'DAC_READ_SEARCH', 'SYS_PTRACE'),
+  'inspect node links': of(BOTH, 'SYS_ADMIN', 'SYS_PTRACE'),
+  'inspect node probe': of(NEITHER),
 };
-
-/** Of each part of a snapshot. The kubelet is told from its imitations by the node's network, which it is in. */
-const PARTS: Readonly<Record<SnapshotPart, Privileges>> = {
-  processes: of(PIDS, 'SYS_PTRACE'),
-  runtime: of(BOTH, 'SYS_PTRACE'),
-  sockets: of(PIDS, 'DAC_READ_SEARCH', 'SYS_PTRACE'),
-  links: of(BOTH, 'SYS_ADMIN', 'SYS_PTRACE'),
-  probe: of(NEITHER),
-};
-
-const ALL_PARTS = Object.keys(PARTS) as SnapshotPart[];
 
 /** What a kind of work needs; `parts` as in LimitedWork. Throws for what cannot be done so. */
 export function privilegesOf(
@@ -70,24 +65,26 @@ export function privilegesOf(
   scope: LimitedWork['scope'],
   parts: readonly string[] = [],
 ): Privileges {
-  if (collector === 'inspect') return together(parts.map((part) => PARTS[part as SnapshotPart]));
-  const found = TABLE[[collector, scope, ...parts].join(' ')];
-  if (!found) throw new Error(`no privileges are known for ${collector}, scope ${scope}, ${parts.join(',')}`);
-  return found;
+  const keys =
+    collector === 'inspect'
+      ? parts.map((part) => `inspect ${scope} ${part}`)
+      : [[collector, scope, ...parts].join(' ')];
+  const found = keys.map((key) => {
+    if (!Object.hasOwn(TABLE, key)) throw new Error(`no privileges are known for ${key}`);
+    return TABLE[key]!;
+  });
+  return {
+    hostPID: found.some((each) => each.hostPID),
+    hostNetwork: found.some((each) => each.hostNetwork),
+    capabilities: [...new Set(found.flatMap((each) => each.capabilities))].sort(),
+  };
 }
 
-const together = (all: readonly Privileges[]): Privileges =>
-  of(
-    { pids: all.some((each) => each.hostPID), network: all.some((each) => each.hostNetwork) },
-    ...new Set(all.flatMap((each) => each.capabilities)),
-  );
-
-/** The kind of work that a plan is. One that lingers may be asked for any part. */
+/** The kind of work that a plan is. */
 export function limitedWork(plan: CapturePlan): LimitedWork {
   const { collector, scope } = plan;
   if (collector === 'shell') throw new Error('a shell has no least privilege');
-  if (collector === 'inspect')
-    return { collector, scope, parts: plan.lingerSeconds > 0 ? ALL_PARTS : plan.parts };
+  if (collector === 'inspect') return { collector, scope, parts: plan.parts };
   if (collector === 'crictl' && plan.about === 'logs') return { collector, scope, parts: ['logs'] };
   return { collector, scope };
 }
@@ -105,7 +102,6 @@ export const LIMITED_WORK: readonly LimitedWork[] = [
   { collector: 'inspect', scope: 'node', parts: ['processes', 'runtime', 'links'] },
   { collector: 'inspect', scope: 'node', parts: ['processes', 'runtime', 'sockets', 'links'] },
   { collector: 'inspect', scope: 'node', parts: ['probe'] },
-  { collector: 'inspect', scope: 'node', parts: ALL_PARTS },
   { collector: 'crictl', scope: 'node' },
   { collector: 'crictl', scope: 'node', parts: ['logs'] },
 ];

@@ -3,7 +3,7 @@ import type { ContainerRef } from '../cluster/cluster.ts';
 import { inspect } from '../collectors/inspect.ts';
 import { EXIT, GkeprofError, toolError } from '../errors.ts';
 import { parseSnapshot, type Snapshot } from '../inspect/snapshot.ts';
-import type { Plan, SnapshotPart } from '../plan.ts';
+import type { InspectPlan, Plan, SnapshotPart } from '../plan.ts';
 import { captureArguments, debugPod, MANAGED_BY } from '../pod.ts';
 import { formatDuration } from '../quantity.ts';
 import { ask } from './ask.ts';
@@ -84,7 +84,8 @@ export async function openNode(plan: Plan, world: World): Promise<NodeSession> {
  * others is left alone: it may be anybody's.
  */
 async function lingering(plan: Plan, { cluster }: World): Promise<ContainerRef | undefined> {
-  const { namespace } = plan.debugPod;
+  const { namespace, leastPrivilege } = plan.debugPod;
+  const asked = (plan.capture as InspectPlan).parts;
   const pods = await cluster.listPods(namespace, MANAGED_BY).catch(() => []);
   const own = debugPod(plan, inspect).spec!.containers[0]!;
   const expected = captureArguments(plan, inspect).filter(
@@ -92,6 +93,10 @@ async function lingering(plan: Plan, { cluster }: World): Promise<ContainerRef |
   );
   const fits = (pod: V1Pod) => {
     const capture = pod.spec?.containers.find((each) => each.name === 'capture');
+    const parts = capture?.args
+      ?.find((each) => each.startsWith('parts='))
+      ?.slice(6)
+      .split(',');
     const args = (capture?.args ?? []).filter((each) => !/^(nonce|parts|linger_ms|duration_ms)=/.test(each));
     return (
       pod.spec?.nodeName === plan.node &&
@@ -100,6 +105,9 @@ async function lingering(plan: Plan, { cluster }: World): Promise<ContainerRef |
       pod.status.containerStatuses.every((each) => each.state?.running) &&
       !capture?.args?.includes('linger_ms=0') &&
       capture?.image === own.image &&
+      capture?.securityContext?.privileged === own.securityContext?.privileged &&
+      // What it was not made for, it has no privileges to see: the answer would lack it and not say so.
+      (!leastPrivilege || asked.every((part) => parts?.includes(part))) &&
       JSON.stringify(capture?.command) === JSON.stringify(own.command) &&
       JSON.stringify(args) === JSON.stringify(expected)
     );
