@@ -41,14 +41,13 @@ const NEITHER = { pids: false, network: false };
 
 /** docs/least-privilege.md says of each capability what does not work without it. */
 const PROFILE = of(PIDS, 'DAC_READ_SEARCH', 'IPC_LOCK', 'SYSLOG', 'SYS_ADMIN', 'SYS_CHROOT', 'SYS_PTRACE');
-const IN_NAMESPACE = of(BOTH, 'NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE');
 const TABLE: Readonly<Record<string, Privileges>> = {
   'perf node': PROFILE,
   'perf pod': PROFILE,
   'perf container': PROFILE,
   'tcpdump node': of(NETWORK, 'NET_RAW'),
-  'tcpdump netns': IN_NAMESPACE,
-  'tcpdump iface': IN_NAMESPACE,
+  'tcpdump netns': of(PIDS, 'NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE'),
+  'tcpdump iface': of(BOTH, 'NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE'),
   'crictl node': of(BOTH, 'SYS_PTRACE'),
   'crictl node logs': of(BOTH, 'SYS_ADMIN', 'SYS_CHROOT', 'SYS_PTRACE'),
   // The parts of a snapshot. The kubelet is told from its imitations by the node's network, which it is in.
