@@ -116,6 +116,12 @@ export function captureArguments(plan: Plan, work: NodeWork): string[] {
   ];
 }
 
+/** Added and dropped, in an order that does not matter. */
+const capabilities = ({ securityContext }: V1Container) =>
+  [securityContext?.capabilities?.add, securityContext?.capabilities?.drop].map((each) =>
+    (each ?? []).toSorted(),
+  );
+
 /**
  * What admission made of the pod, where it matters: another container, limit or volume, another image, node,
  * command or privilege. Each difference is one phrase; none means the pod is what was planned.
@@ -139,6 +145,9 @@ export function admissionChanges(sent: V1Pod, got: V1Pod): string[] {
     differs('the command', before.command, each.command);
     differs('the args', before.args, each.args);
     differs('privileged', before.securityContext?.privileged, each.securityContext?.privileged);
+    // A privileged one has all of them, whatever is added or dropped.
+    if (!before.securityContext?.privileged && !each.securityContext?.privileged)
+      differs('the capabilities', capabilities(before), capabilities(each));
     differs('the limits', before.resources?.limits, each.resources?.limits);
     differs(
       'the volume mounts',

@@ -270,6 +270,20 @@ describe('admissionChanges', () => {
       ['privileged of container "capture" changed', 'privileged of container "files" changed'],
     ],
     [
+      'a capability given, whatever its order',
+      (pod) => {
+        pod.spec!.containers[1]!.securityContext!.capabilities = { add: ['SYS_PTRACE'], drop: ['ALL'] };
+      },
+      ['the capabilities of container "files" changed'],
+    ],
+    [
+      'nothing of capabilities that a privileged container has anyway',
+      (pod) => {
+        pod.spec!.containers[0]!.securityContext!.capabilities = { drop: ['MKNOD'] };
+      },
+      [],
+    ],
+    [
       'a mount',
       (pod) => pod.spec!.containers[1]!.volumeMounts!.push({ name: 'scratch', mountPath: '/x' }),
       ['the volume mounts of container "files" changed'],
