@@ -179,6 +179,12 @@ export const DEBUG_POD_OPTIONS: OptionTable = {
     group: DEBUG_POD,
     value: 'TEXT',
   },
+  'least-privilege': {
+    type: 'boolean',
+    describe:
+      'Run the debug pod unprivileged, with only the capabilities and host namespaces that it needs; requires --image',
+    group: DEBUG_POD,
+  },
   'dry-run': {
     type: 'string',
     describe: 'Print the pod and stop: client, or server (admission included)',
@@ -261,6 +267,12 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
   if (!isObjectName(namespace))
     throw usageError(`--debug-namespace: "${printable(namespace)}" is not a name`);
   const policy = raw.text('image-pull-policy') as DebugPodPlan['imagePullPolicy'];
+  const leastPrivilege = raw.flag('least-privilege');
+  if (leastPrivilege && image === undefined)
+    throw usageError(
+      '--least-privilege: needs an image with the tools, because installing them at start needs more privileges',
+      'build one from image/Dockerfile and name it with --image',
+    );
   const reason = raw.text('reason');
   const dryRun = raw.text('dry-run') as DebugPodOptions['dryRun'];
   return {
@@ -271,6 +283,7 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
       install: image === undefined,
       ...(policy && { imagePullPolicy: policy }),
       imagePullSecrets: raw.list('image-pull-secret'),
+      leastPrivilege,
     },
     ...(reason !== undefined && { reason }),
     ...(dryRun && { dryRun }),

@@ -72,6 +72,8 @@ export interface DebugPodPlan {
   readonly install: boolean;
   readonly imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never';
   readonly imagePullSecrets: readonly string[];
+  /** Not privileged: only what collectors/privileges.ts says that the work needs. */
+  readonly leastPrivilege: boolean;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import { load } from 'js-yaml';
 import { asset } from './assets.ts';
 import type { NodeWork } from './collectors/collector.ts';
+import { limitedContext, limitedWork, privilegesOf } from './collectors/privileges.ts';
 import { captureCommand, filesCommand, literal } from './node/script.ts';
 import {
   boundSeconds,
@@ -28,6 +29,7 @@ export function debugPod(plan: Plan, work: NodeWork): V1Pod {
   giveCapture(container(pod, 'capture'), plan, work);
   giveFiles(container(pod, 'files'), plan);
   separateUsers(pod, plan);
+  limitPrivileges(pod, plan);
   return pod;
 }
 
@@ -94,6 +96,17 @@ function separateUsers(pod: V1Pod, plan: Plan): void {
   pod.spec!.securityContext = { ...pod.spec!.securityContext, fsGroup: user };
   const files = container(pod, 'files');
   files.securityContext = { ...files.securityContext, runAsUser: user, runAsGroup: user };
+}
+
+/** With --least-privilege: of the node's namespaces and of root's capabilities, only what the work needs. */
+function limitPrivileges(pod: V1Pod, plan: Plan): void {
+  if (!plan.debugPod.leastPrivilege) return;
+  const { collector, scope, parts } = limitedWork(plan.capture);
+  const privileges = privilegesOf(collector, scope, parts);
+  // Absent, never false: the API server leaves out a false one, which would read as a change by admission.
+  if (!privileges.hostPID) delete pod.spec!.hostPID;
+  if (!privileges.hostNetwork) delete pod.spec!.hostNetwork;
+  container(pod, 'capture').securityContext = limitedContext(privileges);
 }
 
 /** The arguments of node/capture.sh as they arrive there: KEY=VALUE words, `--`, the tool's own words. */
@@ -198,10 +211,13 @@ export function isSameBySession(plan: Plan, work: NodeWork, found: V1Pod): boole
   if (found.metadata?.name !== debugPodName('inspect', id, plan.user) || !/^[0-9a-f]{10}$/.test(id))
     return false;
   const lingerSeconds = Number(argumentOf('linger_ms')) / 1000;
+  const parts = argumentOf('parts').split(',') as typeof capture.parts;
+  // What it was not made for, it has no privileges to see: its answer would lack that and not say so.
+  if (plan.debugPod.leastPrivilege && !capture.parts.every((part) => parts.includes(part))) return false;
   const same: Plan = {
     ...plan,
     session: { id, nonce: argumentOf('nonce') },
-    capture: { ...capture, parts: argumentOf('parts').split(',') as typeof capture.parts, lingerSeconds },
+    capture: { ...capture, parts, lingerSeconds },
     limits: { ...plan.limits, durationSeconds: Number(argumentOf('duration_ms')) / 1000 },
   };
   return lingerSeconds > 0 && admissionChanges(debugPod(same, work), found).length === 0;

@@ -115,6 +115,12 @@ describe('parseCommandLine', () => {
     [['flamegraph', 'x', '--as-group', 'g'], /--as-group: needs --as/],
     [['flamegraph', 'x', '--image', '$(x)'], /not the name of an image/],
     [['flamegraph', 'x', '--debug-namespace', 'A'], /not a name/],
+    [['flamegraph', 'x', '--least-privilege'], /^--least-privilege: needs an image/, /name it with --image$/],
+    [
+      ['shell', 'node/x', '--image', 'a', '--least-privilege', '--', 'id'],
+      /^--least-privilege: a shell on the node has all privileges/,
+      /--least-privilege=false/,
+    ],
     [['manifests', 'x'], /takes no arguments/],
   ])('refuses %j', async (words, reason, hint) => {
     const error = await parse(words).catch((each: unknown) => each);

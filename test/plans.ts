@@ -28,6 +28,7 @@ export const planOf = (capture: CapturePlan, target: Target = podOf(), more: Par
       image: 'registry.example/gkeprof-tools:1',
       install: false,
       imagePullSecrets: [],
+      leastPrivilege: false,
     },
     random: new Uint8Array(16).fill(0xab),
   }),

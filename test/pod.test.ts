@@ -8,6 +8,7 @@ import { tcpdump } from '../src/collectors/tcpdump.ts';
 import { captureCommand, captureScript } from '../src/node/script.ts';
 import {
   boundSeconds,
+  type CapturePlan,
   captureSeconds,
   deadlineSeconds,
   makePlan,
@@ -67,6 +68,11 @@ const hostileWord = fc.string({
   maxLength: 20,
 });
 
+const limitedPlan = (capture: CapturePlan): Plan => {
+  const { debugPod: where } = planOf(capture);
+  return planOf(capture, undefined, { debugPod: { ...where, leastPrivilege: true } });
+};
+
 describe('debugPod', () => {
   it.each([
     ['perf-pod', planOf(PERF), perf],
@@ -80,6 +86,19 @@ describe('debugPod', () => {
       'tcpdump',
       planOf({ ...TCPDUMP, filter: HOSTILE } as TcpdumpPlan, podOf(), { reason: HOSTILE.join(' ') }),
       tcpdump,
+    ],
+    ['least-perf', limitedPlan({ ...PERF, scope: 'node' } as never), perf],
+    ['least-tcpdump-node', limitedPlan({ ...TCPDUMP, scope: 'node' } as never), tcpdump],
+    ['least-tcpdump-netns', limitedPlan(TCPDUMP), tcpdump],
+    [
+      'least-inspect',
+      limitedPlan({
+        collector: 'inspect',
+        scope: 'node',
+        parts: ['processes', 'runtime'],
+        lingerSeconds: 0,
+      }),
+      inspect,
     ],
   ])('is what it always was: %s', (name, plan, collector) => {
     const pod = debugPod(plan, collector);
@@ -309,6 +328,13 @@ describe('admissionChanges', () => {
         pod.spec!.containers[1]!.securityContext!.privileged = true;
       },
       ['securityContext of container "capture" changed', 'securityContext of container "files" changed'],
+    ],
+    [
+      'a capability given',
+      (pod) => {
+        pod.spec!.containers[1]!.securityContext!.capabilities = { add: ['SYS_PTRACE'], drop: ['ALL'] };
+      },
+      ['securityContext of container "files" changed'],
     ],
     [
       'a mount',

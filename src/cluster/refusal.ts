@@ -94,7 +94,7 @@ function causes(error: unknown): string {
 function hintFor(code: number, message: string): string | undefined {
   if (code !== 403) return undefined;
   if (/violates PodSecurity/.test(message)) {
-    return 'the debug pod is privileged: use a namespace that allows it (`kubectl gkeprof manifests | kubectl apply -f -` makes one), or name one with --debug-namespace';
+    return 'debug pods need a namespace of the level privileged, also with --least-privilege: `kubectl gkeprof manifests | kubectl apply -f -` makes one; or name one with --debug-namespace';
   }
   if (/GKE Warden|autogke-/.test(message)) {
     return 'GKE Autopilot does not run privileged pods; use a node pool of a Standard cluster';

@@ -55,7 +55,9 @@ export const perf: Collector = {
     return /Operation not permitted|Permission denied|EPERM|EACCES/.test(log)
       ? {
           reason,
-          hint: 'the node does not let a privileged container sample: see kernel.perf_event_paranoid and its security modules',
+          hint: plan.debugPod.leastPrivilege
+            ? 'the node does not let an unprivileged container sample, its security modules perhaps: try without --least-privilege'
+            : 'the node does not let a privileged container sample: see kernel.perf_event_paranoid and its security modules',
         }
       : { reason };
   },

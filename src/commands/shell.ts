@@ -64,6 +64,11 @@ export const shell: Command<ShellOptions> = {
   failureCode: EXIT.own,
 
   validate(raw) {
+    if (raw.flag('least-privilege'))
+      throw usageError(
+        '--least-privilege: a shell on the node has all privileges, so it cannot be opened with this flag',
+        'open it with --least-privilege=false; ps, whois and crictl work with the flag',
+      );
     const target = onlyTarget('shell', raw, 'kubectl gkeprof shell pod/NAME');
     const named = parseTarget(target, raw.text('node'));
     const enter = (raw.text('enter') ?? '').split(',').filter(Boolean);

@@ -63,7 +63,11 @@ export function tcpdumpByHand(
   ].map(shellQuote);
   const tcpdump = ['tcpdump', '-U', '-i', interfaceWord(capture), '-w', '-', ...words].join(' ');
   return [
-    ...debuggerLines(around, ['tcpdump', 'iproute2', 'util-linux']),
+    ...debuggerLines(
+      around,
+      ['tcpdump', 'iproute2', 'util-linux'],
+      capture.scope === 'node' ? 'netadmin' : undefined,
+    ),
     ...(target.kind === 'pod' && capture.scope !== 'node' ? pidLines(around, container?.id ?? '') : []),
     ...(capture.scope === 'iface' ? vethLines(around) : []),
     ...(capture.interface === 'default'

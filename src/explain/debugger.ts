@@ -6,19 +6,32 @@ export interface Surroundings {
   /** kubectl with the flags that lead to the cluster, as a person types it. */
   readonly kubectl: string;
   readonly node: string;
-  readonly debugPod: Pick<DebugPodPlan, 'image' | 'install' | 'imagePullPolicy'>;
+  readonly debugPod: Pick<DebugPodPlan, 'image' | 'install' | 'imagePullPolicy' | 'leastPrivilege'>;
 }
 
 /** Runs words of our own in the debugger; `$debugger` is a variable of the script. */
 export const execLine = ({ kubectl }: Surroundings, command: string, flags = ''): string =>
   `${kubectl} exec ${flags ? `${flags} ` : ''}"$debugger" -- ${command}`;
 
-/** A privileged pod on the node, by kubectl's own means, that is gone when the script is. */
-export function debuggerLines(around: Surroundings, packages: readonly string[]): string[] {
+/**
+ * A privileged pod on the node, by kubectl's own means, that is gone when the script is. `smaller` is a profile of
+ * `kubectl debug` that is enough for these lines, for --least-privilege.
+ */
+export function debuggerLines(
+  around: Surroundings,
+  packages: readonly string[],
+  smaller?: 'netadmin',
+): string[] {
   const { kubectl, node, debugPod } = around;
-  const debug = `${kubectl} debug node/${node} --profile=sysadmin --image=${debugPod.image} --image-pull-policy=${debugPod.imagePullPolicy ?? 'IfNotPresent'}`;
+  const profile = (debugPod.leastPrivilege && smaller) || 'sysadmin';
+  const debug = `${kubectl} debug node/${node} --profile=${profile} --image=${debugPod.image} --image-pull-policy=${debugPod.imagePullPolicy ?? 'IfNotPresent'}`;
   return [
-    "# a privileged pod on the node, in its pid and network namespaces, the node's files at /host",
+    profile === 'netadmin'
+      ? "# a pod in the node's namespaces, with NET_ADMIN, NET_RAW and what the runtime gives to every container"
+      : "# a privileged pod on the node, in its pid and network namespaces, the node's files at /host",
+    ...(debugPod.leastPrivilege && profile === 'sysadmin'
+      ? ['# no profile of kubectl debug has only what --least-privilege has and is enough for this']
+      : []),
     `debugger=$(${debug} -- sleep 3600 2>&1 | grep -o 'node-debugger-[a-z0-9.-]*' | head -n1)`,
     `trap '${kubectl} delete pod --wait=false "$debugger"' EXIT`,
     `${kubectl} wait --for=condition=Ready --timeout=120s "pod/$debugger"`,

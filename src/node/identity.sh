@@ -77,6 +77,12 @@ process_start() {
   start_time=${fields[19]}
 }
 
+# Whether a descriptor is of the node's network namespace: the first process is in it. Neither is a pod in ours, which
+# is the node's too unless the debug pod has a network of its own.
+is_nodes_netns() {
+  stat -Lc %i /proc/1/ns/net /proc/self/ns/net 2>/dev/null | grep -qx "$(stat -Lc %i "/proc/self/fd/$1")"
+}
+
 # open_pod_netns: the descriptor of the pod's network namespace in $netns, from the sandbox's process (the one
 # container of the pod that the API does not list), else from a process of the target's container.
 open_pod_netns() {
@@ -103,7 +109,7 @@ open_pod_netns() {
         exec {netns}<&-
         continue
       fi
-      if [[ ${arg[host_network]} == 0 && $(stat -Lc %i "/proc/self/fd/$netns") == $(stat -Lc %i /proc/self/ns/net) ]]; then
+      if [[ ${arg[host_network]} == 0 ]] && is_nodes_netns "$netns"; then
         netns_problem='netns-is-the-nodes'
         exec {netns}<&-
         continue

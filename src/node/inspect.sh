@@ -76,7 +76,7 @@ run_crictl() {
 # Lines of standard input with a name before each.
 named() { sed "s/^/$1:/"; }
 
-# One process of each kind of namespace, so that what is the namespace's is read once.
+# One process of each kind of namespace, so that what is the namespace's is read once: the first one, which stays.
 one_of_each() {
   local path link
   local -A seen=()
@@ -87,7 +87,7 @@ one_of_each() {
     [[ -e /proc/${path%%/*}/root/. ]] || continue # not ours to look into; perhaps another one's is
     seen[$link]=1
     members+=("${path%%/*}")
-  done < <(find /proc/[0-9]*/ns/"$1" -maxdepth 0 -printf '%p %l\n' 2>/dev/null)
+  done < <(find /proc/[0-9]*/ns/"$1" -maxdepth 0 -printf '%p %l\n' 2>/dev/null | sort -V)
 }
 
 # Each process: its times before and after the rest, since a pid may be another's by then.

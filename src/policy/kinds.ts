@@ -2,9 +2,10 @@ import { runner } from '../collectors/attached.ts';
 import type { NodeWork } from '../collectors/collector.ts';
 import { inspect } from '../collectors/inspect.ts';
 import { perf } from '../collectors/perf.ts';
+import { LIMITED_WORK } from '../collectors/privileges.ts';
 import { tcpdump } from '../collectors/tcpdump.ts';
 import type { CollectorName } from '../node/arguments.ts';
-import { type AttachedPlan, type CapturePlan, makePlan, type Plan } from '../plan.ts';
+import { type AttachedPlan, type CapturePlan, makePlan, type Plan, type SnapshotPart } from '../plan.ts';
 import type { PodTarget, Target } from '../target.ts';
 
 /**
@@ -66,6 +67,7 @@ interface Sample {
   readonly on: Target;
   readonly target?: DebugPodKind['target'];
   readonly isShell?: true;
+  readonly isLimited?: true;
 }
 
 const CHANGING = { collector: 'crictl', about: 'exec', keys: ['rights=any'], words: ['exec', 'x'] } as const;
@@ -115,19 +117,40 @@ const SAMPLES: readonly Sample[] = [
   },
 ];
 
+/** The kinds under --least-privilege: of each kind that has one, whatever its privileges depend on. */
+function limited(sample: Sample): Sample[] {
+  const { capture } = sample;
+  const works = LIMITED_WORK.filter(
+    ({ collector, scope }) => collector === capture.collector && scope === capture.scope,
+  );
+  return works.map(({ parts = [] }) => ({
+    ...sample,
+    name: [sample.name, ...parts, 'with least privilege'].join(', '),
+    isLimited: true,
+    capture:
+      capture.collector === 'inspect'
+        ? { ...capture, parts: parts as readonly SnapshotPart[] }
+        : capture.collector === 'crictl' && parts.length
+          ? { ...capture, about: parts.join() }
+          : capture,
+  }));
+}
+
 /** The kinds, as debug pods of a namespace. */
 export const debugPodKinds = (namespace: string, image = 'image', user = 'user'): readonly DebugPodKind[] =>
-  SAMPLES.map(({ name, capture, on, target = on.kind, isShell = false }) => ({
-    name,
-    target,
-    isShell,
-    work: WORK[capture.collector],
-    plan: makePlan({
-      target: on,
-      capture,
-      limits: { durationSeconds: 60, maxBytes: 2 ** 30, minFreePercent: 12, keepSeconds: 600 },
-      debugPod: { namespace, image, install: false, imagePullSecrets: [] },
-      user,
-      reason: 'any text',
+  [...SAMPLES, ...SAMPLES.flatMap(limited)].map(
+    ({ name, capture, on, target = on.kind, isShell = false, isLimited = false }) => ({
+      name,
+      target,
+      isShell,
+      work: WORK[capture.collector],
+      plan: makePlan({
+        target: on,
+        capture,
+        limits: { durationSeconds: 60, maxBytes: 2 ** 30, minFreePercent: 12, keepSeconds: 600 },
+        debugPod: { namespace, image, install: false, imagePullSecrets: [], leastPrivilege: isLimited },
+        user,
+        reason: 'any text',
+      }),
     }),
-  }));
+  );

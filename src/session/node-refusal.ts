@@ -3,6 +3,7 @@ import { type GkeprofError, toolError } from '../errors.ts';
 import { request } from '../node/requests.ts';
 import type { Plan } from '../plan.ts';
 import { LineSplitter, parseEvent, textOf } from './events.ts';
+import { againHint } from './refused.ts';
 
 /**
  * Why the node's script did not do what it was asked, in words; undefined when it did not refuse. Read from the events'
@@ -19,7 +20,9 @@ export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<Gkeprof
   const words: Record<string, [string, string?]> = {
     'no-runtime-socket': [
       `the container runtime's socket was not found on node ${plan.node}`,
-      'containerd, CRI-O and cri-dockerd are looked for where the kubelet says, and where they put it by themselves',
+      `containerd, CRI-O and cri-dockerd are looked for where the kubelet says, and where they put it by themselves${
+        plan.debugPod.leastPrivilege ? '; try without --least-privilege' : ''
+      }`,
     ],
     'no-crictl': [
       `there is no crictl on node ${plan.node}, nor in the image "${plan.debugPod.image}"`,
@@ -39,8 +42,8 @@ export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<Gkeprof
       `the tools could not be installed on node ${plan.node}`,
       'a node without a way to the Debian mirrors needs --image with the tools in it (image/Dockerfile)',
     ],
-    'pod-not-found': ['the pod is not on the node any more', 'run the command again'],
-    'container-not-found': ['the container is not on the node any more', 'run the command again'],
+    'pod-not-found': ['the pod is not on the node any more', againHint(plan)],
+    'container-not-found': ['the container is not on the node any more', againHint(plan)],
   };
   const [reason, hint] = words[textOf(event, 'code')] ?? [`the node refused: ${textOf(event, 'code')}`];
   return toolError(reason, hint);

@@ -51,7 +51,7 @@ export async function refusal(
     case 'process-not-found':
       return clusterError(
         `${target} is not running on node ${plan.node} any more: it was restarted or moved since it was looked up`,
-        'run the command again',
+        againHint(plan),
       );
     case 'wrong-namespace':
       return clusterError(
@@ -70,6 +70,12 @@ export async function refusal(
       return toolError(`the node refused the capture: ${code}`);
   }
 }
+
+/** Security modules may hide processes from a container that is not privileged, so that they look like ended ones. */
+export const againHint = (plan: Plan): string =>
+  plan.debugPod.leastPrivilege
+    ? 'run the command again; if it stays so, without --least-privilege'
+    : 'run the command again';
 
 async function readLog(cluster: Cluster, files: ContainerRef, name: string): Promise<string> {
   for (let attempt = 1; attempt <= 5; attempt += 1) {

@@ -32,7 +32,7 @@ async function emptyPod(): Promise<void> {
     target: { kind: 'node', node },
     capture: { collector: 'inspect', scope: 'node', parts: [], lingerSeconds: 0 },
     limits: { durationSeconds: 30, maxBytes: 1, minFreePercent: 0, keepSeconds: 1 },
-    debugPod: { namespace: 'gkeprof', image, install: false, imagePullSecrets: [] },
+    debugPod: { namespace: 'gkeprof', image, install: false, imagePullSecrets: [], leastPrivilege: false },
   });
   const pod = debugPod(plan, inspect);
   for (const container of pod.spec!.containers) {

@@ -51,7 +51,13 @@ function run(cluster: Cluster, finish: CaptureJob['finish']): Promise<number> {
     sleep: shortly,
     stdout: { write: (text: string) => said.push(text) },
   } as unknown as Context;
-  const debugPod = { namespace: 'gkeprof', image: 'tools:1', install: false, imagePullSecrets: [] };
+  const debugPod = {
+    namespace: 'gkeprof',
+    image: 'tools:1',
+    install: false,
+    imagePullSecrets: [],
+    leastPrivilege: false,
+  };
   return runCapture(
     {
       options: {

@@ -11,16 +11,20 @@ import { PERF, planOf, podOf, TCPDUMP } from '../plans.ts';
 const AROUND: Surroundings = {
   kubectl: 'kubectl --context=prod',
   node: 'node-a',
-  debugPod: { image: 'registry.example/gkeprof-tools:1', install: false },
+  debugPod: { image: 'registry.example/gkeprof-tools:1', install: false, leastPrivilege: false },
 };
-const PLAIN: Surroundings = { ...AROUND, debugPod: { image: 'debian:trixie-slim', install: true } };
+const LEAST: Surroundings = { ...AROUND, debugPod: { ...AROUND.debugPod, leastPrivilege: true } };
+const PLAIN: Surroundings = {
+  ...AROUND,
+  debugPod: { image: 'debian:trixie-slim', install: true, leastPrivilege: false },
+};
 const AT = Date.parse('2026-11-23T13:37:49Z');
 const POD = podOf();
 const NODE = { kind: 'node', node: 'node-a' } as const;
 const tcpdump = TCPDUMP as TcpdumpPlan;
 
-const pcapOf = (capture: TcpdumpPlan, target: typeof POD | typeof NODE = POD) =>
-  tcpdumpByHand(planOf(capture, target), capture, AROUND, AT);
+const pcapOf = (capture: TcpdumpPlan, target: typeof POD | typeof NODE = POD, around = AROUND) =>
+  tcpdumpByHand(planOf(capture, target), capture, around, AT);
 
 /** What is explained, and the script; test/e2e/output.test.ts runs some on a real cluster. */
 const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
@@ -41,6 +45,8 @@ const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   'pcap-netns': pcapOf(tcpdump),
   'pcap-iface': pcapOf({ ...tcpdump, scope: 'iface', count: 10, filter: ['tcp[13]', '==', '2'] }),
   'pcap-node': pcapOf({ ...tcpdump, scope: 'node', interface: 'default' }, NODE),
+  'pcap-node-least': pcapOf({ ...tcpdump, scope: 'node' }, NODE, LEAST),
+  'pcap-netns-least': pcapOf(tcpdump, POD, LEAST),
   ps: psByHand([POD], AROUND),
   'ps-node': psByHand([NODE], AROUND),
   whois: whoisByHand(

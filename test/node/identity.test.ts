@@ -111,3 +111,29 @@ describe('process_start', () => {
     expect(Math.abs(own! - named!)).toBeLessThan(3000);
   });
 });
+
+describe('is_nodes_netns', () => {
+  // In a pid namespace of its own, so that the first process is one that may be looked at.
+  const NODE = 'unshare --pid --fork --kill-child --mount-proc bash -c';
+  // A debug pod that has a network of its own is in another namespace than the node.
+  it.each([
+    ['the one of the first process, from the node', '/proc/1/ns/net', '', 'yes'],
+    ['the one of the first process, from another', '/proc/1/ns/net', 'unshare --net', 'yes'],
+    ['ours, which is never the pod that is looked for', '/proc/self/ns/net', 'unshare --net', 'yes'],
+    ['one of a pod', '/proc/$pod/ns/net', '', 'no'],
+    ['one of a pod, from another', '/proc/$pod/ns/net', 'unshare --net', 'no'],
+  ])('%s', (_what, path, enter, answer) => {
+    const check = `exec {netns}<"${path}"; is_nodes_netns "$netns" && echo yes || echo no`;
+    const script = `
+      unshare --net sleep 60 & export pod=$!
+      until [[ $(</proc/$pod/comm) == sleep ]]; do sleep 0.01; done
+      ${enter} bash -c '${check}'
+      kill $pod # It is not the last one, which bash would become.`;
+    const said = runShell(
+      ['node/protocol.sh', 'node/identity.sh'],
+      `export -f is_nodes_netns; ${NODE} "$1"`,
+      [script],
+    );
+    expect(said.trim()).toBe(answer);
+  });
+});

@@ -191,3 +191,24 @@ describe('a snapshot of this machine', () => {
     },
   );
 });
+
+it('asks of each namespace the process that was there first, not one that may be gone in a moment', () => {
+  // In a pid namespace of its own, where the next pid can be chosen: the name 10000 sorts before any of one digit.
+  const script = `
+    unshare --net sleep 60 & first=$!
+    until [[ $(</proc/$first/comm) == sleep ]]; do sleep 0.01; done
+    echo 9999 >/proc/sys/kernel/ns_last_pid
+    nsenter "--net=/proc/$first/ns/net" sleep 60 & second=$!
+    until [[ $(</proc/$second/comm) == sleep ]]; do sleep 0.01; done
+    one_of_each net
+    for pid in "\${members[@]}"; do
+      [[ /proc/$pid/ns/net -ef /proc/$first/ns/net ]] && printf '%s of %s %s\\n' "$pid" "$first" "$second"
+    done
+    kill "$first" "$second"`;
+  const said = runShell(
+    PARTS,
+    'export -f one_of_each; unshare --pid --fork --kill-child --mount-proc bash -c "$1"',
+    [script],
+  );
+  expect(said).toMatch(/^([0-9]) of \1 10000\n$/);
+});
