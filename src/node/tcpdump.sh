@@ -115,7 +115,12 @@ tcpdump_stop() {
 tcpdump_finish() {
   [[ -s $OUT/capture.pcap ]] || refuse tcpdump-failed log tcpdump.log
   tcpdump_counts ended
-  gzip -1 -c "$OUT/capture.pcap" >"$OUT/capture.pcap.part" || refuse no-space
+  # What cannot be compressed is kept as it is: there is no room for a second copy, or gzip was killed.
+  if ! gzip -1 -c "$OUT/capture.pcap" >"$OUT/capture.pcap.part"; then
+    rm -f "$OUT/capture.pcap.part"
+    announce packets capture.pcap
+    return
+  fi
   mv "$OUT/capture.pcap.part" "$OUT/capture.pcap.gz"
   rm -f "$OUT/capture.pcap"
   announce packets capture.pcap.gz

@@ -28,8 +28,17 @@ export type EndReason =
   | 'target-gone'
   | 'lost';
 
+/** Why the recording is not whole: what the tool on the node came to before it had written all of it. */
+const CUTS = ['failed', 'stuck', 'slow', 'time', 'memory', 'space'] as const;
+export type Cut = (typeof CUTS)[number];
+
 export interface SessionResult {
   readonly artifact: Artifact;
+  /** The artifact is what the tool wrote, before anything was made of it on the node. */
+  readonly isRaw: boolean;
+  readonly cut?: Cut;
+  /** Processes whose files perf was not let read, because they held it up (node/perf.sh). */
+  readonly unnamedProcesses: number;
   readonly ended: EndReason;
   /** The tool's exit status. */
   readonly toolStatus: number;
@@ -143,6 +152,10 @@ async function capture(
       'does the image have bash and the tools? image/Dockerfile builds one that has',
     );
   }
+  const announcement = announced(seen.get('artifact'));
+  const isRaw = end === undefined || announcement.file === collector.raw?.file;
+  const ending = isRaw && collector.raw ? collector.raw.ending : collector.ending;
+  const cut = CUTS.find((each) => each === textOf(end, 'cut'));
   const startedAt = began.t;
   const base = baseName(plan.node, startedAt, collector.scopeName(plan));
   const collecting = {
@@ -161,7 +174,7 @@ async function capture(
   void renewLease(plan, files, world, collected.signal);
   const [artifact, changes, imageId] = await Promise.all([
     end
-      ? collect(announced(seen.get('artifact')), directory, base, collector.ending, collecting)
+      ? collect(announcement, directory, base, ending, collecting)
       : salvage(plan, collector, directory, base, collecting),
     targetChanges(plan, cluster),
     imageIdOf(plan, cluster),
@@ -171,6 +184,9 @@ async function capture(
   });
   return {
     artifact,
+    isRaw,
+    ...(cut && { cut }),
+    unnamedProcesses: numberOf(end, 'unnamed'),
     ended: end ? (textOf(end, 'reason') as EndReason) : 'lost',
     toolStatus: numberOf(end, 'status'),
     startedAt,
