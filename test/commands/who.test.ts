@@ -7,6 +7,7 @@ import { COMMANDS } from '../../src/commands/index.ts';
 import type { GkeprofError } from '../../src/errors.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
+import { safeSink } from '../../src/output/terminal-text.ts';
 import { bytes, fakeCluster } from '../fake-cluster.ts';
 import { golden } from '../golden.ts';
 import { CRIO, GKE_V2, id, type NodeScene } from '../inspect/nodes.ts';
@@ -39,10 +40,12 @@ async function on({ pods, snapshot }: NodeScene, ...words: string[]) {
   if (invocation.kind !== 'run') throw new Error('it printed');
   const context: Context = {
     stdin: (async function* () {})(),
-    stdout: sink((text) => {
-      stdout += text;
-    }),
-    stderr: err,
+    stdout: safeSink(
+      sink((text) => {
+        stdout += text;
+      }),
+    ),
+    stderr: safeSink(err),
     log: new Log(err),
     env: {},
     names: async () => {
