@@ -9,6 +9,7 @@ import { Log, type TextSink } from './output/log.ts';
 import { loudness } from './output/loudness.ts';
 import type { ByteSink, ByteSource } from './output/stream.ts';
 import { styleFor } from './output/style.ts';
+import { safeSink } from './output/terminal-text.ts';
 import { understand } from './settings.ts';
 
 /** The outside world, handed in by the entry: nothing in src/ asks for a global. */
@@ -27,6 +28,7 @@ export interface Io {
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const interrupts = new Interrupts();
   io.onSignal((signal) => interrupts.receive(signal));
+  const [stdout, stderr] = [safeSink(io.stdout), safeSink(io.stderr)];
   const style = styleFor(() => io.stderr.isTTY === true, io.env);
   let log = new Log(io.stderr, { style });
   let level = 0;
@@ -41,7 +43,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       readConfig: configuration.read,
     });
     if (invocation.kind === 'print') {
-      io.stdout.write(invocation.text);
+      stdout.write(invocation.text);
       return EXIT.done;
     }
     const { command, raw } = invocation;
@@ -53,8 +55,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       get stdin() {
         return io.stdin;
       },
-      stdout: io.stdout,
-      stderr: io.stderr,
+      stdout,
+      stderr,
       log,
       env: io.env,
       configuration,
@@ -83,7 +85,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
         });
       },
     };
-    return await command.run(options, context);
+    const code = await command.run(options, context);
+    stdout.end();
+    stderr.end();
+    return code;
   } catch (error) {
     log.end();
     if (isFull(error)) {
@@ -92,7 +97,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     if (!(error instanceof GkeprofError)) {
       log.error(reasonOf(error), 'this is a bug of gkeprof; with -v it shows what it did');
-      if (error instanceof Error && level > 0) io.stderr.write(`${error.stack}\n`);
+      if (error instanceof Error && level > 0) stderr.write(`${error.stack}\n`);
       return failureCode ?? EXIT.failed;
     }
     log.error(error.message, error.hint);

@@ -24,7 +24,11 @@ export interface KubectlHome {
   readonly trace?: (line: string, level?: number) => void;
 }
 
-const STREAMED = { buffer: { stdout: false, stderr: true } };
+/** What kubectl itself has to say is short; a pod that floods it ends the call. */
+const STREAMED = { buffer: { stdout: false, stderr: true }, maxBuffer: { stderr: 2 ** 20 } };
+
+/** The longest answer is the file of events of a capture of days. A pod that says more ends the call, as failed. */
+const EXEC_BYTES = 32 * 2 ** 20;
 
 /** What is run by `exec` takes moments; one whose stream is lost on the way would wait for ever. */
 const EXEC_MS = 60_000;
@@ -63,6 +67,7 @@ export class Kubectl {
       this.#start(['exec', '-n', ref.namespace, ref.pod, '-c', ref.container, '--', ...argv], {
         ...(signal && { cancelSignal: signal }),
         buffer: true,
+        maxBuffer: EXEC_BYTES,
         timeout: EXEC_MS,
       }),
     );

@@ -168,7 +168,7 @@ export const ps: Command<PsOptions> = {
       for (;;) {
         try {
           const views = await Promise.all(outlooks.map((outlook) => outlook.look()));
-          if (options.watch && context.stdout.isTTY) context.stdout.write('\u001b[H\u001b[2J');
+          if (options.watch && context.stdout.isTTY) context.stdout.raw.write('\u001b[H\u001b[2J');
           await print(views, targets, options, context);
           if (!options.watch)
             return views.some(({ snapshot }) => snapshot.isCut) ? EXIT.incomplete : EXIT.done;
