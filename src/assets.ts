@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
  */
 export const ASSETS = {
   'node/protocol.sh': './node/protocol.sh',
+  'node/arguments.sh': './node/arguments.sh',
   'node/identity.sh': './node/identity.sh',
   'node/perf.sh': './node/perf.sh',
   'node/tcpdump.sh': './node/tcpdump.sh',
@@ -27,7 +28,7 @@ export const ASSETS = {
   'manifests/debug-pod.yaml': '../manifests/debug-pod.yaml',
   'manifests/namespace.yaml': '../manifests/namespace.yaml',
   'manifests/rbac.yaml': '../manifests/rbac.yaml',
-  'manifests/admission-policy.yaml': '../manifests/admission-policy.yaml',
+  'manifests/node-rights.yaml': '../manifests/node-rights.yaml',
   'completion/scripts/bash.bash': './completion/scripts/bash.bash',
   'completion/scripts/zsh.zsh': './completion/scripts/zsh.zsh',
   'completion/scripts/fish.fish': './completion/scripts/fish.fish',

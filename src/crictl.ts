@@ -91,6 +91,17 @@ const GLOBAL_SWITCHES = new Set(['-h', '--help', '-v', '--version', '-D', '--deb
 
 /** Takes the words behind `--` apart. What the tool itself decides (endpoint, configuration) is refused. */
 export function parseCrictlWords(words: readonly string[]): CrictlWords {
+  const parsed = takeApart(words);
+  // The node tells words apart by lines, to be sure of what they do.
+  const odd = words.find((word) => word.includes('\n'));
+  if (odd !== undefined && rightsOf(parsed) === 'read')
+    throw usageError(
+      `crictl ${parsed.subcommand}: "${printable(odd)}" holds a line feed, which the node refuses`,
+    );
+  return parsed;
+}
+
+function takeApart(words: readonly string[]): CrictlWords {
   let at = 0;
   while (words[at]?.startsWith('-')) {
     const word = words[at]!;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { ownerSuffix } from './plan/owner.ts';
 import type { Target } from './target.ts';
 
 /** CPU samples by perf. */
@@ -87,6 +88,8 @@ export interface Plan {
   readonly capture: CapturePlan;
   readonly limits: Limits;
   readonly debugPod: DebugPodPlan;
+  /** Whom the API server takes the user for; undefined where it does not say. */
+  readonly user?: string;
   readonly reason?: string;
 }
 
@@ -95,6 +98,7 @@ export interface PlanInput {
   readonly capture: CapturePlan;
   readonly limits: Limits;
   readonly debugPod: Omit<DebugPodPlan, 'name'>;
+  readonly user?: string;
   readonly reason?: string;
   /** 16 random bytes; tests give their own. */
   readonly random?: Uint8Array;
@@ -110,10 +114,32 @@ export function makePlan(input: PlanInput): Plan {
     targets: [input.target] as const,
     capture: input.capture,
     limits: input.limits,
-    debugPod: { ...input.debugPod, name: `gkeprof-${input.capture.collector}-${id}` },
+    debugPod: { ...input.debugPod, name: debugPodName(input.capture.collector, id, input.user) },
+    ...(input.user !== undefined && { user: input.user }),
     ...(input.reason !== undefined && { reason: input.reason }),
   });
 }
+
+/**
+ * `gkeprof-COLLECTOR-SESSION-USER`: the name says whose the pod is, because that is all that an admission policy is told
+ * of a pod when somebody execs into it.
+ */
+export function debugPodName(collector: CapturePlan['collector'], session: string, user?: string): string {
+  const owner = user === undefined ? undefined : ownerSuffix(user);
+  return `gkeprof-${collector}-${session}${owner === undefined ? '' : `-${owner}`}`;
+}
+
+/** The first user id for `files`, and how many there are. */
+export const FILES_USERS = { first: 2_000_000_000, count: 2 ** 27 };
+
+/**
+ * The user and group that `files` runs as, one of its own for each session: it shares the node's pids, and processes of
+ * one user may look into each other. The range is one that nothing else hands out: it lies behind OpenShift's (up to
+ * 1999999999) and systemd's containers (up to 1879048191), and before systemd's foreign users (from 2147352576;
+ * systemd docs/UIDS-GIDS.md).
+ */
+export const filesUser = (session: string): number =>
+  FILES_USERS.first + (Number.parseInt(session, 16) % FILES_USERS.count);
 
 /** A person's name for a target, as it was or could have been typed. */
 export const targetText = (target: Target): string =>
@@ -142,6 +168,7 @@ export const deadlineSeconds = (plan: Plan): number =>
 export function targetArguments(target: Target): string[] {
   if (target.kind === 'node') return ['host_network=1'];
   return [
+    `pod_namespace=${target.namespace}`,
     `pod_uid=${target.cgroupUids.join(',')}`,
     `pod_ips=${target.ips.join(',')}`,
     `host_network=${target.hostNetwork ? 1 : 0}`,

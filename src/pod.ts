@@ -8,6 +8,8 @@ import {
   boundSeconds,
   captureSeconds,
   deadlineSeconds,
+  debugPodName,
+  filesUser,
   type Plan,
   targetArguments,
   targetText,
@@ -26,6 +28,7 @@ export function debugPod(plan: Plan, work: NodeWork): V1Pod {
   limitLifetime(pod, plan);
   giveCapture(container(pod, 'capture'), plan, work);
   giveFiles(container(pod, 'files'), plan);
+  separateUsers(pod, plan);
   limitPrivileges(pod, plan);
   return pod;
 }
@@ -87,6 +90,14 @@ function giveFiles(files: V1Container, plan: Plan): void {
   files.args = [String(captureSeconds(plan)), String(Math.ceil(plan.limits.keepSeconds))];
 }
 
+/** `files` reads what root writes for its group, and is nobody that any other pod of the node runs as. */
+function separateUsers(pod: V1Pod, plan: Plan): void {
+  const user = filesUser(plan.session.id);
+  pod.spec!.securityContext = { ...pod.spec!.securityContext, fsGroup: user };
+  const files = container(pod, 'files');
+  files.securityContext = { ...files.securityContext, runAsUser: user, runAsGroup: user };
+}
+
 /** With --least-privilege: of the node's namespaces and of root's capabilities, only what the work needs. */
 function limitPrivileges(pod: V1Pod, plan: Plan): void {
   if (!plan.debugPod.leastPrivilege) return;
@@ -116,58 +127,98 @@ export function captureArguments(plan: Plan, work: NodeWork): string[] {
   ];
 }
 
-/** Added and dropped, in an order that does not matter. */
-const capabilities = ({ securityContext }: V1Container) =>
-  [securityContext?.capabilities?.add, securityContext?.capabilities?.drop].map((each) =>
-    (each ?? []).toSorted(),
-  );
+/** What the API server fills in where nothing was sent, and so is no change (pkg/apis/core/v1/defaults.go). */
+const FILLED_IN = {
+  container: { terminationMessagePath: '/dev/termination-log', terminationMessagePolicy: 'File' },
+  spec: { schedulerName: 'default-scheduler' },
+} as const;
+
+/** What admission plugins of the API server itself fill in: ServiceAccount, Priority, PodTolerationRestriction. */
+export const FILLED_IN_BY_ADMISSION: readonly string[] = [
+  'serviceAccount',
+  'serviceAccountName',
+  'imagePullSecrets',
+  'priority',
+  'priorityClassName',
+  'preemptionPolicy',
+];
+
+/** Names of fields that the API server adds to each container or to the pod's specification. */
+export const FILLED_IN_FIELDS = {
+  container: Object.keys(FILLED_IN.container),
+  spec: [...Object.keys(FILLED_IN.spec), ...FILLED_IN_BY_ADMISSION],
+};
 
 /**
- * What admission made of the pod, where it matters: another container, limit or volume, another image, node,
- * command or privilege. Each difference is one phrase; none means the pod is what was planned.
+ * What admission made of the pod: another container, volume or field. Each difference is one phrase; none means the pod
+ * is what was planned. Labels and annotations, tolerations that were added, and what the API server fills in by itself
+ * are no differences.
  */
 export function admissionChanges(sent: V1Pod, got: V1Pod): string[] {
   const changes: string[] = [];
   const all = (pod: V1Pod) => [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
-  const sentByName = new Map(all(sent).map((each) => [each.name, each]));
-  for (const each of all(got)) {
-    const before = sentByName.get(each.name);
-    if (!before) {
-      changes.push(`container "${each.name}" was added`);
-      continue;
-    }
-    sentByName.delete(each.name);
-    const differs = (what: string, a: unknown, b: unknown) => {
-      if (JSON.stringify(a ?? null) !== JSON.stringify(b ?? null))
-        changes.push(`${what} of container "${each.name}" changed`);
-    };
-    differs('the image', before.image, each.image);
-    differs('the command', before.command, each.command);
-    differs('the args', before.args, each.args);
-    differs('privileged', before.securityContext?.privileged, each.securityContext?.privileged);
-    // A privileged one has all of them, whatever is added or dropped.
-    if (!before.securityContext?.privileged && !each.securityContext?.privileged)
-      differs('the capabilities', capabilities(before), capabilities(each));
-    differs('the limits', before.resources?.limits, each.resources?.limits);
-    differs(
-      'the volume mounts',
-      before.volumeMounts?.map((m) => m.mountPath),
-      each.volumeMounts?.map((m) => m.mountPath),
-    );
+  const gotByName = new Map(all(got).map((each) => [each.name, each]));
+  for (const before of all(sent)) {
+    const after = gotByName.get(before.name);
+    if (after) {
+      const fields = differing({ ...FILLED_IN.container, ...before }, { ...FILLED_IN.container, ...after });
+      changes.push(...fields.map((field) => `${field} of container "${before.name}" changed`));
+    } else changes.push(`container "${before.name}" was removed`);
+    gotByName.delete(before.name);
   }
-  for (const name of sentByName.keys()) changes.push(`container "${name}" was removed`);
+  for (const name of gotByName.keys()) changes.push(`container "${name}" was added`);
   const volumes = new Set(sent.spec?.volumes?.map((volume) => volume.name));
-  for (const volume of got.spec?.volumes ?? []) {
-    if (!volumes.has(volume.name)) changes.push(`volume "${volume.name}" was added`);
-  }
-  for (const key of [
-    'nodeName',
-    'hostPID',
-    'hostNetwork',
-    'activeDeadlineSeconds',
-    'automountServiceAccountToken',
-  ] as const) {
-    if (sent.spec?.[key] !== got.spec?.[key]) changes.push(`${key} changed`);
-  }
-  return changes;
+  const added = (got.spec?.volumes ?? []).filter(({ name }) => !volumes.has(name));
+  changes.push(...added.map(({ name }) => `volume "${name}" was added`));
+  const own = (got.spec?.volumes ?? []).filter(({ name }) => volumes.has(name));
+  const spec = (pod: V1Pod) => ({ ...FILLED_IN.spec, ...pod.spec, containers: [], initContainers: [] });
+  const fields = differing(spec(sent), { ...spec(got), volumes: own });
+  const isOurs = (field: string) => !FILLED_IN_BY_ADMISSION.includes(field) && field !== 'tolerations';
+  return [...changes, ...fields.filter(isOurs).map((field) => `${field} changed`)];
+}
+
+/** The fields in which two objects differ. Absent, null, false and empty are one. */
+function differing(before: object, after: object): string[] {
+  const [a, b] = [before as Record<string, unknown>, after as Record<string, unknown>];
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])]
+    .filter((field) => stable(a[field]) !== stable(b[field]))
+    .sort();
+}
+
+/** JSON with sorted keys and without what says nothing. */
+function stable(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(stable).join()}]`;
+  if (value === null || typeof value !== 'object')
+    return value === false ? 'null' : JSON.stringify(value ?? null);
+  const fields = Object.entries(value)
+    .map(([key, each]) => [key, stable(each)] as const)
+    .filter(([, text]) => !['null', '[]', '{}'].includes(text))
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+  return `{${fields.map(([key, text]) => `${key}:${text}`).join()}}`;
+}
+
+/**
+ * Whether a pod that lingers is one that this very plan would have made, whole, but for its session, its deadline and
+ * what it was first asked; and by its name, which an admission policy ties to whoever creates it, the same user's.
+ */
+export function isSameBySession(plan: Plan, work: NodeWork, found: V1Pod): boolean {
+  const { capture } = plan;
+  if (capture.collector !== 'inspect') return false;
+  const id = found.metadata?.labels?.[SESSION_LABEL] ?? '';
+  const args = found.spec?.containers.find(({ name }) => name === 'capture')?.args ?? [];
+  const argumentOf = (key: string) =>
+    args.find((word) => word.startsWith(`${key}=`))?.slice(key.length + 1) ?? '';
+  if (found.metadata?.name !== debugPodName('inspect', id, plan.user) || !/^[0-9a-f]{10}$/.test(id))
+    return false;
+  const lingerSeconds = Number(argumentOf('linger_ms')) / 1000;
+  const parts = argumentOf('parts').split(',') as typeof capture.parts;
+  // What it was not made for, it has no privileges to see: its answer would lack that and not say so.
+  if (plan.debugPod.leastPrivilege && !capture.parts.every((part) => parts.includes(part))) return false;
+  const same: Plan = {
+    ...plan,
+    session: { id, nonce: argumentOf('nonce') },
+    capture: { ...capture, parts, lingerSeconds },
+    limits: { ...plan.limits, durationSeconds: Number(argumentOf('duration_ms')) / 1000 },
+  };
+  return lingerSeconds > 0 && admissionChanges(debugPod(same, work), found).length === 0;
 }

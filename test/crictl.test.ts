@@ -140,3 +140,8 @@ describe('interaction', () => {
     expect(without.rest.join(' ').endsWith(tail)).toBe(true);
   });
 });
+
+it('refuses a line feed in words that only read, and leaves it in what runs in a container', () => {
+  expect(() => parseCrictlWords(['ps', '--label', 'a\nb'])).toThrow(/holds a line feed/);
+  expect(parseCrictlWords(['exec', 'abc', 'sh', '-c', 'a\nb']).rest.at(-1)).toBe('a\nb');
+});

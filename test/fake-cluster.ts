@@ -72,6 +72,7 @@ export function fakeCluster(overrides: Partial<Cluster> = {}): FakeCluster {
     },
     listPodEvents: async () => [],
     isAllowed: async () => true,
+    whoAmI: async () => 'kubernetes-admin',
     followLogs: () => lines([]),
     exec: async () => result(),
     execStream: () => lines([]),

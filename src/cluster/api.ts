@@ -37,6 +37,7 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
     }),
   });
   const core = new client.CoreV1Api(configuration);
+  const authentication = new client.AuthenticationV1Api(configuration);
   const authorization = new client.AuthorizationV1Api(configuration);
   const kubectl = new Kubectl(connection, home);
 
@@ -53,6 +54,8 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
       throw credentialProblem(config, error) ?? apiError(error);
     }
   };
+
+  let user: Promise<string | undefined> | undefined; // Asked once.
 
   return {
     namespace,
@@ -107,6 +110,16 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
         (review) => (strict ? review.status?.allowed === true : review.status?.allowed !== false),
         () => !strict,
       );
+    },
+    whoAmI: () => {
+      user ??= call(
+        'WHO AM I',
+        authentication.createSelfSubjectReview({ body: {} }).catch((error: unknown) => {
+          if (apiCode(error) !== 404) throw error;
+          return undefined;
+        }),
+      ).then((review) => review?.status?.userInfo?.username);
+      return user;
     },
     followLogs: (ref) => kubectl.followLogs(ref),
     exec: (ref, argv, signal) => kubectl.exec(ref, argv, signal),

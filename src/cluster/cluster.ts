@@ -55,6 +55,11 @@ export interface Cluster {
   listPodEvents(namespace: string, pod: string): Promise<CoreV1Event[]>;
   /** False only when the API server says no; a server that does not answer such questions counts as yes. */
   isAllowed(question: AccessQuestion): Promise<boolean>;
+  /**
+   * The user name that the API server sees, as in `kubectl auth whoami`; undefined where the server does not serve that
+   * question (before Kubernetes 1.28, KEP-3325).
+   */
+  whoAmI(): Promise<string | undefined>;
   /** Follows a container's log from its beginning. */
   followLogs(ref: ContainerRef): RemoteStream;
   /** Runs a command, to its end. A status other than 0 is a result, not an error. */

@@ -53,8 +53,8 @@ export class Transport {
     const login: RequestOptions = {};
     await this.#config.applyToHTTPSOptions(login);
     const method = call.getHttpMethod().toString();
-    // A review of one's rights is a question that is posted.
-    const isQuestion = method === 'GET' || /\/selfsubject\w+reviews$/.test(new URL(call.getUrl()).pathname);
+    // A review of one's rights, or of who one is, is a question that is posted.
+    const isQuestion = method === 'GET' || /\/selfsubject\w*reviews$/.test(new URL(call.getUrl()).pathname);
     const request: RequestOptions & { secureContext?: SecureContext } = {
       ...login,
       method,

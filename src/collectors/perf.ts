@@ -25,7 +25,7 @@ export const perf: Collector = {
 
   nodeArguments(plan) {
     if (plan.capture.collector !== 'perf') throw new Error('not a plan for perf');
-    return { keys: [`frequency=${plan.capture.frequencyHz}`, 'filter_words=0'], words: [] };
+    return { keys: [`frequency=${plan.capture.frequencyHz}`], words: [] };
   },
 
   scopeName(plan) {

@@ -33,9 +33,14 @@ export const tcpdump: Collector = {
         ...(name ? [`interface=${name}`] : []),
         ...(linkType ? [`link_type=${linkType}`] : []),
         `count=${count}`,
-        `filter_words=${filter.length}`,
       ],
-      words: [...options, ...(count ? ['-c', String(count)] : []), '--', ...filter],
+      // The node takes no word with a line feed, which is a blank in the language of filters (pcap-filter(7)).
+      words: [
+        ...options,
+        ...(count ? ['-c', String(count)] : []),
+        '--',
+        ...filter.map((word) => word.replaceAll('\n', ' ')),
+      ],
     };
   },
 

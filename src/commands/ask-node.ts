@@ -79,7 +79,8 @@ async function askNode(
 ): Promise<TargetName | undefined> {
   const target = await lookUp(node, undefined, cluster);
   const inspect = { ...options, lingerSeconds: 0 };
-  const plans = [inspectPlan(target.node, ['processes', 'runtime'], inspect)];
+  const user = await cluster.whoAmI();
+  const plans = [inspectPlan(target.node, ['processes', 'runtime'], inspect, user)];
   if (await isDryRun(plans, inspect, cluster, context)) {
     context.log.line('this pod would be asked first; what comes then depends on its answer');
     return undefined;

@@ -4,7 +4,8 @@ import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import type { CaptureOptions } from '../options.ts';
 import { type CapturePlan, type Limits, makePlan, type Plan } from '../plan.ts';
 import { debugPod } from '../pod.ts';
-import { runSession, type SessionResult } from '../session/session.ts';
+import { counted } from '../quantity.ts';
+import { type Cut, runSession, type SessionResult } from '../session/session.ts';
 import { sweep } from '../session/sweep.ts';
 import { shellQuote } from '../shell-quote.ts';
 import type { Target, TargetName } from '../target.ts';
@@ -41,11 +42,13 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
   const prepared = await prepare(job, cluster, context);
   if (!prepared) return EXIT.done;
   const { target, leftovers } = prepared;
+  const user = await cluster.whoAmI();
   const plan = makePlan({
     target,
     capture: job.decide(target),
     limits: { ...job.limits, keepSeconds: options.keepSeconds, minFreePercent: MIN_FREE_PERCENT },
     debugPod: options.debugPod,
+    ...(user !== undefined && { user }),
     ...(options.reason !== undefined && { reason: options.reason }),
   });
   if (options.explain) {
@@ -108,8 +111,30 @@ async function finished(job: CaptureJob, plan: Plan, result: SessionResult): Pro
 export function sessionCode(result: SessionResult): number {
   if (result.ended === 'lost' || result.ended === 'tool-ended' || result.ended === 'target-gone')
     return EXIT.incomplete;
+  if (result.cut) return EXIT.incomplete;
   return result.targetChanges.length ? EXIT.incomplete : EXIT.done;
 }
+
+/** What is missing from a recording, for people, a line each. */
+export function missingText({ cut, unnamedProcesses }: SessionResult): string[] {
+  return [
+    ...(cut ? [`the recording is not whole, only its beginning was kept: ${CUT_TEXT[cut]}`] : []),
+    ...(unnamedProcesses > 0
+      ? [
+          `perf did not read the files of ${counted(unnamedProcesses, 'process', 'processes')}, which would have held it up or used up its memory; their functions have no names, those of all others have`,
+        ]
+      : []),
+  ];
+}
+
+export const CUT_TEXT: Readonly<Record<Cut, string>> = {
+  failed: 'perf script failed or was killed on the node',
+  stuck: 'perf script was held up on the node by a file of the profiled processes',
+  slow: 'perf script took too long on the node with the files of one pod',
+  time: 'perf script was out of time on the node',
+  memory: 'perf script needed more memory than it may use on the node',
+  space: "the node's disk is full",
+};
 
 /** How a capture ended, for people. */
 export function endedText(result: SessionResult): string {

@@ -115,8 +115,6 @@ export const crictl: Command<CrictlOptions> = {
           about: typed.subcommand || 'help',
           keys: [
             `rights=${rightsOf(typed) === 'read' ? 'read' : 'any'}`,
-            `subcommand=${typed.subcommand}`,
-            `globals=${typed.globals.length}`,
             ...(placed.podWord === undefined ? [] : [`pod_word=${placed.podWord}`]),
           ],
           words: placed.words,

@@ -22,7 +22,7 @@ import { captureOf, makeReceipt, type Receipt, writeReceipt } from '../session/r
 import type { SessionResult } from '../session/session.ts';
 import { parseTarget, type Target, type TargetName } from '../target.ts';
 import { containerOfPid } from './ask-node.ts';
-import { endedText, runCapture, sessionCode } from './capture.ts';
+import { endedText, missingText, runCapture, sessionCode } from './capture.ts';
 import type { Command, Context } from './command.ts';
 import { comparisonOutcome, drawComparisons } from './diff.ts';
 import { aboutFromReceipt, DRAW_OPTIONS, type DrawOptions, draw, drawOptions } from './drawing.ts';
@@ -298,7 +298,7 @@ async function finish(
 ): Promise<Required<Recorded>> {
   const { log, stdout } = context;
   const { artifact } = result;
-  if (result.ended === 'lost') throw await keepSamples(plan, result);
+  if (result.isRaw) throw await keepSamples(plan, result);
   const about = aboutFromReceipt({ plan, capture: captureOf(result) });
   const input = await openInput(artifact.path, context.stdin);
   const reading = await readProfile(
@@ -317,6 +317,7 @@ async function finish(
   if (drawing.form.is === 'text') stdout.write(`Raw stack traces: ${artifact.path}\n`);
   const made = [...drawn, { role: 'stacks', path: artifact.path }, { role: 'receipt', path: receiptPath }];
   for (const line of summaryLines(summary)) log.line(line);
+  for (const line of missingText(result)) log.warn(line);
   if (result.ended !== 'time') log.line(`ended because ${endedText(result)}`);
   const idle = summary.samples === 0 && summary.idle === 0;
   if (idle) {

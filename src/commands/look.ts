@@ -27,7 +27,13 @@ export interface Outlook {
 /** For how long a debug pod stays at most, however often it is asked. */
 const LONGEST_SECONDS = 8 * 3600;
 
-export function inspectPlan(node: string, parts: readonly SnapshotPart[], options: InspectOptions): Plan {
+/** `user`: whom the API server takes the user for, whose the debug pod will be. */
+export function inspectPlan(
+  node: string,
+  parts: readonly SnapshotPart[],
+  options: InspectOptions,
+  user: string | undefined,
+): Plan {
   const { lingerSeconds } = options;
   return makePlan({
     target: { kind: 'node', node },
@@ -39,6 +45,7 @@ export function inspectPlan(node: string, parts: readonly SnapshotPart[], option
       keepSeconds: 60,
     },
     debugPod: options.debugPod,
+    ...(user !== undefined && { user }),
     ...(options.reason !== undefined && { reason: options.reason }),
   });
 }

@@ -148,6 +148,7 @@ export function access(
   if (isOnlyShown(options)) return Promise.resolve();
   const checked = checkAccess(cluster, options.debugPod.namespace, attaches);
   checked.catch(() => {}); // It is told where it is awaited.
+  cluster.whoAmI().catch(() => {}); // So is this, which the plan will need.
   return checked;
 }
 

@@ -1,15 +1,24 @@
 import { dump, loadAll } from 'js-yaml';
 import { asset } from '../assets.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { sentScripts } from '../node/script.ts';
-import { VERBOSE } from '../options.ts';
+import { DEBUG_POD_OPTIONS, PLAIN_IMAGE, VERBOSE } from '../options.ts';
 import { type Form, formOf, isForPrograms, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
+import { admissionPolicy, type PolicySettings } from '../policy/admission-policy.ts';
 import type { Command } from './command.ts';
 
+const POLICY = 'Admission policy:';
+const ONLY_WITH_POLICY = [
+  'allow-shell',
+  'allow-image',
+  'target-rights',
+  'image',
+  'image-pull-secret',
+] as const;
+
 interface ManifestsOptions {
-  readonly admissionPolicy: boolean;
-  readonly allowShell: boolean;
+  /** Undefined: without a policy. */
+  readonly policy?: PolicySettings;
   readonly form: Form;
 }
 
@@ -30,13 +39,37 @@ export const manifests: Command<ManifestsOptions> = {
       type: 'boolean',
       describe:
         'Also the policy that allows exactly the debug pods of this release (Kubernetes 1.30 and newer)',
-      group: 'Flags:',
+      group: POLICY,
       perRun: true,
+    },
+    image: {
+      ...DEBUG_POD_OPTIONS.image!,
+      describe: 'Diagnostic image of your debug pods: the policy allows no other',
+      group: POLICY,
+    },
+    'allow-image': {
+      type: 'array',
+      describe: 'An image that the policy allows too; once for each',
+      group: POLICY,
+      value: 'IMAGE',
+      perRun: true,
+    },
+    'image-pull-secret': {
+      ...DEBUG_POD_OPTIONS['image-pull-secret']!,
+      describe: 'Secret for the registry that debug pods may name; once for each',
+      group: POLICY,
     },
     'allow-shell': {
       type: 'boolean',
-      describe: 'Let that policy pass `shell`, and `crictl` where it changes something',
-      group: 'Flags:',
+      describe: 'Allow `shell`, and `crictl` where it changes something: both are root on every node',
+      group: POLICY,
+      perRun: true,
+    },
+    'target-rights': {
+      type: 'boolean',
+      describe:
+        'Let users look only into pods of namespaces where they may create pods/exec; whole nodes need the role gkeprof-nodes',
+      group: POLICY,
       perRun: true,
     },
     output: outputOption('as kubectl names them'),
@@ -44,15 +77,28 @@ export const manifests: Command<ManifestsOptions> = {
   },
   validate(raw) {
     if (raw.positionals.length) throw usageError('manifests: takes no arguments');
-    const admissionPolicy = raw.flag('admission-policy');
-    const allowShell = raw.flag('allow-shell');
-    if (allowShell && !admissionPolicy)
-      throw usageError('--allow-shell: says what the policy allows', 'give --admission-policy too');
-    return { admissionPolicy, allowShell, form: formOf(raw) };
+    const form = formOf(raw);
+    if (!raw.flag('admission-policy')) {
+      const stray = ONLY_WITH_POLICY.find((name) => raw.isTyped(name));
+      if (stray !== undefined)
+        throw usageError(`--${stray}: it says what the policy allows`, 'give --admission-policy too');
+      return { form };
+    }
+    return {
+      policy: {
+        namespace: 'gkeprof',
+        images: [raw.text('image') ?? PLAIN_IMAGE, ...raw.list('allow-image')],
+        pullSecrets: raw.list('image-pull-secret'),
+        allowShell: raw.flag('allow-shell'),
+        targetRights: raw.flag('target-rights'),
+      },
+      form,
+    };
   },
-  async run({ admissionPolicy, allowShell, form }, context) {
+  async run({ policy, form }, context) {
     const documents = [asset('manifests/namespace.yaml'), asset('manifests/rbac.yaml')];
-    if (admissionPolicy) documents.push(filledPolicy(allowShell));
+    if (policy?.targetRights) documents.push(asset('manifests/node-rights.yaml'));
+    if (policy) documents.push(...admissionPolicy(policy).map((each) => dump(each, { lineWidth: -1 })));
     const text = documents.join('---\n');
     if (!isForPrograms(form) || form.is === 'yaml') {
       context.stdout.write(text);
@@ -81,16 +127,4 @@ interface ApplyObject {
 function kubectlName({ apiVersion, kind, metadata }: ApplyObject): string {
   const group = apiVersion.includes('/') ? `.${apiVersion.split('/')[0]}` : '';
   return `${kind.toLowerCase()}${group}/${metadata.name}`;
-}
-
-/** The policy with the commands of this release in its ConfigMap, byte for byte as debug pods are sent. */
-function filledPolicy(allowShell: boolean): string {
-  const documents = loadAll(asset('manifests/admission-policy.yaml')) as Array<{
-    kind: string;
-    data?: object;
-  }>;
-  for (const document of documents)
-    if (document.kind === 'ConfigMap')
-      document.data = { ...sentScripts(), shell: allowShell ? 'allowed' : 'refused' };
-  return documents.map((document) => dump(document, { lineWidth: -1 })).join('---\n');
 }

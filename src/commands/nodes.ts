@@ -157,7 +157,8 @@ async function probed(
       'choose some by a part of their names, -l or --pods',
     );
   await checkAccess(cluster, inspect.debugPod.namespace);
-  const plans = rows.map(({ name }) => inspectPlan(name, ['probe'], inspect));
+  const user = await cluster.whoAmI();
+  const plans = rows.map(({ name }) => inspectPlan(name, ['probe'], inspect, user));
   return withNodes(plans, inspect, cluster, context, async (outlooks) => {
     const views = await Promise.all(outlooks.map((outlook) => outlook.look()));
     return rows.map((row, at) => ({ ...row, probe: probeOf(views[at]!.snapshot) }));

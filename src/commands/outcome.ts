@@ -50,6 +50,8 @@ export function captureFacts({ gkeprof, plan, capture, targetChanges }: Receipt)
     stoppedAt: capture.stoppedAt,
     durationSeconds: (Date.parse(capture.stoppedAt) - Date.parse(capture.startedAt)) / 1000,
     ended: capture.ended,
+    ...(capture.cut && { cut: capture.cut }),
+    ...(capture.unnamedProcesses && { unnamedProcesses: capture.unnamedProcesses }),
     ...(capture.packets && { packets: capture.packets }),
     targetChanges,
     debugPod: {
@@ -89,6 +91,11 @@ export function targetWords({ target, node }: Pick<CaptureFacts, 'target' | 'nod
 export const captureRows = (facts: CaptureFacts, ended: string): Array<[string, string | undefined]> => [
   ['started', `${utc(facts.startedAt)} (by the node's clock)`],
   ['duration', `${formatDuration(facts.durationSeconds)}; ended because ${plain(ended)}`],
+  ['not whole', facts.cut && `cut short: ${plain(facts.cut)}`],
+  [
+    'processes without names',
+    facts.unnamedProcesses ? `${facts.unnamedProcesses}: their files were not read` : undefined,
+  ],
   ['changed meanwhile', facts.targetChanges.length ? facts.targetChanges.map(plain).join('; ') : undefined],
   ['node', `${plain(facts.node)}, kernel ${plain(facts.kernel)}, ${plain(facts.toolVersion)}`],
 ];

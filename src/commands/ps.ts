@@ -150,7 +150,8 @@ export const ps: Command<PsOptions> = {
     const targets = await lookUpAll({ ...options, ...(named && { named }) }, options.container, cluster);
     const nodes = [...new Set(targets.map(({ node }) => node))];
     const asked = { ...options.inspect, ...(options.watch && { lingerSeconds: WATCH_LINGER_SECONDS }) };
-    const plans = nodes.map((node) => inspectPlan(node, PARTS, asked));
+    const user = await cluster.whoAmI();
+    const plans = nodes.map((node) => inspectPlan(node, PARTS, asked, user));
     if (options.inspect.explain) {
       const { psByHand } = await import('../explain/inspect.ts');
       printByHand(nodes, 'processes and containers', options.inspect, cluster, context, (around) =>

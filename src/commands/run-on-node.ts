@@ -39,6 +39,7 @@ export async function runOnNode(
   context: Context,
 ): Promise<number> {
   const { stdout, stderr, log, now } = context;
+  const user = await cluster.whoAmI();
   const plan = makePlan({
     target,
     capture: what,
@@ -49,6 +50,7 @@ export async function runOnNode(
       keepSeconds: 60,
     },
     debugPod: options.debugPod,
+    ...(user !== undefined && { user }),
     ...(options.reason !== undefined && { reason: options.reason }),
   });
   if (options.explain) {

@@ -137,7 +137,7 @@ export const whois: Command<WhoisOptions> = {
     const cluster = await context.openCluster(options.inspect.connection);
     const allowed = access(cluster, options.inspect);
     const { node } = await lookUp(options.named, undefined, cluster);
-    const plans = [inspectPlan(node, partsFor(options.questions), options.inspect)];
+    const plans = [inspectPlan(node, partsFor(options.questions), options.inspect, await cluster.whoAmI())];
     if (options.inspect.explain) {
       const { whoisByHand } = await import('../explain/inspect.ts');
       printByHand([node], 'whose it is', options.inspect, cluster, context, (around) =>

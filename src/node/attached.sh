@@ -2,21 +2,19 @@
 # through `files` while they grow, so nothing of it is in the container's log; with one (`kubectl attach`) it is the
 # container's own terminal.
 
-# Of crictl, what changes nothing. `exec` and the like need more rights, and so another word in the plan.
-readonly CRICTL_READS=,,completion,events,help,imagefsinfo,images,info,inspect,inspecti,inspectp,logs,metricsp,pods,ps,runtime-config,stats,statsp,version,
+subcommand=''
 
 crictl_needs() { tools=(grep nsenter) packages=(util-linux); }
 
 crictl_serve() {
-  local id=''
   local -a command=("${tool_args[@]}")
   find_node_root
   find_runtime_socket || refuse no-runtime-socket
   find_crictl || refuse no-crictl
-  [[ ${arg[rights]} == any || $CRICTL_READS == *",${arg[subcommand]},"* ]] || refuse not-read-only
-  # The words before the subcommand are global flags. Nothing else may be the subcommand than what was looked at.
-  [[ ${command[arg[globals]]-} == "${arg[subcommand]}" ]] || refuse bad-argument
+  find_crictl_subcommand
   if [[ -n ${arg[pod_word]-} ]]; then
+    # The place that the client left free for the id, and no other.
+    if ((arg[pod_word] >= ${#command[@]})) || [[ -n ${command[arg[pod_word]]} ]]; then refuse bad-argument; fi
     ready_sandbox || refuse pod-not-found
     command[arg[pod_word]]=$sandbox
   fi
@@ -24,8 +22,25 @@ crictl_serve() {
   # As one would type it on the node.
   printf '%q ' "${command[@]//"$node_root"/}" >"$OUT/command"
   # It reads logs where the runtime says they are, on the node. What is named by another way is still there.
-  [[ ${arg[subcommand]} == logs ]] && command=(nsenter "--mount=${node_root%/root}/ns/mnt" -- "${command[@]/#\/usr\//"/proc/$$/root/usr/"}")
+  [[ $subcommand == logs ]] && command=(nsenter "--mount=${node_root%/root}/ns/mnt" -- "${command[@]/#\/usr\//"/proc/$$/root/usr/"}")
   run_attached "${command[@]}"
+}
+
+# The subcommand, in $subcommand: the first word that is neither a global flag nor the value of one.
+find_crictl_subcommand() {
+  local word skip=
+  subcommand=
+  for word in "${tool_args[@]}"; do
+    case $skip$word in
+      -t | --timeout) skip=value-of: ;;
+      value-of:*) skip= ;;
+      -*) ;;
+      *)
+        subcommand=$word
+        return
+        ;;
+    esac
+  done
 }
 
 # The id of the pod's sandbox that is ready, as the runtime has it now.
@@ -143,7 +158,7 @@ run_attached() {
   fi
   kill "$watcher" 2>/dev/null
   # crictl ends with 1 whatever the command in the container ended with, and says what that was.
-  if [[ ${arg[subcommand]-} == exec && $tool_status == 1 ]]; then
+  if [[ $subcommand == exec && $tool_status == 1 ]]; then
     tool_status=$(grep -oE '(terminated with exit code|exited with) [0-9]+' "$OUT/stderr" | tail -n1 | grep -oE '[0-9]+$' || echo 1)
   fi
   printf '%d\n' "$tool_status" >"$WORK/status"

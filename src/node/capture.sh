@@ -7,7 +7,6 @@ mkdir -m 700 "$WORK"
 export HOME=$WORK LC_ALL=C TZ=UTC
 read_arguments "$@"
 collector=${arg[collector]}
-filter=()
 mkfifo "$WORK/tick"
 exec {tick}<>"$WORK/tick"
 tool_pid='' tool_status=0 end_reason=''
@@ -96,7 +95,6 @@ wait_for_end() {
 
 # A capture, from its start to its artifact.
 capture_until_end() {
-  [[ ${arg[filter_words]} == 0 ]] || filter=("${tool_args[@]: -${arg[filter_words]}}")
   enough_space || refuse no-space
   "${collector}_prepare"
   "${collector}_start"
@@ -115,6 +113,7 @@ capture_until_end() {
 
 emit hello collector "$collector" kernel "$(uname -r)"
 tools_ready
+[[ -z ${arg[pod_uid]-} ]] || pod_is_of_namespace || refuse wrong-namespace
 case $collector in
   inspect | crictl | shell) "${collector}_serve" ;;
   *) capture_until_end ;;

@@ -68,12 +68,13 @@ find_container_cgroup() {
 }
 
 # When a process started, in clock ticks since boot: field 22 of /proc/PID/stat, counted from behind the name,
-# which may hold blanks and brackets.
+# which may hold blanks, brackets and line feeds. The file is read to its end: it holds no NUL.
 process_start() {
-  local line
-  read -r line <"/proc/$1/stat" 2>/dev/null || return 1
+  local text
   local -a fields
-  read -ra fields <<<"${line##*) }"
+  { IFS= read -rd '' text <"/proc/$1/stat"; } 2>/dev/null
+  read -ra fields <<<"${text##*) }"
+  [[ ${fields[19]-} =~ ^[0-9]+$ ]] || return 1
   start_time=${fields[19]}
 }
 
@@ -128,22 +129,52 @@ open_pod_netns() {
 }
 
 # The node's end of the pod's interface: the link whose index is `link_index` of the interface that holds the
-# pod's address (sysfs would be the debug pod's own, so iflink from there is wrong).
+# pod's address (sysfs would be the debug pod's own, so iflink from there is wrong). Whoever may make interfaces in the
+# pod can give them any index and any peer. So the node's link has to name the pod's back, its index and its
+# namespace, and the pod's has to name the node's: only the kernel writes that (rtnetlink(7), IFLA_LINK_NETNSID).
 find_host_interface() {
   local -a addresses
-  local inside index
+  local inside inner index line
   IFS=, read -ra addresses <<<"${arg[pod_ips]}"
   inside=$(nsenter "--net=/proc/self/fd/$netns" ip -o addr show | grep -F " ${addresses[0]}/" | head -n1)
+  inner=${inside%%:*}
   inside=${inside#*: }
   inside=${inside%% *}
-  index=$(nsenter "--net=/proc/self/fd/$netns" ip -j link show dev "$inside" | grep -o '"link_index":[0-9]*')
-  index=${index#*:}
-  [[ -n $index ]] || return 1
-  host_interface=$(ip -o link show | grep "^$index: ")
-  host_interface=${host_interface#*: }
-  host_interface=${host_interface%%:*}
-  host_interface=${host_interface%%@*}
-  [[ -n $host_interface ]]
+  name_namespaces || return 1
+  index=$(peer_in gkeprof-node nsenter "--net=/proc/self/fd/$netns" -- "$inside") &&
+    line=$(ip -o link show | grep "^$index: ") &&
+    line=${line#*: } &&
+    host_interface=${line%%[@:]*} &&
+    [[ $(peer_in gkeprof-pod -- "$host_interface") == "$inner" ]]
+  local -i found=$?
+  rm -f "$NETNS_NAMES"/gkeprof-{node,pod}
+  return $found
+}
+
+# Gives the node's and the pod's network namespace a name by which ip knows them: their descriptors, whatever else is there.
+NETNS_NAMES=/run/netns
+name_namespaces() {
+  mkdir -p "$NETNS_NAMES" &&
+    ln -sfn "/proc/$$/ns/net" "$NETNS_NAMES/gkeprof-node" &&
+    ln -sfn "/proc/$$/fd/$netns" "$NETNS_NAMES/gkeprof-pod"
+}
+
+# peer_in NAMESPACE [COMMAND…] -- INTERFACE: the index of an interface's other end, as it is seen by COMMAND, when that
+# end is in the namespace of this name. An alias of the interface is in the same line, but its quotes are escaped.
+peer_in() {
+  local namespace=$1 link id known
+  local -a enter=()
+  shift
+  while [[ $1 != -- ]]; do
+    enter+=("$1")
+    shift
+  done
+  link=$("${enter[@]}" ip -j link show dev "$2") || return 1
+  [[ $link =~ \"link_netnsid\":([0-9]+) ]] || return 1
+  id=${BASH_REMATCH[1]}
+  known=$("${enter[@]}" ip -j netns list-id nsid "$id")
+  [[ $known == *"\"name\":\"$namespace\""* && $link =~ \"link_index\":([0-9]+) ]] || return 1
+  printf '%s\n' "${BASH_REMATCH[1]}"
 }
 
 # The pod is still the one that was planned: its cgroup, and where a namespace was opened, its process.
@@ -153,5 +184,35 @@ target_is_gone() {
     process_start "$netns_pid" && [[ $start_time == "$netns_start" ]] && return 1
     return 0
   fi
+  return 1
+}
+
+# Whether the pod is of the namespace that the plan names, for which the user's rights were checked: the kubelet keeps
+# each pod's logs in NAMESPACE_NAME_UID (kubernetes pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory). They are
+# seen through the root of the kubelet, or of another process that no pod can imitate: one outside of all pods' cgroups.
+# Where the kubelet keeps them elsewhere (podLogsDir), the runtime is asked.
+pod_is_of_namespace() {
+  local uid path logs directory found=
+  local -a uids roots=(/proc/1/root)
+  IFS=, read -ra uids <<<"${arg[pod_uid]}"
+  while IFS= read -r path; do
+    grep -q kubepods "${path%/comm}/cgroup" 2>/dev/null || roots+=("${path%/comm}/root")
+  done < <(grep -lxsE 'kubelet|kubelite|k3s(-server|-agent)?' /proc/[0-9]*/comm)
+  for uid in "${uids[@]}"; do
+    for logs in "${roots[@]/%//var/log/pods/}"; do
+      for directory in "$logs"*_"$uid"/; do
+        [[ -d $directory ]] || continue
+        found=1
+        [[ ${directory#"$logs"} == "${arg[pod_namespace]}_"* ]] || return 1
+      done
+    done
+  done
+  [[ -n $found ]] && return
+  find_node_root
+  find_runtime_socket && find_crictl || return 1
+  for uid in "${uids[@]}"; do
+    [[ -n $(run_crictl pods --quiet --label "io.kubernetes.pod.uid=$uid" \
+      --label "io.kubernetes.pod.namespace=${arg[pod_namespace]}" 2>/dev/null) ]] && return
+  done
   return 1
 }

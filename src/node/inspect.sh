@@ -6,8 +6,8 @@ inspect_needs() {
   tools=(find grep gzip timeout xargs)
   packages=()
   if [[ ,${arg[parts]}, == *,links,* ]]; then
-    tools+=(ip nsenter)
-    packages+=(iproute2 util-linux)
+    tools+=(ip)
+    packages+=(iproute2)
   fi
 }
 
@@ -138,16 +138,16 @@ part_sockets() {
   find /proc/[0-9]*/fd -lname 'socket:*' -printf 'fd:%p %l\n' 2>/dev/null
 }
 
-# Interfaces of every network namespace. (sysfs would be the debug pod's own, whatever namespace is asked.)
+# The node's interfaces, each with the network namespace of its other end by the name that it is given here.
 part_links() {
   local pid
   local -a members
   one_of_each net
   find /proc/[0-9]*/ns/net -maxdepth 0 -printf 'net:%p %l\n' 2>/dev/null
-  printf 'here:%s\n' "$(readlink /proc/self/ns/net)"
-  for pid in "${members[@]}"; do
-    nsenter "--net=/proc/$pid/ns/net" ip -o link show 2>/dev/null | named "links $pid"
-  done
+  mkdir -p "$NETNS_NAMES"
+  for pid in "${members[@]}"; do ln -sfn "/proc/$pid/ns/net" "$NETNS_NAMES/gkeprof-$pid"; done
+  ip -o link show | named links
+  rm -f "$NETNS_NAMES"/gkeprof-*
 }
 
 # What the kernel has for whoever measures.

@@ -3,8 +3,6 @@
 # container logs are shipped to central logging; what a tool prints goes to a file in scratch.
 
 readonly OUT=/gkeprof/out CTL=/gkeprof/ctl WORK=/gkeprof/work
-declare -A arg=()
-declare -a tool_args=()
 sequence=0
 
 # Milliseconds since the epoch, without a process: EPOCHREALTIME has microseconds and the locale's comma.
@@ -72,26 +70,6 @@ announce() {
   local role=$1 file=$2 sum
   sum=$(sha256sum <"$OUT/$file")
   emit artifact role "$role" file "$file" bytes: "$(stat -c %s "$OUT/$file")" sha256 "${sum%% *}"
-}
-
-# KEY=VALUE words, then `--` and the words that belong to the tool, untouched.
-read_arguments() {
-  while (($#)); do
-    if [[ $1 == -- ]]; then
-      shift
-      tool_args=("$@")
-      return
-    fi
-    # A number is one: bash's arithmetic would run what stands in its place.
-    case ${1%%=*} in
-      duration_ms | max_bytes | min_free_percent | install | host_network | frequency | count | filter_words | \
-        linger_ms | globals | pod_word | tty)
-        [[ ${1#*=} =~ ^(0|[1-9][0-9]{0,17})$ ]] || refuse bad-argument
-        ;;
-    esac
-    arg[${1%%=*}]=${1#*=}
-    shift
-  done
 }
 
 # Free bytes and the share of the file system that is free, in percent, where scratch lies.

@@ -8,6 +8,7 @@ export const literal = (text: string): string => text.replaceAll('$', '$$$$');
 
 const PARTS = [
   'node/protocol.sh',
+  'node/arguments.sh',
   'node/identity.sh',
   'node/perf.sh',
   'node/tcpdump.sh',

@@ -7,23 +7,12 @@ tcpdump_needs() {
 
 tcpdump_version() { tcpdump --version 2>&1 | head -n1; }
 
-# The client lets no other options through; neither does the node, whoever made the pod: -z would run a program.
-tcpdump_words_fit() {
-  local -i at
-  for ((at = 0; at < ${#tool_args[@]}; at++)); do
-    case ${tool_args[at]} in
-      --) return 0 ;;
-      -[sBQyc]) at=$((at + 1)) ;;
-      -[Kpnv]) ;;
-      *) return 1 ;;
-    esac
-  done
-  return 1
-}
-
 tcpdump_prepare() {
-  tcpdump_words_fit || refuse bad-argument
+  local -a filter=("${tool_args[@]}")
   tcpdump_enter=()
+  # The filter is what stands behind the first `--`: no option before it can have that as its value.
+  while [[ ${filter[0]} != -- ]]; do filter=("${filter[@]:1}"); done
+  filter=("${filter[@]:1}")
   local link=EN10MB
   case ${arg[scope]} in
     netns | iface)
@@ -126,7 +115,12 @@ tcpdump_stop() {
 tcpdump_finish() {
   [[ -s $OUT/capture.pcap ]] || refuse tcpdump-failed log tcpdump.log
   tcpdump_counts ended
-  gzip -1 -c "$OUT/capture.pcap" >"$OUT/capture.pcap.part" || refuse no-space
+  # What cannot be compressed is kept as it is: there is no room for a second copy, or gzip was killed.
+  if ! gzip -1 -c "$OUT/capture.pcap" >"$OUT/capture.pcap.part"; then
+    rm -f "$OUT/capture.pcap.part"
+    announce packets capture.pcap
+    return
+  fi
   mv "$OUT/capture.pcap.part" "$OUT/capture.pcap.gz"
   rm -f "$OUT/capture.pcap"
   announce packets capture.pcap.gz

@@ -2,31 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import type { Cluster, ContainerRef, RemoteStream } from '../cluster/cluster.ts';
 import { clusterError, toolError } from '../errors.ts';
-import { CTL, OUT } from '../node/script.ts';
+import { request } from '../node/requests.ts';
 import type { SnapshotPart } from '../plan.ts';
 import { printable } from '../printable.ts';
-
-/**
- * Runs in `files`: asks, unless it is the first question, which the plan brought; waits for the answer; says how long
- * it is and its SHA-256, then the bytes; and stays until the client has them all, because an exec that ends drops
- * tails silently.
- */
-const SCRIPT = `
-id=$1 ask=$2 answer=${OUT}/answer-$1
-[ -z "$ask" ] || : >"${CTL}/ask-$id.$ask" || exit 9
-tries=0
-until [ -e "$answer" ]; do
-  [ -e ${OUT}/done ] && [ ! -e "$answer" ] && exit 7
-  tries=$((tries + 1))
-  [ $tries -gt 1200 ] && exit 8
-  sleep 0.05
-done
-sum=$(sha256sum <"$answer")
-printf '%s %s\\n' "$(stat -c %s "$answer")" "\${sum%% *}"
-cat "$answer"
-read -r _
-[ -z "$ask" ] || rm -f "${CTL}/ask-$id.$ask"
-`;
 
 /** A question to a debug pod that inspects. */
 export interface Question {
@@ -50,7 +28,7 @@ const RETRY_MS = 150;
 /** One snapshot of the node, as text, verified. Rejects when the pod cannot give it. */
 export async function ask(question: Question, world: Asking): Promise<string> {
   const id = question.first ? 'first' : randomBytes(8).toString('hex');
-  const argv = ['sh', '-c', SCRIPT, 'gkeprof-ask', id, question.first ? '' : question.parts.join(',')];
+  const argv = request('ask', id, question.first ? '' : question.parts.join(','));
   let said = '';
   for (let tries = 0; tries < TRIES; tries += 1) {
     world.signal.throwIfAborted();

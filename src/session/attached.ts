@@ -1,7 +1,7 @@
 import type { ContainerRef } from '../cluster/cluster.ts';
 import { runner } from '../collectors/attached.ts';
 import { clusterError, toolError } from '../errors.ts';
-import { CTL, OUT } from '../node/script.ts';
+import { request } from '../node/requests.ts';
 import type { ByteSink } from '../output/stream.ts';
 import type { AttachedPlan, Plan } from '../plan.ts';
 import { printable } from '../printable.ts';
@@ -9,38 +9,6 @@ import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } 
 import { FrameReader } from './frames.ts';
 import { nodeRefusal } from './node-refusal.ts';
 import { waitForStart } from './start.ts';
-
-/**
- * Runs in `files`, with how much of the output is known already: sends what was run, then, unless that is all that is
- * wanted, stdout and stderr as they grow, then the status, each as a frame of `KIND BYTES`; and stays until the client
- * has all. It does not renew the lease: what is run by exec outlives the client.
- */
-const FOLLOW = `
-o=$1 e=$2 out=${OUT}
-until [ -e $out/command ]; do
-  [ -e $out/done ] && printf 'r 0\\n' && read -r _ && exit 0
-  sleep 0.05
-done
-send() { # KIND FILE FROM: what is there behind FROM, and how much that makes
-  size=$(stat -c %s "$2" 2>/dev/null) || size=0
-  [ "$size" -gt "$3" ] || return 1
-  printf '%s %s\\n' "$1" "$((size - $3))"
-  tail -c "+$(($3 + 1))" "$2" | head -c "$((size - $3))"
-}
-send c $out/command 0
-[ "$3" = command ] && exit 0
-while :; do
-  over=
-  [ -e $out/status ] && over=1
-  send o $out/stdout "$o" && o=$size && continue
-  send e $out/stderr "$e" && e=$size && continue
-  [ -n "$over" ] && break
-  [ -e $out/done ] && printf 'r 0\\n' && read -r _ && exit 0
-  sleep 0.1
-done
-send x $out/status 0
-read -r _
-`;
 
 /** Where what was run says what it says. */
 export interface Audience {
@@ -108,8 +76,7 @@ async function withTerminal(plan: Plan, audience: Audience, world: World): Promi
 async function renewLease(plan: Plan, { cluster, sleep }: World, over: AbortSignal): Promise<void> {
   while (!over.aborted) {
     await sleep(RENEW_MS, over).catch(() => {});
-    if (!over.aborted)
-      await cluster.exec(container(plan, 'files'), ['touch', `${CTL}/lease`], over).catch(() => {});
+    if (!over.aborted) await cluster.exec(container(plan, 'files'), request('lease'), over).catch(() => {});
   }
 }
 
@@ -136,7 +103,7 @@ async function follow(
   let isCommandKnown = commandKnown;
   for (let tries = 0; tries < TRIES; tries += 1) {
     interrupts.stop.throwIfAborted();
-    const argv = ['sh', '-c', FOLLOW, 'gkeprof-follow', String(seen.o), String(seen.e), upTo];
+    const argv = request('follow', String(seen.o), String(seen.e), upTo);
     const stream = cluster.execStream(container(plan, 'files'), argv);
     const stop = () => stream.kill();
     interrupts.stop.addEventListener('abort', stop, { once: true });

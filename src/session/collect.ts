@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
+import { request } from '../node/requests.ts';
 import { OUT } from '../node/script.ts';
 import { formatBytes } from '../quantity.ts';
 
@@ -167,10 +168,7 @@ async function readRanges(
   }
 }
 
-/**
- * One range, appended. The remote shell waits for a line before it ends: an exec whose command ends with bytes
- * still under way loses them and reports success (kubernetes/kubernetes#124571).
- */
+/** One range, appended. */
 async function readRange(
   { file, bytes }: Announced,
   at: number,
@@ -178,16 +176,10 @@ async function readRange(
   path: string,
   world: Collecting,
 ): Promise<number> {
-  const script = 'tail -c "+$2" -- "$1" | head -c "$3"; read -r _';
-  const stream = world.cluster.execStream(world.from, [
-    'sh',
-    '-c',
-    script,
-    'range',
-    `${OUT}/${file}`,
-    String(at + 1),
-    String(want),
-  ]);
+  const stream = world.cluster.execStream(
+    world.from,
+    request('range', `${OUT}/${file}`, String(at + 1), String(want)),
+  );
   let got = 0;
   const abort = () => stream.kill();
   world.signal.addEventListener('abort', abort, { once: true });

@@ -1,7 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { apiCode } from '../cluster/refusal.ts';
 import { clusterError, GkeprofError } from '../errors.ts';
-import { OUT } from '../node/script.ts';
+import { request } from '../node/requests.ts';
 import { captureSeconds, type Plan } from '../plan.ts';
 import { printable } from '../printable.ts';
 import { formatDuration } from '../quantity.ts';
@@ -35,7 +35,7 @@ export async function* followEvents(plan: Plan, world: Following): AsyncGenerato
   const reader = new EventReader(plan.session.nonce);
   const readFile = async (tries = 1): Promise<string[]> => {
     const files = { namespace, pod: name, container: 'files' };
-    const result = await cluster.exec(files, ['cat', `${OUT}/events.jsonl`], signal);
+    const result = await cluster.exec(files, request('events'), signal);
     if (result.exitCode === 0) return Buffer.from(result.stdout).toString('utf8').split('\n').filter(Boolean);
     if (tries === 1) return [];
     await sleep(RECONNECT_MS, signal);

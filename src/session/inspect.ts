@@ -1,10 +1,9 @@
-import type { V1Pod } from '@kubernetes/client-node';
 import type { ContainerRef } from '../cluster/cluster.ts';
 import { inspect } from '../collectors/inspect.ts';
 import { EXIT, GkeprofError, toolError } from '../errors.ts';
 import { parseSnapshot, type Snapshot } from '../inspect/snapshot.ts';
-import type { InspectPlan, Plan, SnapshotPart } from '../plan.ts';
-import { captureArguments, debugPod, MANAGED_BY } from '../pod.ts';
+import type { Plan, SnapshotPart } from '../plan.ts';
+import { isSameBySession, MANAGED_BY } from '../pod.ts';
 import { formatDuration } from '../quantity.ts';
 import { ask } from './ask.ts';
 import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
@@ -79,39 +78,17 @@ export async function openNode(plan: Plan, world: World): Promise<NodeSession> {
   };
 }
 
-/**
- * A debug pod of this very release that lingers on the node with the same image. One whose command or arguments are
- * others is left alone: it may be anybody's.
- */
+/** A debug pod that lingers on the node and is, whole, what this user's plan would make. Any other may be anybody's. */
 async function lingering(plan: Plan, { cluster }: World): Promise<ContainerRef | undefined> {
-  const { namespace, leastPrivilege } = plan.debugPod;
-  const asked = (plan.capture as InspectPlan).parts;
+  const { namespace } = plan.debugPod;
   const pods = await cluster.listPods(namespace, MANAGED_BY).catch(() => []);
-  const own = debugPod(plan, inspect).spec!.containers[0]!;
-  const expected = captureArguments(plan, inspect).filter(
-    (each) => !/^(nonce|parts|linger_ms|duration_ms)=/.test(each),
-  );
-  const fits = (pod: V1Pod) => {
-    const capture = pod.spec?.containers.find((each) => each.name === 'capture');
-    const parts = capture?.args
-      ?.find((each) => each.startsWith('parts='))
-      ?.slice(6)
-      .split(',');
-    const args = (capture?.args ?? []).filter((each) => !/^(nonce|parts|linger_ms|duration_ms)=/.test(each));
-    return (
-      pod.spec?.nodeName === plan.node &&
+  const found = pods.find(
+    (pod) =>
       pod.metadata?.deletionTimestamp === undefined &&
       pod.status?.containerStatuses?.length === 2 &&
       pod.status.containerStatuses.every((each) => each.state?.running) &&
-      !capture?.args?.includes('linger_ms=0') &&
-      capture?.image === own.image &&
-      capture?.securityContext?.privileged === own.securityContext?.privileged &&
-      // What it was not made for, it has no privileges to see: the answer would lack it and not say so.
-      (!leastPrivilege || asked.every((part) => parts?.includes(part))) &&
-      JSON.stringify(capture?.command) === JSON.stringify(own.command) &&
-      JSON.stringify(args) === JSON.stringify(expected)
-    );
-  };
-  const name = pods.find(fits)?.metadata?.name;
+      isSameBySession(plan, inspect, pod),
+  );
+  const name = found?.metadata?.name;
   return name === undefined ? undefined : { namespace, pod: name, container: 'files' };
 }

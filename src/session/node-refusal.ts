@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { type GkeprofError, toolError } from '../errors.ts';
-import { OUT } from '../node/script.ts';
+import { request } from '../node/requests.ts';
 import type { Plan } from '../plan.ts';
 import { LineSplitter, parseEvent, textOf } from './events.ts';
 import { againHint } from './refused.ts';
@@ -11,7 +11,7 @@ import { againHint } from './refused.ts';
  */
 export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<GkeprofError | undefined> {
   const files = { namespace: plan.debugPod.namespace, pod: plan.debugPod.name, container: 'files' };
-  const result = await cluster.exec(files, ['cat', `${OUT}/events.jsonl`]);
+  const result = await cluster.exec(files, request('events'));
   const event = new LineSplitter()
     .push(result.stdout)
     .map((line) => parseEvent(line, plan.session.nonce))
@@ -28,7 +28,11 @@ export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<Gkeprof
       `there is no crictl on node ${plan.node}, nor in the image "${plan.debugPod.image}"`,
       'build one from image/Dockerfile and name it with --image',
     ],
-    'not-read-only': ['the node refuses to change anything without --dangerous'],
+    'bad-argument': ['the node refused an argument of the debug pod, so nothing was run'],
+    'wrong-namespace': [
+      'the node does not know the pod as one of its namespace, so nothing was run',
+      'run the command again',
+    ],
     'not-attached': ['nobody attached to the terminal within a minute'],
     'tool-missing': [
       `the image "${plan.debugPod.image}" lacks ${textOf(event, 'tools').replaceAll(',', ', ')}`,

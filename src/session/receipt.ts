@@ -2,7 +2,7 @@ import { open, rm } from 'node:fs/promises';
 import type { Plan } from '../plan.ts';
 import { version } from '../version.ts';
 import { numberOf } from './events.ts';
-import type { SessionResult } from './session.ts';
+import type { Cut, SessionResult } from './session.ts';
 
 /** The JSON beside an artifact: what was planned, what happened, and that both ends hold the same bytes. */
 export interface Receipt {
@@ -13,6 +13,10 @@ export interface Receipt {
     readonly startedAt: string;
     readonly stoppedAt: string;
     readonly ended: string;
+    /** Absent when the artifact is all of the recording; else why it is not. */
+    readonly cut?: Cut;
+    /** Processes whose files perf was not let read, because they held it up: their frames have no names. */
+    readonly unnamedProcesses?: number;
     readonly toolStatus: number;
     readonly kernel: string;
     readonly toolVersion: string;
@@ -73,6 +77,8 @@ export const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'pack
   startedAt: new Date(result.startedAt).toISOString(),
   stoppedAt: new Date(result.stoppedAt).toISOString(),
   ended: result.ended,
+  ...(result.cut && { cut: result.cut }),
+  ...(result.unnamedProcesses > 0 && { unnamedProcesses: result.unnamedProcesses }),
   toolStatus: result.toolStatus,
   kernel: result.kernel,
   toolVersion: result.toolVersion,

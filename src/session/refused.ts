@@ -2,6 +2,7 @@ import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { lastWords } from '../collectors/words.ts';
 import { clusterError, type GkeprofError, toolError } from '../errors.ts';
+import { request } from '../node/requests.ts';
 import { OUT } from '../node/script.ts';
 import { type Plan, targetText } from '../plan.ts';
 import { printableLines } from '../printable.ts';
@@ -52,6 +53,13 @@ export async function refusal(
         `${target} is not running on node ${plan.node} any more: it was restarted or moved since it was looked up`,
         againHint(plan),
       );
+    case 'wrong-namespace':
+      return clusterError(
+        `node ${plan.node} does not know ${target} as a pod of its namespace, so nothing was captured`,
+        'run the command again; the kubelet keeps the logs of its pods below /var/log/pods, by namespace',
+      );
+    case 'bad-argument':
+      return toolError('the node refused an argument of the debug pod, so nothing was captured');
     case 'netns-is-the-nodes':
     case 'pod-ip-mismatch':
       return clusterError(
@@ -71,7 +79,7 @@ export const againHint = (plan: Plan): string =>
 
 async function readLog(cluster: Cluster, files: ContainerRef, name: string): Promise<string> {
   for (let attempt = 1; attempt <= 5; attempt += 1) {
-    const result = await cluster.exec(files, ['tail', '-c', '4000', `${OUT}/${name}`]).catch(() => undefined);
+    const result = await cluster.exec(files, request('log', `${OUT}/${name}`)).catch(() => undefined);
     if (result?.exitCode === 0) return printableLines(Buffer.from(result.stdout).toString('utf8'));
     await new Promise((resolve) => setTimeout(resolve, 300));
   }

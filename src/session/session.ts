@@ -2,7 +2,8 @@ import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { baseName } from '../names.ts';
-import { CTL, OUT } from '../node/script.ts';
+import { request } from '../node/requests.ts';
+import { OUT } from '../node/script.ts';
 import { leftText, secondsLeft } from '../output/live.ts';
 import type { Log } from '../output/log.ts';
 import { boundSeconds, type Plan } from '../plan.ts';
@@ -27,8 +28,17 @@ export type EndReason =
   | 'target-gone'
   | 'lost';
 
+/** Why the recording is not whole: what the tool on the node came to before it had written all of it. */
+const CUTS = ['failed', 'stuck', 'slow', 'time', 'memory', 'space'] as const;
+export type Cut = (typeof CUTS)[number];
+
 export interface SessionResult {
   readonly artifact: Artifact;
+  /** The artifact is what the tool wrote, before anything was made of it on the node. */
+  readonly isRaw: boolean;
+  readonly cut?: Cut;
+  /** Processes whose files perf was not let read, because they held it up (node/perf.sh). */
+  readonly unnamedProcesses: number;
   readonly ended: EndReason;
   /** The tool's exit status. */
   readonly toolStatus: number;
@@ -142,6 +152,10 @@ async function capture(
       'does the image have bash and the tools? image/Dockerfile builds one that has',
     );
   }
+  const announcement = announced(seen.get('artifact'));
+  const isRaw = end === undefined || announcement.file === collector.raw?.file;
+  const ending = isRaw && collector.raw ? collector.raw.ending : collector.ending;
+  const cut = CUTS.find((each) => each === textOf(end, 'cut'));
   const startedAt = began.t;
   const base = baseName(plan.node, startedAt, collector.scopeName(plan));
   const collecting = {
@@ -160,7 +174,7 @@ async function capture(
   void renewLease(plan, files, world, collected.signal);
   const [artifact, changes, imageId] = await Promise.all([
     end
-      ? collect(announced(seen.get('artifact')), directory, base, collector.ending, collecting)
+      ? collect(announcement, directory, base, ending, collecting)
       : salvage(plan, collector, directory, base, collecting),
     targetChanges(plan, cluster),
     imageIdOf(plan, cluster),
@@ -170,6 +184,9 @@ async function capture(
   });
   return {
     artifact,
+    isRaw,
+    ...(cut && { cut }),
+    unnamedProcesses: numberOf(end, 'unnamed'),
     ended: end ? (textOf(end, 'reason') as EndReason) : 'lost',
     toolStatus: numberOf(end, 'status'),
     startedAt,
@@ -251,7 +268,7 @@ async function requestStop(cluster: Cluster, files: ContainerRef, world: World):
   world.log.line('stopping: the capture is being finished and collected (again to abandon it)');
   for (let attempt = 1; attempt <= 10; attempt += 1) {
     const result = await cluster
-      .exec(files, ['touch', `${CTL}/stop`], world.interrupts.abandon)
+      .exec(files, request('stop'), world.interrupts.abandon)
       .catch(() => undefined);
     if (result?.exitCode === 0 || world.interrupts.abandon.aborted) return;
     await world.sleep(300);
@@ -267,7 +284,7 @@ async function renewLease(plan: Plan, files: ContainerRef, world: World, until: 
   const everyMs = Math.min(60_000, (plan.limits.keepSeconds * 1000) / 3);
   while (!until.aborted) {
     await world.sleep(everyMs, until).catch(() => {});
-    if (!until.aborted) await world.cluster.exec(files, ['touch', `${CTL}/lease`], until).catch(() => {});
+    if (!until.aborted) await world.cluster.exec(files, request('lease'), until).catch(() => {});
   }
 }
 
@@ -282,8 +299,7 @@ async function salvage(
   const { cluster, from } = collecting;
   const death = await deathOf(plan, cluster);
   const raw = collector.raw;
-  const script = 'stat -c %s "$1" && sha256sum <"$1"';
-  const found = raw && (await cluster.exec(from, ['sh', '-c', script, 'salvage', `${OUT}/${raw.file}`]));
+  const found = raw && (await cluster.exec(from, request('salvage', `${OUT}/${raw.file}`)));
   const [bytes, sum] = Buffer.from(found?.stdout ?? '')
     .toString('utf8')
     .trim()

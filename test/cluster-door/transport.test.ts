@@ -160,6 +160,31 @@ it('asks about its rights over few connections, and once more when one was close
   expect(asked).toBe(8);
 });
 
+it.each<[string, number, object, string | undefined]>([
+  ['says it', 201, { status: { userInfo: { username: 'alice' } } }, 'alice'],
+  ['does not serve the question', 404, { kind: 'Status', code: 404 }, undefined],
+])('asks who it is, of a server that %s', async (_, status, answer, want) => {
+  let asked = '';
+  const cluster = await door((request, response) => {
+    asked = `${request.method} ${request.url}`;
+    response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer));
+  });
+  expect(await cluster.whoAmI()).toBe(want);
+  expect(asked).toBe('POST /apis/authentication.k8s.io/v1/selfsubjectreviews');
+});
+
+it('asks who it is once more when the server has closed the kept connection just then', async () => {
+  let asked = 0;
+  const cluster = await door((_, response) => {
+    asked += 1;
+    if (asked === 2) response.destroy();
+    else asJson(response, JSON.stringify({ metadata: {}, status: { userInfo: { username: 'alice' } } }));
+  });
+  await cluster.readPod('default', 'p');
+  expect(await cluster.whoAmI()).toBe('alice');
+  expect(asked).toBe(3);
+});
+
 it('asks once more when the server has closed the kept connection just then', async () => {
   let asked = 0;
   const cluster = await door((request, response) => {

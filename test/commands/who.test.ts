@@ -1,16 +1,11 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { parseCommandLine } from '../../src/cli.ts';
-import type { Context } from '../../src/commands/command.ts';
-import { COMMANDS } from '../../src/commands/index.ts';
-import type { GkeprofError } from '../../src/errors.ts';
-import { Interrupts } from '../../src/interrupts.ts';
-import { Log } from '../../src/output/log.ts';
 import { bytes, fakeCluster } from '../fake-cluster.ts';
 import { golden } from '../golden.ts';
 import { CRIO, GKE_V2, id, type NodeScene } from '../inspect/nodes.ts';
 import { snapshotText } from '../inspect/scene.ts';
+import { runOn } from './on-cluster.ts';
 
 /** A command against a node of which only this is known. */
 async function on({ pods, snapshot }: NodeScene, ...words: string[]) {
@@ -24,45 +19,7 @@ async function on({ pods, snapshot }: NodeScene, ...words: string[]) {
     readPod: async (_namespace, name) =>
       pods.find((pod) => pod.metadata?.name === name) ?? cluster.pods.get(name)!,
   });
-  let stdout = '';
-  let stderr = '';
-  const sink = (add: (text: string) => void) => ({
-    write: (data: string | Uint8Array) => add(Buffer.from(data as string).toString()),
-  });
-  const err = sink((text) => {
-    stderr += text;
-  });
-  const invocation = await parseCommandLine(words, COMMANDS, {
-    env: { GKEPROF_IMAGE: 'tools:1' },
-    readConfig: async () => undefined,
-  });
-  if (invocation.kind !== 'run') throw new Error('it printed');
-  const context: Context = {
-    stdin: (async function* () {})(),
-    stdout: sink((text) => {
-      stdout += text;
-    }),
-    stderr: err,
-    log: new Log(err),
-    env: {},
-    names: async () => {
-      throw new Error('not asked');
-    },
-    configuration: { path: '', read: async () => undefined },
-    windows: false,
-    open: async () => undefined,
-    interrupts: new Interrupts(),
-    openCluster: async () => cluster,
-    now: () => 1_000_000_000,
-    sleep: async () => {},
-  };
-  const code = await invocation.command
-    .run(invocation.command.validate(invocation.raw), context)
-    .catch((error: GkeprofError) => {
-      stderr += `error: ${error.message}\n`;
-      return error.code;
-    });
-  return { code, stdout, stderr, calls: cluster.calls };
+  return runOn(cluster, words);
 }
 
 const SCENES = { 'gke-v2': GKE_V2, 'cri-o': CRIO } as const;

@@ -3,6 +3,7 @@ import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { TestProject } from 'vitest/node';
+import { PLAIN_IMAGE } from '../../src/options.ts';
 import { ensureCluster } from '../cluster/index.ts';
 import { NAMESPACE, pluginDir, type World } from './world.ts';
 
@@ -27,7 +28,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
       (result) => result.stdout,
     );
 
-  const manifests = await kubectl(['gkeprof', 'manifests']);
+  // The whole suite runs under the policy, as users with the printed roles alone.
+  const manifests = await kubectl([
+    ...['gkeprof', 'manifests', '--admission-policy', '--allow-shell'],
+    ...[images.tools, PLAIN_IMAGE].flatMap((image) => ['--allow-image', image]),
+  ]);
   await kubectl(['apply', '-f', '-'], manifests);
   const sre = await cluster.userKubeconfig('sre', ['gkeprof-users']);
   const sreShell = await cluster.userKubeconfig('sre-shell', ['gkeprof-users', 'gkeprof-shell-users']);

@@ -5,6 +5,7 @@ import { pidsBehind } from '../../src/inspect/links.ts';
 import { probeOf } from '../../src/inspect/probe.ts';
 import { parseSnapshot } from '../../src/inspect/snapshot.ts';
 import { parseAddress, parseEndpoint, socketsOf } from '../../src/inspect/sockets.ts';
+import { runShell } from '../node/shell.ts';
 
 describe('socketsOf', () => {
   const snapshot = parseSnapshot(
@@ -80,22 +81,48 @@ describe('parseAddress', () => {
 describe('pidsBehind', () => {
   const snapshot = parseSnapshot(
     [
-      'here:net:[1]',
       'net:/proc/1/ns/net net:[1]',
       'net:/proc/7/ns/net net:[2]',
       'net:/proc/8/ns/net net:[2]',
       'net:/proc/9/ns/net net:[3]',
-      'links 1:4: vethabc@if2: <BROADCAST> mtu 1500',
-      'links 1:5: vethdef@if3: <BROADCAST> mtu 1500',
-      'links 7:2: eth0@if4: <BROADCAST> mtu 1500',
-      // The same peer index, but the node's end names another: a namespace behind a namespace.
-      'links 9:6: eth0@if4: <BROADCAST> mtu 1500',
+      'links:4: vethabc@if2: <BROADCAST> mtu 1500\\    link/ether aa:bb:cc:dd:ee:01 link-netns gkeprof-7',
+      'links:5: vethdef@if2: <BROADCAST> mtu 1500\\    link/ether aa:bb:cc:dd:ee:02 link-netns gkeprof-9',
+      'links:6: vethold@if2: <BROADCAST> mtu 1500\\    link/ether aa:bb:cc:dd:ee:03 link-netnsid 2',
+      'links:2: eth0: <BROADCAST> mtu 1500\\    link/ether aa:bb:cc:dd:ee:04',
     ].join('\n'),
   );
-  it('asks both ends', () => {
+
+  it('asks the node’s kernel for the namespace, never the pod for its interfaces', () => {
     expect(pidsBehind('vethabc', snapshot)).toEqual([7, 8]);
-    expect(pidsBehind('vethdef', snapshot)).toEqual([]);
-    expect(pidsBehind('nope', snapshot)).toBeUndefined();
+    expect(pidsBehind('vethdef', snapshot)).toEqual([9]);
+  });
+
+  it('finds nobody where the other end is in no namespace of a process', () => {
+    expect(pidsBehind('vethold', snapshot)).toEqual([]);
+    expect(pidsBehind('eth0', snapshot)).toEqual([]);
+    expect(pidsBehind('veth', snapshot)).toBeUndefined();
+  });
+
+  // Real namespaces: a pod that has another one's index at its own other end.
+  it.runIf(process.getuid?.() === 0)('is not taken in by a pod with the indexes of another one', () => {
+    const text = runShell(
+      ['node/protocol.sh', 'node/identity.sh', 'node/inspect.sh'],
+      'export -f $(compgen -A function); export NETNS_NAMES; exec unshare -n -m --propagation private bash -c "$1"',
+      [
+        `for each in pod evil nested; do
+           unshare -n sleep 60 & declare $each=$!
+           until ! [[ /proc/$!/ns/net -ef /proc/self/ns/net ]]; do sleep 0.02; done
+         done
+         trap 'kill $pod $evil $nested' EXIT
+         mount -t tmpfs none /run
+         ip link add vethpod index 41 type veth peer name eth0 index 7 netns "$pod"
+         nsenter -t "$evil" -n ip link add eth0 index 7 type veth peer name x index 41 netns "$nested"
+         echo "pod:$pod"
+         part_links`,
+      ],
+    );
+    const real = parseSnapshot(text);
+    expect(pidsBehind('vethpod', real)).toEqual([Number(real.lines.get('pod')![0])]);
   });
 });
 

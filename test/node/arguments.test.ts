@@ -1,43 +1,174 @@
 import { describe, expect, it } from 'vitest';
+import { argumentsPattern, type CollectorName } from '../../src/node/arguments.ts';
+import { captureArguments } from '../../src/pod.ts';
+import { debugPodKinds } from '../../src/policy/kinds.ts';
 import { runShell } from './shell.ts';
 
 const SCRIPT =
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
-  'refuse() { printf "refused %s\\n" "$1"; exit; }; read_arguments "$@"; printf "%s\\n" "$((1 + ${arg[duration_ms]:-0}))" "${tool_args[*]-}"';
+  'export LC_ALL=C; refuse() { printf "refused %s\\n" "$1"; exit; }; read_arguments "$@"; printf "taken %s\\n" "$((1 + ${arg[duration_ms]}))"';
 
-const read = (...argv: string[]) => runShell(['node/protocol.sh'], SCRIPT, argv).trim();
+/** What the node's script makes of a list of arguments: `taken …` or `refused …`. */
+const read = (argv: readonly string[]): string => runShell(['node/arguments.sh'], SCRIPT, argv).trim();
 
-describe('read_arguments', () => {
-  it('takes words apart, and leaves the tool’s alone', () => {
-    expect(read('duration_ms=5', '--', 'count=x', '--')).toBe('6\ncount=x --');
+/** What the policy's expression makes of them. RE2 and JavaScript read what the grammar uses alike. */
+const fits = (collector: CollectorName, argv: readonly string[]): boolean =>
+  new RegExp(argumentsPattern(collector, 'either')).test(argv.map((word) => `${word}\n`).join(''));
+
+const kinds = debugPodKinds('gkeprof').map(
+  ({ name, plan, work }) => [name, plan.capture.collector, captureArguments(plan, work)] as const,
+);
+const of = (name: string): string[] => [...kinds.find(([each]) => each === name)![2]];
+
+describe('the grammar of arguments', () => {
+  it.each(kinds)('takes what a client sends: %s', (name, collector, argv) => {
+    expect(read(argv)).toMatch(/^taken /);
+    if (!/changing/.test(name)) expect(fits(collector, argv)).toBe(true);
   });
+
+  const perf = of('perf pod');
+  const replaced = (argv: readonly string[], key: string, value: string): string[] =>
+    argv.map((word) => (word.startsWith(`${key}=`) ? `${key}=${value}` : word));
+
   // bash's arithmetic runs what stands in an index: whoever may create debug pods would run it as root.
-  it.each(['a[$(touch /tmp/gkeprof-pwned)]', '-1', '', '1 ', '08', '1+1'])(
-    'refuses duration_ms=%j',
-    (value) => {
-      expect(read(`duration_ms=${value}`)).toBe('refused bad-argument');
-    },
-  );
-  it.each(['globals', 'pod_word', 'linger_ms', 'max_bytes', 'min_free_percent', 'filter_words'])(
-    'refuses %s that is no number',
-    (key) => expect(read(`${key}=x`)).toBe('refused bad-argument'),
-  );
+  it.each<readonly [string, string]>([
+    ...['a[$(touch /tmp/gkeprof-pwned)]', '-1', '', '1 ', '08', '1+1', '1\n2'].map(
+      (value) => ['duration_ms', value] as const,
+    ),
+    ...['max_bytes', 'min_free_percent', 'install', 'host_network', 'frequency'].map(
+      (key) => [key, 'x'] as const,
+    ),
+    ['collector', '/proc/1234/root/x'],
+    ['collector', 'refuse'],
+    ['collector', ''],
+    ['scope', 'netns'],
+    ['nonce', 'x'],
+    ['pod_namespace', '../x'],
+    ['pod_namespace', '*'],
+    ['pod_uid', '*'],
+    ['pod_uid', '../../x'],
+    ['container_ids', '$(id)'],
+    ['pod_ips', '1.2.3.4;id'],
+  ])('refuses %s=%j of a profile', (key, value) => {
+    const argv = replaced(perf, key, value);
+    expect(read(argv)).toBe('refused bad-argument');
+    expect(fits('perf', argv)).toBe(false);
+  });
+
+  it.each([
+    ['parts', 'refuse'],
+    ['parts', '/proc/1/root/x'],
+    ['parts', 'processes,/x'],
+    ['parts', ''],
+    ['linger_ms', 'x'],
+  ])('refuses %s=%j of a snapshot', (key, value) => {
+    const argv = replaced(of('inspect'), key, value);
+    expect(read(argv)).toBe('refused bad-argument');
+    expect(fits('inspect', argv)).toBe(false);
+  });
+
+  it.each([
+    ['an argument that nobody knows', [...perf.slice(0, -1), 'x=1', '--']],
+    ['an argument of another collector', [...perf.slice(0, -1), 'parts=probe', '--']],
+    ['an argument twice', ['duration_ms=1', ...perf]],
+    ['a word that is no argument', ['duration_ms', ...perf]],
+    ['an index as a name', ['a[$(touch /tmp/gkeprof-pwned)]=1', ...perf]],
+    ['words of a tool that takes none', [...perf, 'x']],
+    ['a missing argument', perf.filter((word) => !word.startsWith('frequency='))],
+    ['no end of the arguments', perf.slice(0, -1)],
+    ['nothing at all', []],
+  ])('refuses %s', (_, argv) => {
+    expect(read(argv)).toBe('refused bad-argument');
+    expect(fits('perf', argv)).toBe(false);
+  });
 });
 
-describe('tcpdump_words_fit', () => {
-  const fits = (...words: string[]) =>
+it('keeps the words of a tool untouched, whatever they are', () => {
+  const hostile = [
+    '$(touch /tmp/gkeprof-pwned)',
+    '; rm -rf x',
+    "it's",
+    'a\nb',
+    '"',
+    '\\',
+    '-z',
+    '$$',
+    '`id`',
+    '*',
+    '',
+  ];
+  const script = `refuse() { exit 1; }; read_arguments "$@"; printf '%s\\0' "\${tool_args[@]}"`;
+  const printed = runShell(['node/arguments.sh'], script, [...of('shell').slice(0, -1), ...hostile]);
+  expect(printed.split('\0')).toEqual([...hostile, '']);
+});
+
+/** The arguments of a kind with other words behind the first `--`. */
+const saying = (kind: string, words: readonly string[]): string[] => {
+  const argv = of(kind);
+  return [...argv.slice(0, argv.indexOf('--') + 1), ...words];
+};
+
+describe('the words of tcpdump', () => {
+  it.each([
+    [['--'], true],
+    [['-s', '96', '-p', '-c', '10', '--', 'port', '6379'], true],
+    [['-y', 'EN10MB', '--', ''], true],
+    [['-y', '-z', '--'], false],
+    [['-z', 'reboot', '--'], false],
+    [['-Uz', 'reboot', '--'], false],
+    [['-w', '/x', '--'], false],
+    [['-s', '96\n-z', '--'], false],
+    [['-s\n96', '--'], false],
+    [['--', 'port\n6379'], false],
+    [['port', '6379'], false],
+    [[], false],
+  ])('%j: %s', (words, isTaken) => {
+    const argv = saying('tcpdump netns', words);
+    expect(read(argv)).toMatch(isTaken ? /^taken/ : /^refused bad-argument$/);
+    if (!words.join('').includes('\n')) expect(fits('tcpdump', argv)).toBe(isTaken);
+  });
+});
+
+describe('the words of crictl that change nothing', () => {
+  it.each([
+    [['ps'], true],
+    [['-t', '5s', '-D', 'ps', '--quiet'], true],
+    [['--timeout=5s', 'logs', '--tail', '5', 'abc'], true],
+    [['--help'], true],
+    [['-h', 'ps'], true],
+    [['help', 'exec'], true],
+    [[], true],
+    [['exec', 'abc', 'sh'], false],
+    [['rmi', 'x'], false],
+    [['-t', 'ps', 'exec', 'abc', 'sh'], false],
+    [['--timeout', 'ps', 'exec', 'abc'], false],
+    [['-D', 'exec', 'abc'], false],
+    [['-h', 'exec', 'abc'], false],
+    [['--image-endpoint', 'ps', 'exec', 'abc', 'sh'], false],
+    [['--runtime-endpoint', 'unix:///x', 'ps'], false],
+    [['--config', '/x', 'ps'], false],
+    [['-c=/x', 'ps'], false],
+    [['--timeout', '-D', 'ps'], false],
+    [['ps\nexec'], false],
+  ])('%j: %s', (words, isTaken) => {
+    const argv = saying('crictl', words);
+    expect(read(argv)).toMatch(isTaken ? /^taken/ : /^refused bad-argument$/);
+    if (!words.join('').includes('\n')) expect(fits('crictl', argv)).toBe(isTaken);
+  });
+});
+
+describe('the subcommand of crictl, where it matters what it is', () => {
+  const found = (...words: string[]) =>
     runShell(
-      ['node/tcpdump.sh'],
-      'tool_args=("$@"); if tcpdump_words_fit; then echo yes; else echo no; fi',
+      ['node/attached.sh'],
+      'tool_args=("$@"); find_crictl_subcommand; printf "%s\\n" "$subcommand"',
       words,
     ).trim();
   it.each([
-    [['--'], 'yes'],
-    [['-s', '96', '-p', '-c', '10', '--', 'port', '6379'], 'yes'],
-    [['-y', '-z', '--'], 'yes'],
-    [['-z', 'reboot', '--'], 'no'],
-    [['-Uz', 'reboot', '--'], 'no'],
-    [['-w', '/x', '--'], 'no'],
-    [['port', '6379'], 'no'],
-  ])('%j: %s', (words, answer) => expect(fits(...words)).toBe(answer));
+    [['ps'], 'ps'],
+    [['-t', 'ps', 'exec', 'abc'], 'exec'],
+    [['--timeout=5s', '-D', 'logs'], 'logs'],
+    [['--help'], ''],
+    [[], ''],
+  ])('%j: %s', (words, subcommand) => expect(found(...words)).toBe(subcommand));
 });

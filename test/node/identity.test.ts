@@ -98,17 +98,74 @@ describe('find_pod_cgroup and find_container_cgroup', () => {
 });
 
 describe('process_start', () => {
-  it('counts its field from behind a name with blanks and brackets', () => {
+  it.each([
+    ['blanks and brackets', 'a) R 1 (b'],
+    // It was read to its first line, which has no such field: every start was the same, and nothing was checked.
+    ['a line feed', 'a) R 1\\n(b'],
+  ])('counts its field from behind a name with %s', (_, name) => {
     const printed = runShell(
       ['node/protocol.sh', 'node/identity.sh'],
-      `exec -a 'x' perl -e '$0 = "a) R 1 2 (b"; open(F, ">/proc/self/comm"); print F "a) R 1 (b"; close F; sleep 30' &
+      `perl -e 'open(F, ">/proc/self/comm"); print F "${name}"; close F; sleep 30' &
        until grep -q 'R 1' /proc/$!/comm; do sleep 0.05; done
-       process_start $! && printf '%s\\n' "$start_time"; kill $!
-       perl -e 'open(F, "/proc/self/stat"); $_ = <F>; s/.*\\) //; print((split)[19], "\\n")'`,
+       process_start $! && printf '%s\n' "$start_time"; kill $!
+       perl -e 'open(F, "/proc/self/stat"); $_ = <F>; s/.*\\) //; print((split)[19], "\n")'`,
     );
     const [named, own] = printed.trim().split('\n').map(Number);
     // Both started within the last half minute, in ticks of a hundredth.
+    expect(named).toBeGreaterThan(0);
     expect(Math.abs(own! - named!)).toBeLessThan(3000);
+  });
+
+  it('fails for a process that is not there', () => {
+    const script = 'if process_start 4194304; then echo yes; else echo no; fi';
+    expect(runShell(['node/protocol.sh', 'node/identity.sh'], script)).toBe('no\n');
+  });
+});
+
+// Real network namespaces: `node` with an uplink `eth0`, a pod with its own `eth0`, and further ones of the pod's own.
+describe.runIf(process.getuid?.() === 0)('find_host_interface', () => {
+  const scene = (inPod: string) => `
+    declare -A arg
+    for each in router pod nested; do
+      unshare -n sleep 60 &
+      declare $each=$!
+      until ! [[ /proc/$!/ns/net -ef /proc/self/ns/net ]]; do sleep 0.02; done
+    done
+    trap 'kill $router $pod $nested' EXIT
+    mount -t tmpfs none /run
+    ip link add eth0 index 40 type veth peer name uplink index 77 netns "$router"
+    ip link add vethpod index 41 type veth peer name eth0 index 2 netns "$pod"
+    inside() { nsenter -t "$pod" -n ip "$@"; }
+    inside addr add 10.9.9.9/24 dev eth0
+    ${inPod}
+    exec {netns}<"/proc/$pod/ns/net"
+    arg[pod_ips]=10.9.9.9
+    if find_host_interface; then echo "$host_interface"; else echo refused; fi
+    ls /run/netns 2>/dev/null || :`;
+  const found = (inPod: string) =>
+    runShell(
+      ['node/protocol.sh', 'node/identity.sh'],
+      'export NETNS_NAMES; export -f $(compgen -A function); exec unshare -n -m --propagation private bash -c "$1"',
+      [scene(inPod)],
+    ).trim();
+
+  it('is the node’s end of the pod’s', () => expect(found('')).toBe('vethpod'));
+
+  it.each([
+    [
+      'whose other end has the index of the node’s own',
+      'inside addr flush dev eth0; inside link add evil type veth peer name x index 40 netns "$nested"; inside addr add 10.9.9.9/24 dev evil',
+    ],
+    [
+      'that has the index of the uplink’s other end besides',
+      'inside addr flush dev eth0; inside link add evil index 77 type veth peer name x index 40 netns "$nested"; inside addr add 10.9.9.9/24 dev evil',
+    ],
+    [
+      'whose alias says so',
+      'inside addr flush dev eth0; inside link add evil type veth peer name x; inside addr add 10.9.9.9/24 dev evil; inside link set evil alias \'"link_netnsid":0,"link_index":40,\'',
+    ],
+  ])('is not the node’s uplink for a pod with an interface %s', (_, inPod) => {
+    expect(found(inPod)).toBe('refused');
   });
 });
 

@@ -1,8 +1,36 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { type AssetName, asset } from '../../src/assets.ts';
+import { captureScript } from '../../src/node/script.ts';
+import { type NodeEvent, parseEvent } from '../../src/session/events.ts';
 
 /** Runs a piece of bash with parts of the node's script loaded, and returns what it printed. */
 export function runShell(parts: readonly AssetName[], script: string, argv: readonly string[] = []): string {
   const text = [...parts.map(asset), script].join('\n');
   return execFileSync('bash', ['-c', text, 'test', ...argv], { encoding: 'utf8', maxBuffer: 1 << 26 });
+}
+
+/** What a run of the node's whole script left: its events, and the folder that its files are in. */
+export interface Life {
+  readonly out: string;
+  readonly events: readonly NodeEvent[];
+  /** What was printed besides events. */
+  readonly rest: string;
+}
+
+/** Runs the node's script from its start to its end in a folder in place of the pod's scratch volume. */
+export function runLife(folder: string, argv: readonly string[], before = ''): Life {
+  mkdirSync(join(folder, 'ctl'));
+  const script = captureScript()
+    .replaceAll('/gkeprof/', `${folder}/`)
+    .replace('\nread_arguments "$@"\n', (line) => `${line}${before}\n`);
+  const { stdout, stderr } = spawnSync('bash', ['-c', script, 'test', 'nonce=n', ...argv, '--'], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  const lines = stdout.trimEnd().split('\n');
+  const events = lines.flatMap((line) => parseEvent(line, 'n') ?? []);
+  const foreign = lines.filter((line) => !parseEvent(line, 'n'));
+  return { out: join(folder, 'out'), events, rest: [...foreign, stderr].join('\n').trim() };
 }

@@ -50,4 +50,15 @@ describe('tcpdump on the node', () => {
       expect(sent).toBe('-INT\n');
     }
   });
+
+  it('keeps the packets as they are when they cannot be compressed', () => {
+    const said = runShell(
+      ['node/tcpdump.sh'],
+      `OUT=$(mktemp -d); printf packets >"$OUT/capture.pcap"; : >"$OUT/tcpdump.log"
+       refuse() { echo "refused $1"; exit; }; announce() { echo "$1 $2 $(<"$OUT/$2")"; }
+       gzip() { printf half; return 1; }
+       tcpdump_finish; ls "$OUT"; rm -r "$OUT"`,
+    );
+    expect(said).toBe('packets capture.pcap packets\ncapture.pcap\ntcpdump.log\n');
+  });
 });

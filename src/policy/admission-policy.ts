@@ -1,0 +1,172 @@
+import { REQUESTS } from '../node/requests.ts';
+import { sentScripts } from '../node/script.ts';
+import { all, any, celLiteral, isOwn, ownerVariables, type Rule } from './cel.ts';
+import { podRules, podVariables } from './pod-rules.ts';
+
+/** What an administrator decides. */
+export interface PolicySettings {
+  readonly namespace: string;
+  /** The images that debug pods may run. */
+  readonly images: readonly string[];
+  readonly pullSecrets: readonly string[];
+  /** `shell`, and `crictl` where it changes something. */
+  readonly allowShell: boolean;
+  /** A capture of a pod needs the right to exec into pods of its namespace, one of a node a right of its own. */
+  readonly targetRights: boolean;
+}
+
+/** An object of Kubernetes, for YAML. */
+export type Manifest = { readonly apiVersion: string; readonly kind: string } & Readonly<
+  Record<string, unknown>
+>;
+
+/** The ConfigMap that the policies take their parameters from: what differs by release, and what an administrator decides. */
+const PARAMETERS = 'gkeprof-commands';
+
+/** Who may delete debug pods of others: the cluster's own parts, and whoever holds this right (administrators do). */
+const DELETE_RIGHT =
+  "authorizer.group('gkeprof.dev').resource('debugpods').namespace(request.namespace).check('delete')";
+/**
+ * ValidatingAdmissionPolicies (Kubernetes 1.30 and newer) by which a namespace takes exactly this tool's debug pods, each
+ * belongs to whoever created it, and nothing is asked of it that the client does not ask. Everything in them is made from
+ * what the client sends: the pods of all kinds, the grammar of their arguments, the requests to `files`.
+ */
+export function admissionPolicy(settings: PolicySettings): Manifest[] {
+  const { namespace } = settings;
+  return [
+    parameters(settings),
+    ...policy('gkeprof-debug-pods', namespace, ['CREATE'], ['pods'], podVariables(), podRules(namespace)),
+    ...policy(
+      'gkeprof-exec',
+      namespace,
+      ['CONNECT'],
+      ['pods/exec', 'pods/attach', 'pods/portforward', 'pods/proxy'],
+      ownerVariables(),
+      connectRules(),
+    ),
+    ...policy(
+      'gkeprof-unchanged',
+      namespace,
+      ['UPDATE'],
+      ['pods', 'pods/ephemeralcontainers', 'pods/resize'],
+      [],
+      UNCHANGED,
+    ),
+    ...policy('gkeprof-delete', namespace, ['DELETE'], ['pods'], ownerVariables(), DELETED),
+  ];
+}
+
+const LABELS = { 'app.kubernetes.io/name': 'gkeprof' };
+
+function parameters({ namespace, images, pullSecrets, allowShell, targetRights }: PolicySettings): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: PARAMETERS, namespace, labels: LABELS },
+    data: {
+      ...sentScripts(),
+      images: images.join('\n'),
+      pullSecrets: pullSecrets.join('\n'),
+      // The class that the cluster gives to pods that name none, where it has one.
+      priorityClassName: '',
+      shell: allowShell ? 'allowed' : 'refused',
+      targets: targetRights ? 'authorized' : 'any',
+    },
+  };
+}
+
+function policy(
+  name: string,
+  namespace: string,
+  operations: readonly string[],
+  resources: readonly string[],
+  variables: ReadonlyArray<{ readonly name: string; readonly expression: string }>,
+  validations: readonly Rule[],
+): Manifest[] {
+  const apiVersion = 'admissionregistration.k8s.io/v1';
+  const metadata = { name, labels: LABELS };
+  const spec = {
+    failurePolicy: 'Fail',
+    paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+    matchConstraints: {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+      resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations, resources }],
+    },
+    ...(variables.length && { variables }),
+    validations,
+  };
+  const paramRef = { name: PARAMETERS, namespace, parameterNotFoundAction: 'Deny' };
+  return [
+    { apiVersion, kind: 'ValidatingAdmissionPolicy', metadata, spec },
+    {
+      apiVersion,
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata,
+      spec: { policyName: name, paramRef, validationActions: ['Deny'] },
+    },
+  ];
+}
+
+/** What may be asked of a debug pod, by its owner alone. */
+function connectRules(): Rule[] {
+  const requests = Object.values(REQUESTS).map((words) =>
+    all([
+      `object.command.size() == ${words.length}`,
+      ...words.map((word, at) =>
+        typeof word === 'string'
+          ? `object.command[${at}] == ${celLiteral(word)}`
+          : `object.command[${at}].matches(${celLiteral(`^(${word.form})$`)})`,
+      ),
+    ]),
+  );
+  return [
+    {
+      expression: isOwn('request.name'),
+      message: 'the debug pod is of another user',
+    },
+    {
+      expression: any([
+        all([
+          "request.subResource == 'exec'",
+          "object.?container.orValue('') == 'files'",
+          '!object.?tty.orValue(false)',
+          any(requests),
+        ]),
+        all([
+          "request.subResource == 'attach'",
+          "params.data.?shell.orValue('') == 'allowed'",
+          "object.?container.orValue('') == 'capture'",
+        ]),
+      ]),
+      message: 'of files, only what this tool asks of it; nothing execs into the privileged container',
+    },
+  ];
+}
+
+const UNCHANGED: readonly Rule[] = [
+  {
+    expression: all([
+      'dyn(object.spec) == dyn(oldObject.spec)',
+      'dyn(object.metadata.labels) == dyn(oldObject.metadata.labels)',
+      ...['ownerReferences', 'finalizers'].map(
+        (field) => `dyn(object.metadata.?${field}) == dyn(oldObject.metadata.?${field})`,
+      ),
+    ]),
+    message: 'a debug pod is not changed',
+  },
+];
+
+const DELETED: readonly Rule[] = [
+  {
+    expression: any([
+      isOwn('oldObject.metadata.name'),
+      // Nothing of it is left but its name.
+      "oldObject.?status.phase.orValue('') in ['Succeeded', 'Failed']",
+      // The kubelet, the garbage collector, and who deletes the namespace.
+      "request.userInfo.?groups.orValue([]).exists(g, g in ['system:nodes', 'system:serviceaccounts:kube-system'])",
+      "request.userInfo.username.startsWith('system:kube-')",
+      `${DELETE_RIGHT}.allowed()`,
+    ]),
+    message: 'the debug pod is of another user',
+  },
+];

@@ -1,0 +1,165 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Life, runLife } from './shell.ts';
+
+// Programs with a JIT compiler in mount namespaces of their own, with a /tmp of their own, as containers have. What
+// each lays there is its $1, with its pid in $$. The honest one writes the map of its functions itself.
+const PROGRAM = `
+mount -t tmpfs none /mnt && : >/mnt/node && mount --bind "$0" /mnt/node && mount --move /mnt /tmp && chmod 1777 /tmp || exit 1
+eval "$1"
+exec nice -n 5 /tmp/node "$2" -e "$3"`;
+const LOOP =
+  'function honestLoop(n) { let x = 0; for (let i = 0; i < n; i++) x = (x * 31 + i) % 1000003; return x; } for (;;) honestLoop(1e6)';
+
+let folder: string;
+let children: ChildProcess[];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gkeprof-life-'));
+  children = [];
+});
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+});
+
+async function start(lays: string, flag = '--no-opt'): Promise<number> {
+  const child = spawn(
+    'unshare',
+    ['-m', '--propagation', 'private', 'bash', '-c', PROGRAM, process.execPath, lays, flag, LOOP],
+    { stdio: 'ignore' },
+  );
+  children.push(child);
+  const isThere = () => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith('/tmp/node');
+  for (let tries = 0; !isThere() && tries < 200; tries += 1) await delay(50);
+  return child.pid!;
+}
+
+const record = (before = '') =>
+  runLife(
+    folder,
+    [
+      'collector=perf',
+      'scope=node',
+      'duration_ms=1500',
+      'max_bytes=1000000000',
+      'min_free_percent=0',
+      'install=0',
+      'host_network=1',
+      'frequency=99',
+      'filter_words=0',
+    ],
+    before,
+  );
+
+const stacks = ({ out }: Life) => gunzipSync(readFileSync(join(out, 'perf-script.txt.gz'))).toString('utf8');
+const find = ({ events }: Life, name: string) => events.find(({ event }) => event === name);
+
+describe.runIf(process.getuid?.() === 0)('a profile of a node with a hostile process', () => {
+  it.each([
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
+    ['a fifo in place of its map', 'mkfifo "/tmp/perf-${$}.map"', ''],
+    ['a link to /dev/zero in place of its map', 'ln -s /dev/zero "/tmp/perf-$$.map"', ''],
+    ['a map of a terabyte', 'truncate -s 1T "/tmp/perf-$$.map"', ''],
+    [
+      'a fifo that was laid after everything was looked at',
+      'mkfifo "/tmp/perf-$$.map"',
+      'perf_hide_bad_maps() { :; }; perf_stuck_ms=1000',
+    ],
+    [
+      'a link to /dev/zero that was laid after everything was looked at',
+      'ln -s /dev/zero "/tmp/perf-$$.map"',
+      'perf_hide_bad_maps() { :; }',
+    ],
+  ])('costs only its own names: %s', async (_, lays, before) => {
+    const hostile = await start(lays);
+    const honest = await start('', '--perf-basic-prof');
+    const life = record(before);
+    expect(life.rest).toBe('');
+    expect(find(life, 'refused')).toBeUndefined();
+    expect(find(life, 'end')?.cut).toBeUndefined();
+    expect(find(life, 'artifact')).toMatchObject({ role: 'stacks', file: 'perf-script.txt.gz' });
+    const text = stacks(life);
+    expect(text).toMatch(new RegExp(`^\\S+ +${honest}/`, 'm'));
+    expect(text).toMatch(/\bhonestLoop\b/);
+    expect(text).toMatch(new RegExp(`^\\S+ +${hostile}/`, 'm'));
+  });
+
+  // A mapped file that was removed is called `NAME (deleted)` in /proc/PID/maps, and perf record opens what is called so.
+  it('is recorded, though perf is held up before it begins', async () => {
+    const lays =
+      'perl -e 1; cp /tmp/node /tmp/x 2>/dev/null; mkfifo "/tmp/x (deleted)"; (sleep 1; rm /tmp/x) & set -- "$1" "$2" "$3"; exec /tmp/x "$2" -e "$3"';
+    const hostile = await startAs('/tmp/x', lays);
+    const honest = await start('', '--perf-basic-prof');
+    await expect.poll(() => readFileSync(`/proc/${hostile}/maps`, 'utf8')).toContain('/tmp/x (deleted)');
+    const life = record('perf_stuck_ms=1000');
+    expect(life.rest).toBe('');
+    expect(find(life, 'end')).toMatchObject({ reason: 'time', unnamed: 1 });
+    expect(stacks(life)).toMatch(new RegExp(`^\\S+ +${honest}/`, 'm'));
+    expect(stacks(life)).toMatch(/\bhonestLoop\b/);
+  });
+
+  async function startAs(program: string, lays: string): Promise<number> {
+    const child = spawn(
+      'unshare',
+      ['-m', '--propagation', 'private', 'bash', '-c', PROGRAM, process.execPath, lays, '--no-opt', LOOP],
+      { stdio: 'ignore' },
+    );
+    children.push(child);
+    const isThere = () => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith(program);
+    for (let tries = 0; !isThere() && tries < 200; tries += 1) await delay(50);
+    return child.pid!;
+  }
+});
+
+describe.runIf(process.getuid?.() === 0)('a perf script that does not come to its end', () => {
+  const perf = (script: string) =>
+    `perf_apart() { if [[ $1 == script ]]; then ${script}; else exec perf "$@"; fi; }`;
+  const SAMPLE = 'a 1/1 [000] 1.0: 1 cycles: \\n\\t 1 f (x)\\n\\n';
+
+  it.each([
+    ['is killed', 'kill -KILL "$BASHPID"', 'failed'],
+    ['fails', 'exit 3', 'failed'],
+    ['takes too long', 'exec sleep 100', 'time'],
+  ])('is cut when it %s: what was whole by then is kept, and it is said', (_, end, why) => {
+    const life = record(
+      `${perf(`printf '# header\\n${SAMPLE}${SAMPLE}b 2/2 [000] 1.0: 1 cyc'; sleep 0.3; ${end}`)}
+       perf_hide_bad_maps() { ((until = now + 1500)); }`,
+    );
+    expect(find(life, 'end')).toMatchObject({ cut: why });
+    expect(find(life, 'artifact')).toMatchObject({ role: 'stacks' });
+    expect(stacks(life)).toBe(`# header\n${SAMPLE}${SAMPLE}`.replaceAll('\\n', '\n').replaceAll('\\t', '\t'));
+    expect(existsSync(join(life.out, 'perf.data'))).toBe(false);
+  });
+
+  it.each([
+    ['nothing', ':'],
+    ['its header', "printf '# header\\n'"],
+    ['half a sample', "printf '# header\\na 1/1 [000]'"],
+  ])('keeps the samples themselves when %s was written', (_, script) => {
+    const life = record(perf(`${script}; kill -KILL "$BASHPID"`));
+    expect(life.rest).toBe('');
+    expect(find(life, 'end')).toMatchObject({ cut: 'failed' });
+    expect(find(life, 'artifact')).toMatchObject({ role: 'samples', file: 'perf.data' });
+    expect(readFileSync(join(life.out, 'perf.data')).subarray(0, 8).toString()).toBe('PERFILE2');
+  });
+
+  it('is cut when gzip fails', () => {
+    const life = record('gzip() { cat >/dev/null; return 1; }');
+    expect(find(life, 'end')).toMatchObject({ cut: 'space' });
+    expect(find(life, 'artifact')).toMatchObject({ role: 'samples', file: 'perf.data' });
+  });
+
+  // perf leaves out what it has no memory for, and ends with 0: names would be missing without a word.
+  it('is cut when it has no memory for the names', async () => {
+    await start('');
+    const life = record(
+      'perf_least_kb=90000; perf_most_kb=90000; arg[scope]=pod; perf_prepare() { perf_scope=(); }',
+    );
+    expect(find(life, 'end')).toMatchObject({ cut: 'memory' });
+  });
+});
