@@ -84,7 +84,7 @@ function framesOf(file: string) {
     if (address === undefined) continue;
     const counted = address.startsWith('ffff') ? kernel : /\/redis-server$/.test(object!) ? redis : undefined;
     if (counted) counted[name!.startsWith('[unknown]') ? 'unknown' : 'known'] += 1;
-    names.add(name!.replace(/\+0x[0-9a-f]+$/, ''));
+    names.add(name!.replace(/(\.(part|isra|constprop)\.\d+)*\+0x[0-9a-f]+$/, ''));
   }
   return { kernel, redis, names };
 }
@@ -160,8 +160,8 @@ describe('--least-privilege', () => {
       expect([kernel.unknown, redis.unknown]).toEqual([0, 0]);
       expect(kernel.known).toBeGreaterThan(50);
       expect(redis.known).toBeGreaterThan(50);
-      for (const name of ['aeProcessEvents', 'readQueryFromClient', 'processCommand', 'call'])
-        expect(names).toContain(name);
+      // Below these is whatever Redis does.
+      for (const name of ['main', 'aeMain', 'aeProcessEvents']) expect(names).toContain(name);
     }
     const plans = made('.receipt.json').map((file) => JSON.parse(readFileSync(file, 'utf8')).plan);
     expect(plans.map(({ debugPod }) => debugPod.leastPrivilege).sort()).toEqual([false, true]);
