@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseCommandLine } from './cli.ts';
+import type { Cluster } from './cluster/cluster.ts';
 import type { Configuration, Context } from './commands/command.ts';
 import { COMMANDS } from './commands/index.ts';
 import { configPath, readConfig } from './config/file.ts';
@@ -35,6 +36,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     path: configPath(io.env, io.windows),
     read: () => readConfig(io.env, io.windows, COMMANDS),
   };
+  const opened: Cluster[] = [];
   try {
     const invocation = await parseCommandLine(argv, COMMANDS, {
       env: io.env,
@@ -61,11 +63,16 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       interrupts,
       openCluster: async (connection) => {
         const { openCluster } = await import('./cluster/api.ts');
-        return openCluster(connection, {
+        const cluster = await openCluster(connection, {
           env: io.env,
           windows: io.windows,
           trace: (line, level) => log.trace(line, level),
         });
+        opened.push(cluster);
+        const { context: name, server, isCurrent } = cluster.reached;
+        if (opened.length === 1 && (!isCurrent || raw.text('dry-run') !== undefined))
+          log.line(`${name ? `context ${name}, ` : ''}server ${server}`);
+        return cluster;
       },
       windows: io.windows,
       open: async (path) => {
@@ -97,6 +104,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     log.error(error.message, error.hint);
     return interrupts.stop.aborted ? error.code : (failureCode ?? error.code);
+  } finally {
+    await Promise.all(opened.map((cluster) => cluster.close().catch(() => {})));
   }
 }
 

@@ -2,7 +2,7 @@ import type { AnyCommand } from './commands/command.ts';
 import type { Config } from './config/parse.ts';
 import { GkeprofError, usageError } from './errors.ts';
 import { nearestNames } from './nearest.ts';
-import { environmentName, type OptionSpec, type RawOptions } from './options.ts';
+import { CLUSTER, environmentName, type OptionSpec, type RawOptions } from './options.ts';
 import { printable } from './printable.ts';
 
 /** A command line taken apart, before anything else speaks. A switch has no values. */
@@ -85,11 +85,13 @@ function presetValue(name: string, spec: OptionSpec, { values, from }: Preset): 
 
 function checkWords(
   name: string,
-  { choices }: OptionSpec,
+  { choices, group }: OptionSpec,
   values: readonly string[],
   from: string | undefined,
 ): void {
   for (const value of values) {
+    // kubectl takes an empty value for none: `--context="$CONTEXT"`.
+    if (value === '' && group === CLUSTER) continue;
     if (value === '') throw usageError(`--${name}: is empty${setBy(from)}`);
     if (!choices || choices.includes(value)) continue;
     const [near] = nearestNames(value, choices);

@@ -1,4 +1,4 @@
-import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
+import type { Cluster, ContainerRef, Reached } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { baseName } from '../names.ts';
@@ -28,6 +28,8 @@ export type EndReason =
   | 'lost';
 
 export interface SessionResult {
+  /** Where it was, and as whom. */
+  readonly reached: Reached;
   readonly artifact: Artifact;
   readonly ended: EndReason;
   /** The tool's exit status. */
@@ -169,6 +171,7 @@ async function capture(
     interrupts.stop.removeEventListener('abort', onLateStop);
   });
   return {
+    reached: cluster.reached,
     artifact,
     ended: end ? (textOf(end, 'reason') as EndReason) : 'lost',
     toolStatus: numberOf(end, 'status'),
