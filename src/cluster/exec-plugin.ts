@@ -40,13 +40,8 @@ export async function runPlugin(chosen: Chosen, home: KubectlHome): Promise<Plug
       `kubectl takes ${VERSIONS.join(' and ')}`,
     );
   const isInteractive = mayAsk(exec);
-  const program = findProgram(command, home);
-  if (program === undefined)
-    throw failed(
-      `exec: executable ${command} not found`,
-      exec.installHint?.trim() ||
-        'it is the credential plugin that the kubeconfig names: install it, or log in another way',
-    );
+  const program = command.includes(sep) ? command : findProgram(command, home);
+  if (program === undefined) throw failed(`exec: executable ${command} not found`, installHint(exec));
   const info = {
     kind: 'ExecCredential',
     apiVersion,
@@ -71,54 +66,58 @@ function mayAsk({ interactiveMode }: ExecEntry): boolean {
   return false;
 }
 
+const installHint = ({ installHint: configured }: ExecEntry): string =>
+  configured?.trim() ||
+  'it is the credential plugin that the kubeconfig names: install it, or log in another way';
+
 /** Go looks on its own PATH, not on one that is set for the plugin, and takes nothing from the working directory. */
 function findProgram(command: string, { env, windows }: KubectlHome): string | undefined {
   if (windows) return command;
-  const candidates = command.includes(sep)
-    ? [command]
-    : (env.PATH ?? '')
-        .split(delimiter)
-        .filter(isAbsolute)
-        .map((folder) => join(folder, command));
-  return candidates.find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return statSync(path).isFile();
-    } catch {
-      return false;
-    }
-  });
+  const folders = (env.PATH ?? '').split(delimiter).filter((folder) => isAbsolute(folder));
+  return folders
+    .map((folder) => join(folder, command))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return statSync(path).isFile();
+      } catch {
+        return false;
+      }
+    });
 }
 
 function output(
   program: string,
-  { command, args }: ExecEntry,
+  exec: ExecEntry,
   isInteractive: boolean,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args ?? [], {
+    const child = spawn(program, exec.args ?? [], {
       env: env as NodeJS.ProcessEnv,
       stdio: [isInteractive ? 'inherit' : 'ignore', 'pipe', 'inherit'],
     });
     const chunks: Buffer[] = [];
     child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk));
-    child.on('error', (error) => reject(failed(`exec: ${reasonOf(error)}`)));
+    child.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+      const why = { ENOENT: 'no such file or directory', EACCES: 'permission denied' }[code ?? ''];
+      reject(failed(`exec: ${why ? `fork/exec ${program}: ${why}` : message}`, installHint(exec)));
+    });
     child.on('close', (status) =>
       status === 0
         ? resolve(Buffer.concat(chunks).toString('utf8'))
-        : reject(failed(`exec: executable ${command} failed with exit code ${status ?? -1}`)),
+        : reject(failed(`exec: executable ${exec.command} failed with exit code ${status ?? -1}`)),
     );
   });
 }
 
-function clusterInfo({ cluster, server }: Chosen): Record<string, unknown> {
+function clusterInfo({ cluster }: Chosen): Record<string, unknown> {
   const path = cluster['certificate-authority'];
   const authority =
     cluster['certificate-authority-data'] ?? (path ? readFileSync(path).toString('base64') : undefined);
   const config = cluster.extensions?.find(({ name }) => name === CLUSTER_CONFIG)?.extension;
   return {
-    server,
+    server: hostOfGo(cluster.server),
     ...(cluster['tls-server-name'] && { 'tls-server-name': cluster['tls-server-name'] }),
     ...(cluster['insecure-skip-tls-verify'] && { 'insecure-skip-tls-verify': true }),
     ...(authority && { 'certificate-authority-data': authority }),
@@ -126,6 +125,12 @@ function clusterInfo({ cluster, server }: Chosen): Record<string, unknown> {
     ...(cluster['disable-compression'] && { 'disable-compression': true }),
     config: config ?? null,
   };
+}
+
+/** The server as client-go hands it on: as it is written, but without a query where it has a path. */
+function hostOfGo(server: string): string {
+  const url = URL.canParse(server) ? new URL(server) : undefined;
+  return url && url.pathname.length > 1 ? server.replace(/[?#].*$/s, '') : server;
 }
 
 interface ExecCredential {
