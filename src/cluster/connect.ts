@@ -79,8 +79,8 @@ export const commonFlags = ({ cacheDir, requestTimeout }: Connection): string[] 
 const UNIT_MS: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
-  µs: 1e-3,
-  μs: 1e-3,
+  '\u00b5s': 1e-3,
+  '\u03bcs': 1e-3,
   ms: 1,
   s: 1000,
   m: 60_000,
@@ -94,9 +94,9 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 export function parseTimeout(text: string): number | undefined {
   if (/^\+?\d+$/.test(text)) return Number(text) * 1000;
   if (/^[-+]?0$/.test(text)) return 0;
-  const [, sign, rest] = /^([-+]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(text) ?? [];
+  const [, sign, rest] = /^([-+]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)$/.exec(text) ?? [];
   if (rest === undefined) return undefined;
-  const parts = [...rest.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)];
+  const parts = [...rest.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g)];
   const sum = parts.reduce((total, [, number, unit]) => total + Number(number) * UNIT_MS[unit!]!, 0);
   return sign === '-' ? -sum : sum;
 }
