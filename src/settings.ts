@@ -1,8 +1,9 @@
+import { CLUSTER } from './cluster/flags.ts';
 import type { AnyCommand } from './commands/command.ts';
 import type { Config } from './config/parse.ts';
 import { GkeprofError, usageError } from './errors.ts';
 import { nearestNames } from './nearest.ts';
-import { CLUSTER, environmentName, type OptionSpec, type RawOptions } from './options.ts';
+import { environmentName, type OptionSpec, type RawOptions } from './options.ts';
 import { printable } from './printable.ts';
 
 /** A command line taken apart, before anything else speaks. A switch has no values. */

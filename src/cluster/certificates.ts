@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { platform } from 'node:os';
 import { join } from 'node:path';
 import { checkServerIdentity, getCACertificates, type PeerCertificate, rootCertificates } from 'node:tls';
 
@@ -21,8 +22,8 @@ const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
  * The authorities that the system trusts, as kubectl has them, which is written in Go. Node's own reading of them takes
  * 100 ms on Linux, and complains on the terminal.
  */
-export function systemAuthorities(env: Environment, platform: NodeJS.Platform = process.platform): string[] {
-  if (platform === 'darwin' || platform === 'win32')
+export function systemAuthorities(env: Environment): string[] {
+  if (platform() === 'darwin' || platform() === 'win32')
     return (getCACertificates as typeof getCACertificates | undefined)?.('system') ?? [...rootCertificates];
   const found = new Set<string>();
   const read = (path: string): boolean => {

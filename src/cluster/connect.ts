@@ -94,7 +94,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 export function parseTimeout(text: string): number | undefined {
   if (/^\+?\d+$/.test(text)) return Number(text) * 1000;
   if (/^[-+]?0$/.test(text)) return 0;
-  const [, sign, rest] = /^([-+]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)$/.exec(text) ?? [];
+  const [, sign, rest] =
+    /^([-+]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)$/.exec(text) ?? [];
   if (rest === undefined) return undefined;
   const parts = [...rest.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g)];
   const sum = parts.reduce((total, [, number, unit]) => total + Number(number) * UNIT_MS[unit!]!, 0);

@@ -5,7 +5,7 @@ import { isatty } from 'node:tty';
 import { clusterError, type GkeprofError, reasonOf } from '../errors.ts';
 import { printable } from '../printable.ts';
 import type { Chosen, ExecEntry } from './kubeconfig.ts';
-import type { KubectlHome } from './kubectl.ts';
+import type { KubectlHome } from './kubectl-home.ts';
 
 /** What a credential plugin gave. */
 export interface PluginCredential {

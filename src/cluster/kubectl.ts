@@ -5,6 +5,7 @@ import { clusterError, reasonOf } from '../errors.ts';
 import { quoteFor } from '../shell-quote.ts';
 import type { CallResult, ContainerRef, RemoteStream } from './cluster.ts';
 import { type Connection, kubectlFlags, shownFlags } from './connect.ts';
+import { childEnvironment, type KubectlHome, NOT_INSTALLED } from './kubectl-home.ts';
 
 /** What is used of execa's subprocess; its own type depends on each option given. */
 interface Child
@@ -14,26 +15,6 @@ interface Child
   readonly stderr: Readable | null;
   kill(): boolean;
 }
-
-/** Environment and folder for child processes. */
-export interface KubectlHome {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Windows has no process groups. */
-  readonly windows: boolean;
-  /** Called with each line of kubectl before it runs, for -v, and with how it ended, for level 2. */
-  readonly trace?: (line: string, level?: number) => void;
-}
-
-/** Of children of kubectl: preferences of a user (KEP-3104) could give them other flags than ours. */
-export const childEnvironment = ({ env }: KubectlHome): NodeJS.ProcessEnv => ({
-  ...(env as NodeJS.ProcessEnv),
-  KUBECTL_KUBERC: 'false',
-});
-
-export const NOT_INSTALLED = [
-  'kubectl was not found on PATH',
-  'install kubectl: this is a plugin of it, and uses its exec and cp',
-] as const;
 
 const STREAMED = { buffer: { stdout: false, stderr: true } };
 

@@ -2,10 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { clusterError, reasonOf } from '../errors.ts';
 import { printable } from '../printable.ts';
 import { askKubectl } from './ask-kubectl.ts';
+import { isTls } from './choose.ts';
 import { type Connection, kubectlFlags, shownFlags } from './connect.ts';
 import { type PluginCredential, runPlugin } from './exec-plugin.ts';
-import { type Chosen, isTls, readKubeconfig, refusedByKubectl, type UserEntry } from './kubeconfig.ts';
-import type { KubectlHome } from './kubectl.ts';
+import type { Chosen, UserEntry } from './kubeconfig.ts';
+import type { KubectlHome } from './kubectl-home.ts';
+import { readKubeconfig, refusedByKubectl } from './read-kubeconfig.ts';
 
 /** Who asks, as the server sees it. */
 export interface Credentials {
@@ -143,7 +145,8 @@ export class Login {
       ...shownFlags(this.#connection),
       ...words,
     ]);
-    const { user } = await readKubeconfig(this.#connection, this.#home);
+    const { ahead: _, ...home } = this.#home; // What was read then is what has expired.
+    const { user } = await readKubeconfig(this.#connection, home);
     const token = idTokenOf(user);
     if (token !== undefined && isValid(token)) return token;
     if (status !== 0) throw refusedByKubectl(stderr, 'log in again: kubectl cannot either');

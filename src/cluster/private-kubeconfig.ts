@@ -1,12 +1,13 @@
 import { mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { isTls } from './choose.ts';
 import { type Connection, commonFlags } from './connect.ts';
-import { type Chosen, isTls } from './kubeconfig.ts';
+import type { Chosen } from './kubeconfig.ts';
 import type { Login } from './login.ts';
 
 const PREFIX = 'gkeprof-login-';
-const DAY_MS = 86_400_000;
+const LONGEST_MS = 7 * 86_400_000;
 
 /**
  * The kubeconfig that children of kubectl get: the one cluster and the one user that were chosen, so that they cannot come
@@ -74,25 +75,18 @@ async function replaced(path: string, text: string): Promise<void> {
 
 async function newFolder(): Promise<string> {
   void sweep().catch(() => {});
-  return mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`)); // Mode 0700.
+  return mkdtemp(join(tmpdir(), PREFIX)); // Mode 0700.
 }
 
-/** Removes what commands left that were killed: their process is gone, and they began days ago (another may have its number). */
+/** Removes what commands left that were killed: no command takes as long. */
 async function sweep(): Promise<void> {
+  const { uid: own } = userInfo();
   for (const name of await readdir(tmpdir())) {
-    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
+    if (!name.startsWith(PREFIX)) continue;
     const folder = join(tmpdir(), name);
     const { mtimeMs, uid } = await stat(folder);
-    if (uid === (process.getuid?.() ?? uid) && Date.now() - mtimeMs > DAY_MS)
+    // Windows has no such numbers, and a folder for each user.
+    if ((own < 0 || uid === own) && Date.now() - mtimeMs > LONGEST_MS)
       await rm(folder, { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -19,8 +19,9 @@ import { gunzip } from 'node:zlib';
 import type { RequestContext } from '@kubernetes/client-node';
 import { clusterError, reasonOf } from '../errors.ts';
 import { checkIdentity, systemAuthorities } from './certificates.ts';
+import { isTls } from './choose.ts';
 import { hostOf, portOf, proxyFromEnvironment } from './go-proxy.ts';
-import { type Chosen, isTls, type UserEntry } from './kubeconfig.ts';
+import type { Chosen, UserEntry } from './kubeconfig.ts';
 import { bytesOf, type Credentials } from './login.ts';
 import { type Destination, openTunnel, proxyAuthorization } from './tunnel.ts';
 

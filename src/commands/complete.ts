@@ -1,8 +1,8 @@
 import type { Connection } from '../cluster/connect.ts';
+import { connectionOf } from '../cluster/flags.ts';
 import { DIRECTIVE } from '../completion/answer.ts';
 import type { LineSoFar } from '../completion/words.ts';
 import { EXIT } from '../errors.ts';
-import { connectionOf } from '../options.ts';
 import type { Command } from './command.ts';
 
 /** A person has pressed Tab: what comes later than this is too late. */
