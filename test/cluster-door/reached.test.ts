@@ -31,7 +31,7 @@ async function firstLine(...words: string[]): Promise<string> {
 }
 
 it.each<[string, () => string[], () => string | RegExp]>([
-  ['nothing, where it is the current context', () => [], () => /^error: Error from server/],
+  ['nothing, where it is the current context', () => [], () => /^error: pod "p" not found/],
   ['another context', () => ['--context', 'other'], () => `context other, server ${server.url}`],
   ['another server', () => ['-s', server.url], () => `context x, server ${server.url}`],
   ['a dry run', () => ['--dry-run=client'], () => `context x, server ${server.url}`],
