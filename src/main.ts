@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseCommandLine } from './cli.ts';
+import type { Cluster } from './cluster/cluster.ts';
+import { readAhead } from './cluster/read-ahead.ts';
 import type { Configuration, Context } from './commands/command.ts';
 import { COMMANDS } from './commands/index.ts';
 import { configPath, readConfig } from './config/file.ts';
@@ -32,11 +34,17 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const style = styleFor(() => io.stderr.isTTY === true, io.env);
   let log = new Log(io.stderr, { style });
   let level = 0;
-  const failureCode: ExitCode | undefined = COMMANDS.find(({ name }) => name === argv[0])?.failureCode;
+  const verb = COMMANDS.find(({ name }) => name === argv[0]);
+  const failureCode: ExitCode | undefined = verb?.failureCode;
+  const ahead =
+    verb?.options.kubeconfig && !argv.some((word) => word === '--help' || word === '-h')
+      ? readAhead(argv, io)
+      : undefined;
   const configuration: Configuration = {
     path: configPath(io.env, io.windows),
     read: () => readConfig(io.env, io.windows, COMMANDS),
   };
+  const opened: Cluster[] = [];
   try {
     const invocation = await parseCommandLine(argv, COMMANDS, {
       env: io.env,
@@ -63,11 +71,17 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       interrupts,
       openCluster: async (connection) => {
         const { openCluster } = await import('./cluster/api.ts');
-        return openCluster(connection, {
+        const cluster = await openCluster(connection, {
           env: io.env,
           windows: io.windows,
           trace: (line, level) => log.trace(line, level),
+          ...(ahead && { ahead }),
         });
+        opened.push(cluster);
+        const { context: name, server, isCurrent } = cluster.reached;
+        if (opened.length === 1 && (!isCurrent || raw.text('dry-run') !== undefined))
+          log.line(`${name ? `context ${name}, ` : ''}server ${server}`);
+        return cluster;
       },
       windows: io.windows,
       open: async (path) => {
@@ -102,6 +116,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     log.error(error.message, error.hint);
     return interrupts.stop.aborted ? error.code : (failureCode ?? error.code);
+  } finally {
+    if (opened.length === 0) ahead?.abandon();
+    await Promise.all(opened.map((cluster) => cluster.close().catch(() => {})));
   }
 }
 

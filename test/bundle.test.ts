@@ -23,6 +23,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { execa, execaSync } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { KUBECTL_PATH } from './real-kubectl.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bundle = join(root, 'dist/kubectl-gkeprof');
@@ -243,7 +244,7 @@ it('talks to a cluster with the parts of the client that it carries', async () =
     }),
   );
   const result = await execa(process.execPath, [bundle, 'flamegraph', 'pod/p', '--kubeconfig', kubeconfig], {
-    env: { XDG_CACHE_HOME: home },
+    env: { XDG_CACHE_HOME: home, PATH: KUBECTL_PATH },
     reject: false,
   });
   server.close();

@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts';
+import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
 import {
   CRICTL_SUBCOMMANDS,
   type CrictlWords,
@@ -13,7 +14,6 @@ import {
 import { clusterError, EXIT, usageError } from '../errors.ts';
 import { bareId, statusesOf } from '../inspect/owner.ts';
 import {
-  CLUSTER_OPTIONS,
   DEBUG_POD_OPTIONS,
   type DebugPodOptions,
   debugPodOptions,

@@ -1,3 +1,4 @@
+import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
 import { EXIT, toolError, usageError } from '../errors.ts';
 import {
   type ContainerRow,
@@ -10,7 +11,6 @@ import { forest } from '../inspect/forest.ts';
 import type { Owner } from '../inspect/owner.ts';
 import { type ProcessRow, processJson, processRow, SORT_KEYS, sorting } from '../inspect/process-list.ts';
 import {
-  CLUSTER_OPTIONS,
   INSPECT_OPTIONS,
   type InspectOptions,
   inspectOptions,

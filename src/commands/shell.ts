@@ -1,6 +1,6 @@
+import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
 import { EXIT, usageError } from '../errors.ts';
 import {
-  CLUSTER_OPTIONS,
   DEBUG_POD_OPTIONS,
   type DebugPodOptions,
   debugPodOptions,

@@ -53,7 +53,7 @@ describe('a line for hints', () => {
   });
 
   it('is what a person would type, with the flags given and quoted for the shell', () => {
-    const connection = { context: 'my cluster', kubeconfig: '/k', as: "o'neil", asGroup: 'g' };
+    const connection = { context: 'my cluster', kubeconfig: '/k', as: "o'neil", asGroups: ['g'] };
     expect(kubectl('', connection).line(['delete', 'pod', '-n', 'x', 'p'])).toBe(
       `kubectl --kubeconfig=/k '--context=my cluster' '--as=o'\\''neil' --as-group=g delete pod -n x p`,
     );
