@@ -4,13 +4,15 @@ import { EXIT, usageError } from '../errors.ts';
 import { DEBUG_POD_OPTIONS, PLAIN_IMAGE, VERBOSE } from '../options.ts';
 import { type Form, formOf, isForPrograms, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
-import { admissionPolicy, type PolicySettings } from '../policy/admission-policy.ts';
+import { admissionPolicy } from '../policy/admission-policy.ts';
+import type { PolicySettings } from '../policy/pod-rules.ts';
 import type { Command } from './command.ts';
 
 const POLICY = 'Admission policy:';
 const ONLY_WITH_POLICY = [
   'allow-shell',
   'allow-image',
+  'allow-priority-class',
   'target-rights',
   'image',
   'image-pull-secret',
@@ -59,6 +61,13 @@ export const manifests: Command<ManifestsOptions> = {
       describe: 'Secret for the registry that debug pods may name; once for each',
       group: POLICY,
     },
+    'allow-priority-class': {
+      type: 'array',
+      describe: 'Where the cluster gives pods a priority class by default: that class',
+      group: POLICY,
+      value: 'NAME',
+      perRun: true,
+    },
     'allow-shell': {
       type: 'boolean',
       describe: 'Allow `shell`, and `crictl` where it changes something: both are root on every node',
@@ -89,6 +98,7 @@ export const manifests: Command<ManifestsOptions> = {
         namespace: 'gkeprof',
         images: [raw.text('image') ?? PLAIN_IMAGE, ...raw.list('allow-image')],
         pullSecrets: raw.list('image-pull-secret'),
+        priorityClasses: raw.list('allow-priority-class'),
         allowShell: raw.flag('allow-shell'),
         targetRights: raw.flag('target-rights'),
       },

@@ -1,27 +1,11 @@
 import { REQUESTS } from '../node/requests.ts';
-import { sentScripts } from '../node/script.ts';
 import { all, any, celLiteral, isOwn, ownerVariables, type Rule } from './cel.ts';
-import { podRules, podVariables } from './pod-rules.ts';
-
-/** What an administrator decides. */
-export interface PolicySettings {
-  readonly namespace: string;
-  /** The images that debug pods may run. */
-  readonly images: readonly string[];
-  readonly pullSecrets: readonly string[];
-  /** `shell`, and `crictl` where it changes something. */
-  readonly allowShell: boolean;
-  /** A capture of a pod needs the right to exec into pods of its namespace, one of a node a right of its own. */
-  readonly targetRights: boolean;
-}
+import { type PolicySettings, podRules, podVariables } from './pod-rules.ts';
 
 /** An object of Kubernetes, for YAML. */
 export type Manifest = { readonly apiVersion: string; readonly kind: string } & Readonly<
   Record<string, unknown>
 >;
-
-/** The ConfigMap that the policies take their parameters from: what differs by release, and what an administrator decides. */
-const PARAMETERS = 'gkeprof-commands';
 
 /** Who may delete debug pods of others: the cluster's own parts, and whoever holds this right (administrators do). */
 const DELETE_RIGHT =
@@ -30,19 +14,29 @@ const DELETE_RIGHT =
  * ValidatingAdmissionPolicies (Kubernetes 1.30 and newer) by which a namespace takes exactly this tool's debug pods, each
  * belongs to whoever created it, and nothing is asked of it that the client does not ask. Everything in them is made from
  * what the client sends: the pods of all kinds, the grammar of their arguments, the requests to `files`.
+ *
+ * They hold all of it as literals and take no parameters: of a policy that was deleted and made again, Kubernetes 1.34
+ * goes on reading the parameters as they were (a shared informer that was stopped is never started again; tried), which
+ * would be the settings of before.
  */
 export function admissionPolicy(settings: PolicySettings): Manifest[] {
   const { namespace } = settings;
   return [
-    parameters(settings),
-    ...policy('gkeprof-debug-pods', namespace, ['CREATE'], ['pods'], podVariables(), podRules(namespace)),
+    ...policy(
+      'gkeprof-debug-pods',
+      namespace,
+      ['CREATE'],
+      ['pods'],
+      podVariables(settings),
+      podRules(settings),
+    ),
     ...policy(
       'gkeprof-exec',
       namespace,
       ['CONNECT'],
       ['pods/exec', 'pods/attach', 'pods/portforward', 'pods/proxy'],
       ownerVariables(),
-      connectRules(),
+      connectRules(settings),
     ),
     ...policy(
       'gkeprof-unchanged',
@@ -58,23 +52,6 @@ export function admissionPolicy(settings: PolicySettings): Manifest[] {
 
 const LABELS = { 'app.kubernetes.io/name': 'gkeprof' };
 
-function parameters({ namespace, images, pullSecrets, allowShell, targetRights }: PolicySettings): Manifest {
-  return {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: PARAMETERS, namespace, labels: LABELS },
-    data: {
-      ...sentScripts(),
-      images: images.join('\n'),
-      pullSecrets: pullSecrets.join('\n'),
-      // The class that the cluster gives to pods that name none, where it has one.
-      priorityClassName: '',
-      shell: allowShell ? 'allowed' : 'refused',
-      targets: targetRights ? 'authorized' : 'any',
-    },
-  };
-}
-
 function policy(
   name: string,
   namespace: string,
@@ -87,7 +64,6 @@ function policy(
   const metadata = { name, labels: LABELS };
   const spec = {
     failurePolicy: 'Fail',
-    paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
     matchConstraints: {
       namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
       resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations, resources }],
@@ -95,20 +71,19 @@ function policy(
     ...(variables.length && { variables }),
     validations,
   };
-  const paramRef = { name: PARAMETERS, namespace, parameterNotFoundAction: 'Deny' };
   return [
     { apiVersion, kind: 'ValidatingAdmissionPolicy', metadata, spec },
     {
       apiVersion,
       kind: 'ValidatingAdmissionPolicyBinding',
       metadata,
-      spec: { policyName: name, paramRef, validationActions: ['Deny'] },
+      spec: { policyName: name, validationActions: ['Deny'] },
     },
   ];
 }
 
 /** What may be asked of a debug pod, by its owner alone. */
-function connectRules(): Rule[] {
+function connectRules({ allowShell }: PolicySettings): Rule[] {
   const requests = Object.values(REQUESTS).map((words) =>
     all([
       `object.command.size() == ${words.length}`,
@@ -132,11 +107,9 @@ function connectRules(): Rule[] {
           '!object.?tty.orValue(false)',
           any(requests),
         ]),
-        all([
-          "request.subResource == 'attach'",
-          "params.data.?shell.orValue('') == 'allowed'",
-          "object.?container.orValue('') == 'capture'",
-        ]),
+        ...(allowShell
+          ? ["request.subResource == 'attach' && object.?container.orValue('') == 'capture'"]
+          : []),
       ]),
       message: 'of files, only what this tool asks of it; nothing execs into the privileged container',
     },

@@ -27,6 +27,13 @@ const member = (value: unknown): string => `dyn(${celLiteral(value)})`;
 const celString = (text: string): string =>
   `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n')}'`;
 
+/** A text of many lines as it stands: a raw string in triple quotes. */
+export function celText(text: string): string {
+  const quotes = ["'''", '"""'].find((each) => !text.includes(each) && !text.endsWith(each[0]!));
+  if (!quotes) throw new Error('a text with both kinds of triple quotes');
+  return `r${quotes}${text}${quotes}`;
+}
+
 /** A list of strings, which are all of one type. */
 export const celStrings = (texts: readonly string[]): string => `[${texts.map(celString).join(', ')}]`;
 

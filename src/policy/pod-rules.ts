@@ -3,8 +3,22 @@ import { argumentsPattern } from '../node/arguments.ts';
 import { captureCommand, filesCommand } from '../node/script.ts';
 import { FILES_USERS } from '../plan.ts';
 import { debugPod, FILLED_IN_FIELDS } from '../pod.ts';
-import { all, any, celLiteral, celStrings, isOwn, ownerVariables, type Rule } from './cel.ts';
+import { all, any, celLiteral, celStrings, celText, isOwn, ownerVariables, type Rule } from './cel.ts';
 import { type DebugPodKind, debugPodKinds } from './kinds.ts';
+
+/** What an administrator decides. */
+export interface PolicySettings {
+  readonly namespace: string;
+  /** The images that debug pods may run. */
+  readonly images: readonly string[];
+  readonly pullSecrets: readonly string[];
+  /** The class that the cluster gives to pods that name none, where it has one. */
+  readonly priorityClasses: readonly string[];
+  /** `shell`, and `crictl` where it changes something. */
+  readonly allowShell: boolean;
+  /** A capture of a pod needs the right to exec into pods of its namespace, one of a node a right of its own. */
+  readonly targetRights: boolean;
+}
 
 /** Longest life of a debug pod, in seconds: a capture of a day, with what comes before and after it. */
 const MAX_SECONDS = 200_000;
@@ -13,7 +27,7 @@ const NODE_RIGHT =
   "authorizer.group('gkeprof.dev').resource('nodes').name(object.spec.nodeName).check('capture')";
 
 /** What the rules of a pod are made of. */
-export function podVariables() {
+export function podVariables({ allowShell }: PolicySettings) {
   return [
     ...ownerVariables(),
     { name: 'capture', expression: 'object.spec.containers[0]' },
@@ -25,8 +39,9 @@ export function podVariables() {
     // Allowed by the administrator, and to this user: the role gkeprof-shell has the right to attach.
     {
       name: 'shell',
-      expression:
-        "params.data.?shell.orValue('') == 'allowed' && authorizer.group('').resource('pods').subresource('attach').namespace(request.namespace).check('create').allowed()",
+      expression: allowShell
+        ? "authorizer.group('').resource('pods').subresource('attach').namespace(request.namespace).check('create').allowed()"
+        : 'false',
     },
     {
       name: 'isUnattended',
@@ -78,8 +93,24 @@ const OWN_RULES = {
 /** How a container says that somebody may attach to it. */
 const TERMINAL: readonly string[] = ['stdin', 'stdinOnce', 'tty'];
 
+/** With --target-rights. */
+const TARGET_RIGHTS: Rule = {
+  expression: any([
+    `variables.looksAtNode && ${NODE_RIGHT}.allowed()`,
+    "!variables.looksAtNode && authorizer.group('').resource('pods').subresource('exec').namespace(variables.targetNamespaces[0]).check('create').allowed()",
+  ]),
+  message:
+    'you may not look into this from its node: a pod needs the right to create pods/exec in its namespace, a whole node the right to capture nodes of gkeprof.dev',
+};
+
 /** A pod is exactly one of the debug pods of this release: each rule is made from those of all kinds. */
-export function podRules(namespace: string): Rule[] {
+export function podRules({
+  namespace,
+  images,
+  pullSecrets,
+  priorityClasses,
+  targetRights,
+}: PolicySettings): Rule[] {
   const kinds = debugPodKinds(namespace).map((kind) => ({ kind, pod: debugPod(kind.plan, kind.work) }));
   const specs = kinds.map(({ pod }) => pod.spec!);
   const pods = kinds.map(({ pod }) => pod);
@@ -133,19 +164,19 @@ export function podRules(namespace: string): Rule[] {
     },
     {
       expression: all([
-        "object.spec.?priorityClassName.orValue('') in ['', string(params.data.?priorityClassName.orValue(''))]",
-        "(object.spec.?priority.orValue(0) <= 0 || object.spec.?priorityClassName.orValue('') != '')",
+        `object.spec.?priorityClassName.orValue('') in ${celStrings(['', ...priorityClasses])}`,
+        "object.spec.?priority.orValue(0) <= 0 || object.spec.?priorityClassName.orValue('') != ''",
       ]),
       message:
-        'a debug pod pushes nobody off a node: it has no priority but the default class (data.priorityClassName)',
+        'a debug pod pushes nobody off a node: it has no priority but the default of the cluster (manifests --allow-priority-class)',
     },
     {
       expression: all([
-        "object.spec.containers.all(c, c.image in string(params.data.?images.orValue('')).split('\\n'))",
-        "object.spec.?imagePullSecrets.orValue([]).all(s, s.name in string(params.data.?pullSecrets.orValue('')).split('\\n'))",
+        `object.spec.containers.all(c, c.image in ${celStrings(images)})`,
+        `object.spec.?imagePullSecrets.orValue([]).all(s, s.?name.orValue('') in ${celStrings(pullSecrets)})`,
       ]),
       message:
-        'the image or its pull secret is not on the list of the administrator (data.images, data.pullSecrets)',
+        'the image or its pull secret is not among those that the administrator allowed (manifests --image, --allow-image, --image-pull-secret)',
     },
     {
       expression: all([
@@ -179,15 +210,7 @@ export function podRules(namespace: string): Rule[] {
       message:
         'the arguments or the privileges are not those of a capture; shells on nodes, and crictl where it changes something, are refused here unless they are allowed, to holders of the role gkeprof-shell',
     },
-    {
-      expression: any([
-        "params.data.?targets.orValue('any') == 'any'",
-        `variables.looksAtNode && ${NODE_RIGHT}.allowed()`,
-        "!variables.looksAtNode && authorizer.group('').resource('pods').subresource('exec').namespace(variables.targetNamespaces[0]).check('create').allowed()",
-      ]),
-      message:
-        'you may not look into this from its node: a pod needs the right to create pods/exec in its namespace, a whole node the right to capture nodes of gkeprof.dev',
-    },
+    ...(targetRights ? [TARGET_RIGHTS] : []),
   ];
 }
 
@@ -232,9 +255,9 @@ function filesContext({ securityContext }: V1Container): string {
   return `${literal.slice(0, -1)}, 'runAsUser': dyn(variables.user), 'runAsGroup': dyn(variables.user)}`;
 }
 
-/** The words of a command, its script being a parameter of the policy. */
+/** The words of a command, its script as it stands. */
 function commandIs(container: 'capture' | 'files', command: readonly string[]): string {
-  const words = command.map((word, at) => (at === 2 ? `string(params.data.${container})` : celLiteral(word)));
+  const words = command.map((word, at) => (at === 2 ? celText(word) : celLiteral(word)));
   return `variables.${container}.command == [${words.join(', ')}]`;
 }
 
