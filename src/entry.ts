@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import { main } from './main.ts';
 import { firstWrite } from './output/first-write.ts';
 
@@ -15,12 +15,19 @@ export async function run(): Promise<void> {
     get stdin() {
       return process.stdin;
     },
-    stdout: windows ? makeStdout() : firstWrite(makeStdout, (bytes) => writeTo(1, bytes)),
+    stdout: windows
+      ? makeStdout()
+      : firstWrite(
+          makeStdout,
+          (bytes) => writeTo(1, bytes),
+          () => isDevice(1),
+        ),
     stderr: windows
       ? process.stderr
       : firstWrite(
           () => process.stderr,
           (bytes) => writeTo(2, bytes),
+          () => isDevice(2),
         ),
     env: process.env,
     windows,
@@ -30,6 +37,15 @@ export async function run(): Promise<void> {
         process.on(signal, () => receive(signal));
     },
   });
+}
+
+/** What is no character device is no terminal: that is known without Node's stream. */
+function isDevice(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isCharacterDevice();
+  } catch {
+    return false;
+  }
 }
 
 function writeTo(descriptor: number, bytes: Uint8Array): number {

@@ -65,6 +65,7 @@ export const describeProgram = (table: readonly AnyCommand[]): ProgramHelp => ({
 export function describeCommand(command: AnyCommand): CommandHelp {
   const groups = new Map<string, FlagHelp[]>();
   for (const [name, spec] of Object.entries(command.options)) {
+    if (spec.unlisted) continue;
     const title = spec.group.replace(/:$/, '');
     const flags = groups.get(title) ?? [];
     flags.push(describeFlag(name, spec));
@@ -119,6 +120,9 @@ export function commandHelp(command: AnyCommand): string {
     [
       ...(configurable && name !== 'config'
         ? [`Flags can be preset: "${PROGRAM} config --help" says how.`]
+        : []),
+      ...(Object.values(command.options).some((spec) => spec.unlisted)
+        ? ['The other flags of "kubectl options" mean what they mean there.']
         : []),
       `"${PROGRAM} help" lists the commands and the exit codes.`,
     ].join('\n'),

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseCommandLine } from './cli.ts';
+import type { Cluster } from './cluster/cluster.ts';
+import { readAhead } from './cluster/read-ahead.ts';
 import type { Configuration, Context } from './commands/command.ts';
 import { COMMANDS } from './commands/index.ts';
 import { configPath, readConfig } from './config/file.ts';
@@ -9,6 +11,7 @@ import { Log, type TextSink } from './output/log.ts';
 import { loudness } from './output/loudness.ts';
 import type { ByteSink, ByteSource } from './output/stream.ts';
 import { styleFor } from './output/style.ts';
+import { safeSink } from './output/terminal-text.ts';
 import { understand } from './settings.ts';
 
 /** The outside world, handed in by the entry: nothing in src/ asks for a global. */
@@ -27,21 +30,28 @@ export interface Io {
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const interrupts = new Interrupts();
   io.onSignal((signal) => interrupts.receive(signal));
+  const [stdout, stderr] = [safeSink(io.stdout), safeSink(io.stderr)];
   const style = styleFor(() => io.stderr.isTTY === true, io.env);
   let log = new Log(io.stderr, { style });
   let level = 0;
-  const failureCode: ExitCode | undefined = COMMANDS.find(({ name }) => name === argv[0])?.failureCode;
+  const verb = COMMANDS.find(({ name }) => name === argv[0]);
+  const failureCode: ExitCode | undefined = verb?.failureCode;
+  const ahead =
+    verb?.options.kubeconfig && !argv.some((word) => word === '--help' || word === '-h')
+      ? readAhead(argv, io)
+      : undefined;
   const configuration: Configuration = {
     path: configPath(io.env, io.windows),
     read: () => readConfig(io.env, io.windows, COMMANDS),
   };
+  const opened: Cluster[] = [];
   try {
     const invocation = await parseCommandLine(argv, COMMANDS, {
       env: io.env,
       readConfig: configuration.read,
     });
     if (invocation.kind === 'print') {
-      io.stdout.write(invocation.text);
+      stdout.write(invocation.text);
       return EXIT.done;
     }
     const { command, raw } = invocation;
@@ -53,19 +63,25 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       get stdin() {
         return io.stdin;
       },
-      stdout: io.stdout,
-      stderr: io.stderr,
+      stdout,
+      stderr,
       log,
       env: io.env,
       configuration,
       interrupts,
       openCluster: async (connection) => {
         const { openCluster } = await import('./cluster/api.ts');
-        return openCluster(connection, {
+        const cluster = await openCluster(connection, {
           env: io.env,
           windows: io.windows,
           trace: (line, level) => log.trace(line, level),
+          ...(ahead && { ahead }),
         });
+        opened.push(cluster);
+        const { context: name, server, isCurrent } = cluster.reached;
+        if (opened.length === 1 && (!isCurrent || raw.text('dry-run') !== undefined))
+          log.line(`${name ? `context ${name}, ` : ''}server ${server}`);
+        return cluster;
       },
       windows: io.windows,
       open: async (path) => {
@@ -83,7 +99,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
         });
       },
     };
-    return await command.run(options, context);
+    const code = await command.run(options, context);
+    stdout.end();
+    stderr.end();
+    return code;
   } catch (error) {
     log.end();
     if (isFull(error)) {
@@ -92,11 +111,14 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     if (!(error instanceof GkeprofError)) {
       log.error(reasonOf(error), 'this is a bug of gkeprof; with -v it shows what it did');
-      if (error instanceof Error && level > 0) io.stderr.write(`${error.stack}\n`);
+      if (error instanceof Error && level > 0) stderr.write(`${error.stack}\n`);
       return failureCode ?? EXIT.failed;
     }
     log.error(error.message, error.hint);
     return interrupts.stop.aborted ? error.code : (failureCode ?? error.code);
+  } finally {
+    if (opened.length === 0) ahead?.abandon();
+    await Promise.all(opened.map((cluster) => cluster.close().catch(() => {})));
   }
 }
 

@@ -11,6 +11,8 @@ export interface OptionSpec {
   readonly value?: string;
   /** Names something of one run: neither the environment nor the configuration file speaks for it. */
   readonly perRun?: true;
+  /** Taken, but not shown: one of the many flags that all of kubectl's commands have. */
+  readonly unlisted?: true;
   /** What its value names, for completion. */
   readonly completes?: Completes;
   /** For completion: words that its value is made of, with commas between. */

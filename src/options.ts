@@ -2,6 +2,7 @@ import { mkdtempSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isObjectName } from './cluster/cluster.ts';
 import type { Connection } from './cluster/connect.ts';
+import { connectionOf } from './cluster/flags.ts';
 import { reasonOf, usageError } from './errors.ts';
 import type { OptionSpec } from './option-spec.ts';
 import { type Form, formOf } from './output/form.ts';
@@ -30,70 +31,8 @@ export interface RawOptions {
   origin(name: string): string | undefined;
 }
 
-const CLUSTER = 'Cluster (as in kubectl):';
 const DEBUG_POD = 'Debug pod:';
 const COMMON = 'Common:';
-
-/** kubectl's own: what they should be by themselves stands in the kubeconfig, for kubectl and for us. */
-export const CLUSTER_OPTIONS: OptionTable = {
-  namespace: {
-    type: 'string',
-    alias: 'n',
-    describe: 'Namespace of the target',
-    group: CLUSTER,
-    value: 'NAME',
-    perRun: true,
-    completes: 'namespace',
-  },
-  context: {
-    type: 'string',
-    describe: 'Context of the kubeconfig',
-    group: CLUSTER,
-    value: 'NAME',
-    perRun: true,
-    completes: 'context',
-  },
-  kubeconfig: {
-    type: 'string',
-    describe: 'Kubeconfig file',
-    group: CLUSTER,
-    value: 'FILE',
-    perRun: true,
-    completes: 'file',
-  },
-  cluster: {
-    type: 'string',
-    describe: 'Cluster of the kubeconfig',
-    group: CLUSTER,
-    value: 'NAME',
-    perRun: true,
-    completes: 'cluster',
-  },
-  user: {
-    type: 'string',
-    describe: 'User of the kubeconfig',
-    group: CLUSTER,
-    value: 'NAME',
-    perRun: true,
-    completes: 'user',
-  },
-  as: { type: 'string', describe: 'User to impersonate', group: CLUSTER, value: 'USER', perRun: true },
-  'as-group': {
-    type: 'string',
-    describe: 'Group to impersonate',
-    group: CLUSTER,
-    value: 'GROUP',
-    perRun: true,
-  },
-  'request-timeout': {
-    type: 'string',
-    describe: 'Longest wait for one API answer; 0 for none',
-    group: CLUSTER,
-    value: 'TIME',
-    defaultText: '30s',
-    perRun: true,
-  },
-};
 
 export const OUTPUT_DIR: OptionTable = {
   'output-dir': {
@@ -224,24 +163,6 @@ export const INSPECT_OPTIONS: OptionTable = {
 export const PLAIN_IMAGE = 'debian:trixie-slim';
 
 const KEEP_SECONDS = 600;
-
-export function connectionOf(raw: RawOptions): Connection {
-  const asGroup = raw.text('as-group');
-  if (asGroup !== undefined && raw.text('as') === undefined) {
-    throw usageError('--as-group: needs --as', 'kubectl refuses a group without a user too');
-  }
-  const entries = [
-    ['namespace', raw.text('namespace')],
-    ['context', raw.text('context')],
-    ['kubeconfig', raw.text('kubeconfig')],
-    ['cluster', raw.text('cluster')],
-    ['user', raw.text('user')],
-    ['as', raw.text('as')],
-    ['asGroup', asGroup],
-    ['requestTimeout', raw.text('request-timeout')],
-  ] as const;
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
-}
 
 /** What every command with a debug pod has in common, understood. */
 export interface DebugPodOptions {

@@ -19,6 +19,18 @@ export function printable(text: string): string {
   );
 }
 
+/** JSON that means the same and acts on nothing that shows it: what JSON itself does not escape is a `\uXXXX` as well. */
+export const printableJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).replaceAll(
+    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
+/** The same for the text of a program: line feeds and tabs stay, which move nothing but to the right and down. */
+export function printableText(text: string): string {
+  return text.replaceAll('\r\n', '\n').replaceAll(/[^\n\t]+/g, printable);
+}
+
 /** The same for text of several lines: line feeds stay, everything else is escaped. */
 export function printableLines(text: string): string {
   return text.replaceAll('\r\n', '\n').split('\n').map(printable).join('\n');

@@ -1,3 +1,4 @@
+import { CLUSTER } from './cluster/flags.ts';
 import type { AnyCommand } from './commands/command.ts';
 import type { Config } from './config/parse.ts';
 import { GkeprofError, usageError } from './errors.ts';
@@ -85,11 +86,13 @@ function presetValue(name: string, spec: OptionSpec, { values, from }: Preset): 
 
 function checkWords(
   name: string,
-  { choices }: OptionSpec,
+  { choices, group }: OptionSpec,
   values: readonly string[],
   from: string | undefined,
 ): void {
   for (const value of values) {
+    // kubectl takes an empty value for none: `--context="$CONTEXT"`.
+    if (value === '' && group === CLUSTER) continue;
     if (value === '') throw usageError(`--${name}: is empty${setBy(from)}`);
     if (!choices || choices.includes(value)) continue;
     const [near] = nearestNames(value, choices);

@@ -49,7 +49,7 @@ export class FileSpill implements Spill {
 
   #toDisk(): number {
     const folder = mkdtempSync(join(tmpdir(), 'gkeprof-'));
-    const file = openSync(join(folder, 'list'), 'w+', 0o600);
+    const file = openSync(join(folder, 'list'), 'wx+', 0o600);
     // Without a name: nothing is left behind, however this ends. Windows keeps the folder until the file is closed.
     rmSync(folder, { recursive: true, force: true, maxRetries: 0 });
     this.#file = file;

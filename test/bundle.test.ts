@@ -1,11 +1,18 @@
 import {
   chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
@@ -14,8 +21,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { execa } from 'execa';
+import { execa, execaSync } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { KUBECTL_PATH } from './real-kubectl.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bundle = join(root, 'dist/kubectl-gkeprof');
@@ -74,6 +82,73 @@ it.each(MANIFESTS)(
     }
   },
 );
+
+/** A folder of the cache's name that is not to be used: how it is made, given one with files as we would keep them. */
+const FOREIGN: ReadonlyArray<readonly [string, (planted: string) => void]> = [
+  ['a link to a folder', (planted) => symlinkSync(planted, folder())],
+  ['a folder that others can write', (planted) => copied(planted, 0o777)],
+  ['a folder that others can read', (planted) => copied(planted, 0o755)],
+  ...(process.getuid?.() === 0
+    ? ([
+        ['a folder of another user', (planted: string) => chownSync(copied(planted, 0o700), 65_534, 65_534)],
+      ] as const)
+    : []),
+];
+
+function copied(planted: string, mode: number): string {
+  cpSync(planted, folder(), { recursive: true });
+  chmodSync(folder(), mode);
+  return folder();
+}
+
+it.each(FOREIGN)('runs nothing that is kept in %s, and keeps nothing there', async (_what, make) => {
+  const { stdout } = await run(['manifests']);
+  const planted = join(home, 'planted');
+  cpSync(folder(), planted, { recursive: true });
+  chmodSync(planted, 0o700);
+  const program = readdirSync(planted).find((name) => name.endsWith('-program.txt'))!;
+  // Another program of the same length, as whoever plants one would make it.
+  const text = readFileSync(join(planted, program), 'latin1');
+  const evil = `(function(){process.stdout.write('planted');process.exit(0)})`;
+  writeFileSync(join(planted, program), evil.padEnd(text.length), { mode: 0o600 });
+  for (const name of readdirSync(planted)) if (name.endsWith('.v8')) rmSync(join(planted, name));
+  rmSync(folder(), { recursive: true });
+  make(planted);
+  const before = readdirSync(folder()).sort();
+  expect((await run(['manifests'])).stdout).toBe(stdout);
+  expect(readdirSync(folder()).sort()).toEqual(before);
+  rmSync(planted, { recursive: true });
+});
+
+it.each([
+  ['a link', (file: string, other: string) => symlinkSync(other, file)],
+  ['a file with another name', (file: string, other: string) => linkSync(other, file)],
+  ['a pipe', (file: string) => execaSync('mkfifo', [file])],
+])('%s in place of a kept file is not used, and replaced', async (_what, make) => {
+  const { stdout } = await run(['manifests']);
+  const file = kept()['program.txt']!;
+  const other = join(home, 'other');
+  renameSync(file, other);
+  make(file, other);
+  expect((await run(['manifests'])).stdout).toBe(stdout);
+  expect(lstatSync(file).isFile()).toBe(true);
+  expect(lstatSync(file).nlink).toBe(1);
+  rmSync(other);
+});
+
+it('keeps nothing below a relative folder', async () => {
+  const options = { env: { XDG_CACHE_HOME: '.' }, extendEnv: false, cwd: home };
+  await execa(process.execPath, [bundle, 'manifests'], options);
+  expect(existsSync(folder())).toBe(false);
+});
+
+it.runIf(process.getuid?.() === 0)('root leaves nothing in the cache folder of another user', async () => {
+  const cache = join(home, 'of-another');
+  mkdirSync(cache);
+  chownSync(cache, 65_534, 65_534);
+  await run(['manifests'], cache);
+  expect(readdirSync(cache)).toEqual([]);
+});
 
 it('what other releases left goes, what is not ours stays', async () => {
   await run(['version']);
@@ -169,7 +244,7 @@ it('talks to a cluster with the parts of the client that it carries', async () =
     }),
   );
   const result = await execa(process.execPath, [bundle, 'flamegraph', 'pod/p', '--kubeconfig', kubeconfig], {
-    env: { XDG_CACHE_HOME: home },
+    env: { XDG_CACHE_HOME: home, PATH: KUBECTL_PATH },
     reject: false,
   });
   server.close();

@@ -112,7 +112,12 @@ describe('parseCommandLine', () => {
     [['pcap', 'x', '--filter=-w x'], /--filter: looks like an option/],
     [['flamegraph', 'x', '--', 'y'], /takes nothing behind --/],
     [['flamegraph', 'node/x', '-c', 'y'], /a node has no containers/],
-    [['flamegraph', 'x', '--as-group', 'g'], /--as-group: needs --as/],
+    [['flamegraph', 'x', '--request-timeout', 'soon'], /--request-timeout: Invalid timeout value "soon"/],
+    [
+      ['flamegraph', 'x', '--match-server-version'],
+      /--match-server-version: it compares kubectl's own version/,
+    ],
+    [['flamegraph', 'x', '--kuberc', 'f'], /--kuberc: it names a file of defaults/],
     [['flamegraph', 'x', '--image', '$(x)'], /not the name of an image/],
     [['flamegraph', 'x', '--debug-namespace', 'A'], /not a name/],
     [['flamegraph', 'x', '--least-privilege'], /^--least-privilege: needs an image/, /name it with --image$/],

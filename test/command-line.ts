@@ -6,11 +6,12 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a command line in this process, off a terminal, with no cluster anywhere. */
+/** Runs a command line in this process, off a terminal unless told, with no cluster anywhere. */
 export async function gkeprof(
   argv: readonly string[],
   stdin: string | Uint8Array = '',
   env: Readonly<Record<string, string>> = {},
+  isTTY = false,
 ): Promise<Ended> {
   const out: Buffer[] = [];
   const err: string[] = [];
@@ -18,8 +19,8 @@ export async function gkeprof(
     stdin: (async function* () {
       yield Buffer.from(stdin as string);
     })(),
-    stdout: { write: (data) => out.push(Buffer.from(data as string)) },
-    stderr: { write: (text: string | Uint8Array) => err.push(Buffer.from(text as string).toString()) },
+    stdout: { isTTY, write: (data) => out.push(Buffer.from(data as string)) },
+    stderr: { isTTY, write: (text: string | Uint8Array) => err.push(Buffer.from(text as string).toString()) },
     env,
     windows: false,
     onSignal: () => {},

@@ -50,6 +50,8 @@ export function fakeCluster(overrides: Partial<Cluster> = {}): FakeCluster {
   const missing = (name: string) => apiAnswer(404, `pods "${name}" not found`, 'NotFound');
   const base: Cluster = {
     namespace: 'default',
+    reached: { context: 'prod', server: 'https://api.example', user: 'alice', isCurrent: true },
+    close: async () => {},
     async readPod(_namespace, name) {
       const pod = pods.get(name);
       if (!pod) throw missing(name);

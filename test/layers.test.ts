@@ -24,6 +24,10 @@ describe('the rules of the house', () => {
   it('the Kubernetes client and kubectl are behind the one door; besides, only a browser is started', () => {
     expect(importers(/^@kubernetes/)).toEqual(['cluster/client.ts']);
     expect(importers(/^execa/).sort()).toEqual(['cluster/kubectl.ts', 'open.ts']);
+    expect(importers(/^node:child_process/).sort()).toEqual([
+      'cluster/ask-kubectl.ts',
+      'cluster/exec-plugin.ts',
+    ]);
   });
   it('the profile, the capture and what is seen of a node are pure', () => {
     for (const name of importers(/^node:(?!crypto)/))

@@ -75,30 +75,53 @@ function unpack() {
   return brotliDecompressSync(Buffer.from(packed, 'base64'));
 }
 
-/** In the folder for such files; undefined where there is none. */
+/** In the folder for such files; undefined where there is none. A relative one is none (XDG Base Directory Specification). */
 function cachePath(name) {
-  const { join } = require('node:path');
+  const { isAbsolute, join } = require('node:path');
   const { XDG_CACHE_HOME, LOCALAPPDATA, HOME } = process.env;
   const folder =
     process.platform === 'win32' ? LOCALAPPDATA : XDG_CACHE_HOME || (HOME && join(HOME, '.cache'));
-  if (!folder) return undefined;
+  if (!folder || !isAbsolute(folder)) return undefined;
   return join(folder, 'kubectl-gkeprof', `${KEY}-${name}`);
 }
 
-/** It is run, so it must be a file of this user's that nobody else can write. */
+/** What is kept there is run, so the folder must be this user's alone, and no link to another. Windows has no such modes. */
+function isOwnFolder(folder) {
+  const status = require('node:fs').lstatSync(folder);
+  if (!process.getuid) return status.isDirectory();
+  return status.isDirectory() && status.uid === process.getuid() && !(status.mode & 0o077);
+}
+
+/** The same of a file: of this user, with no other name, no link, and nobody else can write it. */
 function readOwn(path) {
   const fs = require('node:fs');
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
   let file;
   try {
-    file = fs.openSync(path, 'r');
-    const { uid, mode } = fs.fstatSync(file);
-    const own = !process.getuid || (uid === process.getuid() && !(mode & 0o022));
-    return own ? fs.readFileSync(file) : undefined;
+    if (!isOwnFolder(require('node:path').dirname(path))) return undefined;
+    file = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const status = fs.fstatSync(file);
+    const own = !process.getuid || (status.uid === process.getuid() && !(status.mode & 0o022));
+    return own && status.isFile() && status.nlink === 1 ? fs.readFileSync(file) : undefined;
   } catch {
     return undefined;
   } finally {
     if (file !== undefined) fs.closeSync(file);
   }
+}
+
+/**
+ * Makes the folder, only below what is this user's or root's: root with another user's HOME leaves nothing in it that
+ * this user could not use. False where there is another in its place.
+ */
+function makeOwnFolder(folder) {
+  const fs = require('node:fs');
+  const { dirname } = require('node:path');
+  let above = dirname(folder);
+  while (!fs.existsSync(above) && above !== dirname(above)) above = dirname(above);
+  if (process.getuid && ![0, process.getuid()].includes(fs.statSync(above).uid)) return false;
+  fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return isOwnFolder(folder);
 }
 
 /** Takes the place of those of other releases. Where nothing can be written, each start compiles anew. */
@@ -107,7 +130,7 @@ function writeOwn(path, data) {
   const { dirname, join } = require('node:path');
   const folder = dirname(path);
   try {
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!makeOwnFolder(folder)) return;
     for (const name of fs.readdirSync(folder))
       if (/\.(?:v8|txt)$/.test(name) && !name.startsWith(KEY)) fs.rmSync(join(folder, name));
     const part = `${path}.${process.pid}`;

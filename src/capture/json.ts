@@ -1,3 +1,4 @@
+import { printableJson } from '../printable.ts';
 import type { Analysis } from './analysis.ts';
 import { conversations, healthFacts, type Names, summaryFacts, synFacts, timelineFacts } from './facts.ts';
 import type { ReadEnd } from './reader.ts';
@@ -21,8 +22,8 @@ export function* jsonPieces(
   names: Names,
 ): Generator<string> {
   const deep = [...sections].some((section) => section !== 'summary');
-  yield `{"kind":"PacketAnalysis","version":1,"files":${JSON.stringify(files)}`;
-  if (sections.has('summary')) yield `,"summary":${JSON.stringify(summaryFacts(analysis, deep))}`;
+  yield `{"kind":"PacketAnalysis","version":1,"files":${printableJson(files)}`;
+  if (sections.has('summary')) yield `,"summary":${printableJson(summaryFacts(analysis, deep))}`;
   const kinds = [
     ['ip', 'ipv4'],
     ['ipv6', 'ipv6'],
@@ -40,7 +41,7 @@ export function* jsonPieces(
   }
   if (sections.has('flags')) {
     const counts = [...analysis.flags.byText()].map(([text, frames]) => ({ flags: text, frames }));
-    yield `,"tcpFlags":${JSON.stringify(counts)}`;
+    yield `,"tcpFlags":${printableJson(counts)}`;
   }
   if (sections.has('syns')) {
     yield ',"syns":';
@@ -50,8 +51,8 @@ export function* jsonPieces(
       })(),
     );
   }
-  if (sections.has('health')) yield `,"tcpHealth":${JSON.stringify(healthFacts(analysis, names) ?? null)}`;
-  if (sections.has('redis')) yield `,"redis":${JSON.stringify(redisFacts(analysis, names) ?? null)}`;
+  if (sections.has('health')) yield `,"tcpHealth":${printableJson(healthFacts(analysis, names) ?? null)}`;
+  if (sections.has('redis')) yield `,"redis":${printableJson(redisFacts(analysis, names) ?? null)}`;
   if (sections.has('timeline')) {
     yield `,"timeline":{"stepSeconds":${analysis.timeline?.step ?? 1},"steps":`;
     yield* list(timelineFacts(analysis));
@@ -64,7 +65,7 @@ function* list(rows: Iterable<unknown>): Generator<string> {
   let piece = '[';
   let first = true;
   for (const row of rows) {
-    piece += `${first ? '' : ','}${JSON.stringify(row)}`;
+    piece += `${first ? '' : ','}${printableJson(row)}`;
     first = false;
     if (piece.length < 65_536) continue;
     yield piece;

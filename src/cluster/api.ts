@@ -1,30 +1,42 @@
-import type { KubeConfig as KubeConfigType } from '@kubernetes/client-node';
-import { clusterError, type GkeprofError, reasonOf, usageError } from '../errors.ts';
+import { clusterError, GkeprofError, reasonOf } from '../errors.ts';
 import { version } from '../version.ts';
+import { DEFAULT_SERVER } from './choose.ts';
 import type { Cluster } from './cluster.ts';
-import type { Connection } from './connect.ts';
-import { Kubectl, type KubectlHome } from './kubectl.ts';
+import { type Connection, parseTimeout } from './connect.ts';
+import type { Chosen } from './kubeconfig.ts';
+import { Kubectl } from './kubectl.ts';
+import type { KubectlHome } from './kubectl-home.ts';
+import { Login } from './login.ts';
+import { PrivateKubeconfig } from './private-kubeconfig.ts';
+import { readKubeconfig } from './read-kubeconfig.ts';
 import { apiCode, apiError } from './refusal.ts';
 import { Transport } from './transport.ts';
 
 /**
- * Opens the door: kubeconfig and flags as kubectl reads them, objects by the Kubernetes client, streams by
- * kubectl. The client is imported here, on first use, because loading it costs more than the rest of a command.
+ * Opens the door: the configuration as kubectl itself reads it, objects by the Kubernetes client, streams by kubectl. The
+ * client is imported here, on first use, because loading it costs more than the rest of a command; meanwhile kubectl reads,
+ * and a credential plugin runs.
  */
 export async function openCluster(connection: Connection, home: KubectlHome): Promise<Cluster> {
+  const reading = readKubeconfig(connection, home).then(async (chosen) => {
+    const login = new Login(chosen, connection, home);
+    await login.credentials();
+    return { chosen, login };
+  });
+  reading.catch(() => {}); // Told below, when the client is there.
   const client = await import('./client.ts');
-  const config = new client.KubeConfig();
-  const namespace = load(config, connection);
-  const transport = new Transport(config, {
+  const { chosen, login } = await reading;
+  const { namespace } = chosen;
+  const own = new PrivateKubeconfig(chosen, connection, login);
+  const transport = new Transport(chosen, {
     timeoutMs: requestTimeoutMs(connection.requestTimeout),
-    headers: {
-      'User-Agent': `kubectl-gkeprof/${version()}`,
-      ...(connection.as && { 'Impersonate-User': connection.as }),
-      ...(connection.asGroup && { 'Impersonate-Group': connection.asGroup }),
-    },
+    headers: { 'User-Agent': `kubectl-gkeprof/${version()}` },
+    env: home.env,
+    credentials: () => login.credentials(),
+    refused: () => login.refused(),
   });
   const configuration = client.createConfiguration({
-    baseServer: new client.ServerConfiguration(config.getCurrentCluster()!.server, {}),
+    baseServer: new client.ServerConfiguration(chosen.server, {}),
     httpApi: client.wrapHttpLibrary({
       async send(request) {
         const { status, headers, body } = await transport.send(request);
@@ -39,7 +51,7 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
   const core = new client.CoreV1Api(configuration);
   const authentication = new client.AuthenticationV1Api(configuration);
   const authorization = new client.AuthorizationV1Api(configuration);
-  const kubectl = new Kubectl(connection, home);
+  const kubectl = new Kubectl(connection, home, () => own.flags());
 
   const call = async <T>(what: string, work: Promise<T>): Promise<T> => {
     home.trace?.(what);
@@ -51,14 +63,22 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
       return answer;
     } catch (error) {
       answered(String(apiCode(error) ?? reasonOf(error)));
-      throw credentialProblem(config, error) ?? apiError(error);
+      throw error instanceof GkeprofError ? error : (withoutConfiguration(chosen, error) ?? apiError(error));
     }
   };
 
   let user: Promise<string | undefined> | undefined; // Asked once.
 
+  home.trace?.(`context ${chosen.context || 'none'}, server ${chosen.server}`);
   return {
     namespace,
+    reached: {
+      context: chosen.context,
+      server: chosen.server,
+      ...(chosen.userName && { user: chosen.userName }),
+      isCurrent: chosen.isCurrent,
+    },
+    close: () => own.close(),
     readPod: (ns, name) => call(`GET pods/${name} -n ${ns}`, core.readNamespacedPod({ namespace: ns, name })),
     listPods: async (ns, labelSelector) =>
       (
@@ -131,73 +151,26 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
   };
 }
 
-/** Reads the kubeconfig, applies the flags, and returns the namespace in force. */
-function load(config: KubeConfigType, connection: Connection): string {
-  try {
-    if (connection.kubeconfig) config.loadFromFile(connection.kubeconfig);
-    else config.loadFromDefault();
-  } catch (error) {
-    throw clusterError(
-      `the kubeconfig cannot be read: ${reasonOf(error)}`,
-      'check --kubeconfig or KUBECONFIG',
-      error,
-    );
-  }
-  const name = connection.context ?? config.getCurrentContext();
-  const context = config.getContextObject(name);
-  if (connection.context && !context) {
-    throw clusterError(
-      `no context exists with the name: "${connection.context}"`,
-      `contexts: ${config.contexts.map((each) => each.name).join(', ') || 'none'}`,
-    );
-  }
-  const cluster = connection.cluster ?? context?.cluster;
-  const user = connection.user ?? context?.user;
-  // What the client makes up where there is no kubeconfig, and no pod's service account either.
-  if (
-    cluster &&
-    config.getCluster(cluster)?.server === 'http://localhost:8080' &&
-    name === 'loaded-context'
-  ) {
-    throw clusterError(
-      'there is no kubeconfig',
-      'name one with --kubeconfig or KUBECONFIG, or put it at ~/.kube/config',
-    );
-  }
-  if (!cluster || !config.getCluster(cluster)) {
-    throw clusterError(
-      'no cluster is configured',
-      'set a context: `kubectl config get-contexts`, then --context NAME',
-    );
-  }
-  const namespace = connection.namespace ?? context?.namespace ?? 'default';
-  config.contexts = [
-    ...config.contexts.filter((each) => each.name !== 'gkeprof'),
-    { name: 'gkeprof', cluster, user: user ?? '', namespace },
-  ];
-  config.setCurrentContext('gkeprof');
-  return namespace;
-}
-
-/** A credential plugin that is not installed: the kubeconfig's own words on how to get it. */
-function credentialProblem(config: KubeConfigType, error: unknown): GkeprofError | undefined {
-  const exec = config.getCurrentUser()?.exec as { command?: string; installHint?: string } | undefined;
-  if (!exec?.command || !/ENOENT/.test(reasonOf(error)) || !reasonOf(error).includes(exec.command))
+/** Nothing is configured, and nobody listens where kubectl looks then. */
+function withoutConfiguration(
+  { clusterName, context, server }: Chosen,
+  error: unknown,
+): GkeprofError | undefined {
+  if (clusterName || context || server !== DEFAULT_SERVER || !/ECONNREFUSED/.test(reasonOf(error)))
     return undefined;
   return clusterError(
-    `the credential plugin ${exec.command} named in the kubeconfig was not found`,
-    exec.installHint?.trim() || 'install it, or log in another way',
+    'there is no kubeconfig',
+    'name one with --kubeconfig or KUBECONFIG, or put it at ~/.kube/config',
     error,
   );
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+/** What a timer of Node can count. */
+const LONGEST_MS = 2 ** 31 - 1;
 
+/** Zero, and less, is no limit, as for kubectl. */
 function requestTimeoutMs(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_TIMEOUT_MS;
-  if (text === '0') return 2 ** 31 - 1;
-  const match = /^(\d+)(ms|s|m|h)?$/.exec(text);
-  if (!match)
-    throw usageError(`--request-timeout: "${text}" is not a duration`, 'write it as 10s, 1m, or 0 for none');
-  return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's']!;
+  const ms = text ? parseTimeout(text) : DEFAULT_TIMEOUT_MS;
+  return ms === undefined || ms <= 0 ? LONGEST_MS : Math.min(Math.ceil(ms), LONGEST_MS);
 }

@@ -4,7 +4,6 @@ export {
   AuthorizationV1Api,
   CoreV1Api,
   createConfiguration,
-  KubeConfig,
   ResponseContext,
   ServerConfiguration,
   wrapHttpLibrary,

@@ -35,6 +35,18 @@ export interface AccessQuestion {
   readonly strict?: boolean;
 }
 
+/** Which cluster a door leads to, and as whom. */
+export interface Reached {
+  /** Of the kubeconfig; empty where it has none. */
+  readonly context: string;
+  /** Its URL, without credentials. */
+  readonly server: string;
+  /** The user's name in the kubeconfig. */
+  readonly user?: string;
+  /** Nothing but the kubeconfig's current context chose it: no flag. */
+  readonly isCurrent: boolean;
+}
+
 /**
  * The one door to the cluster. Reads and writes of objects go through the API (cluster/api.ts); exec, cp and
  * logs go through the user's own kubectl (cluster/kubectl.ts), which brings its transports, proxies and
@@ -43,6 +55,9 @@ export interface AccessQuestion {
 export interface Cluster {
   /** The namespace in force: the flag's, else the context's, else `default`. */
   readonly namespace: string;
+  readonly reached: Reached;
+  /** Removes what children of kubectl were given. */
+  close(): Promise<void>;
   readPod(namespace: string, name: string): Promise<V1Pod>;
   listPods(namespace: string, labelSelector?: string): Promise<V1Pod[]>;
   /** Of all namespaces; with a node's name, those on it. */

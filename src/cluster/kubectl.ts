@@ -4,7 +4,8 @@ import { execa } from 'execa';
 import { clusterError, reasonOf } from '../errors.ts';
 import { quoteFor } from '../shell-quote.ts';
 import type { CallResult, ContainerRef, RemoteStream } from './cluster.ts';
-import { type Connection, kubectlFlags } from './connect.ts';
+import { type Connection, kubectlFlags, shownFlags } from './connect.ts';
+import { childEnvironment, type KubectlHome, NOT_INSTALLED } from './kubectl-home.ts';
 
 /** What is used of execa's subprocess; its own type depends on each option given. */
 interface Child
@@ -15,16 +16,11 @@ interface Child
   kill(): boolean;
 }
 
-/** Environment and folder for child processes. */
-export interface KubectlHome {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Windows has no process groups. */
-  readonly windows: boolean;
-  /** Called with each line of kubectl before it runs, for -v, and with how it ended, for level 2. */
-  readonly trace?: (line: string, level?: number) => void;
-}
+/** What kubectl itself has to say is short; a pod that floods it ends the call. */
+const STREAMED = { buffer: { stdout: false, stderr: true }, maxBuffer: { stderr: 2 ** 20 } };
 
-const STREAMED = { buffer: { stdout: false, stderr: true } };
+/** The longest answer is the file of events of a capture of days. A pod that says more ends the call, as failed. */
+const EXEC_BYTES = 32 * 2 ** 20;
 
 /** What is run by `exec` takes moments; one whose stream is lost on the way would wait for ever. */
 const EXEC_MS = 60_000;
@@ -36,16 +32,22 @@ const EXEC_MS = 60_000;
 export class Kubectl {
   readonly #connection: Connection;
   readonly #home: KubectlHome;
+  readonly #flags: () => Promise<readonly string[]>;
 
-  constructor(connection: Connection, home: KubectlHome) {
+  /** `flags` lead to the cluster, as of now; by themselves they are those that the user gave. */
+  constructor(
+    connection: Connection,
+    home: KubectlHome,
+    flags: () => Promise<readonly string[]> = async () => kubectlFlags(connection),
+  ) {
     this.#connection = connection;
     this.#home = home;
+    this.#flags = flags;
   }
 
+  /** With the flags of the user, of which the secret ones are not shown. */
   line(words: readonly string[]): string {
-    return ['kubectl', ...kubectlFlags(this.#connection), ...words]
-      .map(quoteFor(this.#home.windows))
-      .join(' ');
+    return ['kubectl', ...shownFlags(this.#connection), ...words].map(quoteFor(this.#home.windows)).join(' ');
   }
 
   followLogs(ref: ContainerRef): RemoteStream {
@@ -58,11 +60,12 @@ export class Kubectl {
     return this.#stream(['exec', '-i', '-n', ref.namespace, ref.pod, '-c', ref.container, '--', ...argv]);
   }
 
-  exec(ref: ContainerRef, argv: readonly string[], signal?: AbortSignal): Promise<CallResult> {
+  async exec(ref: ContainerRef, argv: readonly string[], signal?: AbortSignal): Promise<CallResult> {
     return finished(
-      this.#start(['exec', '-n', ref.namespace, ref.pod, '-c', ref.container, '--', ...argv], {
+      await this.#start(['exec', '-n', ref.namespace, ref.pod, '-c', ref.container, '--', ...argv], {
         ...(signal && { cancelSignal: signal }),
         buffer: true,
+        maxBuffer: EXEC_BYTES,
         timeout: EXEC_MS,
       }),
     );
@@ -74,7 +77,7 @@ export class Kubectl {
     { tty, signal }: { readonly tty: boolean; readonly signal: AbortSignal },
   ): Promise<number> {
     const words = ['attach', '-q', tty ? '-it' : '-i', '-n', namespace, pod, '-c', container];
-    const child = this.#start(words, {
+    const child = await this.#start(words, {
       ...(tty
         ? { stdin: 'inherit', stdout: 'inherit', stderr: 'inherit', detached: false }
         : { stdin: 'inherit', stdout: 'ignore', stderr: 'pipe' }),
@@ -107,8 +110,8 @@ export class Kubectl {
    * credential plugin may outlive kubectl and keep its pipes open.
    */
   async ask(words: readonly string[], boundMs: number): Promise<string | undefined> {
-    const child = this.#start(words, { buffer: true, killSignal: 'SIGKILL' });
-    const answered = finished(child).then(
+    const starting = this.#start(words, { buffer: true, killSignal: 'SIGKILL' });
+    const answered = starting.then(finished).then(
       ({ exitCode, stdout }) => (exitCode === 0 ? Buffer.from(stdout).toString('utf8') : undefined),
       () => undefined,
     );
@@ -117,6 +120,7 @@ export class Kubectl {
     const text = await Promise.race([answered, bound]);
     late.abort();
     if (text === undefined) {
+      const { child } = await starting;
       child.kill();
       child.stdout?.destroy();
       child.stderr?.destroy();
@@ -133,14 +137,25 @@ export class Kubectl {
     const words = ['proxy', `--unix-socket=${socket}`, `--accept-paths=${paths.source}`];
     const line = [...kubectlFlags(this.#connection), ...words, '--reject-methods=POST,PUT,PATCH,DELETE'];
     const script = 'kubectl "$@" & cat >/dev/null; kill $!';
-    const child = this.#start(['-c', script, 'sh', ...line], { stdin: 'pipe', ...STREAMED }, 'sh');
+    const starting = this.#start(['-c', script, 'sh', ...line], { stdin: 'pipe', ...STREAMED }, 'sh');
     // The shell has to live to end kubectl: it is told by the pipe's end.
-    return { ...this.#streamOf(child), kill: () => void child.stdin?.end() };
+    return {
+      ...this.#streamOf(starting),
+      kill: () =>
+        void starting.then(
+          ({ child }) => child.stdin?.end(),
+          () => {},
+        ),
+    };
   }
 
   async #call(words: readonly string[], cwd?: string, signal?: AbortSignal): Promise<CallResult> {
     return finished(
-      this.#start(words, { ...(cwd && { cwd }), ...(signal && { cancelSignal: signal }), buffer: true }),
+      await this.#start(words, {
+        ...(cwd && { cwd }),
+        ...(signal && { cancelSignal: signal }),
+        buffer: true,
+      }),
     );
   }
 
@@ -148,32 +163,39 @@ export class Kubectl {
     return this.#streamOf(this.#start(words, { stdin: 'pipe', ...STREAMED }));
   }
 
-  #streamOf(child: Child): RemoteStream {
-    const ended = finished(child).catch((problem: unknown) => ({
+  #streamOf(starting: Promise<Started>): RemoteStream {
+    const ended = starting.then(finished).catch((problem: unknown) => ({
       exitCode: 127,
       stdout: new Uint8Array(),
       stderr: reasonOf(problem),
     }));
-    child.stdin?.on('error', () => {}); // The remote end may close first; its status says so.
+    const withChild = (use: (child: Child) => void) =>
+      void starting.then(
+        ({ child }) => use(child),
+        () => {},
+      );
+    // The remote end may close first; its status says so.
+    withChild((child) => child.stdin?.on('error', () => {}));
     return {
-      chunks: child.stdout as AsyncIterable<Uint8Array>,
-      write: (text) => void child.stdin?.write(text),
+      chunks: chunksOf(starting),
+      write: (text) => withChild((child) => child.stdin?.write(text)),
       ended,
-      kill: () => {
-        child.kill();
-        child.stdout?.destroy(); // What nobody reads any more would keep it from ever ending.
-      },
+      kill: () =>
+        withChild((child) => {
+          child.kill();
+          child.stdout?.destroy(); // What nobody reads any more would keep it from ever ending.
+        }),
     };
   }
 
-  #start(words: readonly string[], options: object, program = 'kubectl'): Child {
+  async #start(words: readonly string[], options: object, program = 'kubectl'): Promise<Started> {
     // Of a script its first line: the rest is in src/node or src/session.
     const short = words.map((word) => (word.includes('\n') ? `${word.trim().split('\n')[0]} …` : word));
     this.#home.trace?.(this.line(short));
+    const flags = program === 'kubectl' ? await this.#flags() : [];
     const began = Date.now();
-    const flags = program === 'kubectl' ? kubectlFlags(this.#connection) : [];
     const child = execa(program, [...flags, ...words], {
-      env: this.#home.env as Record<string, string>,
+      env: childEnvironment(this.#home) as Record<string, string>,
       extendEnv: false,
       detached: !this.#home.windows,
       encoding: 'buffer',
@@ -190,17 +212,25 @@ export class Kubectl {
       },
       () => {}, // Told by whoever waits for it.
     );
-    return child;
+    return { child };
   }
 }
 
-async function finished(child: Child): Promise<CallResult> {
+/** In an object, because a subprocess is a promise of its own end. */
+interface Started {
+  readonly child: Child;
+}
+
+/** What could not be started has no chunks; `ended` says why. */
+async function* chunksOf(starting: Promise<Started>): AsyncIterable<Uint8Array> {
+  const started = await starting.catch(() => undefined);
+  if (started) yield* started.child.stdout as AsyncIterable<Uint8Array>;
+}
+
+async function finished({ child }: Started): Promise<CallResult> {
   const result = await child;
   if (result.code === 'ENOENT') {
-    throw clusterError(
-      'kubectl was not found on PATH',
-      'install kubectl: this is a plugin of it, and uses its exec and cp',
-    );
+    throw clusterError(...NOT_INSTALLED);
   }
   const bytes = (value: unknown) => (value instanceof Uint8Array ? value : new Uint8Array());
   return {

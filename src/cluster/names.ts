@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Connection } from './connect.ts';
-import { Kubectl, type KubectlHome } from './kubectl.ts';
+import { Kubectl } from './kubectl.ts';
+import type { KubectlHome } from './kubectl-home.ts';
 
 /** Names of things for completion, each with a word about it. */
 export interface Names {

@@ -1,9 +1,29 @@
-import { type IncomingMessage, request as plainRequest } from 'node:http';
+import {
+  type AgentOptions,
+  type IncomingMessage,
+  Agent as PlainAgent,
+  request as plainRequest,
+} from 'node:http';
 import { Agent, type RequestOptions, request as tlsRequest } from 'node:https';
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import {
+  type ConnectionOptions,
+  connect as connectTls,
+  createSecureContext,
+  type PeerCertificate,
+  type SecureContext,
+} from 'node:tls';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import type { KubeConfig, RequestContext } from '@kubernetes/client-node';
+import type { RequestContext } from '@kubernetes/client-node';
+import { clusterError, reasonOf } from '../errors.ts';
+import { checkIdentity, systemAuthorities } from './certificates.ts';
+import { isTls } from './choose.ts';
+import { hostOf, portOf, proxyFromEnvironment } from './go-proxy.ts';
+import type { Chosen, UserEntry } from './kubeconfig.ts';
+import { bytesOf, type Credentials } from './login.ts';
+import { type Destination, openTunnel, proxyAuthorization } from './tunnel.ts';
 
 /** What is the same for every call. */
 export interface TransportOptions {
@@ -11,6 +31,11 @@ export interface TransportOptions {
   readonly timeoutMs: number;
   /** Added to what the client and the kubeconfig set. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Asked before each call. */
+  readonly credentials: () => Promise<Credentials>;
+  /** Told when the server did not take them. */
+  readonly refused: () => void;
 }
 
 /** What came back, whatever its status. Names of headers are in lower case. */
@@ -29,71 +54,162 @@ const JUST_MS = 1000;
 /** Every command begins with six questions at once: more connections cost more in handshakes than they save in waiting. */
 const AT_ONCE = 3;
 
+const KEPT: AgentOptions = { keepAlive: true, timeout: IDLE_MS, maxSockets: AT_ONCE };
+
 /**
- * Sends what the Kubernetes client made of a call, with the kubeconfig's credentials, certificates and proxy. By
- * node:https, because the client's own transport (undici) is half of what would be loaded before the first answer, and
- * makes a connection for every call. Questions share connections; what changes something takes one that has just answered,
- * or a fresh one, so that it is never lost with an idle connection, and never sent twice.
+ * Sends what the Kubernetes client made of a call to the chosen cluster, as kubectl would: with the user's credentials,
+ * impersonation, certificates and proxy. By node:https, because the client's own transport (undici) is half of what would
+ * be loaded before the first answer, and makes a connection for every call. Questions share connections; what changes
+ * something takes one that has just answered, or a fresh one, so that it is never lost with an idle connection, and never
+ * sent twice.
  */
 export class Transport {
-  readonly #config: KubeConfig;
+  readonly #chosen: Chosen;
   readonly #options: TransportOptions;
-  readonly #kept = new Agent({ keepAlive: true, timeout: IDLE_MS, maxSockets: AT_ONCE });
-  readonly #fresh = new Agent();
+  readonly #proxy: URL | undefined;
+  #kept: PlainAgent;
+  readonly #fresh: PlainAgent;
   #answered = Number.NEGATIVE_INFINITY;
-  #context: { readonly made: SecureContext; readonly of: string } | undefined;
+  #authorities: Promise<readonly (string | Buffer)[] | undefined> | undefined;
+  #context: { readonly made: SecureContext; readonly of: Credentials } | undefined;
 
-  constructor(config: KubeConfig, options: TransportOptions) {
-    this.#config = config;
+  constructor(chosen: Chosen, options: TransportOptions) {
+    this.#chosen = chosen;
     this.#options = options;
+    const configured = chosen.cluster['proxy-url'];
+    this.#proxy = configured
+      ? new URL(configured)
+      : proxyFromEnvironment(new URL(chosen.server), options.env);
+    this.#kept = this.#agent(KEPT);
+    this.#fresh = this.#agent({});
   }
 
   /** Rejects with Node's error (`code` says which) when there is no answer, or not all of it. */
   async send(call: RequestContext): Promise<Answer> {
-    const login: RequestOptions = {};
-    await this.#config.applyToHTTPSOptions(login);
+    const credentials = await this.#options.credentials();
     const method = call.getHttpMethod().toString();
     // A review of one's rights, or of who one is, is a question that is posted.
     const isQuestion = method === 'GET' || /\/selfsubject\w*reviews$/.test(new URL(call.getUrl()).pathname);
-    const request: RequestOptions & { secureContext?: SecureContext } = {
-      ...login,
+    const { user, cluster } = this.#chosen;
+    const secureContext = await this.#secureContext(credentials);
+    const request: RequestOptions = {
       method,
       headers: {
-        'Accept-Encoding': 'gzip',
+        'Accept-Encoding': cluster['disable-compression'] ? 'identity' : 'gzip',
         ...call.getHeaders(),
-        ...login.headers,
+        ...impersonation(user),
+        ...(credentials.authorization && { Authorization: credentials.authorization }),
         ...this.#options.headers,
       },
+      agent: isQuestion || Math.abs(Date.now() - this.#answered) < JUST_MS ? this.#kept : this.#fresh,
+      ...(secureContext && { secureContext }),
     };
-    // The kubeconfig's own agent is the one that knows the way through its proxy.
-    if (!this.#config.getCurrentCluster()?.proxyUrl)
-      request.agent = call.getUrl().startsWith('http:')
-        ? undefined
-        : isQuestion || Math.abs(Date.now() - this.#answered) < JUST_MS
-          ? this.#kept
-          : this.#fresh;
-    request.secureContext = this.#contextOf(login);
     const answer = await this.#exchange(call, request, isQuestion);
     this.#answered = Date.now();
+    if (answer.status === 401) this.#options.refused();
     return answer;
   }
 
+  #agent(options: AgentOptions): PlainAgent {
+    const proxy = this.#proxy;
+    const ofServer = { ...options, ...this.#peer(hostOf(new URL(this.#chosen.server))) };
+    const secure = isTls(this.#chosen);
+    if (!proxy) return secure ? new Agent(ofServer) : new PlainAgent(options);
+    const ofProxy = this.#peer(hostOf(proxy));
+    // Without TLS an HTTP proxy is asked itself.
+    if (!secure && isHttp(proxy))
+      return proxy.protocol === 'https:' ? new Agent({ ...options, ...ofProxy }) : new PlainAgent(options);
+    const open: Open = (destination, { secureContext }) => {
+      const tls = { ...ofProxy, ...(secureContext && { secureContext }) };
+      return openTunnel(proxy, destination, tls, this.#options.timeoutMs);
+    };
+    return secure ? new TunnelAgent(ofServer, open) : new PlainTunnelAgent(options, open);
+  }
+
+  /** Whom to trust, and as whom to appear, at the first TLS on the way. */
+  async #secureContext(credentials: Credentials): Promise<SecureContext | undefined> {
+    if (isTls(this.#chosen)) {
+      this.#authorities ??= this.#readAuthorities();
+      return this.#contextOf(credentials, await this.#authorities);
+    }
+    return this.#proxy?.protocol === 'https:'
+      ? this.#contextOf({}, systemAuthorities(this.#options.env))
+      : undefined;
+  }
+
+  /**
+   * How a certificate is checked, of an agent: requests that bring a check of their own share no connections. A proxy's is as the server's is, under the same tls-server-name (Go's net/http).
+   */
+  #peer(host: string): ConnectionOptions {
+    const { cluster } = this.#chosen;
+    const name = cluster['tls-server-name'] || host;
+    return {
+      rejectUnauthorized: !cluster['insecure-skip-tls-verify'],
+      // An address is not sent as the name of a server (RFC 6066 3), but compared all the same.
+      servername: isIP(name) ? '' : name,
+      checkServerIdentity: (_host: string, certificate: PeerCertificate) => checkIdentity(name, certificate),
+    };
+  }
+
+  async #readAuthorities(): Promise<readonly (string | Buffer)[] | undefined> {
+    const { cluster } = this.#chosen;
+    const own = await bytesOf(cluster['certificate-authority-data'], cluster['certificate-authority']);
+    const refused = (reason: string) =>
+      clusterError(reason, "check the cluster's certificate-authority in the kubeconfig");
+    if (cluster['insecure-skip-tls-verify']) {
+      if (own) throw refused('specifying a root certificates file with the insecure flag is not allowed');
+      return undefined;
+    }
+    if (!own) return systemAuthorities(this.#options.env);
+    if (!own.includes('-----BEGIN CERTIFICATE-----'))
+      throw refused('unable to load root certificates: unable to parse bytes as PEM block');
+    return [own];
+  }
+
   /** Certificates and key are read once for all connections, 3 ms each time, and again when the login has others. */
-  #contextOf({ ca, cert, key, pfx, passphrase }: RequestOptions): SecureContext {
-    const of = [ca, cert, key, pfx, passphrase].map(String).join();
-    if (this.#context?.of !== of)
-      this.#context = {
-        of,
-        made: createSecureContext({ ca, cert, key, pfx, passphrase } as SecureContextOptions),
-      };
+  #contextOf(of: Credentials, authorities: readonly (string | Buffer)[] | undefined): SecureContext {
+    const { certificate, key } = of;
+    if (!this.#context || this.#context.of.certificate !== certificate || this.#context.of.key !== key)
+      try {
+        // A connection is of the one who made it.
+        if (this.#context) this.#kept = this.#agent(KEPT);
+        this.#context = {
+          of,
+          made: createSecureContext({
+            ...(authorities && { ca: [...authorities] }),
+            ...(certificate && { cert: certificate, key: key! }),
+            // Every certificate that is trusted is an anchor in Go, not those alone that signed themselves.
+            allowPartialTrustChain: true,
+          }),
+        };
+      } catch (error) {
+        throw clusterError(
+          `the certificates of the kubeconfig cannot be used: ${reasonOf(error)}`,
+          'check certificate-authority, client-certificate and client-key',
+          error,
+        );
+      }
     return this.#context.made;
   }
 
   #exchange(call: RequestContext, options: RequestOptions, again: boolean): Promise<Answer> {
     const { timeoutMs } = this.#options;
     const url = new URL(call.getUrl());
+    // A proxy that is not tunnelled through gets the whole URL.
+    const by = url.protocol === 'http:' && this.#proxy && isHttp(this.#proxy) ? this.#proxy : undefined;
+    const asked =
+      by !== undefined
+        ? {
+            ...options,
+            protocol: by.protocol,
+            host: hostOf(by),
+            port: portOf(by),
+            path: url.href,
+            headers: { ...options.headers, Host: url.host, ...proxyAuthorization(by) },
+          }
+        : { ...options, ...placeOf(url) };
     return new Promise<Answer>((resolve, reject) => {
-      const request = (url.protocol === 'http:' ? plainRequest : tlsRequest)(url, options, (response) =>
+      const request = (asked.protocol === 'http:' ? plainRequest : tlsRequest)(asked, (response) =>
         read(response).then(resolve, (error: NodeJS.ErrnoException) => reject(named(error))),
       );
       const timer = setTimeout(
@@ -112,6 +228,41 @@ export class Transport {
   }
 }
 
+const isHttp = (proxy: URL): boolean => /^https?:$/.test(proxy.protocol);
+
+const placeOf = (url: URL) => ({
+  protocol: url.protocol,
+  host: hostOf(url),
+  port: portOf(url),
+  path: `${url.pathname}${url.search}`,
+});
+
+/** client-go transport/round_trippers.go: nothing of it without a user. */
+function impersonation(user: UserEntry): Record<string, string | readonly string[]> {
+  if (!user.as) return {};
+  const extra = Object.entries(user['as-user-extra'] ?? {}).map(([key, values]) => [
+    `Impersonate-Extra-${escapedKey(key)}`,
+    values,
+  ]);
+  return {
+    'Impersonate-User': user.as,
+    ...(user['as-uid'] && { 'Impersonate-Uid': user['as-uid'] }),
+    ...(user['as-groups']?.length && { 'Impersonate-Group': user['as-groups'] }),
+    ...Object.fromEntries(extra),
+  };
+}
+
+/** What may not stand in the name of a header, and `%`, as `%` and its byte. */
+const escapedKey = (key: string): string =>
+  [...Buffer.from(key)]
+    .map((byte) => {
+      const letter = String.fromCharCode(byte);
+      return /[!#$&'*+\-.^_`|~0-9A-Za-z]/.test(letter)
+        ? letter
+        : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+    })
+    .join('');
+
 /** Node says "socket hang up" and "aborted", and has what it means as a code. */
 function named(error: NodeJS.ErrnoException): Error {
   if (!error.code || error.message.includes(error.code)) return error;
@@ -129,4 +280,49 @@ async function read(response: IncomingMessage): Promise<Answer> {
     ),
     body: response.headers['content-encoding'] === 'gzip' ? await promisify(gunzip)(whole) : whole,
   };
+}
+
+type TunnelOptions = ConnectionOptions & { host?: string | null; port?: number | string | null };
+type Open = (destination: Destination, options: ConnectionOptions) => Promise<Duplex>;
+type Done = (error: Error | null, socket: Duplex) => void;
+
+const openBy = (open: Open, options: TunnelOptions) =>
+  open({ host: options.host ?? '', port: Number(options.port) }, options);
+
+/** TLS within a tunnel. */
+class TunnelAgent extends Agent {
+  readonly #open: Open;
+
+  constructor(options: AgentOptions, open: Open) {
+    super(options);
+    this.#open = open;
+  }
+
+  override createConnection(options: TunnelOptions, done?: Done): undefined {
+    openBy(this.#open, options).then(
+      (socket) => {
+        // What says where to connect would be taken for another way than the tunnel.
+        const { host, port, path, ...tls } = options as TunnelOptions & { path?: string };
+        done?.(null, connectTls({ ...tls, socket }));
+      },
+      (error: Error) => done?.(error, undefined as never),
+    );
+  }
+}
+
+/** A tunnel to a server without TLS. */
+class PlainTunnelAgent extends PlainAgent {
+  readonly #open: Open;
+
+  constructor(options: AgentOptions, open: Open) {
+    super(options);
+    this.#open = open;
+  }
+
+  override createConnection(options: TunnelOptions, done?: Done): undefined {
+    openBy(this.#open, options).then(
+      (socket) => done?.(null, socket),
+      (error: Error) => done?.(error, undefined as never),
+    );
+  }
 }

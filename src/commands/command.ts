@@ -6,13 +6,15 @@ import type { ExitCode } from '../errors.ts';
 import type { Interrupts } from '../interrupts.ts';
 import type { Completes, OptionTable, RawOptions } from '../options.ts';
 import type { Log } from '../output/log.ts';
-import type { ByteSink, ByteSource } from '../output/stream.ts';
+import type { ByteSource } from '../output/stream.ts';
+import type { SafeSink } from '../output/terminal-text.ts';
 
 /** What a command may touch. Nothing in src/ reaches for a global. */
 export interface Context {
   readonly stdin: ByteSource;
-  readonly stdout: ByteSink;
-  readonly stderr: ByteSink;
+  /** On a terminal everything that is written becomes printable, unless it is written to `raw`. */
+  readonly stdout: SafeSink;
+  readonly stderr: SafeSink;
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly interrupts: Interrupts;

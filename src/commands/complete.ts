@@ -1,4 +1,5 @@
 import type { Connection } from '../cluster/connect.ts';
+import { connectionOf } from '../cluster/flags.ts';
 import { DIRECTIVE } from '../completion/answer.ts';
 import type { LineSoFar } from '../completion/words.ts';
 import { EXIT } from '../errors.ts';
@@ -45,14 +46,17 @@ export const complete: Command<readonly string[]> = {
 
 /** kubectl's flags as far as they were typed: the names are those of that cluster and namespace. */
 function connectionSoFar({ flags }: LineSoFar): Connection {
-  const given = [
-    ['namespace', 'namespace'],
-    ['context', 'context'],
-    ['kubeconfig', 'kubeconfig'],
-    ['cluster', 'cluster'],
-    ['user', 'user'],
-    ['as', 'as'],
-    ['asGroup', 'as-group'],
-  ].flatMap(([key, flag]) => (flags.get(flag!) ? [[key, flags.get(flag!)]] : []));
-  return Object.fromEntries(given);
+  try {
+    return connectionOf({
+      positionals: [],
+      rest: [],
+      text: (name) => flags.get(name),
+      list: (name) => (flags.has(name) ? [flags.get(name)!] : []),
+      flag: (name) => flags.has(name) && flags.get(name) !== 'false',
+      isTyped: (name) => flags.has(name),
+      origin: () => undefined,
+    });
+  } catch {
+    return {}; // The line will be refused; until then the names of the current context are as good as any.
+  }
 }

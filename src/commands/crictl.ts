@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts';
+import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
 import {
   CRICTL_SUBCOMMANDS,
   type CrictlWords,
@@ -13,7 +14,6 @@ import {
 import { clusterError, EXIT, usageError } from '../errors.ts';
 import { bareId, statusesOf } from '../inspect/owner.ts';
 import {
-  CLUSTER_OPTIONS,
   DEBUG_POD_OPTIONS,
   type DebugPodOptions,
   debugPodOptions,
@@ -24,7 +24,7 @@ import { type PodTarget, parseTarget, type Target, type TargetName } from '../ta
 import { settled } from './ask-node.ts';
 import type { Command } from './command.ts';
 import { access, lookUp } from './lookup.ts';
-import { onlyTarget, runOnNode } from './run-on-node.ts';
+import { onlyTarget, RAW, runOnNode } from './run-on-node.ts';
 
 interface CrictlOptions {
   readonly debugPod: DebugPodOptions;
@@ -32,6 +32,7 @@ interface CrictlOptions {
   readonly container?: string;
   readonly words: CrictlWords;
   readonly dangerous: boolean;
+  readonly raw: boolean;
 }
 
 const OPTIONS: OptionTable = {
@@ -50,6 +51,7 @@ const OPTIONS: OptionTable = {
     group: 'crictl:',
     perRun: true,
   },
+  raw: RAW,
   ...DEBUG_POD_OPTIONS,
   ...TARGET_NODE,
   ...CLUSTER_OPTIONS,
@@ -85,6 +87,7 @@ export const crictl: Command<CrictlOptions> = {
       ...(container !== undefined && { container }),
       words,
       dangerous,
+      raw: raw.flag('raw'),
     };
   },
 
@@ -121,6 +124,7 @@ export const crictl: Command<CrictlOptions> = {
           stdin: asked.stdin,
           tty: asked.tty && hasTerminal,
         },
+        raw: options.raw,
       },
       cluster,
       context,

@@ -1,10 +1,10 @@
+import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
 import { perf } from '../collectors/perf.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { openInput } from '../input.ts';
 import {
   CAPTURE_OPTIONS,
   type CaptureOptions,
-  CLUSTER_OPTIONS,
   captureOptions,
   type OptionTable,
   TARGET_NODE,

@@ -1,15 +1,10 @@
 import type { V1Node, V1Pod } from '@kubernetes/client-node';
 import type { Cluster } from '../cluster/cluster.ts';
+import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
 import { clusterError, EXIT, usageError } from '../errors.ts';
 import { humanAge } from '../inspect/age.ts';
 import { type Probe, probeOf } from '../inspect/probe.ts';
-import {
-  CLUSTER_OPTIONS,
-  INSPECT_OPTIONS,
-  type InspectOptions,
-  inspectOptions,
-  type OptionTable,
-} from '../options.ts';
+import { INSPECT_OPTIONS, type InspectOptions, inspectOptions, type OptionTable } from '../options.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';

@@ -1,9 +1,9 @@
+import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
 import { filterText, tcpdump } from '../collectors/tcpdump.ts';
 import { clusterError, EXIT, reasonOf, usageError } from '../errors.ts';
 import {
   CAPTURE_OPTIONS,
   type CaptureOptions,
-  CLUSTER_OPTIONS,
   captureOptions,
   type OptionTable,
   type RawOptions,

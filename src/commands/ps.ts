@@ -1,3 +1,4 @@
+import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
 import { EXIT, toolError, usageError } from '../errors.ts';
 import {
   type ContainerRow,
@@ -10,7 +11,6 @@ import { forest } from '../inspect/forest.ts';
 import type { Owner } from '../inspect/owner.ts';
 import { type ProcessRow, processJson, processRow, SORT_KEYS, sorting } from '../inspect/process-list.ts';
 import {
-  CLUSTER_OPTIONS,
   INSPECT_OPTIONS,
   type InspectOptions,
   inspectOptions,
@@ -168,7 +168,7 @@ export const ps: Command<PsOptions> = {
       for (;;) {
         try {
           const views = await Promise.all(outlooks.map((outlook) => outlook.look()));
-          if (options.watch && context.stdout.isTTY) context.stdout.write('\u001b[H\u001b[2J');
+          if (options.watch && context.stdout.isTTY) context.stdout.raw.write('\u001b[H\u001b[2J');
           await print(views, targets, options, context);
           if (!options.watch)
             return views.some(({ snapshot }) => snapshot.isCut) ? EXIT.incomplete : EXIT.done;

@@ -1,7 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { runner } from '../collectors/attached.ts';
 import { EXIT, usageError } from '../errors.ts';
-import type { DebugPodOptions, RawOptions } from '../options.ts';
+import type { DebugPodOptions, OptionSpec, RawOptions } from '../options.ts';
 import { type AttachedPlan, makePlan } from '../plan.ts';
 import { debugPod } from '../pod.ts';
 import { runAttached } from '../session/attached.ts';
@@ -16,7 +16,17 @@ export interface NodeRun {
   readonly target: Target;
   readonly options: DebugPodOptions;
   readonly what: AttachedPlan;
+  /** What it prints reaches a terminal as it is. */
+  readonly raw: boolean;
 }
+
+export const RAW: OptionSpec = {
+  type: 'boolean',
+  describe:
+    'On a terminal, print colours and other control characters as they are; without it they are shown, as \\x1b. A file or pipe always gets every byte',
+  group: 'Output:',
+  perRun: true,
+};
 
 const LONGEST_SECONDS = { terminal: 8 * 3600, command: 3600 };
 
@@ -34,7 +44,7 @@ export function onlyTarget(verb: string, { positionals }: RawOptions, example: s
 
 /** Runs it in a debug pod of its own. Returns its exit status. */
 export async function runOnNode(
-  { target, options, what }: NodeRun,
+  { target, options, what, raw }: NodeRun,
   cluster: Cluster,
   context: Context,
 ): Promise<number> {
@@ -82,7 +92,8 @@ export async function runOnNode(
       `no diagnostic image: the shell has what ${options.debugPod.image} has (--image brings the tools)`,
     );
   const swept = sweep(cluster, options.debugPod.namespace, now());
-  const status = await runAttached(plan, { stdout, stderr }, { ...context, cluster });
+  const audience = raw ? { stdout: stdout.raw, stderr: stderr.raw } : { stdout, stderr };
+  const status = await runAttached(plan, audience, { ...context, cluster });
   await swept;
   return status;
 }

@@ -1,6 +1,6 @@
+import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
 import { EXIT, usageError } from '../errors.ts';
 import {
-  CLUSTER_OPTIONS,
   DEBUG_POD_OPTIONS,
   type DebugPodOptions,
   debugPodOptions,
@@ -11,7 +11,7 @@ import { parseTarget, type TargetName } from '../target.ts';
 import { settled } from './ask-node.ts';
 import type { Command } from './command.ts';
 import { access, lookUp } from './lookup.ts';
-import { onlyTarget, runOnNode } from './run-on-node.ts';
+import { onlyTarget, RAW, runOnNode } from './run-on-node.ts';
 
 interface ShellOptions {
   readonly debugPod: DebugPodOptions;
@@ -19,6 +19,7 @@ interface ShellOptions {
   readonly container?: string;
   readonly enter: readonly string[];
   readonly words: readonly string[];
+  readonly raw: boolean;
 }
 
 const NAMESPACES = ['net', 'pid', 'mnt', 'ipc', 'uts'];
@@ -43,6 +44,7 @@ const OPTIONS: OptionTable = {
     perRun: true,
     completes: 'container',
   },
+  raw: RAW,
   ...DEBUG_POD_OPTIONS,
   ...TARGET_NODE,
   ...CLUSTER_OPTIONS,
@@ -88,10 +90,11 @@ export const shell: Command<ShellOptions> = {
       ...(container !== undefined && { container }),
       enter,
       words: raw.rest,
+      raw: raw.flag('raw'),
     };
   },
 
-  async run({ debugPod, named: typed, container, enter, words }, context) {
+  async run({ debugPod, named: typed, container, enter, words, raw }, context) {
     const tty = context.stdin.isTTY === true && context.stdout.isTTY === true;
     if (!tty && words.length === 0)
       throw usageError(
@@ -120,6 +123,7 @@ export const shell: Command<ShellOptions> = {
           stdin: tty,
           tty,
         },
+        raw,
       },
       cluster,
       context,

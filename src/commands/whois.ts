@@ -1,10 +1,10 @@
+import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
 import { EXIT, toolError, usageError } from '../errors.ts';
 import { shortId } from '../inspect/container-list.ts';
 import { pidsBehind } from '../inspect/links.ts';
 import { type ProcessRow, processJson, processRow } from '../inspect/process-list.ts';
 import { type Endpoint, isSameEndpoint, parseAddress, parseEndpoint, socketsOf } from '../inspect/sockets.ts';
 import {
-  CLUSTER_OPTIONS,
   INSPECT_OPTIONS,
   type InspectOptions,
   inspectOptions,

@@ -134,7 +134,7 @@ const longName = (options: OptionTable, given: string): string | undefined =>
 /** Those that may still be given: one that is there already only when it can be repeated. */
 const flagsLeft = (options: OptionTable, { flags }: LineSoFar): Choice[] => [
   ...Object.entries(options)
-    .filter(([name, { type }]) => type === 'array' || !flags.has(name))
+    .filter(([name, { type, unlisted }]) => !unlisted && (type === 'array' || !flags.has(name)))
     .flatMap(([name, { alias, describe }]) => [
       { text: `--${name}`, about: describe },
       ...(alias ? [{ text: `-${alias}`, about: describe }] : []),

@@ -1,17 +1,21 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
 import type { AnyCommand } from '../commands/command.ts';
-import { reasonOf, usageError } from '../errors.ts';
+import { GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { printable } from '../printable.ts';
 import type { Config } from './parse.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where the file is looked for: named by `GKEPROF_CONFIG`, else the folder for such files. */
+/**
+ * Where the file is looked for: named by `GKEPROF_CONFIG`, else the folder for such files. A relative XDG_CONFIG_HOME counts
+ * as not set (XDG Base Directory Specification): what lies in the working folder is no configuration.
+ */
 export function configPath(env: Environment, windows: boolean): string | undefined {
   if (env.GKEPROF_CONFIG) return env.GKEPROF_CONFIG;
   const { XDG_CONFIG_HOME, HOME, APPDATA } = env;
-  const folder = windows ? APPDATA : XDG_CONFIG_HOME || (HOME && join(HOME, '.config'));
+  const own = XDG_CONFIG_HOME && isAbsolute(XDG_CONFIG_HOME) ? XDG_CONFIG_HOME : undefined;
+  const folder = windows ? APPDATA : own || (HOME && join(HOME, '.config'));
   return folder ? join(folder, 'gkeprof', 'config.yaml') : undefined;
 }
 
@@ -28,8 +32,9 @@ export async function readConfig(
   if (path === undefined) return undefined;
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readTrusted(path, !env.GKEPROF_CONFIG);
   } catch (error) {
+    if (error instanceof GkeprofError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if ((code === 'ENOENT' || code === 'ENOTDIR') && !env.GKEPROF_CONFIG) return undefined;
     const hint = env.GKEPROF_CONFIG ? 'GKEPROF_CONFIG names it' : undefined;
@@ -37,4 +42,24 @@ export async function readConfig(
   }
   const { parseConfig } = await import('./parse.ts');
   return parseConfig(text, printable(path), table);
+}
+
+/**
+ * The file names the image that runs with all rights on a node. Where it was only found, not named, it must therefore be one
+ * that nobody but this user and root can have written. Windows has no such modes.
+ */
+function readTrusted(path: string, isFound: boolean): string {
+  const file = openSync(path, 'r');
+  try {
+    const { uid, mode } = fstatSync(file);
+    const isForeign = process.getuid !== undefined && ![0, process.getuid()].includes(uid);
+    if (isFound && (isForeign || (process.getuid !== undefined && mode & 0o002)))
+      throw usageError(
+        `the configuration ${printable(path)} ${isForeign ? 'belongs to another user' : 'can be written by every user'}, and decides which image runs with all rights on nodes`,
+        isForeign ? 'if you trust it, name it with GKEPROF_CONFIG' : `chmod o-w ${printable(path)}`,
+      );
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
+  }
 }

@@ -5,7 +5,11 @@ import type { ByteSink } from './stream.ts';
  * takes. The first short text is written at once by `writeNow`, which returns how many bytes went, fewer when
  * the other end takes no more; all else goes through the stream, made then.
  */
-export function firstWrite(makeStream: () => Stream, writeNow: (bytes: Uint8Array) => number): ByteSink {
+export function firstWrite(
+  makeStream: () => Stream,
+  writeNow: (bytes: Uint8Array) => number,
+  mayBeTerminal: () => boolean = () => true,
+): ByteSink {
   let stream: Stream | undefined;
   let isFirst = true;
   const made = (): Stream => (stream ??= makeStream());
@@ -24,7 +28,7 @@ export function firstWrite(makeStream: () => Stream, writeNow: (bytes: Uint8Arra
       return stream?.destroyed ?? false;
     },
     get isTTY() {
-      return made().isTTY;
+      return mayBeTerminal() && made().isTTY;
     },
     get columns() {
       return made().columns;

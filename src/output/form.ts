@@ -1,6 +1,6 @@
 import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
 import type { OptionSpec, RawOptions } from '../options.ts';
-import { printable } from '../printable.ts';
+import { printable, printableJson } from '../printable.ts';
 import { type Json, jsonPath } from './jsonpath.ts';
 import { JsonPathError } from './jsonpath-parse.ts';
 
@@ -77,7 +77,7 @@ export async function rendered(form: DataForm, result: object, names: readonly s
     case 'name':
       return names.map((name) => `${name}\n`).join('');
     case 'json':
-      return `${JSON.stringify(result, null, 2)}\n`;
+      return `${printableJson(result, 2)}\n`;
     case 'yaml':
       return yaml(result);
     case 'jsonpath':

@@ -5,6 +5,7 @@ import { clusterError, toolError } from '../errors.ts';
 import { request } from '../node/requests.ts';
 import type { SnapshotPart } from '../plan.ts';
 import { printable } from '../printable.ts';
+import { formatBytes } from '../quantity.ts';
 
 /** A question to a debug pod that inspects. */
 export interface Question {
@@ -45,25 +46,50 @@ export async function ask(question: Question, world: Asking): Promise<string> {
     : clusterError(`the debug pod ${question.files.pod} could not be asked: ${said}`);
 }
 
-/** The bytes that were announced, or undefined when the stream ended before they were there, or they are others. */
+/** Compressed: of a node with tens of thousands of processes it has 2 MiB. */
+const MOST_BYTES = 64 * 2 ** 20;
+const LONGEST_HEADER = 128;
+
+/**
+ * The bytes that were announced, or undefined when the stream ended before they were there, or they are others. What has no
+ * announcement, a larger one than any node has a use for, or more bytes than it announced ends at once: the pod is not
+ * what was started.
+ */
 async function readAnswer(stream: RemoteStream, signal: AbortSignal): Promise<Uint8Array | undefined> {
   const stop = () => stream.kill();
   signal.addEventListener('abort', stop, { once: true });
-  let all: Uint8Array = new Uint8Array();
+  let head = Buffer.alloc(0);
+  let announced: { readonly bytes: number; readonly sum: string } | undefined;
+  const parts: Uint8Array[] = [];
+  let got = 0;
   try {
     for await (const chunk of stream.chunks) {
-      all = all.length ? Buffer.concat([all, chunk]) : chunk;
-      const end = all.indexOf(0x0a);
-      const header = /^(\d+) ([0-9a-f]{64})$/.exec(Buffer.from(all.subarray(0, Math.max(0, end))).toString());
-      if (!header) continue;
-      const answer = all.subarray(end + 1);
-      if (answer.length < Number(header[1])) continue;
+      let part = chunk;
+      if (!announced) {
+        head = Buffer.concat([head, chunk.subarray(0, LONGEST_HEADER)]);
+        const end = head.indexOf(0x0a);
+        if (end < 0 && head.length < LONGEST_HEADER) continue;
+        const header = /^(\d+) ([0-9a-f]{64})$/.exec(head.toString('latin1', 0, Math.max(0, end)));
+        if (!header) throw toolError('the debug pod gave an answer that announces nothing');
+        announced = { bytes: Number(header[1]), sum: header[2]! };
+        if (announced.bytes > MOST_BYTES)
+          throw toolError(
+            `the debug pod announced an answer of ${formatBytes(announced.bytes)}; more than ${formatBytes(MOST_BYTES)} are not taken`,
+          );
+        part = chunk.subarray(end + 1 - (head.length - Math.min(chunk.length, LONGEST_HEADER)));
+      }
+      parts.push(part);
+      got += part.length;
+      if (got > announced.bytes)
+        throw toolError(`the debug pod sent more than the ${formatBytes(announced.bytes)} that it announced`);
+      if (got < announced.bytes) continue;
       // Its end is of no interest any more: the remote one goes on when its input ends.
       stream.kill();
-      const sum = createHash('sha256').update(answer).digest('hex');
-      return sum === header[2] ? answer : undefined;
+      const answer = Buffer.concat(parts);
+      return createHash('sha256').update(answer).digest('hex') === announced.sum ? answer : undefined;
     }
   } catch (error) {
+    stream.kill();
     if (!signal.aborted) throw error;
   } finally {
     signal.removeEventListener('abort', stop);

@@ -2,7 +2,7 @@ import type { ContainerRef } from '../cluster/cluster.ts';
 import { runner } from '../collectors/attached.ts';
 import { clusterError, toolError } from '../errors.ts';
 import { request } from '../node/requests.ts';
-import type { ByteSink } from '../output/stream.ts';
+import { type ByteSink, writeAll } from '../output/stream.ts';
 import type { AttachedPlan, Plan } from '../plan.ts';
 import { printable } from '../printable.ts';
 import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
@@ -113,7 +113,7 @@ async function follow(
         for (const { kind, bytes, whole } of frames.push(chunk)) {
           if (kind === 'o' || kind === 'e') {
             seen[kind] += bytes.length;
-            (kind === 'o' ? stdout : stderr).write(bytes);
+            await writeAll(kind === 'o' ? stdout : stderr, [bytes]);
           } else if (whole) {
             if (kind === 'c' && !isCommandKnown) {
               isCommandKnown = true;

@@ -65,13 +65,22 @@ export class EventReader {
 
   read(line: string): Reading {
     const event = parseEvent(line, this.#nonce);
-    if (!event) return { kind: 'foreign', text: printable(line) };
+    if (!event) return { kind: 'foreign', text: shown(line) };
     if (event.seq < this.#next) return { kind: 'repeated' };
     if (event.seq > this.#next) return { kind: 'gap', from: this.#next, to: event.seq - 1 };
     this.#next += 1;
     return { kind: 'event', event };
   }
 }
+
+/** No event has as much; of a longer line only so many characters are kept. */
+const LONGEST_LINE = 64 * 1024;
+
+/** As much of a foreign line as a person reads. */
+const shown = (line: string): string =>
+  line.length > LONGEST_SHOWN ? `${printable(line.slice(0, LONGEST_SHOWN))}…` : printable(line);
+
+const LONGEST_SHOWN = 1000;
 
 /** Cuts chunks of bytes into lines; a last line without a line feed is kept until `end`. */
 export class LineSplitter {
@@ -80,8 +89,8 @@ export class LineSplitter {
 
   push(chunk: Uint8Array): string[] {
     const lines = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split('\n');
-    this.#rest = lines.pop() ?? '';
-    return lines.filter((line) => line !== '');
+    this.#rest = (lines.pop() ?? '').slice(0, LONGEST_LINE);
+    return lines.filter((line) => line !== '').map((line) => line.slice(0, LONGEST_LINE));
   }
 
   end(): string[] {

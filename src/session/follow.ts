@@ -21,6 +21,8 @@ export interface Following {
 const SILENCE_MS = 12_000;
 const RECONNECT_MS = 500;
 const LAST_TRIES = 10;
+/** Lines of the node that are no events: what the shell there complains about, or a flood. */
+const MOST_FOREIGN = 50;
 
 const isLast = (event: NodeEvent): boolean => event.event === 'end' || event.event === 'refused';
 
@@ -51,9 +53,15 @@ export async function* followEvents(plan: Plan, world: Following): AsyncGenerato
         reading = reader.read(line);
       }
       if (reading.kind === 'event') events.push(reading.event);
-      else if (reading.kind === 'foreign') world.say(`node: ${reading.text}`);
+      else if (reading.kind === 'foreign') sayForeign(reading.text);
     }
     return events;
+  }
+  let foreign = 0;
+  function sayForeign(text: string): void {
+    foreign += 1;
+    if (foreign <= MOST_FOREIGN) world.say(`node: ${text}`);
+    else if (foreign === MOST_FOREIGN + 1) world.say('the node says more that is no event; it is not shown');
   }
   function fromFile(lines: readonly string[]): NodeEvent[] {
     return lines

@@ -1,3 +1,6 @@
+import { toolError } from '../errors.ts';
+import { printable } from '../printable.ts';
+
 /** A piece of a frame: its bytes as they come, and all of them together at its end. */
 export interface FramePiece {
   readonly kind: string;
@@ -7,6 +10,9 @@ export interface FramePiece {
 }
 
 const STREAMS = 'oe';
+const LONGEST_HEADER = 24;
+/** The command that runs, or its status. */
+const LONGEST_WHOLE = 2 ** 20;
 
 /** Takes a stream of frames apart, `KIND BYTES`, a line feed, the bytes; wherever its chunks are cut. */
 export class FrameReader {
@@ -22,12 +28,15 @@ export class FrameReader {
       if (this.#left === 0) {
         const end = chunk.indexOf(0x0a, at);
         const upTo = end < 0 ? chunk.length : end;
-        this.#header += Buffer.from(chunk.subarray(at, upTo)).toString('latin1');
+        this.#header += Buffer.from(chunk.subarray(at, Math.min(upTo, at + LONGEST_HEADER))).toString(
+          'latin1',
+        );
         at = upTo + 1;
-        if (end < 0) break;
+        if (end < 0 && this.#header.length < LONGEST_HEADER) break;
         const [kind = '', bytes = ''] = this.#header.split(' ');
-        if (!/^[a-z]$/.test(kind) || !/^\d+$/.test(bytes))
-          throw new Error(`not a frame: ${this.#header.slice(0, 80)}`);
+        const isFrame = /^[a-z]$/.test(kind) && /^\d{1,15}$/.test(bytes);
+        if (!isFrame || (!STREAMS.includes(kind) && Number(bytes) > LONGEST_WHOLE))
+          throw toolError(`the debug pod sent "${printable(this.#header)}", which is not a frame`);
         this.#header = '';
         this.#kind = kind;
         this.#left = Number(bytes);

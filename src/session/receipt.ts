@@ -9,6 +9,8 @@ export interface Receipt {
   readonly receiptVersion: 1;
   readonly gkeprof: string;
   readonly plan: Plan;
+  /** Where it was captured: names are the kubeconfig's, the server's URL is without credentials. */
+  readonly cluster: { readonly context: string; readonly server: string; readonly user?: string };
   readonly capture: {
     readonly startedAt: string;
     readonly stoppedAt: string;
@@ -47,10 +49,12 @@ export function makeReceipt(
   findings: Readonly<Record<string, unknown>>,
 ): Receipt {
   const { artifact, last } = result;
+  const { isCurrent: _, ...cluster } = result.reached;
   return {
     receiptVersion: 1,
     gkeprof: version(),
     plan,
+    cluster,
     capture: {
       ...captureOf(result),
       ...(plan.capture.collector === 'tcpdump' && {

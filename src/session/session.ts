@@ -1,4 +1,4 @@
-import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
+import type { Cluster, ContainerRef, Reached } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { baseName } from '../names.ts';
@@ -33,6 +33,8 @@ const CUTS = ['failed', 'stuck', 'slow', 'time', 'memory', 'space'] as const;
 export type Cut = (typeof CUTS)[number];
 
 export interface SessionResult {
+  /** Where it was, and as whom. */
+  readonly reached: Reached;
   readonly artifact: Artifact;
   /** The artifact is what the tool wrote, before anything was made of it on the node. */
   readonly isRaw: boolean;
@@ -183,6 +185,7 @@ async function capture(
     interrupts.stop.removeEventListener('abort', onLateStop);
   });
   return {
+    reached: cluster.reached,
     artifact,
     isRaw,
     ...(cut && { cut }),

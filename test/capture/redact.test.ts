@@ -1,4 +1,14 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -19,7 +29,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const put = (name: string, bytes: Uint8Array): string => {
   const path = join(folder, name);
-  writeFileSync(path, bytes);
+  writeFileSync(path, bytes, { mode: 0o600 });
   return path;
 };
 
@@ -140,7 +150,7 @@ describe('--redact', () => {
     const capture = pcap('ethernet', [...redis, ...others]);
     // Of one key: with any, a checksum that ends in 10 before an urgent pointer and a no-op reads as the address, now and then.
     const key = join(folder, `key-${payload}`);
-    writeFileSync(key, '5a'.repeat(32));
+    writeFileSync(key, '5a'.repeat(32), { mode: 0o600 });
     const path = await redacted(capture, '--redact-payload', payload, '--redact-key', key);
     const bytes = readFileSync(path);
     expect(bytes.includes(secret)).toBe(false);
@@ -264,5 +274,47 @@ describe('--redact', () => {
     expect(run.stderr).toContain('is no key: a key is 64 hexadecimal digits');
     expect(run.code).toBe(1);
     expect(existsSync(join(folder, 'x.pcap'))).toBe(false);
+  });
+
+  const asRoot: ReadonlyArray<[string, (key: string) => void, string]> = [
+    ['of another user', (key) => chownSync(key, 65_534, 65_534), 'belongs to another user'],
+  ];
+  it.each<[string, (key: string) => void, string]>([
+    [
+      'that others can read',
+      (key) => chmodSync(key, 0o644),
+      'other users of this computer can read or change',
+    ],
+    [
+      'that others can change',
+      (key) => chmodSync(key, 0o620),
+      'other users of this computer can read or change',
+    ],
+    ...(process.getuid?.() === 0 ? asRoot : []),
+    [
+      'that is a pipe',
+      (key) => execFileSync('sh', ['-c', 'rm "$1" && mkfifo -m 600 "$1"', 'sh', key]),
+      'is no key',
+    ],
+    ['that is a link to nothing', (key) => execFileSync('ln', ['-sf', `${key}-x`, key]), 'cannot write'],
+    ['that never ends', (key) => execFileSync('ln', ['-sf', '/dev/zero', key]), 'is no key'],
+  ])('takes no key %s', async (_what, change, words) => {
+    const key = join(folder, 'planted');
+    writeFileSync(key, `${'ab'.repeat(32)}\n`, { mode: 0o600 });
+    change(key);
+    const copy = join(folder, 'copy.pcap');
+    const run = await gkeprof([
+      'analyze',
+      put('a.pcap', pcap('ethernet', redis)),
+      '--redact',
+      copy,
+      '--redact-key',
+      key,
+    ]);
+    expect(run.stderr).toContain(words);
+    expect(run.code).toBe(1);
+    expect(existsSync(copy)).toBe(false);
+    expect(existsSync(`${key}-x`)).toBe(false);
+    rmSync(key);
   });
 });

@@ -6,13 +6,14 @@ import { execa } from 'execa';
 import { expect, it } from 'vitest';
 import { isObjectName } from '../../src/cluster/cluster.ts';
 import { type Connection, kubectlFlags } from '../../src/cluster/connect.ts';
+import { KUBECTL_PATH } from '../real-kubectl.ts';
 
 it.each<[Connection, string[]]>([
   [{}, []],
   [{ namespace: 'given with each call' }, []],
   [{ context: 'a b', requestTimeout: '0' }, ['--context=a b', '--request-timeout=0']],
   [
-    { kubeconfig: '/k', cluster: 'c', user: 'u', as: 'bob', asGroup: 'dev' },
+    { kubeconfig: '/k', cluster: 'c', user: 'u', as: 'bob', asGroups: ['dev'] },
     ['--kubeconfig=/k', '--cluster=c', '--user=u', '--as=bob', '--as-group=dev'],
   ],
 ])('%j becomes the flags of kubectl', (connection, want) => expect(kubectlFlags(connection)).toEqual(want));
@@ -38,7 +39,7 @@ it('says so where there is no kubeconfig', async () => {
   const home = mkdtempSync(join(tmpdir(), 'gkeprof-no-kubeconfig-'));
   const plugin = fileURLToPath(new URL('../../plugin/kubectl-gkeprof', import.meta.url));
   const run = await execa(process.execPath, [plugin, 'flamegraph', 'pod/x'], {
-    env: { HOME: home, PATH: process.env.PATH },
+    env: { HOME: home, PATH: KUBECTL_PATH },
     extendEnv: false,
     reject: false,
   });

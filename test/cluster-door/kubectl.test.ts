@@ -46,8 +46,14 @@ async function read(stream: RemoteStream): Promise<string> {
 }
 
 describe('a line for hints', () => {
+  it('ends a call that says more than any answer has, as failed, and keeps no more than that', async () => {
+    const got = await kubectl('yes').exec(REF, ['x']);
+    expect(got.exitCode).not.toBe(0);
+    expect(got.stdout.length).toBeLessThanOrEqual(32 << 20);
+  });
+
   it('is what a person would type, with the flags given and quoted for the shell', () => {
-    const connection = { context: 'my cluster', kubeconfig: '/k', as: "o'neil", asGroup: 'g' };
+    const connection = { context: 'my cluster', kubeconfig: '/k', as: "o'neil", asGroups: ['g'] };
     expect(kubectl('', connection).line(['delete', 'pod', '-n', 'x', 'p'])).toBe(
       `kubectl --kubeconfig=/k '--context=my cluster' '--as=o'\\''neil' --as-group=g delete pod -n x p`,
     );

@@ -10,6 +10,7 @@ import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { openCluster } from '../../src/cluster/api.ts';
 import type { Connection } from '../../src/cluster/connect.ts';
+import { KUBECTL_PATH } from '../real-kubectl.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gkeprof-transport-'));
 const open: Server[] = [];
@@ -72,7 +73,10 @@ async function door(
     'current-context': 'x',
   };
   writeFileSync(kubeconfig, JSON.stringify(config));
-  return openCluster({ kubeconfig, ...connection }, { env: process.env, windows: false });
+  return openCluster(
+    { kubeconfig, ...connection },
+    { env: { ...process.env, PATH: KUBECTL_PATH }, windows: false },
+  );
 }
 
 const pod = JSON.stringify({
@@ -89,7 +93,7 @@ it('sends the login, the impersonation and who it is, and reads typed objects', 
       seen = request.headers;
       asJson(response, pod);
     },
-    { as: 'bob', asGroup: 'dev' },
+    { as: 'bob', asGroups: ['dev'] },
   );
   const read = await cluster.readPod('default', 'p');
   expect(read.metadata?.creationTimestamp).toEqual(new Date('2026-01-01T00:00:00Z'));

@@ -43,6 +43,7 @@ const RECEIPT: Receipt = {
   receiptVersion: 1,
   gkeprof: '0.1.0',
   plan: planOf(TCPDUMP),
+  cluster: { context: 'prod', server: 'https://api.example' },
   capture: {
     startedAt: '2026-11-23T13:37:49.000Z',
     stoppedAt: '2026-11-23T13:37:59.000Z',

@@ -4,6 +4,7 @@ import { COMMANDS } from '../../src/commands/index.ts';
 import type { GkeprofError } from '../../src/errors.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
+import { safeSink } from '../../src/output/terminal-text.ts';
 import type { FakeCluster } from '../fake-cluster.ts';
 import { shortly } from '../session/scene.ts';
 
@@ -24,10 +25,12 @@ export async function runOn(cluster: FakeCluster, words: readonly string[]) {
   if (invocation.kind !== 'run') throw new Error('it printed');
   const context: Context = {
     stdin: (async function* () {})(),
-    stdout: sink((text) => {
-      stdout += text;
-    }),
-    stderr: err,
+    stdout: safeSink(
+      sink((text) => {
+        stdout += text;
+      }),
+    ),
+    stderr: safeSink(err),
     log: new Log(err),
     env: {},
     names: async () => {

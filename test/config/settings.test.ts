@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -32,6 +32,8 @@ it.each<[Record<string, string>, boolean, string | undefined]>([
   [{ HOME: '/h', XDG_CONFIG_HOME: '/x' }, false, '/x/gkeprof/config.yaml'],
   [{ HOME: '/h', XDG_CONFIG_HOME: '' }, false, '/h/.config/gkeprof/config.yaml'],
   [{ HOME: '/h', XDG_CONFIG_HOME: '/x', GKEPROF_CONFIG: '/c.yaml' }, false, '/c.yaml'],
+  [{ HOME: '/h', XDG_CONFIG_HOME: '.' }, false, '/h/.config/gkeprof/config.yaml'],
+  [{ XDG_CONFIG_HOME: '.' }, false, undefined],
   [{ HOME: '/h', APPDATA: '/a' }, true, '/a/gkeprof/config.yaml'],
   [{}, false, undefined],
   [{}, true, undefined],
@@ -107,6 +109,33 @@ describe('presets at work', () => {
       'error: --verbose: "yes" is not a whole number from 0 to 10 (set by GKEPROF_VERBOSE)\n',
     );
   });
+
+  it('is not taken from a file that every user can write, unless that was named', async () => {
+    write('defaults:\n  image: evil.example/x:1\n');
+    chmodSync(path(), 0o666);
+    const { code, stderr } = await run(['pcap', 'x']);
+    expect(code).toBe(2);
+    expect(stderr).toBe(
+      `error: the configuration ${path()} can be written by every user, and decides which image runs with all rights on nodes\nhint: chmod o-w ${path()}\n`,
+    );
+    const named = await gkeprof(['config', 'view', '-o', 'name'], '', { GKEPROF_CONFIG: path() });
+    expect(named.stdout.toString()).toContain('image');
+    chmodSync(path(), 0o644);
+  });
+
+  it.runIf(process.getuid?.() === 0)(
+    'is not taken from the file of another user, unless that was named',
+    async () => {
+      write('defaults:\n  image: evil.example/x:1\n');
+      chownSync(path(), 65_534, 65_534);
+      const { code, stderr } = await run(['pcap', 'x']);
+      expect(code).toBe(2);
+      expect(stderr).toContain('belongs to another user');
+      const named = await gkeprof(['config', 'view', '-o', 'name'], '', { GKEPROF_CONFIG: path() });
+      expect(named.stdout.toString()).toContain('image');
+      rmSync(path());
+    },
+  );
 
   it('what is typed goes before it, and no conflict comes of both', async () => {
     write(

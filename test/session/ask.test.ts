@@ -52,6 +52,34 @@ describe('ask', () => {
     expect(argv[0]!.at(-2)).toMatch(/^[0-9a-f]{16}$/);
   });
 
+  it.each([
+    ['has no announcement', Buffer.alloc(1 << 20, 'x'), /announces nothing/],
+    ['has another announcement', Buffer.from(`12 abc\n${text}`), /announces nothing/],
+    [
+      'announces more than a node can have to say',
+      Buffer.from(header.replace(/^\d+/, '999999999999')),
+      /not taken/,
+    ],
+    ['goes on behind what it announced', Buffer.concat([whole, Buffer.from('x')]), /sent more than/],
+  ])('ends at once, and asks no more, when the answer %s', async (_what, answer, words) => {
+    let killed = 0;
+    const flood = {
+      ...bytes(answer),
+      chunks: (async function* () {
+        for (let at = 0; at < answer.length; at += 4096) yield answer.subarray(at, at + 4096);
+        for (;;) yield Buffer.alloc(4096);
+      })(),
+      kill: () => {
+        killed += 1;
+      },
+    };
+    const { world, argv } = asked(flood);
+    const asking = ask({ files, parts: ['processes'], first: true }, world);
+    await expect(asking).rejects.toMatchObject({ code: 4, message: expect.stringMatching(words) });
+    expect(argv).toHaveLength(1);
+    expect(killed).toBeGreaterThan(0);
+  });
+
   it('gives up with what kubectl said, and at once when the pod has ended without an answer', async () => {
     const away = asked(refused(1, 'error: container not found ("files")'));
     await expect(ask({ files, parts: [], first: true }, away.world)).rejects.toMatchObject({

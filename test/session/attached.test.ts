@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -94,6 +95,42 @@ describe('what runs without a terminal', () => {
         expect(got.pods.size).toBe(0);
       }),
     );
+  });
+
+  it('is read no faster than what takes it: a flood does not fill the memory', async () => {
+    let sent = 0;
+    let taken = 0;
+    let most = 0;
+    const sink = new Writable({
+      highWaterMark: 1 << 16,
+      write: (chunk: Uint8Array, _encoding, done) => {
+        taken += chunk.length;
+        setImmediate(done);
+      },
+    });
+    const cluster = fakeCluster({
+      execStream: () =>
+        stream(
+          (async function* () {
+            for (let part = 0; part < 200; part += 1) {
+              yield frame('o', Buffer.alloc(1 << 16));
+              sent += 1 << 16;
+              most = Math.max(most, sent - taken);
+            }
+            yield frame('x', Buffer.from('0'));
+          })(),
+        ),
+    });
+    const audience = { stdout: sink, stderr: { write: () => true } };
+    await runAttached(PLAN, audience, {
+      cluster,
+      interrupts: new Interrupts(),
+      log: new Log({ write: () => true }),
+      now: () => Date.now(),
+      sleep: async (ms, signal) => void (await delay(ms, undefined, signal && { signal }).catch(() => {})),
+    });
+    expect(sent).toBe(200 << 16);
+    expect(most).toBeLessThan(4 << 16);
   });
 
   it('has its lease renewed as long as it runs, well within the two minutes after which it is hung up', async () => {

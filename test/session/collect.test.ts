@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Kubectl } from '../../src/cluster/kubectl.ts';
 import type { GkeprofError } from '../../src/errors.ts';
-import { collect } from '../../src/session/collect.ts';
+import { type Announced, collect } from '../../src/session/collect.ts';
 import { fakeCluster } from '../fake-cluster.ts';
 
 const FAKES = fileURLToPath(new URL('../fixtures/bin', import.meta.url));
@@ -21,14 +21,16 @@ beforeEach(() => {
   data = Buffer.from(Array.from({ length: 50_000 }, (_, at) => 97 + ((at * 7) % 26)));
   writeFileSync(join(root, 'remote'), data);
   writeFileSync(join(root, 'log'), '');
+  writeFileSync(join(root, 'other'), 'a file of the user');
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
 /** Collects by the real Kubectl class from a kubectl that behaves as told. */
-function fetchFile(cp: string, rangeBytes = 1 << 30, bytes = data.length, stallMs = 30_000) {
+function fetchFile(cp: string, rangeBytes = 1 << 30, announced: Partial<Announced> = {}, stallMs = 30_000) {
   const env = {
     PATH: `${FAKES}:${process.env.PATH}`,
     FAKE_FILE: join(root, 'remote'),
+    FAKE_OTHER: join(root, 'other'),
     FAKE_LOG: join(root, 'log'),
     FAKE_CP: cp,
     FAKE_RANGE: String(rangeBytes),
@@ -40,7 +42,8 @@ function fetchFile(cp: string, rangeBytes = 1 << 30, bytes = data.length, stallM
     kubectlLine: (...words) => kubectl.line(words),
   });
   const sha256 = createHash('sha256').update(data).digest('hex');
-  return collect({ file: 'capture.pcap.gz', bytes, sha256 }, directory, 'node.time.scope', '.pcap.gz', {
+  const file = { file: 'capture.pcap.gz', bytes: data.length, sha256, ...announced };
+  return collect(file, directory, 'node.time.scope', '.pcap.gz', {
     cluster,
     from: FROM,
     signal: new AbortController().signal,
@@ -57,7 +60,6 @@ describe('collect', () => {
     ['whole', 0],
     ['short', 49_000],
     ['nothing', 50_000],
-    ['symlink', 50_000],
     ['longer', 50_000],
     ['altered', 50_000],
     ['wrong', 50_000],
@@ -69,8 +71,50 @@ describe('collect', () => {
     expect(readdirSync(directory)).toEqual(['node.time.scope.pcap.gz']);
   });
 
+  it.each(['symlink', 'hardlink', 'pipe', 'folder'])(
+    'removes a %s that came in place of the file, and neither reads nor writes what it leads to',
+    async (cp) => {
+      const got = await fetchFile(cp);
+      expect(got.resumedBytes).toBe(50_000);
+      expect(lstatSync(got.path).isFile()).toBe(true);
+      expect(lstatSync(got.path).nlink).toBe(1);
+      expect(readFileSync(got.path).equals(data)).toBe(true);
+      expect(readFileSync(join(root, 'other'), 'utf8')).toBe('a file of the user');
+      expect(readdirSync(directory)).toEqual(['node.time.scope.pcap.gz']);
+    },
+  );
+
+  it.each([
+    ['endless', 'never ends'],
+    ['several', 'brings a second file'],
+    ['again', 'brings the file again and again'],
+    ['flooded', 'brings nothing, and whose ranges never end'],
+    ['staying', 'brings nothing, and whose ranges stay open behind their last byte'],
+  ])('ends a copy as soon as it brings more than was announced: one that %s (%s)', async (cp) => {
+    const got = await fetchFile(cp);
+    expect(readFileSync(got.path).equals(data)).toBe(true);
+    expect(readdirSync(directory)).toEqual(['node.time.scope.pcap.gz']);
+  });
+
+  it.each([
+    [{ bytes: 2 ** 50 }, 'are free here'],
+    [{ bytes: -1 }, 'which is no file of a capture'],
+    [{ bytes: 0.5 }, 'which is no file of a capture'],
+    [{ file: '../ctl/stop' }, 'which is no file of a capture'],
+    [{ file: '' }, 'which is no file of a capture'],
+    [{ sha256: '' }, 'without its SHA-256'],
+  ])('copies nothing for the announcement %j', async (announced, words) => {
+    const error = (await fetchFile('whole', 1 << 30, announced).catch(
+      (each: unknown) => each,
+    )) as GkeprofError;
+    expect(error.code).toBe(5);
+    expect(error.message).toContain(words);
+    expect(calls()).toEqual(['']);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
   it('reads by ranges what a copy that hangs does not bring', async () => {
-    const got = await fetchFile('hang', 1 << 30, data.length, 300);
+    const got = await fetchFile('hang', 1 << 30, {}, 300);
     expect(got.resumedBytes).toBe(50_000);
     expect(readFileSync(got.path).equals(data)).toBe(true);
   });

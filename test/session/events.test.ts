@@ -32,6 +32,15 @@ describe('EventReader', () => {
 });
 
 describe('LineSplitter', () => {
+  it('holds no more of a line without an end than an event can have', () => {
+    const splitter = new LineSplitter();
+    for (let pushed = 0; pushed < 200; pushed += 1)
+      expect(splitter.push(Buffer.alloc(65_536, 'x'))).toEqual([]);
+    const [long, next] = splitter.push(Buffer.from(`y\n${line(1)}\n`));
+    expect(long!.length).toBe(65_536);
+    expect(parseEvent(next!, 'n')).toMatchObject({ seq: 1 });
+  });
+
   it('gives the same lines however the bytes are cut', () => {
     const text = 'eins\nzwei größe 日本\n\ndrei\nohne Ende';
     const bytes = Buffer.from(text);

@@ -196,6 +196,16 @@ describe('followEvents', () => {
     expect(killed).toBe(1);
   });
 
+  it('shows the beginning of what is not of the protocol, however much and long it is', async () => {
+    const all = nodeSide().script();
+    const flood = Array.from({ length: 5000 }, () => 'z'.repeat(5000));
+    const got = await follow({ followLogs: () => lines([all[0]!, ...flood, ...all.slice(1)]) });
+    expect(got.names).toEqual(ALL);
+    expect(got.said).toHaveLength(51);
+    expect(got.said[0]).toBe(`node: ${'z'.repeat(1000)}…`);
+    expect(got.said.at(-1)).toBe('the node says more that is no event; it is not shown');
+  });
+
   it('shows what is not of the protocol, escaped', async () => {
     const all = nodeSide().script();
     const foreign = ['\x1b]0;x\x07', '{"gkeprof":1,"seq":2}', 'bash: line 3: oops'];

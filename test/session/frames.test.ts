@@ -30,6 +30,14 @@ describe('FrameReader', () => {
       expect(read([stream.subarray(0, cut), stream.subarray(cut)])).toEqual(all);
     expect(read([...stream].map((byte) => Uint8Array.of(byte)))).toEqual(all);
   });
+  it.each([
+    ['a header without an end', Buffer.alloc(1 << 16, '1')],
+    ['a status that would be held in memory', Buffer.from('x 1048577\n')],
+    ['a number beyond all', Buffer.from('o 99999999999999999999\n')],
+  ])('takes no %s', (_what, chunk) => {
+    expect(() => new FrameReader().push(chunk)).toThrow(/not a frame/);
+  });
+
   it('takes nothing else for a frame', () => {
     expect(() => new FrameReader().push(Buffer.from('sh: not found\n'))).toThrow(/not a frame/);
   });

@@ -1,3 +1,4 @@
+import { printableJson } from '../../printable.ts';
 import { pathOf } from '../paths.ts';
 import type { Profile } from '../profile.ts';
 
@@ -7,9 +8,9 @@ import type { Profile } from '../profile.ts';
  */
 export function* jsonPieces(profile: Profile): Generator<string> {
   const { about, event, unit, samples, lost, idle, frames, threads, stacks, tree } = profile;
-  yield `{"version":1,"about":${JSON.stringify(about)},"event":${JSON.stringify(event)},"unit":"${unit}","samples":${samples},"lost":${lost},"idle":${JSON.stringify(idle)},\n"frames":[\n`;
-  yield `${frames.map((frame) => JSON.stringify(frame)).join(',\n')}\n],\n"threads":[\n`;
-  yield `${threads.map((thread) => JSON.stringify(thread)).join(',\n')}\n],\n"stacks":[\n`;
+  yield `{"version":1,"about":${printableJson(about)},"event":${printableJson(event)},"unit":"${unit}","samples":${samples},"lost":${lost},"idle":${printableJson(idle)},\n"frames":[\n`;
+  yield `${frames.map((frame) => printableJson(frame)).join(',\n')}\n],\n"threads":[\n`;
+  yield `${threads.map((thread) => printableJson(thread)).join(',\n')}\n],\n"stacks":[\n`;
   const order = Array.from(stacks.node.keys()).sort(
     (a, b) => stacks.node[a]! - stacks.node[b]! || stacks.thread[a]! - stacks.thread[b]!,
   );

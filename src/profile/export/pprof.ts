@@ -9,6 +9,7 @@ import {
   StringTable,
   ValueType,
 } from 'pprof-format';
+import { printable } from '../../printable.ts';
 import { pathOf } from '../paths.ts';
 import type { Profile } from '../profile.ts';
 
@@ -20,7 +21,8 @@ import type { Profile } from '../profile.ts';
 export function toPprof(profile: Profile, exporter: string): Uint8Array {
   const { about, frames, stacks, threads, tree, unit } = profile;
   const strings = new StringTable();
-  const text = (value: string) => strings.dedup(value);
+  // pprof prints names as they are.
+  const text = (value: string) => strings.dedup(printable(value));
   const type = (name: string, of: string) => new ValueType({ type: text(name), unit: text(of) });
   const mappings = new Map<string, Mapping>();
   const mappingOf = (dso: string): number => {

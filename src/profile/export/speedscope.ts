@@ -1,3 +1,4 @@
+import { printableJson } from '../../printable.ts';
 import { pathOf } from '../paths.ts';
 import type { Profile } from '../profile.ts';
 
@@ -10,13 +11,13 @@ export function* speedscopePieces(profile: Profile, exporter: string): Generator
   const { about, frames, unit } = profile;
   const name = about.node ? `${about.target} on ${about.node}` : about.target;
   const shared = frames.map(({ name, dso }) => (dso ? { name, file: dso } : { name }));
-  yield `{"$schema":"https://www.speedscope.app/file-format-schema.json","exporter":${JSON.stringify(exporter)},"name":${JSON.stringify(name)},"activeProfileIndex":0,\n"shared":{"frames":${JSON.stringify(shared)}},\n"profiles":[\n`;
+  yield `{"$schema":"https://www.speedscope.app/file-format-schema.json","exporter":${printableJson(exporter)},"name":${printableJson(name)},"activeProfileIndex":0,\n"shared":{"frames":${printableJson(shared)}},\n"profiles":[\n`;
   const threads = byThread(profile);
   for (const [at, { thread, entries, weights }] of threads.entries()) {
     const { comm, pid, tid } = profile.threads[thread] ?? { comm: 'all', pid: -1, tid: -1 };
     const title = tid < 0 ? comm : `${comm} ${pid < 0 ? '' : `${pid}/`}${tid}`;
     const total = weights.reduce((sum, weight) => sum + weight, 0);
-    yield `${at ? ',\n' : ''}{"type":"sampled","name":${JSON.stringify(title)},"unit":"${unit === 'nanoseconds' ? 'nanoseconds' : 'none'}","startValue":0,"endValue":${total},\n"samples":[`;
+    yield `${at ? ',\n' : ''}{"type":"sampled","name":${printableJson(title)},"unit":"${unit === 'nanoseconds' ? 'nanoseconds' : 'none'}","startValue":0,"endValue":${total},\n"samples":[`;
     for (const [sample, row] of entries.entries())
       yield `${sample ? ',' : ''}${JSON.stringify(pathOf(profile.tree, profile.stacks.node[row]!))}`;
     yield `],\n"weights":${JSON.stringify(weights)}}`;

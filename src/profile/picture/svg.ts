@@ -1,3 +1,4 @@
+import { printable } from '../../printable.ts';
 import { counted } from '../../quantity.ts';
 import type { Frame } from '../frame.ts';
 import type { CallTree, Comparison, Profile, Unit } from '../profile.ts';
@@ -154,7 +155,7 @@ function* drawing(
     const wide = round(width[node]! * scale);
     const y = height - BOTTOM - (level + 1) * ROW;
     const letters = Math.floor((wide - 6) / LETTER);
-    const full = boxes.label(node, frame);
+    const full = printable(boxes.label(node, frame));
     const label =
       letters < 3 ? '' : full.length <= letters ? full : `${[...full].slice(0, letters - 2).join('')}..`;
     const pattern = patternOf(frame.kind);

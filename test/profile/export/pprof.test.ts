@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Profile as Pprof } from 'pprof-format';
 import { describe, expect, it } from 'vitest';
+import { printable } from '../../../src/printable.ts';
 import { toPprof } from '../../../src/profile/export/pprof.ts';
 import type { Profile } from '../../../src/profile/profile.ts';
 import { topOf } from '../../../src/profile/top.ts';
@@ -76,8 +77,10 @@ describe('profile.proto', () => {
         for (const { locationId, value } of decoded.sample)
           got.set(JSON.stringify(locationId.map(nameOf).reverse()), Number(value[0]));
         const want = new Map<string, number>();
-        for (const [path, times] of paths)
-          want.set(JSON.stringify(path), (want.get(JSON.stringify(path)) ?? 0) + times);
+        for (const [path, times] of paths) {
+          const shown = JSON.stringify(path.map(printable));
+          want.set(shown, (want.get(shown) ?? 0) + times);
+        }
         expect(got).toEqual(want);
       }),
     );

@@ -8,7 +8,7 @@ export function readModel(text) {
   const model = {
     data,
     size,
-    names: data.names,
+    names: data.names.map(visible),
     kinds: data.kinds,
     frame: new Int32Array(size).fill(-1),
     parent: new Int32Array(size).fill(-1),
@@ -42,8 +42,18 @@ export function readModel(text) {
 export function frameOf(model, frame) {
   if (frame < 0) return { name: 'all', kind: 't', dso: '' };
   const { data } = model;
-  return { name: data.names[frame], kind: data.kinds[frame], dso: data.dsos[data.dso[frame]] };
+  return { name: model.names[frame], kind: data.kinds[frame], dso: visible(data.dsos[data.dso[frame]]) };
 }
+
+// As src/printable.ts: a name can neither turn the direction of what stands beside it nor hide a part of itself.
+const visible = (name) =>
+  name.replaceAll(
+    /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    (character) => {
+      const code = character.charCodeAt(0).toString(16);
+      return code.length < 3 ? `\\x${code.padStart(2, '0')}` : `\\u${code.padStart(4, '0')}`;
+    },
+  );
 
 /** Entries of the timeline with times in seconds since the first; undefined without one. */
 export function entriesOf(model) {

@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { platform } from 'node:os';
+import { join } from 'node:path';
+import { checkServerIdentity, getCACertificates, type PeerCertificate, rootCertificates } from 'node:tls';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where Go looks on Linux, crypto/x509/root_linux.go: the first file that can be read, and all of the folders. */
+const FILES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/pki/tls/cacert.pem',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+];
+const FOLDERS = ['/etc/ssl/certs', '/etc/pki/tls/certs'];
+
+const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/**
+ * The authorities that the system trusts, as kubectl has them, which is written in Go. Node's own reading of them takes
+ * 100 ms on Linux, and complains on the terminal.
+ */
+export function systemAuthorities(env: Environment): string[] {
+  if (platform() === 'darwin' || platform() === 'win32')
+    return (getCACertificates as typeof getCACertificates | undefined)?.('system') ?? [...rootCertificates];
+  const found = new Set<string>();
+  const read = (path: string): boolean => {
+    try {
+      for (const [certificate] of readFileSync(path, 'latin1').matchAll(PEM)) found.add(certificate);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  (env.SSL_CERT_FILE ? [env.SSL_CERT_FILE] : FILES).some(read);
+  for (const folder of env.SSL_CERT_DIR ? env.SSL_CERT_DIR.split(':') : FOLDERS)
+    for (const name of namesIn(folder)) read(join(folder, name));
+  return [...found];
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** Node takes the common name of a certificate that has no other names; Go does not, and so kubectl does not. */
+export function checkIdentity(name: string, certificate: PeerCertificate): Error | undefined {
+  if (!certificate.subjectaltname)
+    return new Error('the certificate relies on legacy Common Name field, use SANs instead');
+  return checkServerIdentity(name, certificate);
+}

@@ -1,0 +1,67 @@
+import { BlockList, isIP } from 'node:net';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The proxy that Go's programs take for a URL: of the environment (golang.org/x/net/http/httpproxy, which kubectl uses
+ * where the kubeconfig names no proxy). Undefined for a direct way.
+ */
+export function proxyFromEnvironment(target: URL, env: Environment): URL | undefined {
+  const text = target.protocol === 'https:' ? either(env, 'HTTPS_PROXY') : either(env, 'HTTP_PROXY');
+  if (!text || !usesProxy(target, either(env, 'NO_PROXY'))) return undefined;
+  return parseProxy(text);
+}
+
+const either = (env: Environment, name: string): string => env[name] || env[name.toLowerCase()] || '';
+
+/** What has no scheme is a host with its port. */
+function parseProxy(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url?.host ? url : new URL(`http://${text}`);
+}
+
+/** The port that a URL means where it names none. */
+export const portOf = (url: URL): number =>
+  Number(
+    url.port ||
+      { 'https:': 443, 'socks5:': 1080, 'socks5h:': 1080 }[
+        url.protocol as 'https:' | 'socks5:' | 'socks5h:'
+      ] ||
+      80,
+  );
+
+/** The host as it is connected to: an IPv6 address without its brackets. */
+export const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, '$1');
+
+function usesProxy(target: URL, noProxy: string): boolean {
+  const host = hostOf(target).toLowerCase();
+  const port = String(portOf(target));
+  if (host === 'localhost' || (isIP(host) && isLoopback(host))) return false;
+  return !noProxy
+    .split(',')
+    .map((entry) => entry.trim().toLowerCase())
+    .filter(Boolean)
+    .some((entry) => entry === '*' || excludes(entry, host, port));
+}
+
+function excludes(entry: string, host: string, port: string): boolean {
+  const range = /^(.*)\/(\d+)$/.exec(entry);
+  if (range && isIP(range[1]!)) return isIP(host) > 0 && isWithin(host, range[1]!, Number(range[2]));
+  const [, bracketed, plain, onlyPort] = /^(?:\[([^\]]*)\]|([^:]*)):(\d+)$/.exec(entry) ?? [];
+  const name = (bracketed ?? plain ?? entry).replace(/^\[(.*)\]$/, '$1');
+  if (name === '' || (onlyPort !== undefined && onlyPort !== port)) return false;
+  if (isIP(name)) return isIP(host) > 0 && isWithin(host, name, isIP(name) === 4 ? 32 : 128);
+  const domain = name.startsWith('*.') ? name.slice(1) : name;
+  return domain.startsWith('.') ? host.endsWith(domain) : host === domain || host.endsWith(`.${domain}`);
+}
+
+function isWithin(address: string, net: string, prefix: number): boolean {
+  const family = isIP(net) === 4 ? 'ipv4' : 'ipv6';
+  if (prefix > (family === 'ipv4' ? 32 : 128)) return false;
+  const list = new BlockList();
+  list.addSubnet(net, prefix, family);
+  return list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6');
+}
+
+const isLoopback = (address: string): boolean =>
+  isIP(address) === 4 ? isWithin(address, '127.0.0.0', 8) : isWithin(address, '::1', 128);

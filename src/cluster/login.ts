@@ -1,0 +1,188 @@
+import { readFile } from 'node:fs/promises';
+import { clusterError, reasonOf } from '../errors.ts';
+import { printable } from '../printable.ts';
+import { askKubectl } from './ask-kubectl.ts';
+import { isTls } from './choose.ts';
+import { type Connection, kubectlFlags, shownFlags } from './connect.ts';
+import { type PluginCredential, runPlugin } from './exec-plugin.ts';
+import type { Chosen, UserEntry } from './kubeconfig.ts';
+import type { KubectlHome } from './kubectl-home.ts';
+import { readKubeconfig, refusedByKubectl } from './read-kubeconfig.ts';
+
+/** Who asks, as the server sees it. */
+export interface Credentials {
+  /** The header of that name. */
+  readonly authorization?: string;
+  readonly certificate?: Buffer | string;
+  readonly key?: Buffer | string;
+}
+
+/** How long the content of a token's file counts, client-go transport/token_source.go: a minute less the leeway. */
+const TOKEN_FILE_MS = 50_000;
+
+/**
+ * The user's credentials in kubectl's order of precedence. A plugin is asked once, and again when what it gave has expired
+ * or was refused; API calls and children of kubectl get the same answer.
+ */
+export class Login {
+  readonly #chosen: Chosen;
+  readonly #connection: Connection;
+  readonly #home: KubectlHome;
+  #plugin: Promise<PluginCredential> | undefined;
+  #idToken: Promise<string> | undefined;
+  #fromFile: { readonly token: string; readonly until: number } | undefined;
+  #certificate: Promise<Pick<Credentials, 'certificate' | 'key'>> | undefined;
+
+  constructor(chosen: Chosen, connection: Connection, home: KubectlHome) {
+    this.#chosen = chosen;
+    this.#connection = connection;
+    this.#home = home;
+  }
+
+  /** Rejects with kubectl's own words where there are none. To a server without TLS none are sent, as by kubectl. */
+  async credentials(): Promise<Credentials> {
+    if (!isTls(this.#chosen)) return {};
+    const { user, userName } = this.#chosen;
+    this.#certificate ??= certificateOf(user);
+    const certificate = await this.#certificate;
+    const token = await this.#configuredToken();
+    if (token !== undefined) return { ...certificate, authorization: `Bearer ${token}` };
+    if (user.username) {
+      const pair = Buffer.from(`${user.username}:${user.password ?? ''}`).toString('base64');
+      return { ...certificate, authorization: `Basic ${pair}` };
+    }
+    if (user['auth-provider'])
+      return { ...certificate, authorization: `Bearer ${await this.#tokenOfProvider()}` };
+    if (certificate.certificate) return certificate;
+    if (!user.exec)
+      throw clusterError(
+        printable(`the user "${userName}" has no credentials in the kubeconfig`),
+        'kubectl would ask for a user name and a password: log in first, or give --token, or --username and --password',
+      );
+    const given = await this.#tokenOfPlugin();
+    return {
+      ...(given.token && { authorization: `Bearer ${given.token}` }),
+      ...(given.certificate && { certificate: given.certificate, key: given.key! }),
+    };
+  }
+
+  /** The user for a kubeconfig of our own: what a plugin or a provider gave stands in it in the place of these. */
+  async userEntry(): Promise<UserEntry> {
+    const { exec, 'auth-provider': provider, ...rest } = this.#chosen.user;
+    const asked = await this.credentials();
+    if (!exec && !provider) return rest;
+    if (!isTls(this.#chosen) || rest.token || rest.tokenFile || rest.username) return rest;
+    if (exec && (rest['client-certificate'] || rest['client-certificate-data'])) return rest;
+    return {
+      ...rest,
+      ...(asked.authorization && { token: asked.authorization.replace(/^Bearer /, '') }),
+      ...(exec &&
+        asked.certificate && {
+          'client-certificate-data': Buffer.from(asked.certificate).toString('base64'),
+          'client-key-data': Buffer.from(asked.key!).toString('base64'),
+        }),
+    };
+  }
+
+  /** The server did not take them: whoever asks next is told anew. */
+  refused(): void {
+    this.#plugin = undefined;
+  }
+
+  async #configuredToken(): Promise<string | undefined> {
+    const { token, tokenFile } = this.#chosen.user;
+    if (!tokenFile) return token || undefined;
+    if (this.#fromFile && Date.now() < this.#fromFile.until) return this.#fromFile.token;
+    try {
+      const read = (await readFile(tokenFile, 'utf8')).trim();
+      if (read === '') throw new Error(`read empty token from file "${tokenFile}"`);
+      this.#fromFile = { token: read, until: Date.now() + TOKEN_FILE_MS };
+      return read;
+    } catch (error) {
+      // What was read before, or stands beside it, counts on, as with client-go.
+      const before = this.#fromFile?.token ?? token;
+      if (before) return before;
+      throw clusterError(printable(reasonOf(error)), "check the user's tokenFile in the kubeconfig", error);
+    }
+  }
+
+  async #tokenOfPlugin(): Promise<PluginCredential> {
+    const known = this.#plugin;
+    const given = await known;
+    if (given && (given.expires === undefined || given.expires > Date.now())) return given;
+    // Of several calls that find it expired the first one asks. A failure is not kept.
+    if (this.#plugin === known)
+      this.#plugin = runPlugin(this.#chosen, this.#home).catch((error: unknown) => {
+        this.#plugin = undefined;
+        throw error;
+      });
+    return this.#plugin!;
+  }
+
+  /**
+   * The token of an OpenID provider. Where it has expired, kubectl is made to refresh it, which it writes into the
+   * kubeconfig: the refresh token may count only once, and the next command of the user needs the new one.
+   */
+  async #tokenOfProvider(): Promise<string> {
+    const known = this.#idToken;
+    const token = await known;
+    if (token !== undefined && isValid(token)) return token;
+    const configured = known === undefined ? idTokenOf(this.#chosen.user) : undefined;
+    if (this.#idToken === known)
+      this.#idToken =
+        configured !== undefined && isValid(configured)
+          ? Promise.resolve(configured)
+          : this.#refreshed().catch((error: unknown) => {
+              this.#idToken = undefined;
+              throw error;
+            });
+    return this.#idToken!;
+  }
+
+  async #refreshed(): Promise<string> {
+    const words = ['get', '--raw', '/version'];
+    const { status, stderr } = await askKubectl([...kubectlFlags(this.#connection), ...words], this.#home, [
+      ...shownFlags(this.#connection),
+      ...words,
+    ]);
+    const { ahead: _, ...home } = this.#home; // What was read then is what has expired.
+    const { user } = await readKubeconfig(this.#connection, home);
+    const token = idTokenOf(user);
+    if (token !== undefined && isValid(token)) return token;
+    if (status !== 0) throw refusedByKubectl(stderr, 'log in again: kubectl cannot either');
+    throw clusterError(
+      printable(`the auth provider "${user['auth-provider']?.name}" is known to kubectl alone`),
+      'use a credential plugin (users[].user.exec), or --token',
+    );
+  }
+}
+
+const idTokenOf = ({ 'auth-provider': provider }: UserEntry): string | undefined =>
+  (provider?.name === 'oidc' && provider.config?.['id-token']) || undefined;
+
+/** Ten seconds before it expires it does not count any more, client-go plugin/pkg/client/auth/oidc/oidc.go. */
+function isValid(idToken: string): boolean {
+  try {
+    const payload = Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString('utf8');
+    const { exp } = JSON.parse(payload) as { exp?: number };
+    return Number(exp) * 1000 > Date.now() + 10_000;
+  } catch {
+    return false;
+  }
+}
+
+async function certificateOf(user: UserEntry): Promise<Pick<Credentials, 'certificate' | 'key'>> {
+  const certificate = await bytesOf(user['client-certificate-data'], user['client-certificate']);
+  if (!certificate) return {};
+  const key = await bytesOf(user['client-key-data'], user['client-key']);
+  return { certificate, ...(key && { key }) };
+}
+
+/** The data of a kubeconfig, which counts more, or what is in the file. */
+export async function bytesOf(
+  data: string | undefined,
+  path: string | undefined,
+): Promise<Buffer | undefined> {
+  if (data) return Buffer.from(data, 'base64');
+  return path ? readFile(path) : undefined;
+}

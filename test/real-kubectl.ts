@@ -1,0 +1,26 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { BIN } from './cluster/home.ts';
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The kubectl that tests compare with: the one that the cluster was built with, else the one on PATH. Google Cloud's on
+ * PATH may be a dispatcher, which asks the server for its version before each call.
+ */
+export const KUBECTL = ((): string => {
+  const folders = [BIN, ...(process.env.PATH ?? '').split(delimiter)];
+  const found = folders.map((folder) => join(folder, 'kubectl')).find(isProgram);
+  if (!found) throw new Error('kubectl was not found: `npm run cluster up` builds one, or put one on PATH');
+  return found;
+})();
+
+/** A PATH on which that kubectl comes first. */
+export const KUBECTL_PATH = [dirname(KUBECTL), process.env.PATH].join(delimiter);
