@@ -207,7 +207,7 @@ function argumentRules(kinds: ReadonlyArray<{ readonly kind: DebugPodKind; reado
     const narrowed = {
       ...(collector !== 'inspect' && { scope }),
       ...(parts !== undefined && { parts }),
-      ...(collector === 'crictl' && !kind.isShell && { rights: 'read', tty: '0' }),
+      ...(collector === 'crictl' && (kind.isShell ? { rights: 'any' } : { rights: 'read', tty: '0' })),
     };
     const pattern = argumentsPattern(collector, kind.target, narrowed, kind.isShell);
     return all([

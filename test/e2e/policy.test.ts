@@ -1,7 +1,10 @@
 import { execa } from 'execa';
-import { load } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { debugPod } from '../../src/pod.ts';
+import { debugPodKinds } from '../../src/policy/kinds.ts';
+import { apiAs } from '../policy/submit.ts';
 import {
+  captures,
   debugPods,
   environment,
   eventually,
@@ -14,146 +17,349 @@ import {
   world,
 } from './world.ts';
 
-/** Sends a pod as somebody who may do everything, without keeping it: only admission can refuse. */
-const admit = async (pod: object): Promise<string> => {
-  const result = await execa(world().kubectl, ['create', '--dry-run=server', '-f', '-'], {
-    env: { KUBECONFIG: world().admin },
-    input: JSON.stringify(pod),
-    reject: false,
-  });
-  return result.exitCode === 0 ? '' : result.stderr;
+/** A pod of one kind, as a user sends it, bent in ways that its type forbids. */
+// biome-ignore lint/suspicious/noExplicitAny: see above.
+type Bent = any;
+
+const ownPod = (kind: string, user: string): Bent => {
+  const { plan, work } = debugPodKinds('gkeprof', world().images.tools, user).find(
+    ({ name }) => name === kind,
+  )!;
+  const pod = JSON.parse(JSON.stringify(debugPod({ ...plan, node: world().nodes[0] }, work)));
+  return pod;
 };
 
-describe('the admission policy', () => {
+/** Sends a pod to be kept. The message of its refusal; empty where it was taken, and then it is deleted again. */
+async function create(pod: Bent, kubeconfig = world().sre): Promise<string> {
+  const call = apiAs(kubeconfig);
+  const path = '/api/v1/namespaces/gkeprof/pods';
+  const { status, body } = await call('POST', path, pod);
+  if (status === 201) await call('DELETE', `${path}/${pod.metadata.name}?gracePeriodSeconds=1`);
+  return status === 201 ? '' : (body.message ?? String(status));
+}
+
+/** The policy as an administrator applies it, with these words besides; resolves when it is in force. */
+async function apply(...words: string[]): Promise<void> {
+  const { images } = world();
+  const line = [
+    'manifests',
+    '--admission-policy',
+    '--image',
+    images.tools,
+    '--allow-image',
+    'debian:trixie-slim',
+  ];
+  await kubectl(['apply', '-f', '-'], (await gkeprof([...line, ...words])).stdout);
+}
+
+const OF_REDIS = ['-n', NAMESPACE, '--duration', '1s'];
+const pcap = (words: readonly string[], folder: string, kubeconfig = world().sre) =>
+  gkeprof(['pcap', ...words, '--output-dir', folder], { kubeconfig });
+
+afterAll(() => apply('--allow-shell'));
+
+describe('the admission policy: ways to run something else as root, each of which once worked', () => {
+  leavesNothing();
+  it.each<[string, string, (pod: Bent) => void]>([
+    ['another image', 'crictl', (pod) => Object.assign(pod.spec.containers[0], { image: 'evil:1' })],
+    [
+      'a hook',
+      'perf node',
+      (pod) => {
+        pod.spec.containers[0].lifecycle = {
+          postStart: { exec: { command: ['touch', '/proc/1/root/tmp/x'] } },
+        };
+      },
+    ],
+    [
+      'a probe',
+      'perf node',
+      (pod) => {
+        pod.spec.containers[0].livenessProbe = { exec: { command: ['id'] } };
+      },
+    ],
+    [
+      'a variable that bash runs',
+      'perf node',
+      (pod) => {
+        pod.spec.containers[0].env = [{ name: 'BASH_ENV', value: '/proc/1/root/tmp/x' }];
+      },
+    ],
+    [
+      'a variable in the arguments',
+      'perf node',
+      (pod) => {
+        pod.spec.containers[0].env = [{ name: 'C', value: 'shell' }];
+        const { args } = pod.spec.containers[0];
+        args[args.indexOf('collector=perf')] = 'collector=$(C)';
+      },
+    ],
+    [
+      'a path as the collector',
+      'perf node',
+      ({ spec: { containers } }) => {
+        containers[0].args[containers[0].args.indexOf('collector=perf')] = 'collector=/proc/1/root/tmp/x';
+      },
+    ],
+    [
+      'crictl exec behind a flag that takes the subcommand for its value',
+      'crictl',
+      (pod) => pod.spec.containers[0].args.splice(-1, 1, '--image-endpoint', 'ps', 'exec', 'abc', 'id'),
+    ],
+    [
+      'bash that reads another script',
+      'perf node',
+      (pod) => void pod.spec.containers[0].command.splice(1, 1, '-lc'),
+    ],
+    [
+      'scratch over the programs',
+      'perf node',
+      (pod) =>
+        pod.spec.containers[0].volumeMounts.push({ name: 'scratch', mountPath: '/usr/bin', subPath: 'ctl' }),
+    ],
+    [
+      'cgroups that can be written',
+      'perf node',
+      (pod) => {
+        pod.spec.volumes.push({ name: 'more', hostPath: { path: '/sys/fs/cgroup' } });
+        pod.spec.containers[0].volumeMounts.push({ name: 'more', mountPath: '/mnt' });
+      },
+    ],
+    [
+      'files as root’s group',
+      'perf node',
+      (pod) => Object.assign(pod.spec.containers[1].securityContext, { runAsGroup: 0 }),
+    ],
+    [
+      'the user of other pods',
+      'perf node',
+      (pod) => {
+        pod.spec.securityContext.fsGroup = 65532;
+        Object.assign(pod.spec.containers[1].securityContext, { runAsUser: 65532, runAsGroup: 65532 });
+      },
+    ],
+    [
+      'a secret in files',
+      'perf node',
+      (pod) => {
+        pod.spec.containers[1].env = [{ name: 'S', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }];
+      },
+    ],
+    [
+      'a debug pod of somebody else',
+      'perf node',
+      (pod) => {
+        pod.metadata.name = pod.metadata.name.replace(/-sre$/, '-sre-2dshell');
+      },
+    ],
+    ['no end', 'perf node', (pod) => void delete pod.spec.activeDeadlineSeconds],
+  ])('%s', async (_, kind, bend) => {
+    expect(await create(ownPod(kind, 'sre'))).toBe('');
+    const pod = ownPod(kind, 'sre');
+    bend(pod);
+    expect(await create(pod)).toContain("ValidatingAdmissionPolicy 'gkeprof-debug-pods'");
+    // Nor for the administrator, who has to change the policy first.
+    const own = ownPod(kind, 'gkeprof-admin');
+    bend(own);
+    expect(await create(own, world().admin)).toContain("ValidatingAdmissionPolicy 'gkeprof-debug-pods'");
+  });
+});
+
+describe('the admission policy: a debug pod that runs', () => {
   leavesNothing();
   const output = outputFolder();
-  let policy: string;
+  const tries = (words: readonly string[], kubeconfig: string) =>
+    execa(world().kubectl, words, {
+      env: environment(kubeconfig),
+      reject: false,
+      stdin: 'ignore',
+      timeout: 60_000,
+    });
 
-  beforeAll(async () => {
-    policy = (await gkeprof(['manifests', '--admission-policy'])).stdout;
-    await kubectl(['apply', '-f', '-'], policy);
-    // A policy is in force a moment after it was applied.
-    const bare = {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: 'x', namespace: 'gkeprof' },
-      spec: { containers: [{ name: 'x', image: 'x' }] },
-    };
-    expect(
-      await eventually(
-        () => admit(bare),
-        (text) => text !== '',
-      ),
-    ).toContain('two containers, capture and files');
-  });
-  afterAll(async () => {
-    for (const name of ['gkeprof-debug-pods', 'gkeprof-exec']) {
-      await kubectl(['delete', 'validatingadmissionpolicybinding,validatingadmissionpolicy', name]);
-    }
-  });
-
-  it('lets the debug pod through, with everything that a session does', async () => {
-    const run = await gkeprof([
-      'pcap',
-      'redis-0',
-      '-n',
-      NAMESPACE,
-      '--port',
-      '6379',
-      '--duration',
-      '1s',
-      '--output-dir',
-      output.path(),
-    ]);
-    expect(run.stderr).toContain('Results:');
-    expect(run.code).toBe(0);
-  });
-
-  it('refuses a pod that differs where it matters', async () => {
-    const text = (await gkeprof(['flamegraph', 'redis-0', '-n', NAMESPACE, '--dry-run', 'client'])).stdout;
-    // biome-ignore lint/suspicious/noExplicitAny: the pod is bent in ways that its type forbids.
-    const bent = (change: (pod: any) => void) => {
-      const pod = load(text);
-      change(pod);
-      return admit(pod as object);
-    };
-    expect(await bent(() => {})).toBe('');
-    expect(
-      await bent((pod) => {
-        pod.spec.containers[0].command[2] += '\nsleep 1';
-      }),
-    ).toContain('not those of the release');
-    expect(
-      await bent((pod) => {
-        pod.spec.containers[1].securityContext.privileged = true;
-        pod.spec.containers[1].securityContext.allowPrivilegeEscalation = true;
-      }),
-    ).toContain('files runs without rights');
-    expect(
-      await bent((pod) => {
-        pod.spec.volumes.push({ name: 'root', hostPath: { path: '/' } });
-      }),
-    ).toContain('only /sys/fs/cgroup');
-    expect(
-      await bent((pod) => {
-        pod.spec.initContainers = [{ name: 'x', image: 'x' }];
-      }),
-    ).toContain('two containers');
-    expect(
-      await bent((pod) => {
-        pod.spec.activeDeadlineSeconds = undefined;
-      }),
-    ).toContain('ends by itself');
-    expect(
-      await bent((pod) => {
-        pod.spec.automountServiceAccountToken = true;
-      }),
-    ).toContain("ValidatingAdmissionPolicy 'gkeprof-debug-pods'");
-  });
-
-  it('refuses exec into the privileged container, of the administrator too', async () => {
+  it('is its creator’s: nobody else asks anything of it, and nothing is asked that the client does not ask', async () => {
     const run = start([
       'pcap',
       'redis-0',
       '-n',
       NAMESPACE,
       '--duration',
-      '120s',
+      '200s',
       '--output-dir',
       output.path(),
     ]);
-    const [pod] = await eventually(debugPods, (pods) => pods.length === 1);
-    await kubectl(['wait', '-n', 'gkeprof', '--for=condition=Ready', pod!, '--timeout=120s']);
-    const exec = (container: string) =>
-      execa(world().kubectl, ['exec', '-n', 'gkeprof', pod!, '-c', container, '--', 'true'], {
-        env: environment(world().admin),
-        reject: false,
-      });
-    expect((await exec('capture')).stderr).toContain('nothing execs into the privileged container');
-    expect((await exec('files')).exitCode).toBe(0);
+    await captures(run);
+    const [name] = await eventually(debugPods, (pods) => pods.length === 1);
+    const pod = name!.replace('pod/', '');
+    const exec = (kubeconfig: string, container: string, ...words: string[]) =>
+      tries(['exec', '-n', 'gkeprof', pod, '-c', container, '--', ...words], kubeconfig);
+    const { sre, sreShell, admin } = world();
+    expect((await exec(sre, 'files', 'cat', '/gkeprof/out/events.jsonl')).stdout).toContain(
+      '"event":"capturing"',
+    );
+    for (const other of [sreShell, admin]) {
+      for (const words of [
+        ['cat', '/gkeprof/out/events.jsonl'],
+        ['touch', '/gkeprof/ctl/stop'],
+        ['tar', 'cf', '-', '/gkeprof/out/capture.pcap'],
+      ])
+        expect((await exec(other, 'files', ...words)).stderr).toContain('the debug pod is of another user');
+    }
+    for (const words of [
+      ['true'],
+      ['sh', '-c', 'id'],
+      ['cat', '/proc/1/environ'],
+      ['tail', '-c', '4000', '/etc/passwd'],
+    ])
+      expect((await exec(sre, 'files', ...words)).stderr).toContain('only what this tool asks of it');
+    expect((await exec(sre, 'capture', 'cat', '/gkeprof/out/events.jsonl')).stderr).toContain(
+      'nothing execs into',
+    );
+    const deleted = await tries(['delete', 'pod', '-n', 'gkeprof', pod], sreShell);
+    expect(deleted.stderr).toContain('the debug pod is of another user');
+    const image = `{"spec":{"containers":[{"name":"files","image":"${world().images.debian}"}]}}`;
+    const patched = await tries(['patch', 'pod', '-n', 'gkeprof', pod, '-p', image], admin);
+    expect(patched.stderr).toContain('a debug pod is not changed');
+    const labelled = await tries(['label', 'pod', '-n', 'gkeprof', pod, 'app=x'], admin);
+    expect(labelled.stderr).toContain('a debug pod is not changed');
+    const debug = [
+      'debug',
+      '-n',
+      'gkeprof',
+      pod,
+      '--image',
+      world().images.debian,
+      '--target',
+      'capture',
+      '--',
+      'id',
+    ];
+    expect((await tries(debug, admin)).stderr).toContain('a debug pod is not changed');
+    const forward = await tries(['port-forward', '-n', 'gkeprof', `pod/${pod}`, ':10250'], admin);
+    expect(forward.stderr).toMatch(/only what this tool asks|another user/);
+    expect((await tries(['attach', '-n', 'gkeprof', pod, '-c', 'files'], sre)).exitCode).not.toBe(0);
     run.kill('SIGINT');
-    await run;
+    const { exitCode, stderr } = await run;
+    expect([exitCode, String(stderr)]).toEqual([0, expect.stringContaining('Results:')]);
   });
 
-  it('refuses shells unless they are allowed, and lets what only reads through', async () => {
+  it('may be deleted by an administrator, and by anybody when it is over', async () => {
+    const pod = ownPod('perf node', 'sre');
+    const sre = apiAs(world().sre);
+    const path = '/api/v1/namespaces/gkeprof/pods';
+    expect((await sre('POST', path, pod)).status).toBe(201);
+    await kubectl(['delete', 'pod', '-n', 'gkeprof', pod.metadata.name, '--grace-period=1']);
+    const short = { ...pod, spec: { ...pod.spec, activeDeadlineSeconds: 1 } };
+    expect((await sre('POST', path, short)).status).toBe(201);
+    const phase = () =>
+      kubectl(['get', 'pod', '-n', 'gkeprof', pod.metadata.name, '-o', 'jsonpath={.status.phase}']);
+    expect(await eventually(phase, (text) => text === 'Failed')).toBe('Failed');
+    const other = await apiAs(world().sreShell)('DELETE', `${path}/${pod.metadata.name}`);
+    expect([other.status, other.body.message]).toEqual([200, undefined]);
+  });
+});
+
+describe('the admission policy without --allow-shell', () => {
+  leavesNothing();
+  beforeAll(() => apply());
+  afterAll(() => apply('--allow-shell'));
+
+  it('refuses shells and what changes a node, and lets what only reads through', async () => {
     const target = `node/${world().nodes[0]}`;
+    const refusal = expect.stringContaining(
+      'shells on nodes, and crictl where it changes something, are refused here',
+    );
+    const refused = await eventually(
+      () => gkeprof(['shell', target, '--', 'true']),
+      ({ code }) => code === 125,
+    );
+    expect([refused.code, refused.stderr]).toEqual([125, refusal]);
+    const change = await gkeprof(['crictl', target, '--dangerous', '--', 'rmi', 'no-such-image']);
+    expect([change.code, change.stderr]).toEqual([125, refusal]);
     expect((await gkeprof(['crictl', target, '--', 'ps', '-q'])).code).toBe(0);
     expect((await gkeprof(['ps', 'redis-0', '-n', NAMESPACE])).code).toBe(0);
-    const command = ['shell', target, '--', 'true'];
-    const refused = await gkeprof(command);
-    expect([refused.code, refused.stderr]).toEqual([
-      125,
-      expect.stringContaining('shells on nodes, and crictl where it changes something, are refused here'),
-    ]);
-    const change = await gkeprof(['crictl', target, '--dangerous', '--', 'rmi', 'no-such-image']);
-    expect([change.code, change.stderr]).toEqual([125, expect.stringContaining('are refused here')]);
-    const allowing = await gkeprof(['manifests', '--admission-policy', '--allow-shell']);
-    await kubectl(['apply', '-f', '-'], allowing.stdout);
-    const allowed = await eventually(
-      () => gkeprof(command),
-      ({ code }) => code === 0,
+  });
+});
+
+describe('the admission policy with --target-rights', () => {
+  leavesNothing();
+  const output = outputFolder();
+  beforeAll(() => apply('--target-rights'));
+  afterAll(async () => {
+    await kubectl(['delete', 'clusterrolebinding', 'gkeprof-e2e-nodes', '--ignore-not-found']);
+    await apply('--allow-shell');
+  });
+
+  it('takes a capture of a pod from who may exec into pods of its namespace, and from nobody else', async () => {
+    const refused = await eventually(
+      () => pcap(['redis-0', ...OF_REDIS], output.path()),
+      ({ code }) => code === 3,
     );
-    expect([allowed.code, allowed.stderr]).toEqual([0, expect.anything()]);
-    await kubectl(['apply', '-f', '-'], policy);
+    expect([refused.code, refused.stderr]).toEqual([
+      3,
+      expect.stringContaining('you may not look into this'),
+    ]);
+    const allowed = await pcap(['redis-0', ...OF_REDIS], output.path(), world().sreShell);
+    expect([allowed.code, allowed.stderr]).toEqual([0, expect.stringContaining('Results:')]);
+    const profile = ['flamegraph', 'redis-0', ...OF_REDIS, '--output-dir', output.path()];
+    expect((await gkeprof(profile, { kubeconfig: world().sreShell })).code).toBe(0);
+  });
+
+  it('takes a capture of a node from who holds the role for nodes', async () => {
+    const node = () =>
+      pcap(
+        [`node/${world().nodes[0]}`, '--port', '6379', '--duration', '1s'],
+        output.path(),
+        world().sreShell,
+      );
+    const refused = await node();
+    expect([refused.code, refused.stderr]).toEqual([
+      3,
+      expect.stringContaining('you may not look into this'),
+    ]);
+    const ps = await gkeprof(['ps', 'redis-0', '-n', NAMESPACE], { kubeconfig: world().sreShell });
+    expect([ps.code, ps.stderr]).toEqual([3, expect.stringContaining('you may not look into this')]);
+    const binding = ['create', 'clusterrolebinding', 'gkeprof-e2e-nodes', '--clusterrole=gkeprof-nodes'];
+    await kubectl([...binding, '--user=sre-shell']);
+    const allowed = await eventually(node, ({ code }) => code === 0);
+    expect([allowed.code, allowed.stderr]).toEqual([0, expect.stringContaining('Results:')]);
+    await kubectl(['delete', 'clusterrolebinding', 'gkeprof-e2e-nodes']);
+  });
+
+  it('is not deceived by a namespace that the pod is not of: the node knows better', async () => {
+    const uid = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.metadata.uid}']);
+    const pod = ownPod('perf pod', 'sre-shell');
+    const { args } = pod.spec.containers[0];
+    const set = (key: string, value: string) => {
+      args[args.findIndex((word: string) => word.startsWith(`${key}=`))] = `${key}=${value}`;
+    };
+    set('pod_uid', uid);
+    set('pod_namespace', 'gkeprof-e2e-other');
+    const rights = ['--role=exec', '--user=sre-shell', '-n', 'gkeprof-e2e-other'];
+    try {
+      await kubectl(['create', 'namespace', 'gkeprof-e2e-other']);
+      await kubectl([
+        'create',
+        'role',
+        'exec',
+        '--verb=create',
+        '--resource=pods/exec',
+        '-n',
+        'gkeprof-e2e-other',
+      ]);
+      await kubectl(['create', 'rolebinding', 'exec', ...rights]);
+      const call = apiAs(world().sreShell);
+      const path = '/api/v1/namespaces/gkeprof/pods';
+      const made = await eventually(
+        () => call('POST', path, pod),
+        ({ status }) => status === 201,
+      );
+      expect([made.status, made.body.message]).toEqual([201, undefined]);
+      const log = () =>
+        kubectl(['logs', '-n', 'gkeprof', pod.metadata.name, '-c', 'capture']).catch(() => '');
+      expect(await eventually(log, (text) => /refused/.test(text))).toContain('"code":"wrong-namespace"');
+      await call('DELETE', `${path}/${pod.metadata.name}?gracePeriodSeconds=1`);
+    } finally {
+      await kubectl(['delete', 'namespace', 'gkeprof-e2e-other', '--wait=false']);
+    }
   });
 });

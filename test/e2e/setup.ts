@@ -129,6 +129,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     images,
   } satisfies World);
   return async () => {
+    const policies = 'validatingadmissionpolicybinding,validatingadmissionpolicy';
+    await kubectl(['delete', policies, '-l', 'app.kubernetes.io/name=gkeprof']);
     await kubectl(['delete', 'namespace', NAMESPACE, 'gkeprof-e2e-baseline', '--timeout=300s']);
     if (cluster.started) await cluster.down();
   };
