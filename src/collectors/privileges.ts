@@ -54,7 +54,7 @@ const TABLE: Readonly<Record<string, Privileges>> = {
   'inspect node processes': of(PIDS, 'SYS_PTRACE'),
   'inspect node runtime': of(BOTH, 'SYS_PTRACE'),
   'inspect node sockets': of(PIDS, 'DAC_READ_SEARCH', 'SYS_PTRACE'),
-  'inspect node links': of(BOTH, 'SYS_ADMIN', 'SYS_PTRACE'),
+  'inspect node links': of(BOTH, 'SYS_PTRACE'),
   'inspect node probe': of(NEITHER),
 };
 

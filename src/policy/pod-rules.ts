@@ -219,15 +219,17 @@ function argumentRules(kinds: ReadonlyArray<{ readonly kind: DebugPodKind; reado
   const groups = new Map<string, { kind: DebugPodKind; postures: Set<string> }>();
   for (const { kind, pod } of kinds) {
     const { collector, scope } = kind.plan.capture;
-    const key = [collector, scope, kind.isShell].join();
+    const key = [collector, scope, kind.isShell, limitedParts(kind)].join();
     const group = groups.get(key) ?? { kind, postures: new Set() };
     group.postures.add(posture(pod.spec!));
     groups.set(key, group);
   }
   const rules = [...groups.values()].map(({ kind, postures }) => {
     const { collector, scope } = kind.plan.capture;
+    const parts = limitedParts(kind);
     const narrowed = {
       ...(collector !== 'inspect' && { scope }),
+      ...(parts !== undefined && { parts }),
       ...(collector === 'crictl' && (kind.isShell ? { rights: 'any' } : { rights: 'read', tty: '0' })),
     };
     const pattern = argumentsPattern(collector, kind.target, narrowed, kind.isShell);
@@ -240,6 +242,10 @@ function argumentRules(kinds: ReadonlyArray<{ readonly kind: DebugPodKind; reado
   });
   return any(rules);
 }
+
+/** Under --least-privilege a snapshot's parts decide what the pod gets. */
+const limitedParts = ({ plan: { capture, debugPod: where } }: DebugPodKind): string | undefined =>
+  where.leastPrivilege && capture.collector === 'inspect' ? capture.parts.join(',') : undefined;
 
 const posture = ({ containers, hostPID, hostNetwork }: V1PodSpec): string =>
   celLiteral({

@@ -62,12 +62,10 @@ const podIp = (name: string) =>
   kubectl(['get', 'pod', '-n', NAMESPACE, name, '-o', 'jsonpath={.status.podIP}']);
 
 /** The pod that would be made, as the API server has it after admission. */
-async function dryRun(words: readonly string[], kubeconfig = world().admin) {
+async function dryRun(words: readonly string[]) {
   const dashes = words.indexOf('--');
   const at = dashes < 0 ? words.length : dashes;
-  const run = await gkeprof([...words.slice(0, at), LEAST, '--dry-run', 'server', ...words.slice(at)], {
-    kubeconfig,
-  });
+  const run = await gkeprof([...words.slice(0, at), LEAST, '--dry-run', 'server', ...words.slice(at)]);
   expect(run.code, run.stderr).toBe(0);
   return load(run.stdout) as {
     spec: { hostPID?: boolean; hostNetwork?: boolean; containers: Array<{ securityContext: object }> };
@@ -300,12 +298,13 @@ describe('--least-privilege', () => {
       for at in 1 2; do perf record --no-bpf-event -F 99 -g -a -e cycles -o "$at" -- sleep 2 & pids+=($!); done
       for pid in "\${pids[@]}"; do wait "$pid" || exit 1; done`;
     Object.assign(pod.spec.containers[0]!, { command: ['/bin/bash', '-c', records], args: [] });
-    const { metadata } = pod as unknown as { metadata: { name: string } };
-    await kubectl(['create', '-f', '-'], JSON.stringify({ ...pod, status: undefined }));
+    // Another namespace: that of debug pods takes no such command.
+    const metadata = { name: 'two-profiles', namespace: NAMESPACE };
+    await kubectl(['create', '-f', '-'], JSON.stringify({ ...pod, metadata, status: undefined }));
     const ended = 'jsonpath={.status.containerStatuses[?(@.name=="capture")].state.terminated.exitCode}';
-    await kubectl(['wait', '-n', 'gkeprof', `pod/${metadata.name}`, `--for=${ended}`, '--timeout=60s']);
-    const status = await kubectl(['get', 'pod', '-n', 'gkeprof', metadata.name, '-o', ended]);
-    await kubectl(['delete', 'pod', '-n', 'gkeprof', metadata.name]);
+    await kubectl(['wait', '-n', NAMESPACE, `pod/${metadata.name}`, `--for=${ended}`, '--timeout=60s']);
+    const status = await kubectl(['get', 'pod', '-n', NAMESPACE, metadata.name, '-o', ended]);
+    await kubectl(['delete', 'pod', '-n', NAMESPACE, metadata.name]);
     expect(status).toBe('0');
   });
 
