@@ -26,6 +26,7 @@ export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<Gkeprof
       'build one from image/Dockerfile and name it with --image',
     ],
     'not-read-only': ['the node refuses to change anything without --dangerous'],
+    'answer-failed': [`node ${plan.node} could not write its answer down: its disk may be full`],
     'not-attached': ['nobody attached to the terminal within a minute'],
     'tool-missing': [
       `the image "${plan.debugPod.image}" lacks ${textOf(event, 'tools').replaceAll(',', ', ')}`,

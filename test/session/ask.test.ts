@@ -52,6 +52,31 @@ describe('ask', () => {
     expect(argv[0]!.at(-2)).toMatch(/^[0-9a-f]{16}$/);
   });
 
+  // Whoever may exec into `files` can answer in the script's place; and 60 kB of gzip are 64 MiB of zeros.
+  it.each([
+    ['is too large when it is decompressed', gzipSync(Buffer.alloc(2 ** 26 + 1))],
+    ['is announced as too large', Buffer.alloc(0)],
+  ])('ends in one line for an answer that %s', async (what, data) => {
+    const announced = what.startsWith('is announced') ? 2 ** 40 : data.length;
+    const first = `${announced} ${createHash('sha256').update(data).digest('hex')}\n`;
+    const { world, argv } = asked(bytes(Buffer.concat([Buffer.from(first), data])));
+    await expect(ask({ files, parts: [], first: true }, world)).rejects.toMatchObject({
+      code: 4,
+      message: 'the debug pod p gave an answer of more than 64 MiB, which its script never does',
+    });
+    expect(argv.length).toBe(1);
+  });
+
+  it('ends in one line for an answer that is no gzip', async () => {
+    const data = Buffer.from('no gzip');
+    const first = `${data.length} ${createHash('sha256').update(data).digest('hex')}\n`;
+    const { world } = asked(bytes(Buffer.concat([Buffer.from(first), data])));
+    await expect(ask({ files, parts: [], first: true }, world)).rejects.toMatchObject({
+      code: 4,
+      message: 'the debug pod p gave an answer that cannot be decompressed: Z_DATA_ERROR',
+    });
+  });
+
   it('gives up with what kubectl said, and at once when the pod has ended without an answer', async () => {
     const away = asked(refused(1, 'error: container not found ("files")'));
     await expect(ask({ files, parts: [], first: true }, away.world)).rejects.toMatchObject({
