@@ -44,7 +44,7 @@ describe('a perf that takes its time', () => {
       `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([frequency]=99); perf_scope=(); now=0; tool_pid=
        now_ms() { now=$((now + 100)); }; tool_is_running() { ((now < 3000)); }
        refuse() { echo "refused $1"; exit; }
-       perf() { read -r line <&8; printf a >&9; sleep 0.2; printf 'ck\\n' >&9; sleep 0.5; }
+       perf_apart() { read -r line <&8; printf a >&9; sleep 0.2; printf 'ck\\n' >&9; sleep 0.5; }
        perf_start; echo started; rm -r "$OUT"`,
     );
     expect(said).toBe('started\n');
