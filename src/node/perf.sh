@@ -162,7 +162,9 @@ perf_hide_bad_maps() {
   done < <(grep -Hs '^NStgid:' /proc/[0-9]*/status)
   while read -r mode size line; do
     pid=${line#/proc/}
-    (((16#$mode & 0xf000) == 0x8000 && size <= perf_map_bytes)) || perf_hidden+=("${pid%%/*}")
+    pid=${pid%%/*}
+    (((16#$mode & 0xf000) == 0x8000 && size <= perf_map_bytes)) && continue
+    [[ " ${perf_hidden[*]} " == *" $pid "* ]] || perf_hidden+=("$pid")
   done < <(printf '%s\0' "${paths[@]}" | timeout -k 1 10 xargs -0r stat -c '%f %s %n' 2>/dev/null)
 }
 
