@@ -2,10 +2,12 @@ import type { V1Pod } from '@kubernetes/client-node';
 import type { Cluster } from '../cluster/cluster.ts';
 import { inspect } from '../collectors/inspect.ts';
 import { Roster } from '../inspect/owner.ts';
+import type { ProcessRow } from '../inspect/process-list.ts';
 import type { Snapshot } from '../inspect/snapshot.ts';
 import type { InspectOptions } from '../options.ts';
 import { makePlan, type Plan, type SnapshotPart } from '../plan.ts';
 import { debugPod } from '../pod.ts';
+import { counted } from '../quantity.ts';
 import { type NodeSession, openNode } from '../session/inspect.ts';
 import { sweep } from '../session/sweep.ts';
 import type { Context } from './command.ts';
@@ -91,6 +93,29 @@ export async function withNodes<T>(
   }
 }
 
+/**
+ * Says what is not all of these rows: command lines and names of users that were read to a bound only. With `isMatched`
+ * every command line of the node counts, because any could have matched.
+ */
+export function sayCuts(
+  { node, snapshot }: View,
+  rows: readonly ProcessRow[],
+  isMatched: boolean,
+  { log }: Context,
+): void {
+  const shown = rows.filter((row) => row.node === node).map(({ proc }) => proc);
+  const cut = (isMatched ? snapshot.processes : shown).filter(({ argvCut }) => argvCut).length;
+  if (cut)
+    log.warn(
+      `node ${node}: ${counted(cut, 'command line')} ${cut === 1 ? 'was' : 'were'} not read to the end: too long, or too many long ones${isMatched ? '; what is not read is not matched' : ''}`,
+    );
+  const unnamed = shown.filter((proc) => snapshot.isUserCut(proc)).length;
+  if (unnamed)
+    log.warn(
+      `node ${node}: /etc/passwd of ${counted(unnamed, 'process', 'processes')} was not read to the end, and has no name for their users as far as it was`,
+    );
+}
+
 function outlookOn(plan: Plan, session: NodeSession, cluster: Cluster, { log }: Context): Outlook {
   const { capture, node } = plan;
   if (capture.collector !== 'inspect') throw new Error('not a plan for inspect');
@@ -100,7 +125,7 @@ function outlookOn(plan: Plan, session: NodeSession, cluster: Cluster, { log }: 
       listed.catch(() => {}); // Told when it is needed: the node's own trouble comes first.
       const snapshot = await session.ask(capture.parts);
       if (snapshot.isCut)
-        log.warn(`node ${node}: one process could not be read within 30 s, and those behind it are missing`);
+        log.warn(`node ${node}: there is more on it than is read at once, so something may be missing`);
       const pods = await listed;
       const roster = new Roster(pods, snapshot.runtime, snapshot.processes);
       // What began while the pods were read is in no status yet: they are read once more.

@@ -25,7 +25,7 @@ import { type PodTarget, parseTarget, type Target, type TargetName } from '../ta
 import { settled } from './ask-node.ts';
 import { printByHand } from './by-hand.ts';
 import type { Command, Context } from './command.ts';
-import { inspectPlan, isDryRun, type View, withNodes } from './look.ts';
+import { inspectPlan, isDryRun, sayCuts, type View, withNodes } from './look.ts';
 import { access, lookUpAll } from './lookup.ts';
 import { regularExpression } from './matching.ts';
 
@@ -193,6 +193,7 @@ async function print(
     options,
   );
   const containers = views.flatMap((view) => chosenContainers(view, targets, options));
+  for (const view of views) sayCuts(view, rows, options.match !== undefined, context);
   if (rows.length === 0) {
     const what = options.match ? `matches ${options.match.source}` : 'is there';
     throw toolError(`no process of what was named ${what}`);
@@ -272,15 +273,13 @@ function chosenContainers(view: View, targets: readonly Target[], { form }: PsOp
 }
 
 function processTable(rows: readonly ProcessRow[], { sort, form }: PsOptions): string {
-  const byPid = new Map(rows.map((row) => [row.proc.pid, row]));
+  const rowOf = new Map(rows.map((row) => [row.proc, row]));
   const nodes = [...new Set(rows.map(({ node }) => node))];
   const drawn = sort
     ? rows.map((row) => ({ row, drawn: '' }))
     : nodes.flatMap((node) =>
         forest(rows.filter((row) => row.node === node).map(({ proc }) => proc)).map((branch) => ({
-          row:
-            rows.find((row) => row.node === node && row.proc.pid === branch.proc.pid) ??
-            byPid.get(branch.proc.pid)!,
+          row: rowOf.get(branch.proc)!,
           drawn: branch.drawn,
         })),
       );

@@ -20,7 +20,7 @@ import { parseCount } from '../quantity.ts';
 import { parseTarget, type TargetName } from '../target.ts';
 import { printByHand } from './by-hand.ts';
 import type { Command, Context } from './command.ts';
-import { inspectPlan, isDryRun, type View, withNodes } from './look.ts';
+import { inspectPlan, isDryRun, sayCuts, type View, withNodes } from './look.ts';
 import { access, lookUp } from './lookup.ts';
 import { regularExpression } from './matching.ts';
 
@@ -205,6 +205,12 @@ async function answer(view: View, { questions, form }: WhoisOptions, context: Co
   );
   const answers = questions.map((question) => ({ question, found: findFor(question, rows, view) }));
   const found = [...new Set(answers.flatMap((each) => each.found))];
+  sayCuts(
+    view,
+    found,
+    questions.some(({ by }) => by === 'match'),
+    context,
+  );
   const missing = answers
     .filter((each) => each.found.length === 0)
     .map(({ question }) => nothing(question, view));

@@ -7,6 +7,8 @@ export interface Process {
   readonly comm: string;
   /** Empty for kernel threads and zombies. */
   readonly argv: readonly string[];
+  /** Whether only the beginning of the command line was read, or nothing of it. */
+  readonly argvCut: boolean;
   readonly state: string;
   readonly group: number;
   readonly session: number;
@@ -35,6 +37,7 @@ export interface ProcessFiles {
   readonly status: string;
   readonly cgroup: string;
   readonly cmdline: string;
+  readonly cmdlineCut: boolean;
   readonly statAgain: string;
 }
 
@@ -55,6 +58,7 @@ export function parseProcess(files: ProcessFiles): Process | undefined {
     ...before,
     nsPids: nsPids.length ? nsPids : [before.pid],
     argv: files.cmdline === '' ? [] : files.cmdline.replace(/\0+$/, '').split('\0'),
+    argvCut: files.cmdlineCut,
     rssKb: Number.parseInt(status('VmRSS'), 10) || 0,
     lockedKb: Number.parseInt(status('VmLck'), 10) || 0,
     uid: Number(status('Uid').split(/\s+/)[1] ?? 0),

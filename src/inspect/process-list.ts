@@ -121,6 +121,7 @@ export const processJson = (row: ProcessRow) => {
     threads: own.threads,
     comm: own.comm,
     argv: own.argv,
+    ...(own.argvCut && { argvCut: true }),
     ...owner,
   };
 };

@@ -23,7 +23,9 @@ export function socketsOf({ lines }: Snapshot): Socket[] {
   const holders = new Map<string, number[]>();
   for (const line of lines.get('fd') ?? []) {
     const match = /^\/proc\/(\d+)\/fd\/\d+ socket:\[(\d+)\]$/.exec(line);
-    if (match) holders.set(match[2]!, [...(holders.get(match[2]!) ?? []), Number(match[1])]);
+    const known = match && holders.get(match[2]!);
+    if (known) known.push(Number(match[1]));
+    else if (match) holders.set(match[2]!, [Number(match[1])]);
   }
   const sockets: Socket[] = [];
   for (const [where, content] of lines) {

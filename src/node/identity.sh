@@ -67,15 +67,19 @@ find_container_cgroup() {
   return 1
 }
 
-# When a process started, in clock ticks since boot: field 22 of /proc/PID/stat, counted from behind the name,
-# which may hold blanks, brackets and line feeds. The file is read to its end: it holds no NUL.
-process_start() {
+# The fields of /proc/PID/stat from the third one on in process_stat: they are counted from behind the name, which may
+# hold blanks, brackets and line feeds. The file is read to its end: it holds no NUL.
+process_stat() {
   local text
-  local -a fields
   { IFS= read -rd '' text <"/proc/$1/stat"; } 2>/dev/null
-  read -ra fields <<<"${text##*) }"
-  [[ ${fields[19]-} =~ ^[0-9]+$ ]] || return 1
-  start_time=${fields[19]}
+  read -ra process_stat <<<"${text##*) }"
+  ((${#process_stat[@]} > 46))
+}
+
+# When a process started, in clock ticks since boot: field 22.
+process_start() {
+  process_stat "$1" || return 1
+  start_time=${process_stat[19]}
 }
 
 # Whether a descriptor is of the node's network namespace: the first process is in it. Neither is a pod in ours, which

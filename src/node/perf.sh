@@ -54,6 +54,13 @@ perf_apart() {
     exec perf "$@"' perf "$WORK/perf.home" <(printf '%s ' "${perf_hidden[@]}") "$@"
 }
 
+# Whether anything can be hidden: a security module may forbid mounts, and then a pod that holds perf up ends it.
+perf_can_hide() {
+  [[ -n ${perf_hides-} ]] ||
+    if unshare --mount --propagation private -- mount -t tmpfs none "/proc/$$" 2>/dev/null; then perf_hides=1; else perf_hides=0; fi
+  ((perf_hides))
+}
+
 # perf_watch: to be called before perf is started anew.
 perf_watch() {
   local free
@@ -129,6 +136,7 @@ perf_hide() {
   local path link pid pod
   local -i before=${#perf_hidden[@]}
   local -A links=() known=() pods=()
+  perf_can_hide || return 1
   for pid in "${perf_hidden[@]}"; do known[$pid]=1; done
   while read -r path link; do
     pid=${path#/proc/}
@@ -160,9 +168,12 @@ perf_hide_bad_maps() {
     pid=${pid%%/*}
     [[ /proc/$pid/ns/mnt -ef /proc/self/ns/mnt ]] || paths+=("/proc/$pid/root/tmp/perf-${line##*[[:blank:]]}.map")
   done < <(grep -Hs '^NStgid:' /proc/[0-9]*/status)
+  perf_can_hide || return 0
   while read -r mode size line; do
     pid=${line#/proc/}
-    (((16#$mode & 0xf000) == 0x8000 && size <= perf_map_bytes)) || perf_hidden+=("${pid%%/*}")
+    pid=${pid%%/*}
+    (((16#$mode & 0xf000) == 0x8000 && size <= perf_map_bytes)) && continue
+    [[ " ${perf_hidden[*]} " == *" $pid "* ]] || perf_hidden+=("$pid")
   done < <(printf '%s\0' "${paths[@]}" | timeout -k 1 10 xargs -0r stat -c '%f %s %n' 2>/dev/null)
 }
 

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import type { Cluster, ContainerRef, RemoteStream } from '../cluster/cluster.ts';
-import { clusterError, toolError } from '../errors.ts';
+import { clusterError, type GkeprofError, reasonOf, toolError } from '../errors.ts';
 import { request } from '../node/requests.ts';
 import type { SnapshotPart } from '../plan.ts';
 import { printable } from '../printable.ts';
@@ -26,6 +26,7 @@ export interface Asking {
 const TRIES = 40;
 const RETRY_MS = 150;
 
+/** Length and SHA-256 of what follows. */
 /** One snapshot of the node, as text, verified. Rejects when the pod cannot give it. */
 export async function ask(question: Question, world: Asking): Promise<string> {
   const id = question.first ? 'first' : randomBytes(8).toString('hex');
@@ -34,8 +35,8 @@ export async function ask(question: Question, world: Asking): Promise<string> {
   for (let tries = 0; tries < TRIES; tries += 1) {
     world.signal.throwIfAborted();
     const stream = world.cluster.execStream(question.files, argv);
-    const answer = await readAnswer(stream, world.signal);
-    if (answer) return gunzipSync(answer).toString('utf8');
+    const answer = await readAnswer(stream, question.files.pod, world.signal);
+    if (answer) return textOf(answer, question.files.pod);
     const { exitCode, stderr } = await stream.ended;
     said = printable(stderr.split('\n').at(-1) ?? '');
     if (exitCode === 7 || exitCode === 8) break;
@@ -46,16 +47,38 @@ export async function ask(question: Question, world: Asking): Promise<string> {
     : clusterError(`the debug pod ${question.files.pod} could not be asked: ${said}`);
 }
 
-/** Compressed: of a node with tens of thousands of processes it has 2 MiB. */
-const MOST_BYTES = 64 * 2 ** 20;
+/** As much as the node's script writes at most (node/inspect.sh, answer_bytes), before and after it is compressed. */
+const MOST_BYTES = 2 ** 26;
+const HEADER = /^(\d+) ([0-9a-f]{64})$/;
 const LONGEST_HEADER = 128;
+
+function textOf(answer: Uint8Array, pod: string): string {
+  try {
+    return gunzipSync(answer, { maxOutputLength: MOST_BYTES }).toString('utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(pod);
+    throw toolError(
+      `the debug pod ${pod} gave an answer that cannot be decompressed: ${code ?? reasonOf(error)}`,
+    );
+  }
+}
+
+const tooLarge = (pod: string): GkeprofError =>
+  toolError(
+    `the debug pod ${pod} gave an answer of more than ${formatBytes(MOST_BYTES)}, which its script never does`,
+  );
 
 /**
  * The bytes that were announced, or undefined when the stream ended before they were there, or they are others. What has no
  * announcement, a larger one than any node has a use for, or more bytes than it announced ends at once: the pod is not
  * what was started.
  */
-async function readAnswer(stream: RemoteStream, signal: AbortSignal): Promise<Uint8Array | undefined> {
+async function readAnswer(
+  stream: RemoteStream,
+  pod: string,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
   const stop = () => stream.kill();
   signal.addEventListener('abort', stop, { once: true });
   let head = Buffer.alloc(0);
@@ -69,13 +92,10 @@ async function readAnswer(stream: RemoteStream, signal: AbortSignal): Promise<Ui
         head = Buffer.concat([head, chunk.subarray(0, LONGEST_HEADER)]);
         const end = head.indexOf(0x0a);
         if (end < 0 && head.length < LONGEST_HEADER) continue;
-        const header = /^(\d+) ([0-9a-f]{64})$/.exec(head.toString('latin1', 0, Math.max(0, end)));
+        const header = HEADER.exec(head.toString('latin1', 0, Math.max(0, end)));
         if (!header) throw toolError('the debug pod gave an answer that announces nothing');
         announced = { bytes: Number(header[1]), sum: header[2]! };
-        if (announced.bytes > MOST_BYTES)
-          throw toolError(
-            `the debug pod announced an answer of ${formatBytes(announced.bytes)}; more than ${formatBytes(MOST_BYTES)} are not taken`,
-          );
+        if (announced.bytes > MOST_BYTES) throw tooLarge(pod);
         part = chunk.subarray(end + 1 - (head.length - Math.min(chunk.length, LONGEST_HEADER)));
       }
       parts.push(part);
@@ -93,6 +113,7 @@ async function readAnswer(stream: RemoteStream, signal: AbortSignal): Promise<Ui
     if (!signal.aborted) throw error;
   } finally {
     signal.removeEventListener('abort', stop);
+    stream.kill();
   }
   signal.throwIfAborted();
   return undefined;

@@ -33,6 +33,7 @@ export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<Gkeprof
       'the node does not know the pod as one of its namespace, so nothing was run',
       'run the command again',
     ],
+    'answer-failed': [`node ${plan.node} could not write its answer down: its disk may be full`],
     'not-attached': ['nobody attached to the terminal within a minute'],
     'tool-missing': [
       `the image "${plan.debugPod.image}" lacks ${textOf(event, 'tools').replaceAll(',', ', ')}`,

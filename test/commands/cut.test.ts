@@ -20,8 +20,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** A profile of a pod whose node announces this file, and says this at the end. */
-async function profile(file: string, data: Buffer, more: object) {
+/** A recording of a pod whose node announces this file, and says this at the end. */
+async function record(verb: 'flamegraph' | 'pcap', file: string, data: Buffer, more: object) {
   const cluster = fakeCluster({
     copy: async (_ref, _path, directory, name) => {
       writeFileSync(join(directory, name), data);
@@ -53,10 +53,21 @@ async function profile(file: string, data: Buffer, more: object) {
       ]);
     return create(pod, dryRun);
   };
-  const run = await runOn(cluster, ['flamegraph', 'pod/redis-0', '--output-dir', folder, '-o', 'json']);
+  const run = await runOn(cluster, [verb, 'pod/redis-0', '--output-dir', folder, '-o', 'json']);
   const name = readdirSync(folder).find((each) => each.endsWith('.receipt.json'));
   return { ...run, receipt: JSON.parse(readFileSync(join(folder, name!), 'utf8')) };
 }
+
+const profile = (file: string, data: Buffer, more: object) => record('flamegraph', file, data, more);
+
+describe('pcap', () => {
+  it('keeps packets that the node could not compress, under their own name', async () => {
+    const run = await record('pcap', 'capture.pcap', Buffer.from('packets'), { packets: 1 });
+    expect(run.code).toBe(0);
+    expect(run.receipt.artifact.file).toMatch(/\.netns_default_redis-0\.pcap$/);
+    expect(readFileSync(join(folder, run.receipt.artifact.file), 'utf8')).toBe('packets');
+  });
+});
 
 describe('flamegraph', () => {
   it('says that the recording is cut, in a line, in the receipt, in the result and by exit code 5', async () => {

@@ -5,6 +5,7 @@ import { bytes, fakeCluster } from '../fake-cluster.ts';
 import { golden } from '../golden.ts';
 import { CRIO, GKE_V2, id, type NodeScene } from '../inspect/nodes.ts';
 import { snapshotText } from '../inspect/scene.ts';
+import { faults } from '../schemas.ts';
 import { runOn } from './on-cluster.ts';
 
 /** A command against a node of which only this is known. */
@@ -134,5 +135,44 @@ describe('what comes from a node', () => {
     const { stdout } = await on(scene, 'ps', 'node/node-a', '-o', 'json');
     expect(stdout).not.toMatch(/[\u001b]/);
     expect(JSON.parse(stdout).processes[0]).toMatchObject({ argv: [`x${evil}`], comm: evil });
+  });
+
+  it('is said where it was not read to its end, of what is shown', async () => {
+    const processes = [
+      { pid: 7, argv: ['long'], uid: 5 },
+      { pid: 8, argv: ['short'] },
+    ];
+    const scene: NodeScene = {
+      pods: [],
+      snapshot: [
+        snapshotText(...processes),
+        'command-bytes 7:4096',
+        'mnt:/proc/7/ns/mnt mnt:[1]',
+        'passwd-cut:7',
+      ].join('\n'),
+    };
+    const run = await on(scene, 'ps', 'node/node-a', '-o', 'json');
+    expect(run.code).toBe(0);
+    expect(run.stderr).toContain('warning: node node-a: 1 command line was not read to the end');
+    expect(run.stderr).toContain('warning: node node-a: /etc/passwd of 1 process was not read to the end');
+    const data = JSON.parse(run.stdout);
+    expect(data.processes.map((each: { argvCut?: true }) => each.argvCut)).toEqual([true, undefined]);
+    expect(faults('ps', data)).toEqual([]);
+    expect((await on(scene, 'ps', 'node/node-a')).stderr).toContain('1 command line was not read');
+    expect((await on(scene, 'whois', 'node/node-a', '7')).stderr).toContain('1 command line was not read');
+    // Nobody is told of another one's long command line, unless it could have matched.
+    expect((await on(scene, 'whois', 'node/node-a', '8')).stderr).not.toContain('warning');
+    expect((await on(scene, 'ps', 'node/node-a', '--match', 'short')).stderr).toContain(
+      'what is not read is not matched',
+    );
+  });
+
+  it('may be missing where the answer ended at its bound: said, and exit code 5', async () => {
+    const scene: NodeScene = { pods: [], snapshot: snapshotText({ pid: 7 }).replace('whole:yes', '') };
+    const run = await on(scene, 'ps', 'node/node-a');
+    expect([run.code, run.stderr]).toEqual([
+      5,
+      expect.stringContaining('there is more on it than is read at once'),
+    ]);
   });
 });

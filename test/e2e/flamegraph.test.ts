@@ -212,6 +212,45 @@ describe('flamegraph', () => {
     }
   });
 
+  // perf record opens what is called like a mapped file that was removed, `/tmp/x (deleted)`: this one held up every
+  // profile of the node, of whatever pod.
+  it('is not held up by a fifo in another pod', async () => {
+    const script =
+      'cp /bin/sleep /tmp/x; /tmp/x 1000 & sleep 1; rm /tmp/x; mkfifo "/tmp/x (deleted)"; touch /tmp/laid; wait';
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'fifo', namespace: NAMESPACE },
+      spec: {
+        nodeName: world().nodes[0],
+        terminationGracePeriodSeconds: 0,
+        containers: [
+          {
+            name: 'c',
+            image: world().images.debian,
+            imagePullPolicy: 'IfNotPresent',
+            command: ['bash', '-c', script],
+            readinessProbe: { exec: { command: ['test', '-e', '/tmp/laid'] }, periodSeconds: 1 },
+          },
+        ],
+      },
+    };
+    await kubectl(['apply', '-f', '-'], JSON.stringify(pod));
+    try {
+      await kubectl(['wait', '-n', NAMESPACE, '--for=condition=Ready', 'pod/fifo', '--timeout=120s']);
+      const run = await gkeprof([
+        ...['flamegraph', 'redis-0', '-n', NAMESPACE, '--duration', '2s', '--output-dir', output.path()],
+      ]);
+      expect(run.stderr).toMatch(/warning: perf did not read the files of \d+ process/);
+      expect(run.stderr).toMatch(/redis-server, main thread/);
+      expect(run.code).toBe(0);
+      const svg = output.files().find((file) => file.endsWith('.svg'))!;
+      expect(readFileSync(join(output.path(), svg), 'utf8')).toContain('aeProcessEvents');
+    } finally {
+      await kubectl(['delete', 'pod', '-n', NAMESPACE, 'fifo', '--wait']);
+    }
+  });
+
   it('finds an idle pod idle: exit 4, explained, the raw file kept', async () => {
     const run = await gkeprof([
       'flamegraph',

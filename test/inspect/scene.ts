@@ -67,4 +67,5 @@ export const snapshotText = (...processes: Given[]): string =>
     '/proc/stat:btime 900000',
     '/proc/uptime:100000.00 1.00',
     ...processes.flatMap(processLines),
+    'whole:yes',
   ].join('\n');

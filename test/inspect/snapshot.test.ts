@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { forest } from '../../src/inspect/forest.ts';
 import {
@@ -52,6 +53,99 @@ describe('parseSnapshot', () => {
     ].join('\n');
     const snapshot = parseSnapshot(text);
     expect(snapshot.processes.map((proc) => snapshot.userName(proc))).toEqual(['redis', 'mysql', '5']);
+  });
+
+  // The kubelet gives each pod a range of its own from 65536 on (KEP-127); uid_map as the node sees it (user_namespaces(7)).
+  it('names users of a pod with a user namespace by their numbers there', () => {
+    const text = [
+      snapshotText(
+        { pid: 7, uid: 131_072 },
+        { pid: 8, uid: 132_071 },
+        { pid: 9, uid: 131_077 },
+        { pid: 10, uid: 132_071 },
+        { pid: 11, uid: 132_071 },
+        { pid: 12, uid: 999 },
+      ),
+      ...[7, 8, 9, 10].map((pid) => `mnt:/proc/${pid}/ns/mnt mnt:[1]`),
+      ...[7, 8, 9].map((pid) => `user:/proc/${pid}/ns/user user:[1]`),
+      // One that a container made for itself: the pod's numbers count, not that it calls itself root there.
+      'user:/proc/10/ns/user user:[2]',
+      // The node's own, which happens to have such a number.
+      ...[11, 12].map((pid) => `user:/proc/${pid}/ns/user user:[3]`),
+      '/proc/7/uid_map:         0     131072      65536',
+      '/proc/10/uid_map:         0     132071          1',
+      '/proc/11/uid_map:         0          0 4294967295',
+      '/proc/7/root/etc/passwd:redis:x:999:',
+      '/proc/7/root/etc/passwd:daemon:x:1:',
+    ].join('\n');
+    const snapshot = parseSnapshot(text);
+    expect(snapshot.processes.map((proc) => snapshot.userName(proc))).toEqual([
+      'root',
+      'redis',
+      '5',
+      'redis',
+      '132071',
+      '999',
+    ]);
+  });
+
+  it('says whose name may be behind what was read of a passwd', () => {
+    const text = [
+      snapshotText({ pid: 7, uid: 999 }, { pid: 8, uid: 5 }, { pid: 9, uid: 5 }),
+      'mnt:/proc/7/ns/mnt mnt:[1]',
+      'mnt:/proc/8/ns/mnt mnt:[1]',
+      'mnt:/proc/9/ns/mnt mnt:[2]',
+      '/proc/7/root/etc/passwd:redis:x:999:',
+      'passwd-cut:7',
+    ].join('\n');
+    const snapshot = parseSnapshot(text);
+    expect(snapshot.processes.map((proc) => snapshot.isUserCut(proc))).toEqual([false, true, false]);
+  });
+
+  it('says which command lines are not whole, and whether the answer is', () => {
+    const processes = [7, 8, 9].map((pid) => ({ pid, argv: pid === 9 ? [] : ['x'] }));
+    const text = `${snapshotText(...processes)}\ncommand-bytes 8:4096`;
+    const cut = (snapshot: ReturnType<typeof parseSnapshot>) =>
+      snapshot.processes.map((proc) => proc.argvCut);
+    expect(cut(parseSnapshot(text))).toEqual([false, true, false]);
+    expect(cut(parseSnapshot(`${text}\ncommands:cut`))).toEqual([false, true, true]);
+    expect(parseSnapshot(text).isCut).toBe(false);
+    expect(parseSnapshot(text.replace('whole:yes', '')).isCut).toBe(true);
+    // A process cannot say it: its lines have their path before them.
+    expect(parseSnapshot(text.replace('whole:yes', '/proc/8/cmdline:whole:yes')).isCut).toBe(true);
+  });
+
+  it('takes every hostile name for what it is', () => {
+    const piece = fc.constantFrom(
+      'a',
+      ' ',
+      '\n',
+      ':',
+      '(',
+      ') ',
+      ') R 1 1 1',
+      '/proc/1/stat:',
+      'whole:yes',
+      'ü',
+      '\u001b[2J',
+    );
+    const word = fc.array(piece, { maxLength: 6 }).map((all) => all.join(''));
+    // A name has at most 15 bytes, and none of these a NUL; an empty last argument is not told from none.
+    const given = fc.record({
+      comm: word.map((text) => text.slice(0, 15)),
+      argv: fc.array(word, { maxLength: 4 }).map((words) => ['first', ...words, 'last']),
+      cgroup: word.map((text) => `0::/kubepods/${text.replaceAll('\n', '')}x`),
+    });
+    fc.assert(
+      fc.property(fc.array(given, { minLength: 1, maxLength: 4 }), (all) => {
+        const snapshot = parseSnapshot(snapshotText(...all.map((each, at) => ({ pid: at + 7, ...each }))));
+        expect(snapshot.processes.map(({ pid, comm, argv }) => ({ pid, comm, argv }))).toEqual(
+          all.map(({ comm, argv }, at) => ({ pid: at + 7, comm, argv })),
+        );
+        expect(snapshot.processes.map(({ cgroups }) => cgroups)).toEqual(all.map(({ cgroup }) => [cgroup]));
+        expect(snapshot.isCut).toBe(false);
+      }),
+    );
   });
 
   it('says why there is no runtime, and what it said', () => {
@@ -121,6 +215,15 @@ describe('the columns of ps', () => {
 });
 
 describe('forest', () => {
+  // Any process can have a child, and that one another: ten thousand deep ended in a stack overflow.
+  it('draws a line of children however long it is', () => {
+    const deep = Array.from({ length: 20_000 }, (_, at) => ({ pid: at + 10, ppid: at + 9 }));
+    const { processes } = parseSnapshot(snapshotText(...deep));
+    const drawn = forest(processes);
+    expect(drawn.map(({ proc }) => proc.pid)).toEqual(deep.map(({ pid }) => pid));
+    expect(Math.max(...drawn.map((each) => each.drawn.length))).toBeLessThan(500);
+  });
+
   it('draws relatives as ps f does', () => {
     const { processes } = parseSnapshot(
       snapshotText(

@@ -148,6 +148,14 @@ describe.runIf(process.getuid?.() === 0)('a perf script that does not come to it
     expect(readFileSync(join(life.out, 'perf.data')).subarray(0, 8).toString()).toBe('PERFILE2');
   });
 
+  // A security module may forbid mounts (AppArmor's profile for containers does).
+  it('is cut, but not given up before, where nobody can be hidden', async () => {
+    await start('mkfifo "/tmp/perf-$$.map"');
+    const life = record('perf_hides=0; perf_stuck_ms=1000');
+    expect(find(life, 'end')).toMatchObject({ cut: 'stuck' });
+    expect(find(life, 'end')?.unnamed).toBeUndefined();
+  });
+
   it('is cut when gzip fails', () => {
     const life = record('gzip() { cat >/dev/null; return 1; }');
     expect(find(life, 'end')).toMatchObject({ cut: 'space' });

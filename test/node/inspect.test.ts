@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { asset } from '../../src/assets.ts';
 import { Roster } from '../../src/inspect/owner.ts';
 import { processRow } from '../../src/inspect/process-list.ts';
 import { parseSnapshot } from '../../src/inspect/snapshot.ts';
@@ -159,9 +160,62 @@ describe('a snapshot of this machine', () => {
     expect(existsSync('/tmp/gkeprof-evil')).toBe(false);
   });
 
-  it('says that it is cut, where one process holds the others up', () => {
-    expect(take().snapshot.isCut).toBe(false);
-    expect(take('timeout() { [[ $1 == 30 ]] && return 124; shift; "$@"; }').snapshot.isCut).toBe(true);
+  it('has every process, and says which command lines are missing, where one process holds the others up', () => {
+    const isCut = (before = '') => take(before).snapshot.processes.some(({ argvCut }) => argvCut);
+    expect(isCut()).toBe(false);
+    const { rows } = take('timeout() { [[ $3 == 30 ]] && return 124; shift 3; "$@"; }');
+    expect(rows.get(process.pid)?.proc).toMatchObject({ pid: process.pid, argv: [], argvCut: true });
+  });
+
+  // 1,200 processes with 1.7 MB each took 2.1 GB and 111 s, and `ps` of another pod ended in "no process".
+  it('reads of long command lines the beginning, of many long ones less, and of all others everything', async () => {
+    const many = Array.from({ length: 3 }, () =>
+      spawn('perl', ['-e', 'sleep 310', ...Array.from({ length: 10 }, (_, at) => `${at}\n`.repeat(20_000))]),
+    );
+    const last = spawn('perl', ['-e', 'sleep 311', 'x'.repeat(4000)]);
+    try {
+      const both = await Promise.all(
+        [...many, last].map((child) => new Promise((resolve) => child.once('spawn', resolve))),
+      );
+      expect(both).toHaveLength(4);
+      const text = runShell(PARTS, 'long_commands=2; part_processes; :');
+      expect(Buffer.byteLength(text)).toBeLessThan(3_000_000);
+      const { processes } = parseSnapshot(text);
+      const found = [...many, last].map((child) => processes.find(({ pid }) => pid === child.pid)!);
+      expect(found.map(({ argvCut }) => argvCut)).toEqual([true, true, true, false]);
+      const lengths = found.map(({ argv }) => argv.join(' ').length);
+      expect(lengths[0]).toBeGreaterThan(20_000);
+      expect(lengths[2]).toBeLessThan(4097);
+      expect(lengths[2]).toBeGreaterThan(500);
+      expect(found[2]!.argv.slice(0, 3)).toEqual(['perl', '-e', 'sleep 310']);
+      expect(found[3]!.argv).toEqual(['perl', '-e', 'sleep 311', 'x'.repeat(4000)]);
+    } finally {
+      for (const child of [...many, last]) child.kill('SIGKILL');
+    }
+  });
+
+  it('ends at a bound, and says that it did, and counts the status of gzip', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gkeprof-answer-'));
+    try {
+      const at = (before: string) =>
+        execFileSync(
+          'bash',
+          [
+            '-c',
+            `${PARTS.map(asset).join('\n').replaceAll('/gkeprof/', `${folder}/`)}
+             mkdir -p "$WORK" "$OUT"; refuse() { echo "refused $1"; exit; }; ${before}
+             answer first processes; gzip -dc "$OUT/answer-first"`,
+          ],
+          { encoding: 'utf8', maxBuffer: 1 << 26 },
+        );
+      expect(parseSnapshot(at('')).isCut).toBe(false);
+      const cut = at('answer_bytes=10000');
+      expect(cut).toHaveLength(10_000);
+      expect(parseSnapshot(cut).isCut).toBe(true);
+      expect(at('gzip() { return 1; }')).toBe('refused answer-failed\n');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   // A container's own files may lead anywhere: nothing of the node's or of the debug pod's is read for them.
@@ -186,6 +240,58 @@ describe('a snapshot of this machine', () => {
         expect(users()).toEqual(['77', 'red\u001b[31m']);
       } finally {
         for (const child of children) child.kill('SIGKILL');
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
+
+  it.runIf(process.getuid?.() === 0)(
+    'says that a passwd was not read to its end, and names users in a user namespace',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'gkeprof-passwd-'));
+      const long = Array.from({ length: 6000 }, (_, at) => `user${at}:x:${at + 1000}:1::/:/bin/sh\n`);
+      writeFileSync(join(folder, 'passwd'), `inside:x:77:77::/:/bin/sh\n${long.join('')}`);
+      const bind = `mount --bind ${folder}/passwd /etc/passwd`;
+      const children = [
+        ['-m', 'sh', '-c', `${bind} && exec setpriv --reuid 1001 --clear-groups sleep 312`],
+        ['-m', 'sh', '-c', `${bind} && exec setpriv --reuid 6900 --clear-groups sleep 312`],
+      ].map((words) => spawn('unshare', words, { stdio: 'ignore' }));
+      const inside = spawn(
+        'unshare',
+        [
+          '-m',
+          'sh',
+          '-c',
+          `${bind} && exec unshare -U --keep-caps sh -c 'until grep -q . /proc/self/gid_map; do sleep 0.02; done; exec setpriv --reuid 77 --clear-groups sleep 312'`,
+        ],
+        { stdio: 'ignore' },
+      );
+      try {
+        for (let tries = 0; tries < 200; tries += 1) {
+          try {
+            writeFileSync(`/proc/${inside.pid}/uid_map`, '0 131072 65536\n');
+            writeFileSync(`/proc/${inside.pid}/gid_map`, '0 131072 65536\n');
+            break;
+          } catch {
+            await delay(50);
+          }
+        }
+        const rows = () => {
+          const { rows: all, snapshot } = take();
+          return [children[0]!, children[1]!, inside].map(({ pid }) => {
+            const row = all.get(pid!);
+            return row?.proc.argv[0] === 'sleep'
+              ? [row.user, snapshot.isUserCut(row.proc), row.proc.uid]
+              : [];
+          });
+        };
+        await expect.poll(rows, { timeout: 20_000 }).toEqual([
+          ['user1', false, 1001],
+          ['6900', true, 6900],
+          ['inside', false, 131_149],
+        ]);
+      } finally {
+        for (const child of [...children, inside]) child.kill('SIGKILL');
         rmSync(folder, { recursive: true });
       }
     },
