@@ -470,6 +470,29 @@ export function casesOf({ ports }: World, pki: Pki, folderOf: (name: string) => 
       plugin: 1,
     },
     {
+      name: 'a plugin of v1beta1 that says nothing of a terminal',
+      files: {
+        ...config(alpha, plugin({ apiVersion: `${V1}beta1`, interactiveMode: undefined })),
+        plugin: credential({ token: 'plugged' }, `${V1}beta1`),
+      },
+      plugin: 1,
+    },
+    {
+      name: 'a plugin of v1 that says nothing of a terminal',
+      files: { ...config(alpha, plugin({ interactiveMode: undefined })), plugin: credential({ token: 't' }) },
+      refused: /interactiveMode must be specified for u to use exec authentication plugin/,
+    },
+    {
+      name: 'a plugin on PATH, whose own PATH is another',
+      files: {
+        ...config(
+          alpha,
+          plugin({ command: 'env', args: ['./plugin'], env: [{ name: 'PATH', value: '/nowhere' }] }),
+        ),
+      },
+      refused: /getting credentials: exec: executable env failed with exit code 127/,
+    },
+    {
       name: 'a plugin that is told of the cluster',
       files: {
         ...config(
