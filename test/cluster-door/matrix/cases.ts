@@ -484,13 +484,8 @@ export function casesOf({ ports }: World, pki: Pki, folderOf: (name: string) => 
     },
     {
       name: 'a plugin on PATH, whose own PATH is another',
-      files: {
-        ...config(
-          alpha,
-          plugin({ command: 'env', args: ['./plugin'], env: [{ name: 'PATH', value: '/nowhere' }] }),
-        ),
-      },
-      refused: /getting credentials: exec: executable env failed with exit code 127/,
+      files: config(alpha, plugin({ command: 'false', env: [{ name: 'PATH', value: '/nowhere' }] })),
+      refused: /getting credentials: exec: executable false failed with exit code 1/,
     },
     {
       name: 'a plugin that is told of the cluster',
