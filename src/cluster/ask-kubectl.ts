@@ -30,7 +30,8 @@ export function askKubectl(
 /** By node:child_process, because loading execa takes longer than kubectl needs for its answer. */
 export function startKubectl(words: readonly string[], home: Pick<KubectlHome, 'env' | 'windows'>): Asked {
   const child = spawn('kubectl', words, {
-    env: childEnvironment(home),
+    // It is over before Go's collector of garbage has anything to gain, which costs a sixth of its time.
+    env: { ...childEnvironment(home), GOGC: 'off' },
     // Ctrl-C in the terminal is ours, and this ends by itself at once.
     detached: !home.windows,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -175,5 +176,18 @@ esac`;
     expect(existsSync(path!)).toBe(true);
     await cluster.close();
     expect(existsSync(join(path!, '..'))).toBe(false);
+  });
+
+  it('leave nothing behind: what a command that was killed a week ago left is removed', async () => {
+    const old = mkdtempSync(join(tmpdir(), 'gkeprof-login-'));
+    const week = new Date(Date.now() - 8 * 86_400_000);
+    utimesSync(old, week, week);
+    const young = mkdtempSync(join(tmpdir(), 'gkeprof-login-'));
+    const cluster = await open(server.kubeconfig({ token: 't' }));
+    await cluster.copy(REF, '/f', server.folder, 'f');
+    await cluster.close();
+    await vi.waitFor(() => expect(existsSync(old)).toBe(false), 10_000);
+    expect(existsSync(young)).toBe(true);
+    rmSync(young, { recursive: true });
   });
 });

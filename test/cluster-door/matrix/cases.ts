@@ -171,6 +171,12 @@ export function casesOf({ ports }: World, pki: Pki, folderOf: (name: string) => 
       flags: { clientCertificate: pki.path('bob.crt'), clientKey: pki.path('bob.key') },
     },
     {
+      name: 'a certificate of flags, and one in the kubeconfig',
+      files: config(alpha, certificate),
+      flags: { clientCertificate: pki.path('bob.crt'), clientKey: pki.path('bob.key') },
+      refused: /client-cert-data and client-cert are both specified for u\. client-cert-data will override/,
+    },
+    {
       name: 'a certificate without a key',
       files: config(alpha, { 'client-certificate-data': pki.data('alice.crt') }),
       refused: /client-key-data or client-key must be specified for u/,
