@@ -34,10 +34,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   let level = 0;
   const verb = COMMANDS.find(({ name }) => name === argv[0]);
   const failureCode: ExitCode | undefined = verb?.failureCode;
-  const ahead =
-    verb?.options.kubeconfig && !argv.some((word) => word === '--help' || word === '-h')
-      ? readAhead(argv, io)
-      : undefined;
+  const ahead = verb?.options.kubeconfig ? readAhead(argv, io) : undefined;
   const configuration: Configuration = {
     path: configPath(io.env, io.windows),
     read: () => readConfig(io.env, io.windows, COMMANDS),
