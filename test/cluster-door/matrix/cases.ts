@@ -205,6 +205,29 @@ export function casesOf({ ports }: World, pki: Pki, folderOf: (name: string) => 
     },
 
     {
+      name: 'a password without a user name',
+      files: config(alpha, { password: 'p' }),
+      refused: /^error: EOF|has no credentials/,
+    },
+    {
+      name: 'a user that is missing',
+      files: { config: { ...one(alpha), users: [] } },
+      refused: /^error: EOF|has no credentials/,
+    },
+    {
+      name: 'a cluster that is missing',
+      files: { config: { ...one(alpha), clusters: [] } },
+      refused: /localhost:8080 was refused|ECONNREFUSED/,
+    },
+    {
+      name: 'two users of one name',
+      files: {
+        config: { ...one(alpha), users: [1, 2].map((n) => ({ name: 'u', user: { token: `t${n}` } })) },
+      },
+      refused: /duplicate name "u" in list/,
+    },
+
+    {
       name: 'impersonation, all of it',
       files: config(alpha, {
         token: 'secret',
@@ -476,6 +499,19 @@ export function casesOf({ ports }: World, pki: Pki, folderOf: (name: string) => 
       plugin: 1,
     },
     {
+      name: 'a plugin, and a token in the kubeconfig',
+      files: { ...config(alpha, { ...plugin(), token: 't' }), plugin: credential({ token: 'plugged' }) },
+      plugin: 0,
+    },
+    {
+      name: 'a plugin, and a user name in the kubeconfig',
+      files: {
+        ...config(alpha, { ...plugin(), username: 'bob', password: 'p' }),
+        plugin: credential({ token: 'plugged' }),
+      },
+      plugin: 0,
+    },
+    {
       name: 'a plugin of v1beta1 that says nothing of a terminal',
       files: {
         ...config(alpha, plugin({ apiVersion: `${V1}beta1`, interactiveMode: undefined })),
@@ -590,6 +626,21 @@ export function casesOf({ ports }: World, pki: Pki, folderOf: (name: string) => 
     },
 
     { name: 'OpenID', files: config(alpha, oidc('valid', { 'id-token': jwt(LATER) })) },
+    {
+      name: 'OpenID, and a token',
+      files: config(alpha, { ...oidc('token', { 'id-token': jwt(LATER) }), token: 't' }),
+    },
+    {
+      name: 'OpenID, and a certificate',
+      files: config(alpha, { ...oidc('certificate', { 'id-token': jwt(LATER) }), ...certificate }),
+    },
+    {
+      name: 'OpenID for a server without TLS',
+      files: config(
+        { server: `http://127.0.0.1:${ports.plain}` },
+        oidc('plain', { 'id-token': jwt(BEFORE) }),
+      ),
+    },
     {
       name: 'OpenID, expired',
       files: config(alpha, oidc('expired', { 'id-token': jwt(BEFORE), 'refresh-token': 'good' })),
