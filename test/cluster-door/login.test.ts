@@ -178,6 +178,20 @@ esac`;
     expect(existsSync(join(path!, '..'))).toBe(false);
   });
 
+  it('say so where nothing can be kept for them', async () => {
+    vi.stubEnv('TMPDIR', '/proc');
+    const cluster = await open(server.kubeconfig({ token: 't' }));
+    await expect(cluster.exec(REF, ['true'])).rejects.toMatchObject({
+      code: 1,
+      message: expect.stringMatching(/^no folder for the login of kubectl can be made: ENOENT/),
+      hint: expect.stringContaining('TMPDIR'),
+    });
+    const followed = cluster.followLogs(REF);
+    expect((await followed.ended).stderr).toMatch(/^no folder for the login/);
+    vi.unstubAllEnvs();
+    await cluster.close();
+  });
+
   it('leave nothing behind: what a command that was killed a week ago left is removed', async () => {
     const old = mkdtempSync(join(tmpdir(), 'gkeprof-login-'));
     const week = new Date(Date.now() - 8 * 86_400_000);
