@@ -7,7 +7,8 @@ import type { Connection } from './connect.ts';
  */
 export class Doors {
   readonly #openOne: (connection: Connection, isFirst: boolean) => Promise<Cluster>;
-  readonly #opened = new Map<string, Promise<Cluster>>();
+  readonly #asked = new Map<string, Promise<Cluster>>();
+  readonly #open: Cluster[] = [];
 
   constructor(openOne: (connection: Connection, isFirst: boolean) => Promise<Cluster>) {
     this.#openOne = openOne;
@@ -15,15 +16,18 @@ export class Doors {
 
   open(connection: Connection): Promise<Cluster> {
     const key = JSON.stringify(Object.entries(connection).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-    const known = this.#opened.get(key);
+    const known = this.#asked.get(key);
     if (known) return known;
-    const opening = this.#openOne(connection, this.#opened.size === 0);
-    this.#opened.set(key, opening);
+    const opening = this.#openOne(connection, this.#asked.size === 0).then((cluster) => {
+      this.#open.push(cluster);
+      return cluster;
+    });
+    this.#asked.set(key, opening);
     return opening;
   }
 
+  /** Closes those that did open; one that still waits, for a plugin perhaps, has nothing to close yet. */
   async close(): Promise<void> {
-    for (const opening of this.#opened.values())
-      await opening.then((cluster) => cluster.close()).catch(() => {}); // Why it did not open was told.
+    await Promise.all(this.#open.map((cluster) => cluster.close()));
   }
 }
