@@ -41,7 +41,8 @@ export class PrivateKubeconfig {
 
   async close(): Promise<void> {
     const folder = await this.#folder?.catch(() => undefined);
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    // What cannot be removed now, a later command sweeps; the result of this one stands.
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
 
   async #content(): Promise<object> {
