@@ -122,7 +122,7 @@ export function commandHelp(command: AnyCommand): string {
         ? [`Flags can be preset: "${PROGRAM} config --help" says how.`]
         : []),
       ...(Object.values(command.options).some((spec) => spec.unlisted)
-        ? ['The other flags of "kubectl options" mean what they mean there.']
+        ? ['The other flags of "kubectl options" mean what they mean there, or are refused.']
         : []),
       `"${PROGRAM} help" lists the commands and the exit codes.`,
     ].join('\n'),

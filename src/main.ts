@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseCommandLine } from './cli.ts';
-import type { Cluster } from './cluster/cluster.ts';
+import { Doors } from './cluster/doors.ts';
 import { readAhead } from './cluster/read-ahead.ts';
 import type { Configuration, Context } from './commands/command.ts';
 import { COMMANDS } from './commands/index.ts';
@@ -36,15 +36,26 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   let level = 0;
   const verb = COMMANDS.find(({ name }) => name === argv[0]);
   const failureCode: ExitCode | undefined = verb?.failureCode;
-  const ahead =
-    verb?.options.kubeconfig && !argv.some((word) => word === '--help' || word === '-h')
-      ? readAhead(argv, io)
-      : undefined;
+  const ahead = verb?.options.kubeconfig ? readAhead(argv, io) : undefined;
   const configuration: Configuration = {
     path: configPath(io.env, io.windows),
     read: () => readConfig(io.env, io.windows, COMMANDS),
   };
-  const opened: Cluster[] = [];
+  let showsWhere = false;
+  let isAsked = false;
+  const doors = new Doors(async (connection, isFirst) => {
+    isAsked = true;
+    const { openCluster } = await import('./cluster/api.ts');
+    const cluster = await openCluster(connection, {
+      env: io.env,
+      windows: io.windows,
+      trace: (line, level) => log.trace(line, level),
+      ...(ahead && { ahead }),
+    });
+    const { context: name, server, isCurrent } = cluster.reached;
+    if (isFirst && (!isCurrent || showsWhere)) log.line(`${name ? `context ${name}, ` : ''}server ${server}`);
+    return cluster;
+  });
   try {
     const invocation = await parseCommandLine(argv, COMMANDS, {
       env: io.env,
@@ -58,6 +69,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     const options: unknown = understand(raw, (given) => command.validate(given));
     const loud = understand(raw, loudness);
     level = loud.level;
+    showsWhere = raw.text('dry-run') !== undefined;
     log = new Log(io.stderr, { ...loud, style });
     const context: Context = {
       get stdin() {
@@ -69,20 +81,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       env: io.env,
       configuration,
       interrupts,
-      openCluster: async (connection) => {
-        const { openCluster } = await import('./cluster/api.ts');
-        const cluster = await openCluster(connection, {
-          env: io.env,
-          windows: io.windows,
-          trace: (line, level) => log.trace(line, level),
-          ...(ahead && { ahead }),
-        });
-        opened.push(cluster);
-        const { context: name, server, isCurrent } = cluster.reached;
-        if (opened.length === 1 && (!isCurrent || raw.text('dry-run') !== undefined))
-          log.line(`${name ? `context ${name}, ` : ''}server ${server}`);
-        return cluster;
-      },
+      openCluster: (connection) => doors.open(connection),
       windows: io.windows,
       open: async (path) => {
         const { openFile } = await import('./open.ts');
@@ -117,8 +116,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     log.error(error.message, error.hint);
     return interrupts.stop.aborted ? error.code : (failureCode ?? error.code);
   } finally {
-    if (opened.length === 0) ahead?.abandon();
-    await Promise.all(opened.map((cluster) => cluster.close().catch(() => {})));
+    if (!isAsked) ahead?.abandon();
+    await doors.close();
   }
 }
 

@@ -212,6 +212,32 @@ it('completes names that kubectl tells', async () => {
   expect(asked.stdout).toBe('redis\nload\n:4');
 });
 
+it.each([
+  [
+    'once for a verb with a cluster',
+    ['flamegraph', 'pod/p', '--kubeconfig=/first', '--kubeconfig', '/k'],
+    ['/k'],
+  ],
+  ['not for its help', ['flamegraph', '--help', 'pod/p', '-v'], []],
+  ['not for a verb without a cluster', ['render', '/nonexistent'], []],
+])('asks kubectl for the configuration: %s', async (_, words, files) => {
+  const bin = join(home, 'fake-bin');
+  const log = join(home, 'kubectl.log');
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, 'kubectl'), `#!/bin/sh\necho "$*" >>${log}\necho no >&2; exit 1\n`, {
+    mode: 0o755,
+  });
+  writeFileSync(log, '');
+  // The file has to be there, or it is refused before.
+  const kubeconfig = join(home, 'k');
+  writeFileSync(kubeconfig, '');
+  const given = words.map((word) => (word === '/k' ? kubeconfig : word));
+  const env = { XDG_CACHE_HOME: home, PATH: `${bin}:/usr/bin:/bin` };
+  await execa(process.execPath, [bundle, ...given], { env, extendEnv: false, reject: false });
+  const calls = readFileSync(log, 'utf8').split('\n').filter(Boolean);
+  expect(calls).toEqual(files.map(() => `config view --raw -o json --kubeconfig=${kubeconfig}`));
+});
+
 it('talks to a cluster with the parts of the client that it carries', async () => {
   const pod = {
     metadata: { name: 'p', uid: 'u' },

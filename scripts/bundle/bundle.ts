@@ -137,6 +137,17 @@ const namesApart: Plugin = {
   },
 };
 
+/** The first thing that the launcher does for a verb with a cluster, before it loads the program. */
+const aheadApart: Plugin = {
+  name: 'ahead-apart',
+  setup(bundle) {
+    bundle.onLoad({ filter: /[\\/]src[\\/]cluster[\\/]read-ahead\.ts$/ }, () => ({
+      loader: 'js',
+      contents: 'export const readAhead = () => $pieces.ahead;\n',
+    }));
+  },
+};
+
 const COMMON = {
   bundle: true,
   platform: 'node',
@@ -153,7 +164,7 @@ const COMMON = {
 
 /** The pieces that the launcher runs or hands on, as text of ASCII. */
 export async function makePieces(): Promise<
-  Record<'program' | 'table' | 'client' | 'names' | 'worker', string>
+  Record<'program' | 'table' | 'client' | 'names' | 'ahead' | 'worker', string>
 > {
   const entry = {
     ...COMMON,
@@ -164,12 +175,13 @@ export async function makePieces(): Promise<
     },
     define: { 'import.meta.url': '$url' },
   };
-  const plugins = [embeddedAssets, clientApart, workerApart, plainHelp, execaLater, nodeLazily];
-  const [program, table, client, names, worker] = await Promise.all([
+  const plugins = [embeddedAssets, clientApart, aheadApart, workerApart, plainHelp, execaLater, nodeLazily];
+  const [program, table, client, names, ahead, worker] = await Promise.all([
     build({ ...entry, plugins }),
     build({ ...entry, plugins: [tableAsData, namesApart, ...plugins] }),
     build({ ...COMMON, entryPoints: [`${root}src/cluster/client.ts`], plugins: [clientInParts, nodeLazily] }),
     build({ ...COMMON, entryPoints: [`${root}src/cluster/names.ts`], plugins: [nodeLazily] }),
+    build({ ...COMMON, entryPoints: [`${root}src/cluster/read-ahead.ts`] }),
     build({ ...COMMON, entryPoints: [`${root}src/scan-worker.ts`] }),
   ]);
   const apart = (text: string) => `(function (require, module, exports) {${text}\n})`;
@@ -179,6 +191,7 @@ export async function makePieces(): Promise<
     table: wrapped(table.outputFiles[0]!.text),
     client: apart(client.outputFiles[0]!.text),
     names: apart(names.outputFiles[0]!.text),
+    ahead: apart(ahead.outputFiles[0]!.text),
     worker: worker.outputFiles[0]!.text,
   };
 }
@@ -248,6 +261,9 @@ export async function makeBundle(): Promise<Bundle> {
         PACKED: String(comment.length),
         PIECES: JSON.stringify(places),
         VERBS: JSON.stringify(COMMANDS.map(({ name }) => name)),
+        CLUSTER_VERBS: JSON.stringify(
+          COMMANDS.filter(({ options }) => options.kubeconfig).map(({ name }) => name),
+        ),
       },
     });
     return made.outputFiles[0]!.text;

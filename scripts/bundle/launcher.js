@@ -1,4 +1,4 @@
-/* global IS_EXECUTABLE, KEY, PACKED, PIECES, VERBS */
+/* global CLUSTER_VERBS, IS_EXECUTABLE, KEY, PACKED, PIECES, VERBS */
 // The head of dist/kubectl-gkeprof; scripts/bundle/bundle.ts puts the pieces of the program behind it, packed and in a
 // comment: every start reads and scans all of this file, 5 ms a megabyte. What a start needs of them, the texts and
 // V8's compiled form for the verb, is kept in the user's cache folder: compiling takes a third of a short command.
@@ -21,7 +21,10 @@ function start() {
   else if (words[0] === '__complete') run('table', 'table', import.meta.url, { text, run });
   else {
     const verb = VERBS.includes(words[0]) ? words[0] : 'other';
-    run('program', `program-${verb}`, import.meta.url, { text, run });
+    const home = { env: process.env, windows: process.platform === 'win32' };
+    // What kubectl says of the configuration is waited for: it is asked first.
+    const ahead = CLUSTER_VERBS.includes(verb) ? run('ahead', 'ahead').readAhead(words, home) : undefined;
+    run('program', `program-${verb}`, import.meta.url, { text, run, ahead });
   }
 }
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { platform } from 'node:os';
 import { join } from 'node:path';
-import { checkServerIdentity, getCACertificates, type PeerCertificate, rootCertificates } from 'node:tls';
+import { checkServerIdentity, getCACertificates, type PeerCertificate } from 'node:tls';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,8 +23,7 @@ const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
  * 100 ms on Linux, and complains on the terminal.
  */
 export function systemAuthorities(env: Environment): string[] {
-  if (platform() === 'darwin' || platform() === 'win32')
-    return (getCACertificates as typeof getCACertificates | undefined)?.('system') ?? [...rootCertificates];
+  if (platform() === 'darwin' || platform() === 'win32') return getCACertificates('system');
   const found = new Set<string>();
   const read = (path: string): boolean => {
     try {

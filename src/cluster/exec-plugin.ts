@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, sep } from 'node:path';
 import { isatty } from 'node:tty';
-import { clusterError, type GkeprofError, reasonOf } from '../errors.ts';
+import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { printable } from '../printable.ts';
 import type { Chosen, ExecEntry } from './kubeconfig.ts';
 import type { KubectlHome } from './kubectl-home.ts';
@@ -103,10 +103,12 @@ function output(
       const why = { ENOENT: 'no such file or directory', EACCES: 'permission denied' }[code ?? ''];
       reject(failed(`exec: ${why ? `fork/exec ${program}: ${why}` : message}`, installHint(exec)));
     });
-    child.on('close', (status) =>
+    child.on('close', (status, signal) =>
       status === 0
         ? resolve(Buffer.concat(chunks).toString('utf8'))
-        : reject(failed(`exec: executable ${exec.command} failed with exit code ${status ?? -1}`)),
+        : signal === 'SIGINT'
+          ? reject(new GkeprofError(EXIT.interrupted, 'interrupted while the credential plugin was running'))
+          : reject(failed(`exec: executable ${exec.command} failed with exit code ${status ?? -1}`)),
     );
   });
 }

@@ -1,4 +1,6 @@
 import { BlockList, isIP } from 'node:net';
+import { clusterError } from '../errors.ts';
+import { printable } from '../printable.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -16,8 +18,12 @@ const either = (env: Environment, name: string): string => env[name] || env[name
 
 /** What has no scheme is a host with its port. */
 function parseProxy(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url?.host ? url : new URL(`http://${text}`);
+  const url = [text, `http://${text}`].map((each) => URL.parse(each)).find((each) => each?.host);
+  if (url) return url;
+  throw clusterError(
+    printable(`invalid proxy address "${text}"`),
+    'check HTTPS_PROXY and HTTP_PROXY in the environment',
+  );
 }
 
 /** The port that a URL means where it names none. */

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { clusterError, reasonOf } from '../errors.ts';
 import { printable } from '../printable.ts';
-import { askKubectl } from './ask-kubectl.ts';
+import { startKubectl } from './ask-kubectl.ts';
 import { isTls } from './choose.ts';
 import { type Connection, kubectlFlags, shownFlags } from './connect.ts';
 import { type PluginCredential, runPlugin } from './exec-plugin.ts';
 import type { Chosen, UserEntry } from './kubeconfig.ts';
 import type { KubectlHome } from './kubectl-home.ts';
-import { readKubeconfig, refusedByKubectl } from './read-kubeconfig.ts';
+import { askedOf, readKubeconfig, refusedByKubectl } from './read-kubeconfig.ts';
 
 /** Who asks, as the server sees it. */
 export interface Credentials {
@@ -141,10 +141,9 @@ export class Login {
 
   async #refreshed(): Promise<string> {
     const words = ['get', '--raw', '/version'];
-    const { status, stderr } = await askKubectl([...kubectlFlags(this.#connection), ...words], this.#home, [
-      ...shownFlags(this.#connection),
-      ...words,
-    ]);
+    const asked = startKubectl([...kubectlFlags(this.#connection), ...words], this.#home);
+    const shown = [...shownFlags(this.#connection), ...words];
+    const { status, stderr } = await askedOf(shown, this.#home, asked);
     const { ahead: _, ...home } = this.#home; // What was read then is what has expired.
     const { user } = await readKubeconfig(this.#connection, home);
     const token = idTokenOf(user);

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { isTls } from './choose.ts';
 import { type Connection, commonFlags } from './connect.ts';
 import type { Chosen } from './kubeconfig.ts';
@@ -40,7 +41,8 @@ export class PrivateKubeconfig {
 
   async close(): Promise<void> {
     const folder = await this.#folder?.catch(() => undefined);
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    // What cannot be removed now, a later command sweeps; the result of this one stands.
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
 
   async #content(): Promise<object> {
@@ -73,9 +75,17 @@ async function replaced(path: string, text: string): Promise<void> {
   await rename(part, path);
 }
 
+/** Of mode 0700. */
 async function newFolder(): Promise<string> {
   void sweep().catch(() => {});
-  return mkdtemp(join(tmpdir(), PREFIX)); // Mode 0700.
+  return mkdtemp(join(tmpdir(), PREFIX)).catch((error: unknown) => {
+    throw new GkeprofError(
+      EXIT.failed,
+      `no folder for the login of kubectl can be made: ${reasonOf(error).replace(/, mkdtemp .*/, '')}`,
+      'make room there, or name another folder with TMPDIR',
+      error,
+    );
+  });
 }
 
 /** Removes what commands left that were killed: no command takes as long. */

@@ -1,4 +1,4 @@
-import { type Asked, startKubectl } from './ask-kubectl.ts';
+import { type Asked, startKubectl, viewWords } from './ask-kubectl.ts';
 import type { KubectlHome } from './kubectl-home.ts';
 
 /** kubectl's answer about the configuration, on its way. */
@@ -7,18 +7,17 @@ export interface ReadAhead extends Asked {
   readonly kubeconfig: string | undefined;
 }
 
-/** How kubectl prints the configuration that it reads; of one file where one is named. */
-export const viewWords = (kubeconfig: string | undefined): readonly string[] => [
-  ...['config', 'view', '--raw', '-o', 'json'],
-  ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`]),
-];
-
 /**
  * Has kubectl read the configuration while this process still takes its command line apart, which is half of the time before
- * the first answer of the API. What the words turn out to mean is not decided here: where they name another file after
+ * the first answer of the API; the launcher of the bundle does so before it loads the program. Undefined where help is
+ * asked for. What the words turn out to mean is not decided here: where they name another file after
  * all, this answer is not used.
  */
-export function readAhead(words: readonly string[], home: KubectlHome): ReadAhead {
+export function readAhead(
+  words: readonly string[],
+  home: Pick<KubectlHome, 'env' | 'windows'>,
+): ReadAhead | undefined {
+  if (words.includes('--help') || words.includes('-h')) return undefined;
   const kubeconfig = namedFile(words);
   const asked = startKubectl(viewWords(kubeconfig), home);
   asked.said.catch(() => {}); // Told by whoever waits for it.

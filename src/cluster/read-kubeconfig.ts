@@ -4,14 +4,13 @@ import { delimiter, dirname, isAbsolute, join, resolve as resolvePath, sep } fro
 import { clusterError, type GkeprofError } from '../errors.ts';
 import { printable } from '../printable.ts';
 import { quoteFor } from '../shell-quote.ts';
-import { askKubectl } from './ask-kubectl.ts';
+import { type Asked, type Said, startKubectl, viewWords } from './ask-kubectl.ts';
 import { choose } from './choose.ts';
 import type { Connection } from './connect.ts';
 import { inCluster, isPlainDefault } from './in-cluster.ts';
 import type { Chosen, ClusterEntry, Kubeconfig, UserEntry } from './kubeconfig.ts';
 import { problemsOf } from './kubeconfig-problems.ts';
-import type { KubectlHome } from './kubectl-home.ts';
-import { viewWords } from './read-ahead.ts';
+import { type KubectlHome, NOT_INSTALLED } from './kubectl-home.ts';
 
 /** Has kubectl read the configuration, and chooses from it as kubectl does for every other command. */
 export async function readKubeconfig(connection: Connection, home: KubectlHome): Promise<Chosen> {
@@ -47,13 +46,25 @@ export async function readKubeconfig(connection: Connection, home: KubectlHome):
 }
 
 async function view(path: string | undefined, home: KubectlHome): Promise<Kubeconfig> {
-  const { ahead } = home;
-  const isAhead = ahead !== undefined && ahead.kubeconfig === path;
   const words = viewWords(path);
-  if (isAhead) home.trace?.(`kubectl ${words.map(quoteFor(home.windows)).join(' ')}`);
-  const { status, stdout, stderr } = await (isAhead ? ahead.said : askKubectl(words, home));
+  const ahead = home.ahead?.kubeconfig === path ? home.ahead : undefined;
+  const { status, stdout, stderr } = await askedOf(words, home, ahead);
   if (status !== 0) throw refusedByKubectl(stderr);
   return JSON.parse(stdout) as Kubeconfig;
+}
+
+/** Asks kubectl, unless it was asked before, and shows the line of it with -v. */
+export async function askedOf(
+  words: readonly string[],
+  home: KubectlHome,
+  asked: Asked = startKubectl(words, home),
+): Promise<Said> {
+  home.trace?.(['kubectl', ...words].map(quoteFor(home.windows)).join(' '));
+  try {
+    return await asked.said;
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? clusterError(...NOT_INSTALLED) : error;
+  }
 }
 
 /** kubectl's own words for why it would not. */

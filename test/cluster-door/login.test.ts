@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -50,6 +51,15 @@ const runs = () => readFileSync(join(server.folder, 'runs'), 'utf8').trim().spli
 
 const open = (kubeconfig: string) =>
   openCluster({ kubeconfig }, { env: { PATH: KUBECTL_PATH, HOME: server.folder }, windows: false });
+/** The same in a terminal. */
+const shownIn = (kubeconfig: string) =>
+  terminal(100, `kubectl-gkeprof flamegraph pod/p --kubeconfig ${kubeconfig}`, {
+    folder: server.folder,
+    env: {
+      PATH: [fileURLToPath(new URL('../../plugin', import.meta.url)), KUBECTL_PATH].join(delimiter),
+      HOME: server.folder,
+    },
+  });
 const REF = { namespace: 'n', pod: 'p', container: 'c' };
 
 describe('a credential plugin', () => {
@@ -92,19 +102,22 @@ describe('a credential plugin', () => {
 
   it("asks in the user's terminal, once, and reads what is typed there", async () => {
     writePlugin('2100-01-01T00:00:00Z', "printf 'What is your password? ' >&2; read -r token");
-    const kubeconfig = server.kubeconfig(plugin('Always'));
-    const plugins = fileURLToPath(new URL('../../plugin', import.meta.url));
-    const env = { PATH: [plugins, KUBECTL_PATH].join(delimiter), HOME: server.folder };
-    const screen = await terminal(100, `kubectl-gkeprof flamegraph pod/p --kubeconfig ${kubeconfig}`, {
-      folder: server.folder,
-      env,
-    });
+    const screen = await shownIn(server.kubeconfig(plugin('Always')));
     await screen.shows((text) => text.includes('What is your password?'));
     await screen.types('open-sesame');
     const shown = await screen.ended();
     expect(shown.match(/What is your password\?/g)).toHaveLength(1);
     expect(shown).toContain('[exit 3]');
     expect(new Set(seen)).toEqual(new Set(['Bearer open-sesame']));
+  });
+
+  it('that asks is ended by Ctrl-C, and the command with it', async () => {
+    writePlugin('2100-01-01T00:00:00Z', "printf 'Password? ' >&2; read -r token");
+    const screen = await shownIn(server.kubeconfig(plugin('Always')));
+    await screen.shows((text) => text.includes('Password?'));
+    await screen.presses('C-c');
+    expect(await screen.ended()).toMatch(/error: interrupted while .*\[exit 130\]/s);
+    expect(seen).toEqual([]);
   });
 });
 
@@ -163,5 +176,32 @@ esac`;
     expect(existsSync(path!)).toBe(true);
     await cluster.close();
     expect(existsSync(join(path!, '..'))).toBe(false);
+  });
+
+  it('say so where nothing can be kept for them', async () => {
+    vi.stubEnv('TMPDIR', '/proc');
+    const cluster = await open(server.kubeconfig({ token: 't' }));
+    await expect(cluster.exec(REF, ['true'])).rejects.toMatchObject({
+      code: 1,
+      message: expect.stringMatching(/^no folder for the login of kubectl can be made: E/),
+      hint: expect.stringContaining('TMPDIR'),
+    });
+    const followed = cluster.followLogs(REF);
+    expect((await followed.ended).stderr).toMatch(/^no folder for the login/);
+    vi.unstubAllEnvs();
+    await cluster.close();
+  });
+
+  it('leave nothing behind: what a command that was killed a week ago left is removed', async () => {
+    const old = mkdtempSync(join(tmpdir(), 'gkeprof-login-'));
+    const week = new Date(Date.now() - 8 * 86_400_000);
+    utimesSync(old, week, week);
+    const young = mkdtempSync(join(tmpdir(), 'gkeprof-login-'));
+    const cluster = await open(server.kubeconfig({ token: 't' }));
+    await cluster.copy(REF, '/f', server.folder, 'f');
+    await cluster.close();
+    await vi.waitFor(() => expect(existsSync(old)).toBe(false), 10_000);
+    expect(existsSync(young)).toBe(true);
+    rmSync(young, { recursive: true });
   });
 });

@@ -171,6 +171,12 @@ export function casesOf({ ports }: World, pki: Pki, folderOf: (name: string) => 
       flags: { clientCertificate: pki.path('bob.crt'), clientKey: pki.path('bob.key') },
     },
     {
+      name: 'a certificate of flags, and one in the kubeconfig',
+      files: config(alpha, certificate),
+      flags: { clientCertificate: pki.path('bob.crt'), clientKey: pki.path('bob.key') },
+      refused: /client-cert-data and client-cert are both specified for u\. client-cert-data will override/,
+    },
+    {
       name: 'a certificate without a key',
       files: config(alpha, { 'client-certificate-data': pki.data('alice.crt') }),
       refused: /client-key-data or client-key must be specified for u/,
@@ -196,6 +202,29 @@ export function casesOf({ ports }: World, pki: Pki, folderOf: (name: string) => 
       name: 'no credentials',
       files: config(alpha, {}),
       refused: /^error: EOF|kubectl would ask for|has no credentials/,
+    },
+
+    {
+      name: 'a password without a user name',
+      files: config(alpha, { password: 'p' }),
+      refused: /^error: EOF|has no credentials/,
+    },
+    {
+      name: 'a user that is missing',
+      files: { config: { ...one(alpha), users: [] } },
+      refused: /^error: EOF|has no credentials/,
+    },
+    {
+      name: 'a cluster that is missing',
+      files: { config: { ...one(alpha), clusters: [] } },
+      refused: /localhost:8080 was refused|ECONNREFUSED/,
+    },
+    {
+      name: 'two users of one name',
+      files: {
+        config: { ...one(alpha), users: [1, 2].map((n) => ({ name: 'u', user: { token: `t${n}` } })) },
+      },
+      refused: /duplicate name "u" in list/,
     },
 
     {
@@ -470,6 +499,37 @@ export function casesOf({ ports }: World, pki: Pki, folderOf: (name: string) => 
       plugin: 1,
     },
     {
+      name: 'a plugin, and a token in the kubeconfig',
+      files: { ...config(alpha, { ...plugin(), token: 't' }), plugin: credential({ token: 'plugged' }) },
+      plugin: 0,
+    },
+    {
+      name: 'a plugin, and a user name in the kubeconfig',
+      files: {
+        ...config(alpha, { ...plugin(), username: 'bob', password: 'p' }),
+        plugin: credential({ token: 'plugged' }),
+      },
+      plugin: 0,
+    },
+    {
+      name: 'a plugin of v1beta1 that says nothing of a terminal',
+      files: {
+        ...config(alpha, plugin({ apiVersion: `${V1}beta1`, interactiveMode: undefined })),
+        plugin: credential({ token: 'plugged' }, `${V1}beta1`),
+      },
+      plugin: 1,
+    },
+    {
+      name: 'a plugin of v1 that says nothing of a terminal',
+      files: { ...config(alpha, plugin({ interactiveMode: undefined })), plugin: credential({ token: 't' }) },
+      refused: /interactiveMode must be specified for u to use exec authentication plugin/,
+    },
+    {
+      name: 'a plugin on PATH, whose own PATH is another',
+      files: config(alpha, plugin({ command: 'false', env: [{ name: 'PATH', value: '/nowhere' }] })),
+      refused: /getting credentials: exec: executable false failed with exit code 1/,
+    },
+    {
       name: 'a plugin that is told of the cluster',
       files: {
         ...config(
@@ -566,6 +626,21 @@ export function casesOf({ ports }: World, pki: Pki, folderOf: (name: string) => 
     },
 
     { name: 'OpenID', files: config(alpha, oidc('valid', { 'id-token': jwt(LATER) })) },
+    {
+      name: 'OpenID, and a token',
+      files: config(alpha, { ...oidc('token', { 'id-token': jwt(LATER) }), token: 't' }),
+    },
+    {
+      name: 'OpenID, and a certificate',
+      files: config(alpha, { ...oidc('certificate', { 'id-token': jwt(LATER) }), ...certificate }),
+    },
+    {
+      name: 'OpenID for a server without TLS',
+      files: config(
+        { server: `http://127.0.0.1:${ports.plain}` },
+        oidc('plain', { 'id-token': jwt(BEFORE) }),
+      ),
+    },
     {
       name: 'OpenID, expired',
       files: config(alpha, oidc('expired', { 'id-token': jwt(BEFORE), 'refresh-token': 'good' })),

@@ -50,8 +50,9 @@ const KNOWN = ['alpha.test', 'beta.test', '0.0.0.0', '127.0.0.1', 'localhost'];
 export async function startWorld(pki: Pki): Promise<World> {
   const all: Seen[] = [];
   const refreshed: string[] = [];
-  /** By the port that a proxy's connection to a server comes from. */
-  const proxied = new Map<number, string>();
+  /** By the ports of a proxy's connection to a server, for as long as it stands: ports are used again. */
+  const proxied = new Map<string, string>();
+  const ends = (from: number | undefined, to: number | undefined) => `${from} ${to}`;
   const open: Array<{ close(): unknown }> = [];
   const sockets = new Set<Socket>();
 
@@ -68,7 +69,7 @@ export async function startWorld(pki: Pki): Promise<World> {
 
   const api = (server: string) => (asked: IncomingMessage, answer: import('node:http').ServerResponse) => {
     const peer = (asked.socket as TLSSocket).getPeerCertificate?.();
-    const via = proxied.get(asked.socket.remotePort!) ?? asked.headers['x-via'];
+    const via = proxied.get(ends(asked.socket.remotePort, asked.socket.localPort)) ?? asked.headers['x-via'];
     const certificate = peer?.subject?.CN;
     all.push({
       server,
@@ -95,7 +96,9 @@ export async function startWorld(pki: Pki): Promise<World> {
 
   const onward = (port: number, name: string, ready: (upstream: Socket) => void): Socket => {
     const upstream = connect(port, '127.0.0.1', () => {
-      proxied.set(upstream.localPort!, name);
+      const key = ends(upstream.localPort, port);
+      proxied.set(key, name);
+      upstream.on('close', () => proxied.delete(key));
       ready(upstream);
     });
     sockets.add(upstream);
