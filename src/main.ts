@@ -22,6 +22,8 @@ export interface Io {
   readonly macos?: boolean;
   /** Calls back for each signal that asks the process to end. */
   readonly onSignal: (receive: (signal: SignalName) => void) => void;
+  /** Told when a signal ends what still waits for something, and may do so for ever. */
+  readonly onUnfinished?: () => void;
 }
 
 /** Runs one command line. Returns the exit code; never throws for anything a user can cause. */
@@ -37,11 +39,14 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     path: configPath(io.env, io.windows),
     read: () => readConfig(io.env, io.windows, COMMANDS),
   };
+  const over = interrupts.over();
+  let isOver = false;
+  over.catch(() => {
+    isOver = true;
+  });
   try {
-    const invocation = await parseCommandLine(argv, COMMANDS, {
-      env: io.env,
-      readConfig: configuration.read,
-    });
+    const understood = parseCommandLine(argv, COMMANDS, { env: io.env, readConfig: configuration.read });
+    const invocation = await Promise.race([understood, over]);
     if (invocation.kind === 'print') {
       stdout.write(invocation.text);
       return EXIT.done;
@@ -85,11 +90,14 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
         });
       },
     };
-    const code = await command.run(options, context);
+    const running = command.run(options, context);
+    running.catch(() => {}); // When it is over before.
+    const code = await Promise.race([running, over]);
     stdout.end();
     stderr.end();
     return code;
   } catch (error) {
+    if (isOver) io.onUnfinished?.();
     log.end();
     if (isFull(error)) {
       log.error(error.message, 'make room, or name another folder with --output-dir');

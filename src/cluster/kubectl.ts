@@ -13,7 +13,23 @@ interface Child
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
   kill(): boolean;
+  readonly pid?: number | undefined;
 }
+
+/**
+ * Children that run, by what kill(2) takes: those with a process group of their own do not end with us, and what they
+ * started, such as a credential plugin that hangs, would not end with them.
+ */
+const running = new Set<number>();
+process.on('exit', () => {
+  for (const target of running) {
+    try {
+      process.kill(target, 'SIGKILL');
+    } catch {
+      // It has just ended.
+    }
+  }
+});
 
 /** Environment and folder for child processes. */
 export interface KubectlHome {
@@ -188,8 +204,12 @@ export class Kubectl {
       forceKillAfterDelay: 2000,
       ...options,
     }) as unknown as Child;
+    const { detached = !this.#home.windows } = options as { detached?: boolean };
+    const target = child.pid === undefined ? undefined : detached ? -child.pid : child.pid;
+    if (target !== undefined) running.add(target);
     child.then(
       ({ exitCode }) => {
+        if (target !== undefined) running.delete(target);
         const how = exitCode === undefined ? 'a signal' : `status ${exitCode}`;
         this.#home.trace?.(`kubectl ${words[0]} ended with ${how} in ${Date.now() - began} ms`, 2);
       },

@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
+import { unlessAborted } from '../interrupts.ts';
 import type { CaptureOptions } from '../options.ts';
 import { type CapturePlan, type Limits, makePlan, type Plan } from '../plan.ts';
 import { debugPod } from '../pod.ts';
@@ -66,14 +67,17 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
     return EXIT.done;
   }
   for (const line of job.opening(plan)) context.log.line(line);
+  // From here on there is a pod to delete, and then a file that is to be read.
+  context.interrupts.hold();
   const result = await runSession(plan, collector, options.outputDir, { ...context, cluster });
   for (const change of result.targetChanges) context.log.warn(change);
-  const code = await finished(job, plan, result).catch(async (error: unknown) => {
+  const code = await finished(job, plan, result, context).catch(async (error: unknown) => {
     await result.removed.catch((problem: unknown) => context.log.warn(reasonOf(problem)));
     throw error;
   });
   context.log.end();
-  for (const name of await leftovers) context.log.line(`removed ${name}, which an earlier command had left`);
+  for (const name of await unlessAborted(leftovers, context.interrupts.next).catch(() => []))
+    context.log.line(`removed ${name}, which an earlier command had left`);
   await result.removed;
   return code;
 }
@@ -85,19 +89,28 @@ async function prepare(job: CaptureJob, cluster: Cluster, context: Context) {
   if (!named) return undefined;
   const target = await lookUp(named, job.container, cluster);
   await allowed;
-  const leftovers = isOnlyShown(options) ? [] : sweep(cluster, options.debugPod.namespace, context.now());
+  const leftovers = isOnlyShown(options)
+    ? Promise.resolve<string[]>([])
+    : sweep(cluster, options.debugPod.namespace, context.now());
   return { target, leftovers };
 }
 
 /** What comes after a verified artifact may fail without taking it along: that is exit code 5. */
-async function finished(job: CaptureJob, plan: Plan, result: SessionResult): Promise<number> {
+async function finished(
+  job: CaptureJob,
+  plan: Plan,
+  result: SessionResult,
+  { interrupts }: Context,
+): Promise<number> {
+  const signal = interrupts.next;
   try {
-    return await job.finish(plan, result);
+    return await unlessAborted(job.finish(plan, result), signal);
   } catch (error) {
-    if (error instanceof GkeprofError) throw error;
+    if (error instanceof GkeprofError && !signal.aborted) throw error;
+    const how = signal.aborted ? 'was interrupted' : `failed: ${reasonOf(error)}`;
     throw new GkeprofError(
       EXIT.incomplete,
-      `${result.artifact.path} is whole, but what was to be made of it failed: ${reasonOf(error)}`,
+      `${result.artifact.path} is whole, but what was to be made of it ${how}`,
       `kubectl gkeprof ${job.again} ${shellQuote(result.artifact.path)}`,
       error,
     );

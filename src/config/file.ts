@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { AnyCommand } from '../commands/command.ts';
 import { GkeprofError, reasonOf, usageError } from '../errors.ts';
@@ -32,7 +32,8 @@ export async function readConfig(
   if (path === undefined) return undefined;
   let text: string;
   try {
-    text = readTrusted(path, !env.GKEPROF_CONFIG);
+    // A pipe, such as a shell's <(…), may take its time; signals are heard meanwhile.
+    text = statSync(path).isFile() ? readTrusted(path, !env.GKEPROF_CONFIG) : await readPipe(path);
   } catch (error) {
     if (error instanceof GkeprofError) throw error;
     const { code } = error as NodeJS.ErrnoException;
@@ -43,6 +44,11 @@ export async function readConfig(
   const { parseConfig } = await import('./parse.ts');
   return parseConfig(text, printable(path), table);
 }
+
+const readPipe = async (path: string): Promise<string> => {
+  const { readFile } = await import('node:fs/promises');
+  return readFile(path, 'utf8');
+};
 
 /**
  * The file names the image that runs with all rights on a node. Where it was only found, not named, it must therefore be one

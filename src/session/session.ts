@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
+import { unlessAborted } from '../interrupts.ts';
 import { baseName } from '../names.ts';
 import { CTL, OUT } from '../node/script.ts';
 import { leftText, secondsLeft } from '../output/live.ts';
@@ -62,13 +64,17 @@ export async function runSession(
   const { namespace, name } = plan.debugPod;
   interrupts.stop.throwIfAborted();
   await createDebugPod(plan, collector, world);
+  let capturing: Promise<unknown> = Promise.resolve();
   try {
     if (plan.debugPod.install) {
       log.line(
         `no diagnostic image: installing ${collector.install} into ${plan.debugPod.image} on the node (--image avoids it)`,
       );
     }
-    const result = await capture(plan, collector, directory, world);
+    const work = capture(plan, collector, directory, world);
+    capturing = work;
+    // Whatever it waits for: not every call of the API can be ended.
+    const result = await unlessAborted(work, interrupts.abandon);
     const removed = removeDebugPod(plan, world, 30_000);
     removed.catch(() => {}); // The command awaits it, after the result is out.
     return { ...result, removed };
@@ -80,10 +86,14 @@ export async function runSession(
       );
       throw error;
     }
-    await abandonDebugPod(plan, world);
+    const tidied = Promise.race([capturing.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })]);
+    await Promise.all([abandonDebugPod(plan, world), tidied]);
     throw error;
   }
 }
+
+/** How long a copy that was given up may take to remove what it began. */
+const TIDY_MS = 3000;
 
 const stillOnTheNode = (error: unknown): boolean =>
   error instanceof GkeprofError && error.code === EXIT.incomplete;
@@ -100,13 +110,7 @@ async function capture(
     pod: plan.debugPod.name,
     container: 'files',
   };
-  await waitForStart(plan, {
-    cluster,
-    signal: interrupts.stop,
-    say: (text) => log.line(text),
-    sleep,
-    now: world.now,
-  });
+  interrupts.stop.throwIfAborted();
   const seen = new Map<string, NodeEvent>();
   const onStop = () => {
     // Before anything was captured there is nothing to finish: the second signal's way at once.
@@ -114,8 +118,14 @@ async function capture(
     else void requestStop(cluster, files, world);
   };
   interrupts.stop.addEventListener('abort', onStop, { once: true });
-  if (interrupts.stop.aborted) onStop();
   try {
+    await waitForStart(plan, {
+      cluster,
+      signal: interrupts.stop,
+      say: (text) => log.line(text),
+      sleep,
+      now: world.now,
+    });
     const signal = interrupts.abandon;
     const events = followEvents(plan, {
       cluster,
@@ -157,7 +167,7 @@ async function capture(
   interrupts.stop.addEventListener('abort', onLateStop, { once: true });
   log.phase(`copying and verifying${end ? ` ${formatBytes(numberOf(seen.get('artifact'), 'bytes'))}` : ''}`);
   const collected = new AbortController();
-  void renewLease(plan, files, world, collected.signal);
+  void renewLease(plan, files, world, AbortSignal.any([collected.signal, interrupts.abandon]));
   const [artifact, changes, imageId] = await Promise.all([
     end
       ? collect(announced(seen.get('artifact')), directory, base, collector.ending, collecting)
