@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, mkdtemp, open, readdir, rm, statfs } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat, open, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CallResult, Cluster, ContainerRef } from '../cluster/cluster.ts';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
@@ -8,6 +8,7 @@ import { unlessAborted } from '../interrupts.ts';
 import { OUT } from '../node/script.ts';
 import { printable } from '../printable.ts';
 import { formatBytes } from '../quantity.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** What the node announced about a finished file. */
 export interface Announced {
@@ -104,7 +105,7 @@ export async function collect(
   try {
     world.signal.throwIfAborted();
     await checkAnnounced(announced, directory);
-    temporary = await mkdtemp(join(directory, '.gkeprof-'));
+    temporary = temporaryFolder(directory);
     const part = join(temporary, 'part');
     const copied = await copy(announced, temporary, world);
     world.signal.throwIfAborted();
