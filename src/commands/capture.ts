@@ -5,7 +5,7 @@ import { unlessAborted } from '../interrupts.ts';
 import type { CaptureOptions } from '../options.ts';
 import { type CapturePlan, type Limits, makePlan, type Plan } from '../plan.ts';
 import { debugPod } from '../pod.ts';
-import { runSession, type SessionResult } from '../session/session.ts';
+import { type Deletion, runSession, type SessionResult } from '../session/session.ts';
 import { sweep } from '../session/sweep.ts';
 import { shellQuote } from '../shell-quote.ts';
 import type { Target, TargetName } from '../target.ts';
@@ -14,6 +14,7 @@ import { printByHand } from './by-hand.ts';
 import type { Context } from './command.ts';
 import { printPods } from './dry-run.ts';
 import { access, isOnlyShown, lookUp } from './lookup.ts';
+import { sweepFolder } from './outcome.ts';
 
 /** What one verb adds to the common life of a capture. */
 export interface CaptureJob {
@@ -66,6 +67,7 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
     await printPods([shown], options.form, context);
     return EXIT.done;
   }
+  await sweepFolder(options.outputDir, context);
   for (const line of job.opening(plan)) context.log.line(line);
   // From here on there is a pod to delete, and then a file that is to be read.
   context.interrupts.hold();
@@ -124,6 +126,9 @@ export function sessionCode(result: SessionResult): number {
   return result.targetChanges.length ? EXIT.incomplete : EXIT.done;
 }
 
+const deletedText = ({ deletionTimestamp, lastWriter }: Deletion): string =>
+  `somebody deleted the debug pod (deletionTimestamp ${deletionTimestamp}${lastWriter ? `, last changed by ${lastWriter}` : ''})`;
+
 /** How a capture ended, for people. */
 export function endedText(result: SessionResult): string {
   const words: Record<SessionResult['ended'], string> = {
@@ -131,8 +136,11 @@ export function endedText(result: SessionResult): string {
     count: 'the packet count was reached',
     size: 'the size limit was reached',
     space: "the node's disk was getting full",
-    requested: 'stopped on request',
-    terminated: 'the debug pod was being ended by the cluster',
+    requested:
+      result.stoppedBy === 'another client' ? "stopped by somebody else's request" : 'stopped on request',
+    terminated: result.deletion
+      ? deletedText(result.deletion)
+      : 'the debug pod was being ended by the cluster',
     'tool-ended': `the tool ended by itself (status ${result.toolStatus})`,
     'target-gone': 'the target vanished',
     lost: 'the capture container died; this is what it had written',

@@ -2,7 +2,7 @@ import { open, rm } from 'node:fs/promises';
 import type { Plan } from '../plan.ts';
 import { version } from '../version.ts';
 import { numberOf } from './events.ts';
-import type { SessionResult } from './session.ts';
+import type { Deletion, SessionResult, StoppedBy } from './session.ts';
 
 /** The JSON beside an artifact: what was planned, what happened, and that both ends hold the same bytes. */
 export interface Receipt {
@@ -13,6 +13,10 @@ export interface Receipt {
     readonly startedAt: string;
     readonly stoppedAt: string;
     readonly ended: string;
+    /** Who or what ended it, as far as the node and the API tell. */
+    readonly stoppedBy: StoppedBy;
+    /** What the API tells of the deletion of the debug pod during the capture; absent where there was none. */
+    readonly deletion?: Deletion;
     readonly toolStatus: number;
     readonly kernel: string;
     readonly toolVersion: string;
@@ -73,6 +77,8 @@ export const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'pack
   startedAt: new Date(result.startedAt).toISOString(),
   stoppedAt: new Date(result.stoppedAt).toISOString(),
   ended: result.ended,
+  stoppedBy: result.stoppedBy,
+  ...(result.deletion && { deletion: result.deletion }),
   toolStatus: result.toolStatus,
   kernel: result.kernel,
   toolVersion: result.toolVersion,

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { V1Pod } from '@kubernetes/client-node';
 import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
@@ -8,6 +9,7 @@ import { CTL, OUT } from '../node/script.ts';
 import { leftText, secondsLeft } from '../output/live.ts';
 import type { Log } from '../output/log.ts';
 import { boundSeconds, type Plan } from '../plan.ts';
+import { printable } from '../printable.ts';
 import { formatBytes, formatDuration } from '../quantity.ts';
 import { type Artifact, collect } from './collect.ts';
 import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
@@ -29,9 +31,32 @@ export type EndReason =
   | 'target-gone'
   | 'lost';
 
+/**
+ * Who or what ended a capture, as far as events and the API tell: nobody signs a request to stop, so what this command did
+ * not ask for was asked by another client.
+ */
+export type StoppedBy =
+  | 'limit'
+  | 'this command'
+  | 'another client'
+  | 'deletion of the debug pod'
+  | 'the cluster'
+  | 'the tool'
+  | 'the target'
+  | 'unknown';
+
+/** That somebody deleted the debug pod while it captured: what the API tells of it. */
+export interface Deletion {
+  readonly deletionTimestamp: string;
+  /** The last client but the kubelet and this one that changed the pod, by the name that it gave itself. */
+  readonly lastWriter?: string;
+}
+
 export interface SessionResult {
   readonly artifact: Artifact;
   readonly ended: EndReason;
+  readonly stoppedBy: StoppedBy;
+  readonly deletion?: Deletion;
   /** The tool's exit status. */
   readonly toolStatus: number;
   /** By the node's clock, milliseconds since the epoch. */
@@ -112,10 +137,14 @@ async function capture(
   };
   interrupts.stop.throwIfAborted();
   const seen = new Map<string, NodeEvent>();
+  let hasAsked = false;
   const onStop = () => {
     // Before anything was captured there is nothing to finish: the second signal's way at once.
     if (!seen.has('capturing')) interrupts.receive('SIGINT');
-    else void requestStop(cluster, files, world);
+    else {
+      hasAsked = true;
+      void requestStop(cluster, files, world);
+    }
   };
   interrupts.stop.addEventListener('abort', onStop, { once: true });
   try {
@@ -168,25 +197,29 @@ async function capture(
   log.phase(`copying and verifying${end ? ` ${formatBytes(numberOf(seen.get('artifact'), 'bytes'))}` : ''}`);
   const collected = new AbortController();
   void renewLease(plan, files, world, AbortSignal.any([collected.signal, interrupts.abandon]));
-  const [artifact, changes, imageId] = await Promise.all([
+  const [artifact, changes, debugPod] = await Promise.all([
     end
       ? collect(announced(seen.get('artifact')), directory, base, collector.ending, collecting)
       : salvage(plan, collector, directory, base, collecting),
     targetChanges(plan, cluster),
-    imageIdOf(plan, cluster),
+    cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined),
   ]).finally(() => {
     collected.abort();
     interrupts.stop.removeEventListener('abort', onLateStop);
   });
+  const ended = end ? (textOf(end, 'reason') as EndReason) : 'lost';
+  const deletion = deletionOf(debugPod);
   return {
     artifact,
-    ended: end ? (textOf(end, 'reason') as EndReason) : 'lost',
+    ended,
+    stoppedBy: stoppedBy(ended, hasAsked, deletion),
+    ...(deletion && { deletion }),
     toolStatus: numberOf(end, 'status'),
     startedAt,
     stoppedAt: numberOf(end, 'stopped') || (seen.get('progress') ?? began).t,
     kernel: textOf(seen.get('hello'), 'kernel'),
     toolVersion: textOf(seen.get('tool'), 'version'),
-    imageId,
+    imageId: debugPod?.status?.containerStatuses?.find((each) => each.name === 'capture')?.imageID ?? '',
     last: end ?? seen.get('progress'),
     targetChanges: changes,
   };
@@ -313,7 +346,33 @@ async function salvage(
   );
 }
 
-async function imageIdOf(plan: Plan, cluster: Cluster): Promise<string> {
-  const pod = await cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined);
-  return pod?.status?.containerStatuses?.find((each) => each.name === 'capture')?.imageID ?? '';
+function stoppedBy(ended: EndReason, hasAsked: boolean, deletion: Deletion | undefined): StoppedBy {
+  switch (ended) {
+    case 'requested':
+      return hasAsked ? 'this command' : 'another client';
+    case 'terminated':
+      return deletion ? 'deletion of the debug pod' : 'the cluster';
+    case 'tool-ended':
+      return 'the tool';
+    case 'target-gone':
+      return 'the target';
+    case 'lost':
+      return deletion ? 'deletion of the debug pod' : 'unknown';
+    default:
+      return 'limit';
+  }
+}
+
+/** This client has not deleted the pod yet, so it was somebody else. A deletion itself is in no managed fields. */
+function deletionOf(pod: V1Pod | undefined): Deletion | undefined {
+  const { deletionTimestamp, managedFields = [] } = pod?.metadata ?? {};
+  if (!deletionTimestamp) return undefined;
+  const lastWriter = managedFields
+    .filter(({ manager = '' }) => manager !== '' && manager !== 'kubelet' && manager !== 'kubectl-gkeprof')
+    .toSorted((a, b) => Number(new Date(a.time ?? 0)) - Number(new Date(b.time ?? 0)))
+    .at(-1)?.manager;
+  return {
+    deletionTimestamp: new Date(deletionTimestamp).toISOString(),
+    ...(lastWriter !== undefined && { lastWriter: printable(lastWriter) }),
+  };
 }

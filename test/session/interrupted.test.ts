@@ -95,6 +95,7 @@ describe('Ctrl-C while it captures', () => {
     const got = await run(cluster);
     await got.removed;
     expect(got.ended).toBe('requested');
+    expect(got.stoppedBy).toBe('this command');
     expect(new Set(asked)).toEqual(new Set(['files']));
     expect(files()).toEqual([FILE_NAME]);
     expect(cluster.pods.size).toBe(0);
