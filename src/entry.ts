@@ -42,6 +42,7 @@ export async function run(): Promise<void> {
           receive(signal);
         });
     },
+    onExit: (end) => process.once('exit', end),
     onUnfinished: () => {
       isUnfinished = true;
     },

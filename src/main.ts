@@ -22,6 +22,8 @@ export interface Io {
   readonly macos?: boolean;
   /** Calls back for each signal that asks the process to end. */
   readonly onSignal: (receive: (signal: SignalName) => void) => void;
+  /** Calls back when the process ends, however it does. */
+  readonly onExit?: (end: () => void) => void;
   /** Told when a signal ends what still waits for something, and may do so for ever. */
   readonly onUnfinished?: () => void;
 }
@@ -72,6 +74,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
           env: io.env,
           windows: io.windows,
           trace: (line, level) => log.trace(line, level),
+          ...(io.onExit && { onExit: io.onExit }),
         });
       },
       windows: io.windows,
@@ -81,7 +84,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       },
       names: async (connection, boundMs) => {
         const { namesByKubectl } = await import('./cluster/names.ts');
-        return namesByKubectl(connection, { env: io.env, windows: io.windows }, boundMs);
+        const home = { env: io.env, windows: io.windows, ...(io.onExit && { onExit: io.onExit }) };
+        return namesByKubectl(connection, home, boundMs);
       },
       now: () => Date.now(),
       sleep: async (ms, signal) => {

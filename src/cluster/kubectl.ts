@@ -1,3 +1,4 @@
+import { kill } from 'node:process';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -16,21 +17,6 @@ interface Child
   readonly pid?: number | undefined;
 }
 
-/**
- * Children that run, by what kill(2) takes: those with a process group of their own do not end with us, and what they
- * started, such as a credential plugin that hangs, would not end with them.
- */
-const running = new Set<number>();
-process.on('exit', () => {
-  for (const target of running) {
-    try {
-      process.kill(target, 'SIGKILL');
-    } catch {
-      // It has just ended.
-    }
-  }
-});
-
 /** Environment and folder for child processes. */
 export interface KubectlHome {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -38,6 +24,8 @@ export interface KubectlHome {
   readonly windows: boolean;
   /** Called with each line of kubectl before it runs, for -v, and with how it ended, for level 2. */
   readonly trace?: (line: string, level?: number) => void;
+  /** Calls back when this process ends. */
+  readonly onExit?: (end: () => void) => void;
 }
 
 /** What kubectl itself has to say is short; a pod that floods it ends the call. */
@@ -56,10 +44,24 @@ const EXEC_MS = 60_000;
 export class Kubectl {
   readonly #connection: Connection;
   readonly #home: KubectlHome;
+  /** Children that run, as kill(2) takes them: by their process group where they have one. */
+  readonly #running = new Set<number>();
 
   constructor(connection: Connection, home: KubectlHome) {
     this.#connection = connection;
     this.#home = home;
+    home.onExit?.(() => this.#endChildren());
+  }
+
+  /** Those with a process group of their own do not end with us, nor what they started: a credential plugin that hangs. */
+  #endChildren(): void {
+    for (const target of this.#running) {
+      try {
+        kill(target, 'SIGKILL');
+      } catch {
+        // It has just ended.
+      }
+    }
   }
 
   line(words: readonly string[]): string {
@@ -206,10 +208,10 @@ export class Kubectl {
     }) as unknown as Child;
     const { detached = !this.#home.windows } = options as { detached?: boolean };
     const target = child.pid === undefined ? undefined : detached ? -child.pid : child.pid;
-    if (target !== undefined) running.add(target);
+    if (target !== undefined) this.#running.add(target);
     child.then(
       ({ exitCode }) => {
-        if (target !== undefined) running.delete(target);
+        if (target !== undefined) this.#running.delete(target);
         const how = exitCode === undefined ? 'a signal' : `status ${exitCode}`;
         this.#home.trace?.(`kubectl ${words[0]} ended with ${how} in ${Date.now() - began} ms`, 2);
       },

@@ -5,7 +5,8 @@ import { unlessAborted } from '../interrupts.ts';
 import type { CaptureOptions } from '../options.ts';
 import { type CapturePlan, type Limits, makePlan, type Plan } from '../plan.ts';
 import { debugPod } from '../pod.ts';
-import { type Deletion, runSession, type SessionResult } from '../session/session.ts';
+import { runSession, type SessionResult } from '../session/session.ts';
+import type { Deletion } from '../session/stopped-by.ts';
 import { sweep } from '../session/sweep.ts';
 import { shellQuote } from '../shell-quote.ts';
 import type { Target, TargetName } from '../target.ts';
@@ -109,10 +110,11 @@ async function finished(
     return await unlessAborted(job.finish(plan, result), signal);
   } catch (error) {
     if (error instanceof GkeprofError && !signal.aborted) throw error;
-    const how = signal.aborted ? 'was interrupted' : `failed: ${reasonOf(error)}`;
     throw new GkeprofError(
       EXIT.incomplete,
-      `${result.artifact.path} is whole, but what was to be made of it ${how}`,
+      signal.aborted
+        ? `${result.artifact.path} is whole, but what was to be made of it was interrupted`
+        : `${result.artifact.path} is whole, but what was to be made of it failed: ${reasonOf(error)}`,
       `kubectl gkeprof ${job.again} ${shellQuote(result.artifact.path)}`,
       error,
     );

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import { getuid } from 'node:process';
 import type { AnyCommand } from '../commands/command.ts';
 import { GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { printable } from '../printable.ts';
@@ -58,8 +59,8 @@ function readTrusted(path: string, isFound: boolean): string {
   const file = openSync(path, 'r');
   try {
     const { uid, mode } = fstatSync(file);
-    const isForeign = process.getuid !== undefined && ![0, process.getuid()].includes(uid);
-    if (isFound && (isForeign || (process.getuid !== undefined && mode & 0o002)))
+    const isForeign = getuid !== undefined && ![0, getuid()].includes(uid);
+    if (isFound && (isForeign || (getuid !== undefined && mode & 0o002)))
       throw usageError(
         `the configuration ${printable(path)} ${isForeign ? 'belongs to another user' : 'can be written by every user'}, and decides which image runs with all rights on nodes`,
         isForeign ? 'if you trust it, name it with GKEPROF_CONFIG' : `chmod o-w ${printable(path)}`,

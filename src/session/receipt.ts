@@ -2,7 +2,8 @@ import { open, rm } from 'node:fs/promises';
 import type { Plan } from '../plan.ts';
 import { version } from '../version.ts';
 import { numberOf } from './events.ts';
-import type { Deletion, SessionResult, StoppedBy } from './session.ts';
+import type { SessionResult } from './session.ts';
+import type { Deletion, StoppedBy } from './stopped-by.ts';
 
 /** The JSON beside an artifact: what was planned, what happened, and that both ends hold the same bytes. */
 export interface Receipt {

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { V1Pod } from '@kubernetes/client-node';
 import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
@@ -9,7 +8,6 @@ import { CTL, OUT } from '../node/script.ts';
 import { leftText, secondsLeft } from '../output/live.ts';
 import type { Log } from '../output/log.ts';
 import { boundSeconds, type Plan } from '../plan.ts';
-import { printable } from '../printable.ts';
 import { formatBytes, formatDuration } from '../quantity.ts';
 import { type Artifact, collect } from './collect.ts';
 import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
@@ -17,6 +15,7 @@ import { type NodeEvent, numberOf, textOf } from './events.ts';
 import { followEvents } from './follow.ts';
 import { refusal } from './refused.ts';
 import { waitForStart } from './start.ts';
+import { type Deletion, deletionOf, type StoppedBy, stoppedBy } from './stopped-by.ts';
 import { targetChanges } from './unchanged.ts';
 
 /** Why a capture ended: the node's word for it, or `lost` when its container died before it could say. */
@@ -30,27 +29,6 @@ export type EndReason =
   | 'tool-ended'
   | 'target-gone'
   | 'lost';
-
-/**
- * Who or what ended a capture, as far as events and the API tell: nobody signs a request to stop, so what this command did
- * not ask for was asked by another client.
- */
-export type StoppedBy =
-  | 'limit'
-  | 'this command'
-  | 'another client'
-  | 'deletion of the debug pod'
-  | 'the cluster'
-  | 'the tool'
-  | 'the target'
-  | 'unknown';
-
-/** That somebody deleted the debug pod while it captured: what the API tells of it. */
-export interface Deletion {
-  readonly deletionTimestamp: string;
-  /** The last client but the kubelet and this one that changed the pod, by the name that it gave itself. */
-  readonly lastWriter?: string;
-}
 
 export interface SessionResult {
   readonly artifact: Artifact;
@@ -118,7 +96,7 @@ export async function runSession(
 }
 
 /** How long a copy that was given up may take to remove what it began. */
-const TIDY_MS = 3000;
+const TIDY_MS = 1500;
 
 const stillOnTheNode = (error: unknown): boolean =>
   error instanceof GkeprofError && error.code === EXIT.incomplete;
@@ -344,35 +322,4 @@ async function salvage(
     raw.ending,
     collecting,
   );
-}
-
-function stoppedBy(ended: EndReason, hasAsked: boolean, deletion: Deletion | undefined): StoppedBy {
-  switch (ended) {
-    case 'requested':
-      return hasAsked ? 'this command' : 'another client';
-    case 'terminated':
-      return deletion ? 'deletion of the debug pod' : 'the cluster';
-    case 'tool-ended':
-      return 'the tool';
-    case 'target-gone':
-      return 'the target';
-    case 'lost':
-      return deletion ? 'deletion of the debug pod' : 'unknown';
-    default:
-      return 'limit';
-  }
-}
-
-/** This client has not deleted the pod yet, so it was somebody else. A deletion itself is in no managed fields. */
-function deletionOf(pod: V1Pod | undefined): Deletion | undefined {
-  const { deletionTimestamp, managedFields = [] } = pod?.metadata ?? {};
-  if (!deletionTimestamp) return undefined;
-  const lastWriter = managedFields
-    .filter(({ manager = '' }) => manager !== '' && manager !== 'kubelet' && manager !== 'kubectl-gkeprof')
-    .toSorted((a, b) => Number(new Date(a.time ?? 0)) - Number(new Date(b.time ?? 0)))
-    .at(-1)?.manager;
-  return {
-    deletionTimestamp: new Date(deletionTimestamp).toISOString(),
-    ...(lastWriter !== undefined && { lastWriter: printable(lastWriter) }),
-  };
 }

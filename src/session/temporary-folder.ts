@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, readlinkSync } from 'node:fs';
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { getuid, kill, pid as ownPid } from 'node:process';
 
 /** `.gkeprof-HOST-PID-START-RANDOM`: whoever finds it later knows whether its maker still lives. */
 const NAME = /^\.gkeprof-([0-9a-f]{12})-(\d+)-(\d+)-\w{6}$/;
@@ -14,7 +15,7 @@ const ABANDONED_MS = 24 * 3600_000;
 
 /** Makes a folder for what is not whole yet, in the one that it is for, so that it can get its name by a link. Mode 0700. */
 export const temporaryFolder = (directory: string): string =>
-  mkdtempSync(join(directory, `.gkeprof-${place()}-${process.pid}-${startOf(process.pid) ?? 0}-`));
+  mkdtempSync(join(directory, `.gkeprof-${place()}-${ownPid}-${startOf(ownPid) ?? 0}-`));
 
 /**
  * Removes what killed commands left in a folder, and returns the names. Only what is surely theirs and given up: a folder,
@@ -39,7 +40,7 @@ export async function sweepFolders(directory: string, nowMs: number): Promise<st
 async function isLeftover(path: string, name: string, nowMs: number): Promise<boolean> {
   const folder = await lstat(path);
   if (!folder.isDirectory()) return false;
-  if (process.getuid && (folder.uid !== process.getuid() || folder.mode & 0o077)) return false;
+  if (getuid && (folder.uid !== getuid() || folder.mode & 0o077)) return false;
   const inside = await readdir(path);
   if (inside.some((each) => each !== 'part')) return false;
   const [, host, pid, start] = NAME.exec(name) ?? [];
@@ -51,7 +52,7 @@ async function isLeftover(path: string, name: string, nowMs: number): Promise<bo
 /** A process with this id that began at another time is another one. */
 function isRunning(pid: number, start: number): boolean {
   try {
-    process.kill(pid, 0);
+    kill(pid, 0);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
