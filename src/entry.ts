@@ -1,4 +1,5 @@
 import { fstatSync, writeSync } from 'node:fs';
+import { EXIT } from './errors.ts';
 import { main } from './main.ts';
 import { firstWrite } from './output/first-write.ts';
 
@@ -10,7 +11,9 @@ export async function run(): Promise<void> {
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;
     });
-  process.exitCode = await main(process.argv.slice(2), {
+  let interrupted: NodeJS.Signals | undefined;
+  let isUnfinished = false;
+  const code = await main(process.argv.slice(2), {
     // Node makes each stream when it is first read.
     get stdin() {
       return process.stdin;
@@ -34,9 +37,29 @@ export async function run(): Promise<void> {
     macos: process.platform === 'darwin',
     onSignal: (receive) => {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-        process.on(signal, () => receive(signal));
+        process.on(signal, () => {
+          interrupted ??= signal;
+          receive(signal);
+        });
+    },
+    onExit: (end) => process.once('exit', end),
+    onUnfinished: () => {
+      isUnfinished = true;
     },
   });
+  process.exitCode = code;
+  if (interrupted && code >= EXIT.hangup) endBy(interrupted, code, isUnfinished);
+}
+
+/**
+ * Ends at once. Node ends only when its threads have, and one that waits at a pipe for a file to be read never does: what
+ * still waits is ended by the signal itself, which shells report as the same status.
+ */
+function endBy(signal: NodeJS.Signals, code: number, isUnfinished: boolean): void {
+  if (!isUnfinished || process.platform === 'win32') process.exit(code);
+  process.emit('exit', code); // For those who end children.
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }
 
 /** What is no character device is no terminal: that is known without Node's stream. */

@@ -24,6 +24,10 @@ export interface Io {
   readonly macos?: boolean;
   /** Calls back for each signal that asks the process to end. */
   readonly onSignal: (receive: (signal: SignalName) => void) => void;
+  /** Calls back when the process ends, however it does. */
+  readonly onExit?: (end: () => void) => void;
+  /** Told when a signal ends what still waits for something, and may do so for ever. */
+  readonly onUnfinished?: () => void;
 }
 
 /** Runs one command line. Returns the exit code; never throws for anything a user can cause. */
@@ -51,16 +55,20 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       windows: io.windows,
       trace: (line, level) => log.trace(line, level),
       ...(ahead && { ahead }),
+      ...(io.onExit && { onExit: io.onExit }),
     });
     const { context: name, server, isCurrent } = cluster.reached;
     if (isFirst && (!isCurrent || showsWhere)) log.line(`${name ? `context ${name}, ` : ''}server ${server}`);
     return cluster;
   });
+  const over = interrupts.over();
+  let isOver = false;
+  over.catch(() => {
+    isOver = true;
+  });
   try {
-    const invocation = await parseCommandLine(argv, COMMANDS, {
-      env: io.env,
-      readConfig: configuration.read,
-    });
+    const understood = parseCommandLine(argv, COMMANDS, { env: io.env, readConfig: configuration.read });
+    const invocation = await Promise.race([understood, over]);
     if (invocation.kind === 'print') {
       stdout.write(invocation.text);
       return EXIT.done;
@@ -89,7 +97,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       },
       names: async (connection, boundMs) => {
         const { namesByKubectl } = await import('./cluster/names.ts');
-        return namesByKubectl(connection, { env: io.env, windows: io.windows }, boundMs);
+        const home = { env: io.env, windows: io.windows, ...(io.onExit && { onExit: io.onExit }) };
+        return namesByKubectl(connection, home, boundMs);
       },
       now: () => Date.now(),
       sleep: async (ms, signal) => {
@@ -98,11 +107,14 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
         });
       },
     };
-    const code = await command.run(options, context);
+    const running = command.run(options, context);
+    running.catch(() => {}); // When it is over before.
+    const code = await Promise.race([running, over]);
     stdout.end();
     stderr.end();
     return code;
   } catch (error) {
+    if (isOver) io.onUnfinished?.();
     log.end();
     if (isFull(error)) {
       log.error(error.message, 'make room, or name another folder with --output-dir');

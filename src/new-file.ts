@@ -8,6 +8,7 @@ export class NewFile {
   readonly #file: number;
   readonly #buffer = Buffer.allocUnsafe(BUFFER);
   #held = 0;
+  #isWhole = false;
 
   constructor(wanted: string) {
     for (let number = 1; ; number += 1) {
@@ -36,10 +37,12 @@ export class NewFile {
   close(): void {
     this.#flush();
     closeSync(this.#file);
+    this.#isWhole = true;
   }
 
   /** Instead of `close`: what could not be written whole does not stay. */
   discard(): void {
+    if (this.#isWhole) return;
     closeSync(this.#file);
     rmSync(this.path, { force: true });
   }

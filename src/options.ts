@@ -1,5 +1,4 @@
-import { mkdtempSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmdirSync } from 'node:fs';
 import { isObjectName } from './cluster/cluster.ts';
 import type { Connection } from './cluster/connect.ts';
 import { connectionOf } from './cluster/flags.ts';
@@ -9,6 +8,7 @@ import { type Form, formOf } from './output/form.ts';
 import type { DebugPodPlan } from './plan.ts';
 import { printable } from './printable.ts';
 import { parseDuration } from './quantity.ts';
+import { temporaryFolder } from './session/temporary-folder.ts';
 
 export type { Completes, OptionSpec } from './option-spec.ts';
 
@@ -241,7 +241,7 @@ export const inspectOptions = (raw: RawOptions): InspectOptions => ({
  */
 export function writableFolder(path: string): string {
   try {
-    rmdirSync(mkdtempSync(join(path, '.gkeprof-')));
+    rmdirSync(temporaryFolder(path));
     return path;
   } catch (error) {
     throw usageError(

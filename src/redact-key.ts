@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { getuid } from 'node:process';
 import { KEY_BYTES } from './capture/redact/pseudonyms.ts';
 import { EXIT, GkeprofError, reasonOf } from './errors.ts';
 import { printable } from './printable.ts';
@@ -35,9 +36,9 @@ function readSecret(path: string): string {
   try {
     const status = fstatSync(file);
     if (!status.isFile() || status.size > LONGEST_KEY) throw noKey(path);
-    if (process.getuid && status.uid !== process.getuid())
+    if (getuid && status.uid !== getuid())
       throw new GkeprofError(EXIT.failed, `${printable(path)} belongs to another user, who may know the key`);
-    if (process.getuid && status.mode & 0o077)
+    if (getuid && status.mode & 0o077)
       throw new GkeprofError(
         EXIT.failed,
         `other users of this computer can read or change the key ${printable(path)}`,

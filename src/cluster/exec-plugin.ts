@@ -49,11 +49,12 @@ export async function runPlugin(chosen: Chosen, home: KubectlHome): Promise<Plug
   };
   home.trace?.(`credential plugin ${command}`);
   const began = Date.now();
-  const text = await output(program, exec, isInteractive, {
+  const env = {
     ...home.env,
     ...Object.fromEntries((exec.env ?? []).map(({ name, value }) => [name, value])),
     KUBERNETES_EXEC_INFO: JSON.stringify(info),
-  });
+  };
+  const text = await output(program, exec, isInteractive, env, home.onExit);
   home.trace?.(`credential plugin ${command} ended in ${Date.now() - began} ms`, 2);
   return credentialOf(text, apiVersion);
 }
@@ -91,12 +92,15 @@ function output(
   exec: ExecEntry,
   isInteractive: boolean,
   env: Readonly<Record<string, string | undefined>>,
+  onExit: KubectlHome['onExit'],
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, exec.args ?? [], {
       env: env as NodeJS.ProcessEnv,
       stdio: [isInteractive ? 'inherit' : 'ignore', 'pipe', 'inherit'],
     });
+    // One that hangs must not outlive us: a signal to us alone does not reach it.
+    onExit?.(() => void child.kill('SIGKILL'));
     const chunks: Buffer[] = [];
     child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk));
     child.on('error', ({ code, message }: NodeJS.ErrnoException) => {

@@ -7,6 +7,8 @@ export interface KubectlHome {
   readonly windows: boolean;
   /** Called with each line of kubectl before it runs, for -v, and with how it ended, for level 2. */
   readonly trace?: (line: string, level?: number) => void;
+  /** Calls back when this process ends. */
+  readonly onExit?: (end: () => void) => void;
   /** What kubectl was asked for when the command began. */
   readonly ahead?: ReadAhead;
 }

@@ -1,3 +1,4 @@
+import { kill } from 'node:process';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -14,6 +15,7 @@ interface Child
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
   kill(): boolean;
+  readonly pid?: number | undefined;
 }
 
 /** What kubectl itself has to say is short; a pod that floods it ends the call. */
@@ -33,6 +35,8 @@ export class Kubectl {
   readonly #connection: Connection;
   readonly #home: KubectlHome;
   readonly #flags: () => Promise<readonly string[]>;
+  /** Children that run, as kill(2) takes them: by their process group where they have one. */
+  readonly #running = new Set<number>();
 
   /** `flags` lead to the cluster, as of now; by themselves they are those that the user gave. */
   constructor(
@@ -43,6 +47,18 @@ export class Kubectl {
     this.#connection = connection;
     this.#home = home;
     this.#flags = flags;
+    home.onExit?.(() => this.#endChildren());
+  }
+
+  /** Those with a process group of their own do not end with us, nor what they started: a credential plugin that hangs. */
+  #endChildren(): void {
+    for (const target of this.#running) {
+      try {
+        kill(target, 'SIGKILL');
+      } catch {
+        // It has just ended.
+      }
+    }
   }
 
   /** With the flags of the user, of which the secret ones are not shown. */
@@ -205,8 +221,12 @@ export class Kubectl {
       forceKillAfterDelay: 2000,
       ...options,
     }) as unknown as Child;
+    const { detached = !this.#home.windows } = options as { detached?: boolean };
+    const target = child.pid === undefined ? undefined : detached ? -child.pid : child.pid;
+    if (target !== undefined) this.#running.add(target);
     child.then(
       ({ exitCode }) => {
+        if (target !== undefined) this.#running.delete(target);
         const how = exitCode === undefined ? 'a signal' : `status ${exitCode}`;
         this.#home.trace?.(`kubectl ${words[0]} ended with ${how} in ${Date.now() - began} ms`, 2);
       },

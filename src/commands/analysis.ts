@@ -122,6 +122,7 @@ export async function withAnalysis<T>(
   };
   const spill = new FileSpill();
   let page: string | undefined;
+  let isWritten = false;
   const copy = options.write === undefined ? undefined : new NewFile(options.write);
   try {
     const analysis = new Analysis(scope, spill);
@@ -137,14 +138,18 @@ export async function withAnalysis<T>(
       if (files.length > 1) summary.end();
       read.push({ ...facts, summary });
     }
+    copy?.close();
+    isWritten = true;
     analysis.end();
     if (analysis.summary.packets === 0)
       context.log.warn(selection ? 'no packet is of this conversation' : 'no packets');
     if (options.html !== undefined) page = writePage(options.html, analysis, files, context);
     if (copy) context.log.line(`Packets: ${analysis.summary.packets}, ${copy.path}`);
     return await use({ analysis, files: read, names: allNames(analysis, names), page });
+  } catch (error) {
+    if (!isWritten) copy?.discard();
+    throw error;
   } finally {
-    copy?.close();
     spill.close();
   }
 }
@@ -154,8 +159,10 @@ function writePage(path: string, analysis: Analysis, files: readonly string[], {
   try {
     const title = files.map((file) => (file === '-' ? 'stdin' : file.split(/[\\/]/).at(-1))).join(', ');
     for (const piece of timelinePage(analysis, title)) page.write(Buffer.from(piece));
-  } finally {
     page.close();
+  } catch (error) {
+    page.discard();
+    throw error;
   }
   log.line(`Timeline: ${page.path}`);
   return page.path;

@@ -205,6 +205,7 @@ async function redactFile(
   try {
     const redactor = new Redactor(names, payload, (bytes) => copy.write(bytes));
     await readInto(path, redactor, new Packet(), context);
+    copy.close();
     context.stdout.write(`Redacted: ${copy.path}\n`);
     context.log.line(
       `${counted(redactor.packets, 'packet')}; addresses are made up (prefixes kept), ${
@@ -212,8 +213,9 @@ async function redactFile(
       }${key === undefined ? '; the key is forgotten' : `; the key is in ${printable(key)}: keep it to yourself`}`,
     );
     return EXIT.done;
-  } finally {
-    copy.close();
+  } catch (error) {
+    copy.discard();
+    throw error;
   }
 }
 

@@ -97,21 +97,26 @@ export async function readInto(
   const name = path === '-' ? 'stdin' : path;
   const before = packet.number;
   const reader = new PacketReader(sink, packet);
+  // After a capture that Ctrl-C ended, it is the next one that counts.
+  const signal = interrupts.next;
   try {
     const iterator = input.chunks[Symbol.asyncIterator]();
+    // What came by a pipe is worth a look, however it ended; a file is there, to be read again.
+    if (path === '-') interrupts.hold();
     const stopped = new Promise<'stopped'>((resolve) => {
-      interrupts.stop.addEventListener('abort', () => resolve('stopped'), { once: true });
+      signal.addEventListener('abort', () => resolve('stopped'), { once: true });
     });
     try {
       for (;;) {
         const next = await (path === '-' ? Promise.race([iterator.next(), stopped]) : iterator.next());
-        if (next === 'stopped' || next.done || interrupts.stop.aborted) break;
+        if (path !== '-') signal.throwIfAborted();
+        if (next === 'stopped' || next.done || signal.aborted) break;
         reader.push(next.value);
         if (reader.damaged) break;
       }
     } finally {
       // A pipe that is being waited for is let go, or it would keep the process.
-      if (path === '-' && interrupts.stop.aborted) stdin.destroy?.();
+      if (path === '-' && signal.aborted) stdin.destroy?.();
       else await iterator.return?.();
     }
     const end = reader.end();
@@ -120,7 +125,7 @@ export async function readInto(
       log.warn(
         `${printable(name)} is damaged behind packet ${packets}: ${end.damage}; this is what stands before`,
       );
-    else if ((end.cut || input.cut()) && !interrupts.stop.aborted)
+    else if ((end.cut || input.cut()) && !signal.aborted)
       log.warn(
         `${printable(name)} appears to have been cut short in the middle of a packet: ${counted(packets, 'packet was', 'packets were')} read`,
       );

@@ -1,11 +1,13 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
+import { unlessAborted } from '../interrupts.ts';
 import type { CaptureOptions } from '../options.ts';
 import { type CapturePlan, type Limits, makePlan, type Plan } from '../plan.ts';
 import { debugPod } from '../pod.ts';
 import { counted } from '../quantity.ts';
 import { type Cut, runSession, type SessionResult } from '../session/session.ts';
+import type { Deletion } from '../session/stopped-by.ts';
 import { sweep } from '../session/sweep.ts';
 import { shellQuote } from '../shell-quote.ts';
 import type { Target, TargetName } from '../target.ts';
@@ -14,6 +16,7 @@ import { printByHand } from './by-hand.ts';
 import type { Context } from './command.ts';
 import { printPods } from './dry-run.ts';
 import { access, isOnlyShown, lookUp } from './lookup.ts';
+import { sweepFolder } from './outcome.ts';
 
 /** What one verb adds to the common life of a capture. */
 export interface CaptureJob {
@@ -68,15 +71,19 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
     await printPods([shown], options.form, context);
     return EXIT.done;
   }
+  await sweepFolder(options.outputDir, context);
   for (const line of job.opening(plan)) context.log.line(line);
+  // From here on there is a pod to delete, and then a file that is to be read.
+  context.interrupts.hold();
   const result = await runSession(plan, collector, options.outputDir, { ...context, cluster });
   for (const change of result.targetChanges) context.log.warn(change);
-  const code = await finished(job, plan, result).catch(async (error: unknown) => {
+  const code = await finished(job, plan, result, context).catch(async (error: unknown) => {
     await result.removed.catch((problem: unknown) => context.log.warn(reasonOf(problem)));
     throw error;
   });
   context.log.end();
-  for (const name of await leftovers) context.log.line(`removed ${name}, which an earlier command had left`);
+  for (const name of await unlessAborted(leftovers, context.interrupts.next).catch(() => []))
+    context.log.line(`removed ${name}, which an earlier command had left`);
   await result.removed;
   return code;
 }
@@ -88,19 +95,29 @@ async function prepare(job: CaptureJob, cluster: Cluster, context: Context) {
   if (!named) return undefined;
   const target = await lookUp(named, job.container, cluster);
   await allowed;
-  const leftovers = isOnlyShown(options) ? [] : sweep(cluster, options.debugPod.namespace, context.now());
+  const leftovers = isOnlyShown(options)
+    ? Promise.resolve<string[]>([])
+    : sweep(cluster, options.debugPod.namespace, context.now());
   return { target, leftovers };
 }
 
 /** What comes after a verified artifact may fail without taking it along: that is exit code 5. */
-async function finished(job: CaptureJob, plan: Plan, result: SessionResult): Promise<number> {
+async function finished(
+  job: CaptureJob,
+  plan: Plan,
+  result: SessionResult,
+  { interrupts }: Context,
+): Promise<number> {
+  const signal = interrupts.next;
   try {
-    return await job.finish(plan, result);
+    return await unlessAborted(job.finish(plan, result), signal);
   } catch (error) {
-    if (error instanceof GkeprofError) throw error;
+    if (error instanceof GkeprofError && !signal.aborted) throw error;
     throw new GkeprofError(
       EXIT.incomplete,
-      `${result.artifact.path} is whole, but what was to be made of it failed: ${reasonOf(error)}`,
+      signal.aborted
+        ? `${result.artifact.path} is whole, but what was to be made of it was interrupted`
+        : `${result.artifact.path} is whole, but what was to be made of it failed: ${reasonOf(error)}`,
       `kubectl gkeprof ${job.again} ${shellQuote(result.artifact.path)}`,
       error,
     );
@@ -135,6 +152,8 @@ export const CUT_TEXT: Readonly<Record<Cut, string>> = {
   memory: 'perf script needed more memory than it may use on the node',
   space: "the node's disk is full",
 };
+const deletedText = ({ deletionTimestamp, lastWriter }: Deletion): string =>
+  `somebody deleted the debug pod (deletionTimestamp ${deletionTimestamp}${lastWriter ? `, last changed by ${lastWriter}` : ''})`;
 
 /** How a capture ended, for people. */
 export function endedText(result: SessionResult): string {
@@ -143,8 +162,11 @@ export function endedText(result: SessionResult): string {
     count: 'the packet count was reached',
     size: 'the size limit was reached',
     space: "the node's disk was getting full",
-    requested: 'stopped on request',
-    terminated: 'the debug pod was being ended by the cluster',
+    requested:
+      result.stoppedBy === 'another client' ? "stopped by somebody else's request" : 'stopped on request',
+    terminated: result.deletion
+      ? deletedText(result.deletion)
+      : 'the debug pod was being ended by the cluster',
     'tool-ended': `the tool ended by itself (status ${result.toolStatus})`,
     'target-gone': 'the target vanished',
     lost: 'the capture container died; this is what it had written',

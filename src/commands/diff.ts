@@ -12,7 +12,7 @@ import type { Comparison, Profile } from '../profile/profile.ts';
 import { counted, formatDuration } from '../quantity.ts';
 import type { Command, Context } from './command.ts';
 import { baseFor, makeFile } from './drawing.ts';
-import { fileFacts, type MadeFile } from './outcome.ts';
+import { fileFacts, type MadeFile, sweepFolder } from './outcome.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
 import { readFile } from './render.ts';
 import { FILE_OR_FORM, fileOrForm, MARKDOWN, OPEN, openResult } from './result-options.ts';
@@ -97,6 +97,7 @@ export const diff: Command<DiffOptions> = {
   },
 
   async run({ files, folder, choice, ...options }, context) {
+    await sweepFolder(folder, context);
     const paths: string[] = [];
     const profiles: Profile[] = [];
     for (const file of files) {

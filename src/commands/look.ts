@@ -4,6 +4,7 @@ import { inspect } from '../collectors/inspect.ts';
 import { Roster } from '../inspect/owner.ts';
 import type { ProcessRow } from '../inspect/process-list.ts';
 import type { Snapshot } from '../inspect/snapshot.ts';
+import { unlessAborted } from '../interrupts.ts';
 import type { InspectOptions } from '../options.ts';
 import { makePlan, type Plan, type SnapshotPart } from '../plan.ts';
 import { debugPod } from '../pod.ts';
@@ -75,6 +76,7 @@ export async function withNodes<T>(
   context: Context,
   use: (outlooks: readonly Outlook[]) => Promise<T>,
 ): Promise<T> {
+  const release = context.interrupts.hold();
   const swept = sweep(cluster, plans[0]!.debugPod.namespace, context.now());
   const opened = await Promise.allSettled(plans.map((plan) => openNode(plan, { ...context, cluster })));
   const sessions = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
@@ -84,12 +86,15 @@ export async function withNodes<T>(
     const result = await use(plans.map((plan, at) => outlookOn(plan, sessions[at]!, cluster, context)));
     context.log.end();
     await Promise.all(sessions.map((session) => session.close(lingerSeconds > 0)));
+    release();
     for (const name of await swept) context.log.line(`removed ${name}, which an earlier command had left`);
     return result;
   } catch (error) {
     context.log.end();
     await Promise.all(sessions.map((session) => session.abandon()));
     throw error;
+  } finally {
+    release();
   }
 }
 
@@ -116,26 +121,34 @@ export function sayCuts(
     );
 }
 
-function outlookOn(plan: Plan, session: NodeSession, cluster: Cluster, { log }: Context): Outlook {
+function outlookOn(
+  plan: Plan,
+  session: NodeSession,
+  cluster: Cluster,
+  { log, interrupts }: Context,
+): Outlook {
   const { capture, node } = plan;
   if (capture.collector !== 'inspect') throw new Error('not a plan for inspect');
+  const { parts } = capture;
   return {
-    async look() {
-      const listed = cluster.listAllPods(node);
-      listed.catch(() => {}); // Told when it is needed: the node's own trouble comes first.
-      const snapshot = await session.ask(capture.parts);
-      if (snapshot.isCut)
-        log.warn(`node ${node}: there is more on it than is read at once, so something may be missing`);
-      const pods = await listed;
-      const roster = new Roster(pods, snapshot.runtime, snapshot.processes);
-      // What began while the pods were read is in no status yet: they are read once more.
-      const isBehind = snapshot.processes.some((proc) => {
-        const { what, containerId } = roster.ownerOf(proc);
-        return what === 'pod' && containerId !== undefined;
-      });
-      if (!isBehind) return { node, snapshot, pods, roster };
-      const again = await cluster.listAllPods(node);
-      return { node, snapshot, pods: again, roster: new Roster(again, snapshot.runtime, snapshot.processes) };
-    },
+    // Not every call of the API can be ended.
+    look: () => unlessAborted(look(), interrupts.stop),
   };
+  async function look(): Promise<View> {
+    const listed = cluster.listAllPods(node);
+    listed.catch(() => {}); // Told when it is needed: the node's own trouble comes first.
+    const snapshot = await session.ask(parts);
+    if (snapshot.isCut)
+      log.warn(`node ${node}: there is more on it than is read at once, so something may be missing`);
+    const pods = await listed;
+    const roster = new Roster(pods, snapshot.runtime, snapshot.processes);
+    // What began while the pods were read is in no status yet: they are read once more.
+    const isBehind = snapshot.processes.some((proc) => {
+      const { what, containerId } = roster.ownerOf(proc);
+      return what === 'pod' && containerId !== undefined;
+    });
+    if (!isBehind) return { node, snapshot, pods, roster };
+    const again = await cluster.listAllPods(node);
+    return { node, snapshot, pods: again, roster: new Roster(again, snapshot.runtime, snapshot.processes) };
+  }
 }

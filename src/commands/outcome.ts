@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { code, markdownTable, plain } from '../output/markdown.ts';
-import { formatDuration } from '../quantity.ts';
+import { counted, formatDuration } from '../quantity.ts';
 import type { Receipt } from '../session/receipt.ts';
+import { sweepFolders } from '../session/temporary-folder.ts';
 import type { Target } from '../target.ts';
+import type { Context } from './command.ts';
 
 /** A file that a command made, before anything else is known of it. */
 export interface MadeFile {
@@ -20,6 +22,15 @@ export interface FileFact extends MadeFile {
 }
 
 /** Size and SHA-256 of files, read for it. */
+/** Removes what killed commands left in a folder that is to be written to, and says so in one line. */
+export async function sweepFolder(folder: string, { log, now }: Pick<Context, 'log' | 'now'>): Promise<void> {
+  const names = await sweepFolders(folder, now());
+  if (names.length)
+    log.line(
+      `removed ${counted(names.length, 'folder')} that killed commands had left in ${folder}: ${names.join(', ')}`,
+    );
+}
+
 export const fileFacts = (files: readonly MadeFile[]): Promise<FileFact[]> =>
   Promise.all(
     files.map(async ({ role, path }) => ({

@@ -21,7 +21,7 @@ import {
   drawOptions,
   receiptBeside,
 } from './drawing.ts';
-import { fileFacts, type MadeFile } from './outcome.ts';
+import { fileFacts, type MadeFile, sweepFolder } from './outcome.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
 import { MARKDOWN, OPEN, openResult } from './result-options.ts';
 
@@ -76,6 +76,7 @@ export const render: Command<RenderOptions> = {
       context.stdout.write(`${flameGraphLine(given, `${baseFor(given, folder)}.flamegraph.svg`)}\n`);
       return EXIT.done;
     }
+    await sweepFolder(folder, context);
     const path = await recentFile(file, folder, ['.perf-script.txt.gz'], 'raw stacks');
     const reading = await readFile(path, choice, context);
     if (reading.profile.samples === 0)

@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import { getuid } from 'node:process';
 import type { AnyCommand } from '../commands/command.ts';
 import { GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { printable } from '../printable.ts';
@@ -32,7 +33,8 @@ export async function readConfig(
   if (path === undefined) return undefined;
   let text: string;
   try {
-    text = readTrusted(path, !env.GKEPROF_CONFIG);
+    // A pipe, such as a shell's <(…), may take its time; signals are heard meanwhile.
+    text = statSync(path).isFile() ? readTrusted(path, !env.GKEPROF_CONFIG) : await readPipe(path);
   } catch (error) {
     if (error instanceof GkeprofError) throw error;
     const { code } = error as NodeJS.ErrnoException;
@@ -44,6 +46,11 @@ export async function readConfig(
   return parseConfig(text, printable(path), table);
 }
 
+const readPipe = async (path: string): Promise<string> => {
+  const { readFile } = await import('node:fs/promises');
+  return readFile(path, 'utf8');
+};
+
 /**
  * The file names the image that runs with all rights on a node. Where it was only found, not named, it must therefore be one
  * that nobody but this user and root can have written. Windows has no such modes.
@@ -52,8 +59,8 @@ function readTrusted(path: string, isFound: boolean): string {
   const file = openSync(path, 'r');
   try {
     const { uid, mode } = fstatSync(file);
-    const isForeign = process.getuid !== undefined && ![0, process.getuid()].includes(uid);
-    if (isFound && (isForeign || (process.getuid !== undefined && mode & 0o002)))
+    const isForeign = getuid !== undefined && ![0, getuid()].includes(uid);
+    if (isFound && (isForeign || (getuid !== undefined && mode & 0o002)))
       throw usageError(
         `the configuration ${printable(path)} ${isForeign ? 'belongs to another user' : 'can be written by every user'}, and decides which image runs with all rights on nodes`,
         isForeign ? 'if you trust it, name it with GKEPROF_CONFIG' : `chmod o-w ${printable(path)}`,

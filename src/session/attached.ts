@@ -1,6 +1,7 @@
 import type { ContainerRef } from '../cluster/cluster.ts';
 import { runner } from '../collectors/attached.ts';
 import { clusterError, toolError } from '../errors.ts';
+import { unlessAborted } from '../interrupts.ts';
 import { request } from '../node/requests.ts';
 import { type ByteSink, writeAll } from '../output/stream.ts';
 import type { AttachedPlan, Plan } from '../plan.ts';
@@ -25,20 +26,30 @@ const RENEW_MS = 40_000;
  * its exit status.
  */
 export async function runAttached(plan: Plan, audience: Audience, world: World): Promise<number> {
+  const { interrupts } = world;
+  interrupts.stop.throwIfAborted();
+  const release = interrupts.hold();
+  try {
+    await createDebugPod(plan, runner, world);
+    return await inDebugPod(plan, audience, world);
+  } finally {
+    release();
+  }
+}
+
+async function inDebugPod(plan: Plan, audience: Audience, world: World): Promise<number> {
   const { cluster, interrupts, log, sleep, now } = world;
   const what = plan.capture as AttachedPlan;
-  interrupts.stop.throwIfAborted();
-  await createDebugPod(plan, runner, world);
   const over = new AbortController();
   try {
     const signal = interrupts.stop;
     const say = (text: string) => log.line(text);
-    await waitForStart(plan, { cluster, signal, say, sleep, now });
+    await unlessAborted(waitForStart(plan, { cluster, signal, say, sleep, now }), signal);
     log.end();
     void renewLease(plan, world, over.signal);
     const status = what.tty
       ? await withTerminal(plan, audience, world)
-      : await withoutTerminal(plan, what.stdin, audience, world, over.signal);
+      : await unlessAborted(withoutTerminal(plan, what.stdin, audience, world, over.signal), signal);
     over.abort();
     await removeDebugPod(plan, world, 30_000);
     return status;

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, mkdtemp, open, readdir, rm, statfs } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat, open, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CallResult, Cluster, ContainerRef } from '../cluster/cluster.ts';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
+import { unlessAborted } from '../interrupts.ts';
 import { request } from '../node/requests.ts';
 import { OUT } from '../node/script.ts';
 import { printable } from '../printable.ts';
 import { formatBytes } from '../quantity.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** What the node announced about a finished file. */
 export interface Announced {
@@ -54,7 +56,7 @@ const PROGRESS_MS = 1000;
  */
 async function watched<T>(
   { from, whole, arrived }: { from: number; whole: number; arrived: () => Promise<number> },
-  { stallMs = STALL_MS, progress }: Collecting,
+  { stallMs = STALL_MS, progress, signal }: Collecting,
   transfer: (end: AbortController) => Promise<T>,
 ): Promise<T> {
   const end = new AbortController();
@@ -80,7 +82,7 @@ async function watched<T>(
     Math.min(WATCH_MS, stallMs / 4),
   );
   try {
-    return await transfer(end);
+    return await unlessAborted(transfer(end), signal);
   } finally {
     clearInterval(watch);
   }
@@ -102,8 +104,9 @@ export async function collect(
   let temporary: string | undefined;
   let file: FileHandle | undefined;
   try {
+    world.signal.throwIfAborted();
     await checkAnnounced(announced, directory);
-    temporary = await mkdtemp(join(directory, '.gkeprof-'));
+    temporary = temporaryFolder(directory);
     const part = join(temporary, 'part');
     const copied = await copy(announced, temporary, world);
     world.signal.throwIfAborted();
@@ -137,7 +140,7 @@ export async function collect(
     throw notCollected(error, announced, base + ending, world);
   } finally {
     await file?.close();
-    if (temporary) await rm(temporary, { recursive: true, force: true });
+    if (temporary) await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
@@ -269,7 +272,7 @@ async function readRange(
     world.signal.removeEventListener('abort', abort);
     if (got < want) stream.kill();
     const late = setTimeout(() => stream.kill(), GOODBYE_MS);
-    await stream.ended.catch(() => {});
+    await unlessAborted(stream.ended, world.signal).catch(() => {});
     clearTimeout(late);
   }
   world.signal.throwIfAborted();

@@ -2,7 +2,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { apiCode } from '../cluster/refusal.ts';
 import type { NodeWork } from '../collectors/collector.ts';
 import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
-import type { Interrupts } from '../interrupts.ts';
+import { type Interrupts, unlessAborted } from '../interrupts.ts';
 import type { Log } from '../output/log.ts';
 import type { Plan } from '../plan.ts';
 import { admissionChanges, debugPod } from '../pod.ts';
@@ -20,18 +20,21 @@ export interface World {
 
 /** Creates the plan's pod, exactly as planned: where admission made another of it, it is removed again. */
 export async function createDebugPod(plan: Plan, work: NodeWork, world: World): Promise<void> {
-  const { cluster, log } = world;
+  const { cluster, log, interrupts } = world;
   const { namespace, name } = plan.debugPod;
   const pod = debugPod(plan, work);
   let mayExist = true;
+  let creating: Promise<unknown> = Promise.resolve();
   try {
     log.phase(`creating the debug pod ${namespace}/${name} on ${plan.node}`);
-    const created = await cluster.createPod(pod, false).catch((error: unknown) => {
+    const request = cluster.createPod(pod, false).catch((error: unknown) => {
       // A refusal is final; no answer, or one of a server in trouble, may come after the pod was made.
       const code = apiCode((error as Error).cause);
       mayExist = code === undefined || code >= 500;
       throw withNamespaceHint(error, namespace);
     });
+    creating = request;
+    const created = await unlessAborted(request, interrupts.stop);
     const changes = admissionChanges(pod, created);
     if (changes.length === 0) return;
     throw clusterError(
@@ -40,31 +43,71 @@ export async function createDebugPod(plan: Plan, work: NodeWork, world: World): 
     );
   } catch (error) {
     log.end();
-    if (mayExist) await abandonDebugPod(plan, world);
+    const isAnswered = await withinMs(creating, CREATION_MS, world);
+    if (mayExist) await abandonDebugPod(plan, world, ABANDON_MS - (isAnswered ? 0 : CREATION_MS));
+    if (!isAnswered) log.warn(`the debug pod may still be created: ${deleteLine(plan, cluster)}`);
     throw error;
   }
 }
 
-/** Deletes the pod after something else went wrong, which is what is told. */
-export const abandonDebugPod = (plan: Plan, world: World): Promise<void> =>
-  removeDebugPod(plan, world, 5000).catch((problem: unknown) => world.log.warn(reasonOf(problem)));
+/** Together less than what is left after the second signal (interrupts.ts). */
+const ABANDON_MS = 4000;
+/** How long the answer to a creation is waited for after a signal: a deletion before it would find no pod. */
+const CREATION_MS = 1500;
 
-/** Deletes the pod, within a bound; what could not be deleted is named with the command that does it. */
-export async function removeDebugPod(plan: Plan, { cluster, sleep }: World, withinMs: number): Promise<void> {
+/** Deletes the pod after something else went wrong, which is what is told. */
+export const abandonDebugPod = (plan: Plan, world: World, boundMs = ABANDON_MS): Promise<void> =>
+  removeDebugPod(plan, world, boundMs).catch((problem: unknown) => world.log.warn(reasonOf(problem)));
+
+/**
+ * Deletes the pod, within a bound, which a signal makes shorter; what could not be deleted is named with the command that
+ * does it.
+ */
+export async function removeDebugPod(plan: Plan, world: World, boundMs: number): Promise<void> {
+  const { cluster, sleep, interrupts } = world;
   const { namespace, name } = plan.debugPod;
   const answered = new AbortController();
-  const late = sleep(withinMs, answered.signal).then(() => {
-    throw new Error(`no answer within ${formatDuration(withinMs / 1000)}`);
-  });
-  late.catch(() => {});
+  const began = world.now();
+  const late = async (ms: number, hurry: AbortSignal | undefined): Promise<never> => {
+    const signal = hurry ? AbortSignal.any([answered.signal, hurry]) : answered.signal;
+    await sleep(ms, signal).catch(() => {});
+    if (hurry?.aborted) return late(ABANDON_MS, undefined);
+    throw new Error(
+      `no answer within ${formatDuration(Math.round((world.now() - began) / 1000) || ms / 1000)}`,
+    );
+  };
+  const tooLate = late(
+    boundMs,
+    boundMs > ABANDON_MS && !interrupts.next.aborted ? interrupts.next : undefined,
+  );
+  tooLate.catch(() => {});
   try {
-    await Promise.race([cluster.deletePod(namespace, name, 5), late]);
+    await Promise.race([cluster.deletePod(namespace, name, 5), tooLate]);
   } catch (error) {
-    const line = cluster.kubectlLine('delete', 'pod', '-n', namespace, name);
+    const line = deleteLine(plan, cluster);
     throw new GkeprofError(EXIT.incomplete, `the debug pod was not removed (${reasonOf(error)}): ${line}`);
   } finally {
     answered.abort();
   }
+}
+
+const deleteLine = ({ debugPod: { namespace, name } }: Plan, cluster: Cluster): string =>
+  cluster.kubectlLine('delete', 'pod', '-n', namespace, name);
+
+/** Whether the work ended, in whichever way, within a time. */
+async function withinMs(work: Promise<unknown>, ms: number, { sleep }: World): Promise<boolean> {
+  const ended = new AbortController();
+  const isEnded = work.then(
+    () => true,
+    () => true,
+  );
+  const late = sleep(ms, ended.signal).then(
+    () => false,
+    () => false,
+  );
+  const result = await Promise.race([isEnded, late]);
+  ended.abort();
+  return result;
 }
 
 export async function deathOf(plan: Plan, cluster: Cluster): Promise<string> {

@@ -3,6 +3,7 @@ import type { Plan } from '../plan.ts';
 import { version } from '../version.ts';
 import { numberOf } from './events.ts';
 import type { Cut, SessionResult } from './session.ts';
+import type { Deletion, StoppedBy } from './stopped-by.ts';
 
 /** The JSON beside an artifact: what was planned, what happened, and that both ends hold the same bytes. */
 export interface Receipt {
@@ -19,6 +20,10 @@ export interface Receipt {
     readonly cut?: Cut;
     /** Processes whose files perf was not let read, because they held it up: their frames have no names. */
     readonly unnamedProcesses?: number;
+    /** Who or what ended it, as far as the node and the API tell. */
+    readonly stoppedBy: StoppedBy;
+    /** What the API tells of the deletion of the debug pod during the capture; absent where there was none. */
+    readonly deletion?: Deletion;
     readonly toolStatus: number;
     readonly kernel: string;
     readonly toolVersion: string;
@@ -83,6 +88,8 @@ export const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'pack
   ended: result.ended,
   ...(result.cut && { cut: result.cut }),
   ...(result.unnamedProcesses > 0 && { unnamedProcesses: result.unnamedProcesses }),
+  stoppedBy: result.stoppedBy,
+  ...(result.deletion && { deletion: result.deletion }),
   toolStatus: result.toolStatus,
   kernel: result.kernel,
   toolVersion: result.toolVersion,

@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, ContainerRef, Reached } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
+import { unlessAborted } from '../interrupts.ts';
 import { baseName } from '../names.ts';
 import { request } from '../node/requests.ts';
 import { OUT } from '../node/script.ts';
@@ -14,6 +16,7 @@ import { type NodeEvent, numberOf, textOf } from './events.ts';
 import { followEvents } from './follow.ts';
 import { refusal } from './refused.ts';
 import { waitForStart } from './start.ts';
+import { type Deletion, deletionOf, type StoppedBy, stoppedBy } from './stopped-by.ts';
 import { targetChanges } from './unchanged.ts';
 
 /** Why a capture ended: the node's word for it, or `lost` when its container died before it could say. */
@@ -42,6 +45,8 @@ export interface SessionResult {
   /** Processes whose files perf was not let read, because they held it up (node/perf.sh). */
   readonly unnamedProcesses: number;
   readonly ended: EndReason;
+  readonly stoppedBy: StoppedBy;
+  readonly deletion?: Deletion;
   /** The tool's exit status. */
   readonly toolStatus: number;
   /** By the node's clock, milliseconds since the epoch. */
@@ -74,13 +79,17 @@ export async function runSession(
   const { namespace, name } = plan.debugPod;
   interrupts.stop.throwIfAborted();
   await createDebugPod(plan, collector, world);
+  let capturing: Promise<unknown> = Promise.resolve();
   try {
     if (plan.debugPod.install) {
       log.line(
         `no diagnostic image: installing ${collector.install} into ${plan.debugPod.image} on the node (--image avoids it)`,
       );
     }
-    const result = await capture(plan, collector, directory, world);
+    const work = capture(plan, collector, directory, world);
+    capturing = work;
+    // Whatever it waits for: not every call of the API can be ended.
+    const result = await unlessAborted(work, interrupts.abandon);
     const removed = removeDebugPod(plan, world, 30_000);
     removed.catch(() => {}); // The command awaits it, after the result is out.
     return { ...result, removed };
@@ -92,10 +101,14 @@ export async function runSession(
       );
       throw error;
     }
-    await abandonDebugPod(plan, world);
+    const tidied = Promise.race([capturing.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })]);
+    await Promise.all([abandonDebugPod(plan, world), tidied]);
     throw error;
   }
 }
+
+/** How long a copy that was given up may take to remove what it began. */
+const TIDY_MS = 1500;
 
 const stillOnTheNode = (error: unknown): boolean =>
   error instanceof GkeprofError && error.code === EXIT.incomplete;
@@ -112,22 +125,26 @@ async function capture(
     pod: plan.debugPod.name,
     container: 'files',
   };
-  await waitForStart(plan, {
-    cluster,
-    signal: interrupts.stop,
-    say: (text) => log.line(text),
-    sleep,
-    now: world.now,
-  });
+  interrupts.stop.throwIfAborted();
   const seen = new Map<string, NodeEvent>();
+  let hasAsked = false;
   const onStop = () => {
     // Before anything was captured there is nothing to finish: the second signal's way at once.
     if (!seen.has('capturing')) interrupts.receive('SIGINT');
-    else void requestStop(cluster, files, world);
+    else {
+      hasAsked = true;
+      void requestStop(cluster, files, world);
+    }
   };
   interrupts.stop.addEventListener('abort', onStop, { once: true });
-  if (interrupts.stop.aborted) onStop();
   try {
+    await waitForStart(plan, {
+      cluster,
+      signal: interrupts.stop,
+      say: (text) => log.line(text),
+      sleep,
+      now: world.now,
+    });
     const signal = interrupts.abandon;
     const events = followEvents(plan, {
       cluster,
@@ -173,30 +190,34 @@ async function capture(
   interrupts.stop.addEventListener('abort', onLateStop, { once: true });
   log.phase(`copying and verifying${end ? ` ${formatBytes(numberOf(seen.get('artifact'), 'bytes'))}` : ''}`);
   const collected = new AbortController();
-  void renewLease(plan, files, world, collected.signal);
-  const [artifact, changes, imageId] = await Promise.all([
+  void renewLease(plan, files, world, AbortSignal.any([collected.signal, interrupts.abandon]));
+  const [artifact, changes, debugPod] = await Promise.all([
     end
       ? collect(announcement, directory, base, ending, collecting)
       : salvage(plan, collector, directory, base, collecting),
     targetChanges(plan, cluster),
-    imageIdOf(plan, cluster),
+    cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined),
   ]).finally(() => {
     collected.abort();
     interrupts.stop.removeEventListener('abort', onLateStop);
   });
+  const ended = end ? (textOf(end, 'reason') as EndReason) : 'lost';
+  const deletion = deletionOf(debugPod);
   return {
     reached: cluster.reached,
     artifact,
     isRaw,
     ...(cut && { cut }),
     unnamedProcesses: numberOf(end, 'unnamed'),
-    ended: end ? (textOf(end, 'reason') as EndReason) : 'lost',
+    ended,
+    stoppedBy: stoppedBy(ended, hasAsked, deletion),
+    ...(deletion && { deletion }),
     toolStatus: numberOf(end, 'status'),
     startedAt,
     stoppedAt: numberOf(end, 'stopped') || (seen.get('progress') ?? began).t,
     kernel: textOf(seen.get('hello'), 'kernel'),
     toolVersion: textOf(seen.get('tool'), 'version'),
-    imageId,
+    imageId: debugPod?.status?.containerStatuses?.find((each) => each.name === 'capture')?.imageID ?? '',
     last: end ?? seen.get('progress'),
     targetChanges: changes,
   };
@@ -320,9 +341,4 @@ async function salvage(
     raw.ending,
     collecting,
   );
-}
-
-async function imageIdOf(plan: Plan, cluster: Cluster): Promise<string> {
-  const pod = await cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined);
-  return pod?.status?.containerStatuses?.find((each) => each.name === 'capture')?.imageID ?? '';
 }

@@ -48,6 +48,7 @@ const RECEIPT: Receipt = {
     startedAt: '2026-11-23T13:37:49.000Z',
     stoppedAt: '2026-11-23T13:37:59.000Z',
     ended: 'time',
+    stoppedBy: 'limit',
     toolStatus: 0,
     kernel: '6.1.0',
     toolVersion: 'tcpdump version 4.99.3',

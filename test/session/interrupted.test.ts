@@ -95,6 +95,7 @@ describe('Ctrl-C while it captures', () => {
     const got = await run(cluster);
     await got.removed;
     expect(got.ended).toBe('requested');
+    expect(got.stoppedBy).toBe('this command');
     expect(new Set(asked)).toEqual(new Set(['files']));
     expect(files()).toEqual([FILE_NAME]);
     expect(cluster.pods.size).toBe(0);
@@ -138,6 +139,78 @@ describe('Ctrl-C twice', () => {
     expect(files()).toEqual([]);
   });
 
+  let isHanging = false;
+  const hang = () => {
+    isHanging = true;
+    return never;
+  };
+  const hanging = (stream: RemoteStream) => () => {
+    isHanging = true;
+    return stream;
+  };
+  it.each<[string, (node: ReturnType<typeof nodeSide>) => Partial<Cluster>, string | undefined]>([
+    ['the creation', () => ({ createPod: hang, deletePod: async () => {} }), 'may still be created: kubectl'],
+    ['the pod is to start', () => ({ readPod: hang }), undefined],
+    ['the log', () => ({ followLogs: hanging(lines([], true)) }), undefined],
+    [
+      'the request to stop',
+      (node) => ({
+        followLogs: () => lines([node.event('hello'), node.event('capturing')], true),
+        exec: hang,
+      }),
+      undefined,
+    ],
+    ['the copy', (node) => ({ followLogs: () => lines(node.script()), copy: hang }), undefined],
+    [
+      'a range',
+      (node) => ({
+        followLogs: () => lines(node.script()),
+        execStream: hanging({ ...lines([], true), ended: never, kill: () => {} }),
+      }),
+      undefined,
+    ],
+    [
+      'what was refused',
+      (node) => ({
+        followLogs: () => lines([node.event('hello'), node.event('refused', { code: 'x', log: 'a.log' })]),
+        exec: hang,
+      }),
+      undefined,
+    ],
+    [
+      'the state of the pod behind the log',
+      (node) => {
+        let asked = 0;
+        return {
+          followLogs: () => lines([node.event('hello'), node.event('capturing')]),
+          readPod: async () => {
+            asked += 1;
+            return asked === 1 ? ({ status: { containerStatuses: [status('capture')] } } as never) : hang();
+          },
+        };
+      },
+      undefined,
+    ],
+  ])('ends it whatever never answers: %s', async (what, hangs, words) => {
+    isHanging = false;
+    const cluster = fakeCluster(hangs(nodeSide()));
+    const ended = failure(cluster);
+    if (what === 'the request to stop') {
+      await expect.poll(() => cluster.calls).toContain('logs');
+      await delay(20);
+      interrupt();
+      await expect.poll(() => isHanging).toBe(true);
+    } else {
+      await expect.poll(() => isHanging).toBe(true);
+      interrupt();
+    }
+    interrupt();
+    expect(await ended).toMatchObject({ code: 130, message: 'interrupted: nothing was kept' });
+    expect(cluster.calls.at(-1)).toBe('delete');
+    if (words) expect(said()).toContain(words);
+    expect(files()).toEqual([]);
+  });
+
   it('keeps to its bound when the deletion hangs, and prints the command', async () => {
     const node = nodeSide();
     const cluster = fakeCluster({
@@ -150,7 +223,7 @@ describe('Ctrl-C twice', () => {
     interrupt();
     expect(await ended).toMatchObject({ code: 130 });
     expect(said()).toContain(
-      `the debug pod was not removed (no answer within 5s): kubectl delete pod -n gkeprof ${PLAN.debugPod.name}`,
+      `the debug pod was not removed (no answer within 4s): kubectl delete pod -n gkeprof ${PLAN.debugPod.name}`,
     );
   });
 });

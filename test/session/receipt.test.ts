@@ -8,7 +8,10 @@ it('says in which cluster it was, and as whom', () => {
   const result: SessionResult = {
     reached: { context: 'prod', server: 'https://api.example:6443', user: 'alice', isCurrent: false },
     artifact: { path: '/x/a.pcap.gz', base: '/x/a', bytes: 1, sha256: '0'.repeat(64), resumedBytes: 0 },
+    isRaw: false,
+    unnamedProcesses: 0,
     ended: 'time',
+    stoppedBy: 'limit',
     toolStatus: 0,
     startedAt: 0,
     stoppedAt: 1,

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Cluster } from '../../src/cluster/cluster.ts';
+import { endedText } from '../../src/commands/capture.ts';
 import type { GkeprofError } from '../../src/errors.ts';
+import { makeReceipt } from '../../src/session/receipt.ts';
 import { apiAnswer, fakeCluster, lines, result, status } from '../fake-cluster.ts';
 import { copy, DATA, FILE_NAME, laptop, nodeSide, PLAN, SHA } from './scene.ts';
 
@@ -11,6 +13,14 @@ beforeEach(() => {
   node = nodeSide();
 });
 const event = (name: string, more: object = {}) => node.event(name, more);
+
+/** As the API server keeps them, in any order. */
+const MANAGED = [
+  { manager: 'kubectl-label', time: new Date(1_789_999_999_000) },
+  { manager: 'kubectl-gkeprof', time: new Date(1_789_999_990_000) },
+  { manager: 'kubectl-annotate', time: new Date(1_789_999_995_000) },
+  { manager: 'kubelet', subresource: 'status', time: new Date(1_790_000_000_000) },
+];
 
 describe('a session', () => {
   it('creates, captures, collects, verifies and deletes', async () => {
@@ -31,6 +41,34 @@ describe('a session', () => {
     ]);
     expect(cluster.pods.size).toBe(0);
     expect(files()).toEqual([FILE_NAME]);
+  });
+
+  it.each<[string, object, string, string]>([
+    ['a limit', {}, 'time', 'limit'],
+    ['somebody else', {}, 'requested', 'another client'],
+    ['the cluster', {}, 'terminated', 'the cluster'],
+    [
+      'whoever deleted the debug pod',
+      { deletionTimestamp: new Date(1_790_000_000_000), managedFields: MANAGED },
+      'terminated',
+      'deletion of the debug pod',
+    ],
+    ['the tool', {}, 'tool-ended', 'the tool'],
+    ['the target', {}, 'target-gone', 'the target'],
+  ])('tells who stopped it: %s', async (_who, metadata, reason, stoppedBy) => {
+    const cluster = fakeCluster({ followLogs: () => lines(node.script(reason), true), copy });
+    const read = cluster.readPod;
+    cluster.readPod = async (...words) => ({ ...(await read(...words)), metadata });
+    const got = await run(cluster);
+    expect(got.stoppedBy).toBe(stoppedBy);
+    const deletion = { deletionTimestamp: '2026-09-21T14:13:20.000Z', lastWriter: 'kubectl-label' };
+    expect(got.deletion).toEqual('managedFields' in metadata ? deletion : undefined);
+    expect(makeReceipt(PLAN, got, {}).capture.stoppedBy).toBe(stoppedBy);
+    if (reason === 'requested') expect(endedText(got)).toBe("stopped by somebody else's request");
+    if ('managedFields' in metadata)
+      expect(endedText(got)).toBe(
+        'somebody deleted the debug pod (deletionTimestamp 2026-09-21T14:13:20.000Z, last changed by kubectl-label)',
+      );
   });
 
   const refuse = async (): Promise<never> => {

@@ -1,0 +1,56 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import { printable } from '../printable.ts';
+import type { EndReason } from './session.ts';
+
+/**
+ * Who or what ended a capture, as far as events and the API tell: nobody signs a request to stop, so what this command did
+ * not ask for was asked by another client.
+ */
+export type StoppedBy =
+  | 'limit'
+  | 'this command'
+  | 'another client'
+  | 'deletion of the debug pod'
+  | 'the cluster'
+  | 'the tool'
+  | 'the target'
+  | 'unknown';
+
+/** That somebody deleted the debug pod while it captured: what the API tells of it. */
+export interface Deletion {
+  readonly deletionTimestamp: string;
+  /** The last client but the kubelet and this one that changed the pod, by the name that it gave itself. */
+  readonly lastWriter?: string;
+}
+
+/** `hasAsked`: whether this command asked the node to stop. */
+export function stoppedBy(ended: EndReason, hasAsked: boolean, deletion: Deletion | undefined): StoppedBy {
+  switch (ended) {
+    case 'requested':
+      return hasAsked ? 'this command' : 'another client';
+    case 'terminated':
+      return deletion ? 'deletion of the debug pod' : 'the cluster';
+    case 'tool-ended':
+      return 'the tool';
+    case 'target-gone':
+      return 'the target';
+    case 'lost':
+      return deletion ? 'deletion of the debug pod' : 'unknown';
+    default:
+      return 'limit';
+  }
+}
+
+/** This client has not deleted the pod yet, so it was somebody else. A deletion itself is in no managed fields. */
+export function deletionOf(pod: V1Pod | undefined): Deletion | undefined {
+  const { deletionTimestamp, managedFields = [] } = pod?.metadata ?? {};
+  if (!deletionTimestamp) return undefined;
+  const lastWriter = managedFields
+    .filter(({ manager = '' }) => manager !== '' && manager !== 'kubelet' && manager !== 'kubectl-gkeprof')
+    .toSorted((a, b) => Number(new Date(a.time ?? 0)) - Number(new Date(b.time ?? 0)))
+    .at(-1)?.manager;
+  return {
+    deletionTimestamp: new Date(deletionTimestamp).toISOString(),
+    ...(lastWriter !== undefined && { lastWriter: printable(lastWriter) }),
+  };
+}
