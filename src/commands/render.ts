@@ -127,7 +127,7 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
   const input = await openInput(path, context.stdin);
   const name = path === '-' ? 'stdin' : (path.split(/[\\/]/).at(-1) ?? path);
   const reading = await readProfile(
-    input.chunks,
+    unlessInterrupted(input.chunks, context.interrupts.next),
     choice(wholeNode),
     (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
     readPicture,
@@ -135,6 +135,17 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
   );
   if (input.cut()) context.log.warn(`${printable(path)} is cut short: this is what is there`);
   return reading;
+}
+
+/** Ends a long reading between two chunks: nothing is made of a part of a file. */
+async function* unlessInterrupted(
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  for await (const chunk of chunks) {
+    signal.throwIfAborted();
+    yield chunk;
+  }
 }
 
 const nothingSeen = (reading: Reading): string => {

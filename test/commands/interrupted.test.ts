@@ -122,7 +122,7 @@ describe('Ctrl-C once', () => {
       const user = {
         exec: { apiVersion: 'client.authentication.k8s.io/v1', command: plugin, interactiveMode: 'Never' },
       };
-      const config = kubeconfig('http://127.0.0.1:1', user);
+      const config = kubeconfig('https://127.0.0.1:1', user);
       const { child, ended } = start([words[0]!, '--kubeconfig', config, ...words.slice(1)]);
       await until(() => existsSync(marker));
       child.kill('SIGINT');

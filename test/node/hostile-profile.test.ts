@@ -31,7 +31,7 @@ async function start(lays: string, flag = '--no-opt'): Promise<number> {
   const child = spawn(
     'unshare',
     ['-m', '--propagation', 'private', 'bash', '-c', PROGRAM, process.execPath, lays, flag, LOOP],
-    { stdio: 'ignore' },
+    { stdio: 'ignore', cwd: folder }, // Node leaves a log of its own in its working directory.
   );
   children.push(child);
   const isThere = () => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith('/tmp/node');
@@ -51,7 +51,6 @@ const record = (before = '') =>
       'install=0',
       'host_network=1',
       'frequency=99',
-      'filter_words=0',
     ],
     before,
   );

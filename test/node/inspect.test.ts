@@ -316,5 +316,5 @@ it('asks of each namespace the process that was there first, not one that may be
     'export -f one_of_each; unshare --pid --fork --kill-child --mount-proc bash -c "$1"',
     [script],
   );
-  expect(said).toMatch(/^([0-9]) of \1 10000\n$/);
+  expect(said).toMatch(/^(\d+) of \1 10000\n$/);
 });

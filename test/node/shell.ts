@@ -11,6 +11,8 @@ export function runShell(parts: readonly AssetName[], script: string, argv: read
   return execFileSync('bash', ['-c', text, 'test', ...argv], { encoding: 'utf8', maxBuffer: 1 << 26 });
 }
 
+const NONCE = 'ab'.repeat(11);
+
 /** What a run of the node's whole script left: its events, and the folder that its files are in. */
 export interface Life {
   readonly out: string;
@@ -25,12 +27,12 @@ export function runLife(folder: string, argv: readonly string[], before = ''): L
   const script = captureScript()
     .replaceAll('/gkeprof/', `${folder}/`)
     .replace('\nread_arguments "$@"\n', (line) => `${line}${before}\n`);
-  const { stdout, stderr } = spawnSync('bash', ['-c', script, 'test', 'nonce=n', ...argv, '--'], {
+  const { stdout, stderr } = spawnSync('bash', ['-c', script, 'test', `nonce=${NONCE}`, ...argv, '--'], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,
   });
   const lines = stdout.trimEnd().split('\n');
-  const events = lines.flatMap((line) => parseEvent(line, 'n') ?? []);
-  const foreign = lines.filter((line) => !parseEvent(line, 'n'));
+  const events = lines.flatMap((line) => parseEvent(line, NONCE) ?? []);
+  const foreign = lines.filter((line) => !parseEvent(line, NONCE));
   return { out: join(folder, 'out'), events, rest: [...foreign, stderr].join('\n').trim() };
 }
