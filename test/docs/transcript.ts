@@ -86,6 +86,8 @@ function typedOnly(lines: readonly string[], from: number, to: number): Command[
 export function masked(line: string): string {
   return (
     line
+      // A debug pod's name ends in the name of whoever typed it.
+      .replace(/\b(gkeprof-[a-z]+-[0-9a-f]{10})-[a-z0-9-]+/g, '$1')
       .replace(/-[bcdfghjklmnpqrstvwxz2-9]{8,10}-[bcdfghjklmnpqrstvwxz2-9]{5}\b/g, '-#')
       .replace(/\bnode-[ab]\b/g, 'node-#')
       .replace(/\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b/g, '#')
