@@ -135,7 +135,7 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
       user ??= call(
         'WHO AM I',
         authentication.createSelfSubjectReview({ body: {} }).catch((error: unknown) => {
-          if (apiCode(error) !== 404) throw error;
+          if (![403, 404].includes(apiCode(error) ?? 0)) throw error;
           return undefined;
         }),
       ).then((review) => review?.status?.userInfo?.username);
