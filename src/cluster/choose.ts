@@ -5,7 +5,7 @@ import type { Chosen, ClusterEntry, Kubeconfig, UserEntry } from './kubeconfig.t
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** client-go's rules, tools/clientcmd/client_config.go: a flag that is not empty takes the place of a field. */
+/** client-go's rules, tools/clientcmd/client_config.go: a flag that is not empty replaces a field. */
 export function choose(config: Kubeconfig, connection: Connection, env: Environment): Chosen {
   const context = connection.context || config['current-context'] || '';
   const found = config.contexts?.find(({ name }) => name === context)?.context;
@@ -37,7 +37,7 @@ export function choose(config: Kubeconfig, connection: Connection, env: Environm
   };
 }
 
-/** Where kubectl looks for a cluster when it is told nothing. */
+/** Where kubectl looks for a cluster when no kubeconfig names one. */
 export const DEFAULT_SERVER = 'http://localhost:8080';
 
 function mergedCluster(

@@ -39,7 +39,7 @@ export class Login {
     this.#home = home;
   }
 
-  /** Rejects with kubectl's own words where there are none. To a server without TLS none are sent, as by kubectl. */
+  /** Rejects with kubectl's own words where there are none. Like kubectl, this sends no credentials to a server without TLS. */
   async credentials(): Promise<Credentials> {
     if (!isTls(this.#chosen)) return {};
     const { user, userName } = this.#chosen;
@@ -84,7 +84,7 @@ export class Login {
     };
   }
 
-  /** The server did not take them: whoever asks next is told anew. */
+  /** The server did not take the credentials: the next question gets new ones. */
   refused(): void {
     this.#plugin = undefined;
   }
