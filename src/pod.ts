@@ -143,6 +143,11 @@ export const FILLED_IN_BY_ADMISSION: readonly string[] = [
   'preemptionPolicy',
 ];
 
+/** Labels that the API server gives to pods by their node since Kubernetes 1.35 (PodTopologyLabels, KEP-4742). */
+export const LABELS_BY_ADMISSION: readonly string[] = ['topology.kubernetes.io', 'topology.k8s.io'].flatMap(
+  (prefix) => [`${prefix}/zone`, `${prefix}/region`],
+);
+
 /** Names of fields that the API server adds to each container or to the pod's specification. */
 export const FILLED_IN_FIELDS = {
   container: Object.keys(FILLED_IN.container),

@@ -11,8 +11,8 @@ export interface TcpdumpWords {
 
 /** Options that take a value; the rest of the allow-list are switches. */
 const WITH_VALUE: Readonly<Record<string, RegExp>> = {
-  s: /^\d+$/,
-  B: /^\d+$/,
+  s: /^\d{1,9}$/,
+  B: /^\d{1,6}$/,
   Q: /^(in|out|inout)$/,
   y: /^[A-Za-z0-9_]+$/,
 };

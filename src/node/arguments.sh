@@ -55,7 +55,7 @@ readonly -A COLLECTOR_SCOPES=(
 # the words that change nothing (cri-tools cmd/crictl/main.go); with `rights=any` it takes all words, as a shell does.
 readonly -A COLLECTOR_WORDS=(
   [perf]=''
-  [tcpdump]='(-s\n[0-9]{1,9}\n|-B\n[0-9]{1,9}\n|-Q\n(in|out|inout)\n|-y\n[A-Za-z0-9_]{1,30}\n|-c\n[0-9]{1,18}\n|-[Kpnv]\n)*--\n([^\n]*\n)*'
+  [tcpdump]='(-s\n[0-9]{1,9}\n|-B\n[0-9]{1,6}\n|-Q\n(in|out|inout)\n|-y\n[A-Za-z0-9_]{1,30}\n|-c\n[0-9]{1,18}\n|-[Kpnv]\n)*--\n([^\n]*\n)*'
   [inspect]=''
   [crictl]='((-t|--timeout)\n[0-9.a-z]{1,20}\n|--timeout=[0-9.a-z]{1,20}\n|(-D|--debug|-h|--help|-v|--version)\n)*((completion|events|help|imagefsinfo|images|info|inspect|inspecti|inspectp|logs|metricsp|pods|ps|runtime-config|stats|statsp|version)\n([^\n]*\n)*)?'
   [shell]='([^\n]*\n)*'

@@ -196,27 +196,43 @@ target_is_gone() {
 # seen through the root of the kubelet, or of another process that no pod can imitate: one outside of all pods' cgroups.
 # Where the kubelet keeps them elsewhere (podLogsDir), the runtime is asked.
 pod_is_of_namespace() {
-  local uid path logs directory found=
-  local -a uids roots=(/proc/1/root)
+  local uid logs directory known=''
+  local -a uids roots
   IFS=, read -ra uids <<<"${arg[pod_uid]}"
-  while IFS= read -r path; do
-    grep -q kubepods "${path%/comm}/cgroup" 2>/dev/null || roots+=("${path%/comm}/root")
-  done < <(grep -lxsE 'kubelet|kubelite|k3s(-server|-agent)?' /proc/[0-9]*/comm)
+  mapfile -t roots < <(node_roots)
   for uid in "${uids[@]}"; do
     for logs in "${roots[@]/%//var/log/pods/}"; do
       for directory in "$logs"*_"$uid"/; do
         [[ -d $directory ]] || continue
-        found=1
         [[ ${directory#"$logs"} == "${arg[pod_namespace]}_"* ]] || return 1
+        known=$uid
       done
     done
   done
-  [[ -n $found ]] && return
-  find_node_root
-  find_runtime_socket && find_crictl || return 1
-  for uid in "${uids[@]}"; do
-    [[ -n $(run_crictl pods --quiet --label "io.kubernetes.pod.uid=$uid" \
-      --label "io.kubernetes.pod.namespace=${arg[pod_namespace]}" 2>/dev/null) ]] && return
-  done
-  return 1
+  if [[ -z $known ]]; then
+    find_node_root
+    find_runtime_socket && find_crictl || return 1
+    for uid in "${uids[@]}"; do
+      [[ -n $(run_crictl pods --quiet --label "io.kubernetes.pod.uid=$uid" \
+        --label "io.kubernetes.pod.namespace=${arg[pod_namespace]}" 2>/dev/null) ]] && known=$uid
+    done
+  fi
+  # From here on it is this one alone: another one beside it may be of a pod that has no logs yet.
+  [[ -n $known ]] && arg[pod_uid]=$known
+}
+
+# The roots through which the node's files may be seen: of the first process, and of each kubelet.
+node_roots() {
+  local path
+  printf '/proc/1/root\n'
+  while IFS= read -r path; do
+    is_in_a_pod "${path%/comm}" || printf '%s/root\n' "${path%/comm}"
+  done < <(grep -lxsE 'kubelet|kubelite|k3s(-server|-agent)?' /proc/[0-9]*/comm)
+}
+
+# Whether the process, named by its folder in /proc, is in the cgroup of a pod. In a cgroup namespace of our own the path of
+# another pod begins with `/..` and may lack the kubelet's folder, so the pod's own name counts too: pod<UID>, the UID being
+# one with dashes (with _ under systemd) or the hash of a static pod.
+is_in_a_pod() {
+  grep -qE 'kubepods|[/-]pod[0-9a-f]{8}[-_][0-9a-f]{4}|[/-]pod[0-9a-f]{32}' "$1/cgroup" 2>/dev/null
 }

@@ -22,7 +22,7 @@ find_node_root() {
   while IFS= read -r path; do
     pid=${path#/proc/}
     pid=${pid%/comm}
-    grep -q kubepods "/proc/$pid/cgroup" 2>/dev/null && continue
+    is_in_a_pod "/proc/$pid" && continue
     [[ $(readlink "/proc/$pid/ns/net") == "$own" ]] || continue
     process_start "$pid" || continue
     ((oldest && start_time >= oldest)) && continue

@@ -26,6 +26,8 @@ tcpdump_prepare() {
     netns)
       tcpdump_interface=${arg[interface]:-any}
       tcpdump_enter=(nsenter "--net=/proc/self/fd/$netns" --)
+      # tcpdump knows interfaces of other kinds too (usbmon1, nflog), which are the node's.
+      [[ $tcpdump_interface == any ]] || "${tcpdump_enter[@]}" ip link show dev "$tcpdump_interface" >/dev/null 2>&1 || refuse no-interface
       ;;
     iface)
       find_host_interface || refuse no-interface

@@ -1,4 +1,5 @@
 import { REQUESTS } from '../node/requests.ts';
+import { OUT } from '../node/script.ts';
 import { all, any, celLiteral, isOwn, ownerVariables, type Rule } from './cel.ts';
 import { type PolicySettings, podRules, podVariables } from './pod-rules.ts';
 
@@ -83,7 +84,7 @@ function policy(
 }
 
 /** What may be asked of a debug pod, by its owner alone. */
-function connectRules({ allowShell }: PolicySettings): Rule[] {
+function connectRules({ allowShell, targetRights }: PolicySettings): Rule[] {
   const requests = Object.values(REQUESTS).map((words) =>
     all([
       `object.command.size() == ${words.length}`,
@@ -106,6 +107,8 @@ function connectRules({ allowShell }: PolicySettings): Rule[] {
           "object.?container.orValue('') == 'files'",
           '!object.?tty.orValue(false)',
           any(requests),
+          // perf writes of every process of the node what it is called, whatever it samples (perf record -a).
+          ...(targetRights ? [`!object.command.exists(word, word == '${OUT}/perf.data')`] : []),
         ]),
         ...(allowShell
           ? ["request.subResource == 'attach' && object.?container.orValue('') == 'capture'"]

@@ -2,7 +2,7 @@ import type { V1Container, V1Pod, V1PodSpec } from '@kubernetes/client-node';
 import { argumentsPattern } from '../node/arguments.ts';
 import { captureCommand, filesCommand } from '../node/script.ts';
 import { FILES_USERS } from '../plan.ts';
-import { debugPod, FILLED_IN_FIELDS } from '../pod.ts';
+import { debugPod, FILLED_IN_FIELDS, LABELS_BY_ADMISSION } from '../pod.ts';
 import { all, any, celLiteral, celStrings, celText, isOwn, ownerVariables, type Rule } from './cel.ts';
 import { type DebugPodKind, debugPodKinds } from './kinds.ts';
 
@@ -60,8 +60,14 @@ export function podVariables({ allowShell }: PolicySettings) {
     },
     {
       name: 'looksAtNode',
-      expression:
-        "variables.capture.args.exists(a, a == 'scope=node') || variables.targetNamespaces.size() != 1",
+      expression: any([
+        "variables.capture.args.exists(a, a == 'scope=node')",
+        'variables.targetNamespaces.size() != 1',
+        // Debug pods are on the node's network, and everybody with the role may exec here.
+        'variables.targetNamespaces[0] == request.namespace',
+        // The network namespace of a pod on the node's network is the node's.
+        "variables.capture.args.exists(a, a == 'collector=tcpdump') && variables.capture.args.exists(a, a == 'host_network=1')",
+      ]),
     },
   ];
 }
@@ -129,7 +135,10 @@ export function podRules({
     {
       expression: all([
         ...['finalizers', 'ownerReferences', 'generateName'].map((field) => `!has(object.metadata.${field})`),
-        onlyKeys('object.metadata.labels', keysOf(pods.map(({ metadata }) => metadata!.labels!))),
+        onlyKeys('object.metadata.labels', [
+          ...keysOf(pods.map(({ metadata }) => metadata!.labels!)),
+          ...LABELS_BY_ADMISSION,
+        ]),
         ...constants(
           'object.metadata.labels',
           pods.map(({ metadata }) => metadata!.labels!),
@@ -145,6 +154,7 @@ export function podRules({
           ),
         ),
         "['gkeprof.dev/target', 'gkeprof.dev/what'].all(k, k in object.metadata.annotations)",
+        "object.metadata.annotations[?'gkeprof.dev/target-namespace'].orValue('') == variables.targetNamespaces.join(' ')",
       ]),
       message: 'labels, annotations or other metadata that no debug pod has',
     },
@@ -228,6 +238,10 @@ function argumentRules(kinds: ReadonlyArray<{ readonly kind: DebugPodKind; reado
     const { collector, scope } = kind.plan.capture;
     const parts = limitedParts(kind);
     const narrowed = {
+      // A capture stops before the kubelet evicts pods, and nothing else writes much.
+      ...(kind.plan.limits.minFreePercent > 0
+        ? { min_free_percent: '1[2-9]|[2-9][0-9]' }
+        : { max_bytes: '0|[1-9][0-9]{0,9}' }),
       ...(collector !== 'inspect' && { scope }),
       ...(parts !== undefined && { parts }),
       ...(collector === 'crictl' && (kind.isShell ? { rights: 'any' } : { rights: 'read', tty: '0' })),

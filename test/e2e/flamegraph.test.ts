@@ -270,8 +270,8 @@ describe('flamegraph', () => {
   it('prints the pod and stops with --dry-run, and the API server accepts it', async () => {
     const run = await gkeprof(['flamegraph', 'redis-0', '-n', NAMESPACE, '--dry-run', 'client']);
     expect(run.code).toBe(0);
-    const applied = await execa(world().kubectl, ['apply', '--dry-run=server', '-f', '-'], {
-      env: environment(world().admin),
+    const applied = await execa(world().kubectl, ['create', '--dry-run=server', '-f', '-'], {
+      env: environment(world().sre),
       input: run.stdout,
     });
     expect(applied.stdout).toMatch(/created \(server dry run\)/);

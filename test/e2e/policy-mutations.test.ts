@@ -8,7 +8,7 @@ import { world } from './world.ts';
 /** What may differ from pod to pod, and why it does no harm. Whatever else the policy takes is a hole in it. */
 const HARMLESS: ReadonlyArray<readonly [mutation: RegExp, reason: string]> = [
   [
-    /^metadata\.annotations\.(gkeprof\.dev\/(target|target-namespace|what|bound|reason) changed|gkeprof\.dev\/(target-namespace|bound|reason) removed)$/,
+    /^metadata\.annotations\.(gkeprof\.dev\/(target|what|bound|reason) changed|gkeprof\.dev\/(bound|reason) removed)$/,
     'a text for people; the arguments say what is done',
   ],
   [

@@ -38,6 +38,17 @@ async function create(pod: Bent, kubeconfig = world().sre): Promise<string> {
   return status === 201 ? '' : (body.message ?? String(status));
 }
 
+/** Lets a debug pod be of a pod by its namespace and UID. */
+function aimAt(pod: Bent, namespace: string, uid: string): void {
+  const { args } = pod.spec.containers[0];
+  const set = (key: string, value: string) => {
+    args[args.findIndex((word: string) => word.startsWith(`${key}=`))] = `${key}=${value}`;
+  };
+  set('pod_uid', uid);
+  set('pod_namespace', namespace);
+  pod.metadata.annotations['gkeprof.dev/target-namespace'] = namespace;
+}
+
 /** The policy as an administrator applies it, with these words besides; resolves when it is in force. */
 async function apply(...words: string[]): Promise<void> {
   const { images } = world();
@@ -325,15 +336,31 @@ describe('the admission policy with --target-rights', () => {
     await kubectl(['delete', 'clusterrolebinding', 'gkeprof-e2e-nodes']);
   });
 
+  it('takes packets of what is on the node’s network from nobody with a right on a pod alone', async () => {
+    const uid = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.metadata.uid}']);
+    const submit = async (change: (pod: Bent) => void) => {
+      const pod = ownPod('tcpdump netns', 'sre-shell');
+      aimAt(pod, NAMESPACE, uid);
+      change(pod);
+      return create(pod, world().sreShell);
+    };
+    expect(await submit(() => {})).toBe('');
+    const onTheNode = (pod: Bent) => {
+      const { args } = pod.spec.containers[0];
+      args[args.indexOf('host_network=0')] = 'host_network=1';
+    };
+    expect(await submit(onTheNode)).toContain('you may not look into this');
+    // Everybody who holds the role may exec into debug pods, which are on the node's network.
+    expect(await submit((pod) => aimAt(pod, 'gkeprof', uid))).toContain('you may not look into this');
+    expect(
+      await submit((pod) => Object.assign(pod.metadata.annotations, { 'gkeprof.dev/target-namespace': 'x' })),
+    ).toContain('labels, annotations or other metadata');
+  });
+
   it('is not deceived by a namespace that the pod is not of: the node knows better', async () => {
     const uid = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.metadata.uid}']);
     const pod = ownPod('perf pod', 'sre-shell');
-    const { args } = pod.spec.containers[0];
-    const set = (key: string, value: string) => {
-      args[args.findIndex((word: string) => word.startsWith(`${key}=`))] = `${key}=${value}`;
-    };
-    set('pod_uid', uid);
-    set('pod_namespace', 'gkeprof-e2e-other');
+    aimAt(pod, 'gkeprof-e2e-other', uid);
     const rights = ['--role=exec', '--user=sre-shell', '-n', 'gkeprof-e2e-other'];
     try {
       await kubectl(['create', 'namespace', 'gkeprof-e2e-other']);

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -192,5 +192,64 @@ describe('is_nodes_netns', () => {
       [script],
     );
     expect(said.trim()).toBe(answer);
+  });
+});
+
+describe('pod_is_of_namespace', () => {
+  const UID = '430eb98a-8da4-4a68-8aa1-9376d13fd3f0';
+  const OTHER = '530eb98a-8da4-4a68-8aa1-9376d13fd3f1';
+  /** What it says of a pod by its UIDs, and which of them the scripts go on with. */
+  const said = (uids: string, logs: readonly string[]): string => {
+    const root = mkdtempSync(join(tmpdir(), 'gkeprof-root-'));
+    try {
+      for (const name of logs) mkdirSync(join(root, 'var/log/pods', name), { recursive: true });
+      const script = `declare -A arg=([pod_uid]="$2" [pod_namespace]=mine); root=$1
+        node_roots() { printf '%s\\n' "$root"; }
+        find_node_root() { :; }; find_runtime_socket() { return 1; }
+        if pod_is_of_namespace; then printf 'yes %s\\n' "\${arg[pod_uid]}"; else echo no; fi`;
+      return runShell(['node/identity.sh'], script, [root, uids]).trim();
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  };
+  it.each([
+    ['of the namespace', UID, [`mine_pod_${UID}`], `yes ${UID}`],
+    ['of another one', UID, [`other_pod_${UID}`], 'no'],
+    ['of one whose name begins alike', UID, [`mine-too_pod_${UID}`], 'no'],
+    ['that the node does not know', UID, [`mine_pod_${OTHER}`], 'no'],
+    // A pod that has no logs yet, named beside one of the namespace, is never looked at.
+    [
+      'with a second UID that the node does not know yet',
+      `${OTHER},${UID}`,
+      [`mine_pod_${UID}`],
+      `yes ${UID}`,
+    ],
+    [
+      'with a second UID of another namespace',
+      `${OTHER},${UID}`,
+      [`mine_a_${UID}`, `other_b_${OTHER}`],
+      'no',
+    ],
+  ] as const)('a pod %s', (_, uids, logs, want) => expect(said(uids, logs)).toBe(want));
+});
+
+describe('is_in_a_pod', () => {
+  it.each([
+    ['0::/kubepods/burstable/pod430eb98a-8da4-4a68-8aa1-9376d13fd3f0/abc', 'yes'],
+    ['0::/../../pod430eb98a-8da4-4a68-8aa1-9376d13fd3f0/abc', 'yes'],
+    [
+      '0::/../kubepods-burstable-pod430eb98a_8da4_4a68_8aa1_9376d13fd3f0.slice/cri-containerd-abc.scope',
+      'yes',
+    ],
+    ['0::/../pod0123456789abcdef0123456789abcdef/abc', 'yes'],
+    ['0::/system.slice/kubelet.service', 'no'],
+    ['0::/../../../system.slice/kubelet.service', 'no'],
+    ['0::/podman/x', 'no'],
+  ])('%s: %s', (line, want) => {
+    const folder = mkdtempSync(join(tmpdir(), 'gkeprof-cgroup-'));
+    writeFileSync(join(folder, 'cgroup'), `${line}\n`);
+    const script = 'if is_in_a_pod "$1"; then echo yes; else echo no; fi';
+    expect(runShell(['node/identity.sh'], script, [folder]).trim()).toBe(want);
+    rmSync(folder, { recursive: true });
   });
 });
