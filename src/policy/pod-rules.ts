@@ -211,7 +211,7 @@ export function podRules({
       expression: all([
         commandIs('capture', captureCommand()),
         commandIs('files', filesCommand()),
-        "variables.files.args.size() == 2 && variables.files.args.all(a, a.matches('^[0-9]{1,6}$'))",
+        "variables.files.?args.orValue([]).size() == 2 && variables.files.args.all(a, a.matches('^[0-9]{1,6}$'))",
       ]),
       message: 'the commands are not those of the release that this policy was made for',
     },
@@ -278,7 +278,7 @@ function filesContext({ securityContext }: V1Container): string {
 /** The words of a command, its script as it stands. */
 function commandIs(container: 'capture' | 'files', command: readonly string[]): string {
   const words = command.map((word, at) => (at === 2 ? celText(word) : celLiteral(word)));
-  return `variables.${container}.command == [${words.join(', ')}]`;
+  return `variables.${container}.?command.orValue([]) == [${words.join(', ')}]`;
 }
 
 const keysOf = (objects: readonly object[]): string[] => [

@@ -92,7 +92,10 @@ describe('the policy against every pod that differs in one place', () => {
         if (answer.status === 201) {
           const isChanged = kept(answer) !== kept(own);
           if (isChanged && !harmless.some(([pattern]) => pattern.test(what))) holes.push(what);
-        } else if (/exceeded|budget|cost/.test(message) || answer.status >= 500)
+        } else if (
+          /actual cost limit exceeded|running out of cost budget/.test(message) ||
+          answer.status >= 500
+        )
           odd.push(`${what}: ${answer.status} ${message.slice(0, 300)}`);
         else if (/ValidatingAdmissionPolicy/.test(message)) refused += 1;
       }

@@ -59,6 +59,8 @@ async function apply(...words: string[]): Promise<void> {
     images.tools,
     '--allow-image',
     'debian:trixie-slim',
+    '--allow-image',
+    'localhost/no-such-image:1',
   ];
   await kubectl(['apply', '-f', '-'], (await gkeprof([...line, ...words])).stdout);
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   debugPods,
+  eventually,
   gkeprof,
   kubectl,
   leavesNothing,
@@ -153,22 +154,31 @@ describe('what the cluster lacks or refuses: exit 3', () => {
   });
 
   it('a debug pod that admission changes: removed again, and said', async () => {
+    // A namespace without the policy, which would refuse such a pod.
+    const namespace = 'gkeprof-e2e-limits';
     const limits = {
       apiVersion: 'v1',
       kind: 'LimitRange',
-      metadata: { name: 'e2e', namespace: 'gkeprof' },
+      metadata: { name: 'e2e', namespace },
       spec: { limits: [{ type: 'Container', default: { cpu: '100m' } }] },
     };
-    await kubectl(['apply', '-f', '-'], JSON.stringify(limits));
+    await kubectl(['create', 'namespace', namespace]);
     try {
+      await kubectl(['apply', '-f', '-'], JSON.stringify(limits));
       refused(
-        await flame(['redis-0', '-n', NAMESPACE]),
+        await flame(['redis-0', '-n', NAMESPACE, '--debug-namespace', namespace], world().admin),
         3,
-        /admission changed the debug pod, so it was removed again: the limits of container "capture" changed/,
-        /exempt the namespace gkeprof/,
+        /admission changed the debug pod, so it was removed again: resources of container "capture" changed/,
+        /exempt the namespace gkeprof-e2e-limits/,
       );
+      expect(
+        await eventually(
+          () => debugPods(namespace),
+          (pods) => pods.length === 0,
+        ),
+      ).toEqual([]);
     } finally {
-      await kubectl(['delete', 'limitrange', '-n', 'gkeprof', 'e2e']);
+      await kubectl(['delete', 'namespace', namespace, '--wait=false']);
     }
   });
 

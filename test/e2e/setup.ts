@@ -31,7 +31,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // The whole suite runs under the policy, as users with the printed roles alone.
   const manifests = await kubectl([
     ...['gkeprof', 'manifests', '--admission-policy', '--allow-shell'],
-    ...[images.tools, PLAIN_IMAGE].flatMap((image) => ['--allow-image', image]),
+    ...[images.tools, PLAIN_IMAGE, 'localhost/no-such-image:1'].flatMap((image) => ['--allow-image', image]),
   ]);
   await kubectl(['apply', '-f', '-'], manifests);
   const sre = await cluster.userKubeconfig('sre', ['gkeprof-users']);
