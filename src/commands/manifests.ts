@@ -51,19 +51,19 @@ export const manifests: Command<ManifestsOptions> = {
     },
     'allow-image': {
       type: 'array',
-      describe: 'An image that the policy allows too; once for each',
+      describe: 'Another image that the policy allows',
       group: POLICY,
       value: 'IMAGE',
       perRun: true,
     },
     'image-pull-secret': {
       ...DEBUG_POD_OPTIONS['image-pull-secret']!,
-      describe: 'Secret for the registry that debug pods may name; once for each',
+      describe: 'Secret for the registry that debug pods may name',
       group: POLICY,
     },
     'allow-priority-class': {
       type: 'array',
-      describe: 'Where the cluster gives pods a priority class by default: that class',
+      describe: 'The priority class that the cluster gives to pods by default, where it has one',
       group: POLICY,
       value: 'NAME',
       perRun: true,
