@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { browserHalf } from '../../src/formats.ts';
+import { printable } from '../../src/printable.ts';
 import { compare } from '../../src/profile/compare.ts';
 import { parseFolded } from '../../src/profile/folded-reader.ts';
 import { drawComparison, drawPicture } from '../../src/profile/picture/svg.ts';
@@ -295,12 +296,10 @@ describe('the picture in a browser', () => {
     return open(hostile, async (page) => {
       for (const name of names)
         expect(
-          await page
-            .locator('.frame')
-            .evaluateAll(
-              (all, wanted) => all.filter((each) => each.getAttribute('data-name') === wanted).length,
-              name,
-            ),
+          await page.locator('.frame').evaluateAll(
+            (all, wanted) => all.filter((each) => each.getAttribute('data-name') === wanted).length,
+            printable(name), // As the picture shows it: control characters are made visible.
+          ),
         ).toBe(2);
       await page.locator('.frame').nth(3).click();
       await page.keyboard.press('c');
