@@ -1,0 +1,59 @@
+import { dump, load } from 'js-yaml';
+import { describe, expect, it } from 'vitest';
+import { sentScripts } from '../../src/node/script.ts';
+import { admissionPolicy, type Manifest } from '../../src/policy/admission-policy.ts';
+import { celLiteral, celText } from '../../src/policy/cel.ts';
+import type { PolicySettings } from '../../src/policy/pod-rules.ts';
+
+const SETTINGS: PolicySettings = {
+  namespace: 'gkeprof',
+  images: ["registry.example/tools:1'"],
+  pullSecrets: ['regcred'],
+  priorityClasses: [],
+  allowShell: false,
+  targetRights: false,
+};
+const text = (objects: readonly Manifest[]) => JSON.stringify(objects);
+
+describe('the admission policy', () => {
+  it('holds the scripts of this release, byte for byte as they are sent, also when it was YAML', () => {
+    const objects = admissionPolicy(SETTINGS).map((each) => load(dump(each, { lineWidth: -1 })) as Manifest);
+    expect(objects).toEqual(admissionPolicy(SETTINGS));
+    const rules = (objects[0] as unknown as { spec: { validations: Array<{ expression: string }> } }).spec
+      .validations;
+    for (const script of Object.values(sentScripts()))
+      expect(rules.some(({ expression }) => expression.includes(`r'''${script}'''`))).toBe(true);
+  });
+
+  it('can be applied: kubectl keeps what it applied in an annotation, and annotations have 256 KiB at most', () => {
+    for (const object of admissionPolicy({ ...SETTINGS, allowShell: true, targetRights: true }))
+      expect(Buffer.byteLength(JSON.stringify(object))).toBeLessThan(250_000);
+  });
+
+  it('holds what an administrator decides as literals, and no parameters, which can be stale', () => {
+    expect(text(admissionPolicy(SETTINGS))).not.toContain('param');
+    expect(text(admissionPolicy(SETTINGS))).toContain("registry.example/tools:1\\\\''");
+    const shell = text(admissionPolicy({ ...SETTINGS, allowShell: true }));
+    expect(shell).toContain("request.subResource == 'attach'");
+    expect(text(admissionPolicy(SETTINGS))).not.toContain("request.subResource == 'attach'");
+    const targets = text(admissionPolicy({ ...SETTINGS, targetRights: true }));
+    expect(targets).toContain("resource('nodes')");
+    expect(text(admissionPolicy(SETTINGS))).not.toContain("resource('nodes')");
+  });
+});
+
+describe('literals of CEL', () => {
+  it.each([
+    ['a', "'a'"],
+    ["it's \\ \n", "'it\\'s \\\\ \\n'"],
+    [[1, 'a', true], "[dyn(1), dyn('a'), dyn(true)]"],
+    [{ a: { b: [] } }, "{'a': dyn({'b': dyn([])})}"],
+  ])('%j: %s', (value, want) => expect(celLiteral(value)).toBe(want));
+
+  it('quotes a text by what it does not hold, and refuses one that holds both', () => {
+    expect(celText("a'b\\n")).toBe("r'''a'b\\n'''");
+    expect(celText("a'''b")).toBe('r"""a\'\'\'b"""');
+    expect(() => celText(`'''"""`)).toThrow(/both/);
+    expect(() => celLiteral(undefined)).toThrow(/no literal/);
+  });
+});
