@@ -39,6 +39,8 @@ describe('the admission policy', () => {
     const targets = text(admissionPolicy({ ...SETTINGS, targetRights: true }));
     expect(targets).toContain("resource('nodes')");
     expect(text(admissionPolicy(SETTINGS))).not.toContain("resource('nodes')");
+    // perf.data names every process of the node.
+    expect(targets).toContain("!object.command.exists(word, word == '/gkeprof/out/perf.data')");
   });
 });
 
