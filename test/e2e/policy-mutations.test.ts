@@ -8,7 +8,7 @@ import { world } from './world.ts';
 /** What may differ from pod to pod, and why it does no harm. Whatever else the policy takes is a hole in it. */
 const HARMLESS: ReadonlyArray<readonly [mutation: RegExp, reason: string]> = [
   [
-    /^metadata\.annotations\.(gkeprof\.dev\/(target|what|bound|reason) changed|gkeprof\.dev\/(bound|reason) removed)$/,
+    /^metadata\.annotations\.(gkeprof\.dev\/(target|what|bound|reason) changed|gkeprof\.dev\/(target-namespace|bound|reason) removed)$/,
     'a text for people; the arguments say what is done',
   ],
   [
@@ -33,7 +33,7 @@ const HARMLESS: ReadonlyArray<readonly [mutation: RegExp, reason: string]> = [
 /** The words behind `--` of the kinds that have some: each of them stands last. */
 const HARMLESS_WORDS: typeof HARMLESS = [
   [
-    /^spec\.containers\.0\.args(\.(1[5-9]|2\d) (changed|removed|to the front)| \+ "x")$/,
+    /^spec\.containers\.0\.args(\.(1[1-9]|2\d) (changed|removed|to the front)| \+ "x")$/,
     'which packets are captured, or what crictl is asked to print',
   ],
 ];
