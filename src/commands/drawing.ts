@@ -143,6 +143,12 @@ export async function receiptBeside(path: string): Promise<Receipt | undefined> 
   }
 }
 
+/** Raw stacks of ours are made with --show-lost-events (node/perf.sh): there no word on losses means none. */
+export const countingLosses = (reading: Reading): Reading => ({
+  ...reading,
+  profile: { ...reading.profile, lost: reading.profile.lost ?? 0 },
+});
+
 /** What a receipt tells about its recording. */
 export function aboutFromReceipt({ plan, capture }: Pick<Receipt, 'plan' | 'capture'>): About {
   const target = plan.targets[0];
@@ -160,5 +166,6 @@ export function aboutFromReceipt({ plan, capture }: Pick<Receipt, 'plan' | 'capt
     startedAt: new Date(started).toISOString(),
     seconds: (Date.parse(capture.stoppedAt) - started) / 1000,
     ...(plan.capture.collector === 'perf' && { frequencyHz: plan.capture.frequencyHz }),
+    ...(capture.cpu && { cpu: capture.cpu }),
   };
 }

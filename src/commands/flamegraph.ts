@@ -13,6 +13,7 @@ import { type Form, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { type CapturePlan, type Plan, targetText } from '../plan.ts';
 import { compare } from '../profile/compare.ts';
+import { emptyText } from '../profile/counters.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
 import { readProfile } from '../profile/read.ts';
@@ -25,7 +26,14 @@ import { containerOfPid } from './ask-node.ts';
 import { endedText, missingText, runCapture, sessionCode } from './capture.ts';
 import type { Command, Context } from './command.ts';
 import { comparisonOutcome, drawComparisons } from './diff.ts';
-import { aboutFromReceipt, DRAW_OPTIONS, type DrawOptions, draw, drawOptions } from './drawing.ts';
+import {
+  aboutFromReceipt,
+  countingLosses,
+  DRAW_OPTIONS,
+  type DrawOptions,
+  draw,
+  drawOptions,
+} from './drawing.ts';
 import { keepSamples } from './kept-samples.ts';
 import { captureFacts, fileFacts, type MadeFile } from './outcome.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
@@ -301,11 +309,8 @@ async function finish(
   if (result.isRaw) throw await keepSamples(plan, result);
   const about = aboutFromReceipt({ plan, capture: captureOf(result) });
   const input = await openInput(artifact.path, context.stdin);
-  const reading = await readProfile(
-    input.chunks,
-    choice(plan.targets[0].kind === 'node'),
-    () => about,
-    readPicture,
+  const reading = countingLosses(
+    await readProfile(input.chunks, choice(plan.targets[0].kind === 'node'), () => about, readPicture),
   );
   log.end();
   log.line('');
@@ -320,11 +325,7 @@ async function finish(
   for (const line of missingText(result)) log.warn(line);
   if (result.ended !== 'time') log.line(`ended because ${endedText(result)}`);
   const idle = summary.samples === 0 && summary.idle === 0;
-  if (idle) {
-    log.warn(
-      `0 samples: ${targetText(plan.targets[0])} was idle for ${formatDuration(summary.seconds)}; profile it while it works, or longer`,
-    );
-  }
+  if (idle) log.warn(emptyText(targetText(plan.targets[0]), summary));
   const code = sessionCode(result);
   return {
     code: idle && code === EXIT.done ? EXIT.tool : code,

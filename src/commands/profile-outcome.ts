@@ -1,7 +1,10 @@
 import { block, code, factTable, markdownTable, plain } from '../output/markdown.ts';
+import { coresText } from '../profile/cores.ts';
+import { countersText } from '../profile/counters.ts';
 import type { Mover } from '../profile/movers.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
-import type { Summary } from '../profile/summary.ts';
+import { FEW_SAMPLES } from '../profile/quality.ts';
+import { qualityFacts, type Summary } from '../profile/summary.ts';
 import { formatWeight, topOf } from '../profile/top.ts';
 import { counted, formatDuration } from '../quantity.ts';
 import { type CaptureFacts, captureRows, type FileFact, fileTable, targetWords, utc } from './outcome.ts';
@@ -13,25 +16,21 @@ const MARKDOWN_ROWS = 10;
 /** The figures of a profile: counts, hottest functions and stacks, threads, what has no name. Weights are in `unit`. */
 export function profileFacts(profile: Profile, summary: Summary) {
   const { bySelf, byTotal, threads, chains, unknown, weight } = topOf(profile, ROWS);
-  const {
-    samples,
-    lost,
-    event,
-    seconds,
-    frequencyHz,
-    cores,
-    idle,
-    idleLeftOut,
-    unknownFrames,
-    brokenUnwinding,
-  } = summary;
+  const { samples, lost, event, seconds, frequencyHz, cores, idle, idleLeftOut, quality, groups } = summary;
   return {
-    ...{ event, unit: profile.unit, weight, samples, lost, durationSeconds: seconds, frequencyHz },
-    ...{ coresBusy: cores, idleSamples: idle, idleLeftOut, unknownFrames, brokenUnwinding },
+    ...{ event, unit: profile.unit, weight, samples, ...(lost !== undefined && { lost }) },
+    ...{ durationSeconds: seconds, frequencyHz, ...(cores !== undefined && { coresBusy: cores }) },
+    ...(summary.cpu && { cpu: summary.cpu }),
+    ...{ idleSamples: idle, idleLeftOut },
+    quality: { ...quality, limits: quality.limits.map((limit) => ({ ...limit })) },
     functionsBySelf: bySelf.map(functionFacts),
     functionsByTotal: byTotal.map(functionFacts),
-    threads: threads.map(({ comm, pid, tid, weight: own, cores: busy }) => ({
-      ...{ comm, pid, tid, weight: own },
+    threads: threads.map(({ comm, pid, tid, weight: own, samples: count, cores: busy }) => ({
+      ...{ comm, pid, tid, weight: own, samples: count },
+      ...(busy !== undefined && { coresBusy: busy }),
+    })),
+    threadGroups: groups.map(({ cores: busy, ...group }) => ({
+      ...group,
       ...(busy !== undefined && { coresBusy: busy }),
     })),
     stacks: chains.map(({ frames, weight: own }) => ({ frames, weight: own })),
@@ -86,13 +85,24 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]> => [
   [
     'samples',
-    `${profile.samples}, ${profile.lost} lost, event ${plain(profile.event)}${profile.frequencyHz ? `, ${profile.frequencyHz} Hz` : ''}`,
+    [
+      profile.samples,
+      profile.lost !== undefined && `${profile.lost} lost`,
+      `event ${plain(profile.event)}`,
+      profile.frequencyHz > 0 && `${profile.frequencyHz} Hz`,
+    ]
+      .filter((part) => part !== false)
+      .join(', '),
   ],
-  ['busy', profile.coresBusy > 0 ? `${profile.coresBusy.toFixed(2)} cores on average` : undefined],
   [
-    'frames without a name',
-    `${percent(profile.unknownFrames)}${profile.brokenUnwinding ? '; most stacks end at once: built without frame pointers' : ''}`,
+    'busy',
+    profile.coresBusy === undefined
+      ? undefined
+      : `${coresText(profile.coresBusy, profile.samples)} cores on average`,
   ],
+  ["by the kernel's counters", profile.cpu && countersText(profile.cpu)],
+  ['quality', profile.samples < FEW_SAMPLES ? undefined : qualityFacts(profile.quality).join('; ')],
+  ...profile.quality.limits.map(({ text }): [string, string] => ['note', plain(text)]),
 ];
 
 const hottest = ({ functionsBySelf, weight, unit }: ProfileFacts): string =>
@@ -122,7 +132,7 @@ const busiest = ({ threads, weight, unit }: ProfileFacts): string =>
         formatWeight(thread.weight, unit),
         percent(thread.weight / Math.max(weight, Number.MIN_VALUE)),
         `${code(thread.comm)} ${thread.tid < 0 ? '' : thread.tid}`.trim(),
-        thread.coresBusy?.toFixed(2) ?? '',
+        thread.coresBusy === undefined ? '' : coresText(thread.coresBusy, thread.samples),
       ]),
   );
 

@@ -15,6 +15,7 @@ import type { Command, Context } from './command.ts';
 import {
   aboutFromReceipt,
   baseFor,
+  countingLosses,
   DRAW_OPTIONS,
   type DrawOptions,
   draw,
@@ -134,7 +135,7 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
     input.plain ? (timeline) => readSecondHalf(path, timeline) : undefined,
   );
   if (input.cut()) context.log.warn(`${printable(path)} is cut short: this is what is there`);
-  return reading;
+  return receipt ? countingLosses(reading) : reading;
 }
 
 /** Ends a long reading between two chunks: nothing is made of a part of a file. */

@@ -67,6 +67,36 @@ find_container_cgroup() {
   return 1
 }
 
+# read_cpu_counters CGROUP [PARENT]: what the kernel counts, in microseconds: cpu_used of the cgroup; cpu_waited, how long at
+# least one of its threads waited for a processor (Documentation/accounting/psi.rst); and in cpu_held, by their files, how
+# long limits held it back: its own, those right below it, and that of PARENT, because each cgroup counts only its own
+# limit. What the kernel does not count is empty. The limits are in a hierarchy of their own, and in nanoseconds, where the
+# controller is one of cgroup v1, which may stand beside cgroup v2.
+declare -A cpu_held=()
+read_cpu_counters() {
+  local directory type options file key count rest usage='' limits=$cgroup_root
+  cpu_used='' cpu_waited=''
+  cpu_held=()
+  while read -r _ directory type options rest; do
+    [[ $type == cgroup && ,$options, == *,cpuacct,* ]] && usage=$directory/$1/cpuacct.usage
+    [[ $type == cgroup && ,$options, == *,cpu,* && -d $directory/$1 ]] && limits=$directory
+  done </proc/self/mounts
+  { read -r count <"$usage"; } 2>/dev/null && cpu_used=$((count / 1000))
+  for file in "$cgroup_root/$1"/cpu.stat "$limits/$1"/cpu.stat "$limits/$1"/*/cpu.stat ${2:+"$limits/$2"/cpu.stat}; do
+    while read -r key count; do
+      case $key in
+        usage_usec) [[ -n $cpu_used ]] || cpu_used=$count ;;
+        throttled_usec) cpu_held[$file]=$count ;;
+        throttled_time) cpu_held[$file]=$((count / 1000)) ;;
+      esac
+    done 2>/dev/null <"$file"
+  done
+  while read -r key _ _ _ count; do
+    [[ $key != some ]] || cpu_waited=${count#total=}
+  done 2>/dev/null <"$cgroup_root/$1/cpu.pressure"
+  return 0
+}
+
 # The fields of /proc/PID/stat from the third one on in process_stat: they are counted from behind the name, which may
 # hold blanks, brackets and line feeds. The file is read to its end: it holds no NUL.
 process_stat() {

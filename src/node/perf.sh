@@ -14,13 +14,15 @@ perf_least_kb=$((256 << 10)) perf_most_kb=$((4 << 20))
 perf_map_bytes=$((256 << 20))
 # Processes whose files perf must not look for.
 perf_hidden=()
-declare -A perf_hid_in=()
+declare -A perf_hid_in=() perf_held=()
 
 perf_version() { perf version; }
 
 perf_prepare() {
-  perf_scope=()
-  if [[ ${arg[scope]} != node ]]; then
+  perf_scope=() watched_cgroup=.
+  if [[ ${arg[scope]} == node ]]; then
+    find_cgroup_root || cgroup_root=
+  else
     find_cgroup_root || refuse no-cgroup-mount
     find_pod_cgroup || refuse pod-not-found
     watched_cgroup=$pod_cgroup
@@ -181,6 +183,7 @@ perf_hide_bad_maps() {
 # --no-bpf-event: without it perf takes a second longer than asked. --buildid-mmap: build ids in the file, so that
 # a program that ended or was replaced gives unknown frames, never another program's names.
 perf_start() {
+  local file
   local -i until
   now_ms
   perf_asked=$now
@@ -191,6 +194,34 @@ perf_start() {
   done
   now_ms
   perf_late=$((now - perf_asked))
+  perf_read_cpu
+  perf_used=$cpu_used perf_waited=$cpu_waited
+  for file in "${!cpu_held[@]}"; do perf_held[$file]=${cpu_held[$file]}; done
+}
+
+perf_read_cpu() {
+  if [[ ${arg[scope]} == container ]]; then
+    read_cpu_counters "$watched_cgroup" "$pod_cgroup"
+  else
+    read_cpu_counters "$watched_cgroup"
+  fi
+}
+
+# What the kernel counted meanwhile: the samples alone do not tell an idle target from one that is held back. Limits of a
+# pod and of its containers hold the same threads back, so only the longest time is sure.
+perf_count_cpu() {
+  local file
+  local -i held most=0
+  perf_read_cpu
+  perf_cpu=()
+  [[ -z $perf_used || -z $cpu_used ]] || perf_cpu+=(cpu_used_us: $((cpu_used - perf_used)))
+  [[ -z $perf_waited || -z $cpu_waited ]] || perf_cpu+=(cpu_waited_us: $((cpu_waited - perf_waited)))
+  for file in "${!cpu_held[@]}"; do
+    [[ -n ${perf_held[$file]-} ]] || continue
+    held=$((${cpu_held[$file]} - ${perf_held[$file]}))
+    ((held <= most)) || most=$held
+  done
+  ((${#cpu_held[@]} == 0)) || perf_cpu+=(cpu_throttled_us: "$most")
 }
 
 # Capturing begins when perf acknowledges `enable`, not when it was started.
@@ -261,6 +292,7 @@ perf_counts() {
 }
 
 perf_stop() {
+  perf_count_cpu
   printf 'stop\n' >&8 2>/dev/null
   tool_ends 20
 }
@@ -279,7 +311,7 @@ perf_finish() {
   for ((round = 0; round < 20; round++)); do
     if perf_script "$until" || [[ -z $perf_culprit ]] || ! perf_hide "$perf_culprit"; then break; fi
   done
-  counts=()
+  counts=("${perf_cpu[@]}")
   ((${#perf_hidden[@]} == 0)) || counts+=(unnamed: "${#perf_hidden[@]}")
   [[ -z $perf_problem ]] || counts+=(cut "$perf_problem")
   if [[ -n $perf_problem ]] && ! perf_trim; then

@@ -61,7 +61,8 @@ export function assemble(
     timeline: timelineOf(reader),
     samples: counts.reduce((sum, count) => sum + count.samples, 0),
     idle: { samples: 0, leftOut: false },
-    lost: reader.lost,
+    // perf script is silent on losses unless it was asked to show them, so none is not the same as no word.
+    lost: reader.lost || undefined,
   };
   return events.size > 1 ? keepRows(whole, (row) => origins[thread[row]!]!.event === event) : whole;
 }

@@ -1,4 +1,5 @@
 import { counted, formatDuration } from '../quantity.ts';
+import { coresText } from './cores.ts';
 import type { Profile } from './profile.ts';
 import type { Summary } from './summary.ts';
 
@@ -8,22 +9,20 @@ import type { Summary } from './summary.ts';
  */
 export function caption(profile: Profile, summary: Summary): { title: string; subtitle: string[] } {
   const { about, idle, timeline } = profile;
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const facts = [
     about.startedAt && `${about.startedAt.slice(0, 19).replace('T', ' ')} UTC`,
     about.seconds &&
       `${formatDuration(about.seconds)}${about.frequencyHz ? ` at ${about.frequencyHz} Hz` : ''}`,
     profile.event !== 'samples' && profile.event,
-    `${counted(profile.samples, 'sample')}${profile.lost ? `, ${profile.lost} lost` : ', none lost'}`,
-    about.frequencyHz && about.seconds && `${summary.cores.toFixed(2)} cores busy`,
-    `${percent(summary.unknownFrames)} of frames unknown`,
+    `${counted(profile.samples, 'sample')}${lostText(profile.lost)}`,
+    summary.cores !== undefined && `${coresText(summary.cores, summary.samples)} cores busy`,
   ];
   const notes = [
     idle.leftOut && `${idle.samples} idle samples left out`,
     profile.unit === 'nanoseconds' && 'width: CPU time',
     profile.unit === 'events' && `width: ${profile.event}, by period`,
-    summary.brokenUnwinding &&
-      'most stacks are cut off after one or two frames: built without frame pointers',
+    // The most important one: the others are below the picture's command, and in its JSON.
+    summary.quality.limits[0]?.text,
     timeline && timeline.binSeconds > 0 && `times put together in bins of ${timeline.binSeconds * 1000} ms`,
   ].filter(Boolean);
   return {
@@ -31,3 +30,7 @@ export function caption(profile: Profile, summary: Summary): { title: string; su
     subtitle: [facts.filter(Boolean).join(' · '), ...(notes.length ? [notes.join(' · ')] : [])],
   };
 }
+
+/** Nothing where the input does not tell. */
+const lostText = (lost: number | undefined): string =>
+  lost === undefined ? '' : lost === 0 ? ', none lost' : `, ${lost} lost`;

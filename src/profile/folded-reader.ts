@@ -204,7 +204,7 @@ export class FoldedReader {
       timeline: undefined,
       samples: tree.total[0]!,
       idle: { samples: 0, leftOut: false },
-      lost: 0,
+      lost: undefined,
     };
   }
 }

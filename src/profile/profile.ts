@@ -66,6 +66,12 @@ export interface About {
   readonly seconds?: number;
   /** Samples a second and processor that perf was asked for. */
   readonly frequencyHz?: number;
+  /** By the kernel's counters of the target: CPU time, and how long a limit held it back or it waited for a processor, in seconds. */
+  readonly cpu?: {
+    readonly usedSeconds?: number;
+    readonly throttledSeconds?: number;
+    readonly waitedSeconds?: number;
+  };
 }
 
 /** What a width, a `self` and a `total` count. */
@@ -87,8 +93,8 @@ export interface Profile {
   readonly samples: number;
   /** Samples of the idle task: in the tree, or left out of it. */
   readonly idle: { readonly samples: number; readonly leftOut: boolean };
-  /** Samples that the kernel could not deliver. */
-  readonly lost: number;
+  /** Samples that the kernel could not deliver; undefined where the input does not tell. */
+  readonly lost: number | undefined;
 }
 
 /** Two profiles in one tree. */

@@ -1,5 +1,8 @@
 import { counted } from '../quantity.ts';
-import type { Profile } from './profile.ts';
+import { coresOf, coresOfThread, coresText } from './cores.ts';
+import { countersText } from './counters.ts';
+import type { About, Profile } from './profile.ts';
+import { FEW_SAMPLES, type Quality, qualityOf } from './quality.ts';
 import { textOrder } from './tree.ts';
 
 export interface Share {
@@ -15,49 +18,61 @@ export interface BusyThread {
   readonly tid: number;
   readonly main: boolean;
   readonly samples: number;
-  /** Of one core, by samples over frequency and time. */
-  readonly cores: number;
+  /** Of one core; undefined where the samples do not tell (cores.ts). */
+  readonly cores?: number;
+}
+
+/** Threads of one name, where there are several: the workers of a pool, the processes of a server. */
+export interface ThreadGroup {
+  readonly comm: string;
+  readonly threads: number;
+  readonly processes: number;
+  readonly samples: number;
+  readonly cores?: number;
 }
 
 export interface Summary {
   readonly samples: number;
-  readonly lost: number;
+  /** Undefined where the input does not tell. */
+  readonly lost?: number;
   readonly event: string;
   readonly seconds: number;
   /** 0 where it is not known. */
   readonly frequencyHz: number;
-  /** Mean cores busy: samples that are not idle, over frequency and time. */
-  readonly cores: number;
+  /** Mean cores busy, by the samples that are not idle; undefined where they do not tell (cores.ts). */
+  readonly cores?: number;
+  /** What the kernel counted of the target meanwhile, in seconds. */
+  readonly cpu?: About['cpu'];
   /** Samples of the idle task; `idleLeftOut`: not among `samples`. */
   readonly idle: number;
   readonly idleLeftOut: boolean;
-  /** Frames that perf could not name, of all frames, 0 to 1. */
-  readonly unknownFrames: number;
-  /** Most stacks have only one or two user frames: the programs were built without frame pointers. */
-  readonly brokenUnwinding: boolean;
+  readonly quality: Quality;
   readonly hottest: readonly Share[];
   readonly busiest: readonly BusyThread[];
+  /** The busiest first. */
+  readonly groups: readonly ThreadGroup[];
 }
 
 const TOP = 5;
+/** The most important limits of the quality that are said; JSON has all. */
+const NOTES = 3;
 
 /** The figures that stand below a flame graph. Pure. */
 export function summarize(profile: Profile): Summary {
-  const { frequencyHz = 0, seconds = 0 } = profile.about;
-  const cores = (samples: number) => (seconds * frequencyHz > 0 ? samples / (frequencyHz * seconds) : 0);
-  const { samples, idle } = profile;
-  const depths = unwinding(profile);
+  const { frequencyHz = 0, seconds = 0, cpu } = profile.about;
+  const { samples, lost, idle } = profile;
+  const cores = coresOf(profile, samples - (idle.leftOut ? 0 : idle.samples));
   return {
     samples,
-    lost: profile.lost,
+    ...(lost !== undefined && { lost }),
     event: profile.event,
     seconds,
     frequencyHz,
-    cores: cores(samples - (idle.leftOut ? 0 : idle.samples)),
+    ...(cores !== undefined && { cores }),
+    ...(cpu && { cpu }),
     idle: idle.samples,
     idleLeftOut: idle.leftOut,
-    unknownFrames: depths.frames ? depths.unknown / depths.frames : 0,
-    brokenUnwinding: depths.withUserFrames >= 20 && depths.shallow > depths.withUserFrames / 2,
+    quality: qualityOf(profile),
     hottest: hottest(profile)
       .slice(0, TOP)
       .map(([name, count]) => ({ name, samples: count, share: count / Math.max(1, samples) })),
@@ -65,15 +80,43 @@ export function summarize(profile: Profile): Summary {
       .filter((thread) => thread.pid !== 0 && thread.samples > 0)
       .sort((a, b) => b.samples - a.samples || a.tid - b.tid)
       .slice(0, TOP)
-      .map((thread) => ({
-        comm: thread.comm,
-        pid: thread.pid,
-        tid: thread.tid,
-        samples: thread.samples,
-        main: thread.pid === thread.tid,
-        cores: cores(thread.samples),
-      })),
+      .map((thread) => {
+        const busy = coresOfThread(profile, thread.samples);
+        return {
+          comm: thread.comm,
+          pid: thread.pid,
+          tid: thread.tid,
+          samples: thread.samples,
+          main: thread.pid === thread.tid,
+          ...(busy !== undefined && { cores: busy }),
+        };
+      }),
+    groups: threadGroups(profile),
   };
+}
+
+/** Threads by their name, where more of it are than the busiest ones that are listed one by one. */
+function threadGroups(profile: Profile): ThreadGroup[] {
+  const groups = new Map<string, { threads: number; processes: Set<number>; samples: number }>();
+  for (const { comm, pid, samples } of profile.threads) {
+    if (pid === 0 || samples === 0 || comm === '') continue;
+    const group = groups.get(comm) ?? { threads: 0, processes: new Set(), samples: 0 };
+    group.threads += 1;
+    group.processes.add(pid);
+    group.samples += samples;
+    groups.set(comm, group);
+  }
+  return [...groups]
+    .filter(([, { threads }]) => threads > TOP)
+    .sort((a, b) => b[1].samples - a[1].samples || (a[0] < b[0] ? -1 : 1))
+    .slice(0, TOP)
+    .map(([comm, { threads, processes, samples }]) => {
+      const cores = coresOf(profile, samples);
+      return {
+        ...{ comm, threads, processes: processes.size, samples },
+        ...(cores !== undefined && { cores: Math.min(threads, cores) }),
+      };
+    });
 }
 
 /** Functions by the samples in which they were on top of the stack, the most first. Threads are no functions. */
@@ -90,50 +133,42 @@ function hottest({ frames, tree, stacks }: Profile): Array<[string, number]> {
   return [...byName].sort((a, b) => b[1] - a[1] || compare(a[0], b[0]));
 }
 
-/** How far stacks go, over all samples; `shallow` ones have only one or two user frames: unwinding ended at once. */
-function unwinding({ frames, tree, stacks }: Profile) {
-  const isCounted = Uint8Array.from(frames, ({ kind }) => (kind === 'thread' ? 0 : 1));
-  const isUnknown = Uint8Array.from(frames, ({ kind, unknown }) => (unknown && kind !== 'thread' ? 1 : 0));
-  const isUser = Uint8Array.from(frames, ({ kind }) => (kind === 'thread' || kind === 'kernel' ? 0 : 1));
-  // Frames down to a node; of user frames more than three count as three.
-  const size = tree.frame.length;
-  const counted = new Int32Array(size);
-  const unknown = new Int32Array(size);
-  const user = new Uint8Array(size);
-  for (let node = 1; node < size; node += 1) {
-    const frame = tree.frame[node]!;
-    const parent = tree.parent[node]!;
-    counted[node] = counted[parent]! + isCounted[frame]!;
-    unknown[node] = unknown[parent]! + isUnknown[frame]!;
-    user[node] = Math.min(3, user[parent]! + isUser[frame]!);
-  }
-  const sums = { frames: 0, unknown: 0, withUserFrames: 0, shallow: 0 };
-  for (let row = 0; row < stacks.node.length; row += 1) {
-    const node = stacks.node[row]!;
-    const samples = stacks.samples[row]!;
-    sums.frames += counted[node]! * samples;
-    sums.unknown += unknown[node]! * samples;
-    if (user[node]! > 0) sums.withUserFrames += samples;
-    if (user[node]! > 0 && user[node]! < 3) sums.shallow += samples;
-  }
-  return sums;
-}
+/** What is known of the quality, as two shares. */
+export const qualityFacts = ({ unnamedInnermost, wholeStacks }: Quality): string[] => [
+  `the innermost function is unknown in ${percent(unnamedInnermost)} of the samples`,
+  ...(wholeStacks === undefined
+    ? []
+    : [`${percent(wholeStacks)} of the stacks reach the start of their thread`]),
+];
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** The figures as lines for people. */
 export function summaryLines(summary: Summary): string[] {
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-  const known = summary.frequencyHz > 0 && summary.seconds > 0;
-  const busy = known ? `, ${summary.cores.toFixed(2)} cores busy on average` : '';
+  const { samples, cores, quality } = summary;
+  const few = samples < FEW_SAMPLES;
+  const much = (count: number) => (few ? counted(count, 'sample') : percent(count / samples));
   const lines = [
-    `${counted(summary.samples, 'sample')}, ${summary.lost} lost, event ${summary.event}${busy}, ${percent(summary.unknownFrames)} of frames unknown`,
+    [
+      counted(samples, 'sample'),
+      summary.lost !== undefined && `${summary.lost} lost`,
+      `event ${summary.event}`,
+      cores !== undefined && `${coresText(cores, samples)} cores busy on average`,
+    ]
+      .filter(Boolean)
+      .join(', '),
   ];
+  if (!few) lines.push(qualityFacts(quality).join('; '));
+  if (summary.cpu) lines.push(`by the kernel's counters: ${countersText(summary.cpu)}`);
   if (summary.idle)
     lines.push(
       `${counted(summary.idle, 'sample is', 'samples are')} of idle processors${summary.idleLeftOut ? ' and left out' : ' (swapper)'}`,
     );
   if (summary.hottest.length) {
     lines.push('hottest functions:');
-    for (const { name, share } of summary.hottest) lines.push(`  ${percent(share).padStart(7)}  ${name}`);
+    const width = few ? 10 : 7;
+    for (const { name, samples: count } of summary.hottest)
+      lines.push(`  ${much(count).padStart(width)}  ${name}`);
   }
   if (summary.busiest.length) {
     lines.push('busiest threads:');
@@ -142,15 +177,20 @@ export function summaryLines(summary: Summary): string[] {
       const which = thread.main
         ? `main thread${alike.length > 1 ? ` of pid ${thread.pid}` : ''}`
         : `thread ${thread.tid}`;
-      const much = known
-        ? `${thread.cores.toFixed(2)} of one core`
-        : percent(thread.samples / Math.max(1, summary.samples));
-      lines.push(`  ${thread.comm || `:${thread.tid}`}, ${which}: ${much}`);
+      lines.push(`  ${thread.comm || `:${thread.tid}`}, ${which}: ${busyText(thread, 'of one core')}`);
     }
+    for (const group of summary.groups)
+      lines.push(
+        `  all ${group.threads} threads ${group.comm} of ${counted(group.processes, 'process', 'processes')}: ${busyText(group, 'cores')}`,
+      );
   }
-  if (summary.brokenUnwinding) {
-    lines.push('most stacks end after one or two user frames: the program was built without frame pointers');
-    lines.push('(build it with -fno-omit-frame-pointer; the hottest functions above are right all the same)');
-  }
+  for (const { text } of quality.limits.slice(0, NOTES)) lines.push(`note: ${text}`);
   return lines;
+
+  function busyText(
+    { samples: count, cores: busy }: { samples: number; cores?: number },
+    of: string,
+  ): string {
+    return busy === undefined ? much(count) : `${coresText(busy, count)} ${of}`;
+  }
 }

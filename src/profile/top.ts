@@ -1,8 +1,11 @@
 import { type Column, table } from '../output/table.ts';
+import { coresOfThread, coresText } from './cores.ts';
 import type { Frame } from './frame.ts';
 import { pathOf } from './paths.ts';
 import type { Profile, Unit } from './profile.ts';
+import { FEW_SAMPLES } from './quality.ts';
 import { compareText } from './tree.ts';
+import { reasonFor } from './unnamed.ts';
 
 export interface FunctionRow {
   readonly name: string;
@@ -25,6 +28,7 @@ export interface Top {
   readonly event: string;
   readonly unit: Unit;
   readonly weight: number;
+  readonly samples: number;
   readonly bySelf: readonly FunctionRow[];
   readonly byTotal: readonly FunctionRow[];
   readonly threads: ReadonlyArray<{
@@ -32,7 +36,8 @@ export interface Top {
     readonly pid: number;
     readonly tid: number;
     readonly weight: number;
-    /** Of one core; undefined where frequency or time are not known. */
+    readonly samples: number;
+    /** Of one core; undefined where the samples do not tell (cores.ts). */
     readonly cores: number | undefined;
   }>;
   readonly chains: ReadonlyArray<{ readonly frames: readonly string[]; readonly weight: number }>;
@@ -41,7 +46,7 @@ export interface Top {
 
 /** What there is the most of, `rows` of each: functions, threads, whole stacks, frames without a name. Pure. */
 export function topOf(profile: Profile, rows = 20): Top {
-  const { tree, frames, stacks, threads, about } = profile;
+  const { tree, frames, stacks, threads } = profile;
   const functions = functionRows(profile);
   const most = (value: (row: FunctionRow) => number) =>
     functions
@@ -51,11 +56,11 @@ export function topOf(profile: Profile, rows = 20): Top {
   const ends = Array.from(tree.self.keys())
     .filter((node) => tree.self[node]! > 0)
     .sort((a, b) => tree.self[b]! - tree.self[a]! || a - b);
-  const time = (about.frequencyHz ?? 0) * (about.seconds ?? 0);
   return {
     event: profile.event,
     unit: profile.unit,
     weight: tree.total[0]!,
+    samples: profile.samples,
     bySelf: most((row) => row.self),
     byTotal: most((row) => row.total),
     threads: threads
@@ -67,7 +72,8 @@ export function topOf(profile: Profile, rows = 20): Top {
         pid,
         tid,
         weight,
-        cores: time ? samples / time : undefined,
+        samples,
+        cores: coresOfThread(profile, samples),
       })),
     chains: ends.slice(0, rows).map((node) => ({
       frames: pathOf(tree, node).map((frame) => frames[frame]!.name),
@@ -117,46 +123,35 @@ function unknownRows({ tree, frames, stacks }: Profile, nodes: Int32Array): Unkn
     .sort((a, b) => b.unknown - a.unknown || compareText(a.dso, b.dso));
 }
 
-/** Why perf found no symbol, as far as its text tells. */
-function reasonFor(dso: string, kind: Frame['kind'], everything: boolean): string {
-  if (/ \(deleted\)$/.test(dso)) return 'the file was deleted or replaced while it ran';
-  if (/perf-\d+\.map$/.test(dso)) return 'the JIT’s map has no such address: written too late, or code moved';
-  if (/^(?:\/\/anon|\[anon|\/memfd:|\[heap\]|\/dev\/zero)/.test(dso))
-    return 'code made at run time, and no map of it: start the runtime with its perf-map option';
-  if (dso === '' || dso === '[unknown]')
-    return 'the address is in no object: unwinding went astray without frame pointers';
-  if (kind === 'kernel') return 'no kernel symbols: see kernel.kptr_restrict on the node';
-  return everything
-    ? 'no symbols in it: stripped, or gone when perf read it'
-    : 'some of its functions have no symbol: local ones of a stripped file';
-}
-
 const LONGEST_CHAIN = 160;
 /** Of functions and objects in tables; the other formats have them whole. */
 const LONGEST_NAME = 100;
 
 /** The same as tables for people. */
 export function printTop(top: Top): string {
-  const percent = (weight: number) =>
-    `${((100 * weight) / Math.max(top.weight, Number.MIN_VALUE)).toFixed(1)} %`;
-  const amount = (weight: number) => formatWeight(weight, top.unit);
   const column = (title: string): Column => ({ title, right: true });
+  // A share of a few samples says more than they bear.
+  const few = top.samples < FEW_SAMPLES;
+  const share = few ? [] : [column('%')];
+  const percent = (weight: number) =>
+    few ? [] : [`${((100 * weight) / Math.max(top.weight, Number.MIN_VALUE)).toFixed(1)} %`];
+  const amount = (weight: number) => formatWeight(weight, top.unit);
   const functions = (rows: readonly FunctionRow[]) =>
     table(
       [
         column('SELF'),
-        column('%'),
+        ...share,
         column('TOTAL'),
-        column('%'),
+        ...share,
         { title: 'FUNCTION', longest: LONGEST_NAME },
         { title: 'KIND' },
         { title: 'OBJECT', longest: LONGEST_NAME },
       ],
       rows.map(({ name, dso, kind, self, total }) => [
         amount(self),
-        percent(self),
+        ...percent(self),
         amount(total),
-        percent(total),
+        ...percent(total),
         name,
         kind,
         dso,
@@ -168,16 +163,16 @@ export function printTop(top: Top): string {
       `Threads:\n${table(
         [
           column(top.unit === 'samples' ? 'SAMPLES' : 'WEIGHT'),
-          column('%'),
+          ...share,
           ...(top.threads[0]!.cores === undefined ? [] : [column('CORES')]),
           { title: 'THREAD' },
           column('PID'),
           column('TID'),
         ],
-        top.threads.map(({ comm, pid, tid, weight, cores }) => [
+        top.threads.map(({ comm, pid, tid, weight, samples, cores }) => [
           amount(weight),
-          percent(weight),
-          ...(cores === undefined ? [] : [cores.toFixed(2)]),
+          ...percent(weight),
+          ...(cores === undefined ? [] : [coresText(cores, samples)]),
           comm,
           pid < 0 ? '-' : `${pid}`,
           tid < 0 ? '-' : `${tid}`,
@@ -186,8 +181,8 @@ export function printTop(top: Top): string {
     );
   parts.push(
     `Hottest stacks:\n${table(
-      [column(top.unit === 'samples' ? 'SAMPLES' : 'WEIGHT'), column('%'), { title: 'STACK' }],
-      top.chains.map(({ frames, weight }) => [amount(weight), percent(weight), chain(frames)]),
+      [column(top.unit === 'samples' ? 'SAMPLES' : 'WEIGHT'), ...share, { title: 'STACK' }],
+      top.chains.map(({ frames, weight }) => [amount(weight), ...percent(weight), chain(frames)]),
     )}`,
   );
   if (top.unknown.length)
@@ -200,8 +195,9 @@ export function printTop(top: Top): string {
           { title: 'REASON' },
         ],
         top.unknown.map(({ dso, unknown, all, reason }) => [
-          percent(unknown),
-          `${((100 * unknown) / all).toFixed(0)} %`,
+          ...(few
+            ? [amount(unknown), amount(all)]
+            : [percent(unknown)[0]!, `${((100 * unknown) / all).toFixed(0)} %`]),
           dso,
           reason,
         ]),

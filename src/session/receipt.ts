@@ -1,6 +1,7 @@
 import { open, rm } from 'node:fs/promises';
 import type { Plan } from '../plan.ts';
 import { version } from '../version.ts';
+import type { CpuCounters } from './cpu-counters.ts';
 import { numberOf } from './events.ts';
 import type { Cut, SessionResult } from './session.ts';
 import type { Deletion, StoppedBy } from './stopped-by.ts';
@@ -20,6 +21,8 @@ export interface Receipt {
     readonly cut?: Cut;
     /** Processes whose files perf was not let read, because they held it up: their frames have no names. */
     readonly unnamedProcesses?: number;
+    /** What the kernel counted of the target's processors meanwhile; absent for packets. */
+    readonly cpu?: CpuCounters;
     /** Who or what ended it, as far as the node and the API tell. */
     readonly stoppedBy: StoppedBy;
     /** What the API tells of the deletion of the debug pod during the capture; absent where there was none. */
@@ -88,6 +91,7 @@ export const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'pack
   ended: result.ended,
   ...(result.cut && { cut: result.cut }),
   ...(result.unnamedProcesses > 0 && { unnamedProcesses: result.unnamedProcesses }),
+  ...(result.cpu && { cpu: result.cpu }),
   stoppedBy: result.stoppedBy,
   ...(result.deletion && { deletion: result.deletion }),
   toolStatus: result.toolStatus,

@@ -11,6 +11,7 @@ import type { Log } from '../output/log.ts';
 import { boundSeconds, type Plan } from '../plan.ts';
 import { formatBytes, formatDuration } from '../quantity.ts';
 import { type Artifact, collect } from './collect.ts';
+import { type CpuCounters, cpuCounters } from './cpu-counters.ts';
 import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
 import { type NodeEvent, numberOf, textOf } from './events.ts';
 import { followEvents } from './follow.ts';
@@ -44,6 +45,8 @@ export interface SessionResult {
   readonly cut?: Cut;
   /** Processes whose files perf was not let read, because they held it up (node/perf.sh). */
   readonly unnamedProcesses: number;
+  /** What the kernel counted of the target's processors meanwhile; absent where it did not. */
+  readonly cpu?: CpuCounters;
   readonly ended: EndReason;
   readonly stoppedBy: StoppedBy;
   readonly deletion?: Deletion;
@@ -203,12 +206,14 @@ async function capture(
   });
   const ended = end ? (textOf(end, 'reason') as EndReason) : 'lost';
   const deletion = deletionOf(debugPod);
+  const cpu = cpuCounters(end);
   return {
     reached: cluster.reached,
     artifact,
     isRaw,
     ...(cut && { cut }),
     unnamedProcesses: numberOf(end, 'unnamed'),
+    ...(cpu && { cpu }),
     ended,
     stoppedBy: stoppedBy(ended, hasAsked, deletion),
     ...(deletion && { deletion }),

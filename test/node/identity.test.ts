@@ -253,3 +253,45 @@ describe('is_in_a_pod', () => {
     rmSync(folder, { recursive: true });
   });
 });
+
+describe('read_cpu_counters', () => {
+  /** Used and waited, then what limits held back, each by the last part of its path. */
+  const counters = (...cgroups: string[]) =>
+    runShell(
+      ['node/protocol.sh', 'node/identity.sh'],
+      `cgroup_root=$1; shift; read_cpu_counters "$@"; printf '%s %s' "$cpu_used" "$cpu_waited"
+       for file in "\${!cpu_held[@]}"; do directory=\${file%/*}; printf ' %s=%s\\n' "\${directory##*/}" "\${cpu_held[$file]}"; done | sort | tr -d '\\n'`,
+      [root, ...cgroups],
+    );
+  const stat = (path: string, usage: number, throttled?: number) => {
+    make(path);
+    const limit = throttled === undefined ? '' : `nr_throttled 3\nthrottled_usec ${throttled}\n`;
+    writeFileSync(join(root, path, 'cpu.stat'), `usage_usec ${usage}\nuser_usec 1\nsystem_usec 1\n${limit}`);
+  };
+
+  it('takes the time of the cgroup, and what its limit and those of its containers held back', () => {
+    stat('pod', 5000, 0);
+    stat('pod/one', 3000, 700);
+    stat('pod/two', 2000, 40);
+    writeFileSync(
+      join(root, 'pod', 'cpu.pressure'),
+      'some avg10=1.00 avg60=0.50 avg300=0.10 total=123456\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=99\n',
+    );
+    expect(counters('pod')).toBe('5000 123456 one=700 pod=0 two=40');
+  });
+
+  it('takes of a container what its pod’s limit held back too', () => {
+    stat('pod', 5000, 10);
+    stat('pod/one', 3000, 700);
+    stat('pod/two', 2000, 40);
+    expect(counters('pod/one', 'pod')).toBe('3000  one=700 pod=10');
+  });
+
+  it('leaves empty what the kernel does not count', () => {
+    make('pod');
+    expect(counters('pod')).toBe(' ');
+    stat('pod', 5000);
+    expect(counters('pod')).toBe('5000 ');
+    expect(counters('gone')).toBe(' ');
+  });
+});

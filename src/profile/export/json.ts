@@ -8,7 +8,7 @@ import type { Profile } from '../profile.ts';
  */
 export function* jsonPieces(profile: Profile): Generator<string> {
   const { about, event, unit, samples, lost, idle, frames, threads, stacks, tree } = profile;
-  yield `{"version":1,"about":${printableJson(about)},"event":${printableJson(event)},"unit":"${unit}","samples":${samples},"lost":${lost},"idle":${printableJson(idle)},\n"frames":[\n`;
+  yield `{"version":1,"about":${printableJson(about)},"event":${printableJson(event)},"unit":"${unit}","samples":${samples},"lost":${lost ?? null},"idle":${printableJson(idle)},\n"frames":[\n`;
   yield `${frames.map((frame) => printableJson(frame)).join(',\n')}\n],\n"threads":[\n`;
   yield `${threads.map((thread) => printableJson(thread)).join(',\n')}\n],\n"stacks":[\n`;
   const order = Array.from(stacks.node.keys()).sort(

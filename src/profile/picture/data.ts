@@ -51,7 +51,7 @@ export interface ProfileData extends Common {
     readonly binSeconds: number;
   };
   readonly idle: Profile['idle'];
-  readonly lost: number;
+  readonly lost?: number;
 }
 
 export interface ComparisonData extends Common {
@@ -117,7 +117,7 @@ export function profileData(profile: Profile): ProfileData {
       },
     }),
     idle: profile.idle,
-    lost: profile.lost,
+    ...(profile.lost !== undefined && { lost: profile.lost }),
   };
 }
 

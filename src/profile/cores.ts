@@ -1,0 +1,33 @@
+import type { Profile } from './profile.ts';
+
+/**
+ * How many cores a number of samples means, where that can be told: by count, over frequency and time. Undefined where
+ * frequency or time is not known, and for events that are no clock: the kernel only approaches the frequency there
+ * (Linux kernel/events/core.c, perf_adjust_period), and a processor's cycles stop while it waits.
+ */
+export function coresOf(
+  { about, event }: Pick<Profile, 'about' | 'event'>,
+  samples: number,
+): number | undefined {
+  const { frequencyHz = 0, seconds = 0 } = about;
+  if (!isClock(event) || frequencyHz * seconds <= 0) return undefined;
+  return samples / (frequencyHz * seconds);
+}
+
+/** The same of one thread, which is on one core at a time: N samples span N - 1 periods, so a busy one can come out above. */
+export function coresOfThread(
+  profile: Pick<Profile, 'about' | 'event'>,
+  samples: number,
+): number | undefined {
+  const cores = coresOf(profile, samples);
+  return cores === undefined ? undefined : Math.min(1, cores);
+}
+
+/** `cpu-clock` and `task-clock` are timers: Linux kernel/events/core.c, perf_swevent_hrtimer. */
+const isClock = (event: string): boolean => /^(?:cpu|task)-clock(?::|$)/.test(event);
+
+/** With as many digits as that many samples bear: their number has an error of its square root. */
+export function coresText(cores: number, samples: number): string {
+  const error = samples > 0 ? cores / Math.sqrt(samples) : 0;
+  return cores.toFixed(error > 0.05 ? 1 : 2);
+}

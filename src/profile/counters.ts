@@ -1,0 +1,48 @@
+import { formatDuration } from '../quantity.ts';
+import type { About } from './profile.ts';
+
+/** What the kernel counted of the target, as far as it did: `CPU time 4.95 s, held back by a limit for 3.2 s`. */
+export function countersText({
+  usedSeconds,
+  throttledSeconds,
+  waitedSeconds,
+}: NonNullable<About['cpu']>): string {
+  return [
+    usedSeconds !== undefined && `${secondsText(usedSeconds)} of CPU time`,
+    throttledSeconds && `held back by a CPU limit for ${secondsText(throttledSeconds)}`,
+    waitedSeconds && `waited for a processor for ${secondsText(waitedSeconds)}`,
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
+
+/** Of a counter in microseconds: `3 ms`, `4.95 s`. */
+export const secondsText = (seconds: number): string =>
+  seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`;
+
+/** With so many samples to be expected, none is no chance. */
+const EXPECTED = 10;
+
+/** Why a recording may be empty: that there are no samples does not tell an idle target from one that is held back. */
+export function emptyText(
+  target: string,
+  {
+    seconds,
+    frequencyHz,
+    cpu,
+  }: { readonly seconds: number; readonly frequencyHz: number; readonly cpu?: About['cpu'] },
+): string {
+  const time = formatDuration(seconds);
+  const { usedSeconds, throttledSeconds = 0, waitedSeconds = 0 } = cpu ?? {};
+  const held = [
+    throttledSeconds > seconds / 100 && `a CPU limit held it back for ${secondsText(throttledSeconds)}`,
+    waitedSeconds > seconds / 100 && `it waited for a processor for ${secondsText(waitedSeconds)}`,
+  ].filter((part) => part !== false);
+  if (usedSeconds === undefined)
+    return `0 samples in ${time}: ${target} was idle or got no processor; the kernel has no counters of it that would tell which`;
+  const used = `${target} used ${secondsText(usedSeconds)} of CPU time in ${time}`;
+  if (held.length) return `0 samples: ${used}, and ${held.join(', and ')}`;
+  return usedSeconds * frequencyHz >= EXPECTED
+    ? `0 samples although ${used}: perf did not see it (is the event counted on this node?)`
+    : `0 samples: ${target} was idle, it used ${secondsText(usedSeconds)} of CPU time in ${time}; profile it while it works, or longer`;
+}

@@ -1,0 +1,248 @@
+import type { Frame } from './frame.ts';
+import type { Profile } from './profile.ts';
+import { reasonFor } from './unnamed.ts';
+
+/** What limits how a profile can be read, and what helps. */
+export interface Limit {
+  readonly kind: 'few-samples' | 'no-call-chains' | 'cut-stacks' | 'deep-stacks' | 'unnamed' | 'interpreter';
+  /** Of the samples, 0 to 1: how many it is about. */
+  readonly share: number;
+  /** One line for people. */
+  readonly text: string;
+}
+
+export interface Quality {
+  /** Share of the samples whose innermost function has no name, 0 to 1. */
+  readonly unnamedInnermost: number;
+  /** Share of the samples whose stack reaches the start of its thread, 0 to 1; undefined where the input does not tell. */
+  readonly wholeStacks: number | undefined;
+  /** The most important first. */
+  readonly limits: readonly Limit[];
+}
+
+/** With fewer samples than these, a share has an error as large as itself: one of 30 is between 0.1 and 17 %. */
+export const FEW_SAMPLES = 30;
+
+/** What is worth a line: a smaller share changes no reading. */
+const WORTH_SAYING = 0.05;
+/** Where half of the stacks end early, what is above them cannot be trusted. */
+const MANY_CUT = 0.2;
+/** perf's limit of a stack, kernel.perf_event_max_stack. */
+const DEEPEST = 127;
+
+/**
+ * Functions in which a thread begins: programs by glibc and musl, threads of both, C++, Go, the JVM, CPython and Node.js,
+ * and the kernel's own threads and idle loop (arch/x86/entry/entry_64.S, arch/arm64/kernel/head.S, kernel/kthread.c).
+ */
+const START =
+  /^(?:_start|_start_c|main|_main|__libc_start_main.*|__libc_start_call_main|libc_start_main_stage2|generic_start_main|_dl_start|_dl_start_user|start_thread|thread_start|_?_?clone[23]?|__clone_internal|execute_native_thread_routine|thread_native_entry|ThreadJavaMain|JavaMain|Py_BytesMain|Py_RunMain|pythread_wrapper|thread_run|node::Start|thr_wrapper|.*::thread_start|std::rt::lang_start(?:_internal)?|_?rt0_\w+|runtime\.(?:goexit|mstart[01]?|rt0_go|main|systemstack|mcall|morestack)(?:\.abi0)?|ret_from_fork(?:_asm)?|kthread|secondary_startup_64\w*|__secondary_switched|__primary_switched|start_secondary|start_kernel|cpu_startup_entry|asm_cpu_bringup_and_idle)$/;
+
+/** The C library and the loader: whatever they call from outside themselves is where a program or a thread begins. */
+const C_LIBRARY = /(?:^|\/)(?:libc|libpthread|ld)(?:[-.]|$)|(?:^|\/)ld-(?:linux|musl)/;
+
+/** Interpreters by the function that runs their programs, with what makes perf name the programs' own functions. */
+const INTERPRETERS: ReadonlyArray<{
+  readonly loop: RegExp;
+  /** A name that is there when the functions are named. */
+  readonly named: RegExp;
+  readonly language: string;
+  readonly help: string;
+}> = [
+  {
+    loop: /^_?PyEval_EvalFrame(?:Default|Ex)/,
+    named: /^py::/,
+    language: 'Python',
+    help: 'start it with python -X perf (Python 3.12 or later)',
+  },
+  {
+    loop: /^(?:vm_exec_core|rb_vm_exec|vm_exec)$/,
+    named: /^(?:rb::|yjit)/,
+    language: 'Ruby',
+    help: 'rbspy or another profiler for Ruby names them',
+  },
+  {
+    loop: /^(?:execute_ex|zend_execute_scripts|zend_execute)$/,
+    named: /^php::/,
+    language: 'PHP',
+    help: 'phpspy or another profiler for PHP names them',
+  },
+  {
+    loop: /^Perl_runops_(?:standard|debug)$/,
+    named: /^perl::/,
+    language: 'Perl',
+    help: 'Devel::NYTProf names them',
+  },
+];
+
+/** What a profile is worth. Pure; one pass over the nodes and one over the stacks. */
+export function qualityOf(profile: Profile): Quality {
+  const { samples } = profile;
+  const seen = walk(profile);
+  const share = (count: number) => count / Math.max(1, samples);
+  const limits: Limit[] = [];
+  if (samples > 0 && samples < FEW_SAMPLES)
+    limits.push({
+      kind: 'few-samples',
+      share: 1,
+      text: `there are only ${samples} samples, too few for shares: record longer, or at a higher frequency`,
+    });
+  const tells = seen.whole > 0 || seen.hasObjects;
+  if (samples >= FEW_SAMPLES) {
+    if (seen.hasObjects && seen.deepest <= 1)
+      limits.push({
+        kind: 'no-call-chains',
+        share: 1,
+        text: 'the stacks have one function each: record with a call graph (perf record -g) to see the callers',
+      });
+    else if (tells) limits.push(...cutLimits(seen, share));
+    limits.push(...unnamedLimits(profile, seen, share), ...interpreterLimits(profile, share));
+  }
+  return {
+    unnamedInnermost: share(seen.unnamed),
+    wholeStacks: samples > 0 && tells && seen.deepest > 1 ? share(seen.whole) : undefined,
+    limits: limits.sort((a, b) => b.share - a.share),
+  };
+}
+
+interface Seen {
+  /** Samples. */
+  whole: number;
+  unnamed: number;
+  /** Samples of stacks that end early, as deep as perf goes. */
+  deep: number;
+  /** The others that end early: by the object of their outermost function. */
+  readonly cutIn: Map<string, number>;
+  /** Unnamed innermost functions by their object and its kind. */
+  readonly unnamedIn: Map<string, { kind: Frame['kind']; samples: number }>;
+  /** Samples whose innermost function is in an object, named or not. */
+  readonly of: Map<string, number>;
+  deepest: number;
+  hasObjects: boolean;
+}
+
+function walk({ frames, tree, stacks }: Profile): Seen {
+  const begins = Uint8Array.from(frames, ({ name, kind }) => (kind !== 'thread' && START.test(name) ? 1 : 0));
+  const inLibrary = Uint8Array.from(frames, ({ dso }) => (C_LIBRARY.test(dso) ? 1 : 0));
+  const size = tree.frame.length;
+  const outermost = new Int32Array(size).fill(-1);
+  const depth = new Int32Array(size);
+  const reaches = new Uint8Array(size);
+  for (let node = 1; node < size; node += 1) {
+    const frame = tree.frame[node]!;
+    const parent = tree.parent[node]!;
+    const { kind } = frames[frame]!;
+    depth[node] = depth[parent]! + (kind === 'thread' || kind === 'inlined' ? 0 : 1);
+    outermost[node] = outermost[parent]!;
+    if (kind === 'thread') continue;
+    reaches[node] = reaches[parent]!;
+    if (outermost[node]! < 0) outermost[node] = frame;
+    // Folded text may have the name of the thread first, and frames of the loader may lie below the start.
+    if (depth[node]! <= 4 && begins[frame]) reaches[node] = 1;
+    if (depth[node] === 2 && inLibrary[outermost[node]!] && !inLibrary[frame] && kind !== 'kernel')
+      reaches[node] = 1;
+  }
+  const seen: Seen = {
+    ...{ whole: 0, unnamed: 0, deep: 0, deepest: 0 },
+    ...{ cutIn: new Map(), unnamedIn: new Map(), of: new Map() },
+    hasObjects: frames.some(({ dso, kind }) => dso !== '' && kind !== 'thread'),
+  };
+  const add = (map: Map<string, number>, key: string, count: number) =>
+    map.set(key, (map.get(key) ?? 0) + count);
+  for (let row = 0; row < stacks.node.length; row += 1) {
+    const node = stacks.node[row]!;
+    const count = stacks.samples[row]!;
+    const leaf = frames[tree.frame[node]!];
+    if (depth[node]! > seen.deepest) seen.deepest = depth[node]!;
+    if (reaches[node]) seen.whole += count;
+    else if (depth[node]! >= DEEPEST) seen.deep += count;
+    else if (depth[node]! > 0) add(seen.cutIn, frames[outermost[node]!]!.dso, count);
+    if (!leaf || leaf.kind === 'thread') continue;
+    add(seen.of, leaf.dso, count);
+    if (!leaf.unknown) continue;
+    seen.unnamed += count;
+    const entry = seen.unnamedIn.get(leaf.dso) ?? { kind: leaf.kind, samples: 0 };
+    entry.samples += count;
+    seen.unnamedIn.set(leaf.dso, entry);
+  }
+  return seen;
+}
+
+/** Stacks that end before the start of their thread: perf walks by frame pointers, and its stacks have a largest depth. */
+function cutLimits(seen: Seen, share: (count: number) => number): Limit[] {
+  const limits: Limit[] = [];
+  if (share(seen.deep) >= WORTH_SAYING)
+    limits.push({
+      kind: 'deep-stacks',
+      share: share(seen.deep),
+      text: `${percent(share(seen.deep))} of the stacks are deeper than the ${DEEPEST} functions that the kernel records: their outermost callers are missing (kernel.perf_event_max_stack on the node)`,
+    });
+  const cut = [...seen.cutIn.values()].reduce((sum, count) => sum + count, 0);
+  if (share(cut) < MANY_CUT) return limits;
+  const [most, count] = [...seen.cutIn].sort((a, b) => b[1] - a[1])[0]!;
+  const where = most === '' || most === '[unknown]' ? 'at an address that is in no file' : `in ${base(most)}`;
+  limits.push({
+    kind: 'cut-stacks',
+    share: share(cut),
+    text: `${percent(share(cut))} of the stacks end before the start of their thread, ${count === cut ? 'all' : 'most'} of them ${where}: code that was built without frame pointers (-fno-omit-frame-pointer keeps them); callers are missing there, the innermost functions are right`,
+  });
+  return limits;
+}
+
+function unnamedLimits({ frames, threads }: Profile, seen: Seen, share: (count: number) => number): Limit[] {
+  const hasJvm = frames.some(({ dso }) => /(?:^|\/)libjvm\.so$/.test(dso));
+  const hasNode =
+    frames.some(({ name }) => /^(?:node|v8)::/.test(name)) || threads.some(({ comm }) => comm === 'node');
+  // The maps of a JIT are one file a process, and one reason.
+  const groups = new Map<string, { samples: number; all: number; kind: Frame['kind']; dso: string }>();
+  for (const [dso, { samples, kind }] of seen.unnamedIn) {
+    const name = /perf-\d+\.map$/.test(dso) ? 'perf-PID.map' : base(dso);
+    const group = groups.get(name) ?? { samples: 0, all: 0, kind, dso };
+    group.samples += samples;
+    group.all += seen.of.get(dso)!;
+    groups.set(name, group);
+  }
+  return [...groups]
+    .filter(([, { samples }]) => share(samples) >= WORTH_SAYING)
+    .map(([name, { samples, all, kind, dso }]) => {
+      const made = kind === 'jit' || /^(?:\/\/anon|\[anon|\/memfd:)/.test(dso);
+      const why =
+        made && hasJvm
+          ? 'code of the JVM, and no map of it: start java with -XX:+PreserveFramePointer, and run jcmd PID Compiler.perfmap before the recording ends'
+          : made && hasNode
+            ? 'code of Node.js, and no map of it: start node with --perf-basic-prof'
+            : reasonFor(dso, kind, samples === all);
+      const place =
+        dso === '' || dso === '[unknown]'
+          ? 'at addresses that are in no file'
+          : `in functions of ${name} without a name`;
+      return {
+        kind: 'unnamed' as const,
+        share: share(samples),
+        text: `${percent(share(samples))} of the samples are ${place}: ${why}`,
+      };
+    });
+}
+
+function interpreterLimits({ frames, tree, stacks }: Profile, share: (count: number) => number): Limit[] {
+  return INTERPRETERS.flatMap(({ loop, named, language, help }) => {
+    if (frames.some(({ name }) => named.test(name))) return [];
+    const runs = Uint8Array.from(frames, ({ name }) => (loop.test(name) ? 1 : 0));
+    if (!runs.includes(1)) return [];
+    const within = new Uint8Array(tree.frame.length);
+    for (let node = 1; node < within.length; node += 1)
+      within[node] = within[tree.parent[node]!]! | runs[tree.frame[node]!]!;
+    const count = stacks.node.reduce((sum, node, row) => sum + (within[node] ? stacks.samples[row]! : 0), 0);
+    if (share(count) < WORTH_SAYING) return [];
+    return [
+      {
+        kind: 'interpreter' as const,
+        share: share(count),
+        text: `${percent(share(count))} of the samples are in the interpreter of ${language}, and the functions of its programs are not named: ${help}`,
+      },
+    ];
+  });
+}
+
+const base = (dso: string): string => dso.slice(dso.lastIndexOf('/') + 1);
+
+const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;

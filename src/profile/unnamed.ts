@@ -1,0 +1,21 @@
+import type { Frame } from './frame.ts';
+
+/**
+ * Why perf found no symbol for the innermost function of a stack, as far as its text tells. `everything`: no function of
+ * this object has one.
+ */
+export function reasonFor(dso: string, kind: Frame['kind'], everything: boolean): string {
+  if (/ \(deleted\)$/.test(dso)) return 'the file was deleted or replaced while it ran';
+  if (/perf-\d+\.map$/.test(dso))
+    return everything
+      ? 'code made at run time, and no map of it: start the runtime with its perf-map option'
+      : 'the JIT’s map has no such address: written too late, or code moved';
+  if (/^(?:\/\/anon|\[anon|\/memfd:|\[heap\]|\/dev\/zero)/.test(dso))
+    return 'code made at run time, and no map of it: start the runtime with its perf-map option';
+  if (dso === '' || dso === '[unknown]')
+    return 'the address is in no file that perf knew of: code made at run time, or a process that ended at once';
+  if (kind === 'kernel') return 'no kernel symbols: see kernel.kptr_restrict on the node';
+  return everything
+    ? 'no symbols in it: stripped, or gone when perf read it'
+    : 'some of its functions have no symbol: local ones of a stripped file';
+}
