@@ -1,4 +1,5 @@
 import { open, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import type { ReadPart } from './profile/absorb.ts';
 import type { SecondHalf } from './profile/read.ts';
 
@@ -13,6 +14,8 @@ const AHEAD = 20 << 20;
  * not pay, or where no blank line shows a place to cut.
  */
 export async function readSecondHalf(path: string, timeline: boolean): Promise<SecondHalf | undefined> {
+  // On one processor another thread only makes work: each finds out by itself what its lines are.
+  if (availableParallelism() < 2) return undefined;
   const status = await stat(path);
   if (!status.isFile() || status.size < WORTH_IT) return undefined;
   const around = Math.floor(status.size / 2) + AHEAD;

@@ -5,6 +5,7 @@ import { END, Lines, SEVERAL } from './lines.ts';
 import { type Origin, Origins } from './origins.ts';
 import { Rows } from './rows.ts';
 import { Stacks } from './stacks.ts';
+import { Tails } from './tails.ts';
 import { Timeline, ticksOf } from './timeline.ts';
 
 /** Lines that are not of the format, by kind, with the first of each. */
@@ -57,6 +58,7 @@ export class PerfScriptReader {
 
   readonly #wishes: Wishes;
   readonly #lines = new Lines();
+  readonly #tails = new Tails();
   readonly #event = new EventBytes();
   readonly #decoder = new TextDecoder();
   readonly #frameNumbers = new Map<string, number>();
@@ -144,6 +146,11 @@ export class PerfScriptReader {
       this.#finish();
       return end;
     }
+    const known = this.#tails.frames(bytes, at, end, () => this.#parseFrames(this.#text(bytes, at, end - 1)));
+    if (known) {
+      this.#keepFrames(bytes, at, known);
+      return end;
+    }
     // perf puts a tab before a frame. What was copied may have blanks, or nothing; and blanks may also stand before the
     // name in an event line, which then has a time.
     const blank = first === TAB || first === BLANK;
@@ -158,11 +165,7 @@ export class PerfScriptReader {
     const text = this.#text(bytes, at, end - 1);
     const frames = first !== HASH && (blank || text.endsWith(')')) ? parseFrameLine(text) : undefined;
     if (frames || first === HASH || SOURCE_LINE.test(text)) {
-      const numbers = (frames ?? []).map((frame) => this.frameNumber(frame)).reverse();
-      const line = lines.keep(this.#previous, bytes, at, numbers.length === 1 ? numbers[0]! : SEVERAL);
-      if (numbers.length !== 1) lines.several.set(line, numbers);
-      this.#previous = line;
-      for (const number of numbers) this.#add(number);
+      this.#keepFrames(bytes, at, this.#numbersOf(frames ?? []));
       return end;
     }
     if (isOtherRecord(text) || (first === TAB && this.#looksLikeEvent(bytes, at, end, true)))
@@ -170,6 +173,24 @@ export class PerfScriptReader {
     // Whatever it is, the sample goes on behind it.
     this.#odd(blank ? 'frame line' : 'event line', text);
     return end;
+  }
+
+  /** The numbers of a line's frames, the callee first; undefined where it is no line of a call chain. */
+  #parseFrames(text: string): readonly number[] | undefined {
+    const frames = parseFrameLine(text);
+    return frames && this.#numbersOf(frames);
+  }
+
+  #numbersOf(frames: readonly Frame[]): number[] {
+    return frames.map((frame) => this.frameNumber(frame)).reverse();
+  }
+
+  /** Keeps the line that was looked for with its frames, which are the next ones of the chain. */
+  #keepFrames(bytes: Uint8Array, at: number, numbers: readonly number[]): void {
+    const line = this.#lines.keep(this.#previous, bytes, at, numbers.length === 1 ? numbers[0]! : SEVERAL);
+    if (numbers.length !== 1) this.#lines.several.set(line, numbers);
+    this.#previous = line;
+    for (const number of numbers) this.#add(number);
   }
 
   #looksLikeEvent(bytes: Uint8Array, at: number, end: number, timed: boolean): boolean {
