@@ -338,6 +338,191 @@ describe('the picture in a browser', () => {
     });
   });
 
+  /** 4,000 handlers side by side, each thinner than half a pixel at any width of a window. */
+  const crowd = () =>
+    draw(
+      stacksOf(
+        Array.from({ length: 4000 }, (_, at) => [['main', `handle_${at}`, `work_${at}`], 3] as const),
+        'x',
+      ),
+    );
+  const active = (page: Page) =>
+    page.evaluate(() => document.activeElement?.getAttribute('data-name') ?? document.activeElement?.id);
+
+  it('goes to matches that are too thin to be drawn, from the search field on', () =>
+    open(put('crowd.svg', crowd()), async (page) => {
+      expect(await box(page, 'work_2999').count()).toBe(0);
+      await page.keyboard.press('/');
+      await page.keyboard.type('work_(2999|17)$');
+      expect(await text(page, 'matched')).toBe('matched 0.05 % (6 samples)');
+      // What holds them is marked before.
+      expect(await box(page, 'main').getAttribute('class')).toContain('holds');
+      await page.keyboard.press('Enter');
+      expect(await active(page)).toBe('work_17');
+      expect(await box(page, 'work_17').getAttribute('class')).toContain('match');
+      expect(await width(page, 'work_17')).toBeGreaterThan(50);
+      await page.keyboard.press('n');
+      expect(await active(page)).toBe('work_2999');
+      expect(await width(page, 'work_2999')).toBeGreaterThan(50);
+      await page.keyboard.press('n');
+      expect(await active(page)).toBe('work_17');
+      await page.keyboard.press('N');
+      expect(await active(page)).toBe('work_2999');
+      const query = page.locator('#query').evaluate((each) => (each as HTMLInputElement).value);
+      expect(await query).toBe('work_(2999|17)$');
+      expect(await text(page, 'matched')).toBe('matched 0.05 % (6 samples)');
+      // One step back is where the search began.
+      await page.keyboard.press('Backspace');
+      expect(await box(page, 'work_2999').count()).toBe(0);
+      expect(page.url()).not.toContain('zoom');
+    }));
+
+  it('goes to matches by touch', () =>
+    open(
+      put('crowd.svg', crowd()),
+      async (page) => {
+        await page.locator('#query').fill('work_2999$');
+        await page.locator('#next').tap();
+        expect(await active(page)).toBe('work_2999');
+        await page.locator('#query').fill('');
+        expect(await page.locator('#next').getAttribute('visibility')).toBe('hidden');
+      },
+      { hasTouch: true, viewport: { width: 320, height: 600 } },
+    ));
+
+  it('walks with the arrows to boxes that are too thin to be drawn', () =>
+    open(put('crowd.svg', crowd()), async (page) => {
+      for (let step = 0; step < 4; step += 1) await page.keyboard.press('ArrowUp');
+      expect(await active(page)).toBe('handle_0');
+      await page.keyboard.press('ArrowRight');
+      expect(await active(page)).toBe('handle_1');
+      await page.keyboard.press('ArrowUp');
+      expect(await active(page)).toBe('work_1');
+      await page.keyboard.press('ArrowLeft');
+      expect(await active(page)).toBe('work_0');
+    }));
+
+  it('says where a match is that a sandwich has no room for', () =>
+    open(put('crowd.svg', crowd()), async (page) => {
+      await box(page, 'main').focus();
+      await page.keyboard.press('s');
+      await page.locator('#query').fill('work_2999$');
+      await page.keyboard.press('Enter');
+      expect(await active(page)).toBe('main');
+      expect(await text(page, 'details')).toMatch(/^work_2999 \(3 samples.*too thin to be drawn/);
+    }));
+
+  it('has the root in view after a zoom into a short part, and where it was at load after a reset', () => {
+    const deep = Array.from({ length: 90 }, (_, at) => `deep_${at}`);
+    const svg = draw(
+      stacksOf([
+        [['main', ...deep], 5],
+        [['main', 'short'], 100],
+      ]),
+    );
+    return open(put('deep.svg', svg), async (page) => {
+      const scrolled = () => page.evaluate(() => window.scrollY);
+      const inView = async (name: string) => {
+        const place = (await box(page, name).first().boundingBox())!;
+        return place.y >= 0 && place.y + place.height <= 600;
+      };
+      const atLoad = await scrolled();
+      expect(atLoad).toBeGreaterThan(500);
+      for (const leave of ['Escape', 'Backspace']) {
+        await box(page, 'short').click();
+        expect(await inView('all')).toBe(true);
+        expect(await scrolled()).toBe(0);
+        await page.keyboard.press(leave);
+        expect(await scrolled()).toBe(atLoad);
+        expect(await inView('all')).toBe(true);
+      }
+      await box(page, 'short').click();
+      await page.locator('#reset').click();
+      expect(await scrolled()).toBe(atLoad);
+      // A box so far up that the root has no room in the window is in view itself.
+      await page.evaluate(() => window.scrollTo(0, 0));
+      await box(page, 'deep_80').click();
+      expect(await inView('deep_80')).toBe(true);
+      await page.keyboard.press('i');
+      expect(await inView('all')).toBe(true);
+      await page.keyboard.press('i');
+      expect(await scrolled()).toBe(atLoad);
+      // A window of another width does not lose it either.
+      await page.setViewportSize({ width: 400, height: 600 });
+      await page.waitForFunction(() => document.documentElement.clientWidth <= 400);
+      expect(await inView('all')).toBe(true);
+    });
+  });
+
+  it('says no share of the zoomed box for what that is a part of', () =>
+    open(redis, async (page) => {
+      await box(page, 'getCommand').click();
+      for (const name of ['all', 'main', 'aeMain'])
+        expect(await box(page, name).getAttribute('aria-label')).not.toContain('of the zoomed box');
+      expect(await box(page, 'main').getAttribute('aria-label')).toBe(
+        'main (100 samples, 100.00 %, 0 samples self) in /usr/bin/redis-server',
+      );
+    }));
+
+  it('shows a long name whole, apart from its figures, and copies it alone', async () => {
+    const long = `std::map<${'std::basic_string<char,std::char_traits<char>>,'.repeat(12)}int>::operator[](key const&)`;
+    const svg = draw(stacksOf([[['main', long], 5]]));
+    for (const wide of [320, 1220])
+      await open(
+        put('long.svg', svg),
+        async (page) => {
+          await box(page, long).focus();
+          expect(await text(page, 'details-name')).toBe(long);
+          expect(await text(page, 'details')).toBe(
+            `${long} (5 samples, 100.00 %, 5 samples self) in /usr/bin/redis-server`,
+          );
+          const lines = page.locator('#details tspan');
+          expect(await lines.count()).toBeGreaterThan(4);
+          const rights = await lines.evaluateAll((all) =>
+            all.map((each) => each.getBoundingClientRect().right),
+          );
+          expect(Math.max(...rights)).toBeLessThanOrEqual(wide);
+          await page.keyboard.press('C');
+          expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(long);
+          expect(await text(page, 'details')).toBe(`copied: ${long}`);
+        },
+        { viewport: { width: wide, height: 600 }, permissions: ['clipboard-read', 'clipboard-write'] },
+      );
+  });
+
+  it('copies what is pointed at', () =>
+    open(
+      redis,
+      async (page) => {
+        await box(page, 'getCommand').hover();
+        await page.keyboard.press('C');
+        expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('getCommand');
+      },
+      { permissions: ['clipboard-read', 'clipboard-write'] },
+    ));
+
+  it('works twice in one page, and leaves the page its address, its keys and its text', () => {
+    const page = `<!doctype html><p id="text" style="font-size: 30px">text</p><input id="own">${draw(REDIS)}${crowd()}`;
+    writeFileSync(join(folder, 'two.html'), page);
+    return open(`file://${join(folder, 'two.html')}`, async (page) => {
+      const [first, second] = [page.locator('svg').nth(0), page.locator('svg').nth(1)];
+      await first.locator('.frame[data-name="aeMain"]').click();
+      expect(await first.locator('.frame[data-name="serverCron"]').count()).toBe(0);
+      expect(await second.locator('.frame[data-name="main"]').count()).toBe(1);
+      await second.locator('#query').fill('work_2999$');
+      await page.keyboard.press('Enter');
+      expect(await active(page)).toBe('work_2999');
+      expect(await first.locator('.match').count()).toBe(0);
+      expect(page.url()).not.toContain('#');
+      await page.locator('#own').focus();
+      await page.keyboard.type('/is');
+      expect(await page.locator('#own').inputValue()).toBe('/is');
+      expect(await first.locator('#state').textContent()).toBe('');
+      const colour = () => page.locator('#text').evaluate((each) => getComputedStyle(each).color);
+      expect(await colour()).toBe('rgb(0, 0, 0)');
+    });
+  });
+
   it('shows a comparison with both counts, a sign and a colour', () => {
     const comparison = compare(
       parseFolded('main;a 30\nmain;gone;x 10\n', { target: 'before' }),

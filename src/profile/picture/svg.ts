@@ -171,7 +171,7 @@ function* drawing(
 ${picture.subtitle.map((line, at) => `<text class="subtitle" x="${SIDE}" y="${42 + at * 15}">${escapeXml(line)}</text>`).join('\n')}
 <text id="note" class="subtitle" x="${SIDE}" y="${42 + picture.subtitle.length * 15}">${escapeXml(below)}</text>
 <g id="legend" transform="translate(0 ${top - 40})">${legend(boxes.legend(kinds))}</g>
-<text id="details" class="details" x="${SIDE}" y="${top - 10}"></text>
+<g id="details" class="details"></g>
 </g>
 <metadata id="gkeprof-data">`;
   yield* jsonPieces(data);
