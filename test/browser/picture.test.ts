@@ -502,7 +502,7 @@ describe('the picture in a browser', () => {
     ));
 
   it('works twice in one page, and leaves the page its address, its keys and its text', () => {
-    const page = `<!doctype html><p id="text" style="font-size: 30px">text</p><input id="own">${draw(REDIS)}${crowd()}`;
+    const page = `<!doctype html><p id="text" class="title button">text</p><input id="own">${draw(REDIS)}${crowd()}`;
     writeFileSync(join(folder, 'two.html'), page);
     return open(`file://${join(folder, 'two.html')}`, async (page) => {
       const [first, second] = [page.locator('svg').nth(0), page.locator('svg').nth(1)];
@@ -518,10 +518,45 @@ describe('the picture in a browser', () => {
       await page.keyboard.type('/is');
       expect(await page.locator('#own').inputValue()).toBe('/is');
       expect(await first.locator('#state').textContent()).toBe('');
-      const colour = () => page.locator('#text').evaluate((each) => getComputedStyle(each).color);
-      expect(await colour()).toBe('rgb(0, 0, 0)');
+      const style = await page.locator('#text').evaluate((each) => {
+        const { fontSize, cursor } = getComputedStyle(each);
+        return { fontSize, cursor };
+      });
+      expect(style).toEqual({ fontSize: '16px', cursor: 'auto' });
     });
   });
+
+  it.each([true, false])(
+    'prints on one page, on its side, small and light (scripts: %s)',
+    (javaScriptEnabled) => {
+      // The kernel's and the JIT's boxes have patterns, which Chromium makes megabytes of; 60 rows are more than a page has.
+      const way = (at: number) =>
+        Array.from({ length: 60 }, (_, depth) => `f${depth}_${at % (depth + 2)}_[k]`);
+      const lines = Array.from({ length: 40 }, (_, at) => `main;${way(at).join(';')} ${1 + (at % 7)}\n`);
+      const file = put('print.svg', draw(parseFolded(lines.join(''), { target: 'x' })));
+      return open(
+        file,
+        async (page) => {
+          await page.evaluate(() => window.scrollTo(0, 300)); // The head goes along.
+          const pdf = (await page.pdf({ preferCSSPageSize: true })).toString('latin1');
+          expect(pdf.match(/\/Type \/Page\b/g)).toHaveLength(1);
+          const [, wide, high] = /\/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]/.exec(pdf)!.map(Number);
+          expect(wide).toBeGreaterThan(high!);
+          expect(pdf.length).toBeLessThan(200_000);
+          await page.emulateMedia({ media: 'print' });
+          for (const part of ['.title', '.frame[class*="kernel"]', '.frame.thread']) {
+            const place = (await page.locator(part).first().boundingBox())!;
+            expect(place.y).toBeGreaterThanOrEqual(0);
+            expect(place.y + place.height).toBeLessThanOrEqual(600);
+          }
+          expect(await page.locator('.pattern').first().isVisible()).toBe(false);
+          const ground = page.locator('.background').first();
+          expect(await ground.evaluate((each) => getComputedStyle(each).fill)).toBe('rgb(255, 255, 255)');
+        },
+        { javaScriptEnabled, colorScheme: 'dark' },
+      );
+    },
+  );
 
   it('shows a comparison with both counts, a sign and a colour', () => {
     const comparison = compare(

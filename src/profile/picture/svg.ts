@@ -19,8 +19,10 @@ const WIDTH = 1200;
 const ROW = 18;
 const SIDE = 10;
 const BOTTOM = 12;
-/** Narrower boxes are not there before they are zoomed into; what they are is said. */
-const LEAST_WIDTH = 0.5;
+/** Narrower boxes are not there before they are zoomed into, as flamegraph.pl leaves them out; what they are is said. */
+const LEAST_WIDTH = 0.1;
+/** A pattern is not told in a narrower box. */
+const PATTERN_WIDTH = 3;
 /** Of a letter of the monospaced font at 12 px. */
 const LETTER = 7.2;
 
@@ -41,7 +43,7 @@ interface Boxes {
 
 /**
  * A flame graph as one self-contained SVG, in pieces: the same profile gives the same bytes; every string is escaped.
- * Without scripts the boxes of half a pixel and more are there with titles; with scripts the picture is drawn anew from
+ * Without scripts the boxes of a tenth of a pixel and more are there with titles; with scripts the picture is drawn anew from
  * the data it carries, whatever the width and the view.
  */
 export function* drawPicture(whole: Profile, picture: Picture): Generator<string | Uint8Array> {
@@ -133,7 +135,7 @@ function* drawing(
   const top = 40 + 15 * (picture.subtitle.length + 3) + 26;
   const height = top + (depth + 1) * ROW + BOTTOM;
   const thin = hidden
-    ? `${counted(hidden, 'box', 'boxes')} of less than half a pixel, ${share(hiddenWidth, width[0]!)} of the width, ${hidden === 1 ? 'is' : 'are'} drawn when zoomed into`
+    ? `${counted(hidden, 'box', 'boxes')} of less than a tenth of a pixel, ${share(hiddenWidth, width[0]!)} of the width, ${hidden === 1 ? 'is' : 'are'} drawn when zoomed into`
     : '';
   const below = [thin, ...notes].filter(Boolean).join(' · ');
   const kinds = new Set(placed.map(({ node }) => frames[tree.frame[node]!]?.kind ?? 'thread'));
@@ -158,11 +160,12 @@ function* drawing(
     const full = printable(boxes.label(node, frame));
     const label =
       letters < 3 ? '' : full.length <= letters ? full : `${[...full].slice(0, letters - 2).join('')}..`;
-    const pattern = patternOf(frame.kind);
+    const pattern = wide < PATTERN_WIDTH ? '' : patternOf(frame.kind);
+    const text = label && `<text x="${round(x + 3)}" y="${y + 13}">${escapeXml(label)}</text>`;
     const overlay = pattern
       ? `<rect class="pattern" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="url(#${pattern})"/>`
       : '';
-    yield `<g class="frame ${frame.kind}"><title>${escapeXml(boxes.title(node, frame))}</title><rect class="box" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="${boxes.fill(node, frame)}"/>${overlay}<text x="${round(x + 3)}" y="${y + 13}">${escapeXml(label)}</text></g>\n`;
+    yield `<g class="frame ${frame.kind}"><title>${escapeXml(boxes.title(node, frame))}</title><rect class="box" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="${boxes.fill(node, frame)}"/>${overlay}${text}</g>\n`;
   }
   yield `</g>
 <g id="head">
@@ -232,7 +235,9 @@ const legend = (entries: ReturnType<Boxes['legend']>): string =>
   entries
     .map(([words, fill, pattern], at) => {
       const x = WIDTH - SIDE - (entries.length - at) * 88;
-      const overlay = pattern ? `<rect x="${x}" y="0" width="14" height="11" fill="url(#${pattern})"/>` : '';
+      const overlay = pattern
+        ? `<rect class="pattern" x="${x}" y="0" width="14" height="11" fill="url(#${pattern})"/>`
+        : '';
       return `<rect x="${x}" y="0" width="14" height="11" fill="${fill}"/>${overlay}<text class="legend" x="${x + 19}" y="10">${words}</text>`;
     })
     .join('');

@@ -23,6 +23,8 @@ const LEAST_PIXELS = 0.5;
 /** A box that the keyboard goes to is zoomed to where it is thinner than this, until it is at least so wide. */
 const SEEN_PIXELS = 2;
 const ZOOMED_PIXELS = 60;
+/** A pattern is not told in a narrower box. */
+const PATTERN_PIXELS = 3;
 const PATTERN = { k: 'hatch', j: 'dots', i: 'dots' };
 const CLASS = { t: 'thread', u: 'user', k: 'kernel', j: 'jit', i: 'inlined' };
 
@@ -189,7 +191,7 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
     },
     element('title', {}, text),
     element('rect', { class: 'box', ...rect, fill }),
-    ...(PATTERN[frame.kind]
+    ...(PATTERN[frame.kind] && wide >= PATTERN_PIXELS
       ? [element('rect', { class: 'pattern', ...rect, fill: `url(#${PATTERN[frame.kind]})` })]
       : []),
     ...(shown ? [element('text', { x: (x + 3).toFixed(2), y: boxY + 13 }, shown)] : []),
