@@ -141,7 +141,9 @@ export function summaryLines(summary: Summary): string[] {
       const alike = summary.busiest.filter((each) => each.comm === thread.comm && each.main);
       const which = thread.main
         ? `main thread${alike.length > 1 ? ` of pid ${thread.pid}` : ''}`
-        : `thread ${thread.tid}`;
+        : thread.tid < 0
+          ? 'its threads together'
+          : `thread ${thread.tid}`;
       const much = known
         ? `${thread.cores.toFixed(2)} of one core`
         : percent(thread.samples / Math.max(1, summary.samples));
