@@ -23,6 +23,8 @@ const BOTTOM = 12;
 const LEAST_WIDTH = 0.1;
 /** A pattern is not told in a narrower box. */
 const PATTERN_WIDTH = 3;
+/** Letters of a piece, at the least. */
+const PIECE = 1 << 16;
 /** Of a letter of the monospaced font at 12 px. */
 const LETTER = 7.2;
 
@@ -151,6 +153,8 @@ function* drawing(
 <g id="heat"></g>
 <g id="frames" role="tree" aria-label="call stacks">
 `;
+  /** Boxes are given away many at once: each piece may be a write of its own. */
+  let piece = '';
   for (const { node, start, depth: level } of placed) {
     const frame = frames[tree.frame[node]!] ?? ALL;
     const x = round(SIDE + start * scale);
@@ -165,9 +169,12 @@ function* drawing(
     const overlay = pattern
       ? `<rect class="pattern" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="url(#${pattern})"/>`
       : '';
-    yield `<g class="frame ${frame.kind}"><title>${escapeXml(boxes.title(node, frame))}</title><rect class="box" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="${boxes.fill(node, frame)}"/>${overlay}${text}</g>\n`;
+    piece += `<g class="frame ${frame.kind}"><title>${escapeXml(boxes.title(node, frame))}</title><rect class="box" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="${boxes.fill(node, frame)}"/>${overlay}${text}</g>\n`;
+    if (piece.length < PIECE) continue;
+    yield piece;
+    piece = '';
   }
-  yield `</g>
+  yield `${piece}</g>
 <g id="head">
 <rect class="background" width="100%" height="${top - 4}"/>
 <text class="title" x="${SIDE}" y="24">${escapeXml(picture.title)}</text>
@@ -182,30 +189,33 @@ ${picture.subtitle.map((line, at) => `<text class="subtitle" x="${SIDE}" y="${42
 }
 
 function place({ tree, width }: Boxes, scale: number) {
-  const size = tree.frame.length;
-  const start = new Float64Array(size);
-  const taken = new Float64Array(size);
-  const level = new Int32Array(size);
-  const placed: Box[] = [];
+  const placed: Box[] = [{ node: 0, start: 0, depth: 0 }];
+  /** The boxes from the root to the one that is looked at, and where the next child of each begins. */
+  const way: Box[] = [placed[0]!];
+  const free: number[] = [0];
   let depth = 0;
   let hidden = 0;
   let hiddenWidth = 0;
-  for (let node = 0; node < size; ) {
-    if (node > 0) {
-      const parent = tree.parent[node]!;
-      const before = taken[parent]!;
-      taken[parent] = before + width[node]!;
-      if (width[node]! * scale < LEAST_WIDTH) {
-        hidden += tree.next[node]! - node;
-        hiddenWidth += width[node]!;
-        node = tree.next[node]!;
-        continue;
-      }
-      start[node] = start[parent]! + before;
-      level[node] = level[parent]! + 1;
+  for (let node = 1; node < tree.frame.length; ) {
+    const parent = tree.parent[node]!;
+    while (way.at(-1)!.node !== parent) {
+      way.pop();
+      free.pop();
     }
-    placed.push({ node, start: start[node]!, depth: level[node]! });
-    depth = Math.max(depth, level[node]!);
+    const start = free[way.length - 1]!;
+    const wide = width[node]!;
+    free[way.length - 1] = start + wide;
+    if (wide * scale < LEAST_WIDTH) {
+      hidden += tree.next[node]! - node;
+      hiddenWidth += wide;
+      node = tree.next[node]!;
+      continue;
+    }
+    const box = { node, start, depth: way.length };
+    placed.push(box);
+    way.push(box);
+    free.push(start);
+    depth = Math.max(depth, box.depth);
     node += 1;
   }
   return { placed, depth, hidden, hiddenWidth };
