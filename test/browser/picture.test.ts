@@ -235,45 +235,48 @@ describe('the picture in a browser', () => {
       { colorScheme: 'dark' },
     ));
 
-  it.each([360, 700, 1220])('keeps its head in sight and apart at a width of %i pixels', async (wide) => {
-    const subtitle = [
-      '2026-11-26 11:24:13 UTC · 60s at 99 Hz · cpu-clock · 12668 samples, none lost · 2.00 cores busy',
-    ];
-    const picture = {
-      title: 'redis/redis-0, container redis on gke-pool-1-node-a',
-      subtitle,
-      ...browserHalf(),
-    };
-    const svg = textOf(drawPicture((await read(TIMED)).profile, picture));
-    await open(
-      put(`wide-${wide}.svg`, svg),
-      async (page) => {
-        await page.keyboard.press('h');
-        await page.keyboard.press('?');
-        await page.locator('#query').fill('early');
-        const head = page.locator('#head text, #head foreignObject');
-        const boxes = await head.evaluateAll((all) =>
-          all
-            .filter((each) => each.textContent !== '' && getComputedStyle(each).visibility === 'visible')
-            .map((each) => ({ text: each.textContent, ...each.getBoundingClientRect().toJSON() })),
-        );
-        expect(boxes.length).toBeGreaterThan(12);
-        for (const box of boxes) expect.soft(box.right, box.text).toBeLessThanOrEqual(wide);
-        const meet = boxes.flatMap((a, at) =>
-          boxes
-            .slice(at + 1)
-            // Letters may reach a little into the line above.
-            .filter(
-              (b) => a.left < b.right && b.left < a.right && a.top + 3 < b.bottom && b.top + 3 < a.bottom,
-            )
-            .map((b) => `${a.text} / ${b.text}`),
-        );
-        expect(meet).toEqual([]);
-        expect(await text(page, 'heat')).toMatch(/0 s/);
-      },
-      { viewport: { width: wide, height: 700 } },
-    );
-  });
+  it.each([320, 360, 700, 1220])(
+    'keeps its head in sight and apart at a width of %i pixels',
+    async (wide) => {
+      const subtitle = [
+        '2026-11-26 11:24:13 UTC · 60s at 99 Hz · cpu-clock · 12668 samples, none lost · 2.00 cores busy',
+      ];
+      const picture = {
+        title: 'redis/redis-0, container redis on gke-pool-1-node-a',
+        subtitle,
+        ...browserHalf(),
+      };
+      const svg = textOf(drawPicture((await read(TIMED)).profile, picture));
+      await open(
+        put(`wide-${wide}.svg`, svg),
+        async (page) => {
+          await page.keyboard.press('h');
+          await page.keyboard.press('?');
+          await page.locator('#query').fill('early');
+          const head = page.locator('#head text, #head foreignObject');
+          const boxes = await head.evaluateAll((all) =>
+            all
+              .filter((each) => each.textContent !== '' && getComputedStyle(each).visibility === 'visible')
+              .map((each) => ({ text: each.textContent, ...each.getBoundingClientRect().toJSON() })),
+          );
+          expect(boxes.length).toBeGreaterThan(12);
+          for (const box of boxes) expect.soft(box.right, box.text).toBeLessThanOrEqual(wide);
+          const meet = boxes.flatMap((a, at) =>
+            boxes
+              .slice(at + 1)
+              // Letters may reach a little into the line above.
+              .filter(
+                (b) => a.left < b.right && b.left < a.right && a.top + 3 < b.bottom && b.top + 3 < a.bottom,
+              )
+              .map((b) => `${a.text} / ${b.text}`),
+          );
+          expect(meet).toEqual([]);
+          expect(await text(page, 'heat')).toMatch(/0 s/);
+        },
+        { viewport: { width: wide, height: 700 } },
+      );
+    },
+  );
 
   it('runs nothing that a name holds', () => {
     const names = [
@@ -401,6 +404,44 @@ describe('the picture in a browser', () => {
       await page.keyboard.press('ArrowLeft');
       expect(await active(page)).toBe('work_0');
     }));
+
+  it('takes every key where there is one box, and where stacks are very deep', async () => {
+    const deep = Array.from({ length: 5000 }, (_, at) => `f${at}`);
+    for (const [name, stacks] of [
+      ['f0', [[['f0'], 1]]],
+      [
+        'f4321',
+        [
+          [deep, 3],
+          [['f0', 'x'], 1],
+        ],
+      ],
+    ] as const)
+      await open(put('extreme.svg', draw(stacksOf(stacks))), async (page) => {
+        for (const key of [
+          'ArrowUp',
+          'ArrowRight',
+          'n',
+          'N',
+          'c',
+          'C',
+          's',
+          's',
+          'i',
+          't',
+          'h',
+          '?',
+          'Escape',
+        ])
+          await page.keyboard.press(key);
+        await page.locator('#query').fill(`^${name}$`);
+        await page.keyboard.press('Enter');
+        expect(await active(page)).toBe(name);
+        const place = (await box(page, name).boundingBox())!;
+        expect(place.y).toBeGreaterThan(0);
+        expect(place.y).toBeLessThan(600);
+      });
+  });
 
   it('says where a match is that a sandwich has no room for', () =>
     open(put('crowd.svg', crowd()), async (page) => {
