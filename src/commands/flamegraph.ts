@@ -100,6 +100,7 @@ const OPTIONS: OptionTable = {
   ...OPEN,
   idle: READ_OPTIONS.idle!,
   'no-idle': READ_OPTIONS['no-idle']!,
+  'merge-threads': READ_OPTIONS['merge-threads']!,
   ...CAPTURE_OPTIONS,
   ...TARGET_NODE,
   ...CLUSTER_OPTIONS,

@@ -54,6 +54,11 @@ export const READ_OPTIONS: OptionTable = {
     group: GROUP,
   },
   idle: { type: 'boolean', describe: 'Keep them', group: GROUP },
+  'merge-threads': {
+    type: 'boolean',
+    describe: 'Show the threads of a pool, whose names differ only in numbers, as one thread',
+    group: GROUP,
+  },
   'no-time': { type: 'boolean', describe: 'Drop the times: no heat map, no flame chart', group: GROUP },
 };
 
@@ -87,6 +92,7 @@ export function readChoice(raw: RawOptions): ReadChoice {
     ...(to !== undefined && { to }),
     noIdle: noIdle || (wholeNode && !idle),
     timeline: !raw.flag('no-time'),
+    mergeThreads: raw.flag('merge-threads'),
   });
 }
 

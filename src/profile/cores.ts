@@ -1,4 +1,4 @@
-import type { Profile } from './profile.ts';
+import type { Profile, Thread } from './profile.ts';
 
 /**
  * How many cores a number of samples means, where that can be told: by count, over frequency and time. Undefined where
@@ -14,13 +14,16 @@ export function coresOf(
   return samples / (frequencyHz * seconds);
 }
 
-/** The same of one thread, which is on one core at a time: N samples span N - 1 periods, so a busy one can come out above. */
+/**
+ * The same of one thread, which is on one core at a time: N samples span N - 1 periods, so a busy one can come out above.
+ * Threads that were merged (pools.ts) have no number of their own, and may be on several.
+ */
 export function coresOfThread(
   profile: Pick<Profile, 'about' | 'event'>,
-  samples: number,
+  { tid, samples }: Pick<Thread, 'tid' | 'samples'>,
 ): number | undefined {
   const cores = coresOf(profile, samples);
-  return cores === undefined ? undefined : Math.min(1, cores);
+  return cores === undefined || tid < 0 ? cores : Math.min(1, cores);
 }
 
 /** `cpu-clock` and `task-clock` are timers: Linux kernel/events/core.c, perf_swevent_hrtimer. */

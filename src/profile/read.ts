@@ -5,6 +5,7 @@ import { parseEventLine } from './event-line.ts';
 import { FoldedReader } from './folded-reader.ts';
 import { type Narrowing, narrow } from './narrow.ts';
 import { type Oddity, PerfScriptReader } from './perf-script.ts';
+import { mergeThreads } from './pools.ts';
 import type { About, Profile } from './profile.ts';
 
 export interface Reading {
@@ -27,6 +28,8 @@ export interface ReadOptions extends Narrowing {
   readonly from?: number;
   readonly to?: number;
   readonly timeline: boolean;
+  /** The threads of a pool as one; those to keep are chosen before, by their own names. */
+  readonly mergeThreads?: boolean;
 }
 
 /** A part of the input that is read by somebody else, from this byte on. */
@@ -51,7 +54,8 @@ export async function readProfile(
 ): Promise<Reading> {
   const iterator = chunks[Symbol.asyncIterator]();
   try {
-    return await readFrom(iterator, options, about, readPicture, secondHalf);
+    const reading = await readFrom(iterator, options, about, readPicture, secondHalf);
+    return options.mergeThreads ? { ...reading, profile: mergeThreads(reading.profile) } : reading;
   } finally {
     // Whatever is said of the input, its file is not left open.
     await iterator.return?.();

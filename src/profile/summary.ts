@@ -81,7 +81,7 @@ export function summarize(profile: Profile): Summary {
       .sort((a, b) => b.samples - a.samples || a.tid - b.tid)
       .slice(0, TOP)
       .map((thread) => {
-        const busy = coresOfThread(profile, thread.samples);
+        const busy = coresOfThread(profile, thread);
         return {
           comm: thread.comm,
           pid: thread.pid,
@@ -176,8 +176,11 @@ export function summaryLines(summary: Summary): string[] {
       const alike = summary.busiest.filter((each) => each.comm === thread.comm && each.main);
       const which = thread.main
         ? `main thread${alike.length > 1 ? ` of pid ${thread.pid}` : ''}`
-        : `thread ${thread.tid}`;
-      lines.push(`  ${thread.comm || `:${thread.tid}`}, ${which}: ${busyText(thread, 'of one core')}`);
+        : thread.tid < 0
+          ? 'its threads together'
+          : `thread ${thread.tid}`;
+      const of = thread.tid < 0 ? 'cores' : 'of one core';
+      lines.push(`  ${thread.comm || `:${thread.tid}`}, ${which}: ${busyText(thread, of)}`);
     }
     for (const group of summary.groups)
       lines.push(

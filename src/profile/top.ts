@@ -73,7 +73,7 @@ export function topOf(profile: Profile, rows = 20): Top {
         tid,
         weight,
         samples,
-        cores: coresOfThread(profile, samples),
+        cores: coresOfThread(profile, { tid, samples }),
       })),
     chains: ends.slice(0, rows).map((node) => ({
       frames: pathOf(tree, node).map((frame) => frames[frame]!.name),

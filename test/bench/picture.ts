@@ -1,9 +1,10 @@
 // `npm run bench:picture`: how long Chromium takes to open a picture of 100,000 distinct frames and more, to zoom and back, to
-// search it and to turn it over, until the next frame is on the screen. The best and the worst of ROUNDS (5).
+// search it and to turn it over, until the next frame is on the screen; and to print one of 500 functions, half of them the
+// kernel's, with the processor time of all its processes and the size of the PDF. The best and the worst of ROUNDS (5).
 
 /// <reference lib="dom" />
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -25,6 +26,46 @@ const svg = textOf(drawPicture(profile, { title: 'x', subtitle: [], ...browserHa
 const folder = mkdtempSync(join(tmpdir(), 'gkeprof-picture-'));
 const file = join(folder, 'x.svg');
 writeFileSync(file, svg);
+
+/** 200 stacks of up to 30 of 500 functions. */
+const printed = Array.from({ length: 200 }, (_, at) => {
+  const names = Array.from(
+    { length: 10 + ((at * 7) % 20) },
+    (_, depth) => `function${(depth * 17 + ((at >> (depth % 5)) % 4)) % 500}${depth % 2 ? '_[k]' : ''}`,
+  );
+  return `main;${names.join(';')} ${1 + (at % 40)}\n`;
+});
+const forPrint = join(folder, 'print.svg');
+writeFileSync(
+  forPrint,
+  textOf(
+    drawPicture(parseFolded(printed.join(''), { target: 'x' }), {
+      title: 'x',
+      subtitle: [],
+      ...browserHalf(),
+    }),
+  ),
+);
+
+/** Seconds of processor time of this process's children and of theirs, those that have ended included. */
+function childrenSeconds(): number {
+  const all = new Map<number, { readonly parent: number; readonly ticks: number }>();
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
+    try {
+      // proc(5), /proc/pid/stat, from the state on: ppid is field 4, utime to cstime 14 to 17.
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
+      const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+      all.set(Number(pid), { parent: Number(fields[1]), ticks });
+    } catch {
+      // It has ended meanwhile.
+    }
+  const isBelow = (pid: number): boolean => {
+    const parent = all.get(pid)?.parent ?? 0;
+    return parent === process.pid || (parent > 1 && isBelow(parent));
+  };
+  return [...all].reduce((sum, [pid, { ticks }]) => sum + (isBelow(pid) ? ticks / 100 : 0), 0);
+}
+
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: FLAGS,
@@ -57,6 +98,16 @@ try {
     });
     await page.goto('about:blank');
   }
+  const prints: number[] = [];
+  let bytes = 0;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await page.goto(`file://${forPrint}`);
+    const before = childrenSeconds();
+    await time('print', async () => {
+      bytes = (await page.pdf({ preferCSSPageSize: true })).length;
+    });
+    prints.push(childrenSeconds() - before);
+  }
   process.stdout.write(
     `${profile.frames.length} frames, ${(svg.length / 1e6).toFixed(1)} MB\n| | best | worst |\n| --- | --- | --- |\n`,
   );
@@ -64,6 +115,9 @@ try {
     process.stdout.write(
       `| ${what} | ${Math.min(...all).toFixed(0)} ms | ${Math.max(...all).toFixed(0)} ms |\n`,
     );
+  process.stdout.write(
+    `print: ${Math.min(...prints).toFixed(2)} to ${Math.max(...prints).toFixed(2)} s of processor time, ${Math.round(bytes / 1000)} kB\n`,
+  );
 } finally {
   await browser.close();
   rmSync(folder, { recursive: true });

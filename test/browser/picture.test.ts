@@ -235,45 +235,48 @@ describe('the picture in a browser', () => {
       { colorScheme: 'dark' },
     ));
 
-  it.each([360, 700, 1220])('keeps its head in sight and apart at a width of %i pixels', async (wide) => {
-    const subtitle = [
-      '2026-11-26 11:24:13 UTC · 60s at 99 Hz · cpu-clock · 12668 samples, none lost · 2.00 cores busy',
-    ];
-    const picture = {
-      title: 'redis/redis-0, container redis on gke-pool-1-node-a',
-      subtitle,
-      ...browserHalf(),
-    };
-    const svg = textOf(drawPicture((await read(TIMED)).profile, picture));
-    await open(
-      put(`wide-${wide}.svg`, svg),
-      async (page) => {
-        await page.keyboard.press('h');
-        await page.keyboard.press('?');
-        await page.locator('#query').fill('early');
-        const head = page.locator('#head text, #head foreignObject');
-        const boxes = await head.evaluateAll((all) =>
-          all
-            .filter((each) => each.textContent !== '' && getComputedStyle(each).visibility === 'visible')
-            .map((each) => ({ text: each.textContent, ...each.getBoundingClientRect().toJSON() })),
-        );
-        expect(boxes.length).toBeGreaterThan(12);
-        for (const box of boxes) expect.soft(box.right, box.text).toBeLessThanOrEqual(wide);
-        const meet = boxes.flatMap((a, at) =>
-          boxes
-            .slice(at + 1)
-            // Letters may reach a little into the line above.
-            .filter(
-              (b) => a.left < b.right && b.left < a.right && a.top + 3 < b.bottom && b.top + 3 < a.bottom,
-            )
-            .map((b) => `${a.text} / ${b.text}`),
-        );
-        expect(meet).toEqual([]);
-        expect(await text(page, 'heat')).toMatch(/0 s/);
-      },
-      { viewport: { width: wide, height: 700 } },
-    );
-  });
+  it.each([320, 360, 700, 1220])(
+    'keeps its head in sight and apart at a width of %i pixels',
+    async (wide) => {
+      const subtitle = [
+        '2026-11-26 11:24:13 UTC · 60s at 99 Hz · cpu-clock · 12668 samples, none lost · 2.00 cores busy',
+      ];
+      const picture = {
+        title: 'redis/redis-0, container redis on gke-pool-1-node-a',
+        subtitle,
+        ...browserHalf(),
+      };
+      const svg = textOf(drawPicture((await read(TIMED)).profile, picture));
+      await open(
+        put(`wide-${wide}.svg`, svg),
+        async (page) => {
+          await page.keyboard.press('h');
+          await page.keyboard.press('?');
+          await page.locator('#query').fill('early');
+          const head = page.locator('#head text, #head foreignObject');
+          const boxes = await head.evaluateAll((all) =>
+            all
+              .filter((each) => each.textContent !== '' && getComputedStyle(each).visibility === 'visible')
+              .map((each) => ({ text: each.textContent, ...each.getBoundingClientRect().toJSON() })),
+          );
+          expect(boxes.length).toBeGreaterThan(12);
+          for (const box of boxes) expect.soft(box.right, box.text).toBeLessThanOrEqual(wide);
+          const meet = boxes.flatMap((a, at) =>
+            boxes
+              .slice(at + 1)
+              // Letters may reach a little into the line above.
+              .filter(
+                (b) => a.left < b.right && b.left < a.right && a.top + 3 < b.bottom && b.top + 3 < a.bottom,
+              )
+              .map((b) => `${a.text} / ${b.text}`),
+          );
+          expect(meet).toEqual([]);
+          expect(await text(page, 'heat')).toMatch(/0 s/);
+        },
+        { viewport: { width: wide, height: 700 } },
+      );
+    },
+  );
 
   it('runs nothing that a name holds', () => {
     const names = [
@@ -337,6 +340,264 @@ describe('the picture in a browser', () => {
       expect(await box(page, 'thinner').count()).toBe(1);
     });
   });
+
+  /** 4,000 handlers side by side, each thinner than half a pixel at any width of a window. */
+  const crowd = () =>
+    draw(
+      stacksOf(
+        Array.from({ length: 4000 }, (_, at) => [['main', `handle_${at}`, `work_${at}`], 3] as const),
+        'x',
+      ),
+    );
+  const active = (page: Page) =>
+    page.evaluate(() => document.activeElement?.getAttribute('data-name') ?? document.activeElement?.id);
+
+  it('goes to matches that are too thin to be drawn, from the search field on', () =>
+    open(put('crowd.svg', crowd()), async (page) => {
+      expect(await box(page, 'work_2999').count()).toBe(0);
+      await page.keyboard.press('/');
+      await page.keyboard.type('work_(2999|17)$');
+      expect(await text(page, 'matched')).toBe('matched 0.05 % (6 samples)');
+      // What holds them is marked before.
+      expect(await box(page, 'main').getAttribute('class')).toContain('holds');
+      await page.keyboard.press('Enter');
+      expect(await active(page)).toBe('work_17');
+      expect(await box(page, 'work_17').getAttribute('class')).toContain('match');
+      expect(await width(page, 'work_17')).toBeGreaterThan(50);
+      await page.keyboard.press('n');
+      expect(await active(page)).toBe('work_2999');
+      expect(await width(page, 'work_2999')).toBeGreaterThan(50);
+      await page.keyboard.press('n');
+      expect(await active(page)).toBe('work_17');
+      await page.keyboard.press('N');
+      expect(await active(page)).toBe('work_2999');
+      const query = page.locator('#query').evaluate((each) => (each as HTMLInputElement).value);
+      expect(await query).toBe('work_(2999|17)$');
+      expect(await text(page, 'matched')).toBe('matched 0.05 % (6 samples)');
+      // One step back is where the search began.
+      await page.keyboard.press('Backspace');
+      expect(await box(page, 'work_2999').count()).toBe(0);
+      expect(page.url()).not.toContain('zoom');
+    }));
+
+  it('goes to matches by touch', () =>
+    open(
+      put('crowd.svg', crowd()),
+      async (page) => {
+        await page.locator('#query').fill('work_2999$');
+        await page.locator('#next').tap();
+        expect(await active(page)).toBe('work_2999');
+        await page.locator('#query').fill('');
+        expect(await page.locator('#next').getAttribute('visibility')).toBe('hidden');
+      },
+      { hasTouch: true, viewport: { width: 320, height: 600 } },
+    ));
+
+  it('walks with the arrows to boxes that are too thin to be drawn', () =>
+    open(put('crowd.svg', crowd()), async (page) => {
+      for (let step = 0; step < 4; step += 1) await page.keyboard.press('ArrowUp');
+      expect(await active(page)).toBe('handle_0');
+      await page.keyboard.press('ArrowRight');
+      expect(await active(page)).toBe('handle_1');
+      await page.keyboard.press('ArrowUp');
+      expect(await active(page)).toBe('work_1');
+      await page.keyboard.press('ArrowLeft');
+      expect(await active(page)).toBe('work_0');
+    }));
+
+  it('takes every key where there is one box, and where stacks are very deep', async () => {
+    const deep = Array.from({ length: 5000 }, (_, at) => `f${at}`);
+    for (const [name, stacks] of [
+      ['f0', [[['f0'], 1]]],
+      [
+        'f4321',
+        [
+          [deep, 3],
+          [['f0', 'x'], 1],
+        ],
+      ],
+    ] as const)
+      await open(put('extreme.svg', draw(stacksOf(stacks))), async (page) => {
+        for (const key of [
+          'ArrowUp',
+          'ArrowRight',
+          'n',
+          'N',
+          'c',
+          'C',
+          's',
+          's',
+          'i',
+          't',
+          'h',
+          '?',
+          'Escape',
+        ])
+          await page.keyboard.press(key);
+        await page.locator('#query').fill(`^${name}$`);
+        await page.keyboard.press('Enter');
+        expect(await active(page)).toBe(name);
+        const place = (await box(page, name).boundingBox())!;
+        expect(place.y).toBeGreaterThan(0);
+        expect(place.y).toBeLessThan(600);
+      });
+  });
+
+  it('says where a match is that a sandwich has no room for', () =>
+    open(put('crowd.svg', crowd()), async (page) => {
+      await box(page, 'main').focus();
+      await page.keyboard.press('s');
+      await page.locator('#query').fill('work_2999$');
+      await page.keyboard.press('Enter');
+      expect(await active(page)).toBe('main');
+      expect(await text(page, 'details')).toMatch(/^work_2999 \(3 samples.*too thin to be drawn/);
+    }));
+
+  it('has the root in view after a zoom into a short part, and where it was at load after a reset', () => {
+    const deep = Array.from({ length: 90 }, (_, at) => `deep_${at}`);
+    const svg = draw(
+      stacksOf([
+        [['main', ...deep], 5],
+        [['main', 'short'], 100],
+      ]),
+    );
+    return open(put('deep.svg', svg), async (page) => {
+      const scrolled = () => page.evaluate(() => window.scrollY);
+      const inView = async (name: string) => {
+        const place = (await box(page, name).first().boundingBox())!;
+        return place.y >= 0 && place.y + place.height <= 600;
+      };
+      const atLoad = await scrolled();
+      expect(atLoad).toBeGreaterThan(500);
+      for (const leave of ['Escape', 'Backspace']) {
+        await box(page, 'short').click();
+        expect(await inView('all')).toBe(true);
+        expect(await scrolled()).toBe(0);
+        await page.keyboard.press(leave);
+        expect(await scrolled()).toBe(atLoad);
+        expect(await inView('all')).toBe(true);
+      }
+      await box(page, 'short').click();
+      await page.locator('#reset').click();
+      expect(await scrolled()).toBe(atLoad);
+      // A box so far up that the root has no room in the window is in view itself.
+      await page.evaluate(() => window.scrollTo(0, 0));
+      await box(page, 'deep_80').click();
+      expect(await inView('deep_80')).toBe(true);
+      await page.keyboard.press('i');
+      expect(await inView('all')).toBe(true);
+      await page.keyboard.press('i');
+      expect(await scrolled()).toBe(atLoad);
+      // A window of another width does not lose it either.
+      await page.setViewportSize({ width: 400, height: 600 });
+      await page.waitForFunction(() => document.documentElement.clientWidth <= 400);
+      expect(await inView('all')).toBe(true);
+    });
+  });
+
+  it('says no share of the zoomed box for what that is a part of', () =>
+    open(redis, async (page) => {
+      await box(page, 'getCommand').click();
+      for (const name of ['all', 'main', 'aeMain'])
+        expect(await box(page, name).getAttribute('aria-label')).not.toContain('of the zoomed box');
+      expect(await box(page, 'main').getAttribute('aria-label')).toBe(
+        'main (100 samples, 100.00 %, 0 samples self) in /usr/bin/redis-server',
+      );
+    }));
+
+  it('shows a long name whole, apart from its figures, and copies it alone', async () => {
+    const long = `std::map<${'std::basic_string<char,std::char_traits<char>>,'.repeat(12)}int>::operator[](key const&)`;
+    const svg = draw(stacksOf([[['main', long], 5]]));
+    for (const wide of [320, 1220])
+      await open(
+        put('long.svg', svg),
+        async (page) => {
+          await box(page, long).focus();
+          expect(await text(page, 'details-name')).toBe(long);
+          expect(await text(page, 'details')).toBe(
+            `${long} (5 samples, 100.00 %, 5 samples self) in /usr/bin/redis-server`,
+          );
+          const lines = page.locator('#details tspan');
+          expect(await lines.count()).toBeGreaterThan(4);
+          const rights = await lines.evaluateAll((all) =>
+            all.map((each) => each.getBoundingClientRect().right),
+          );
+          expect(Math.max(...rights)).toBeLessThanOrEqual(wide);
+          await page.keyboard.press('C');
+          expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(long);
+          expect(await text(page, 'details')).toBe(`copied: ${long}`);
+        },
+        { viewport: { width: wide, height: 600 }, permissions: ['clipboard-read', 'clipboard-write'] },
+      );
+  });
+
+  it('copies what is pointed at', () =>
+    open(
+      redis,
+      async (page) => {
+        await box(page, 'getCommand').hover();
+        await page.keyboard.press('C');
+        expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('getCommand');
+      },
+      { permissions: ['clipboard-read', 'clipboard-write'] },
+    ));
+
+  it('works twice in one page, and leaves the page its address, its keys and its text', () => {
+    const page = `<!doctype html><p id="text" class="title button">text</p><input id="own">${draw(REDIS)}${crowd()}`;
+    writeFileSync(join(folder, 'two.html'), page);
+    return open(`file://${join(folder, 'two.html')}`, async (page) => {
+      const [first, second] = [page.locator('svg').nth(0), page.locator('svg').nth(1)];
+      await first.locator('.frame[data-name="aeMain"]').click();
+      expect(await first.locator('.frame[data-name="serverCron"]').count()).toBe(0);
+      expect(await second.locator('.frame[data-name="main"]').count()).toBe(1);
+      await second.locator('#query').fill('work_2999$');
+      await page.keyboard.press('Enter');
+      expect(await active(page)).toBe('work_2999');
+      expect(await first.locator('.match').count()).toBe(0);
+      expect(page.url()).not.toContain('#');
+      await page.locator('#own').focus();
+      await page.keyboard.type('/is');
+      expect(await page.locator('#own').inputValue()).toBe('/is');
+      expect(await first.locator('#state').textContent()).toBe('');
+      const style = await page.locator('#text').evaluate((each) => {
+        const { fontSize, cursor } = getComputedStyle(each);
+        return { fontSize, cursor };
+      });
+      expect(style).toEqual({ fontSize: '16px', cursor: 'auto' });
+    });
+  });
+
+  it.each([true, false])(
+    'prints on one page, on its side, small and light (scripts: %s)',
+    (javaScriptEnabled) => {
+      // The kernel's and the JIT's boxes have patterns, which Chromium makes megabytes of; 60 rows are more than a page has.
+      const way = (at: number) =>
+        Array.from({ length: 60 }, (_, depth) => `f${depth}_${at % (depth + 2)}_[k]`);
+      const lines = Array.from({ length: 40 }, (_, at) => `main;${way(at).join(';')} ${1 + (at % 7)}\n`);
+      const file = put('print.svg', draw(parseFolded(lines.join(''), { target: 'x' })));
+      return open(
+        file,
+        async (page) => {
+          await page.evaluate(() => window.scrollTo(0, 300)); // The head goes along.
+          const pdf = (await page.pdf({ preferCSSPageSize: true })).toString('latin1');
+          expect(pdf.match(/\/Type \/Page\b/g)).toHaveLength(1);
+          const [, wide, high] = /\/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]/.exec(pdf)!.map(Number);
+          expect(wide).toBeGreaterThan(high!);
+          expect(pdf.length).toBeLessThan(200_000);
+          await page.emulateMedia({ media: 'print' });
+          for (const part of ['.title', '.frame[class*="kernel"]', '.frame.thread']) {
+            const place = (await page.locator(part).first().boundingBox())!;
+            expect(place.y).toBeGreaterThanOrEqual(0);
+            expect(place.y + place.height).toBeLessThanOrEqual(600);
+          }
+          expect(await page.locator('.pattern').first().isVisible()).toBe(false);
+          const ground = page.locator('.background').first();
+          expect(await ground.evaluate((each) => getComputedStyle(each).fill)).toBe('rgb(255, 255, 255)');
+        },
+        { javaScriptEnabled, colorScheme: 'dark' },
+      );
+    },
+  );
 
   it('shows a comparison with both counts, a sign and a colour', () => {
     const comparison = compare(

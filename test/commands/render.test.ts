@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gkeprof } from '../command-line.ts';
@@ -103,6 +103,36 @@ describe('render', () => {
     const run = await gkeprof(['render', put('x.folded', 'a;b 3\n'), '--output-dir', folder]);
     expect(run.stdout.toString()).toContain(join(folder, 'x.flamegraph.svg'));
     expect(run.stderr).not.toContain('cores');
+  });
+
+  it('makes one of the threads of a pool in every format', async () => {
+    const two = RAW.replaceAll(/redis-server 7\/7 (?=\[000\] 10[0-4])/g, 'worker-1 7/8 ').replaceAll(
+      'redis-server 7/7',
+      'worker-2 7/9',
+    );
+    const file = put('x.txt', two);
+    const run = await gkeprof([
+      'render',
+      file,
+      '--output-dir',
+      folder,
+      '--merge-threads',
+      '--format',
+      'svg,folded,json,speedscope,pprof',
+    ]);
+    expect(run.code).toBe(0);
+    expect(run.stderr).toContain('worker-*, its threads together: 1.00');
+    expect(readFileSync(join(folder, 'x.folded'), 'utf8')).toBe('worker-*;main;aeMain 990\n');
+    const pprof = gunzipSync(readFileSync(join(folder, 'x.pb.gz'))).toString('latin1');
+    for (const text of [
+      ...['flamegraph.svg', 'profile.json', 'speedscope.json'].map((end) =>
+        readFileSync(join(folder, `x.${end}`), 'utf8'),
+      ),
+      pprof,
+    ]) {
+      expect(text).toContain('worker-*');
+      expect(text).not.toMatch(/worker-[12]/);
+    }
   });
 
   it('warns of a file that is cut short, and draws what is there', async () => {

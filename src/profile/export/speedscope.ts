@@ -15,7 +15,8 @@ export function* speedscopePieces(profile: Profile, exporter: string): Generator
   const threads = byThread(profile);
   for (const [at, { thread, entries, weights }] of threads.entries()) {
     const { comm, pid, tid } = profile.threads[thread] ?? { comm: 'all', pid: -1, tid: -1 };
-    const title = tid < 0 ? comm : `${comm} ${pid < 0 ? '' : `${pid}/`}${tid}`;
+    const ids = [pid, tid].filter((id) => id >= 0).join('/');
+    const title = ids ? `${comm} ${ids}` : comm;
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     yield `${at ? ',\n' : ''}{"type":"sampled","name":${printableJson(title)},"unit":"${unit === 'nanoseconds' ? 'nanoseconds' : 'none'}","startValue":0,"endValue":${total},\n"samples":[`;
     for (const [sample, row] of entries.entries())

@@ -106,7 +106,7 @@ export function profileData(profile: Profile): ProfileData {
     node: stacks.node,
     ...(stacks.thread.some((thread) => thread >= 0) && { thread: stacks.thread }),
     samples,
-    ...(weight.some((each, row) => each !== samples[row]) && { weight }),
+    ...(weight !== samples && weight.some((each, row) => each !== samples[row]) && { weight }),
     ...(timeline && {
       timeline: {
         start: timeline.start,

@@ -19,8 +19,12 @@ const WIDTH = 1200;
 const ROW = 18;
 const SIDE = 10;
 const BOTTOM = 12;
-/** Narrower boxes are not there before they are zoomed into; what they are is said. */
-const LEAST_WIDTH = 0.5;
+/** Narrower boxes are not there before they are zoomed into, as flamegraph.pl leaves them out; what they are is said. */
+const LEAST_WIDTH = 0.1;
+/** A pattern is not told in a narrower box. */
+const PATTERN_WIDTH = 3;
+/** Letters of a piece, at the least. */
+const PIECE = 1 << 16;
 /** Of a letter of the monospaced font at 12 px. */
 const LETTER = 7.2;
 
@@ -41,7 +45,7 @@ interface Boxes {
 
 /**
  * A flame graph as one self-contained SVG, in pieces: the same profile gives the same bytes; every string is escaped.
- * Without scripts the boxes of half a pixel and more are there with titles; with scripts the picture is drawn anew from
+ * Without scripts the boxes of a tenth of a pixel and more are there with titles; with scripts the picture is drawn anew from
  * the data it carries, whatever the width and the view.
  */
 export function* drawPicture(whole: Profile, picture: Picture): Generator<string | Uint8Array> {
@@ -133,7 +137,7 @@ function* drawing(
   const top = 40 + 15 * (picture.subtitle.length + 3) + 26;
   const height = top + (depth + 1) * ROW + BOTTOM;
   const thin = hidden
-    ? `${counted(hidden, 'box', 'boxes')} of less than half a pixel, ${share(hiddenWidth, width[0]!)} of the width, ${hidden === 1 ? 'is' : 'are'} drawn when zoomed into`
+    ? `${counted(hidden, 'box', 'boxes')} of less than a tenth of a pixel, ${share(hiddenWidth, width[0]!)} of the width, ${hidden === 1 ? 'is' : 'are'} drawn when zoomed into`
     : '';
   const below = [thin, ...notes].filter(Boolean).join(' · ');
   const kinds = new Set(placed.map(({ node }) => frames[tree.frame[node]!]?.kind ?? 'thread'));
@@ -149,6 +153,8 @@ function* drawing(
 <g id="heat"></g>
 <g id="frames" role="tree" aria-label="call stacks">
 `;
+  /** Boxes are given away many at once: each piece may be a write of its own. */
+  let piece = '';
   for (const { node, start, depth: level } of placed) {
     const frame = frames[tree.frame[node]!] ?? ALL;
     const x = round(SIDE + start * scale);
@@ -158,20 +164,24 @@ function* drawing(
     const full = printable(boxes.label(node, frame));
     const label =
       letters < 3 ? '' : full.length <= letters ? full : `${[...full].slice(0, letters - 2).join('')}..`;
-    const pattern = patternOf(frame.kind);
+    const pattern = wide < PATTERN_WIDTH ? '' : patternOf(frame.kind);
+    const text = label && `<text x="${round(x + 3)}" y="${y + 13}">${escapeXml(label)}</text>`;
     const overlay = pattern
       ? `<rect class="pattern" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="url(#${pattern})"/>`
       : '';
-    yield `<g class="frame ${frame.kind}"><title>${escapeXml(boxes.title(node, frame))}</title><rect class="box" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="${boxes.fill(node, frame)}"/>${overlay}<text x="${round(x + 3)}" y="${y + 13}">${escapeXml(label)}</text></g>\n`;
+    piece += `<g class="frame ${frame.kind}"><title>${escapeXml(boxes.title(node, frame))}</title><rect class="box" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="${boxes.fill(node, frame)}"/>${overlay}${text}</g>\n`;
+    if (piece.length < PIECE) continue;
+    yield piece;
+    piece = '';
   }
-  yield `</g>
+  yield `${piece}</g>
 <g id="head">
 <rect class="background" width="100%" height="${top - 4}"/>
 <text class="title" x="${SIDE}" y="24">${escapeXml(picture.title)}</text>
 ${picture.subtitle.map((line, at) => `<text class="subtitle" x="${SIDE}" y="${42 + at * 15}">${escapeXml(line)}</text>`).join('\n')}
 <text id="note" class="subtitle" x="${SIDE}" y="${42 + picture.subtitle.length * 15}">${escapeXml(below)}</text>
 <g id="legend" transform="translate(0 ${top - 40})">${legend(boxes.legend(kinds))}</g>
-<text id="details" class="details" x="${SIDE}" y="${top - 10}"></text>
+<g id="details" class="details"></g>
 </g>
 <metadata id="gkeprof-data">`;
   yield* jsonPieces(data);
@@ -179,30 +189,33 @@ ${picture.subtitle.map((line, at) => `<text class="subtitle" x="${SIDE}" y="${42
 }
 
 function place({ tree, width }: Boxes, scale: number) {
-  const size = tree.frame.length;
-  const start = new Float64Array(size);
-  const taken = new Float64Array(size);
-  const level = new Int32Array(size);
-  const placed: Box[] = [];
+  const placed: Box[] = [{ node: 0, start: 0, depth: 0 }];
+  /** The boxes from the root to the one that is looked at, and where the next child of each begins. */
+  const way: Box[] = [placed[0]!];
+  const free: number[] = [0];
   let depth = 0;
   let hidden = 0;
   let hiddenWidth = 0;
-  for (let node = 0; node < size; ) {
-    if (node > 0) {
-      const parent = tree.parent[node]!;
-      const before = taken[parent]!;
-      taken[parent] = before + width[node]!;
-      if (width[node]! * scale < LEAST_WIDTH) {
-        hidden += tree.next[node]! - node;
-        hiddenWidth += width[node]!;
-        node = tree.next[node]!;
-        continue;
-      }
-      start[node] = start[parent]! + before;
-      level[node] = level[parent]! + 1;
+  for (let node = 1; node < tree.frame.length; ) {
+    const parent = tree.parent[node]!;
+    while (way.at(-1)!.node !== parent) {
+      way.pop();
+      free.pop();
     }
-    placed.push({ node, start: start[node]!, depth: level[node]! });
-    depth = Math.max(depth, level[node]!);
+    const start = free[way.length - 1]!;
+    const wide = width[node]!;
+    free[way.length - 1] = start + wide;
+    if (wide * scale < LEAST_WIDTH) {
+      hidden += tree.next[node]! - node;
+      hiddenWidth += wide;
+      node = tree.next[node]!;
+      continue;
+    }
+    const box = { node, start, depth: way.length };
+    placed.push(box);
+    way.push(box);
+    free.push(start);
+    depth = Math.max(depth, box.depth);
     node += 1;
   }
   return { placed, depth, hidden, hiddenWidth };
@@ -232,7 +245,9 @@ const legend = (entries: ReturnType<Boxes['legend']>): string =>
   entries
     .map(([words, fill, pattern], at) => {
       const x = WIDTH - SIDE - (entries.length - at) * 88;
-      const overlay = pattern ? `<rect x="${x}" y="0" width="14" height="11" fill="url(#${pattern})"/>` : '';
+      const overlay = pattern
+        ? `<rect class="pattern" x="${x}" y="0" width="14" height="11" fill="url(#${pattern})"/>`
+        : '';
       return `<rect x="${x}" y="0" width="14" height="11" fill="${fill}"/>${overlay}<text class="legend" x="${x + 19}" y="10">${words}</text>`;
     })
     .join('');

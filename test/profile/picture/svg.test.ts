@@ -104,15 +104,19 @@ describe('drawPicture', () => {
     wellFormed(draw(stacksOf([[Array.from({ length: 3000 }, (_, at) => `f${at}`), 1]])));
   });
 
-  it('draws half a pixel and more, says how much is thinner, and carries that too', () => {
+  it('draws a tenth of a pixel and more, says how much is thinner, and carries that too', () => {
     const svg = draw(
       stacksOf([
         [['wide'], 20_000],
+        [['thin'], 2],
         [['narrow', 'below'], 1],
       ]),
     );
     expect(svg).toContain(
-      '2 boxes of less than half a pixel, 0.00 % of the width, are drawn when zoomed into',
+      '2 boxes of less than a tenth of a pixel, 0.00 % of the width, are drawn when zoomed into',
+    );
+    expect(svg).toMatch(
+      /<g class="frame user"><title>thin \([^<]*<\/title><rect [^>]*width="0.12"[^>]*\/><\/g>/,
     );
     expect(svg).not.toContain('>narrow');
     expect(readPicture(svg)!.frames.map((frame) => frame.name)).toContain('narrow');
@@ -126,6 +130,12 @@ describe('drawPicture', () => {
     const svg = draw(stacksOf(paths));
     expect(readPicture(svg)!.tree.frame.length).toBeGreaterThan(100_000);
     expect(svg.length).toBeLessThan(3e6);
+  });
+
+  it('takes little for what is thin: 10,000 boxes of a tenth of a pixel in 2.2 megabytes', () => {
+    const svg = draw(stacksOf(Array.from({ length: 10_000 }, (_, at) => [[`f${at}`], 1] as const)));
+    expect(svg.match(/class="frame user"/g)).toHaveLength(10_000);
+    expect(svg.length).toBeLessThan(2.2e6);
   });
 });
 

@@ -12,28 +12,60 @@ const LARGER = 17 / 12;
 const MATCHED = 230;
 const LEGEND_ENTRY = 88;
 
-/** Writes a text in lines of at most so many letters, cut between words, from `y` on. Returns how many they are. */
-function writeLines(node, text, letters, x, y) {
+/** Lines of a name, or of a text, that the details show; the keys copy all of it. */
+const MOST_LINES = 30;
+
+/** A text in lines of at most so many letters, cut behind a blank, or within a word that is longer: joined they are the text. */
+function linesOf(text, letters) {
+  const all = [...text];
   const lines = [];
-  for (const word of text === '' ? [] : text.split(' ')) {
-    const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
-    if (lines.length && longer.length <= letters) lines[lines.length - 1] = longer;
-    else lines.push(word);
+  for (let from = 0; from < all.length; ) {
+    let to = Math.min(all.length, from + Math.max(1, letters));
+    // A blank may hang over the end of its line.
+    const blank = to < all.length ? all.lastIndexOf(' ', to) : -1;
+    if (blank >= from) to = blank + 1;
+    lines.push(all.slice(from, to).join(''));
+    from = to;
   }
-  // The blank at the end of a line keeps the words apart for who copies the text.
-  node.replaceChildren(
-    ...lines.map((line, at) =>
-      element('tspan', { x, y: y + at * LINE }, at < lines.length - 1 ? `${line} ` : line),
-    ),
-  );
+  return lines;
+}
+
+const atMost = (lines) =>
+  lines.length > MOST_LINES
+    ? [...lines.slice(0, MOST_LINES - 1), `${lines[MOST_LINES - 1].slice(0, -2)}..`]
+    : lines;
+
+/** Writes lines one below the other, from `y` on. Returns how many they are. */
+function writeLines(node, lines, x, y) {
+  node.replaceChildren(...lines.map((line, at) => element('tspan', { x, y: y + at * LINE }, line)));
   return lines.length;
 }
 
-/** Says what a box is, or what the keys are, in the last line of the head; a long text covers some of the picture. */
-export function say(head, details, text, left, width) {
-  const y = Number(details.getAttribute('y'));
-  const lines = writeLines(details, text, Math.floor((width - 2 * left) / DETAIL_LETTER), left, y);
-  head.querySelector('.background').setAttribute('height', y + 6 + Math.max(0, lines - 1) * LINE);
+/** What the details say, to be laid out for another width. */
+let lastSaid = { name: '', text: '' };
+
+/**
+ * Says what a box is, or what the keys are, in the last lines of the head; long ones cover some of the picture. A name
+ * is an element of its own, so that it can be selected without what is said of it.
+ */
+export function sayAll(head, details, said, left, width) {
+  lastSaid = said;
+  const { name, text } = said;
+  const y = Number(details.getAttribute('data-y'));
+  const letters = Math.floor((width - 2 * left) / DETAIL_LETTER);
+  const names = atMost(linesOf(name, letters));
+  const [nameNode, textNode] = details.children;
+  // What fits stands in one line.
+  const isOneLine = names.length === 1 && name.length + text.length <= letters;
+  writeLines(nameNode, names, left, y);
+  const below = isOneLine ? 0 : names.length;
+  const lines = atMost(linesOf(text, letters));
+  // The blank that a text begins with has no room of its own.
+  const blank = text.startsWith(' ') ? DETAIL_LETTER : 0;
+  const x = isOneLine ? left + nameNode.getComputedTextLength() + blank : left;
+  writeLines(textNode, lines, x, y + below * LINE);
+  const rows = below + lines.length;
+  head.querySelector('.background').setAttribute('height', y + 6 + Math.max(0, rows - 1) * LINE);
 }
 
 /**
@@ -46,7 +78,7 @@ export function layHead(head, { title, facts, state, controls, matched, legend, 
   title.node.textContent = cut(title.text, room / LARGER);
   let y = 24;
   for (const { node, text } of facts)
-    y += LINE * writeLines(node, text, Math.floor(room / LETTER), left, y + LINE + 3);
+    y += LINE * writeLines(node, linesOf(text, Math.floor(room / LETTER)), left, y + LINE + 3);
   y += LINE;
   state.setAttribute('y', y + 3);
   y += CONTROL_ROW;
@@ -65,7 +97,7 @@ export function layHead(head, { title, facts, state, controls, matched, legend, 
   // The legend ends at the right, in a row of its own where there is no room beside the controls.
   if (x + legend.querySelectorAll('text').length * LEGEND_ENTRY > left + room) y += CONTROL_ROW;
   legend.setAttribute('transform', `translate(${width - 1200} ${y - 10})`);
-  details.setAttribute('y', y + 20);
-  say(head, details, details.textContent, left, width);
+  details.setAttribute('data-y', y + 20);
+  sayAll(head, details, lastSaid, left, width);
   return y + 30;
 }

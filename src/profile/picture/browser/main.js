@@ -1,7 +1,7 @@
 // The browser half of the picture: zoom, search, views, keyboard. The picture is complete without it.
 
 import { button, element } from './elements.js';
-import { layHead, say } from './head.js';
+import { layHead, sayAll } from './head.js';
 import { drawHeat, heatOf } from './heat.js';
 import { layOut, visibleBoxes } from './layout.js';
 import { entriesOf, frameOf, readModel } from './model.js';
@@ -20,30 +20,54 @@ import {
 const ROW = 18;
 const SIDE = 10;
 const LEAST_PIXELS = 0.5;
+/** A box that the keyboard goes to is zoomed to where it is thinner than this, until it is at least so wide. */
+const SEEN_PIXELS = 2;
+const ZOOMED_PIXELS = 60;
+/** A pattern is not told in a narrower box. */
+const PATTERN_PIXELS = 3;
 const PATTERN = { k: 'hatch', j: 'dots', i: 'dots' };
 const CLASS = { t: 'thread', u: 'user', k: 'kernel', j: 'jit', i: 'inlined' };
 
-const byId = (id) => document.getElementById(id);
-const svg = byId('flamegraph');
+/** The picture that this script stands in: a page may hold several, and then its address and its keys are not theirs. */
+const svg = document.currentScript.closest('svg');
+const byId = (id) => svg.querySelector(`#${id}`);
+const isAlone = svg === document.documentElement;
 const framesGroup = byId('frames');
 const details = byId('details');
 const model = readModel(byId('gkeprof-data').textContent);
 const entries = model.comparison ? undefined : entriesOf(model);
 const heat = entries && entries.at.length > 0 ? heatOf(entries) : undefined;
-const title = document.querySelector('.title');
+const title = svg.querySelector('.title');
 /** The lines below the title, the note on what is not drawn the last of them. */
-const facts = [...document.querySelectorAll('.subtitle')].map((node) => ({ node, text: node.textContent }));
+const facts = [...svg.querySelectorAll('.subtitle')].map((node) => ({ node, text: node.textContent }));
 const noteFact = facts.at(-1);
 /** What stands in the row of controls, with its width, and how far it begins above its base line. */
 const controls = [];
 
-/** What is shown. `trail` is where Back goes. */
-const state = { mode: 'flame', zoomed: 0, frame: -1, range: null, heat: false, query: '', cased: false };
+/**
+ * What is shown. `scope` is the box that was zoomed into by hand, in which search and arrows go; `zoomed` is below it where
+ * they went to a box that is too thin otherwise. `trail` is where Back goes.
+ */
+const state = {
+  mode: 'flame',
+  zoomed: 0,
+  scope: 0,
+  frame: -1,
+  range: null,
+  heat: false,
+  query: '',
+  cased: false,
+};
 let trail = [];
 /** One or two views, one above the other, with the boxes that are drawn. */
 let panes = [];
-let pattern = null;
+/** By frame, whether its name matches; null without a search. */
+let hits = null;
 let focused = null;
+/** The box that the details are about: the one that was pointed at or got the focus last. */
+let told = null;
+/** Where search went to last: a box, and what was given the focus for it. */
+let reached = null;
 
 function self() {
   if (!state.range) return model.self;
@@ -64,7 +88,16 @@ function makePanes() {
 }
 
 const widthOf = () => Math.max(320, svg.parentElement ? svg.clientWidth : window.innerWidth);
-const tell = (text) => say(byId('head'), details, text, SIDE, widthOf());
+
+function tell(text) {
+  sayAll(byId('head'), details, { name: '', text }, SIDE, widthOf());
+}
+
+function tellBox(drawn) {
+  told = drawn;
+  const { name, text } = drawn;
+  sayAll(byId('head'), details, { name, text: text.slice(name.length) }, SIDE, widthOf());
+}
 
 /** What the views that are there were made for. */
 let made = '';
@@ -74,7 +107,8 @@ function rebuild() {
   const wanted = JSON.stringify([state.mode, state.frame, state.range]);
   if (wanted !== made) panes = makePanes();
   made = wanted;
-  if (state.zoomed >= panes[0].view.frame.length || panes[0].view.total[state.zoomed] <= 0) state.zoomed = 0;
+  if (state.zoomed >= panes[0].view.frame.length || panes[0].view.total[state.zoomed] <= 0)
+    state.zoomed = state.scope = 0;
   draw();
 }
 
@@ -82,6 +116,8 @@ function draw() {
   const width = widthOf();
   const inner = width - 2 * SIDE;
   const hold = focused && { name: focused.name, depth: focused.depth, start: focused.start };
+  // Rows come and go above the root, which stays where it is in the window.
+  const below = document.documentElement.scrollHeight - window.scrollY;
   const seen = panes.map((pane, at) => {
     pane.zoomed = at === 0 ? state.zoomed : 0;
     return visibleBoxes(pane.view, pane.place, pane.zoomed, LEAST_PIXELS / inner);
@@ -110,9 +146,10 @@ function draw() {
   const height = y + 12;
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
   svg.setAttribute('height', height);
+  if (isAlone && panes[0].upwards) window.scrollTo(0, document.documentElement.scrollHeight - below);
   showMatches();
   showState();
-  focused = null;
+  focused = told = reached = null;
   const again = hold && panes.flatMap((pane) => pane.boxes).find((box) => sameBox(box, hold));
   if (again) again.group.focus({ preventScroll: true });
   else if (panes[0].boxes[0]) panes[0].boxes[0].group.setAttribute('tabindex', '0');
@@ -122,8 +159,11 @@ const sameBox = (box, hold) => box.name === hold.name && box.depth === hold.dept
 
 const thinText = (hidden, weight) =>
   hidden
-    ? `${hidden} boxes of less than half a pixel, ${shareText(weight, panes[0].view.total[state.zoomed])} of the width, are drawn when zoomed into`
+    ? `${hidden} boxes of less than half a pixel, ${shareText(weight, allShown())} of the width, are drawn when zoomed into`
     : '';
+
+/** The weight of what fills the width, in all views. */
+const allShown = () => panes.reduce((sum, { view, zoomed }) => sum + view.total[zoomed], 0);
 
 function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
   const { view, place, zoomed, upwards } = pane;
@@ -134,9 +174,7 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
   const wide = ancestor || zoomed === box ? inner : view.total[box] * scale;
   const boxY = upwards ? y + (rows - 1 - depth) * ROW : y + depth * ROW;
   const change = model.comparison && changeOf(box);
-  const text = change
-    ? describeChange(frame, change.before, change.after, model.unit, change.beforeAll, change.afterAll)
-    : describe(frame, view.total[box], view.self[box], model.unit, view.total[0], view.total[zoomed]);
+  const text = textOf(pane, box, ancestor);
   const label = change ? `${change.sign} ${frame.name}` : frame.name;
   const shown = cut(label, wide);
   const fill = change ? deltaColour(change.before * model.data.beforeFactor, change.after) : colourOf(frame);
@@ -153,7 +191,7 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
     },
     element('title', {}, text),
     element('rect', { class: 'box', ...rect, fill }),
-    ...(PATTERN[frame.kind]
+    ...(PATTERN[frame.kind] && wide >= PATTERN_PIXELS
       ? [element('rect', { class: 'pattern', ...rect, fill: `url(#${PATTERN[frame.kind]})` })]
       : []),
     ...(shown ? [element('text', { x: (x + 3).toFixed(2), y: boxY + 13 }, shown)] : []),
@@ -168,18 +206,27 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
     name: frame.name,
     text,
     ancestor,
+    wide,
   };
   group.addEventListener('click', () => zoomTo(drawn));
   group.addEventListener('focus', () => {
     focused?.group.setAttribute('tabindex', '-1');
     focused = drawn;
     group.setAttribute('tabindex', '0');
-    tell(text);
+    tellBox(drawn);
   });
-  group.addEventListener('mouseenter', () => {
-    tell(text);
-  });
+  group.addEventListener('mouseenter', () => tellBox(drawn));
   return drawn;
+}
+
+/** What is said of a box. An ancestor of the zoomed box is no part of that. */
+function textOf({ view, zoomed }, box, ancestor) {
+  const frame = frameOf(model, view.frame[box]);
+  const change = model.comparison && changeOf(box);
+  if (change)
+    return describeChange(frame, change.before, change.after, model.unit, change.beforeAll, change.afterAll);
+  const share = view.total[ancestor ? 0 : zoomed];
+  return describe(frame, view.total[box], view.self[box], model.unit, view.total[0], share);
 }
 
 const sums = model.comparison && {
@@ -199,20 +246,81 @@ function changeOf(box) {
 function go(change) {
   trail.push({ ...state });
   Object.assign(state, change);
+  if ('zoomed' in change) state.scope = state.zoomed;
   rebuild();
+  // Another part of the time is chosen in the heat map, which stays in view.
+  if (!('range' in change)) scrollHome();
 }
 
 function back() {
   const before = trail.pop();
-  if (before) Object.assign(state, before);
-  else if (state.zoomed) state.zoomed = 0;
+  const { query, cased } = state;
+  if (before) Object.assign(state, before, { query, cased });
+  else state.zoomed = state.scope = 0;
   rebuild();
+  scrollHome();
 }
 
 function reset() {
   trail = [];
-  Object.assign(state, { mode: 'flame', zoomed: 0, frame: -1, range: null, query: '' });
+  Object.assign(state, { mode: 'flame', zoomed: 0, scope: 0, frame: -1, range: null, query: '' });
   setQuery('');
+  rebuild();
+  scrollHome();
+}
+
+/** Scrolls to the root, below or above; where the zoomed box is too far from it to be in view, to that. */
+function scrollHome() {
+  const [{ upwards, boxes }] = panes;
+  if (isAlone) window.scrollTo(0, upwards ? document.documentElement.scrollHeight : 0);
+  const drawn = boxes.find((each) => each.box === state.zoomed);
+  if (drawn) reveal(drawn, upwards ? 'end' : 'start');
+}
+
+/** Scrolls a box into view, below the head, which covers what is under it: to the nearer edge, or to one of them. */
+function reveal({ group }, edge) {
+  const box = group.getBoundingClientRect();
+  const top = headHeight();
+  const [toTop, toBottom] = [box.top - top, box.bottom - window.innerHeight];
+  if (toTop >= 0 && toBottom <= 0) return;
+  const isAbove = edge ? edge === 'start' : toTop < 0;
+  window.scrollBy(0, isAbove ? toTop : toBottom);
+}
+
+const headHeight = () => Number(byId('head').querySelector('.background').getAttribute('height'));
+
+/**
+ * Gives the focus to a box of a view. One that cannot be seen is zoomed to, as little as makes it wide enough; where the view
+ * cannot be zoomed, its nearest box that is drawn stands for it.
+ */
+function show(pane, box) {
+  let drawn = pane.boxes.find((each) => each.box === box);
+  if (!drawn || drawn.wide < SEEN_PIXELS) {
+    if (panes.length === 1) zoomAround(pane, box);
+    for (let at = box; at >= 0; at = pane.view.parent[at]) {
+      drawn = pane.boxes.find((each) => each.box === at);
+      if (drawn) break;
+    }
+  }
+  drawn.group.focus({ preventScroll: true });
+  reveal(drawn);
+  if (drawn.box !== box)
+    tell(`${textOf(pane, box, false)}: too thin to be drawn, it is in the box that is marked`);
+  reached = { pane, box, drawn };
+}
+
+/** Zooms until a box is wide enough, within what was zoomed into by hand. */
+function zoomAround({ view }, box) {
+  const inner = widthOf() - 2 * SIDE;
+  let around = box;
+  while (
+    around !== state.scope &&
+    (view.total[box] / view.total[view.parent[around]]) * inner >= ZOOMED_PIXELS
+  )
+    around = view.parent[around];
+  if (around === state.zoomed) return;
+  if (state.zoomed === state.scope) trail.push({ ...state });
+  state.zoomed = around;
   rebuild();
 }
 
@@ -227,7 +335,7 @@ function sandwich(frame) {
 
 function setMode(mode) {
   if (mode === 'sandwich') {
-    const chosen = focused ?? panes[0].boxes.find((drawn) => drawn.box === state.zoomed);
+    const chosen = told ?? panes[0].boxes.find((drawn) => drawn.box === state.zoomed);
     const frame = chosen ? chosen.pane.view.frame[chosen.box] : -1;
     if (state.mode === 'sandwich') go({ mode: 'flame', zoomed: 0 });
     else if (frame >= 0) sandwich(frame);
@@ -248,26 +356,27 @@ function setQuery(text) {
   state.query = text;
   if (input.value !== text) input.value = text;
   try {
-    pattern = text === '' ? null : new RegExp(text, state.cased ? 'u' : 'iu');
+    const pattern = text === '' ? null : new RegExp(text, state.cased ? 'u' : 'iu');
+    hits = pattern && model.names.map((name) => pattern.test(name));
     byId('matched').classList.remove('wrong');
   } catch {
-    pattern = null;
+    hits = null;
     byId('matched').textContent = `not a regular expression: ${text}`;
     byId('matched').classList.add('wrong');
-    return;
   }
   showMatches();
   writeHash();
 }
 
-/** Marks the boxes that match; the share is of what is zoomed into, a match below another match counts once. */
+const isHit = (view, box) => view.frame[box] >= 0 && hits[view.frame[box]];
+
+/**
+ * Marks the boxes that match, and those that hold a match which is not drawn. The share is of what was zoomed into; a match
+ * below another match counts once.
+ */
 function showMatches() {
-  const hits = pattern && model.names.map((name) => pattern.test(name));
-  for (const drawn of panes.flatMap((pane) => pane.boxes)) {
-    const frame = drawn.pane.view.frame[drawn.box];
-    drawn.hit = hits !== null && frame >= 0 && hits[frame];
-    drawn.group.classList.toggle('match', drawn.hit);
-  }
+  for (const pane of panes) markMatches(pane);
+  for (const id of ['previous', 'next']) byId(id).setAttribute('visibility', hits ? 'visible' : 'hidden');
   const matched = byId('matched');
   if (!hits) {
     if (!matched.classList.contains('wrong')) matched.textContent = '';
@@ -276,61 +385,119 @@ function showMatches() {
   const { view } = panes[0];
   const inside = new Uint8Array(view.frame.length);
   let sum = 0;
-  inside[state.zoomed] = view.frame[state.zoomed] >= 0 && hits[view.frame[state.zoomed]] ? 2 : 1;
-  if (inside[state.zoomed] === 2) sum = view.total[state.zoomed];
-  for (let box = state.zoomed + 1; box < view.frame.length; box += 1) {
+  inside[state.scope] = isHit(view, state.scope) ? 2 : 1;
+  if (inside[state.scope] === 2) sum = view.total[state.scope];
+  for (let box = state.scope + 1; box < view.frame.length; box += 1) {
     const above = inside[view.parent[box]];
     if (above === 0) continue;
     inside[box] = above;
-    if (above === 1 && hits[view.frame[box]]) {
+    if (above === 1 && isHit(view, box)) {
       inside[box] = 2;
       sum += view.total[box];
     }
   }
-  const all = view.total[state.zoomed];
+  const all = view.total[state.scope];
   matched.textContent = `matched ${shareText(sum, all)} (${weightText(sum, model.unit)})`;
 }
 
-function nextMatch(step) {
-  const boxes = panes.flatMap((pane) => pane.boxes).filter((drawn) => drawn.hit && !drawn.ancestor);
-  boxes.sort((a, b) => a.paneNumber - b.paneNumber || a.start - b.start || a.depth - b.depth);
-  if (!boxes.length) return;
-  const at = focused ? boxes.indexOf(focused) : -1;
-  boxes.at((at + step + boxes.length) % boxes.length).group.focus();
+function markMatches({ view, boxes }) {
+  const holds = new Set();
+  if (hits) {
+    // By box, the nearest box at or below it that is drawn; parents come first.
+    const nearest = new Int32Array(view.frame.length).fill(-1);
+    for (const { box } of boxes) nearest[box] = box;
+    for (let box = 1; box < nearest.length; box += 1) {
+      if (nearest[box] === box) continue;
+      nearest[box] = nearest[view.parent[box]];
+      if (view.total[box] > 0 && isHit(view, box)) holds.add(nearest[box]);
+    }
+  }
+  for (const { box, group, ancestor } of boxes) {
+    group.classList.toggle('match', hits !== null && isHit(view, box));
+    group.classList.toggle('holds', !ancestor && holds.has(box));
+  }
 }
 
-/** The folded line of the focused box. */
+/** The boxes that match within one, in the order in which they are gone through. */
+function matchesIn({ view, place }, scope) {
+  const inside = new Uint8Array(view.frame.length);
+  inside[scope] = 1;
+  const found = isHit(view, scope) ? [scope] : [];
+  for (let box = scope + 1; box < inside.length; box += 1) {
+    inside[box] = inside[view.parent[box]];
+    if (inside[box] && view.total[box] > 0 && isHit(view, box)) found.push(box);
+  }
+  return found.sort((a, b) => place.start[a] - place.start[b] || place.depth[a] - place.depth[b]);
+}
+
+function nextMatch(step) {
+  if (!hits) return;
+  const matches = panes.flatMap((pane, at) =>
+    matchesIn(pane, at === 0 ? state.scope : 0).map((box) => ({ pane, box })),
+  );
+  if (!matches.length) return;
+  const from = reached && reached.drawn === focused ? reached : focused;
+  const at = from ? matches.findIndex(({ pane, box }) => pane === from.pane && box === from.box) : -1;
+  const to = at < 0 ? (step > 0 ? 0 : -1) : (at + step) % matches.length;
+  const { pane, box } = matches.at(to);
+  show(pane, box);
+}
+
+/** The folded line of the box that the details are about. */
 function copyStack() {
-  if (!focused) {
+  if (!told) {
     tell('choose a box first: Tab or click, then c');
     return;
   }
-  const { view } = focused.pane;
-  const frames = stackOf(view, focused.box).reverse();
+  const { view } = told.pane;
+  const frames = stackOf(view, told.box).reverse();
   const line = foldedLine(
     frames.map((frame) => frameOf(model, frame).name),
-    view.total[focused.box],
+    view.total[told.box],
   );
+  copy(line, 'stack');
+}
+
+/** Its name alone, whole. */
+function copyName() {
+  if (told) copy(told.name, 'name');
+  else tell('choose a box first: Tab or click, then C');
+}
+
+/** Copies a text, and says so; where that is not allowed the text is shown, to be copied by hand. */
+function copy(text, what) {
   const said = (word) => {
-    tell(`${word}: ${line}`);
+    tell(`${word}: ${text}`);
   };
   if (navigator.clipboard)
-    navigator.clipboard.writeText(line).then(
+    navigator.clipboard.writeText(text).then(
       () => said('copied'),
-      () => said('stack'),
+      () => said(what),
     );
-  else said('stack');
+  else said(what);
+}
+
+/** Goes from a box to the one beside it, above or below: to one that is drawn, or else to one that is too thin for that. */
+function walk(drawn, key) {
+  const { pane, box } = drawn;
+  const next = neighbour(drawn, key);
+  if (next) {
+    next.group.focus({ preventScroll: true });
+    reveal(next);
+    return;
+  }
+  const hidden = panes.length === 1 ? hiddenNeighbour(pane, box, key) : -1;
+  if (hidden >= 0) show(pane, hidden);
 }
 
 function neighbour(drawn, key) {
   const boxes = drawn.pane.boxes;
-  const away = (key === 'ArrowUp') === drawn.pane.upwards;
+  const { view, upwards } = drawn.pane;
   if (key === 'ArrowLeft' || key === 'ArrowRight') {
     const row = boxes.filter((each) => each.depth === drawn.depth).sort((a, b) => a.start - b.start);
     return row[row.indexOf(drawn) + (key === 'ArrowLeft' ? -1 : 1)];
   }
-  const { view } = drawn.pane;
-  if (!away)
+  if ((key === 'ArrowUp') !== upwards)
     return (
       boxes.find((each) => each.box === view.parent[drawn.box]) ??
       panes.find((pane) => pane !== drawn.pane)?.boxes[0]
@@ -339,8 +506,29 @@ function neighbour(drawn, key) {
   return children.sort((a, b) => view.total[b.box] - view.total[a.box])[0];
 }
 
+/** Of the boxes that are not drawn: the nearest of the same row within what was zoomed into, or the widest child; -1 for none. */
+function hiddenNeighbour({ view, place, upwards }, from, key) {
+  const { start, depth } = place;
+  const isSide = key === 'ArrowLeft' || key === 'ArrowRight';
+  if (!isSide && (key === 'ArrowUp') !== upwards) return -1;
+  const inside = new Uint8Array(view.frame.length);
+  inside[state.scope] = 1;
+  let best = -1;
+  for (let box = state.scope + 1; box < inside.length; box += 1) {
+    inside[box] = inside[view.parent[box]];
+    if (!inside[box] || view.total[box] <= 0) continue;
+    if (!isSide) {
+      if (view.parent[box] === from && (best < 0 || view.total[box] > view.total[best])) best = box;
+    } else if (depth[box] === depth[from]) {
+      const away = key === 'ArrowRight' ? start[box] - start[from] : start[from] - start[box];
+      if (away > 0 && (best < 0 || away < Math.abs(start[best] - start[from]))) best = box;
+    }
+  }
+  return best;
+}
+
 const HELP =
-  'click or Enter: zoom · Backspace: back · Esc: reset · / search, n N next · i: icicle · s: sandwich · t: in time order · h: heat map · c: copy stack · arrows: walk';
+  'click or Enter: zoom · Backspace: back · Esc: reset · / search, n N next · i: icicle · s: sandwich · t: in time order · h: heat map · c: copy stack, C: copy name · arrows: walk';
 
 function showState() {
   const parts = [];
@@ -364,6 +552,7 @@ function showState() {
 }
 
 function writeHash() {
+  if (!isAlone) return;
   const words = new URLSearchParams();
   if (state.mode !== 'flame') words.set('view', state.mode);
   if (state.mode === 'sandwich') words.set('frame', state.frame);
@@ -381,6 +570,7 @@ function writeHash() {
 }
 
 function readHash() {
+  if (!isAlone) return;
   const words = new URLSearchParams(location.hash.slice(1));
   const number = (key, most) => {
     const value = Number(words.get(key) ?? 0);
@@ -393,7 +583,7 @@ function readHash() {
   if (heat && range.length === 2 && range[1] > range[0]) state.range = range;
   state.heat = heat !== undefined && words.get('heat') === '1';
   state.cased = words.get('case') === '1';
-  state.zoomed = number('zoom', Number.POSITIVE_INFINITY);
+  state.zoomed = state.scope = number('zoom', Number.POSITIVE_INFINITY);
   state.query = words.get('search') ?? '';
 }
 
@@ -426,6 +616,8 @@ function buildControls() {
     byId('case').classList.toggle('on', state.cased);
     setQuery(state.query);
   });
+  add('previous', '\u2039', 'the match before (N)', () => nextMatch(-1));
+  add('next', '\u203a', 'the next match (n)', () => nextMatch(1));
   add('icicle', 'icicle', 'turn it over: the root above (i)', () => setMode('icicle'));
   if (!model.comparison) {
     add('sandwich', 'sandwich', 'callers and callees of a function (s)', () => setMode('sandwich'));
@@ -442,12 +634,13 @@ function buildControls() {
   group.append(headParts.matched, headParts.state);
   byId('head').append(group);
   details.setAttribute('aria-live', 'polite');
+  details.append(element('text', { id: 'details-name' }), element('text', {}));
 }
 
 input.addEventListener('input', () => setQuery(input.value));
 input.addEventListener('keydown', (event) => {
   event.stopPropagation();
-  if (event.key === 'Enter') nextMatch(1);
+  if (event.key === 'Enter') nextMatch(event.shiftKey ? -1 : 1);
   if (event.key === 'Escape') {
     setQuery('');
     input.blur();
@@ -463,6 +656,7 @@ const KEYS = {
   t: () => !model.comparison && setMode('chart'),
   h: () => !model.comparison && toggleHeat(),
   c: copyStack,
+  C: copyName,
   n: () => nextMatch(1),
   N: () => nextMatch(-1),
   '?': () => {
@@ -470,27 +664,28 @@ const KEYS = {
   },
 };
 
-window.addEventListener('keydown', (event) => {
+(isAlone ? window : svg).addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key.startsWith('Arrow'))
-    (focused
-      ? neighbour(focused, event.key)
-      : panes[0].boxes.find((each) => each.box === state.zoomed)
-    )?.group.focus();
-  else if (event.key === 'Enter' && focused) zoomTo(focused);
+  if (event.key.startsWith('Arrow')) {
+    if (focused) walk(focused, event.key);
+    else panes[0].boxes.find((each) => each.box === state.zoomed)?.group.focus();
+  } else if (event.key === 'Enter' && focused) zoomTo(focused);
   else if (KEYS[event.key]) KEYS[event.key]();
   else return;
   event.preventDefault();
 });
 window.addEventListener('resize', draw);
 // Title, controls and details stay in sight of a picture that is higher than the window.
-window.addEventListener('scroll', () =>
-  byId('head').setAttribute('transform', `translate(0 ${window.scrollY})`),
-);
+window.addEventListener('scroll', () => {
+  const { top, height } = svg.getBoundingClientRect();
+  byId('head').setAttribute(
+    'transform',
+    `translate(0 ${Math.max(0, Math.min(-top, height - headHeight()))})`,
+  );
+});
 
 buildControls();
 readHash();
 rebuild();
 if (state.query) setQuery(state.query);
-// The root is below, and what is wide.
-if (panes[0].upwards) window.scrollTo(0, document.documentElement.scrollHeight);
+if (isAlone) scrollHome();
