@@ -27,6 +27,16 @@ async function theirs(line: string, path: string, zone: string): Promise<string>
   return stdout;
 }
 
+/** What Wireshark says of each frame: its fields, a row for each frame. */
+export async function fieldsOf(path: string, names: readonly string[]): Promise<string[][]> {
+  const { stdout } = await execa(
+    'tshark',
+    ['-n', '-r', path, '-T', 'fields', ...names.flatMap((name) => ['-e', name])],
+    { maxBuffer: 1 << 30 },
+  );
+  return stdout.split('\n').map((line) => line.split('\t'));
+}
+
 /** The runbook's lines; tshark prints its tables the last one first. */
 const LINES = {
   summary: 'capinfos -aceuxs "$1"',
