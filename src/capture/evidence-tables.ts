@@ -3,29 +3,10 @@ import { printable } from '../printable.ts';
 import { formatBytes } from '../quantity.ts';
 import type { Analysis } from './analysis.ts';
 import { ENDPOINT_KINDS, Endpoints, endpoints } from './endpoints.ts';
-import { type Evidence, framesText, frameText } from './evidence.ts';
+import { type Evidence, framesText, frameText, troubleWords } from './evidence.ts';
 import { countTroubled, type ExpertFacts, expertFacts } from './expert.ts';
 import { type Names, tableOf } from './facts.ts';
 import { endText, heading, left, right } from './wording.ts';
-
-const TROUBLE_WORDS: Readonly<Record<string, string>> = {
-  retransmissions: 'retransmissions',
-  fastRetransmissions: 'fast retransmissions',
-  spuriousRetransmissions: 'spurious retransmissions',
-  outOfOrder: 'out of order',
-  duplicateAcks: 'duplicate ACKs',
-  zeroWindows: 'zero windows',
-  lostSegments: 'segments not captured before',
-  keepAlives: 'keep-alives',
-  resets: 'resets',
-  windowFull: 'window full',
-  ackedUnseenSegments: 'ACKs of segments not captured',
-  refused: 'connections refused',
-  unanswered: 'connections without an answer',
-};
-
-/** A kind of trouble in words. */
-export const troubleWords = (kind: string): string => TROUBLE_WORDS[kind] ?? kind;
 
 /** Of each kind of trouble the first frames; `wide`: and a filter that finds them all. */
 export function* evidenceTable(

@@ -71,3 +71,22 @@ export const frameText = ({ frame, file }: FrameOf): string =>
 /** `12, 40 and 3 more`. */
 export const framesText = ({ first, leftOff }: Evidence): string =>
   first.map(frameText).join(', ') + (leftOff > 0 ? ` and ${leftOff} more` : '');
+
+const TROUBLE_WORDS: Readonly<Record<string, string>> = {
+  retransmissions: 'retransmissions',
+  fastRetransmissions: 'fast retransmissions',
+  spuriousRetransmissions: 'spurious retransmissions',
+  outOfOrder: 'out of order',
+  duplicateAcks: 'duplicate ACKs',
+  zeroWindows: 'zero windows',
+  lostSegments: 'segments not captured before',
+  keepAlives: 'keep-alives',
+  resets: 'resets',
+  windowFull: 'window full',
+  ackedUnseenSegments: 'ACKs of segments not captured',
+  refused: 'connections refused',
+  unanswered: 'connections without an answer',
+};
+
+/** A kind of trouble in words. */
+export const troubleWords = (kind: string): string => TROUBLE_WORDS[kind] ?? kind;

@@ -2,8 +2,8 @@ import { table } from '../output/table.ts';
 import { printable } from '../printable.ts';
 import { counted, formatBytes } from '../quantity.ts';
 import type { Analysis } from './analysis.ts';
-import { frameText } from './evidence.ts';
-import { endpointTables, evidenceTable, expertTable, troubleWords } from './evidence-tables.ts';
+import { frameText, troubleWords } from './evidence.ts';
+import { endpointTables, evidenceTable, expertTable } from './evidence-tables.ts';
 import {
   type ConversationFacts,
   type ConversationKind,

@@ -17,7 +17,7 @@ export const fileOf = (capture: Uint8Array, ending = 'pcap'): string => {
 };
 
 /** What a program of Wireshark's prints, with the runbook's surroundings. */
-async function theirs(line: string, path: string, zone: string): Promise<string> {
+export async function theirs(line: string, path: string, zone: string): Promise<string> {
   const { stdout } = await execa('sh', ['-c', line, 'sh', path], {
     env: { LC_ALL: 'C', TZ: zone },
     reject: false,
