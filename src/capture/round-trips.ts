@@ -4,7 +4,7 @@ import { Durations } from './durations.ts';
 import { optionAt, SACK } from './tcp-options.ts';
 
 /** State of a side, as 32 bits each. */
-const SIDE = 7;
+const SIDE = 9;
 /** Segments that were not acknowledged yet: the first and the last one's place, 0: none; how many. */
 const HEAD = 0;
 const TAIL = 1;
@@ -16,11 +16,16 @@ const BITS = 4;
 const MOST = 5;
 /** How many round trips were measured. */
 const MEASURED = 6;
+/** Where the first of the segments begins and the last one ends, where they are in no order. */
+const LOWEST = 7;
+const HIGHEST = 8;
 
 /** What is in flight is not known behind a hole, until something is acknowledged. */
 const HOLE = 1;
 /** The segments are not in the order of their numbers: something was sent again. */
 const MIXED = 2;
+/** Some of those were acknowledged: the lowest and the highest are to be looked for anew. */
+const STALE = 4;
 
 /** The first round trips of a side, as they are; conversations of a few packets have no more. */
 const FEW = 4;
@@ -77,10 +82,13 @@ export class RoundTrips {
     if (flags & ACK) sides[SIDE * other + BITS]! &= ~HOLE;
     if (afterHole) sides[SIDE * own + BITS]! |= HOLE;
     const virtual = (flags & (SYN | FIN)) !== 0;
-    if (payload > 0 || virtual) this.#keep(own, seq, (seq + payload + (virtual ? 1 : 0)) | 0, now);
+    const base = (first - 1) | 0;
+    if (payload > 0 || virtual) this.#keep(own, seq, (seq + payload + (virtual ? 1 : 0)) | 0, base, now);
+    // A SYN moves what is counted from.
+    if (flags & SYN) sides[SIDE * own + BITS]! |= STALE;
     if (sides[SIDE * other + COUNT]! > 0) this.#acknowledged(other, ack, now);
     if (payload > 0 && sides[SIDE * own + COUNT]! > 0 && !(sides[SIDE * own + BITS]! & HOLE)) {
-      const bytes = (this.#span(own, first - 1) - sides[SIDE * own + SACKED]!) >>> 0;
+      const bytes = (this.#span(own, base) - sides[SIDE * own + SACKED]!) >>> 0;
       if (bytes > 0 && bytes < ABSURD) {
         const shown = virtual ? bytes - 1 : bytes;
         if (shown > sides[SIDE * own + MOST]!) sides[SIDE * own + MOST] = shown;
@@ -108,7 +116,7 @@ export class RoundTrips {
     };
   }
 
-  #keep(side: number, begin: number, end: number, now: number): void {
+  #keep(side: number, begin: number, end: number, base: number, now: number): void {
     const sides = this.#sides;
     const at = SIDE * side;
     if (sides[at + COUNT]! >= MOST_OF_A_SIDE) return;
@@ -132,7 +140,10 @@ export class RoundTrips {
       sides[at + HEAD] = place;
       sides[at + BITS]! &= ~MIXED;
     } else {
-      if (isAfter(this.#end[tail]!, begin)) sides[at + BITS]! |= MIXED;
+      if (sides[at + BITS]! & MIXED) {
+        if ((begin - base) >>> 0 < (sides[at + LOWEST]! - base) >>> 0) sides[at + LOWEST] = begin;
+        if ((end - base) >>> 0 > (sides[at + HIGHEST]! - base) >>> 0) sides[at + HIGHEST] = end;
+      } else if (isAfter(this.#end[tail]!, begin)) sides[at + BITS]! |= MIXED | STALE;
       this.#next[tail] = place;
     }
     sides[at + TAIL] = place;
@@ -144,6 +155,12 @@ export class RoundTrips {
     const sides = this.#sides;
     const at = SIDE * side;
     const isMixed = (sides[at + BITS]! & MIXED) !== 0;
+    // A duplicate ACK lets go of nothing: of many segments in flight there are many.
+    if (isMixed && !(sides[at + BITS]! & STALE)) {
+      const lowest = sides[at + LOWEST]!;
+      if (!isAfter(ack, lowest) && isAfter(sides[at + HIGHEST]!, lowest)) return;
+    }
+    let isOrdered = true;
     let took = 0;
     let isMeasured = false;
     let before = 0;
@@ -153,6 +170,7 @@ export class RoundTrips {
       const next = this.#next[place]!;
       if (isAfter(end, ack)) {
         if (isAfter(ack, this.#begin[place]!)) this.#begin[place] = ack;
+        if (before > 0 && isAfter(this.#end[before]!, this.#begin[place]!)) isOrdered = false;
         // Of segments in order, those behind are not acknowledged either.
         if (!isMixed) break;
         before = place;
@@ -172,6 +190,8 @@ export class RoundTrips {
       this.#free = place;
       place = next;
     }
+    if (isMixed)
+      sides[at + BITS] = isOrdered ? sides[at + BITS]! & ~(MIXED | STALE) : sides[at + BITS]! | STALE;
     if (took !== 0) this.#measured(side, took);
   }
 
@@ -197,14 +217,20 @@ export class RoundTrips {
     const sides = this.#sides;
     const at = SIDE * side;
     const head = sides[at + HEAD]!;
-    let lowest = (this.#begin[head]! - base) >>> 0;
-    if (!(sides[at + BITS]! & MIXED)) return ((this.#end[sides[at + TAIL]!]! - base) >>> 0) - lowest;
-    let highest = 0;
-    for (let place = head; place > 0; place = this.#next[place]!) {
-      lowest = Math.min(lowest, (this.#begin[place]! - base) >>> 0);
-      highest = Math.max(highest, (this.#end[place]! - base) >>> 0);
+    if (!(sides[at + BITS]! & MIXED))
+      return ((this.#end[sides[at + TAIL]!]! - base) >>> 0) - ((this.#begin[head]! - base) >>> 0);
+    if (sides[at + BITS]! & STALE) {
+      let lowest = this.#begin[head]!;
+      let highest = this.#end[head]!;
+      for (let place = this.#next[head]!; place > 0; place = this.#next[place]!) {
+        if ((this.#begin[place]! - base) >>> 0 < (lowest - base) >>> 0) lowest = this.#begin[place]!;
+        if ((this.#end[place]! - base) >>> 0 > (highest - base) >>> 0) highest = this.#end[place]!;
+      }
+      sides[at + LOWEST] = lowest;
+      sides[at + HIGHEST] = highest;
+      sides[at + BITS]! &= ~STALE;
     }
-    return highest - lowest;
+    return ((sides[at + HIGHEST]! - base) >>> 0) - ((sides[at + LOWEST]! - base) >>> 0);
   }
 }
 
