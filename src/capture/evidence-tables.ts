@@ -19,7 +19,7 @@ export function* evidenceTable(
       : [],
   );
   if (rows.length === 0) return;
-  yield '\nTroubled packets (--show expert lists each)\n';
+  yield '\nFirst frames of each kind (--show expert lists them all)\n';
   yield table(
     [left('TROUBLE'), right('COUNT'), left('FRAMES'), ...(wide ? [left('WIRESHARK FILTER')] : [])],
     rows,
