@@ -2,15 +2,18 @@ import type { Addresses } from './addresses.ts';
 import { ConversationTable } from './conversations.ts';
 import { Decoder, MOBILITY, SYN, TCP, UDP } from './decode.ts';
 import { FlagCounts } from './flags.ts';
+import { FrameNumbers } from './frame-numbers.ts';
 import { Health } from './health.ts';
 import { isCooked } from './link.ts';
 import type { Packet, PacketSink } from './packet.ts';
 import { Redis, type RedisOptions } from './redis/redis.ts';
 import { Repeats } from './repeats.ts';
+import { RoundTrips } from './round-trips.ts';
 import { Streams } from './streams.ts';
 import { Summary } from './summary.ts';
 import { type Spill, SynList } from './syns.ts';
 import { Timeline } from './timeline.ts';
+import { TroubleList } from './trouble-list.ts';
 
 /** What an analysis is to look at. */
 export interface Scope {
@@ -22,6 +25,8 @@ export interface Scope {
   readonly once: boolean;
   /** What went wrong in TCP. */
   readonly health: boolean;
+  /** How long each conversation's segments took to be acknowledged. */
+  readonly roundTrips: boolean;
   readonly redis?: RedisOptions;
   readonly timeline: boolean;
 }
@@ -49,6 +54,10 @@ export class Analysis implements PacketSink {
   readonly syns: SynList;
   readonly repeats = new Repeats();
   readonly health: Health | undefined;
+  readonly roundTrips: RoundTrips | undefined;
+  /** Packet by packet, what went wrong in TCP. */
+  readonly troubles: TroubleList | undefined;
+  readonly frames = new FrameNumbers();
   readonly redis: Redis | undefined;
   readonly timeline: Timeline | undefined;
   readonly protocols: Protocols = { tcp: 0, udp: 0, icmp: 0, arp: 0, fragments: 0, otherIp: 0, other: 0 };
@@ -59,13 +68,16 @@ export class Analysis implements PacketSink {
   readonly #streams = new Streams(this.tcp);
   readonly #scope: Scope;
 
-  constructor(scope: Scope, spill: Spill) {
+  /** The list of troubled packets is made where there is a spill for it. */
+  constructor(scope: Scope, spill: Spill, troubles?: Spill) {
     this.#scope = scope;
     this.#decoder = new Decoder(scope.inner, !scope.once);
     this.syns = new SynList(spill);
     const timeline = scope.timeline ? new Timeline() : undefined;
     this.timeline = timeline;
-    if (scope.health) this.health = new Health();
+    if (troubles) this.troubles = new TroubleList(troubles);
+    if (scope.health) this.health = new Health(this.troubles);
+    if (scope.roundTrips) this.roundTrips = new RoundTrips();
     if (scope.redis)
       this.redis = new Redis(
         scope.redis,
@@ -133,8 +145,7 @@ export class Analysis implements PacketSink {
       if (row === known) this.#ipRow(version, src, dst);
       const { fromA } = this.#streams;
       this.tcp.count(row, fromA, length, seconds, nanos);
-      if (!layers.fragment && (this.#scope.health || this.#scope.redis))
-        this.#further(row, fromA, seconds, nanos);
+      if (!layers.fragment && (this.#scope.health || this.#scope.redis)) this.#further(row, fromA, packet);
     } else if (transport === UDP) {
       this.protocols.udp += 1;
       const { sport, dport } = layers;
@@ -153,10 +164,13 @@ export class Analysis implements PacketSink {
     return row < 0 ? this.ip.add(version, src, dst, 0, 0) : row;
   }
 
-  #further(row: number, fromA: boolean, seconds: number, nanos: number): void {
+  #further(row: number, fromA: boolean, packet: Packet): void {
     const { layers } = this.#decoder;
-    const now = this.summary.since(seconds, nanos);
-    const again = this.health?.add(row, fromA, layers, now, seconds, nanos) === true;
+    const { health, roundTrips } = this;
+    const now = this.summary.since(packet.seconds, packet.nanos);
+    const again = health?.add(row, fromA, layers, now, packet, this.#streams.reused) === true;
+    if (roundTrips && health)
+      roundTrips.add(row, fromA, layers, this.#streams.first(row, fromA), health.afterHole, now);
     if (again) this.timeline?.retransmission(now);
     this.redis?.add(row, fromA, layers, now);
   }

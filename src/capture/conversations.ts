@@ -215,6 +215,14 @@ export class ConversationTable {
   }
 }
 
+/** Rows by a number of theirs, most first; ties in order of appearance. */
+export function mostFirst(rows: number, numberOf: (row: number) => number): Uint32Array {
+  const numbers = Float64Array.from({ length: rows }, (_, row) => numberOf(row));
+  return Uint32Array.from({ length: rows }, (_, row) => row).sort(
+    (one, other) => numbers[other]! - numbers[one]! || one - other,
+  );
+}
+
 /** Whether the time at `at` is earlier than another. */
 const isBefore = (times: Float64Array, at: number, others: Float64Array, from: number): boolean =>
   times[at]! < others[from]! || (times[at] === others[from] && times[at + 1]! < others[from + 1]!);

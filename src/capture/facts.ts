@@ -2,10 +2,15 @@ import { ip4Text, ip6Text } from './addresses.ts';
 import type { Analysis } from './analysis.ts';
 import type { Conversation, ConversationTable } from './conversations.ts';
 import type { Durations } from './durations.ts';
+import { evidence } from './evidence.ts';
 import { flagText } from './flags.ts';
-import { TROUBLES, type Trouble } from './health.ts';
+import type { FrameOf } from './frame-numbers.ts';
+import { FEW_FRAMES } from './health.ts';
+import type { RoundTripsOfSide } from './round-trips.ts';
+import { type Sort, sorted } from './sorting.ts';
 import { nanosBetween, type Time } from './summary.ts';
 import type { Syn } from './syns.ts';
+import { TROUBLES, type Trouble } from './troubles.ts';
 
 /** Names of pods and services by address. */
 export type Names = ReadonlyMap<string, string>;
@@ -35,11 +40,30 @@ export interface ConversationFacts {
     /** What each side did; what it did not do is left out. */
     readonly a: Partial<Record<Trouble, number>>;
     readonly b: Partial<Record<Trouble, number>>;
+    /** Of the first of those. */
+    readonly firstFrame?: FrameOf;
+  };
+  /** Where round trips are measured. */
+  readonly roundTrip?: {
+    /** From the last SYN to the first ACK behind it, as Wireshark's `tcp.analysis.initial_rtt`. */
+    readonly initialSeconds?: number;
+    /** Of the segments that A sent, and of those that B sent. */
+    readonly aToB?: RoundTripFacts;
+    readonly bToA?: RoundTripFacts;
   };
 }
 
+/** How long segments took to be acknowledged (`tcp.analysis.ack_rtt`), and the most that was on its way (`bytes_in_flight`). */
+export interface RoundTripFacts {
+  readonly count: number;
+  readonly minSeconds?: number;
+  readonly medianSeconds?: number;
+  readonly maxSeconds?: number;
+  readonly maxBytesInFlight: number;
+}
+
 /** A segment with SYN, as it is told. */
-export interface SynFacts {
+export interface SynFacts extends FrameOf {
   /** Absent where the file has no times. */
   readonly time?: string;
   readonly flags: string;
@@ -87,21 +111,22 @@ export type ConversationKind = 'ipv4' | 'ipv6' | 'tcp' | 'udp';
 export const tableOf = (analysis: Analysis, kind: ConversationKind): ConversationTable =>
   kind === 'tcp' ? analysis.tcp : kind === 'udp' ? analysis.udp : analysis.ip;
 
-/** The conversations of a kind, most frames first. */
+/** The conversations of a kind, most frames first where no other order is asked for. */
 export function* conversations(
   analysis: Analysis,
   kind: ConversationKind,
   names: Names,
+  sort: Sort = 'packets',
 ): Generator<ConversationFacts> {
   const table = tableOf(analysis, kind);
-  for (const row of table.byFrames()) {
+  for (const row of sorted(table, sort, analysis)) {
     if ((kind === 'ipv4' && table.isSix(row)) || (kind === 'ipv6' && !table.isSix(row))) continue;
     yield conversationFacts(analysis, kind, table.read(row), names);
   }
 }
 
 function conversationFacts(
-  { addresses, health }: Analysis,
+  { addresses, health, roundTrips, frames }: Analysis,
   kind: ConversationKind,
   each: Conversation,
   names: Names,
@@ -110,6 +135,8 @@ function conversationFacts(
   const a = endOf(addresses.text(each.a, each.six), ports ? each.aPort : undefined, names);
   const b = endOf(addresses.text(each.b, each.six), ports ? each.bPort : undefined, names);
   const took = kind === 'tcp' ? health?.handshake(each.row) : undefined;
+  const first = kind === 'tcp' ? health?.troubleFrame(each.row) : 0;
+  const initial = health?.roundTrip(each.row);
   return {
     a,
     b,
@@ -127,10 +154,32 @@ function conversationFacts(
           ...(took !== undefined && { handshakeSeconds: inSeconds(took) }),
           a: troubles(health.count.bind(health, each.row, true)),
           b: troubles(health.count.bind(health, each.row, false)),
+          ...(first && { firstFrame: frames.of(first) }),
+        },
+      }),
+    ...(kind === 'tcp' &&
+      roundTrips && {
+        roundTrip: {
+          ...(initial !== undefined && { initialSeconds: inSeconds(initial) }),
+          ...roundTripFacts('aToB', roundTrips.of(each.row, true)),
+          ...roundTripFacts('bToA', roundTrips.of(each.row, false)),
         },
       }),
   };
 }
+
+const roundTripFacts = (name: 'aToB' | 'bToA', of: RoundTripsOfSide | undefined) =>
+  of && {
+    [name]: {
+      count: of.count,
+      ...(of.count > 0 && {
+        minSeconds: inSeconds(of.least),
+        medianSeconds: inSeconds(of.median),
+        maxSeconds: inSeconds(of.most),
+      }),
+      maxBytesInFlight: of.mostInFlight,
+    },
+  };
 
 const troubles = (count: (trouble: Trouble) => number): Partial<Record<Trouble, number>> =>
   Object.fromEntries(TROUBLES.map((trouble) => [trouble, count(trouble)]).filter(([, times]) => times));
@@ -146,12 +195,13 @@ function filterOf(six: boolean, a: End, b: End, ports: 'tcp' | 'udp' | undefined
   ].join(' && ');
 }
 
-export function synFacts({ addresses }: Analysis, syn: Syn, names: Names): SynFacts {
+export function synFacts({ addresses, frames }: Analysis, syn: Syn, names: Names): SynFacts {
   const six = syn.version === 6;
   // Of one that an ICMP error quotes, its own ends are told, not the error's.
   const source = endOf(addresses.text(syn.quoted?.src ?? syn.src, six), syn.sport, names);
   const destination = endOf(addresses.text(syn.quoted?.dst ?? syn.dst, six), syn.dport, names);
   return {
+    ...frames.of(syn.frame),
     ...(syn.timed && { time: isoTime([syn.seconds, syn.nanos]) }),
     flags: flagText(syn.flags),
     source,
@@ -178,9 +228,13 @@ export function healthFacts(analysis: Analysis, names: Names, rows = Number.POSI
   const { health, addresses, tcp } = analysis;
   if (!health) return undefined;
   const openings = { opened: 0, refused: 0, unanswered: 0, unseen: 0 };
+  const asked: Record<'refused' | 'unanswered', number[]> = { refused: [], unanswered: [] };
   const resets = new Map<string, { address: string; six: boolean; count: number }>();
   for (let row = 0; row < tcp.rows; row += 1) {
-    openings[health.opening(row)] += 1;
+    const opening = health.opening(row);
+    openings[opening] += 1;
+    if ((opening === 'refused' || opening === 'unanswered') && asked[opening].length < FEW_FRAMES)
+      asked[opening].push(health.synFrame(row));
     for (const fromA of [true, false]) {
       const count = health.count(row, fromA, 'resets');
       if (!count) continue;
@@ -207,6 +261,8 @@ export function healthFacts(analysis: Analysis, names: Names, rows = Number.POSI
       number
     >,
     connections: openings,
+    /** Where what went wrong stands in the capture: the first frames of each kind, and how many more there are. */
+    evidence: evidence(analysis, health, openings, asked),
     handshake: quantiles(health.handshakes),
     firstResponse: quantiles(health.firstResponses),
     resetsBySender: [...resets.values()]

@@ -2,49 +2,49 @@ import { grown } from './columns.ts';
 import { ConversationTable } from './conversations.ts';
 import { ACK, FIN, type Layers, RST, SYN } from './decode.ts';
 import { Durations } from './durations.ts';
+import type { Packet } from './packet.ts';
+import { optionAt, WINDOW_SCALE } from './tcp-options.ts';
+import type { TroubleList } from './trouble-list.ts';
+import { AGAIN, bit, KIND, KINDS, TROUBLES, type Trouble, WRONG } from './troubles.ts';
 
-/** What is counted of each side of a stream, one behind the other. */
-export const TROUBLES = [
-  'retransmissions',
-  'fastRetransmissions',
-  'spuriousRetransmissions',
-  'outOfOrder',
-  'duplicateAcks',
-  'zeroWindows',
-  'lostSegments',
-  'keepAlives',
-  'resets',
-] as const;
-export type Trouble = (typeof TROUBLES)[number];
+/** Of each kind, the frames of the first few are kept. */
+export const FEW_FRAMES = 5;
 
 const NO = -1;
-const RETRANSMISSION = 0;
-const FAST = 1;
-const SPURIOUS = 2;
-const OUT_OF_ORDER = 3;
-const DUPLICATE_ACK = 4;
-const ZERO_WINDOW = 5;
-const LOST = 6;
-const KEEP_ALIVE = 7;
-const RESET = 8;
-const KINDS = TROUBLES.length;
 
 /** State of a side, as 32 bits each. */
-const SIDE = 5;
+const SIDE = 9;
 const NEXT = 0;
 const LAST_ACK = 1;
 const WINDOW = 2;
 const DUPLICATES = 3;
-/** 1 where the last segment of a side was a keep-alive. */
+/** The kinds of the last segment. */
 const LAST = 4;
+/** Up to where there was no hole: nobody acknowledges what is beyond, unless the capture lacks it. */
+const UNBROKEN = 5;
+/** By how much windows are shifted. */
+const SCALE = 6;
+/** 1 as long as the window of the SYN is the last one: that is never scaled. */
+const OF_SYN = 7;
+/** The frame that acknowledged for the first time what duplicate ACKs repeat. */
+const ACK_FRAME = 8;
+
+const SCALE_UNKNOWN = -1;
+const UNSCALED = -2;
 
 /** Times of a side: of its highest sequence number, of its last acknowledgment. */
 const TIMES = 2;
-/** Times of a stream: when its last SYN came, how long the handshake took, when the first request came. */
-const MARKS = 3;
+/** Times of a stream: when its last SYN came, how long the handshake took, when the first request came, the first round trip. */
+const MARKS = 4;
 const SYN_AT = 0;
 const HANDSHAKE = 1;
 const REQUEST_AT = 2;
+const ROUND_TRIP = 3;
+
+/** Frames of a stream: of its first SYN, of the first trouble. */
+const FRAMES = 2;
+const SYN_FRAME = 0;
+const TROUBLE_FRAME = 1;
 
 /** Bits of a stream's progress. */
 const SAW_SYN = 1;
@@ -71,34 +71,58 @@ export class Health {
   readonly handshakes = new Durations();
   readonly firstResponses = new Durations();
   readonly totals = new Float64Array(KINDS);
+  /** Whether segments before the last one were not captured. */
+  afterHole = false;
   #sides = new Int32Array(2 * SIDE * 64);
   #times = new Float64Array(2 * TIMES * 64);
-  #marks = new Float64Array(MARKS * 64).fill(NO);
+  #marks = new Float64Array(MARKS * 64);
   #progress = new Uint8Array(64);
   #counts = new Uint32Array(2 * KINDS * 64);
+  #frames = new Uint32Array(FRAMES * 64);
+  readonly #first = new Uint32Array(FEW_FRAMES * KINDS);
+  readonly #list: TroubleList | undefined;
   #rows = 0;
 
+  /** With a list, each packet that something is wrong with goes there. */
+  constructor(list?: TroubleList) {
+    this.#list = list;
+  }
+
   /** Takes a segment of stream `row`; `now` in nanoseconds since the first packet. Returns whether it was sent again. */
-  add(row: number, fromA: boolean, layers: Layers, now: number, seconds: number, nanos: number): boolean {
+  add(row: number, fromA: boolean, layers: Layers, now: number, packet: Packet, reused: boolean): boolean {
     if (row >= this.#rows) this.#room(row);
     const { flags, payload } = layers;
-    if (flags & (SYN | RST)) this.#opened(row, fromA, layers, now, seconds, nanos);
+    if (flags & (SYN | RST)) this.#opened(row, fromA, layers, now, packet);
     const side = 2 * row + (fromA ? 0 : 1);
-    const again = this.#sequence(row, side, side ^ 1, layers, now);
+    const frame = packet.number + packet.others;
+    let kinds = this.#sequence(row, side, side ^ 1, layers, now, frame);
+    if (flags & SYN) this.#scaled(side, side ^ 1, layers);
+    if (reused) kinds |= KIND.PORTS_REUSED;
+    this.afterHole = (kinds & KIND.LOST) !== 0;
+    if (kinds !== 0) this.#noted(row, side, kinds, frame);
+    if (this.#list) {
+      if (flags & SYN && !(flags & ACK)) kinds |= KIND.ASKED;
+      if (kinds !== 0)
+        this.#list.add(
+          packet,
+          side,
+          kinds,
+          this.#sides[SIDE * side + ACK_FRAME]!,
+          this.#sides[SIDE * side + DUPLICATES]!,
+        );
+    }
     const marks = this.#marks;
     const mark = MARKS * row;
     const progress = this.#progress;
-    // The answer to the SYN need not be in the capture: nobody acknowledges what did not come.
-    if (
-      (flags & (SYN | ACK | RST)) === ACK &&
-      fromA &&
-      progress[row]! & SAW_SYN &&
-      marks[mark + HANDSHAKE]! < 0
-    ) {
-      const took = now - marks[mark + SYN_AT]!;
-      progress[row]! |= SAW_SYN_ACK;
-      marks[mark + HANDSHAKE] = took;
-      this.handshakes.add(took);
+    if ((flags & (SYN | ACK)) === ACK && marks[mark + SYN_AT]! >= 0) {
+      if (marks[mark + ROUND_TRIP] === 0) marks[mark + ROUND_TRIP] = now - marks[mark + SYN_AT]!;
+      // The answer to the SYN need not be in the capture: nobody acknowledges what did not come.
+      if (!(flags & RST) && fromA && progress[row]! & SAW_SYN && marks[mark + HANDSHAKE]! < 0) {
+        const took = now - marks[mark + SYN_AT]!;
+        progress[row]! |= SAW_SYN_ACK;
+        marks[mark + HANDSHAKE] = took;
+        this.handshakes.add(took);
+      }
     }
     if (payload > 0 && !(flags & (SYN | RST)) && progress[row]! & SAW_SYN && !(progress[row]! & ANSWERED)) {
       if (fromA) {
@@ -108,7 +132,7 @@ export class Health {
         this.firstResponses.add(now - marks[mark + REQUEST_AT]!);
       }
     }
-    return again;
+    return (kinds & AGAIN) !== 0;
   }
 
   /** How often something happened, on one side of a stream. */
@@ -123,6 +147,30 @@ export class Health {
     return took < 0 ? undefined : took;
   }
 
+  /**
+   * Nanoseconds from the last SYN to the first ACK behind it, whoever sent them: `tcp.analysis.initial_rtt`. Undefined where
+   * that was not seen.
+   */
+  roundTrip(row: number): number | undefined {
+    return (row < this.#rows && this.#marks[MARKS * row + ROUND_TRIP]!) || undefined;
+  }
+
+  /** The first frames of a kind, counted over all files. */
+  firstFrames(trouble: Trouble): number[] {
+    const kind = TROUBLES.indexOf(trouble);
+    const from = FEW_FRAMES * kind;
+    return [...this.#first.subarray(from, from + Math.min(FEW_FRAMES, this.totals[kind]!))];
+  }
+
+  /** The frame of the first SYN of a stream's A, and of its first trouble; 0: there is none. */
+  synFrame(row: number): number {
+    return row < this.#rows ? this.#frames[FRAMES * row + SYN_FRAME]! : 0;
+  }
+
+  troubleFrame(row: number): number {
+    return row < this.#rows ? this.#frames[FRAMES * row + TROUBLE_FRAME]! : 0;
+  }
+
   /** What became of a connection that was asked for in this capture. */
   opening(row: number): 'unseen' | 'unanswered' | 'refused' | 'opened' {
     const progress = row < this.#rows ? this.#progress[row]! : 0;
@@ -131,7 +179,7 @@ export class Health {
     return progress & REFUSED ? 'refused' : 'unanswered';
   }
 
-  #opened(row: number, fromA: boolean, layers: Layers, now: number, seconds: number, nanos: number): void {
+  #opened(row: number, fromA: boolean, layers: Layers, now: number, packet: Packet): void {
     const { flags, version, src, dst, dport } = layers;
     if (flags & RST) {
       if (!fromA && (this.#progress[row]! & 3) === SAW_SYN) this.#progress[row]! |= REFUSED;
@@ -141,15 +189,17 @@ export class Health {
       if (!fromA) this.#progress[row]! |= SAW_SYN_ACK;
       return;
     }
+    this.#marks[MARKS * row + SYN_AT] = now;
     if (!fromA) return;
     this.#progress[row]! |= SAW_SYN;
-    this.#marks[MARKS * row + SYN_AT] = now;
+    this.#frames[FRAMES * row + SYN_FRAME] ||= packet.frame;
     let client = this.clients.find(version, src, dst, 0, dport);
     if (client < 0) client = this.clients.add(version, src, dst, 0, dport);
-    this.clients.count(client, true, layers.payload, seconds, nanos);
+    this.clients.count(client, true, layers.payload, packet.seconds, packet.nanos);
   }
 
-  #sequence(row: number, own: number, other: number, layers: Layers, now: number): boolean {
+  /** The kinds of a segment. */
+  #sequence(row: number, own: number, other: number, layers: Layers, now: number, frame: number): number {
     const sides = this.#sides;
     const times = this.#times;
     const a = SIDE * own;
@@ -157,49 +207,69 @@ export class Health {
     const { flags, seq, ack, window, payload } = layers;
     const next = sides[a + NEXT]!;
     const plain = (flags & (SYN | FIN | RST)) === 0;
-    let last = 0;
-    if (flags & RST) this.#note(own, RESET);
+    let kinds = flags & RST ? KIND.RESET : 0;
     const probe = payload === 1 && seq === next && sides[b + WINDOW] === 0;
-    if (!probe) {
-      if (window === 0 && plain) this.#note(own, ZERO_WINDOW);
-      if (next !== 0 && isBefore(next, seq) && !(flags & RST)) this.#note(own, LOST);
-      if (payload <= 1 && seq === ((next - 1) | 0) && plain) {
-        this.#note(own, KEEP_ALIVE);
-        last = 1;
-      }
-      // The answer to a keep-alive repeats the last ACK too.
-      if (
-        plain &&
-        payload === 0 &&
-        seq === next &&
-        window !== 0 &&
-        window === sides[a + WINDOW] &&
-        ack === sides[a + LAST_ACK] &&
-        sides[b + LAST] === 0
-      ) {
-        sides[a + DUPLICATES]! += 1;
-        this.#note(own, DUPLICATE_ACK);
+    if (probe) kinds |= KIND.ZERO_WINDOW_PROBE;
+    else {
+      if (window === 0 && plain) kinds |= KIND.ZERO_WINDOW;
+      if (next !== 0 && isBefore(next, seq) && !(flags & RST)) kinds |= KIND.LOST;
+      if (plain) {
+        if (payload > 0) {
+          const scale = sides[b + SCALE]!;
+          const shift = sides[b + OF_SYN] || scale < 0 ? 0 : scale;
+          if (
+            scale !== SCALE_UNKNOWN &&
+            ((seq + payload) | 0) === ((sides[b + LAST_ACK]! + (sides[b + WINDOW]! << shift)) | 0)
+          )
+            kinds |= KIND.WINDOW_FULL;
+        } else if (seq === next && window === sides[a + WINDOW] && ack === sides[a + LAST_ACK]) {
+          // What answers a probe repeats the last ACK too.
+          if (window === 0) {
+            if (sides[b + LAST]! & KIND.ZERO_WINDOW_PROBE) kinds |= KIND.ZERO_WINDOW_PROBE_ACK;
+          } else if (sides[b + LAST]! & KIND.KEEP_ALIVE) kinds |= KIND.KEEP_ALIVE_ACK;
+          else {
+            sides[a + DUPLICATES] = sides[a + DUPLICATES] === NO ? 1 : sides[a + DUPLICATES]! + 1;
+            kinds |= KIND.DUPLICATE_ACK;
+          }
+        }
+        if (payload <= 1 && seq === ((next - 1) | 0)) kinds |= KIND.KEEP_ALIVE;
       }
     }
-    if (ack !== sides[a + LAST_ACK]) sides[a + DUPLICATES] = 0;
+    if (ack !== sides[a + LAST_ACK]) {
+      sides[a + ACK_FRAME] = frame;
+      sides[a + DUPLICATES] = 0;
+    }
+    const unbroken = sides[b + UNBROKEN]!;
+    if (unbroken !== 0 && flags & ACK && isBefore(unbroken, ack)) {
+      if (isBefore(unbroken, sides[b + NEXT]!)) {
+        sides[b + UNBROKEN] = sides[b + NEXT]!;
+        kinds |= KIND.ACKED_UNSEEN;
+      } else {
+        if (sides[b + DUPLICATES] === 0) kinds |= KIND.ACKED_UNSEEN;
+        // Said once for what was lost, and not again for each ACK behind it.
+        sides[b + DUPLICATES] = NO;
+      }
+    }
     let end = (seq + payload) | 0;
     if (flags & (SYN | FIN)) end = (end + 1) | 0;
-    const again =
-      (payload > 0 || (flags & (SYN | FIN)) !== 0) &&
-      last === 0 &&
-      this.#sentAgain(row, own, other, seq, payload, end, now);
-    if ((next === 0 || isBefore(next, end)) && !probe) {
-      sides[a + NEXT] = end;
-      times[TIMES * own] = now;
+    if ((payload > 0 || (flags & (SYN | FIN)) !== 0) && !(kinds & KIND.KEEP_ALIVE))
+      kinds |= this.#sentAgain(row, own, other, seq, payload, end, now);
+    if (!probe) {
+      if (next === 0 || isBefore(next, end)) {
+        sides[a + NEXT] = end;
+        times[TIMES * own] = now;
+      }
+      if (sides[a + UNBROKEN] === 0 || sides[a + UNBROKEN] === seq) sides[a + UNBROKEN] = sides[a + NEXT]!;
     }
     sides[a + WINDOW] = window;
     sides[a + LAST_ACK] = ack;
     times[TIMES * own + 1] = now;
-    sides[a + LAST] = last;
-    return again;
+    sides[a + LAST] = kinds;
+    if ((flags & (SYN | ACK)) === ACK) sides[a + OF_SYN] = 0;
+    return kinds;
   }
 
-  /** Tells apart what does not advance: spurious, fast, out of order, or simply sent again. */
+  /** Tells apart what does not advance: spurious, fast, out of order, or simply sent again; 0: it does. */
   #sentAgain(
     row: number,
     own: number,
@@ -208,35 +278,50 @@ export class Health {
     payload: number,
     end: number,
     now: number,
-  ): boolean {
+  ): number {
     const sides = this.#sides;
     const next = sides[SIDE * own + NEXT]!;
     // A byte before the next one, with more behind it, goes on after a probe.
     const behind = next !== 0 && isBefore(seq, next) && !(payload > 1 && seq === ((next - 1) | 0));
     const acked = sides[SIDE * other + LAST_ACK]!;
-    if (payload > 0 && acked !== 0 && !isBefore(acked, (seq + payload) | 0)) {
-      this.#note(own, SPURIOUS);
-      return true;
-    }
-    if (!behind) return false;
+    if (payload > 0 && acked !== 0 && !isBefore(acked, (seq + payload) | 0)) return KIND.SPURIOUS;
+    if (!behind) return 0;
     const sinceAck = now - this.#times[TIMES * other + 1]!;
-    if (sides[SIDE * other + DUPLICATES]! >= 2 && acked === seq && sinceAck >= 0 && sinceAck < SOON) {
-      this.#note(own, FAST);
-      return true;
-    }
-    const took = this.#marks[MARKS * row + HANDSHAKE]!;
+    // Wireshark takes ACKs of what the capture lacks (-1) for many duplicates here, as it counts without a sign.
+    if (sides[SIDE * other + DUPLICATES]! >>> 0 >= 2 && acked === seq && sinceAck >= 0 && sinceAck < SOON)
+      return KIND.FAST;
+    const took = this.#marks[MARKS * row + ROUND_TRIP]!;
     const since = now - this.#times[TIMES * own]!;
-    if (since >= 0 && since < (took > 0 ? took : NEAR) && next !== end) {
-      this.#note(own, OUT_OF_ORDER);
-      return false;
-    }
-    this.#note(own, RETRANSMISSION);
-    return true;
+    if (since >= 0 && since < (took > 0 ? took : NEAR) && next !== end) return KIND.OUT_OF_ORDER;
+    return KIND.RETRANSMISSION;
   }
 
-  #note(side: number, kind: number): void {
-    this.#counts[KINDS * side + kind]! += 1;
-    this.totals[kind]! += 1;
+  /**
+   * Windows are scaled where both SYNs say so (RFC 7323, section 2.2). Of a SYN without its answer, that it does not ask for it
+   * is enough.
+   */
+  #scaled(own: number, other: number, { flags, bytes, optionsAt, optionsEnd }: Layers): void {
+    const sides = this.#sides;
+    const a = SIDE * own + SCALE;
+    const b = SIDE * other + SCALE;
+    sides[SIDE * own + OF_SYN] = 1;
+    const at = optionAt(bytes, optionsAt, optionsEnd, WINDOW_SCALE);
+    if (at >= 0 && bytes[at + 1] === 3) sides[a] = bytes[at + 2]!;
+    if (sides[a] === SCALE_UNKNOWN) {
+      sides[a] = UNSCALED;
+      sides[b] = UNSCALED;
+    } else if (flags & ACK && sides[b] === UNSCALED) sides[a] = UNSCALED;
+  }
+
+  #noted(row: number, side: number, kinds: number, frame: number): void {
+    for (let kind = 0; kind < KINDS; kind += 1) {
+      if (!(kinds & bit(kind))) continue;
+      this.#counts[KINDS * side + kind]! += 1;
+      const before = this.totals[kind]!;
+      this.totals[kind] = before + 1;
+      if (before < FEW_FRAMES) this.#first[FEW_FRAMES * kind + before] = frame;
+    }
+    if (kinds & WRONG) this.#frames[FRAMES * row + TROUBLE_FRAME] ||= frame;
   }
 
   #room(row: number): void {
@@ -247,8 +332,15 @@ export class Health {
     this.#counts = grown(this.#counts, 2 * KINDS * this.#rows);
     this.#progress = grown(this.#progress, this.#rows);
     this.#marks = grown(this.#marks, MARKS * this.#rows);
-    this.#marks.fill(NO, MARKS * before, MARKS * this.#rows);
-    // 65536 is no window: nothing was seen of this side yet.
-    for (let side = 2 * before; side < 2 * this.#rows; side += 1) this.#sides[SIDE * side + WINDOW] = 65536;
+    this.#frames = grown(this.#frames, FRAMES * this.#rows);
+    for (let each = before; each < this.#rows; each += 1) {
+      this.#marks.fill(NO, MARKS * each, MARKS * (each + 1));
+      this.#marks[MARKS * each + ROUND_TRIP] = 0;
+    }
+    // No window is negative: nothing was seen of this side yet.
+    for (let side = 2 * before; side < 2 * this.#rows; side += 1) {
+      this.#sides[SIDE * side + WINDOW] = NO;
+      this.#sides[SIDE * side + SCALE] = SCALE_UNKNOWN;
+    }
   }
 }

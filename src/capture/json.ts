@@ -1,9 +1,12 @@
 import { printableJson } from '../printable.ts';
 import type { Analysis } from './analysis.ts';
+import { ENDPOINT_KINDS, endpoints } from './endpoints.ts';
+import { expertFacts } from './expert.ts';
 import { conversations, healthFacts, type Names, summaryFacts, synFacts, timelineFacts } from './facts.ts';
 import type { ReadEnd } from './reader.ts';
 import { redisFacts } from './redis/facts.ts';
 import type { Section } from './sections.ts';
+import type { Sort } from './sorting.ts';
 
 /** A file that was read, for the report. */
 export interface FileFacts extends Partial<ReadEnd> {
@@ -20,6 +23,7 @@ export function* jsonPieces(
   files: readonly FileFacts[],
   sections: ReadonlySet<Section>,
   names: Names,
+  sort: Sort = 'packets',
 ): Generator<string> {
   const deep = [...sections].some((section) => section !== 'summary');
   yield `{"kind":"PacketAnalysis","version":1,"files":${printableJson(files)}`;
@@ -35,7 +39,15 @@ export function* jsonPieces(
     yield ',"conversations":{';
     for (const [at, [, kind]] of wanted.entries()) {
       yield `${at ? ',' : ''}"${kind}":`;
-      yield* list(conversations(analysis, kind, names));
+      yield* list(conversations(analysis, kind, names, sort));
+    }
+    yield '}';
+  }
+  if (sections.has('endpoints')) {
+    yield ',"endpoints":{';
+    for (const [at, kind] of ENDPOINT_KINDS.entries()) {
+      yield `${at ? ',' : ''}"${kind}":`;
+      yield* list(endpoints(analysis, kind, names));
     }
     yield '}';
   }
@@ -52,6 +64,10 @@ export function* jsonPieces(
     );
   }
   if (sections.has('health')) yield `,"tcpHealth":${printableJson(healthFacts(analysis, names) ?? null)}`;
+  if (sections.has('expert')) {
+    yield ',"expert":';
+    yield* list(expertFacts(analysis, names));
+  }
   if (sections.has('redis')) yield `,"redis":${printableJson(redisFacts(analysis, names) ?? null)}`;
   if (sections.has('timeline')) {
     yield `,"timeline":{"stepSeconds":${analysis.timeline?.step ?? 1},"steps":`;

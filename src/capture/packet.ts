@@ -5,6 +5,8 @@
 export class Packet {
   /** Counted from 1 over all files. */
   number = 0;
+  /** Records before this one, over all files, that are no packets, but that Wireshark lists and numbers among them. */
+  others = 0;
   bytes: Uint8Array = new Uint8Array(0);
   /** Where the link layer begins in `bytes`, and where what was captured ends. */
   at = 0;
@@ -26,6 +28,11 @@ export class Packet {
   recordEnd = 0;
   /** The record's own byte order. */
   littleEndian = true;
+
+  /** Counted from 1 over all files as Wireshark counts frames in each; `FrameNumbers` tells which file it is of. */
+  get frame(): number {
+    return this.number + this.others;
+  }
 }
 
 /** What a reader hands over. */

@@ -10,6 +10,8 @@ const STATISTICS = 5;
 const ENHANCED_PACKET = 6;
 const CUSTOM = 0xbad;
 const CUSTOM_NOT_COPIED = 0x40000bad;
+/** Blocks that Wireshark 4.0 lists as frames, though nothing of them is counted here: of systemd's journal and of sysdig. */
+const LISTED = new Set([9, 0x204, 0x216, 0x221]);
 
 /** The longest block taken for real: the longest packet with options around it, or a long list of names. */
 const LONGEST_BLOCK = 16 << 20;
@@ -101,6 +103,7 @@ export class PcapngFormat implements RecordFormat {
         return;
       case CUSTOM:
       case CUSTOM_NOT_COPIED:
+        this.#packet.others += 1;
         this.#sink.event?.();
         return;
       case ENHANCED_PACKET: {
@@ -147,6 +150,9 @@ export class PcapngFormat implements RecordFormat {
         return;
       case STATISTICS:
         if (this.#sink.dropped) this.#readStatistics(view, at, end);
+        return;
+      default:
+        if (LISTED.has(type)) this.#packet.others += 1;
     }
   }
 

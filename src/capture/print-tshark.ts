@@ -1,6 +1,7 @@
 import type { Addresses } from './addresses.ts';
 import type { Analysis } from './analysis.ts';
 import type { Conversation, ConversationTable } from './conversations.ts';
+import { Endpoints } from './endpoints.ts';
 import { flagText } from './flags.ts';
 import type { Section } from './sections.ts';
 import type { Summary, Time } from './summary.ts';
@@ -61,8 +62,35 @@ function* conversationLines(
   yield lines + LINE;
 }
 
+/** What `tshark -q -z endpoints,KIND` prints. */
+function* endpointLines(
+  kind: 'IPv4' | 'IPv6' | 'TCP' | 'UDP',
+  found: Endpoints,
+  addresses: Addresses,
+): Generator<string> {
+  const ports = kind === 'TCP' || kind === 'UDP';
+  const columns = '  Packets  | |  Bytes  | | Tx Packets | | Tx Bytes | | Rx Packets | | Rx Bytes |';
+  yield `${LINE}${kind} Endpoints\nFilter:<No Filter>\n${' '.repeat(23)}|${ports ? '  Port  ||' : ''}${columns}\n`;
+  let lines = '';
+  const column = (value: number, width: number) => String(value).padStart(width);
+  for (const each of found.all(ports ? undefined : kind === 'IPv6')) {
+    const port = ports ? `${column(each.port, 5)}     ` : '';
+    lines += `${addresses.text(each.address, each.six).padEnd(20)}      ${port}${column(
+      each.sentFrames + each.receivedFrames,
+      6,
+    )}${column(each.sentBytes + each.receivedBytes, 14)}${column(each.sentFrames, 11)}${column(
+      each.sentBytes,
+      16,
+    )}${column(each.receivedFrames, 12)}${column(each.receivedBytes, 16)}   \n`;
+    if (lines.length < MANY) continue;
+    yield lines;
+    lines = '';
+  }
+  yield lines + LINE;
+}
+
 /** As a number of seconds, computed as Wireshark does: in doubles, so that the last digit is the same. */
-function secondsSince([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time): number {
+export function secondsSince([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time): number {
   let whole = laterSeconds - seconds;
   let rest = laterNanos - nanos;
   if (rest < 0 && whole > 0) {
@@ -251,6 +279,8 @@ export function* printAsTshark(
   ] as const;
   for (const [section, kind, table] of kinds)
     if (sections.has(section)) yield* conversationLines(kind, table, addresses, first);
+  if (sections.has('endpoints'))
+    for (const [, kind, table] of kinds) yield* endpointLines(kind, new Endpoints(table), addresses);
   if (sections.has('flags')) yield* flagLines(analysis.flags.byText());
   if (sections.has('syns')) yield* synLines(analysis.syns.all(), addresses, zone);
 }

@@ -5,13 +5,20 @@ export const SECTIONS = [
   'ipv6',
   'tcp',
   'udp',
+  'endpoints',
   'flags',
   'syns',
   'health',
+  'expert',
   'redis',
   'timeline',
 ] as const;
 export type Section = (typeof SECTIONS)[number];
 
+/** Those that are printed where nobody says which: long lists are left out. */
+export const USUAL_SECTIONS = SECTIONS.filter(
+  (section) => section !== 'endpoints' && section !== 'expert' && section !== 'timeline',
+);
+
 /** Those that tshark and capinfos print, too; the first four of the runbook are what is printed as them. */
-export const TSHARK_SECTIONS = ['summary', 'ip', 'ipv6', 'tcp', 'udp', 'flags', 'syns'] as const;
+export const TSHARK_SECTIONS = ['summary', 'ip', 'ipv6', 'tcp', 'udp', 'endpoints', 'flags', 'syns'] as const;

@@ -16,6 +16,8 @@ export class Streams {
   readonly #table: ConversationTable;
   /** Whether the last segment was sent by A of its stream. */
   fromA = false;
+  /** Whether the last segment began anew between ports that another stream, or this one, had before. */
+  reused = false;
   #state = new Int32Array(WIDTH * 64);
 
   constructor(table: ConversationTable) {
@@ -30,9 +32,11 @@ export class Streams {
     let at = WIDTH * row;
     let state = this.#state;
     let fromA = table.isFromA(row, src, dst, sport, dport);
+    this.reused = false;
     if ((flags & (SYN | ACK)) === SYN && state[at + 2]! & (fromA ? A_KNOWN : B_KNOWN)) {
       if (state[at + (fromA ? 0 : 1)] !== seq) {
         row = this.#begin(version, src, dst, sport, dport);
+        this.reused = true;
         at = WIDTH * row;
         state = this.#state;
         fromA = true;
@@ -40,8 +44,10 @@ export class Streams {
     }
     this.fromA = fromA;
     // A SYN that is granted with another number begins there, in the same stream.
-    if ((flags & (SYN | ACK)) === (SYN | ACK) && state[at + 2]! & (fromA ? A_KNOWN : B_KNOWN))
+    if ((flags & (SYN | ACK)) === (SYN | ACK) && state[at + 2]! & (fromA ? A_KNOWN : B_KNOWN)) {
+      this.reused ||= state[at + (fromA ? 0 : 1)] !== seq;
       state[at + (fromA ? 0 : 1)] = seq;
+    }
     // How long a segment is that is not whole is not known, and neither what follows it.
     if (fragment) return row;
     const known = state[at + 2]!;

@@ -13,6 +13,8 @@ export interface Spill {
 export interface Syn {
   readonly seconds: number;
   readonly nanos: number;
+  /** Counted over all files. */
+  readonly frame: number;
   /** Whether the file says when it was. */
   readonly timed: boolean;
   /** The 12 bits of TCP. */
@@ -48,7 +50,7 @@ export class SynList {
     return this.#count;
   }
 
-  add({ seconds, nanos, timed }: Packet, layers: Layers): void {
+  add({ seconds, nanos, timed, frame }: Packet, layers: Layers): void {
     const buffer = this.#buffer;
     const at = RECORD * this.#held;
     const quoted = layers.flags < 0;
@@ -63,6 +65,7 @@ export class SynList {
     buffer.writeUInt16LE(layers.dport, at + 26);
     buffer.writeInt32LE(layers.quotedSrc, at + 28);
     buffer.writeInt32LE(layers.quotedDst, at + 32);
+    buffer.writeUInt32LE(frame, at + 36);
     this.#held += 1;
     this.#count += 1;
     if (this.#held < BUFFERED) return;
@@ -82,6 +85,7 @@ function* read(bytes: Buffer): Generator<Syn> {
     yield {
       seconds: bytes.readDoubleLE(at),
       nanos: bytes.readInt32LE(at + 8),
+      frame: bytes.readUInt32LE(at + 36),
       timed: (bytes[at + 15]! & TIMED) !== 0,
       flags: bytes.readUInt16LE(at + 12),
       version: bytes[at + 14]!,

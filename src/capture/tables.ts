@@ -2,6 +2,8 @@ import { table } from '../output/table.ts';
 import { printable } from '../printable.ts';
 import { counted, formatBytes } from '../quantity.ts';
 import type { Analysis } from './analysis.ts';
+import { frameText, troubleWords } from './evidence.ts';
+import { endpointTables, evidenceTable, expertTable } from './evidence-tables.ts';
 import {
   type ConversationFacts,
   type ConversationKind,
@@ -9,6 +11,7 @@ import {
   type HealthFacts,
   healthFacts,
   type Names,
+  type RoundTripFacts,
   summaryFacts,
   synFacts,
   tableOf,
@@ -18,6 +21,7 @@ import { isKnownLink } from './link.ts';
 import { redisFacts } from './redis/facts.ts';
 import { redisTables } from './redis/tables.ts';
 import type { Section } from './sections.ts';
+import type { Sort } from './sorting.ts';
 import { durationText, endText, heading, latencyText, left, quantileText, right } from './wording.ts';
 
 /** How the readable form is to be. */
@@ -26,6 +30,9 @@ export interface TableChoice {
   /** Rows of a table; Infinity for all. */
   readonly rows: number;
   readonly names: Names;
+  readonly sort: Sort;
+  /** With round trips and filters. */
+  readonly wide: boolean;
 }
 
 /** The tables, one piece after the other; those without a row are left out. */
@@ -40,12 +47,14 @@ export function* printTables(analysis: Analysis, choice: TableChoice): Generator
   ] as const;
   for (const [section, kind, title] of kinds)
     if (sections.has(section)) yield* conversationTable(analysis, kind, title, choice);
+  if (sections.has('endpoints')) yield* endpointTables(analysis, names, choice.rows);
   if (sections.has('flags')) yield* flagTable(analysis);
   if (sections.has('syns')) yield* synTable(analysis, choice);
   if (sections.has('health')) {
     const health = healthFacts(analysis, names, choice.rows);
-    if (health && analysis.tcp.rows > 0) yield* healthText(health);
+    if (health && analysis.tcp.rows > 0) yield* healthText(health, choice.wide);
   }
+  if (sections.has('expert')) yield* expertTable(analysis, names, choice.rows);
   if (sections.has('redis')) {
     const redis = redisFacts(analysis, names, choice.rows);
     if (redis) yield* redisTables(redis, choice.rows);
@@ -100,12 +109,13 @@ function* conversationTable(
   analysis: Analysis,
   kind: ConversationKind,
   title: string,
-  { rows, names }: TableChoice,
+  { rows, names, sort, wide }: TableChoice,
 ): Generator<string> {
+  const measured = wide && kind === 'tcp';
   const total = countOf(analysis, kind);
   if (total === 0) return;
   const cells: string[][] = [];
-  for (const each of conversations(analysis, kind, names)) {
+  for (const each of conversations(analysis, kind, names, sort)) {
     if (cells.length >= rows) break;
     cells.push([
       endText(each.a),
@@ -116,6 +126,7 @@ function* conversationTable(
       formatBytes(each.bytesBToA),
       each.start.slice(11, 26),
       durationText(each.durationSeconds),
+      ...(measured ? roundTripCells(each) : []),
       ...(kind === 'tcp' ? [healthWords(each)] : []),
       each.filter,
     ]);
@@ -131,6 +142,7 @@ function* conversationTable(
       right('BYTES'),
       left('START'),
       right('DURATION'),
+      ...(measured ? ROUND_TRIP_COLUMNS : []),
       ...(kind === 'tcp' ? [left('TROUBLE')] : []),
       left('WIRESHARK FILTER'),
     ],
@@ -146,17 +158,30 @@ function countOf(analysis: Analysis, kind: ConversationKind): number {
   return kind === 'ipv6' ? six : all.rows - six;
 }
 
-const TROUBLE_WORDS: Readonly<Record<string, string>> = {
-  retransmissions: 'retransmissions',
-  fastRetransmissions: 'fast retransmissions',
-  spuriousRetransmissions: 'spurious retransmissions',
-  outOfOrder: 'out of order',
-  duplicateAcks: 'duplicate ACKs',
-  zeroWindows: 'zero windows',
-  lostSegments: 'segments not captured before',
-  keepAlives: 'keep-alives',
-  resets: 'resets',
-};
+const ROUND_TRIP_COLUMNS = [
+  right('FIRST RTT'),
+  left('RTT A→B, LEAST/MEDIAN/MOST'),
+  left('RTT B→A'),
+  right('IN FLIGHT A→B'),
+  right('B→A'),
+];
+
+/** How long segments of each side took to be acknowledged, and the most bytes on their way. */
+function roundTripCells({ roundTrip }: ConversationFacts): string[] {
+  const times = (of: RoundTripFacts | undefined) =>
+    of?.minSeconds === undefined
+      ? ''
+      : [of.minSeconds, of.medianSeconds!, of.maxSeconds!].map(latencyText).join(' / ');
+  const inFlight = (of: RoundTripFacts | undefined) => (of ? formatBytes(of.maxBytesInFlight) : '');
+  const { initialSeconds, aToB, bToA } = roundTrip ?? {};
+  return [
+    initialSeconds === undefined ? '' : latencyText(initialSeconds),
+    times(aToB),
+    times(bToA),
+    inFlight(aToB),
+    inFlight(bToA),
+  ];
+}
 
 /** What went wrong, and on whose side; keep-alives are nothing wrong. */
 function healthWords({ health }: ConversationFacts): string {
@@ -165,8 +190,9 @@ function healthWords({ health }: ConversationFacts): string {
   const side = (word: string, counts: Readonly<Record<string, number>>) =>
     Object.entries(counts)
       .filter(([trouble]) => trouble !== 'keepAlives')
-      .map(([trouble, count]) => `${word} ${count} ${TROUBLE_WORDS[trouble]}`);
-  return [...opening, ...side('A', health.a), ...side('B', health.b)].join(', ');
+      .map(([trouble, count]) => `${word} ${count} ${troubleWords(trouble)}`);
+  const first = health.firstFrame ? [`first: frame ${frameText(health.firstFrame)}`] : [];
+  return [...opening, ...side('A', health.a), ...side('B', health.b), ...first].join(', ');
 }
 
 function* flagTable(analysis: Analysis): Generator<string> {
@@ -183,13 +209,27 @@ function* synTable(analysis: Analysis, { rows, names }: TableChoice): Generator<
   const { syns } = analysis;
   if (syns.count === 0) return;
   yield heading('SYNs', Math.min(rows, syns.count), syns.count);
-  const columns = [left('TIME'), left('FLAGS'), left('FROM'), left('TO'), left('WIRESHARK FILTER')];
+  const columns = [
+    right('FRAME'),
+    left('TIME'),
+    left('FLAGS'),
+    left('FROM'),
+    left('TO'),
+    left('WIRESHARK FILTER'),
+  ];
   const cells: string[][] = [];
   let shown = 0;
   for (const syn of syns.all()) {
     if (shown >= rows) break;
     const each = synFacts(analysis, syn, names);
-    const row = [each.time ?? '', each.flags, endText(each.source), endText(each.destination), each.filter];
+    const row = [
+      frameText(each),
+      each.time ?? '',
+      each.flags,
+      endText(each.source),
+      endText(each.destination),
+      each.filter,
+    ];
     shown += 1;
     // A table is laid out as a whole; of a list without an end the rest stands in the same columns, line by line.
     if (shown <= LAID_OUT) cells.push(row);
@@ -201,7 +241,7 @@ function* synTable(analysis: Analysis, { rows, names }: TableChoice): Generator<
 
 const LAID_OUT = 1000;
 
-function* healthText(facts: HealthFacts): Generator<string> {
+function* healthText(facts: HealthFacts, wide: boolean): Generator<string> {
   yield '\nTCP health\n';
   const line = (label: string, text: string) => `${label.padEnd(16)}${text}\n`;
   const { opened, refused, unanswered, unseen } = facts.connections;
@@ -212,7 +252,7 @@ function* healthText(facts: HealthFacts): Generator<string> {
   const wrong = Object.entries(facts.totals).filter(([, count]) => count > 0);
   yield line(
     'Segments',
-    wrong.map(([name, count]) => `${count} ${TROUBLE_WORDS[name]}`).join(', ') || 'nothing wrong',
+    wrong.map(([name, count]) => `${count} ${troubleWords(name)}`).join(', ') || 'nothing wrong',
   );
   if (facts.handshake) yield line('Handshake', quantileText(facts.handshake));
   if (facts.firstResponse) yield line('First response', quantileText(facts.firstResponse));
@@ -224,6 +264,7 @@ function* healthText(facts: HealthFacts): Generator<string> {
         .map((each) => `${printable(endText(each))} ${each.count}`)
         .join(', '),
     );
+  yield* evidenceTable(facts.evidence, wide);
   if (facts.synsByClient.length === 0) return;
   const shown = facts.synsByClient;
   yield heading('New connections', shown.length, facts.clients);

@@ -1,5 +1,7 @@
 const END = 0;
 const NO_OPERATION = 1;
+export const WINDOW_SCALE = 3;
+export const SACK = 5;
 
 /**
  * Whether the options from `at` to `end`, which were cut at `cut`, are known as far as they are any: one whose length
@@ -23,4 +25,22 @@ export function endBefore(bytes: Uint8Array, at: number, end: number, cut: numbe
     from += length;
   }
   return false;
+}
+
+/** Where an option begins that is whole; -1: there is none. */
+export function optionAt(bytes: Uint8Array, at: number, end: number, wanted: number): number {
+  let from = at;
+  while (from < end) {
+    const kind = bytes[from]!;
+    if (kind === END) return -1;
+    if (kind === NO_OPERATION) {
+      from += 1;
+      continue;
+    }
+    const length = bytes[from + 1]!;
+    if (from + 1 >= end || length < 2 || from + length > end) return -1;
+    if (kind === wanted) return from;
+    from += length;
+  }
+  return -1;
 }

@@ -1,7 +1,8 @@
 import { escapeXml } from '../profile/picture/escape.ts';
 import { counted, formatBytes } from '../quantity.ts';
 import type { Analysis } from './analysis.ts';
-import { summaryFacts, timelineFacts } from './facts.ts';
+import { framesText, troubleWords } from './evidence.ts';
+import { healthFacts, summaryFacts, timelineFacts } from './facts.ts';
 import { durationText, latencyText } from './wording.ts';
 
 const WIDTH = 1000;
@@ -81,6 +82,7 @@ ${STYLE}
 <p>${escapeXml(about.join(' · '))}</p>
 `;
   for (const plot of plots) yield drawPlot(plot, steps, seconds);
+  yield* troubles(analysis);
   yield* figures(steps, plots);
   yield '</body>\n</html>\n';
 }
@@ -143,6 +145,16 @@ function runs(steps: readonly Step[], value: (step: Step) => number | undefined)
     }
   }
   return all;
+}
+
+/** What went wrong in TCP, and in which frames. */
+function* troubles(analysis: Analysis): Generator<string> {
+  const found = Object.entries(healthFacts(analysis, new Map(), 0)?.evidence ?? {});
+  if (found.length === 0) return;
+  yield '<h2>TCP troubles</h2>\n<div class="figures"><table>\n<tr><th>Trouble</th><th>Count</th><th>Frames, as Wireshark numbers them</th></tr>\n';
+  for (const [kind, each] of found)
+    yield `<tr><td>${escapeXml(troubleWords(kind))}</td><td>${each.count}</td><td>${escapeXml(framesText(each))}</td></tr>\n`;
+  yield '</table></div>\n';
 }
 
 function* figures(steps: readonly Step[], plots: readonly Plot[]): Generator<string> {

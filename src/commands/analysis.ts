@@ -4,6 +4,7 @@ import { type FileFacts, jsonPieces } from '../capture/json.ts';
 import { Packet, type PacketSink } from '../capture/packet.ts';
 import { printAsTshark } from '../capture/print-tshark.ts';
 import type { Section } from '../capture/sections.ts';
+import type { Sort } from '../capture/sorting.ts';
 import { Summary } from '../capture/summary.ts';
 import { printTables } from '../capture/tables.ts';
 import { timelinePage } from '../capture/timeline-page.ts';
@@ -27,6 +28,7 @@ export interface Analyzed {
   readonly analysis: Analysis;
   readonly files: readonly (FileFacts & { readonly summary: Summary })[];
   readonly names: Names;
+  readonly sort: Sort;
   /** The page of the timeline, where one was made. */
   readonly page: string | undefined;
 }
@@ -63,19 +65,29 @@ export async function analyzeFiles(
 
 const tables = (
   { analysis, files, names }: Analyzed,
-  { sections, asTshark, all }: AnalysisWish,
+  { sections, asTshark, all, sort, form }: AnalysisWish & { readonly form: Form },
   { env }: Context,
 ): Iterable<string> =>
   asTshark
     ? printAsTshark(analysis, files, sections, localTimeZone(env))
-    : printTables(analysis, { sections, names, rows: all ? Number.POSITIVE_INFINITY : 20 });
+    : printTables(analysis, {
+        sections,
+        names,
+        sort,
+        wide: form.is === 'wide',
+        rows: all ? Number.POSITIVE_INFINITY : 20,
+      });
 
-const dataPieces = ({ analysis, files, names }: Analyzed, sections: ReadonlySet<Section>): Iterable<string> =>
+const dataPieces = (
+  { analysis, files, names, sort }: Analyzed,
+  sections: ReadonlySet<Section>,
+): Iterable<string> =>
   jsonPieces(
     analysis,
     files.map(({ summary: _, ...facts }) => facts),
     sections,
     names,
+    sort,
   );
 
 /** What one string holds for certain: V8's limit is 2^29. */
@@ -101,19 +113,20 @@ export function analysisData(analyzed: Analyzed, sections: ReadonlySet<Section>)
 /** Reads the files as one capture, in order of time, and hands on what is known of it. */
 export async function withAnalysis<T>(
   given: readonly string[],
-  options: AnalysisWish,
+  options: AnalysisWish & { readonly form: Form },
   names: Names,
   context: Context,
   use: (analyzed: Analyzed) => Promise<T>,
 ): Promise<T> {
-  const { sections, selection } = options;
+  const { sections, selection, form } = options;
   const timeline = sections.has('timeline') || options.html !== undefined;
   const own = !options.asTshark;
   const scope: Scope = {
     deep: timeline || [...sections].some((section) => section !== 'summary'),
     inner: options.inner,
     once: own,
-    health: own && (timeline || sections.has('health') || sections.has('tcp')),
+    health: own && (timeline || ['health', 'tcp', 'expert'].some((each) => sections.has(each as Section))),
+    roundTrips: own && sections.has('tcp') && (form.is === 'wide' || isForPrograms(form)),
     timeline,
     ...(own &&
       (timeline || sections.has('redis')) && {
@@ -121,16 +134,18 @@ export async function withAnalysis<T>(
       }),
   };
   const spill = new FileSpill();
+  const troubles = sections.has('expert') ? new FileSpill() : undefined;
   let page: string | undefined;
   let isWritten = false;
   const copy = options.write === undefined ? undefined : new NewFile(options.write);
   try {
-    const analysis = new Analysis(scope, spill);
+    const analysis = new Analysis(scope, spill, troubles);
     const sink: PacketSink = selection ? selected(analysis, selection, options.inner, copy) : analysis;
     const files = await inOrder(given, context);
     const read: (FileFacts & { summary: Summary })[] = [];
     const packet = new Packet();
     for (const path of files) {
+      analysis.frames.begin(path === '-' ? 'stdin' : path, packet.number + packet.others);
       // Each file of several has a summary of its own, too.
       const summary = files.length > 1 ? new Summary() : analysis.summary;
       const counted = files.length > 1 ? countedBy(summary, sink) : sink;
@@ -145,12 +160,13 @@ export async function withAnalysis<T>(
       context.log.warn(selection ? 'no packet is of this conversation' : 'no packets');
     if (options.html !== undefined) page = writePage(options.html, analysis, files, context);
     if (copy) context.log.line(`Packets: ${analysis.summary.packets}, ${copy.path}`);
-    return await use({ analysis, files: read, names: allNames(analysis, names), page });
+    return await use({ analysis, files: read, names: allNames(analysis, names), sort: options.sort, page });
   } catch (error) {
     if (!isWritten) copy?.discard();
     throw error;
   } finally {
     spill.close();
+    troubles?.close();
   }
 }
 

@@ -2,8 +2,9 @@ import { Packet } from '../capture/packet.ts';
 import { Pseudonyms } from '../capture/redact/pseudonyms.ts';
 import { type PayloadChoice, Redactor } from '../capture/redact/redact.ts';
 import type { PatternRule } from '../capture/redis/pattern.ts';
-import { SECTIONS, type Section, TSHARK_SECTIONS } from '../capture/sections.ts';
+import { SECTIONS, type Section, TSHARK_SECTIONS, USUAL_SECTIONS } from '../capture/sections.ts';
 import { parseConversation, type Selection } from '../capture/select.ts';
+import { SORTS, type Sort } from '../capture/sorting.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { recentFile } from '../input.ts';
 import { NewFile } from '../new-file.ts';
@@ -28,8 +29,15 @@ export const ANALYZE_OPTIONS: OptionTable = {
     describe: `Parts: ${SECTIONS.join(', ')}`,
     group: SHOW,
     value: 'PART,…',
-    defaultText: 'all but timeline',
+    defaultText: 'all but endpoints, expert and timeline',
     words: SECTIONS,
+  },
+  sort: {
+    type: 'string',
+    describe: 'What conversations are sorted by, most first; of start the earliest',
+    group: SHOW,
+    choices: SORTS,
+    defaultText: 'packets',
   },
   all: { type: 'boolean', describe: 'All rows of the tables', group: SHOW },
   timeline: { type: 'boolean', describe: 'Packets, commands and latency second by second', group: SHOW },
@@ -57,7 +65,7 @@ const OPTIONS: OptionTable = {
     choices: ['table', 'tshark'],
     defaultText: 'table',
   },
-  output: outputOption('the files that were read'),
+  output: outputOption('the files that were read', 'round trips, bytes in flight and more filters'),
   ...MARKDOWN,
   open: { type: 'boolean', describe: 'Open the page of --html in the browser', group: SHOW },
   conversation: { type: 'string', describe: 'Only this one', group: CUT, value: 'A-B', perRun: true },
@@ -91,6 +99,7 @@ const OPTIONS: OptionTable = {
 export interface AnalyzeChoice {
   readonly sections: ReadonlySet<Section>;
   readonly all: boolean;
+  readonly sort: Sort;
   readonly inner: boolean;
   readonly rules: readonly PatternRule[];
   readonly showKeys: boolean;
@@ -136,7 +145,7 @@ export const analyze: Command<AnalyzeOptions> = {
     if (raw.rest.length) throw usageError('analyze: takes nothing behind --');
     if (raw.positionals.includes('-') && raw.positionals.length > 1)
       throw usageError('analyze: stdin is not put together with files');
-    const form = formOf(raw);
+    const form = formOf(raw, { wide: true });
     if (form.is !== 'text' && raw.isTyped('format'))
       throw usageError(`--format and ${form.is === 'markdown' ? '--markdown' : '-o'}: only one of them`);
     const asTshark = form.is === 'text' && raw.text('format') === 'tshark';
@@ -225,7 +234,7 @@ export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice 
     ? given.split(',').map((name) => name.trim())
     : asTshark
       ? ['summary', 'ip', 'tcp', 'flags', 'syns']
-      : SECTIONS.filter((section) => section !== 'timeline');
+      : [...USUAL_SECTIONS];
   if (raw.flag('timeline')) sections.push('timeline');
   const html = raw.text('html');
   if (html !== undefined && asTshark)
@@ -233,9 +242,12 @@ export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice 
   const unknown = sections.find((name) => !SECTIONS.includes(name as Section));
   if (unknown !== undefined)
     throw usageError(`--show: "${printable(unknown)}" is none`, `parts: ${SECTIONS.join(', ')}`);
+  if (asTshark && raw.isTyped('sort'))
+    throw usageError('--sort: tshark has an order of its own', 'leave --format out');
   return {
     sections: new Set(sections as Section[]),
     all: raw.flag('all'),
+    sort: (raw.text('sort') as Sort | undefined) ?? 'packets',
     inner: raw.flag('inner'),
     rules: raw.list('pattern').map(parseRule),
     showKeys: raw.flag('show-keys'),

@@ -1,3 +1,4 @@
+import { framesText, troubleWords } from '../capture/evidence.ts';
 import {
   type ConversationKind,
   conversations,
@@ -51,7 +52,7 @@ const droppedText = (packets: number): string =>
 function analysisRows({ analysis, names }: Analyzed): Array<[string, string | undefined]> {
   const facts = summaryFacts(analysis, true);
   const health = healthFacts(analysis, names, ROWS);
-  const troubles = Object.entries(health?.totals ?? {}).filter(([, count]) => count > 0);
+  const troubles = Object.entries(health?.evidence ?? {});
   const redis = redisFacts(analysis, names, ROWS);
   return [
     ['packets', `${facts.packets}, ${formatBytes(facts.bytes)} on the wire`],
@@ -68,7 +69,13 @@ function analysisRows({ analysis, names }: Analyzed): Array<[string, string | un
     ],
     [
       'TCP troubles',
-      health && (troubles.map(([name, count]) => `${wordsOf(name)} ${count}`).join(', ') || 'none'),
+      health &&
+        (plain(
+          troubles
+            .map(([kind, each]) => `${troubleWords(kind)} ${each.count} (frames ${framesText(each)})`)
+            .join('; '),
+        ) ||
+          'none'),
     ],
     [
       'Redis',
@@ -144,6 +151,3 @@ function commands(analysis: Analyzed['analysis'], names: Analyzed['names']): str
 
 const endText = ({ address, port, name }: End): string =>
   `${code(address.includes(':') && port !== undefined ? `[${address}]:${port}` : port === undefined ? address : `${address}:${port}`)}${name ? ` ${plain(name)}` : ''}`;
-
-/** `duplicateAcks` → `duplicate acks`. */
-const wordsOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);

@@ -277,7 +277,7 @@ async function finish(
   }
   let isPut = false;
   const isDone = await tried(log, () =>
-    withAnalysis([artifact.path], analysis, namesOf(receipt), context, async (analyzed) => {
+    withAnalysis([artifact.path], { ...analysis, form }, namesOf(receipt), context, async (analyzed) => {
       isPut = true;
       await put(outcome, { analyzed, sections: analysis.sections }, form, context);
     }),

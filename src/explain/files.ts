@@ -22,6 +22,10 @@ export function packetLines(path: string, parts: Iterable<string>): string[] {
     syns: [
       `tshark -r ${file} -Y 'tcp.flags.syn == 1' -T fields -e frame.time -e tcp.flags.str -e ip.src -e ip.dst -e tcp.srcport -e tcp.dstport`,
     ],
+    endpoints: ['ip', 'ipv6', 'tcp', 'udp'].map((kind) => `tshark -r ${file} -q -z endpoints,${kind}`),
+    expert: [
+      `tshark -r ${file} -Y 'tcp.analysis.flags || tcp.flags.reset == 1' -T fields -e frame.number -e frame.time_relative -e _ws.col.Info`,
+    ],
     health: [`tshark -r ${file} -q -z expert,warn`, `tshark -r ${file} -Y tcp.analysis.flags`],
     redis: [
       `tshark -r ${file} -o tcp.desegment_tcp_streams:TRUE -Y resp -T fields -e frame.time_relative -e resp.bulk_string.value`,

@@ -2,6 +2,7 @@ import { Analysis, type Scope } from '../../src/capture/analysis.ts';
 import { jsonPieces } from '../../src/capture/json.ts';
 import { PacketReader, type ReadEnd } from '../../src/capture/reader.ts';
 import { SECTIONS } from '../../src/capture/sections.ts';
+import type { Spill } from '../../src/capture/syns.ts';
 import { printTables } from '../../src/capture/tables.ts';
 
 const EVERYTHING: Scope = {
@@ -9,6 +10,7 @@ const EVERYTHING: Scope = {
   inner: false,
   once: true,
   health: true,
+  roundTrips: true,
   timeline: true,
   redis: { rules: [], showKeys: false },
 };
@@ -21,6 +23,11 @@ export interface Analyzed {
   readonly tables: string;
 }
 
+function spill(): Spill {
+  const kept: Uint8Array[] = [];
+  return { append: (bytes) => kept.push(new Uint8Array(bytes)), pieces: () => kept };
+}
+
 /** Analyses a file cut where it is asked for, each piece in memory that is written over behind it. */
 export function analyzed(
   capture: Uint8Array,
@@ -28,11 +35,7 @@ export function analyzed(
   cuts: readonly number[] = [],
   withTables = true,
 ): Analyzed {
-  const kept: Uint8Array[] = [];
-  const analysis = new Analysis(
-    { ...EVERYTHING, ...scope },
-    { append: (bytes) => kept.push(new Uint8Array(bytes)), pieces: () => kept },
-  );
+  const analysis = new Analysis({ ...EVERYTHING, ...scope }, spill(), spill());
   const reader = new PacketReader(analysis);
   let from = 0;
   for (const cut of [...[...cuts].sort((one, other) => one - other), capture.length]) {
@@ -50,6 +53,10 @@ export function analyzed(
     analysis,
     end,
     report: JSON.parse(text),
-    tables: withTables ? [...printTables(analysis, { sections, names: new Map(), rows: 20 })].join('') : '',
+    tables: withTables
+      ? [
+          ...printTables(analysis, { sections, names: new Map(), rows: 20, sort: 'packets', wide: true }),
+        ].join('')
+      : '',
   };
 }

@@ -14,6 +14,8 @@ const FIELDS = {
   zero_window: 'zeroWindows',
   lost_segment: 'lostSegments',
   keep_alive: 'keepAlives',
+  window_full: 'windowFull',
+  ack_lost_segment: 'ackedUnseenSegments',
 } as const;
 
 async function wireshark(capture: Buffer): Promise<Record<string, number>> {
@@ -106,6 +108,20 @@ describe('TCP health is what Wireshark says', () => {
         [2000, there({ seq: 199, ack: 500, payload: 'x' })],
         [2010, back({ seq: 500, ack: 200 })],
       ),
+    ],
+    [
+      'a window that is full, and scaled',
+      at(
+        [0, there({ flags: FLAG.syn, seq: 99, options: [1, 3, 3, 2] })],
+        [10, back({ flags: FLAG.syn | FLAG.ack, seq: 499, ack: 100, options: [1, 3, 3, 1] })],
+        [20, there({ seq: 100, ack: 500 })],
+        [25, back({ seq: 500, ack: 100, window: 50 })],
+        [30, data(100)],
+      ),
+    ],
+    [
+      'an ACK of what was not captured',
+      at(...HANDSHAKE, [30, data(100)], [40, back({ seq: 500, ack: 900 })]),
     ],
     ['a hole', at(...HANDSHAKE, [30, data(300)], [40, data(400)])],
     [

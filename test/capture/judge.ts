@@ -17,7 +17,7 @@ export const fileOf = (capture: Uint8Array, ending = 'pcap'): string => {
 };
 
 /** What a program of Wireshark's prints, with the runbook's surroundings. */
-async function theirs(line: string, path: string, zone: string): Promise<string> {
+export async function theirs(line: string, path: string, zone: string): Promise<string> {
   const { stdout } = await execa('sh', ['-c', line, 'sh', path], {
     env: { LC_ALL: 'C', TZ: zone },
     reject: false,
@@ -25,6 +25,16 @@ async function theirs(line: string, path: string, zone: string): Promise<string>
     maxBuffer: 1 << 30,
   });
   return stdout;
+}
+
+/** What Wireshark says of each frame: its fields, a row for each frame. */
+export async function fieldsOf(path: string, names: readonly string[]): Promise<string[][]> {
+  const { stdout } = await execa(
+    'tshark',
+    ['-n', '-r', path, '-T', 'fields', ...names.flatMap((name) => ['-e', name])],
+    { maxBuffer: 1 << 30 },
+  );
+  return stdout.split('\n').map((line) => line.split('\t'));
 }
 
 /** The runbook's lines; tshark prints its tables the last one first. */

@@ -1,0 +1,111 @@
+import { type Column, table } from '../output/table.ts';
+import { printable } from '../printable.ts';
+import { formatBytes } from '../quantity.ts';
+import type { Analysis } from './analysis.ts';
+import { ENDPOINT_KINDS, Endpoints, endpoints } from './endpoints.ts';
+import { type Evidence, framesText, frameText, troubleWords } from './evidence.ts';
+import { countTroubled, type ExpertFacts, expertFacts } from './expert.ts';
+import { type Names, tableOf } from './facts.ts';
+import { endText, heading, left, right } from './wording.ts';
+
+/** Of each kind of trouble the first frames; `wide`: and a filter that finds them all. */
+export function* evidenceTable(
+  found: Readonly<Record<string, Evidence | undefined>>,
+  wide: boolean,
+): Generator<string> {
+  const rows = Object.entries(found).flatMap(([kind, each]) =>
+    each
+      ? [[troubleWords(kind), String(each.count), framesText(each), ...(wide ? [each.filter ?? ''] : [])]]
+      : [],
+  );
+  if (rows.length === 0) return;
+  yield '\nFirst frames of each kind (--show expert lists them all)\n';
+  yield table(
+    [left('TROUBLE'), right('COUNT'), left('FRAMES'), ...(wide ? [left('WIRESHARK FILTER')] : [])],
+    rows,
+  );
+}
+
+/** The packets that something is wrong with, one a line. */
+export function* expertTable(analysis: Analysis, names: Names, rows: number): Generator<string> {
+  const count = countTroubled(analysis);
+  if (count === 0) return;
+  yield heading('Troubled packets', Math.min(rows, count), count);
+  yield* longTable(
+    [right('FRAME'), right('TIME'), left('WHAT'), left('FROM'), left('TO')],
+    expertFacts(analysis, names),
+    (each) => [
+      frameText(each),
+      each.relativeSeconds?.toFixed(9) ?? '',
+      whatText(each),
+      endText(each.source),
+      endText(each.destination),
+    ],
+    rows,
+  );
+}
+
+/** `Dup ACK 12#1, Zero Window`: of a duplicate ACK the frame that it repeats, and how often by then, as Wireshark has it. */
+const whatText = ({ what, duplicateOf, duplicateNumber }: ExpertFacts): string =>
+  what.map((name) => (name === 'Dup ACK' ? `Dup ACK ${duplicateOf}#${duplicateNumber}` : name)).join(', ');
+
+/** Who took part, by what each sent and received. */
+export function* endpointTables(analysis: Analysis, names: Names, rows: number): Generator<string> {
+  const titles = {
+    ipv4: 'IPv4 endpoints',
+    ipv6: 'IPv6 endpoints',
+    tcp: 'TCP endpoints',
+    udp: 'UDP endpoints',
+  };
+  for (const kind of ENDPOINT_KINDS) {
+    const six = kind === 'ipv4' ? false : kind === 'ipv6' ? true : undefined;
+    const count = new Endpoints(tableOf(analysis, kind)).count(six);
+    if (count === 0) continue;
+    yield heading(titles[kind], Math.min(rows, count), count);
+    yield* longTable(
+      [
+        left('ENDPOINT'),
+        right('PACKETS'),
+        right('BYTES'),
+        right('SENT'),
+        right('BYTES'),
+        right('RECEIVED'),
+        right('BYTES'),
+        left('WIRESHARK FILTER'),
+      ],
+      endpoints(analysis, kind, names),
+      (each) => [
+        endText(each),
+        String(each.packets),
+        formatBytes(each.bytes),
+        String(each.sentPackets),
+        formatBytes(each.sentBytes),
+        String(each.receivedPackets),
+        formatBytes(each.receivedBytes),
+        each.filter,
+      ],
+      rows,
+    );
+  }
+}
+
+const LAID_OUT = 1000;
+
+/** A table is laid out as a whole; of a list without an end the rest stands in the same columns, line by line. */
+function* longTable<Each>(
+  columns: readonly Column[],
+  all: Iterable<Each>,
+  cellsOf: (each: Each) => string[],
+  rows: number,
+): Generator<string> {
+  const cells: string[][] = [];
+  let shown = 0;
+  for (const each of all) {
+    if (shown >= rows) break;
+    shown += 1;
+    if (shown <= LAID_OUT) cells.push(cellsOf(each));
+    if (shown === LAID_OUT) yield table(columns, cells);
+    if (shown > LAID_OUT) yield `${cellsOf(each).map(printable).join('  ')}\n`;
+  }
+  if (shown < LAID_OUT) yield table(columns, cells);
+}

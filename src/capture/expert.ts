@@ -1,0 +1,68 @@
+import type { Analysis } from './analysis.ts';
+import { type End, endOf, isoTime, type Names } from './facts.ts';
+import type { FrameOf } from './frame-numbers.ts';
+import type { Health } from './health.ts';
+import { secondsSince } from './print-tshark.ts';
+import type { TroubledPacket } from './trouble-list.ts';
+
+/** A packet that something is wrong with, as it is told. */
+export interface ExpertFacts extends FrameOf {
+  /** Absent where the file has no times. */
+  readonly time?: string;
+  /** Since the first packet, as Wireshark's `frame.time_relative`. */
+  readonly relativeSeconds?: number;
+  /** As Wireshark calls it. */
+  readonly what: readonly string[];
+  readonly source: End;
+  readonly destination: End;
+  /** Of a duplicate ACK: the frame whose acknowledgment it repeats, and the how manieth time it is. */
+  readonly duplicateOf?: number;
+  readonly duplicateNumber?: number;
+}
+
+/** Whether something is wrong with it: of a SYN that shows at the end. */
+const outcomeOf = (health: Health, { asks, row }: TroubledPacket): string | undefined => {
+  if (!asks) return undefined;
+  const opening = health.opening(row);
+  return opening === 'unanswered' ? 'SYN unanswered' : opening === 'refused' ? 'SYN refused' : undefined;
+};
+
+/** How many packets `expert` tells of. */
+export function countTroubled({ troubles, health }: Analysis): number {
+  let count = 0;
+  if (!troubles || !health) return 0;
+  for (const each of troubles.all()) if (each.names.length > 0 || outcomeOf(health, each)) count += 1;
+  return count;
+}
+
+/** The packets that something is wrong with, in the order of the capture. */
+export function* expertFacts(analysis: Analysis, names: Names): Generator<ExpertFacts> {
+  const { troubles, health, tcp, addresses, frames, summary } = analysis;
+  if (!troubles || !health) return;
+  for (const each of troubles.all()) {
+    const outcome = outcomeOf(health, each);
+    const what = outcome === undefined ? each.names : [...each.names, outcome];
+    if (what.length === 0) continue;
+    const { a, b, aPort, bPort, six } = tcp.read(each.row);
+    const ends = [
+      endOf(addresses.text(a, six), aPort, names),
+      endOf(addresses.text(b, six), bPort, names),
+    ] as const;
+    yield {
+      ...frames.of(each.frame),
+      ...(each.timed && {
+        time: isoTime([each.seconds, each.nanos]),
+        relativeSeconds: Number(
+          secondsSince([summary.zeroSeconds, summary.zeroNanos], [each.seconds, each.nanos]).toFixed(9),
+        ),
+      }),
+      what,
+      source: ends[each.fromA ? 0 : 1],
+      destination: ends[each.fromA ? 1 : 0],
+      ...(each.duplicate && {
+        duplicateOf: frames.of(each.duplicate.of).frame,
+        duplicateNumber: each.duplicate.number,
+      }),
+    };
+  }
+}
