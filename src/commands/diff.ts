@@ -1,7 +1,7 @@
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { browserHalf, type Format } from '../formats.ts';
 import { recentFile } from '../input.ts';
-import { type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
+import { FORCE, type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
 import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { printable } from '../printable.ts';
@@ -15,13 +15,21 @@ import { baseFor, makeFile } from './drawing.ts';
 import { fileFacts, type MadeFile, sweepFolder } from './outcome.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
 import { readFile } from './render.ts';
-import { FILE_OR_FORM, fileOrForm, MARKDOWN, OPEN, openResult } from './result-options.ts';
+import {
+  FILE_OR_FORM,
+  fileOrForm,
+  MARKDOWN,
+  type NamedFileRule,
+  OPEN,
+  openResult,
+} from './result-options.ts';
 
 interface DiffOptions {
   readonly files: readonly [before: string, after: string];
   readonly folder: string;
   readonly formats: readonly DiffFormat[];
   readonly output?: string;
+  readonly ifThere?: NamedFileRule;
   readonly form: Form;
   readonly open: boolean;
   readonly choice: ReadChoice;
@@ -45,6 +53,7 @@ const OPTIONS: OptionTable = {
     words: Object.keys(FORMATS),
   },
   output: FILE_OR_FORM,
+  ...FORCE,
   ...MARKDOWN,
   ...OPEN,
   ...OUTPUT_DIR,
@@ -79,7 +88,7 @@ export const diff: Command<DiffOptions> = {
         `--format: "${printable(unknown)}" is none`,
         `formats: ${Object.keys(FORMATS).join(', ')}`,
       );
-    const { form, file: output } = fileOrForm(raw);
+    const { form, file: output, ifThere } = fileOrForm(raw);
     if (output !== undefined && formats.length > 1)
       throw usageError('--output: takes one format', `--format ${formats[0]}`);
     const open = raw.flag('open');
@@ -90,6 +99,7 @@ export const diff: Command<DiffOptions> = {
       folder: writableFolder(raw.text('output-dir') ?? '.'),
       formats: formats as DiffFormat[],
       ...(output !== undefined && { output }),
+      ifThere,
       form,
       open,
       choice: readChoice(raw),
@@ -128,7 +138,7 @@ export const diff: Command<DiffOptions> = {
 /** Makes the files of a comparison; the movers are for people in any case. */
 export async function drawComparisons(
   comparison: Comparison,
-  { formats, ...options }: Pick<DiffOptions, 'formats' | 'output' | 'form'>,
+  { formats, ...options }: Pick<DiffOptions, 'formats' | 'output' | 'ifThere' | 'form'>,
   base: string,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<MadeFile[]> {
