@@ -52,7 +52,7 @@ async function firstTime(path: string, { stdin }: Context): Promise<Time> {
       first ??= [seconds, nanos];
     },
   });
-  const { chunks } = await openInput(path, stdin);
+  const { chunks } = await openInput(path, stdin, 'analyze');
   try {
     for await (const piece of chunks) {
       reader.push(piece);
@@ -93,7 +93,7 @@ export async function readInto(
   packet: Packet,
   { stdin, log, interrupts }: Context,
 ): Promise<FileFacts> {
-  const input = await openInput(path, stdin);
+  const input = await openInput(path, stdin, 'analyze');
   const name = path === '-' ? 'stdin' : path;
   const before = packet.number;
   const reader = new PacketReader(sink, packet);
@@ -125,10 +125,12 @@ export async function readInto(
       log.warn(
         `${printable(name)} is damaged behind packet ${packets}: ${end.damage}; this is what stands before`,
       );
-    else if ((end.cut || input.cut()) && !signal.aborted)
+    else if ((end.cut || input.condition.cut) && !signal.aborted)
       log.warn(
         `${printable(name)} appears to have been cut short in the middle of a packet: ${counted(packets, 'packet was', 'packets were')} read`,
       );
+    if (input.condition.trailing)
+      log.warn(`${printable(name)}: trailing garbage behind the compressed data was ignored`);
     const size = path === '-' ? undefined : (await stat(path)).size;
     return { name, ...(size !== undefined && { bytes: size }), ...end };
   } catch (error) {

@@ -1,5 +1,5 @@
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
-import { openInput, recentFile } from '../input.ts';
+import { type Input, openInput, recentFile } from '../input.ts';
 import { EXPLAIN, type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
 import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
@@ -133,8 +133,15 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
     readPicture,
     input.plain ? (timeline) => readSecondHalf(path, timeline) : undefined,
   );
-  if (input.cut()) context.log.warn(`${printable(path)} is cut short: this is what is there`);
+  warnOf(input, context);
   return reading;
+}
+
+/** Says how a compressed file ended, where that is not as it should. */
+export function warnOf({ path, condition }: Input, { log }: Context): void {
+  if (condition.cut) log.warn(`${printable(path)} is cut short: this is what is there`);
+  if (condition.trailing)
+    log.warn(`${printable(path)}: trailing garbage behind the compressed data was ignored`);
 }
 
 /** Ends a long reading between two chunks: nothing is made of a part of a file. */
