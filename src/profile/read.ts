@@ -1,15 +1,21 @@
 import { EXIT, GkeprofError } from '../errors.ts';
+import { encodingOf } from '../input/magic.ts';
 import { absorb, type ReadPart } from './absorb.ts';
 import { assemble, eventsOf, type Weight } from './assemble.ts';
-import { parseEventLine } from './event-line.ts';
 import { FoldedReader } from './folded-reader.ts';
+import { type Kind, kindOf, SNIFFED } from './kind.ts';
 import { type Narrowing, narrow } from './narrow.ts';
 import { type Oddity, PerfScriptReader } from './perf-script.ts';
 import type { About, Profile } from './profile.ts';
+import { TwoColumnsReader } from './two-columns.ts';
 
 export interface Reading {
-  readonly from: 'perf script' | 'folded stacks' | 'picture';
+  readonly from: Exclude<Kind, 'svg'> | 'picture' | 'flame graph';
   readonly profile: Profile;
+  /** Of two columns, which are a comparison: the first of them. */
+  readonly before?: Profile;
+  /** No stack has a second frame: these may be lines of anything. */
+  readonly isFlat?: boolean;
   /** Every event of the input, by its number of samples. Only one is in the profile: events are never mixed. */
   readonly events: ReadonlyMap<string, number>;
   /** What `--header` of perf script says; the first line of each key. */
@@ -39,8 +45,9 @@ export interface SecondHalf {
 export type PictureReader = (svg: string) => Profile | undefined;
 
 /**
- * Reads `perf script` text, folded stacks or a picture of ours, told apart by what they hold, chunk by chunk. Throws
- * only when the whole is none of them or the options ask for what it does not have.
+ * Reads `perf script` text, folded stacks, a flame graph, or a profile of pprof or speedscope, told apart by what they
+ * hold; the first two chunk by chunk. Throws only when the whole is none of them or the options ask for what it does not
+ * have.
  */
 export async function readProfile(
   chunks: AsyncIterable<Uint8Array>,
@@ -65,13 +72,14 @@ async function readFrom(
   readPicture: PictureReader,
   secondHalf: ((timeline: boolean) => Promise<SecondHalf | undefined>) | undefined,
 ): Promise<Reading> {
-  const { head, kind } = await sniff(iterator);
+  const sniffed = await sniff(iterator);
+  const { kind } = sniffed;
   if (kind === 'perf script') {
     const reader = new PerfScriptReader(options);
     // Seconds count from the first sample, which only one half has.
     const isWhole = options.from === undefined && options.to === undefined;
-    const half = isWhole ? await secondHalf?.(options.timeline) : undefined;
-    await readInto(reader, head, iterator, half?.from);
+    const half = isWhole && sniffed.taken < Infinity ? await secondHalf?.(options.timeline) : undefined;
+    await readInto(reader, sniffed, half?.from);
     reader.end();
     if (half) absorb(reader, await half.part);
     return {
@@ -86,65 +94,103 @@ async function readFrom(
       timelineGivenUp: options.timeline && reader.timeline.givenUp,
     };
   }
-  const raw = 'the raw stacks (.perf-script.txt.gz) have what that needs';
-  for (const [name, value] of [
-    ['--event', options.event],
-    ['--from', options.from],
-    ['--to', options.to],
-    ['--weight period', options.weight === 'period' ? 1 : undefined],
-  ] as const)
-    if (value !== undefined)
-      throw new GkeprofError(EXIT.usage, `${name}: not of ${kind === 'picture' ? 'a picture' : kind}`, raw);
+  refuseWhatIsNotThere(kind, options);
+  const plain = { header: new Map(), oddities: [], timelineGivenUp: false };
+  const target = about(new Map());
   if (kind === 'folded stacks') {
-    for (const [name, value] of [
-      ['--comm', options.comm],
-      ['--tid', options.tid],
-    ] as const)
-      if (value !== undefined)
-        throw new GkeprofError(EXIT.usage, `${name}: folded stacks have no threads`, raw);
     const reader = new FoldedReader();
-    await readInto(reader, head, iterator);
+    await readInto(reader, sniffed);
     reader.end();
+    const profile = narrow(reader.profile(target), options);
+    const isFlat = reader.deepest === 1;
+    return { ...plain, from: kind, profile, events: new Map(), oddities: oddLines(reader), isFlat };
+  }
+  if (kind === 'two columns') {
+    const reader = new TwoColumnsReader();
+    await readInto(reader, sniffed);
+    reader.end();
+    const [before, profile] = [reader.before, reader.after].map((each) =>
+      narrow(each.profile(target), options),
+    );
     return {
+      ...plain,
       from: kind,
-      profile: narrow(reader.profile(about(new Map())), options),
+      profile: profile!,
+      before: before!,
       events: new Map(),
-      header: new Map(),
-      oddities: reader.odd ? [{ kind: 'folded line', line: reader.firstOdd, count: reader.odd }] : [],
-      timelineGivenUp: false,
+      oddities: oddLines(reader),
     };
   }
   const parts: Uint8Array[] = [];
-  await readInto({ push: (chunk) => parts.push(Uint8Array.from(chunk)) }, head, iterator);
-  const profile = readPicture(Buffer.concat(parts).toString('utf8'));
+  await readInto({ push: (chunk) => parts.push(Uint8Array.from(chunk)) }, sniffed);
+  const bytes = Buffer.concat(parts);
+  if (kind === 'pprof' || kind === 'speedscope') {
+    const { profile, events } =
+      kind === 'pprof'
+        ? (await import('./import/pprof.ts')).readPprof(bytes, options, target)
+        : (await import('./import/speedscope.ts')).readSpeedscope(bytes.toString('utf8'), options, target);
+    return { ...plain, from: kind, profile: narrow(profile, options), events };
+  }
+  const svg = bytes.toString('utf8');
+  const ours = readPicture(svg);
+  const profile = ours ?? (await import('./import/flame-graph.ts')).readFlameGraph(svg, target);
   if (!profile)
     throw new GkeprofError(
       EXIT.failed,
-      'an SVG that is not of kubectl gkeprof: it does not carry its stacks',
+      'an SVG that is neither of kubectl gkeprof nor a flame graph of flamegraph.pl or inferno',
       'give the raw or folded stacks that it was drawn from',
     );
   return {
-    from: 'picture',
+    ...plain,
+    from: ours ? 'picture' : 'flame graph',
     profile: narrow(profile, options),
     events: new Map([[profile.event, profile.samples]]),
-    header: new Map(),
-    oddities: [],
-    timelineGivenUp: false,
   };
+}
+
+const oddLines = ({ odd, firstOdd }: { readonly odd: number; readonly firstOdd: string }): Oddity[] =>
+  odd ? [{ kind: 'folded line', line: firstOdd, count: odd }] : [];
+
+/** What each kind of file is called. */
+const KINDS: Readonly<Record<Exclude<Kind, 'perf script'>, string>> = {
+  'folded stacks': 'folded stacks',
+  'two columns': 'folded stacks',
+  svg: 'a picture',
+  pprof: 'a profile of pprof',
+  speedscope: 'a file of speedscope',
+};
+
+/** Options that ask for what a kind of file does not have are refused: nothing would say that they did nothing. */
+function refuseWhatIsNotThere(kind: Exclude<Kind, 'perf script'>, options: ReadOptions): void {
+  const raw = 'the raw stacks (.perf-script.txt.gz) have what that needs';
+  const isImported = kind === 'pprof' || kind === 'speedscope';
+  for (const [name, value] of [
+    ['--event', isImported ? undefined : options.event],
+    ['--from', options.from],
+    ['--to', options.to],
+    ['--weight period', options.weight === 'period' && kind !== 'pprof' ? 1 : undefined],
+  ] as const)
+    if (value !== undefined) throw new GkeprofError(EXIT.usage, `${name}: not of ${KINDS[kind]}`, raw);
+  if (kind !== 'folded stacks' && kind !== 'two columns') return;
+  for (const [name, value] of [
+    ['--comm', options.comm],
+    ['--tid', options.tid],
+  ] as const)
+    if (value !== undefined)
+      throw new GkeprofError(EXIT.usage, `${name}: folded stacks have no threads`, raw);
 }
 
 /** Reads the input up to a byte of it, or to its end. */
 async function readInto(
   reader: { push(chunk: Uint8Array): void },
-  head: Uint8Array,
-  iterator: AsyncIterator<Uint8Array>,
+  { head, rest, taken }: Sniffed,
   end = Infinity,
 ): Promise<void> {
   reader.push(head);
-  for (let at = head.length; at < end; ) {
-    const next = await iterator.next();
+  for (let at = taken; at < end || end === Infinity; ) {
+    const next = await rest.next();
     if (next.done) return;
-    reader.push(next.value.subarray(0, end - at));
+    reader.push(end === Infinity ? next.value : next.value.subarray(0, end - at));
     at += next.value.length;
   }
 }
@@ -156,39 +202,54 @@ function lasting(about: About, reader: PerfScriptReader, { from = 0, to }: ReadO
   return part > 0 ? { ...about, seconds: part } : about;
 }
 
-const SNIFFED = 1 << 16;
+/** What is read from here on, in UTF-8: its beginning, and the rest. */
+interface Sniffed {
+  readonly head: Uint8Array;
+  readonly kind: Kind;
+  readonly rest: AsyncIterator<Uint8Array>;
+  /** How many bytes of the input the head was; Infinity where they are counted otherwise than in it. */
+  readonly taken: number;
+}
 
-/** Takes as much from the front as tells what the input is. */
-async function sniff(
-  iterator: AsyncIterator<Uint8Array>,
-): Promise<{ head: Uint8Array; kind: Reading['from'] }> {
-  let head = Buffer.alloc(0);
-  for (;;) {
+/** Takes as much from the front as tells what the input is, and how it is written: PowerShell writes UTF-16. */
+async function sniff(iterator: AsyncIterator<Uint8Array>): Promise<Sniffed> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  let ended = false;
+  while (size < SNIFFED && !ended) {
     const next = await iterator.next();
-    // A copy: the source may read its next piece into the same memory.
-    if (!next.done) head = Buffer.concat([head, next.value]);
-    const line = firstLine(head.toString('utf8', 0, SNIFFED), next.done === true || head.length >= SNIFFED);
-    if (line === undefined && !next.done && head.length < SNIFFED) continue;
-    return { head, kind: kindOf(line ?? '') };
+    if (next.done) ended = true;
+    else {
+      // A copy: the source may read its next piece into the same memory.
+      parts.push(Uint8Array.from(next.value));
+      size += next.value.length;
+    }
   }
+  const all = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  const { name, mark } = encodingOf(all);
+  if (name === 'utf-8') {
+    const head = all.subarray(mark);
+    return {
+      head,
+      kind: kindOf(head.subarray(0, SNIFFED), ended && size <= SNIFFED),
+      rest: iterator,
+      taken: size,
+    };
+  }
+  const recode = recoder(name);
+  const head = recode(all.subarray(mark));
+  const rest = { next: async () => recoded(await iterator.next(), recode) };
+  return { head, kind: kindOf(head.subarray(0, SNIFFED), ended), rest, taken: Infinity };
 }
 
-/** The first line that is neither blank nor a comment; a last one without its line feed only where it is whole. */
-function firstLine(text: string, whole: boolean): string | undefined {
-  const lines = text.split('\n');
-  if (!whole) lines.pop();
-  return lines.find((line) => line.trim() !== '' && !line.startsWith('#'));
+/** Pieces of UTF-16, cut anywhere, in UTF-8. */
+function recoder(name: 'utf-16le' | 'utf-16be'): (piece: Uint8Array) => Uint8Array {
+  const decoder = new TextDecoder(name);
+  const encoder = new TextEncoder();
+  return (piece) => encoder.encode(decoder.decode(piece, { stream: true }));
 }
 
-function kindOf(line: string): Reading['from'] {
-  if (/^\ufeff?\s*<(?:\?xml|svg|!--)/.test(line)) return 'picture';
-  if (line.startsWith('PERFILE'))
-    throw new GkeprofError(
-      EXIT.failed,
-      'this is perf.data, which only perf itself can read',
-      'run perf script on the machine it was recorded on, and give what that prints',
-    );
-  const event = parseEventLine(line);
-  if (event && !(Number.isNaN(event.time) && event.cpu < 0)) return 'perf script';
-  return /\S \d+(?:\.\d+)?\r?$/.test(line) && !/^\s/.test(line) ? 'folded stacks' : 'perf script';
-}
+const recoded = (
+  next: IteratorResult<Uint8Array>,
+  recode: (piece: Uint8Array) => Uint8Array,
+): IteratorResult<Uint8Array> => (next.done ? next : { done: false, value: recode(next.value) });

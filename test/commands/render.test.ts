@@ -138,7 +138,11 @@ describe('render', () => {
     ['', 4, 'no samples in'],
     ['nonsense\n', 4, 'hint: give it the text that perf script prints, or folded stacks'],
     ['PERFILE2\u0000\u0001\n', 1, 'this is perf.data, which only perf itself can read'],
-    ['<svg xmlns="http://www.w3.org/2000/svg"/>\n', 1, 'an SVG that is not of kubectl gkeprof'],
+    [
+      '<svg xmlns="http://www.w3.org/2000/svg"/>\n',
+      1,
+      'an SVG that is neither of kubectl gkeprof nor a flame graph',
+    ],
   ])('%j is no profile: exit %i', async (text, code, message) => {
     const run = await gkeprof(['render', put('x', text), '--output-dir', folder]);
     expect(run.stderr).toContain(message);
