@@ -133,7 +133,7 @@ function writeNew(path: string, pieces: Iterable<string | Uint8Array>, ifThere: 
 }
 
 const RAW_ENDING =
-  /(?:\.perf-script)?\.txt(?:\.gz|\.zst)?$|\.(?:flamegraph\.)?svg$|\.folded(?:\.gz|\.zst)?$|\.(?:gz|zst)$/;
+  /(?:(?:\.perf-script)?\.txt|\.(?:flamegraph\.)?svg|(?:\.diff)?\.folded|\.(?:pb|pprof)|(?:\.speedscope)?\.json)?(?:\.gz|\.zst|\.xz)?$/;
 
 /** Where the files of an input go: beside nothing else, in the folder for files, under its name without its ending. */
 export const baseFor = (path: string, folder: string): string =>

@@ -1,6 +1,7 @@
 import { EXIT, GkeprofError, toolError } from '../errors.ts';
 import { foreignFile } from '../input/magic.ts';
 import { parseEventLine } from './event-line.ts';
+import { pprofFields } from './import/pprof-fields.ts';
 
 /** What is read as a profile. `two columns` is a comparison, as difffolded.pl of FlameGraph writes it. */
 export type Kind = 'perf script' | 'folded stacks' | 'two columns' | 'svg' | 'pprof' | 'speedscope';
@@ -26,7 +27,7 @@ export function kindOf(head: Uint8Array, whole: boolean): Kind {
     );
   if (foreign)
     throw new GkeprofError(EXIT.failed, `this is ${foreign.what}, not a profile`, foreign.hint ?? WANTED);
-  if (isPprof(head)) return 'pprof';
+  if (pprofFields(head).arePprof) return 'pprof';
   const text = new TextDecoder().decode(head);
   if (/^\s*</.test(text)) return markupKind(text);
   const lines = linesOf(text, whole);
@@ -216,42 +217,4 @@ function isBinary(head: Uint8Array): boolean {
   for (const byte of looked)
     if (byte === 0 || byte === 127 || (byte < 32 && (byte < 8 || (byte > 13 && byte !== 27)))) strange += 1;
   return strange > looked.length / 20;
-}
-
-/** Wire types of the fields of `Profile` in profile.proto of google/pprof; 9, 10, 12 and 14 are numbers. */
-const NUMBERS: ReadonlySet<number> = new Set([7, 8, 9, 10, 12, 14]);
-
-/** Whether these are fields of a profile in pprof's protocol buffers, one behind the other, with a type of samples or a sample. */
-function isPprof(head: Uint8Array): boolean {
-  // Types are numbers of strings, small ones, which no text has.
-  if (!head.subarray(0, 64).some((byte) => byte > 0 && byte < 9)) return false;
-  let at = 0;
-  let fields = 0;
-  let hasSample = false;
-  const varint = (): number => {
-    let value = 0;
-    for (let factor = 1; at < head.length && factor < 2 ** 49; factor *= 128) {
-      const byte = head[at++]!;
-      value += (byte & 127) * factor;
-      if (byte < 128) return value;
-    }
-    return Number.NaN;
-  };
-  while (at < head.length) {
-    const tag = varint();
-    const field = tag >> 3;
-    if (field < 1 || field > 15) return false;
-    const wire = tag & 7;
-    // The list of comments may be packed.
-    if (wire !== (NUMBERS.has(field) ? 0 : 2) && !(field === 13 && wire === 0)) return false;
-    const value = varint();
-    if (Number.isNaN(value)) break;
-    if (wire === 2) at += value;
-    // What is to be the first field is a message, whose own first field is a number or a list.
-    if (field <= 2 && fields === 0 && value > 0 && ![0x08, 0x0a, 0x10, 0x12].includes(head[at - value]!))
-      return false;
-    hasSample ||= field <= 2;
-    fields += 1;
-  }
-  return hasSample && fields > 1;
 }

@@ -1,17 +1,21 @@
 import { EXIT, GkeprofError } from '../errors.ts';
-import { encodingOf } from '../input/magic.ts';
 import { absorb, type ReadPart } from './absorb.ts';
 import { assemble, eventsOf, type Weight } from './assemble.ts';
 import { FoldedReader } from './folded-reader.ts';
-import { type Kind, kindOf, SNIFFED } from './kind.ts';
+import type { Kind } from './kind.ts';
 import { type Narrowing, narrow } from './narrow.ts';
 import { type Oddity, PerfScriptReader } from './perf-script.ts';
 import type { About, Profile } from './profile.ts';
+import { type Sniffed, sniff } from './sniff.ts';
 import { TwoColumnsReader } from './two-columns.ts';
 
 export interface Reading {
   readonly from: Exclude<Kind, 'svg'> | 'picture' | 'flame graph';
   readonly profile: Profile;
+  /** Samples of the event before the options left any out. */
+  readonly seen: number;
+  /** Of those, what `from` and `to` left out before, and how long the whole recording is, in seconds. */
+  readonly outside?: { readonly samples: number; readonly seconds: number };
   /** Of two columns, which are a comparison: the first of them. */
   readonly before?: Profile;
   /** No stack has a second frame: these may be lines of anything. */
@@ -82,12 +86,19 @@ async function readFrom(
     await readInto(reader, sniffed, half?.from);
     reader.end();
     if (half) absorb(reader, await half.part);
+    const whole = assemble(
+      reader,
+      options.event,
+      options.weight,
+      lasting(about(reader.header), reader, options),
+    );
     return {
       from: kind,
-      profile: narrow(
-        assemble(reader, options.event, options.weight, lasting(about(reader.header), reader, options)),
-        options,
-      ),
+      profile: narrow(whole, options),
+      seen: whole.samples,
+      ...(reader.outside > 0 && {
+        outside: { samples: reader.outside, seconds: reader.lastTime - reader.firstTime },
+      }),
       events: eventsOf(reader.origins),
       header: reader.header,
       oddities: reader.oddities,
@@ -95,57 +106,51 @@ async function readFrom(
     };
   }
   refuseWhatIsNotThere(kind, options);
-  const plain = { header: new Map(), oddities: [], timelineGivenUp: false };
+  const plain = { events: new Map(), header: new Map(), oddities: [], timelineGivenUp: false };
+  const wanted = (whole: Profile) => ({ profile: narrow(whole, options), seen: whole.samples });
   const target = about(new Map());
   if (kind === 'folded stacks') {
     const reader = new FoldedReader();
     await readInto(reader, sniffed);
     reader.end();
-    const profile = narrow(reader.profile(target), options);
+    const whole = reader.profile(target);
     const isFlat = reader.deepest === 1;
-    return { ...plain, from: kind, profile, events: new Map(), oddities: oddLines(reader), isFlat };
+    return { ...plain, ...wanted(whole), from: kind, oddities: oddLines(reader), isFlat };
   }
   if (kind === 'two columns') {
     const reader = new TwoColumnsReader();
     await readInto(reader, sniffed);
     reader.end();
-    const [before, profile] = [reader.before, reader.after].map((each) =>
-      narrow(each.profile(target), options),
-    );
+    const before = narrow(reader.before.profile(target), options);
     return {
       ...plain,
+      ...wanted(reader.after.profile(target)),
+      before,
       from: kind,
-      profile: profile!,
-      before: before!,
-      events: new Map(),
       oddities: oddLines(reader),
     };
   }
   const parts: Uint8Array[] = [];
   await readInto({ push: (chunk) => parts.push(Uint8Array.from(chunk)) }, sniffed);
   const bytes = Buffer.concat(parts);
-  if (kind === 'pprof' || kind === 'speedscope') {
+  if (kind !== 'svg') {
     const { profile, events } =
       kind === 'pprof'
         ? (await import('./import/pprof.ts')).readPprof(bytes, options, target)
         : (await import('./import/speedscope.ts')).readSpeedscope(bytes.toString('utf8'), options, target);
-    return { ...plain, from: kind, profile: narrow(profile, options), events };
+    return { ...plain, ...wanted(profile), from: kind, events };
   }
   const svg = bytes.toString('utf8');
   const ours = readPicture(svg);
-  const profile = ours ?? (await import('./import/flame-graph.ts')).readFlameGraph(svg, target);
-  if (!profile)
+  const whole = ours ?? (await import('./import/flame-graph.ts')).readFlameGraph(svg, target);
+  if (!whole)
     throw new GkeprofError(
       EXIT.failed,
       'an SVG that is neither of kubectl gkeprof nor a flame graph of flamegraph.pl or inferno',
       'give the raw or folded stacks that it was drawn from',
     );
-  return {
-    ...plain,
-    from: ours ? 'picture' : 'flame graph',
-    profile: narrow(profile, options),
-    events: new Map([[profile.event, profile.samples]]),
-  };
+  const events = new Map([[whole.event, whole.samples]]);
+  return { ...plain, ...wanted(whole), from: ours ? 'picture' : 'flame graph', events };
 }
 
 const oddLines = ({ odd, firstOdd }: { readonly odd: number; readonly firstOdd: string }): Oddity[] =>
@@ -201,55 +206,3 @@ function lasting(about: About, reader: PerfScriptReader, { from = 0, to }: ReadO
   const part = Math.min(to ?? seconds, seconds) - from;
   return part > 0 ? { ...about, seconds: part } : about;
 }
-
-/** What is read from here on, in UTF-8: its beginning, and the rest. */
-interface Sniffed {
-  readonly head: Uint8Array;
-  readonly kind: Kind;
-  readonly rest: AsyncIterator<Uint8Array>;
-  /** How many bytes of the input the head was; Infinity where they are counted otherwise than in it. */
-  readonly taken: number;
-}
-
-/** Takes as much from the front as tells what the input is, and how it is written: PowerShell writes UTF-16. */
-async function sniff(iterator: AsyncIterator<Uint8Array>): Promise<Sniffed> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  let ended = false;
-  while (size < SNIFFED && !ended) {
-    const next = await iterator.next();
-    if (next.done) ended = true;
-    else {
-      // A copy: the source may read its next piece into the same memory.
-      parts.push(Uint8Array.from(next.value));
-      size += next.value.length;
-    }
-  }
-  const all = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-  const { name, mark } = encodingOf(all);
-  if (name === 'utf-8') {
-    const head = all.subarray(mark);
-    return {
-      head,
-      kind: kindOf(head.subarray(0, SNIFFED), ended && size <= SNIFFED),
-      rest: iterator,
-      taken: size,
-    };
-  }
-  const recode = recoder(name);
-  const head = recode(all.subarray(mark));
-  const rest = { next: async () => recoded(await iterator.next(), recode) };
-  return { head, kind: kindOf(head.subarray(0, SNIFFED), ended), rest, taken: Infinity };
-}
-
-/** Pieces of UTF-16, cut anywhere, in UTF-8. */
-function recoder(name: 'utf-16le' | 'utf-16be'): (piece: Uint8Array) => Uint8Array {
-  const decoder = new TextDecoder(name);
-  const encoder = new TextEncoder();
-  return (piece) => encoder.encode(decoder.decode(piece, { stream: true }));
-}
-
-const recoded = (
-  next: IteratorResult<Uint8Array>,
-  recode: (piece: Uint8Array) => Uint8Array,
-): IteratorResult<Uint8Array> => (next.done ? next : { done: false, value: recode(next.value) });

@@ -12,7 +12,7 @@ interface Box {
 }
 
 /** A box and its title, `name (1,234 samples, 5.67%)`, with `; +1.23%` where two profiles were compared. */
-const BOX = /<title>([^<]*)<\/title>\s*<rect\s([^>]*)>/g;
+const BOX = /<title>([^<]*)<\/title>\s*(?:<a\s[^>]*>\s*)?<rect\s([^>]*)>/g;
 const TITLE = /^(.*) \(([\d,]+(?:\.\d+)?) (.+?), \d[\d.]*%(?:; [+-]?\d[\d.]*%)?\)$/s;
 
 /**
@@ -22,7 +22,13 @@ const TITLE = /^(.*) \(([\d,]+(?:\.\d+)?) (.+?), \d[\d.]*%(?:; [+-]?\d[\d.]*%)?\
  */
 export function readFlameGraph(svg: string, about: About): Profile | undefined {
   const { boxes, unit: counted } = boxesOf(svg);
-  const root = boxes.find(({ name }) => name === 'all') ?? boxes[0];
+  const widest = (of: readonly Box[]) =>
+    of.reduce<Box | undefined>(
+      (best, box) => (best && best.to - best.from >= box.to - box.from ? best : box),
+      undefined,
+    );
+  // A function may have the root's name, but no other box is as wide then.
+  const root = widest(boxes.filter(({ name }) => name === 'all')) ?? widest(boxes);
   if (!root || boxes.some(({ from, to }) => Number.isNaN(from + to))) return undefined;
   const rows = new Map<number, Box[]>();
   for (const box of boxes) {
@@ -48,8 +54,9 @@ export function readFlameGraph(svg: string, about: About): Profile | undefined {
     }
   }
   for (const [box, self] of selfs) {
-    const path = paths.get(box)!;
-    if (self <= 0 || path.length === 0) continue;
+    if (self <= 0) continue;
+    // What stands directly on the root and is not there keeps its share of the whole.
+    const path = box === root ? [builder.frame(frameOf('[not drawn]'))] : paths.get(box)!;
     builder.add(Int32Array.from(path), -1, self, self);
   }
   const unit: Unit = counted === 'samples' ? 'samples' : 'events';

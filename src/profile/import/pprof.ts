@@ -9,6 +9,7 @@ import { EXIT, GkeprofError, reasonOf, usageError } from '../../errors.ts';
 import { type Frame, kindOf } from '../frame.ts';
 import type { About, Profile, Unit } from '../profile.ts';
 import { ProfileBuilder } from './builder.ts';
+import { pprofFields } from './pprof-fields.ts';
 
 /** What a file of another tool gives: the profile of one event, and how many samples each event has. */
 export interface Imported {
@@ -18,7 +19,7 @@ export interface Imported {
 
 export interface ImportWish {
   readonly event?: string;
-  readonly weight: 'samples' | 'period';
+  readonly weight?: 'samples' | 'period';
 }
 
 /** One of the things that are counted in the file: which of a sample's values are its count and its weight. */
@@ -43,6 +44,9 @@ const NANOSECONDS: Readonly<Record<string, number>> = {
  * more event, but what `--weight samples` counts. What `--format pprof` writes comes back with its threads and labels.
  */
 export function readPprof(bytes: Uint8Array, wish: ImportWish, target: About): Imported {
+  // The library makes up what is not there.
+  if (!pprofFields(bytes).areWhole)
+    throw new GkeprofError(EXIT.failed, 'the profile of pprof is cut short', 'get the file again');
   let data: Pprof;
   try {
     data = Pprof.decode(bytes);
@@ -99,7 +103,7 @@ function unitOf(
   { event, count, unit }: Counted,
   weight: ImportWish['weight'],
 ): { unit: Unit; factor: number } {
-  if (event === 'samples' || (count !== undefined && weight === 'samples'))
+  if (event === 'samples' || (count !== undefined && weight !== 'period'))
     return { unit: 'samples', factor: 1 };
   const factor = NANOSECONDS[unit];
   return factor === undefined ? { unit: 'events', factor: 1 } : { unit: 'nanoseconds', factor };
