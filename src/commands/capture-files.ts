@@ -11,6 +11,7 @@ import { openInput } from '../input.ts';
 import type { NewFile } from '../new-file.ts';
 import { printable } from '../printable.ts';
 import { counted } from '../quantity.ts';
+import { shellQuote } from '../shell-quote.ts';
 import type { Context } from './command.ts';
 
 /** Hands on the packets of one conversation, and writes them where they are wanted, with all that is no packet. */
@@ -143,6 +144,8 @@ const explained = (error: unknown, name: string): unknown =>
     ? new GkeprofError(
         EXIT.failed,
         `${printable(name)}: ${error.message}`,
-        'captures are pcap or pcapng, plain, .gz or .zst',
+        error.other?.converts
+          ? `convert it with Wireshark's editcap: editcap -F pcap ${name === 'stdin' ? '-' : shellQuote(name)} OUT.pcap`
+          : (error.other?.hint ?? 'captures are pcap or pcapng, plain, .gz, .zst or .xz'),
       )
     : error;

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readFlameGraph } from '../../../src/profile/import/flame-graph.ts';
 import { folded, read } from '../reading.ts';
+
+const fixture = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
 
 const ABOUT = { target: 'test' };
 
@@ -100,6 +103,18 @@ describe('a flame graph of another tool', () => {
     expect(from).toBe('flame graph');
     expect(folded(profile)).toBe(FOLDED);
     expect(profile).toMatchObject({ samples: 12_345, unit: 'samples' });
+  });
+
+  it('gives back what inferno-flamegraph 0.12.8 drew of inferno.folded', async () => {
+    const { profile } = await read(fixture('inferno.svg.txt'));
+    // The picture's titles have no suffixes for kernel functions.
+    const lines = fixture('inferno.folded').replaceAll('_[k]', '').trimEnd().split('\n');
+    expect(folded(profile)).toBe(
+      lines
+        .sort()
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
   });
 
   it('leaves the weight of boxes that were too thin to be drawn with their callers', () => {
