@@ -106,6 +106,8 @@ function byLines(lines: readonly string[]): Kind | undefined {
 }
 
 const isEvent = (line: string): boolean => {
+  // Only a processor or a time makes one here, and most lines have neither.
+  if (!/\[-?\d+\]\s|\d\.\d+:/.test(line)) return false;
   const event = parseEventLine(line);
   return event !== undefined && !(Number.isNaN(event.time) && event.cpu < 0);
 };
