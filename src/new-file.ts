@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EXIT, GkeprofError, reasonOf, usageError } from './errors.ts';
 import { printable } from './printable.ts';
@@ -30,11 +39,10 @@ export class NewFile {
       }
       checkNamedFile(wanted, ifThere);
       this.path = wanted;
-      const there = statSync(wanted, { throwIfNoEntry: false });
-      this.#isDevice = there !== undefined && !there.isFile();
+      this.#isDevice = isDevice(wanted);
       if (this.#isDevice) {
-        this.#file = openSync(wanted, 'w');
-      } else if (there && ifThere === 'replace') {
+        this.#file = openSync(wanted, 'a');
+      } else if (statSync(wanted, { throwIfNoEntry: false }) && ifThere === 'replace') {
         this.path = realpathSync(wanted);
         this.#part = `${this.path}.${randomUUID()}.part`;
         this.#file = openSync(this.#part, 'wx', 0o600);
@@ -77,11 +85,25 @@ export class NewFile {
   }
 }
 
+/** What the shell, or the process itself, has open: to be written on to, even where it is a file. */
+const OPEN_ALREADY = /^\/(?:dev\/(?:stdout|stderr|fd\/\d+)|proc\/(?:self|\d+)\/fd\/\d+)$/;
+
+const isDevice = (path: string): boolean =>
+  OPEN_ALREADY.test(path) || statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+
 /**
  * Refuses a name that the user chose where nothing can be written there, or where a file is there that is not to be
  * replaced: known before anything is done. A device or a pipe is written to.
  */
 export function checkNamedFile(path: string, ifThere: Exclude<IfThere, 'number'>): void {
+  try {
+    checkPlace(path, ifThere);
+  } catch (error) {
+    throw notWritable(path, error);
+  }
+}
+
+function checkPlace(path: string, ifThere: Exclude<IfThere, 'number'>): void {
   const folder = statSync(dirname(path), { throwIfNoEntry: false });
   const name = printable(path);
   if (!folder)
@@ -100,7 +122,7 @@ export function checkNamedFile(path: string, ifThere: Exclude<IfThere, 'number'>
       `cannot write ${name}: it is a folder`,
       `name a file in it: ${printable(join(path, 'NAME'))}`,
     );
-  if (there?.isFile() && ifThere === 'refuse')
+  if (there && !isDevice(path) && ifThere === 'refuse')
     throw usageError(`${name} exists already`, '--force writes over it');
 }
 
@@ -121,7 +143,9 @@ function notWritable(path: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code === undefined || /^(?:ENOSPC|EDQUOT|EFBIG|EROFS)$/.test(code)) return error;
   const reason =
-    code === 'ENOENT' ? `there is no folder ${printable(dirname(path))}` : printable(reasonOf(error));
+    code === 'ENOENT' && !existsSync(dirname(path))
+      ? `there is no folder ${printable(dirname(path))}`
+      : printable(reasonOf(error));
   return new GkeprofError(EXIT.failed, `cannot write ${printable(path)}: ${reason}`, 'name another file');
 }
 

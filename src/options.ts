@@ -255,8 +255,12 @@ export function writableFolder(path: string): string {
     rmdirSync(temporaryFolder(existsSync(path) ? path : dirname(path)));
     return path;
   } catch (error) {
+    const isThere = existsSync(path) || existsSync(dirname(path));
+    const reason = isThere
+      ? reasonOf(error).replace(/, mkdtemp .*/, '')
+      : `there is no folder ${printable(dirname(path))}`;
     throw usageError(
-      `--output-dir: cannot write to "${printable(path)}": ${reasonOf(error).replace(/, mkdtemp .*/, '')}`,
+      `--output-dir: cannot write to "${printable(path)}": ${reason}`,
       'name a folder that exists and is yours',
     );
   }

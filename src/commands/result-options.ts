@@ -40,7 +40,9 @@ export function fileOrForm(raw: RawOptions): {
   readonly ifThere: NamedFileRule;
 } {
   const ifThere = namedFileRule(raw);
-  const output = raw.text('output');
+  const given = raw.text('output');
+  // Two openings of one file would write over each other.
+  const output = given === '/dev/stdout' ? '-' : given;
   if (output === undefined || isForm(output)) return { form: formOf(raw), ifThere };
   if (output === '-' && raw.flag('markdown'))
     throw usageError('--markdown and --output -: only one of them fits on stdout');

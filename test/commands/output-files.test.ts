@@ -65,12 +65,25 @@ describe('a file that the user named', () => {
     },
   );
 
+  it('has a name that the file system takes', async () => {
+    const long = `${'x'.repeat(300)}.svg`;
+    const run = await gkeprof(['render', at('in.folded'), '--output', at(long)]);
+    expect(run.stderr).toMatch(/^error: cannot write .*: ENAMETOOLONG/);
+    expect(run.stderr).not.toContain('bug');
+    expect(run.code).toBe(1);
+  });
+
   it('stays as it was where nothing could be made in its place', async () => {
     writeFileSync(at('out'), 'of before');
     writeFileSync(at('bad'), '');
     const run = await gkeprof(['render', at('bad'), '--output', at('out'), '--force']);
     expect(run.code).toBe(4);
     expect(readFileSync(at('out'), 'utf8')).toBe('of before');
+  });
+
+  it('is stdout itself by its name, too', async () => {
+    const run = await gkeprof(['render', at('in.folded'), '--format', 'folded', '--output', '/dev/stdout']);
+    expect(run.stdout.toString()).toBe('main;foo 3\n');
   });
 
   it('may be a device, and the target of a link is written over, not the link', async () => {
@@ -91,7 +104,9 @@ describe('--output-dir', () => {
     expect(run.code, run.stderr).toBe(0);
     expect(readdirSync(at('new'))).toEqual(['in.flamegraph.svg']);
     const deep = await gkeprof(['render', at('in.folded'), '--output-dir', at('a', 'b')]);
-    expect(deep.stderr).toContain('--output-dir: cannot write to');
+    expect(deep.stderr).toContain(
+      `--output-dir: cannot write to "${at('a', 'b')}": there is no folder ${at('a')}\n`,
+    );
     expect(deep.code).toBe(2);
   });
 
