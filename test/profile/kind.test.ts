@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EXIT, GkeprofError } from '../../src/errors.ts';
 import { kindOf } from '../../src/profile/kind.ts';
@@ -193,5 +194,66 @@ describe('two columns', () => {
     expect(folded(before!)).toBe('a 1\na;b 3\n');
     expect(folded(profile)).toBe('a;b 4\na;c 2\n');
     expect(oddities).toEqual([{ kind: 'folded line', line: 'odd', count: 1 }]);
+  });
+});
+
+describe('any bytes', () => {
+  const words = fc.constantFrom(
+    'main',
+    ';',
+    ' ',
+    '\t',
+    '3',
+    '4.5',
+    '\n',
+    '\r\n',
+    '[000]',
+    '1.5:',
+    '"',
+    '{',
+    '<svg',
+    '#',
+    ',',
+    '\0',
+    '\x0a\x04\x08\x01',
+    '(',
+    '@[',
+    'größe',
+  );
+
+  it('are told, or refused in one line with what to give instead', async () => {
+    const input = fc.oneof(
+      fc.array(words, { maxLength: 60 }).map((all) => all.join('')),
+      fc.uint8Array({ maxLength: 200 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(input, async (given) => {
+        try {
+          await read(given);
+        } catch (error) {
+          expect(error).toBeInstanceOf(GkeprofError);
+          expect((error as GkeprofError).message).not.toContain('\n');
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('that are stacks are read whatever stands first, if it is no stack and short', async () => {
+    const preamble = fc.array(fc.stringMatching(/^[A-Za-z .:!-]{1,40}$/), { maxLength: 3 });
+    const stack = fc.array(fc.stringMatching(/^[A-Za-z_][\w:<>.]{0,12}$/), { minLength: 2, maxLength: 6 });
+    const stacks = fc.array(fc.tuple(stack, fc.integer({ min: 1, max: 1e6 })), {
+      minLength: 2,
+      maxLength: 8,
+    });
+    await fc.assert(
+      fc.asyncProperty(preamble, stacks, async (first, rows) => {
+        const text = rows.map(([path, count]) => `${path.join(';')} ${count}\n`).join('');
+        const { from, profile } = await read(first.map((line) => `${line}\n`).join('') + text);
+        expect(from).toBe('folded stacks');
+        expect(profile.samples).toBe(rows.reduce((sum, [, count]) => sum + count, 0));
+      }),
+      { numRuns: 150 },
+    );
   });
 });
