@@ -1,9 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable, Transform } from 'node:stream';
 import { EXIT, GkeprofError, reasonOf } from './errors.ts';
+import { type Condition, decompress } from './input/decompress.ts';
+import { PACKING_BYTES, packingOf } from './input/magic.ts';
 import { printable } from './printable.ts';
+import { shellQuote } from './shell-quote.ts';
 
 export interface Input {
   /** The file's path; `-` for stdin. */
@@ -12,43 +14,52 @@ export interface Input {
   readonly chunks: AsyncIterable<Uint8Array>;
   /** A local file that is not compressed. */
   readonly plain: boolean;
-  /** Whether the compressed file ended too early; known when all chunks were read. */
-  cut(): boolean;
+  /** How the compressed file ended; known when all chunks were read. */
+  readonly condition: Readonly<Condition>;
 }
 
 const PIECE = 1 << 20;
 
 /**
- * Opens a local file, plain, .gz or .zst by what it holds, or stdin for `-`. A compressed file that is cut short gives
- * what is there.
+ * Opens a local file, plain, .gz, .zst or .xz by what it holds, or stdin for `-`. A compressed file that is cut short gives
+ * what is there. `verb` is what a hint says to give to what another program unpacks.
  */
-export async function openInput(path: string, stdin: AsyncIterable<Uint8Array>): Promise<Input> {
-  let cut = false;
-  const onCut = () => {
-    cut = true;
+export async function openInput(
+  path: string,
+  stdin: AsyncIterable<Uint8Array>,
+  verb: 'render' | 'analyze' = 'render',
+): Promise<Input> {
+  const condition: Condition = { cut: false, trailing: false };
+  const isPlain = path !== '-' && !(await isCompressed(path));
+  const unpack = `COMMAND${path === '-' ? '' : ` ${shellQuote(path)}`} | kubectl gkeprof ${verb} -`;
+  return {
+    path,
+    plain: isPlain,
+    chunks: isPlain
+      ? plain(path)
+      : decompress(
+          path === '-' ? stdin : createReadStream(path, { highWaterMark: PIECE }),
+          condition,
+          unpack,
+        ),
+    condition,
   };
-  const packed = path !== '-' && (await isCompressed(path));
-  const isPlain = path !== '-' && !packed;
-  const chunks = isPlain
-    ? plain(path)
-    : decompress(packed ? createReadStream(path, { highWaterMark: PIECE }) : stdin, onCut);
-  return { path, plain: isPlain, chunks, cut: () => cut };
 }
 
 async function isCompressed(path: string): Promise<boolean> {
-  const magic = Buffer.alloc(4);
+  const magic = Buffer.alloc(PACKING_BYTES);
   try {
     const handle = await open(path);
     try {
       if ((await handle.stat()).isDirectory()) throw new Error('it is a folder');
-      await handle.read(magic, 0, 4, 0);
+      await handle.read(magic, 0, PACKING_BYTES, 0);
     } finally {
       await handle.close();
     }
   } catch (error) {
     throw new GkeprofError(EXIT.failed, `cannot read ${printable(path)}: ${printable(reasonOf(error))}`);
   }
-  return compression(magic) !== undefined;
+  return packingOf(magic) !== undefined;
 }
 
 /** Reads the next piece while the one before is worked on, into two buffers in turn. */
@@ -65,53 +76,6 @@ async function* plain(path: string): AsyncGenerator<Uint8Array> {
     }
   } finally {
     await handle.close();
-  }
-}
-
-const compression = (head: Uint8Array): 'gzip' | 'zstd' | undefined => {
-  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
-  const zstd = head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd;
-  return zstd ? 'zstd' : undefined;
-};
-
-/** The source itself where it is not compressed. Several members one behind the other are one text. */
-async function* decompress(source: AsyncIterable<Uint8Array>, onCut: () => void): AsyncGenerator<Uint8Array> {
-  const iterator = source[Symbol.asyncIterator]();
-  let head = Buffer.alloc(0);
-  let ended = false;
-  while (head.length < 4 && !ended) {
-    const next = await iterator.next();
-    if (next.done) ended = true;
-    else head = Buffer.concat([head, next.value]);
-  }
-  const all = async function* () {
-    yield head;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
-  };
-  const kind = compression(head);
-  if (!kind) {
-    yield* all();
-    return;
-  }
-  // Loaded on first use: 30 ms that no other command has to pay.
-  const [{ createGunzip, createZstdDecompress }, { Readable: Stream }] = await Promise.all([
-    import('node:zlib'),
-    import('node:stream'),
-  ]);
-  const inflate: Transform =
-    kind === 'gzip' ? createGunzip({ chunkSize: PIECE / 4 }) : createZstdDecompress({ chunkSize: PIECE / 4 });
-  const packed = Stream.from(all());
-  packed.on('error', (error) => inflate.destroy(error));
-  const text: Readable = packed.pipe(inflate);
-  try {
-    yield* text as AsyncIterable<Uint8Array>;
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== 'Z_BUF_ERROR' && !/unexpected end/i.test(reasonOf(error)))
-      throw new GkeprofError(EXIT.failed, `the compressed input is damaged: ${printable(reasonOf(error))}`);
-    onCut();
-  } finally {
-    packed.destroy();
   }
 }
 

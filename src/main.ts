@@ -12,6 +12,7 @@ import { loudness } from './output/loudness.ts';
 import type { ByteSink, ByteSource } from './output/stream.ts';
 import { styleFor } from './output/style.ts';
 import { safeSink } from './output/terminal-text.ts';
+import { printable } from './printable.ts';
 import { understand } from './settings.ts';
 
 /** The outside world, handed in by the entry: nothing in src/ asks for a global. */
@@ -120,6 +121,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       log.error(error.message, 'make room, or name another folder with --output-dir');
       return EXIT.failed;
     }
+    if (isOfFile(error)) {
+      log.error(printable(error.message), 'look at that file or folder: does it exist, and is it yours?');
+      return failureCode ?? EXIT.failed;
+    }
     if (!(error instanceof GkeprofError)) {
       log.error(reasonOf(error), 'this is a bug of gkeprof; with -v it shows what it did');
       if (error instanceof Error && level > 0) stderr.write(`${error.stack}\n`);
@@ -137,3 +142,12 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 const isFull = (error: unknown): error is Error =>
   error instanceof Error &&
   /^(?:ENOSPC|EDQUOT|EFBIG|EROFS)$/.test((error as NodeJS.ErrnoException).code ?? '');
+
+/** Nor is a file or a folder that is missing, that is not what it should be, or that belongs to somebody else. */
+const isOfFile = (error: unknown): error is Error =>
+  error instanceof Error &&
+  (error as NodeJS.ErrnoException).path !== undefined &&
+  (error as NodeJS.ErrnoException).syscall?.startsWith('spawn') === false &&
+  /^(?:EACCES|EPERM|ENOENT|ENOTDIR|EISDIR|ENAMETOOLONG|ELOOP|EBUSY|ETXTBSY)$/.test(
+    (error as NodeJS.ErrnoException).code ?? '',
+  );

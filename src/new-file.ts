@@ -1,25 +1,56 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { EXIT, GkeprofError, reasonOf, usageError } from './errors.ts';
+import { printable } from './printable.ts';
+import { shellQuote } from './shell-quote.ts';
 
 const BUFFER = 1 << 20;
 
-/** A file that was not there before: `name.2` and so on where it was. Mode 0600. */
+/** What happens where a file of that name is there: another name is taken, it is refused, or it is written over. */
+export type IfThere = 'number' | 'refuse' | 'replace';
+
+/** A file that is written from its beginning, whole or not at all. Mode 0600. */
 export class NewFile {
   readonly path: string;
   readonly #file: number;
+  /** What is written until it is whole, where it takes the place of another file then. */
+  readonly #part: string | undefined;
+  readonly #isDevice: boolean = false;
   readonly #buffer = Buffer.allocUnsafe(BUFFER);
   #held = 0;
   #isWhole = false;
 
-  constructor(wanted: string) {
-    for (let number = 1; ; number += 1) {
-      const path = number === 1 ? wanted : numbered(wanted, number);
-      try {
-        this.#file = openSync(path, 'wx', 0o600);
-        this.path = path;
+  /** Where a file is there, a generated name gets a number; a name that the user chose is refused, or replaced. */
+  constructor(wanted: string, ifThere: IfThere = 'number') {
+    try {
+      if (ifThere === 'number') {
+        [this.#file, this.path] = openNumbered(wanted);
         return;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
+      checkNamedFile(wanted, ifThere);
+      this.path = wanted;
+      this.#isDevice = isDevice(wanted);
+      if (this.#isDevice) {
+        this.#file = openSync(wanted, 'a');
+      } else if (statSync(wanted, { throwIfNoEntry: false }) && ifThere === 'replace') {
+        this.path = realpathSync(wanted);
+        this.#part = `${this.path}.${randomUUID()}.part`;
+        this.#file = openSync(this.#part, 'wx', 0o600);
+      } else {
+        this.#file = openSync(wanted, 'wx', 0o600);
+      }
+    } catch (error) {
+      throw notWritable(wanted, error);
     }
   }
 
@@ -38,19 +69,84 @@ export class NewFile {
     this.#flush();
     closeSync(this.#file);
     this.#isWhole = true;
+    if (this.#part !== undefined) renameSync(this.#part, this.path);
   }
 
   /** Instead of `close`: what could not be written whole does not stay. */
   discard(): void {
     if (this.#isWhole) return;
     closeSync(this.#file);
-    rmSync(this.path, { force: true });
+    if (!this.#isDevice) rmSync(this.#part ?? this.path, { force: true });
   }
 
   #flush(): void {
     writeAllSync(this.#file, this.#buffer.subarray(0, this.#held));
     this.#held = 0;
   }
+}
+
+/** What the shell, or the process itself, has open: to be written on to, even where it is a file. */
+const OPEN_ALREADY = /^\/(?:dev\/(?:stdout|stderr|fd\/\d+)|proc\/(?:self|\d+)\/fd\/\d+)$/;
+
+const isDevice = (path: string): boolean =>
+  OPEN_ALREADY.test(path) || statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+
+/**
+ * Refuses a name that the user chose where nothing can be written there, or where a file is there that is not to be
+ * replaced: known before anything is done. A device or a pipe is written to.
+ */
+export function checkNamedFile(path: string, ifThere: Exclude<IfThere, 'number'>): void {
+  try {
+    checkPlace(path, ifThere);
+  } catch (error) {
+    throw notWritable(path, error);
+  }
+}
+
+function checkPlace(path: string, ifThere: Exclude<IfThere, 'number'>): void {
+  const folder = statSync(dirname(path), { throwIfNoEntry: false });
+  const name = printable(path);
+  if (!folder)
+    throw usageError(
+      `cannot write ${name}: there is no folder ${printable(dirname(path))}`,
+      `make it first: mkdir -p ${shellQuote(dirname(path))}`,
+    );
+  if (!folder.isDirectory())
+    throw usageError(
+      `cannot write ${name}: ${printable(dirname(path))} is not a folder`,
+      'name another file',
+    );
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (there?.isDirectory())
+    throw usageError(
+      `cannot write ${name}: it is a folder`,
+      `name a file in it: ${printable(join(path, 'NAME'))}`,
+    );
+  if (there && !isDevice(path) && ifThere === 'refuse')
+    throw usageError(`${name} exists already`, '--force writes over it');
+}
+
+function openNumbered(wanted: string): [file: number, path: string] {
+  for (let number = 1; ; number += 1) {
+    const path = number === 1 ? wanted : numbered(wanted, number);
+    try {
+      return [openSync(path, 'wx', 0o600), path];
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** A folder that is missing or takes nothing is no bug; a full disk is told as such by whoever knows what to do. */
+function notWritable(path: string, error: unknown): unknown {
+  if (error instanceof GkeprofError || !(error instanceof Error)) return error;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === undefined || /^(?:ENOSPC|EDQUOT|EFBIG|EROFS)$/.test(code)) return error;
+  const reason =
+    code === 'ENOENT' && !existsSync(dirname(path))
+      ? `there is no folder ${printable(dirname(path))}`
+      : printable(reasonOf(error));
+  return new GkeprofError(EXIT.failed, `cannot write ${printable(path)}: ${reason}`, 'name another file');
 }
 
 function writeAllSync(file: number, bytes: Uint8Array): void {

@@ -1,4 +1,5 @@
-import { rmdirSync } from 'node:fs';
+import { existsSync, rmdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { isObjectName } from './cluster/cluster.ts';
 import type { Connection } from './cluster/connect.ts';
 import { connectionOf } from './cluster/flags.ts';
@@ -37,11 +38,21 @@ const COMMON = 'Common:';
 export const OUTPUT_DIR: OptionTable = {
   'output-dir': {
     type: 'string',
-    describe: 'Folder for the files',
+    describe: 'Folder for the files; it is made where only its parent exists',
     group: COMMON,
     value: 'DIR',
     defaultText: 'current folder',
     completes: 'folder',
+  },
+};
+
+/** Of the verbs that write a file which their user named. */
+export const FORCE: OptionTable = {
+  force: {
+    type: 'boolean',
+    describe: 'Write over a file that exists, where its name was given',
+    group: COMMON,
+    perRun: true,
   },
 };
 
@@ -236,16 +247,20 @@ export const inspectOptions = (raw: RawOptions): InspectOptions => ({
 });
 
 /**
- * The folder exists and takes files: known before anything is created in the cluster, and by trying, because access(2)
+ * The folder, or the one that it is to be made in, exists and takes files: known before anything is created in the cluster, and by trying, because access(2)
  * says yes to root and on file systems that take nothing.
  */
 export function writableFolder(path: string): string {
   try {
-    rmdirSync(temporaryFolder(path));
+    rmdirSync(temporaryFolder(existsSync(path) ? path : dirname(path)));
     return path;
   } catch (error) {
+    const isThere = existsSync(path) || existsSync(dirname(path));
+    const reason = isThere
+      ? reasonOf(error).replace(/, mkdtemp .*/, '')
+      : `there is no folder ${printable(dirname(path))}`;
     throw usageError(
-      `--output-dir: cannot write to "${printable(path)}": ${reasonOf(error).replace(/, mkdtemp .*/, '')}`,
+      `--output-dir: cannot write to "${printable(path)}": ${reason}`,
       'name a folder that exists and is yours',
     );
   }

@@ -1,3 +1,4 @@
+import { type OtherFormat, otherFormat } from './other-formats.ts';
 import { DamagedError, Packet, type PacketSink, type RecordFormat } from './packet.ts';
 import { PcapFormat } from './pcap.ts';
 import { PcapngFormat } from './pcapng.ts';
@@ -12,8 +13,15 @@ export interface ReadEnd {
   readonly damage?: string;
 }
 
-/** What is read is neither pcap nor pcapng. */
-export class UnknownFormatError extends Error {}
+/** What is read is neither pcap nor pcapng; `other` says what it is, where that is known. */
+export class UnknownFormatError extends Error {
+  readonly other: OtherFormat | undefined;
+
+  constructor(reason: string, other?: OtherFormat) {
+    super(reason);
+    this.other = other;
+  }
+}
 
 /**
  * Takes a capture file piece by piece, cut anywhere, and hands over its packets in the memory they came in. Pieces are
@@ -83,7 +91,7 @@ export class PacketReader {
   #take(bytes: Uint8Array, at: number, end: number): number {
     if (!this.#format) {
       if (end - at < 4) return at;
-      this.#format = this.#recognise(bytes.subarray(at, at + 4));
+      this.#format = this.#recognise(bytes.subarray(at, end));
     }
     try {
       return this.#format.take(bytes, at, end);
@@ -99,7 +107,11 @@ export class PacketReader {
     const classic = PcapFormat.recognise(head);
     if (classic) return new PcapFormat(classic.little, classic.nanoseconds, this.#sink, this.packet);
     if (PcapngFormat.recognise(head)) return new PcapngFormat(this.#sink, this.packet);
-    throw new UnknownFormatError('it is neither pcap nor pcapng');
+    const other = otherFormat(head.subarray(0, 4096));
+    throw new UnknownFormatError(
+      other ? `it is ${other.what}, neither pcap nor pcapng` : 'it is neither pcap nor pcapng',
+      other,
+    );
   }
 
   #hold(part: Uint8Array): void {

@@ -18,7 +18,7 @@ import type { AnalyzeChoice, AnalyzeOptions } from './analyze.ts';
 import { countedBy, inOrder, readInto, selected } from './capture-files.ts';
 import type { Context } from './command.ts';
 import { fileFacts } from './outcome.ts';
-import { openResult } from './result-options.ts';
+import { type NamedFileRule, openResult } from './result-options.ts';
 
 /** What packets are read for. */
 export type AnalysisWish = AnalyzeChoice & Partial<Pick<AnalyzeOptions, 'asTshark' | 'selection' | 'write'>>;
@@ -137,7 +137,7 @@ export async function withAnalysis<T>(
   const troubles = sections.has('expert') ? new FileSpill() : undefined;
   let page: string | undefined;
   let isWritten = false;
-  const copy = options.write === undefined ? undefined : new NewFile(options.write);
+  const copy = options.write === undefined ? undefined : new NewFile(options.write, options.ifThere);
   try {
     const analysis = new Analysis(scope, spill, troubles);
     const sink: PacketSink = selection ? selected(analysis, selection, options.inner, copy) : analysis;
@@ -158,7 +158,7 @@ export async function withAnalysis<T>(
     analysis.end();
     if (analysis.summary.packets === 0)
       context.log.warn(selection ? 'no packet is of this conversation' : 'no packets');
-    if (options.html !== undefined) page = writePage(options.html, analysis, files, context);
+    if (options.html !== undefined) page = writePage(options.html, options.ifThere, analysis, files, context);
     if (copy) context.log.line(`Packets: ${analysis.summary.packets}, ${copy.path}`);
     return await use({ analysis, files: read, names: allNames(analysis, names), sort: options.sort, page });
   } catch (error) {
@@ -170,8 +170,14 @@ export async function withAnalysis<T>(
   }
 }
 
-function writePage(path: string, analysis: Analysis, files: readonly string[], { log }: Context): string {
-  const page = new NewFile(path);
+function writePage(
+  path: string,
+  ifThere: NamedFileRule,
+  analysis: Analysis,
+  files: readonly string[],
+  { log }: Context,
+): string {
+  const page = new NewFile(path, ifThere);
   try {
     const title = files.map((file) => (file === '-' ? 'stdin' : file.split(/[\\/]/).at(-1))).join(', ');
     for (const piece of timelinePage(analysis, title)) page.write(Buffer.from(piece));

@@ -8,7 +8,7 @@ import { SORTS, type Sort } from '../capture/sorting.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { recentFile } from '../input.ts';
 import { NewFile } from '../new-file.ts';
-import { EXPLAIN, NEW_FILE, type OptionTable, type RawOptions, VERBOSE } from '../options.ts';
+import { EXPLAIN, FORCE, NEW_FILE, type OptionTable, type RawOptions, VERBOSE } from '../options.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { printable } from '../printable.ts';
 import { counted } from '../quantity.ts';
@@ -17,7 +17,7 @@ import { analyzeFiles } from './analysis.ts';
 import { readInto } from './capture-files.ts';
 import type { Command, Context } from './command.ts';
 import { namesBeside } from './names.ts';
-import { MARKDOWN } from './result-options.ts';
+import { MARKDOWN, type NamedFileRule, namedFile, namedFileRule } from './result-options.ts';
 
 const SHOW = 'What to show:';
 const CUT = 'One conversation:';
@@ -41,6 +41,7 @@ export const ANALYZE_OPTIONS: OptionTable = {
   },
   all: { type: 'boolean', describe: 'All rows of the tables', group: SHOW },
   timeline: { type: 'boolean', describe: 'Packets, commands and latency second by second', group: SHOW },
+  ...FORCE,
   html: { ...NEW_FILE, describe: 'The timeline with plots, as one page of its own', group: SHOW },
   inner: {
     type: 'boolean',
@@ -105,6 +106,8 @@ export interface AnalyzeChoice {
   readonly showKeys: boolean;
   /** Where the page of the timeline goes. */
   readonly html?: string;
+  /** What happens where a file that the user named exists. */
+  readonly ifThere: NamedFileRule;
 }
 
 export interface AnalyzeOptions extends AnalyzeChoice {
@@ -121,6 +124,7 @@ export interface AnalyzeOptions extends AnalyzeChoice {
 
 interface RedactChoice {
   readonly file: string;
+  readonly ifThere: NamedFileRule;
   readonly payload: PayloadChoice;
   readonly key?: string;
 }
@@ -152,7 +156,7 @@ export const analyze: Command<AnalyzeOptions> = {
     const open = raw.flag('open');
     if (open && raw.text('html') === undefined)
       throw usageError('--open: opens the page of the timeline', '--html FILE --open');
-    const write = raw.text('write');
+    const write = namedFile(raw, 'write');
     const conversation = raw.text('conversation');
     if (write !== undefined && conversation === undefined)
       throw usageError('--write: of which conversation?', '--conversation A-B');
@@ -194,11 +198,16 @@ export const analyze: Command<AnalyzeOptions> = {
 };
 
 function redactChoice(raw: RawOptions): RedactChoice | undefined {
-  const file = raw.text('redact');
+  const file = namedFile(raw, 'redact');
   const key = raw.text('redact-key');
   const payload = raw.text('redact-payload');
   if (file !== undefined)
-    return { file, payload: payload === 'mask' ? 'mask' : 'cut', ...(key !== undefined && { key }) };
+    return {
+      file,
+      ifThere: namedFileRule(raw),
+      payload: payload === 'mask' ? 'mask' : 'cut',
+      ...(key !== undefined && { key }),
+    };
   const idle = ['redact-key', 'redact-payload'].find((name) => raw.isTyped(name));
   if (idle !== undefined) throw usageError(`--${idle}: of which copy?`, '--redact FILE');
   return undefined;
@@ -206,11 +215,11 @@ function redactChoice(raw: RawOptions): RedactChoice | undefined {
 
 async function redactFile(
   path: string,
-  { file, payload, key }: RedactChoice,
+  { file, ifThere, payload, key }: RedactChoice,
   context: Context,
 ): Promise<number> {
   const names = new Pseudonyms(redactKey(key));
-  const copy = new NewFile(file);
+  const copy = new NewFile(file, ifThere);
   try {
     const redactor = new Redactor(names, payload, (bytes) => copy.write(bytes));
     await readInto(path, redactor, new Packet(), context);
@@ -236,7 +245,7 @@ export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice 
       ? ['summary', 'ip', 'tcp', 'flags', 'syns']
       : [...USUAL_SECTIONS];
   if (raw.flag('timeline')) sections.push('timeline');
-  const html = raw.text('html');
+  const html = namedFile(raw, 'html');
   if (html !== undefined && asTshark)
     throw usageError('--html: is nothing that tshark prints', 'leave --format out');
   const unknown = sections.find((name) => !SECTIONS.includes(name as Section));
@@ -252,6 +261,7 @@ export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice 
     rules: raw.list('pattern').map(parseRule),
     showKeys: raw.flag('show-keys'),
     ...(html !== undefined && { html }),
+    ifThere: namedFileRule(raw),
   };
 }
 

@@ -11,6 +11,7 @@ import { openInput } from '../input.ts';
 import type { NewFile } from '../new-file.ts';
 import { printable } from '../printable.ts';
 import { counted } from '../quantity.ts';
+import { shellQuote } from '../shell-quote.ts';
 import type { Context } from './command.ts';
 
 /** Hands on the packets of one conversation, and writes them where they are wanted, with all that is no packet. */
@@ -52,7 +53,7 @@ async function firstTime(path: string, { stdin }: Context): Promise<Time> {
       first ??= [seconds, nanos];
     },
   });
-  const { chunks } = await openInput(path, stdin);
+  const { chunks } = await openInput(path, stdin, 'analyze');
   try {
     for await (const piece of chunks) {
       reader.push(piece);
@@ -93,7 +94,7 @@ export async function readInto(
   packet: Packet,
   { stdin, log, interrupts }: Context,
 ): Promise<FileFacts> {
-  const input = await openInput(path, stdin);
+  const input = await openInput(path, stdin, 'analyze');
   const name = path === '-' ? 'stdin' : path;
   const before = packet.number;
   const reader = new PacketReader(sink, packet);
@@ -125,10 +126,12 @@ export async function readInto(
       log.warn(
         `${printable(name)} is damaged behind packet ${packets}: ${end.damage}; this is what stands before`,
       );
-    else if ((end.cut || input.cut()) && !signal.aborted)
+    else if ((end.cut || input.condition.cut) && !signal.aborted)
       log.warn(
         `${printable(name)} appears to have been cut short in the middle of a packet: ${counted(packets, 'packet was', 'packets were')} read`,
       );
+    if (input.condition.trailing)
+      log.warn(`${printable(name)}: trailing garbage behind the compressed data was ignored`);
     const size = path === '-' ? undefined : (await stat(path)).size;
     return { name, ...(size !== undefined && { bytes: size }), ...end };
   } catch (error) {
@@ -141,6 +144,8 @@ const explained = (error: unknown, name: string): unknown =>
     ? new GkeprofError(
         EXIT.failed,
         `${printable(name)}: ${error.message}`,
-        'captures are pcap or pcapng, plain, .gz or .zst',
+        error.other?.converts
+          ? `convert it with Wireshark's editcap: editcap -F pcap ${name === 'stdin' ? '-' : shellQuote(name)} OUT.pcap`
+          : (error.other?.hint ?? 'captures are pcap or pcapng, plain, .gz, .zst or .xz'),
       )
     : error;

@@ -1,7 +1,7 @@
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { browserHalf, type Format } from '../formats.ts';
 import { recentFile } from '../input.ts';
-import { type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
+import { FORCE, type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
 import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { printable } from '../printable.ts';
@@ -15,13 +15,22 @@ import { baseFor, makeFile } from './drawing.ts';
 import { fileFacts, type MadeFile, sweepFolder } from './outcome.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
 import { readFile } from './render.ts';
-import { FILE_OR_FORM, fileOrForm, MARKDOWN, OPEN, openResult } from './result-options.ts';
+import {
+  FILE_OR_FORM,
+  fileOrForm,
+  MARKDOWN,
+  type NamedFileRule,
+  OPEN,
+  openResult,
+} from './result-options.ts';
 
 interface DiffOptions {
-  readonly files: readonly [before: string, after: string];
+  /** One where it is a comparison itself, with two counts a line. */
+  readonly files: readonly [before: string, after: string] | readonly [both: string];
   readonly folder: string;
   readonly formats: readonly DiffFormat[];
   readonly output?: string;
+  readonly ifThere?: NamedFileRule;
   readonly form: Form;
   readonly open: boolean;
   readonly choice: ReadChoice;
@@ -35,6 +44,8 @@ const FORMATS = {
 
 type DiffFormat = keyof typeof FORMATS;
 
+export const isDiffFormat = (name: string): name is DiffFormat => Object.hasOwn(FORMATS, name);
+
 const OPTIONS: OptionTable = {
   format: {
     type: 'string',
@@ -45,6 +56,7 @@ const OPTIONS: OptionTable = {
     words: Object.keys(FORMATS),
   },
   output: FILE_OR_FORM,
+  ...FORCE,
   ...MARKDOWN,
   ...OPEN,
   ...OUTPUT_DIR,
@@ -55,23 +67,25 @@ const OPTIONS: OptionTable = {
 export const diff: Command<DiffOptions> = {
   name: 'diff',
   describe: 'Compare two profiles: one picture, and the functions that changed. No cluster needed',
-  usage: 'BEFORE AFTER [flags]',
+  usage: 'BEFORE AFTER|BOTH [flags]',
   examples: [
     ['kubectl gkeprof diff @2 @last', 'the two newest recordings of this folder'],
     ['kubectl gkeprof diff before.svg after.svg --format top', 'pictures carry their stacks'],
+    ['difffolded.pl a.folded b.folded | kubectl gkeprof diff -', 'two counts a line'],
   ],
   options: OPTIONS,
   completes: ['profile', 'profile'],
 
   validate(raw) {
     const [before, after, ...more] = raw.positionals;
-    if (before === undefined || after === undefined || more.length)
+    if (before === undefined || more.length)
       throw usageError(
         `diff: takes two files, got ${raw.positionals.length}`,
         'kubectl gkeprof diff BEFORE AFTER',
       );
     if (raw.rest.length) throw usageError('diff: takes nothing behind --');
-    if (before === '-' && after === '-') throw usageError('diff: only one of the two can be stdin');
+    if (raw.positionals.every((file) => file === '-') && after !== undefined)
+      throw usageError('diff: only one of the two can be stdin');
     const formats = [...new Set((raw.text('format') ?? 'svg').split(',').map((name) => name.trim()))];
     const unknown = formats.find((name) => !Object.hasOwn(FORMATS, name));
     if (unknown !== undefined)
@@ -79,17 +93,18 @@ export const diff: Command<DiffOptions> = {
         `--format: "${printable(unknown)}" is none`,
         `formats: ${Object.keys(FORMATS).join(', ')}`,
       );
-    const { form, file: output } = fileOrForm(raw);
+    const { form, file: output, ifThere } = fileOrForm(raw);
     if (output !== undefined && formats.length > 1)
       throw usageError('--output: takes one format', `--format ${formats[0]}`);
     const open = raw.flag('open');
     if (open && (!formats.includes('svg') || output === '-'))
       throw usageError('--open: opens a picture, and none is made', '--format svg');
     return {
-      files: [before, after],
+      files: after === undefined ? [before] : [before, after],
       folder: writableFolder(raw.text('output-dir') ?? '.'),
       formats: formats as DiffFormat[],
       ...(output !== undefined && { output }),
+      ifThere,
       form,
       open,
       choice: readChoice(raw),
@@ -102,33 +117,53 @@ export const diff: Command<DiffOptions> = {
     const profiles: Profile[] = [];
     for (const file of files) {
       const path = await recentFile(file, folder, ['.perf-script.txt.gz'], 'raw stacks');
-      const { profile } = await readFile(path, choice, context);
-      if (profile.samples === 0) throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`);
+      const { profile, before } = await readFile(path, choice, context);
+      if (before ? files.length > 1 : files.length === 1)
+        throw usageError(
+          before
+            ? `diff: ${printable(path)} is a comparison itself: it has two counts a line`
+            : 'diff: takes two files, got 1',
+          before ? `kubectl gkeprof diff ${printable(path)}` : 'kubectl gkeprof diff BEFORE AFTER',
+        );
+      if (before) {
+        paths.push(path);
+        profiles.push(before);
+      } else if (profile.samples === 0) throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`);
       paths.push(path);
       profiles.push(profile);
     }
-    const comparison = compare(profiles[0]!, profiles[1]!);
-    const made = await drawComparisons(comparison, options, baseFor(paths[1]!, folder), context);
-    if (options.form.is !== 'text') {
-      const { facts, names, markdown } = await comparisonOutcome(comparison, made);
-      const [before, after] = paths;
-      await deliver(
-        context,
-        options.form,
-        () => ({ kind: 'ProfileComparison', version: 1, input: { before, after }, ...facts }),
-        names,
-        markdown,
-      );
-    }
-    if (options.open) await openResult(made.find(({ role }) => role === 'svg')?.path, context);
+    await presentComparison(compare(profiles[0]!, profiles[1]!), paths, folder, options, context);
     return EXIT.done;
   },
 };
 
+/** Draws a comparison of files, and puts its result on stdout. */
+export async function presentComparison(
+  comparison: Comparison,
+  paths: readonly string[],
+  folder: string,
+  options: Pick<DiffOptions, 'formats' | 'output' | 'ifThere' | 'form' | 'open'>,
+  context: Context,
+): Promise<void> {
+  const made = await drawComparisons(comparison, options, baseFor(paths[1]!, folder), context);
+  if (options.form.is !== 'text') {
+    const { facts, names, markdown } = await comparisonOutcome(comparison, made);
+    const [before, after] = paths;
+    await deliver(
+      context,
+      options.form,
+      () => ({ kind: 'ProfileComparison', version: 1, input: { before, after }, ...facts }),
+      names,
+      markdown,
+    );
+  }
+  if (options.open) await openResult(made.find(({ role }) => role === 'svg')?.path, context);
+}
+
 /** Makes the files of a comparison; the movers are for people in any case. */
 export async function drawComparisons(
   comparison: Comparison,
-  { formats, ...options }: Pick<DiffOptions, 'formats' | 'output' | 'form'>,
+  { formats, ...options }: Pick<DiffOptions, 'formats' | 'output' | 'ifThere' | 'form'>,
   base: string,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<MadeFile[]> {

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { usageError } from '../errors.ts';
 import { FORMATS, type Format, type FormatName, parseFormats } from '../formats.ts';
-import { NewFile } from '../new-file.ts';
-import type { OptionTable, RawOptions } from '../options.ts';
+import { type IfThere, NewFile } from '../new-file.ts';
+import { FORCE, type OptionTable, type RawOptions } from '../options.ts';
 import type { Form } from '../output/form.ts';
 import { writeAll } from '../output/stream.ts';
 import { printable } from '../printable.ts';
@@ -15,7 +15,7 @@ import { counted } from '../quantity.ts';
 import type { Receipt } from '../session/receipt.ts';
 import type { Context } from './command.ts';
 import type { MadeFile } from './outcome.ts';
-import { FILE_OR_FORM, fileOrForm } from './result-options.ts';
+import { FILE_OR_FORM, fileOrForm, type NamedFileRule } from './result-options.ts';
 
 const GROUP = 'Output:';
 
@@ -30,6 +30,7 @@ export const DRAW_OPTIONS: OptionTable = {
     words: Object.keys(FORMATS),
   },
   output: FILE_OR_FORM,
+  ...FORCE,
   annotate: {
     type: 'boolean',
     describe: 'Folded: FlameGraph’s _[k] _[j] _[i] behind names',
@@ -40,6 +41,8 @@ export const DRAW_OPTIONS: OptionTable = {
 export interface DrawOptions {
   readonly formats: readonly FormatName[];
   readonly output?: string;
+  /** What happens where a file named by its user exists; refused where nothing is said. */
+  readonly ifThere?: NamedFileRule;
   readonly annotate: boolean;
   /** Of the result on stdout. */
   readonly form: Form;
@@ -48,13 +51,20 @@ export interface DrawOptions {
 
 export function drawOptions(raw: RawOptions): DrawOptions {
   const formats = parseFormats(raw.text('format') ?? 'svg');
-  const { form, file } = fileOrForm(raw);
+  const { form, file, ifThere } = fileOrForm(raw);
   if (file !== undefined && formats.length > 1)
     throw usageError('--output: takes one format', `--format ${formats[0]}`);
   const open = raw.flag('open');
   if (open && (!formats.includes('svg') || file === '-'))
     throw usageError('--open: opens a picture, and none is made', '--format svg');
-  return { formats, ...(file !== undefined && { output: file }), annotate: raw.flag('annotate'), form, open };
+  return {
+    formats,
+    ...(file !== undefined && { output: file }),
+    ifThere,
+    annotate: raw.flag('annotate'),
+    form,
+    open,
+  };
 }
 
 /** Makes the files, and says their names on stdout where the result is for people. */
@@ -95,7 +105,7 @@ export async function makeFile(
   role: string,
   pieces: Iterable<string | Uint8Array>,
   { ending, label, reading }: Pick<Format, 'ending' | 'label' | 'reading'>,
-  { output, form }: Pick<DrawOptions, 'output' | 'form'>,
+  { output, ifThere = 'refuse', form }: Pick<DrawOptions, 'output' | 'ifThere' | 'form'>,
   base: string,
   stdout: Context['stdout'],
 ): Promise<MadeFile[]> {
@@ -104,14 +114,14 @@ export async function makeFile(
     if (isText) await writeAll(stdout, pieces); // Else it is in the result.
     return [];
   }
-  const path = writeNew(output ?? `${base}${ending}`, pieces);
+  const path = writeNew(output ?? `${base}${ending}`, pieces, output === undefined ? 'number' : ifThere);
   if (isText) stdout.write(`${`${label}:`.padEnd(17)} ${path}\n`);
   return [{ role, path }];
 }
 
-/** Writes a file that was not there, whole or not at all, and returns its path. */
-function writeNew(path: string, pieces: Iterable<string | Uint8Array>): string {
-  const file = new NewFile(path);
+/** Writes a file, whole or not at all, and returns its path. */
+function writeNew(path: string, pieces: Iterable<string | Uint8Array>, ifThere: IfThere): string {
+  const file = new NewFile(path, ifThere);
   try {
     for (const piece of pieces) file.write(typeof piece === 'string' ? Buffer.from(piece) : piece);
     file.close();
@@ -123,7 +133,7 @@ function writeNew(path: string, pieces: Iterable<string | Uint8Array>): string {
 }
 
 const RAW_ENDING =
-  /(?:\.perf-script)?\.txt(?:\.gz|\.zst)?$|\.(?:flamegraph\.)?svg$|\.folded(?:\.gz|\.zst)?$|\.(?:gz|zst)$/;
+  /(?:(?:\.perf-script)?\.txt|\.(?:flamegraph\.)?svg|(?:\.diff)?\.folded|\.(?:pb|pprof)|(?:\.speedscope)?\.json)?(?:\.gz|\.zst|\.xz)?$/;
 
 /** Where the files of an input go: beside nothing else, in the folder for files, under its name without its ending. */
 export const baseFor = (path: string, folder: string): string =>

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
+import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { code, markdownTable, plain } from '../output/markdown.ts';
+import { printable } from '../printable.ts';
 import { counted, formatDuration } from '../quantity.ts';
 import type { Receipt } from '../session/receipt.ts';
 import { sweepFolders } from '../session/temporary-folder.ts';
@@ -21,9 +23,9 @@ export interface FileFact extends MadeFile {
   readonly sha256: string;
 }
 
-/** Size and SHA-256 of files, read for it. */
-/** Removes what killed commands left in a folder that is to be written to, and says so in one line. */
+/** Makes a folder that is to be written to, or removes what killed commands left in it, and says so in one line. */
 export async function sweepFolder(folder: string, { log, now }: Pick<Context, 'log' | 'now'>): Promise<void> {
+  await makeFolder(folder);
   const names = await sweepFolders(folder, now());
   if (names.length)
     log.line(
@@ -31,6 +33,20 @@ export async function sweepFolder(folder: string, { log, now }: Pick<Context, 'l
     );
 }
 
+/** Makes the folder in one that exists; a mistyped path makes none. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    throw new GkeprofError(
+      EXIT.failed,
+      `cannot make the folder ${printable(folder)}: ${printable(reasonOf(error))}`,
+    );
+  }
+}
+
+/** Size and SHA-256 of files, read for it. */
 export const fileFacts = (files: readonly MadeFile[]): Promise<FileFact[]> =>
   Promise.all(
     files.map(async ({ role, path }) => ({

@@ -1,15 +1,16 @@
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
-import { openInput, recentFile } from '../input.ts';
+import { type Input, openInput, recentFile } from '../input.ts';
 import { EXPLAIN, type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
 import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { printable } from '../printable.ts';
 import { aboutFromHeader } from '../profile/about.ts';
+import { mergeProfiles } from '../profile/merge.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { Profile } from '../profile/profile.ts';
-import { type Reading, readProfile } from '../profile/read.ts';
+import { type Reading, type ReadOptions, readProfile } from '../profile/read.ts';
 import { type Summary, summarize, summaryLines } from '../profile/summary.ts';
-import { counted } from '../quantity.ts';
+import { counted, formatDuration } from '../quantity.ts';
 import { readSecondHalf } from '../second-half.ts';
 import type { Command, Context } from './command.ts';
 import {
@@ -27,7 +28,7 @@ import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
 import { MARKDOWN, OPEN, openResult } from './result-options.ts';
 
 interface RenderOptions {
-  readonly file: string;
+  readonly files: readonly string[];
   readonly folder: string;
   readonly draw: DrawOptions;
   readonly choice: ReadChoice;
@@ -46,23 +47,30 @@ const OPTIONS: OptionTable = {
 
 export const render: Command<RenderOptions> = {
   name: 'render',
-  describe: 'Draw or export a profile from raw or folded stacks. No cluster needed',
-  usage: 'FILE|@last|- [flags]',
+  describe:
+    'Draw or export a profile: raw or folded stacks, a flame graph (SVG), pprof, speedscope. No cluster needed',
+  usage: 'FILE…|@last|- [flags]',
   examples: [
     ['kubectl gkeprof render @last --format top', 'the newest recording of this folder, as tables'],
     ['kubectl gkeprof render raw.perf-script.txt.gz --comm redis-server --from 10 --to 20', 'a part of it'],
-    ['perf script | kubectl gkeprof render - --format folded --output -', 'as stackcollapse-perf.pl'],
+    ['kubectl gkeprof render a.folded b.pb.gz', 'several files as one profile'],
+    [
+      'perf script | kubectl gkeprof render - --format folded --weight period --output -',
+      'as stackcollapse-perf.pl',
+    ],
   ],
   options: OPTIONS,
   completes: ['profile'],
+  repeats: true,
 
   validate(raw) {
-    const [file, ...more] = raw.positionals;
-    if (file === undefined) throw usageError('render: a file is missing', 'kubectl gkeprof render @last');
-    if (more.length) throw usageError(`render: one file at a time, got ${more.length + 1}`);
+    const files = raw.positionals;
+    if (files.length === 0) throw usageError('render: a file is missing', 'kubectl gkeprof render @last');
+    if (files.filter((file) => file === '-').length > 1)
+      throw usageError('render: only one of the files can be stdin');
     if (raw.rest.length) throw usageError('render: takes nothing behind --');
     return {
-      file,
+      files,
       folder: writableFolder(raw.text('output-dir') ?? '.'),
       draw: drawOptions(raw),
       choice: readChoice(raw),
@@ -70,20 +78,41 @@ export const render: Command<RenderOptions> = {
     };
   },
 
-  async run({ file, folder, draw: drawing, choice, explain }, context) {
+  async run({ files, folder, draw: drawing, choice, explain }, context) {
+    const ending = ['.perf-script.txt.gz'];
     if (explain) {
       const { flameGraphLine } = await import('../explain/files.ts');
-      const given = await recentFile(file, folder, ['.perf-script.txt.gz'], 'raw stacks');
-      context.stdout.write(`${flameGraphLine(given, `${baseFor(given, folder)}.flamegraph.svg`)}\n`);
+      for (const file of files) {
+        const given = await recentFile(file, folder, ending, 'raw stacks');
+        context.stdout.write(`${flameGraphLine(given, `${baseFor(given, folder)}.flamegraph.svg`)}\n`);
+      }
       return EXIT.done;
     }
     await sweepFolder(folder, context);
-    const path = await recentFile(file, folder, ['.perf-script.txt.gz'], 'raw stacks');
-    const reading = await readFile(path, choice, context);
-    if (reading.profile.samples === 0)
-      throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`, nothingSeen(reading));
+    const paths: string[] = [];
+    const readings: Reading[] = [];
+    for (const file of files) {
+      const path = await recentFile(file, folder, ending, 'raw stacks');
+      const reading = await readFile(path, choice, context);
+      if (reading.before) {
+        if (files.length > 1)
+          throw usageError(`${printable(path)} is a comparison: it cannot be added to other files`);
+        return await drawTwoColumns(path, reading.before, reading.profile, folder, drawing, context);
+      }
+      if (reading.profile.samples === 0)
+        throw new GkeprofError(
+          EXIT.tool,
+          `no samples in ${printable(path)}`,
+          nothingSeen(reading, choice(false)),
+        );
+      paths.push(path);
+      readings.push(reading);
+    }
+    const reading = readings.length === 1 ? readings[0]! : merged(readings, context);
+    const path = paths.join(' + ');
+    const base = `${baseFor(paths[0]!, folder)}${readings.length === 1 ? '' : '.merged'}`;
     const summary = summarize(reading.profile);
-    const made = await draw(reading, drawing, baseFor(path, folder), summary, context);
+    const made = await draw(reading, drawing, base, summary, context);
     for (const line of summaryLines(summary)) context.log.line(line);
     if (drawing.form.is !== 'text')
       await putReport(path, reading.profile, summary, made, drawing.form, context);
@@ -134,8 +163,17 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
     readPicture,
     input.plain ? (timeline) => readSecondHalf(path, timeline) : undefined,
   );
-  if (input.cut()) context.log.warn(`${printable(path)} is cut short: this is what is there`);
+  warnOf(input, context);
+  if (reading.isFlat)
+    context.log.warn(`${printable(path)}: no line has a second frame: is it a profile, and not a log?`);
   return receipt ? countingLosses(reading) : reading;
+}
+
+/** Says how a compressed file ended, where that is not as it should. */
+export function warnOf({ path, condition }: Input, { log }: Context): void {
+  if (condition.cut) log.warn(`${printable(path)} is cut short: this is what is there`);
+  if (condition.trailing)
+    log.warn(`${printable(path)}: trailing garbage behind the compressed data was ignored`);
 }
 
 /** Ends a long reading between two chunks: nothing is made of a part of a file. */
@@ -149,10 +187,73 @@ async function* unlessInterrupted(
   }
 }
 
-const nothingSeen = (reading: Reading): string => {
-  const all = [...reading.events.values()].reduce((sum, samples) => sum + samples, 0);
-  if (all > 0) return `none of its ${counted(all, 'sample')} is wanted: see the flags`;
-  return reading.oddities.length
-    ? 'give it the text that perf script prints, or folded stacks'
-    : 'it is empty';
-};
+/** Several files as one profile. */
+function merged(readings: readonly Reading[], { log }: Context): Reading {
+  const profile = mergeProfiles(readings.map((reading) => reading.profile));
+  if (readings.some((reading) => reading.profile.timeline))
+    log.line('several recordings have no clock in common: no heat map, no flame chart');
+  const events = new Map<string, number>();
+  for (const [event, samples] of readings.flatMap((reading) => [...reading.events]))
+    events.set(event, (events.get(event) ?? 0) + samples);
+  return {
+    ...readings[0]!,
+    profile,
+    events,
+    oddities: readings.flatMap(({ oddities }) => oddities),
+    timelineGivenUp: false,
+  };
+}
+
+/** A file with two counts a line is drawn as `diff` draws two files. */
+async function drawTwoColumns(
+  path: string,
+  before: Profile,
+  after: Profile,
+  folder: string,
+  { formats, ...drawing }: DrawOptions,
+  context: Context,
+): Promise<number> {
+  const { isDiffFormat, presentComparison } = await import('./diff.ts');
+  const { compare } = await import('../profile/compare.ts');
+  const other = formats.find((format) => !isDiffFormat(format));
+  if (other !== undefined)
+    throw usageError(
+      `--format ${other}: ${printable(path)} is a comparison: it has two counts a line`,
+      'formats: svg, folded, top',
+    );
+  const options = { ...drawing, formats: formats.filter(isDiffFormat) };
+  await presentComparison(compare(before, after), [path, path], folder, options, context);
+  return EXIT.done;
+}
+
+/** Why there is nothing to draw, in one line. */
+function nothingSeen(
+  { profile, seen, outside, oddities, header, from }: Reading,
+  { from: since, to, include, exclude, comm, tid }: ReadOptions,
+): string {
+  if (seen === 0 && outside) {
+    const samples = `none of its ${counted(outside.samples, 'sample')} is`;
+    const lasts = `the recording lasts ${formatDuration(outside.seconds)}`;
+    if (since === undefined) return `${lasts}; ${samples} earlier than --to`;
+    return `${lasts}; ${samples} ${to === undefined ? 'later than --from' : 'between --from and --to'}`;
+  }
+  if (seen > 0) {
+    const flags = [
+      comm !== undefined && `--comm ${comm}`,
+      tid !== undefined && `--tid ${tid}`,
+      include && `--include ${include.source}`,
+      exclude && `--exclude ${exclude.source}`,
+      profile.idle.leftOut && 'what is not idle',
+    ].filter((flag) => flag !== false && flag !== undefined);
+    const threads = [...new Set(profile.threads.map((thread) => thread.comm))].slice(0, 5);
+    const known = comm !== undefined && threads.length ? `; threads: ${threads.join(', ')}` : '';
+    return printable(
+      `none of its ${counted(seen, 'sample')} is wanted: nothing fits ${flags.join(' and ') || 'the flags'}${known}`,
+    );
+  }
+  if (oddities.length) return 'give it the text that perf script prints, or folded stacks';
+  if (header.size) return 'it has the header of a recording, and no sample behind it';
+  return from === 'perf script'
+    ? 'it is empty'
+    : `it is ${from === 'picture' ? 'a picture' : from} without a sample`;
+}

@@ -1,4 +1,5 @@
 import { usageError } from '../errors.ts';
+import { checkNamedFile, type IfThere } from '../new-file.ts';
 import type { OptionSpec, OptionTable, RawOptions } from '../options.ts';
 import { type Form, formOf, isForm } from '../output/form.ts';
 import type { Context } from './command.ts';
@@ -33,12 +34,32 @@ export const FILE_OR_FORM: OptionSpec = {
 };
 
 /** What `--output` and `--markdown` ask for, where `--output` may name a file. */
-export function fileOrForm(raw: RawOptions): { readonly form: Form; readonly file?: string } {
-  const output = raw.text('output');
-  if (output === undefined || isForm(output)) return { form: formOf(raw) };
+export function fileOrForm(raw: RawOptions): {
+  readonly form: Form;
+  readonly file?: string;
+  readonly ifThere: NamedFileRule;
+} {
+  const ifThere = namedFileRule(raw);
+  const given = raw.text('output');
+  // Two openings of one file would write over each other.
+  const output = given === '/dev/stdout' ? '-' : given;
+  if (output === undefined || isForm(output)) return { form: formOf(raw), ifThere };
   if (output === '-' && raw.flag('markdown'))
     throw usageError('--markdown and --output -: only one of them fits on stdout');
-  return { form: { is: raw.flag('markdown') ? 'markdown' : 'text' }, file: output };
+  if (output !== '-') checkNamedFile(output, ifThere);
+  return { form: { is: raw.flag('markdown') ? 'markdown' : 'text' }, file: output, ifThere };
+}
+
+/** What happens to a file whose name the user gave, where it exists. */
+export type NamedFileRule = Exclude<IfThere, 'number'>;
+
+export const namedFileRule = (raw: RawOptions): NamedFileRule => (raw.flag('force') ? 'replace' : 'refuse');
+
+/** A file that the user named, where something can be written to it. */
+export function namedFile(raw: RawOptions, option: string): string | undefined {
+  const path = raw.text(option);
+  if (path !== undefined) checkNamedFile(path, namedFileRule(raw));
+  return path;
 }
 
 /** Opens what was made, or says why not and where it is. */

@@ -20,12 +20,13 @@ export interface Answer {
   readonly directive: number;
 }
 
-const PACKED = ['', '.gz', '.zst'];
+const PACKED = ['', '.gz', '.zst', '.xz'];
 const ENDINGS: Readonly<Record<'capture' | 'profile', readonly string[]>> = {
   capture: ['pcap', 'pcapng', 'cap'].flatMap((ending) => PACKED.map((packed) => ending + packed)),
   profile: [
     'svg',
     ...['perf-script.txt', 'txt', 'folded'].flatMap((e) => PACKED.map((packed) => e + packed)),
+    ...['pb', 'pb.gz', 'pprof', 'speedscope.json'],
   ],
 };
 

@@ -7,7 +7,7 @@ export const flameGraphLine = (raw: string, svg: string): string =>
 export const unpacked = (path: string): string =>
   path === '-'
     ? 'cat'
-    : `${path.endsWith('.gz') ? 'zcat' : path.endsWith('.zst') ? 'zstdcat' : 'cat'} ${shellQuote(path)}`;
+    : `${path.endsWith('.gz') ? 'zcat' : path.endsWith('.zst') ? 'zstdcat' : path.endsWith('.xz') ? 'xzcat' : 'cat'} ${shellQuote(path)}`;
 
 /** What shows the parts of `analyze` of one capture: capinfos and tshark, as the runbook has them. */
 export function packetLines(path: string, parts: Iterable<string>): string[] {

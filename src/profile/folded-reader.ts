@@ -14,6 +14,8 @@ export class FoldedReader {
   /** Lines that are not `stack COUNT`: how many, and the first. */
   odd = 0;
   firstOdd = '';
+  /** How many frames the deepest stack has. */
+  deepest = 0;
   readonly #frames: Frame[] = [];
   readonly #words = new Words();
   readonly #tree = new StackTree(this.#frames);
@@ -62,7 +64,7 @@ export class FoldedReader {
 
   #line(bytes: Uint8Array, view: DataView, from: number, feed: number): void {
     let to = feed;
-    while (to > from && (bytes[to - 1] === RETURN || bytes[to - 1] === BLANK)) to -= 1;
+    while (to > from && isBlank(bytes[to - 1]!)) to -= 1;
     let at = to;
     let count = 0;
     let factor = 1;
@@ -78,11 +80,13 @@ export class FoldedReader {
         factor *= 10;
       } else break;
     }
-    if (at === to || at - 1 <= from || bytes[at - 1] !== BLANK || to - at > 30) {
+    const digits = at;
+    while (at > from && isBlank(bytes[at - 1]!)) at -= 1;
+    if (digits === to || at === digits || at === from || to - digits > 30) {
       if (to > from && bytes[from] !== HASH) this.#isOdd(bytes, from, to);
       return;
     }
-    this.#stack(view, from, at - 1, count);
+    this.#stack(view, from, at, count);
   }
 
   #isOdd(bytes: Uint8Array, from: number, to: number): void {
@@ -114,6 +118,7 @@ export class FoldedReader {
       start = this.#end + 1;
     }
     this.#depth = depth;
+    if (depth > this.deepest) this.deepest = depth;
     this.#before = from;
     this.#length = to - from;
     this.#tree.add(this.#path, shared, depth, count, this.#sorted);
@@ -210,11 +215,15 @@ export class FoldedReader {
 }
 
 const NEWLINE = 10;
+const TAB = 9;
 const RETURN = 13;
 const BLANK = 32;
 const HASH = 35;
 const DOT = 46;
 const SEMICOLON = 59;
+
+/** flamegraph.pl takes any space before the count. */
+const isBlank = (byte: number): boolean => byte === BLANK || byte === TAB || byte === RETURN;
 
 function nodesWithWeight(self: Float64Array): Int32Array {
   const nodes = new Int32Array(self.length);

@@ -20,7 +20,8 @@ const JIT_FILE = /(?:^|\/)perf-\d+\.map$|(?:^|\/)jitted-\d+-\d+\.so$|^\[JIT\]/;
 /** Modules, the kernel's own image, and what it compiles from BPF (Linux kernel/bpf/core.c, trampoline.c: ksymbol names). */
 const KERNEL_FILE = /\.ko(?:\.\w+)?$|(?:^|\/)vmlinux[^/]*$|^bpf_(?:prog|trampoline|dispatcher)_/;
 
-function kindOf(dso: string): FrameKind {
+/** What a frame of this object is of. */
+export function kindOf(dso: string): FrameKind {
   if (dso === 'inlined') return 'inlined';
   if (JIT_FILE.test(dso)) return 'jit';
   if (/^\[.*\]/.test(dso)) return USER_AREA.test(dso) ? 'user' : 'kernel';

@@ -1,16 +1,26 @@
 import { EXIT, GkeprofError } from '../errors.ts';
 import { absorb, type ReadPart } from './absorb.ts';
 import { assemble, eventsOf, type Weight } from './assemble.ts';
-import { parseEventLine } from './event-line.ts';
 import { FoldedReader } from './folded-reader.ts';
+import type { Kind } from './kind.ts';
 import { type Narrowing, narrow } from './narrow.ts';
 import { type Oddity, PerfScriptReader } from './perf-script.ts';
 import { mergeThreads } from './pools.ts';
 import type { About, Profile } from './profile.ts';
+import { type Sniffed, sniff } from './sniff.ts';
+import { TwoColumnsReader } from './two-columns.ts';
 
 export interface Reading {
-  readonly from: 'perf script' | 'folded stacks' | 'picture';
+  readonly from: Exclude<Kind, 'svg'> | 'picture' | 'flame graph';
   readonly profile: Profile;
+  /** Samples of the event before the options left any out. */
+  readonly seen: number;
+  /** Of those, what `from` and `to` left out before, and how long the whole recording is, in seconds. */
+  readonly outside?: { readonly samples: number; readonly seconds: number };
+  /** Of two columns, which are a comparison: the first of them. */
+  readonly before?: Profile;
+  /** No stack has a second frame: these may be lines of anything. */
+  readonly isFlat?: boolean;
   /** Every event of the input, by its number of samples. Only one is in the profile: events are never mixed. */
   readonly events: ReadonlyMap<string, number>;
   /** What `--header` of perf script says; the first line of each key. */
@@ -42,8 +52,9 @@ export interface SecondHalf {
 export type PictureReader = (svg: string) => Profile | undefined;
 
 /**
- * Reads `perf script` text, folded stacks or a picture of ours, told apart by what they hold, chunk by chunk. Throws
- * only when the whole is none of them or the options ask for what it does not have.
+ * Reads `perf script` text, folded stacks, a flame graph, or a profile of pprof or speedscope, told apart by what they
+ * hold; the first two chunk by chunk. Throws only when the whole is none of them or the options ask for what it does not
+ * have.
  */
 export async function readProfile(
   chunks: AsyncIterable<Uint8Array>,
@@ -69,86 +80,126 @@ async function readFrom(
   readPicture: PictureReader,
   secondHalf: ((timeline: boolean) => Promise<SecondHalf | undefined>) | undefined,
 ): Promise<Reading> {
-  const { head, kind } = await sniff(iterator);
+  const sniffed = await sniff(iterator);
+  const { kind } = sniffed;
   if (kind === 'perf script') {
     const reader = new PerfScriptReader(options);
     // Seconds count from the first sample, which only one half has.
     const isWhole = options.from === undefined && options.to === undefined;
-    const half = isWhole ? await secondHalf?.(options.timeline) : undefined;
-    await readInto(reader, head, iterator, half?.from);
+    const half = isWhole && sniffed.taken < Infinity ? await secondHalf?.(options.timeline) : undefined;
+    await readInto(reader, sniffed, half?.from);
     reader.end();
     if (half) absorb(reader, await half.part);
+    const whole = assemble(
+      reader,
+      options.event,
+      options.weight,
+      lasting(about(reader.header), reader, options),
+    );
     return {
       from: kind,
-      profile: narrow(
-        assemble(reader, options.event, options.weight, lasting(about(reader.header), reader, options)),
-        options,
-      ),
+      profile: narrow(whole, options),
+      seen: whole.samples,
+      ...(reader.outside > 0 && {
+        outside: { samples: reader.outside, seconds: reader.lastTime - reader.firstTime },
+      }),
       events: eventsOf(reader.origins),
       header: reader.header,
       oddities: reader.oddities,
       timelineGivenUp: options.timeline && reader.timeline.givenUp,
     };
   }
-  const raw = 'the raw stacks (.perf-script.txt.gz) have what that needs';
-  for (const [name, value] of [
-    ['--event', options.event],
-    ['--from', options.from],
-    ['--to', options.to],
-    ['--weight period', options.weight === 'period' ? 1 : undefined],
-  ] as const)
-    if (value !== undefined)
-      throw new GkeprofError(EXIT.usage, `${name}: not of ${kind === 'picture' ? 'a picture' : kind}`, raw);
+  refuseWhatIsNotThere(kind, options);
+  const plain = { events: new Map(), header: new Map(), oddities: [], timelineGivenUp: false };
+  const wanted = (whole: Profile) => ({ profile: narrow(whole, options), seen: whole.samples });
+  const target = about(new Map());
   if (kind === 'folded stacks') {
-    for (const [name, value] of [
-      ['--comm', options.comm],
-      ['--tid', options.tid],
-    ] as const)
-      if (value !== undefined)
-        throw new GkeprofError(EXIT.usage, `${name}: folded stacks have no threads`, raw);
     const reader = new FoldedReader();
-    await readInto(reader, head, iterator);
+    await readInto(reader, sniffed);
     reader.end();
+    const whole = reader.profile(target);
+    const isFlat = reader.deepest === 1;
+    return { ...plain, ...wanted(whole), from: kind, oddities: oddLines(reader), isFlat };
+  }
+  if (kind === 'two columns') {
+    const reader = new TwoColumnsReader();
+    await readInto(reader, sniffed);
+    reader.end();
+    const before = narrow(reader.before.profile(target), options);
     return {
+      ...plain,
+      ...wanted(reader.after.profile(target)),
+      before,
       from: kind,
-      profile: narrow(reader.profile(about(new Map())), options),
-      events: new Map(),
-      header: new Map(),
-      oddities: reader.odd ? [{ kind: 'folded line', line: reader.firstOdd, count: reader.odd }] : [],
-      timelineGivenUp: false,
+      oddities: oddLines(reader),
     };
   }
   const parts: Uint8Array[] = [];
-  await readInto({ push: (chunk) => parts.push(Uint8Array.from(chunk)) }, head, iterator);
-  const profile = readPicture(Buffer.concat(parts).toString('utf8'));
-  if (!profile)
+  await readInto({ push: (chunk) => parts.push(Uint8Array.from(chunk)) }, sniffed);
+  const bytes = Buffer.concat(parts);
+  if (kind !== 'svg') {
+    const { profile, events } =
+      kind === 'pprof'
+        ? (await import('./import/pprof.ts')).readPprof(bytes, options, target)
+        : (await import('./import/speedscope.ts')).readSpeedscope(bytes.toString('utf8'), options, target);
+    return { ...plain, ...wanted(profile), from: kind, events };
+  }
+  const svg = bytes.toString('utf8');
+  const ours = readPicture(svg);
+  const whole = ours ?? (await import('./import/flame-graph.ts')).readFlameGraph(svg, target);
+  if (!whole)
     throw new GkeprofError(
       EXIT.failed,
-      'an SVG that is not of kubectl gkeprof: it does not carry its stacks',
+      'an SVG that is neither of kubectl gkeprof nor a flame graph of flamegraph.pl or inferno',
       'give the raw or folded stacks that it was drawn from',
     );
-  return {
-    from: 'picture',
-    profile: narrow(profile, options),
-    events: new Map([[profile.event, profile.samples]]),
-    header: new Map(),
-    oddities: [],
-    timelineGivenUp: false,
-  };
+  const events = new Map([[whole.event, whole.samples]]);
+  return { ...plain, ...wanted(whole), from: ours ? 'picture' : 'flame graph', events };
+}
+
+const oddLines = ({ odd, firstOdd }: { readonly odd: number; readonly firstOdd: string }): Oddity[] =>
+  odd ? [{ kind: 'folded line', line: firstOdd, count: odd }] : [];
+
+/** What each kind of file is called. */
+const KINDS: Readonly<Record<Exclude<Kind, 'perf script'>, string>> = {
+  'folded stacks': 'folded stacks',
+  'two columns': 'folded stacks',
+  svg: 'a picture',
+  pprof: 'a profile of pprof',
+  speedscope: 'a file of speedscope',
+};
+
+/** Options that ask for what a kind of file does not have are refused: nothing would say that they did nothing. */
+function refuseWhatIsNotThere(kind: Exclude<Kind, 'perf script'>, options: ReadOptions): void {
+  const raw = 'the raw stacks (.perf-script.txt.gz) have what that needs';
+  const isImported = kind === 'pprof' || kind === 'speedscope';
+  for (const [name, value] of [
+    ['--event', isImported ? undefined : options.event],
+    ['--from', options.from],
+    ['--to', options.to],
+    ['--weight period', options.weight === 'period' && kind !== 'pprof' ? 1 : undefined],
+  ] as const)
+    if (value !== undefined) throw new GkeprofError(EXIT.usage, `${name}: not of ${KINDS[kind]}`, raw);
+  if (kind !== 'folded stacks' && kind !== 'two columns') return;
+  for (const [name, value] of [
+    ['--comm', options.comm],
+    ['--tid', options.tid],
+  ] as const)
+    if (value !== undefined)
+      throw new GkeprofError(EXIT.usage, `${name}: folded stacks have no threads`, raw);
 }
 
 /** Reads the input up to a byte of it, or to its end. */
 async function readInto(
   reader: { push(chunk: Uint8Array): void },
-  head: Uint8Array,
-  iterator: AsyncIterator<Uint8Array>,
+  { head, rest, taken }: Sniffed,
   end = Infinity,
 ): Promise<void> {
   reader.push(head);
-  for (let at = head.length; at < end; ) {
-    const next = await iterator.next();
+  for (let at = taken; at < end || end === Infinity; ) {
+    const next = await rest.next();
     if (next.done) return;
-    reader.push(next.value.subarray(0, end - at));
+    reader.push(end === Infinity ? next.value : next.value.subarray(0, end - at));
     at += next.value.length;
   }
 }
@@ -158,41 +209,4 @@ function lasting(about: About, reader: PerfScriptReader, { from = 0, to }: ReadO
   const seconds = about.seconds ?? reader.lastTime - reader.firstTime;
   const part = Math.min(to ?? seconds, seconds) - from;
   return part > 0 ? { ...about, seconds: part } : about;
-}
-
-const SNIFFED = 1 << 16;
-
-/** Takes as much from the front as tells what the input is. */
-async function sniff(
-  iterator: AsyncIterator<Uint8Array>,
-): Promise<{ head: Uint8Array; kind: Reading['from'] }> {
-  let head = Buffer.alloc(0);
-  for (;;) {
-    const next = await iterator.next();
-    // A copy: the source may read its next piece into the same memory.
-    if (!next.done) head = Buffer.concat([head, next.value]);
-    const line = firstLine(head.toString('utf8', 0, SNIFFED), next.done === true || head.length >= SNIFFED);
-    if (line === undefined && !next.done && head.length < SNIFFED) continue;
-    return { head, kind: kindOf(line ?? '') };
-  }
-}
-
-/** The first line that is neither blank nor a comment; a last one without its line feed only where it is whole. */
-function firstLine(text: string, whole: boolean): string | undefined {
-  const lines = text.split('\n');
-  if (!whole) lines.pop();
-  return lines.find((line) => line.trim() !== '' && !line.startsWith('#'));
-}
-
-function kindOf(line: string): Reading['from'] {
-  if (/^\ufeff?\s*<(?:\?xml|svg|!--)/.test(line)) return 'picture';
-  if (line.startsWith('PERFILE'))
-    throw new GkeprofError(
-      EXIT.failed,
-      'this is perf.data, which only perf itself can read',
-      'run perf script on the machine it was recorded on, and give what that prints',
-    );
-  const event = parseEventLine(line);
-  if (event && !(Number.isNaN(event.time) && event.cpu < 0)) return 'perf script';
-  return /\S \d+(?:\.\d+)?\r?$/.test(line) && !/^\s/.test(line) ? 'folded stacks' : 'perf script';
 }

@@ -227,7 +227,7 @@ describe('kubectl gkeprof analyze', () => {
   it('says what is no capture', async () => {
     const run = await gkeprof(['analyze', put('a.txt', 'hello, this is no capture')]);
     expect(run.stderr).toMatch(
-      /^error: .*a\.txt: it is neither pcap nor pcapng\nhint: captures are pcap or pcapng, plain, \.gz or \.zst\n$/,
+      /^error: .*a\.txt: it is a text, neither pcap nor pcapng\nhint: captures are pcap or pcapng, plain, \.gz, \.zst or \.xz\n$/,
     );
     expect(run.code).toBe(1);
   });

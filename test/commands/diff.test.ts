@@ -67,7 +67,8 @@ describe('diff', () => {
   });
 
   it.each([
-    [['a'], 2, 'diff: takes two files, got 1'],
+    [[], 2, 'diff: takes two files, got 0'],
+    [['a', 'b', 'c'], 2, 'diff: takes two files, got 3'],
     [['-', '-'], 2, 'only one of the two can be stdin'],
     [['a', 'b', '--format', 'pprof'], 2, '--format: "pprof" is none'],
     [['/nonexistent/a', '/nonexistent/b'], 1, 'cannot read /nonexistent/a'],

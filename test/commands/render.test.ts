@@ -35,6 +35,12 @@ const put = (name: string, text: string | Uint8Array): string => {
   return join(folder, name);
 };
 
+/** A file of speedscope with one sample of 7. */
+const speedscope = (unit: string) => ({
+  shared: { frames: [{ name: 'f' }] },
+  profiles: [{ type: 'sampled', name: 'x', unit, startValue: 0, endValue: 7, samples: [[0]], weights: [7] }],
+});
+
 describe('render', () => {
   it('makes a picture of raw stacks, with what their header tells, never over another file', async () => {
     const file = put('x.perf-script.txt.gz', gzipSync(RAW));
@@ -149,7 +155,7 @@ describe('render', () => {
 
   it.each([
     [[], 'error: render: a file is missing'],
-    [['a', 'b'], 'error: render: one file at a time, got 2'],
+    [['-', '-'], 'error: render: only one of the files can be stdin'],
     [['x', '--format', 'png'], 'error: --format: "png" is none\nhint: formats: svg, folded, speedscope'],
     [['x', '--format', 'svg,folded', '--output', '-'], 'error: --output: takes one format'],
     [['x', '--idle', '--no-idle'], 'error: --idle and --no-idle: only one of them'],
@@ -168,12 +174,133 @@ describe('render', () => {
     ['', 4, 'no samples in'],
     ['nonsense\n', 4, 'hint: give it the text that perf script prints, or folded stacks'],
     ['PERFILE2\u0000\u0001\n', 1, 'this is perf.data, which only perf itself can read'],
-    ['<svg xmlns="http://www.w3.org/2000/svg"/>\n', 1, 'an SVG that is not of kubectl gkeprof'],
+    [
+      '<svg xmlns="http://www.w3.org/2000/svg"/>\n',
+      1,
+      'an SVG that is neither of kubectl gkeprof nor a flame graph',
+    ],
   ])('%j is no profile: exit %i', async (text, code, message) => {
     const run = await gkeprof(['render', put('x', text), '--output-dir', folder]);
     expect(run.stderr).toContain(message);
     expect(run.code).toBe(code);
     expect(readdirSync(folder)).toEqual(['x']);
+  });
+
+  it.each([
+    [
+      ['--comm', 'nginx'],
+      'none of its 990 samples is wanted: nothing fits --comm nginx; threads: redis-server',
+    ],
+    [['--tid', '8'], 'none of its 990 samples is wanted: nothing fits --tid 8'],
+    [
+      ['--include', 'x+', '--exclude', 'main'],
+      'none of its 990 samples is wanted: nothing fits --include x+ and --exclude main',
+    ],
+    [['--from', '100'], 'the recording lasts 10s; none of its 990 samples is later than --from'],
+    [
+      ['--from', '20', '--to', '30'],
+      'the recording lasts 10s; none of its 990 samples is between --from and --to',
+    ],
+  ])('%j leaves nothing of a file that is not empty: it says which flag did', async (flags, hint) => {
+    const run = await gkeprof(['render', put('x', RAW), ...flags, '--output-dir', folder]);
+    expect(run.stderr).toContain(`hint: ${hint}\n`);
+    expect(run.stderr).not.toContain('empty');
+    expect(run.code).toBe(4);
+  });
+
+  it.each([
+    ['', 'it is empty'],
+    ['# hostname : node-a\n#\n', 'it has the header of a recording, and no sample behind it'],
+    ['a;b 0\n', 'it is folded stacks without a sample'],
+  ])('%j has no samples: it says why', async (text, hint) => {
+    const run = await gkeprof(['render', put('x', text), '--output-dir', folder]);
+    expect(run.stderr).toContain(`hint: ${hint}\n`);
+    expect(run.code).toBe(4);
+  });
+
+  it('says of folded stacks that left nothing which flag it was, too', async () => {
+    const run = await gkeprof(['render', put('x', 'a;b 3\n'), '--include', 'c', '--output-dir', folder]);
+    expect(run.stderr).toContain('hint: none of its 3 samples is wanted: nothing fits --include c\n');
+  });
+
+  it('warns where no line has a second frame, as of words with a number behind them', async () => {
+    const flat = await gkeprof(['render', put('x', 'main 3\nother 4\n'), '--format', 'top']);
+    expect(flat.stderr).toContain('no line has a second frame');
+    expect(flat.code).toBe(0);
+    const deep = await gkeprof(['render', put('x', 'main 3\nmain;f 4\n'), '--format', 'top']);
+    expect(deep.stderr).not.toContain('second frame');
+  });
+
+  it('warns of gzip with something behind it, and draws what is there', async () => {
+    const file = put('x.gz', Buffer.concat([gzipSync('a;b 3\n'), Buffer.from('junk')]));
+    const run = await gkeprof(['render', file, '--format', 'folded', '--output', '-']);
+    expect(run.stdout.toString()).toBe('a;b 3\n');
+    expect(run.stderr).toContain('trailing garbage behind the compressed data was ignored');
+  });
+
+  it('makes one profile of several files, of whatever kind', async () => {
+    const one = put('one.folded', 'a;b 3\na;c 1\n');
+    const two = put('two.txt.gz', gzipSync('a 1/2 [000] 1.5: 1 cpu-clock:\n\t1 b (/x)\n\n'));
+    const three = put('three.json', '');
+    await gkeprof(['render', two, '--format', 'speedscope', '--output', three, '--force']);
+    const words = ['render', one, two, three, '--format', 'folded', '--output', '-'];
+    expect((await gkeprof(words)).stdout.toString()).toBe('a;b 5\na;c 1\n');
+    const stdin = await gkeprof(['render', one, '-', '--format', 'folded', '--output', '-'], 'a;b 1\nz 2\n');
+    expect(stdin.stdout.toString()).toBe('a;b 4\na;c 1\nz 2\n');
+    const drawn = await gkeprof(['render', one, one, '--output-dir', folder]);
+    expect(drawn.stdout.toString()).toBe(`Flamegraph:       ${join(folder, 'one.merged.flamegraph.svg')}\n`);
+    expect(drawn.stderr).toContain('8 samples');
+  });
+
+  it('adds up how long several recordings are, and drops times that have no clock in common', async () => {
+    const run = await gkeprof(['render', put('a', RAW), put('b', RAW), '--output-dir', folder, '-o', 'json']);
+    const report = JSON.parse(run.stdout.toString());
+    expect(report.profile).toMatchObject({ samples: 1980, durationSeconds: 20, frequencyHz: 99 });
+    expect(report.input).toBe(`${join(folder, 'a')} + ${join(folder, 'b')}`);
+    expect(run.stderr).toContain('no clock in common');
+  });
+
+  it('does not add up what counts different things', async () => {
+    const cycles = put('b', RAW.replaceAll(' cpu-clock:', ' page-faults:'));
+    const events = await gkeprof(['render', put('a', RAW), cycles, '--output-dir', folder]);
+    expect(events.stderr).toContain('different events, cpu-clock and page-faults: they cannot be added up');
+    expect(events.code).toBe(2);
+    const bytes = put('c.json', JSON.stringify(speedscope('bytes')));
+    const units = await gkeprof(['render', put('a', RAW), bytes, '--output-dir', folder]);
+    expect(units.stderr).toContain(
+      'a counts samples, c.json counts bytes by period: they cannot be added up',
+    );
+    expect(units.code).toBe(2);
+  });
+
+  it('draws a file with two counts a line as diff draws two files', async () => {
+    const both = put('x.folded', 'a;b 300 300\na;c 0 200\n');
+    const before = put('before', 'a;b 300\n');
+    const after = put('x.diff.folded', 'a;b 300\na;c 200\n');
+    const top = async (...words: string[]) =>
+      (await gkeprof([...words, '--format', 'top'])).stdout.toString();
+    const wanted = await top('diff', before, after);
+    expect(wanted).toContain('new');
+    expect(await top('render', both)).toBe(wanted);
+    expect(await top('diff', both)).toBe(wanted);
+    const drawn = await gkeprof(['render', both, '--output-dir', folder]);
+    expect(drawn.stdout.toString()).toContain(join(folder, 'x.diff.svg'));
+    expect(readFileSync(join(folder, 'x.diff.svg'), 'utf8')).toContain('before and after');
+    const stdin = await gkeprof(['diff', '-', '--format', 'folded', '-o', '-'], readFileSync(both));
+    expect(stdin.stdout.toString()).toBe('a;b 300 300\na;c 0 200\n');
+  });
+
+  it.each([
+    [['render', 'both', '--format', 'pprof'], '--format pprof: '],
+    [['render', 'both', 'one'], 'is a comparison: it cannot be added to other files'],
+    [['diff', 'both', 'one'], 'is a comparison itself: it has two counts a line'],
+    [['diff', 'one'], 'diff: takes two files, got 1'],
+  ])('%j: usage', async (words, message) => {
+    put('both', 'a;b 3 4\n');
+    put('one', 'a;b 3\n');
+    const run = await gkeprof(words.map((word) => (/^(?:both|one)$/.test(word) ? join(folder, word) : word)));
+    expect(run.stderr).toContain(message);
+    expect(run.code).toBe(2);
   });
 
   it('says when nothing of it is wanted', async () => {

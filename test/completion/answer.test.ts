@@ -60,7 +60,7 @@ describe('an answer', () => {
 
   it('gives the endings of files, for the shell to find them', async () => {
     expect(await answer('analyze ')).toBe(
-      'pcap\npcap.gz\npcap.zst\npcapng\npcapng.gz\npcapng.zst\ncap\ncap.gz\ncap.zst\n:8\n',
+      `${['pcap', 'pcapng', 'cap'].flatMap((name) => ['', '.gz', '.zst', '.xz'].map((packed) => `${name}${packed}\n`)).join('')}:8\n`,
     );
     expect(await answer('diff a.svg ')).toMatch(/^svg\nperf-script\.txt\nperf-script\.txt\.gz\n.*:8\n$/s);
   });

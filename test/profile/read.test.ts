@@ -35,7 +35,9 @@ describe('readProfile', () => {
 
   it('says what perf.data and a strange SVG are', async () => {
     await expect(read('PERFILE2xx\n')).rejects.toThrow('only perf itself can read');
-    await expect(read('<?xml version="1.0"?>\n<svg/>\n')).rejects.toThrow('does not carry its stacks');
+    await expect(read('<?xml version="1.0"?>\n<svg/>\n')).rejects.toThrow(
+      'neither of kubectl gkeprof nor a flame graph',
+    );
   });
 
   it.each([

@@ -1,0 +1,245 @@
+import type { Transform } from 'node:stream';
+import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
+import { printable } from '../printable.ts';
+import { PACKING_BYTES, packingOf } from './magic.ts';
+
+/** What became known of compressed input while it was read. */
+export interface Condition {
+  /** It ended too early. */
+  cut: boolean;
+  /** Something that is not compressed stands behind it, and was passed over. */
+  trailing: boolean;
+}
+
+const OUTPUT = 1 << 18;
+
+/** Pieces of a source, of which some may be put back. */
+class Pieces {
+  readonly #iterator: AsyncIterator<Uint8Array>;
+  readonly #back: Uint8Array[] = [];
+
+  constructor(source: AsyncIterable<Uint8Array>) {
+    this.#iterator = source[Symbol.asyncIterator]();
+  }
+
+  async next(): Promise<Uint8Array | undefined> {
+    const back = this.#back.pop();
+    if (back) return back;
+    const next = await this.#iterator.next();
+    return next.done ? undefined : next.value;
+  }
+
+  putBack(piece: Uint8Array): void {
+    if (piece.length) this.#back.push(piece);
+  }
+
+  /** As many bytes, or as there are; they are taken. */
+  async take(count: number): Promise<Buffer> {
+    let head = Buffer.alloc(0);
+    while (head.length < count) {
+      const piece = await this.next();
+      if (!piece) break;
+      head = Buffer.concat([head, piece]);
+    }
+    this.putBack(head.subarray(count));
+    return head.subarray(0, count);
+  }
+
+  /** The same, and they stay. */
+  async look(count: number): Promise<Buffer> {
+    const head = await this.take(count);
+    this.putBack(head);
+    return head;
+  }
+
+  async *rest(): AsyncGenerator<Uint8Array> {
+    for (let piece = await this.next(); piece; piece = await this.next()) yield piece;
+  }
+
+  async close(): Promise<void> {
+    await this.#iterator.return?.();
+  }
+}
+
+/**
+ * What is in gzip, zstd or xz, told by its first bytes; anything else as it is. Several members one behind the other are
+ * one text. `unpack` is the line for a compression that is not read, with COMMAND in place of the one that unpacks.
+ */
+export async function* decompress(
+  source: AsyncIterable<Uint8Array>,
+  condition: Condition,
+  unpack: string,
+): AsyncGenerator<Uint8Array> {
+  const pieces = new Pieces(source);
+  try {
+    const packing = packingOf(await pieces.look(PACKING_BYTES));
+    if (packing?.command !== undefined)
+      throw new GkeprofError(
+        EXIT.failed,
+        `the input is compressed with ${packing.name}, which is not read here`,
+        `unpack it: ${unpack.replace('COMMAND', packing.command)}`,
+      );
+    if (!packing) yield* pieces.rest();
+    else if (packing.name === 'gzip') yield* gunzip(pieces, condition);
+    else if (packing.name === 'zstd') yield* unzstd(pieces, condition);
+    else yield* unxz(pieces, condition, unpack);
+  } finally {
+    await pieces.close();
+  }
+}
+
+const damaged = (reason: string): GkeprofError =>
+  new GkeprofError(EXIT.failed, `the compressed input is damaged: ${printable(reason)}`);
+
+/**
+ * Members of gzip, taken apart here because Node's own gunzip gives nothing of a member with something behind it, where
+ * gzip passes that over with a warning (RFC 1952, 2.2).
+ */
+async function* gunzip(pieces: Pieces, condition: Condition): AsyncGenerator<Uint8Array> {
+  // Loaded on first use: 30 ms that no other command has to pay.
+  const { createInflateRaw, crc32 } = await import('node:zlib');
+  for (let isFirst = true; ; isFirst = false) {
+    const start = await pieces.look(2);
+    if (!isFirst && start.length === 0) return;
+    if (!isFirst && !(start[0] === 0x1f && start[1] === 0x8b)) {
+      condition.trailing = await isMoreThanZeros(pieces);
+      return;
+    }
+    if (!(await skipHeader(pieces))) {
+      condition.cut = true;
+      return;
+    }
+    const inflate = createInflateRaw({ chunkSize: OUTPUT });
+    let sum = 0;
+    let size = 0;
+    try {
+      for await (const chunk of fed(inflate, pieces)) {
+        sum = crc32(chunk, sum);
+        size = (size + chunk.length) >>> 0;
+        yield chunk;
+      }
+    } catch (error) {
+      if (!isCut(error)) throw damaged(reasonOf(error));
+      condition.cut = true;
+      return;
+    }
+    const end = await pieces.take(8);
+    if (end.length < 8) {
+      condition.cut = true;
+      return;
+    }
+    if (end.readUInt32LE(0) !== sum || end.readUInt32LE(4) !== size) throw damaged('incorrect data check');
+  }
+}
+
+/** Zeros fill up the last block of a tape or a device, and are nothing to warn of. */
+async function isMoreThanZeros(pieces: Pieces): Promise<boolean> {
+  for await (const piece of pieces.rest()) if (piece.some((byte) => byte !== 0)) return true;
+  return false;
+}
+
+/** False where the header is not whole. */
+async function skipHeader(pieces: Pieces): Promise<boolean> {
+  const fixed = await pieces.take(10);
+  if (fixed.length < 10) return false;
+  if (fixed[2] !== 8) throw damaged('unknown compression method');
+  const flags = fixed[3]!;
+  if (flags & 4) {
+    const length = await pieces.take(2);
+    if (length.length < 2) return false;
+    const extra = length.readUInt16LE(0);
+    if ((await pieces.take(extra)).length < extra) return false;
+  }
+  if (flags & 8 && !(await skipText(pieces))) return false;
+  if (flags & 16 && !(await skipText(pieces))) return false;
+  return !(flags & 2) || (await pieces.take(2)).length === 2;
+}
+
+/** A name or a comment, up to its zero. */
+async function skipText(pieces: Pieces): Promise<boolean> {
+  for (let piece = await pieces.next(); piece; piece = await pieces.next()) {
+    const end = piece.indexOf(0);
+    if (end < 0) continue;
+    pieces.putBack(piece.subarray(end + 1));
+    return true;
+  }
+  return false;
+}
+
+/** What a decompressor makes of the pieces; those behind the end of its data are put back. */
+async function* fed(
+  inflate: Transform & { readonly bytesWritten: number },
+  pieces: Pieces,
+): AsyncGenerator<Uint8Array> {
+  /** Bytes that were given before the last piece, and that piece. */
+  let before = 0;
+  let last: Uint8Array = new Uint8Array(0);
+  const feeding = (async () => {
+    while (!inflate.readableEnded && !inflate.destroyed) {
+      const piece = await pieces.next();
+      if (!piece) {
+        inflate.end();
+        return;
+      }
+      before += last.length;
+      last = piece;
+      await new Promise<void>((resolve) => inflate.write(piece, () => resolve()));
+      if (inflate.bytesWritten < before + last.length) return;
+    }
+  })();
+  feeding.catch((error: Error) => inflate.destroy(error));
+  yield* inflate as AsyncIterable<Uint8Array>;
+  await feeding;
+  pieces.putBack(last.subarray(Math.max(0, inflate.bytesWritten - before)));
+}
+
+const isCut = (error: unknown): boolean =>
+  (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR' || /unexpected end/i.test(reasonOf(error));
+
+async function* unzstd(pieces: Pieces, condition: Condition): AsyncGenerator<Uint8Array> {
+  const [{ createZstdDecompress }, { Readable }] = await Promise.all([
+    import('node:zlib'),
+    import('node:stream'),
+  ]);
+  const packed = Readable.from(pieces.rest());
+  const inflate: Transform = createZstdDecompress({ chunkSize: OUTPUT });
+  packed.on('error', (error) => inflate.destroy(error));
+  try {
+    yield* packed.pipe(inflate) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    if (!isCut(error)) throw damaged(reasonOf(error));
+    condition.cut = true;
+  } finally {
+    packed.destroy();
+  }
+}
+
+/** Of XZ Embedded, include/xz.h: enum xz_ret. */
+const XZ = { options: 6, atEnd: 8 } as const;
+
+/** With XZ Embedded, which reads what xz writes but for rare filters and checks by SHA-256. */
+async function* unxz(pieces: Pieces, condition: Condition, unpack: string): AsyncGenerator<Uint8Array> {
+  const [{ default: xz }, { ReadableStream }] = await Promise.all([
+    import('xz-decompress'),
+    import('node:stream/web'),
+  ]);
+  const packed = ReadableStream.from(pieces.rest());
+  try {
+    yield* new xz.XzReadableStream(
+      packed as globalThis.ReadableStream<Uint8Array>,
+    ) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    const code = Number(/error code (\d+)/.exec(reasonOf(error))?.[1]);
+    if (code === XZ.atEnd) {
+      condition.cut = true;
+      return;
+    }
+    if (code === XZ.options)
+      throw new GkeprofError(
+        EXIT.failed,
+        'the input is compressed by xz in a way that is not read here',
+        `unpack it: ${unpack.replace('COMMAND', 'xz -dc')}`,
+      );
+    throw damaged(Number.isNaN(code) ? reasonOf(error) : `xz says error ${code}`);
+  }
+}

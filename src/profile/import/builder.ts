@@ -1,0 +1,91 @@
+import type { Frame } from '../frame.ts';
+import type { About, Profile, Thread, Unit } from '../profile.ts';
+import { Stacks } from '../stacks.ts';
+import { treeOf } from '../tree.ts';
+
+/** A profile put together stack by stack, from the root to the leaf, as other tools' files hold them. */
+export class ProfileBuilder {
+  readonly #frames: Frame[] = [];
+  readonly #frameNumbers = new Map<string, number>();
+  readonly #threads: Omit<Thread, 'samples' | 'weight'>[] = [];
+  readonly #threadNumbers = new Map<string, number>();
+  readonly #stacks = new Stacks('root first');
+  readonly #rows = new Map<number, Map<number, number>>();
+  readonly #stackOf: number[] = [];
+  readonly #threadOf: number[] = [];
+  readonly #samples: number[] = [];
+  readonly #weights: number[] = [];
+
+  /** The number of a frame; equal ones are one. */
+  frame(frame: Frame): number {
+    const key = `${frame.kind}\0${frame.unknown ? 1 : 0}\0${frame.dso}\0${frame.name}`;
+    const known = this.#frameNumbers.get(key);
+    if (known !== undefined) return known;
+    this.#frameNumbers.set(key, this.#frames.length);
+    return this.#frames.push(frame) - 1;
+  }
+
+  /** The number of a thread. */
+  thread(comm: string, pid: number, tid: number): number {
+    const key = `${pid}\0${tid}\0${comm}`;
+    const known = this.#threadNumbers.get(key);
+    if (known !== undefined) return known;
+    this.#threadNumbers.set(key, this.#threads.length);
+    return this.#threads.push({ comm, pid, tid }) - 1;
+  }
+
+  /** Adds samples of a stack; -1 is no thread. */
+  add(path: Int32Array, thread: number, samples: number, weight: number): void {
+    const stack = this.#stacks.number(path, 0, path.length);
+    let rows = this.#rows.get(stack);
+    if (!rows) {
+      rows = new Map();
+      this.#rows.set(stack, rows);
+    }
+    let row = rows.get(thread);
+    if (row === undefined) {
+      row = this.#stackOf.push(stack) - 1;
+      rows.set(thread, row);
+      this.#threadOf.push(thread);
+      this.#samples.push(0);
+      this.#weights.push(0);
+    }
+    this.#samples[row]! += samples;
+    this.#weights[row]! += weight;
+  }
+
+  profile(about: About, event: string, unit: Unit): Profile {
+    const samples = Float64Array.from(this.#samples);
+    const weight = unit === 'samples' ? samples : Float64Array.from(this.#weights);
+    const self = new Float64Array(this.#stacks.size);
+    weight.forEach((each, row) => {
+      self[this.#stackOf[row]!]! += each;
+    });
+    const { tree, place } = treeOf(this.#stacks, this.#frames, self);
+    const counts = this.#threads.map(() => ({ samples: 0, weight: 0 }));
+    this.#threadOf.forEach((thread, row) => {
+      const count = counts[thread];
+      if (!count) return;
+      count.samples += samples[row]!;
+      count.weight += weight[row]!;
+    });
+    return {
+      about,
+      event,
+      unit,
+      frames: this.#frames,
+      tree,
+      threads: this.#threads.map((thread, at) => ({ ...thread, ...counts[at]! })),
+      stacks: {
+        node: Int32Array.from(this.#stackOf, (stack) => place[stack]!),
+        thread: Int32Array.from(this.#threadOf),
+        samples,
+        weight,
+      },
+      timeline: undefined,
+      samples: samples.reduce((sum, each) => sum + each, 0),
+      idle: { samples: 0, leftOut: false },
+      lost: undefined,
+    };
+  }
+}

@@ -1,0 +1,222 @@
+import { EXIT, GkeprofError, toolError } from '../errors.ts';
+import { foreignFile } from '../input/magic.ts';
+import { parseEventLine } from './event-line.ts';
+import { pprofFields } from './import/pprof-fields.ts';
+
+/** What is read as a profile. `two columns` is a comparison, as difffolded.pl of FlameGraph writes it. */
+export type Kind = 'perf script' | 'folded stacks' | 'two columns' | 'svg' | 'pprof' | 'speedscope';
+
+/** As much of an input is looked at to tell what it is. */
+export const SNIFFED = 1 << 16;
+/** And as many of its lines that are neither blank nor a comment. */
+const LINES = 400;
+
+/**
+ * Tells by the beginning of an input, in UTF-8, what it is; `whole` says that there is no more. Many lines are looked
+ * at, because the first of folded stacks may be anything that bpftrace or a shell printed before them. Throws where
+ * it is surely no profile, and says what it is then. What nobody knows is left to the reader of perf script, which
+ * counts what it does not understand.
+ */
+export function kindOf(head: Uint8Array, whole: boolean): Kind {
+  const foreign = foreignFile(head);
+  if (foreign?.what === 'perf.data')
+    throw new GkeprofError(
+      EXIT.failed,
+      'this is perf.data, which only perf itself can read',
+      'run perf script on the machine it was recorded on, and give what that prints',
+    );
+  if (foreign)
+    throw new GkeprofError(EXIT.failed, `this is ${foreign.what}, not a profile`, foreign.hint ?? WANTED);
+  if (pprofFields(head).arePprof) return 'pprof';
+  const text = new TextDecoder().decode(head);
+  if (/^\s*</.test(text)) return markupKind(text);
+  const lines = linesOf(text, whole);
+  const kind = byLines(lines);
+  if (kind) return kind;
+  if (/^\s*(?:\{\s*["}]|\[\s*[{["\]])/.test(text)) return jsonKind(text);
+  if (isBinary(head))
+    throw new GkeprofError(
+      EXIT.failed,
+      'this is a binary file of a kind that is not known here, not a profile',
+      WANTED,
+    );
+  const what = textKind(text, lines);
+  if (what) throw toolError(`no samples: this is ${what.what}, not a profile`, what.hint ?? WANTED);
+  return 'perf script';
+}
+
+const WANTED =
+  'give what perf script prints, folded stacks, a flame graph (SVG), or a profile of pprof or speedscope';
+
+/** Lines that are neither blank nor a comment; a last one without its line feed only where it is whole. */
+function linesOf(text: string, whole: boolean): string[] {
+  const all = text.split(/\r?\n/);
+  if (!whole && all.length > 1) all.pop();
+  // A thread may call itself like a comment.
+  return all
+    .filter((line) => line.trim() !== '' && !(line.startsWith('#') && !isEvent(line)))
+    .slice(0, LINES);
+}
+
+/** A stack and its count; the stack of two columns ends in the first of them. */
+const STACK = /^(\S.*?)[ \t]+(\d+(?:\.\d+)?)[ \t]*$/;
+const TWO_COLUMNS = /^\S.*?[ \t]+\d+(?:\.\d+)?[ \t]+\d+(?:\.\d+)?[ \t]*$/;
+/** A frame of `perf script`: an address behind blanks, and a symbol. */
+const FRAME = /^[ \t]+[0-9a-f]+[ \t]+\S/;
+
+/** Undefined where the lines are neither of perf script nor folded stacks. */
+function byLines(lines: readonly string[]): Kind | undefined {
+  let events = 0;
+  let frames = 0;
+  /** Lines with a count: of a stack of several frames, and of one frame alone. */
+  let stacks = 0;
+  let single = 0;
+  let twoColumns = 0;
+  /** Lines of no form: before the first stack, which may be of the tool that printed them, and behind it. */
+  let before = 0;
+  let odd = 0;
+  for (const line of lines) {
+    if (isEvent(line)) {
+      if (events + frames + stacks + single + odd + before === 0) return 'perf script';
+      events += 1;
+      continue;
+    }
+    if (FRAME.test(line)) {
+      frames += 1;
+      continue;
+    }
+    const stack = isDated(line) ? undefined : STACK.exec(line)?.[1];
+    const form = stack === undefined ? 'odd' : stackForm(stack);
+    if (form === 'odd' && stacks === 0) before += 1;
+    else if (form === 'odd') odd += 1;
+    else if (form === 'several') stacks += 1;
+    else single += 1;
+    if (form !== 'odd' && TWO_COLUMNS.test(line)) twoColumns += 1;
+  }
+  const counted = stacks + single;
+  if (events > 0 && events >= stacks) return 'perf script';
+  if (frames > counted) return 'perf script';
+  // A stack so deep that its line does not end here.
+  if (counted === 0 && lines.length === 1 && (lines[0]!.match(/;/g)?.length ?? 0) > 100)
+    return 'folded stacks';
+  // Of one frame alone there may be many, but not among lines that are none.
+  const isFolded = stacks > 0 ? odd <= 2 + 2 * counted && before <= 20 + counted : single > before + odd;
+  if (!isFolded) return undefined;
+  return twoColumns === counted ? 'two columns' : 'folded stacks';
+}
+
+const isEvent = (line: string): boolean => {
+  // Only a processor or a time makes one here, and most lines have neither.
+  if (!/\[-?\d+\]\s|\d\.\d+:/.test(line)) return false;
+  const event = parseEventLine(line);
+  return event !== undefined && !(Number.isNaN(event.time) && event.cpu < 0);
+};
+
+/** A name of a thread or a function may have blanks, but a sentence or a line of a log has more. */
+function stackForm(stack: string): 'several' | 'one' | 'odd' {
+  const end = stack.indexOf(';');
+  const first = end < 0 ? stack : stack.slice(0, end);
+  const blanks = first.match(/\s+/g)?.length ?? 0;
+  if (end < 0) return blanks <= 1 ? 'one' : 'odd';
+  // `; ` is punctuation: in a list, in what a browser calls itself.
+  if (blanks > 4 || /;\s/.test(stack) || end === 0) return 'odd';
+  return 'several';
+}
+
+const DATES = [
+  /^\S+ \S+ .{0,80}?\[\d{1,2}\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d/,
+  /^\W{0,2}\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d/,
+  /^\W?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d /,
+  /^[IWEF]\d{4} \d\d:\d\d:\d\d/,
+  /^\[\s*\d+\.\d{6}\] /,
+  /^(?:time|ts|level|timestamp)=/,
+] as const;
+
+/** Whether a line begins as those of logs do, with its time. */
+const isDated = (line: string): boolean => DATES.some((date) => date.test(line));
+
+interface Named {
+  readonly what: string;
+  readonly hint?: string;
+}
+
+/** What a text is that holds no stacks. */
+function textKind(text: string, lines: readonly string[]): Named | undefined {
+  const most = (is: (line: string) => boolean): boolean => 2 * lines.filter(is).length > lines.length;
+  if (lines.length === 0) return undefined;
+  if (most((line) => DATES[0].test(line))) return { what: 'the access log of a web server' };
+  if (most(isDated)) return { what: 'a log' };
+  if (most((line) => /^\s+\d+\.\d\d%\s+\S/.test(line)))
+    return { what: 'what perf report prints', hint: 'give what perf script prints' };
+  if (lines.some((line) => /^@\w*\[\s*$/.test(line)))
+    return {
+      what: 'stacks as bpftrace prints them, not folded',
+      hint: 'fold them first: stackcollapse-bpftrace.pl',
+    };
+  if (lines.some((line) => /^"[^"]+".* tid=0x[0-9a-f]+/.test(line)))
+    return { what: 'a thread dump of Java', hint: 'fold it first: stackcollapse-jstack.pl' };
+  if (/^#{1,6} \S/m.test(text) && lines.some((line) => !line.startsWith('#')))
+    return { what: 'a text in Markdown' };
+  if (lines.some((line) => /^(?:```|\|.*\|$)/.test(line))) return { what: 'a text in Markdown' };
+  const separator = [',', '\t', ';'].find((each) => isTable(lines, each));
+  if (separator) return { what: 'a table (CSV)' };
+  if (most((line) => /^\s*(?:- )?[\w.-]+:(?: |$)/.test(line))) return { what: 'YAML' };
+  if (most((line) => (line.match(/(?<!\S)\(?[A-Za-z]{2,}/g)?.length ?? 0) >= 4))
+    return { what: 'a plain text' };
+  return undefined;
+}
+
+/** Whether all lines have as many columns, two at least. */
+function isTable(lines: readonly string[], separator: string): boolean {
+  const columns = lines.map((line) => line.split(separator).length);
+  return (
+    lines.length > 1 &&
+    columns[0]! > 1 &&
+    !lines.some((line) => /^\s/.test(line)) &&
+    columns.every((count) => count === columns[0])
+  );
+}
+
+function markupKind(text: string): Kind {
+  if (/<svg[\s>]/.test(text)) return 'svg';
+  if (/^\s*<(?:!doctype html|html)/i.test(text))
+    throw toolError(
+      'no samples: this is an HTML page, not a profile',
+      'of async-profiler give what it writes with -o collapsed',
+    );
+  // An SVG may begin with a long comment.
+  if (/^\s*(?:<\?xml|<!--|<!DOCTYPE svg)/.test(text) && !/<(?!svg|!|\?)[a-zA-Z]/.test(text)) return 'svg';
+  throw toolError('no samples: this is XML, not a profile', WANTED);
+}
+
+function jsonKind(text: string): Kind {
+  if (/speedscope\.app\/file-format-schema/.test(text)) return 'speedscope';
+  if (
+    /"shared"\s*:\s*\{\s*"frames"/.test(text) ||
+    /"profiles"\s*:\s*\[\s*\{\s*"(?:type|name|unit)"/.test(text)
+  )
+    return 'speedscope';
+  const viewer = 'https://www.speedscope.app opens it, and exports a file that is read here';
+  const named: Named = /"traceEvents"|"ph"\s*:\s*"/.test(text)
+    ? { what: 'a trace of Chrome', hint: viewer }
+    : /"nodes"\s*:\s*\[\s*\{\s*"id"|"callFrame"/.test(text)
+      ? { what: 'a CPU profile of Chrome or Node.js', hint: viewer }
+      : /"meta"\s*:\s*\{.*"(?:interval|startTime)"/s.test(text)
+        ? { what: 'a profile of Firefox', hint: viewer }
+        : /^\s*\{"version":1,"about":/.test(text)
+          ? {
+              what: 'JSON of kubectl gkeprof, which is for programs',
+              hint: 'give the file that it was made of',
+            }
+          : { what: 'JSON' };
+  throw toolError(`no samples: this is ${named.what}, not a profile that is read here`, named.hint ?? WANTED);
+}
+
+/** By the share of bytes that no text has. */
+function isBinary(head: Uint8Array): boolean {
+  const looked = head.subarray(0, 4096);
+  let strange = 0;
+  for (const byte of looked)
+    if (byte === 0 || byte === 127 || (byte < 32 && (byte < 8 || (byte > 13 && byte !== 27)))) strange += 1;
+  return strange > looked.length / 20;
+}
