@@ -230,6 +230,40 @@ describe('--redact', () => {
     expect((await fields(path, 'ip.src')).filter((each) => each.startsWith('10.0.0.'))).toEqual([]);
   });
 
+  it.each([
+    ['-o json', '-o'],
+    ['-o name', '-o'],
+    ['-o jsonpath={.kind}', '-o'],
+    ['--markdown', '--markdown'],
+    ['--format tshark', '--format'],
+    ['--html page.html', '--html'],
+    ['--timeline', '--timeline'],
+    ['--show tcp', '--show'],
+    ['--all', '--all'],
+    ['--inner', '--inner'],
+    ['--show-keys', '--show-keys'],
+    ['--pattern a=b', '--pattern'],
+    ['--explain', '--explain'],
+  ])('is refused together with %s, which it would not do', async (flags, named) => {
+    const copy = join(folder, 'copy.pcap');
+    const own = put('own.pcap', pcap('ethernet', redis));
+    const run = await gkeprof(['analyze', own, '--redact', copy, ...flags.split(' ')]);
+    expect(run.stderr).toBe(
+      `error: --redact and ${named}: not together, because --redact makes a copy and prints no analysis\nhint: redact first, then analyze the copy\n`,
+    );
+    expect(run.stdout.toString()).toBe('');
+    expect(run.code).toBe(2);
+    expect(existsSync(copy)).toBe(false);
+  });
+
+  it('is not refused for what is preset', async () => {
+    const copy = join(folder, 'copy.pcap');
+    const own = put('own.pcap', pcap('ethernet', redis));
+    const run = await gkeprof(['analyze', own, '--redact', copy], '', { GKEPROF_SHOW: 'tcp' });
+    expect(run.code).toBe(0);
+    expect(existsSync(copy)).toBe(true);
+  });
+
   it('keeps of pcapng times and links, and no name, comment or filter', async () => {
     for (const simple of [false, true]) {
       const capture = pcapng(redis, {
