@@ -1,6 +1,6 @@
 import { table } from '../output/table.ts';
 import { printable } from '../printable.ts';
-import { counted, formatBytes } from '../quantity.ts';
+import { counted, formatBytes, formatRate } from '../quantity.ts';
 import type { Analysis } from './analysis.ts';
 import {
   type ConversationFacts,
@@ -60,7 +60,7 @@ function* summaryText(analysis: Analysis): Generator<string> {
   yield line('Packets', `${facts.packets} (${formatBytes(facts.bytes)} on the wire${cut})`);
   if (facts.start && facts.end && facts.durationSeconds !== undefined) {
     const rate =
-      facts.packetsPerSecond === undefined ? '' : `, ${Math.round(facts.packetsPerSecond)} packets/s`;
+      facts.packetsPerSecond === undefined ? '' : `, ${formatRate(facts.packetsPerSecond)} packets/s`;
     yield line('Time', `${facts.start} to ${facts.end}, ${durationText(facts.durationSeconds)}${rate}`);
   }
   const protocols = Object.entries(facts.protocols ?? {}).filter(([, count]) => count > 0);

@@ -7,7 +7,7 @@ import { captureMarkdown } from '../../src/commands/capture-outcome.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { captureFacts } from '../../src/commands/outcome.ts';
 import { type Receipt, writeReceipt } from '../../src/session/receipt.ts';
-import { pcap } from '../capture/packets.ts';
+import { framed, pcap, START, udp } from '../capture/packets.ts';
 import { command, talk } from '../capture/redis-stream.ts';
 import { gkeprof } from '../command-line.ts';
 import { planOf, TCPDUMP } from '../plans.ts';
@@ -218,6 +218,27 @@ describe('--markdown', () => {
     expect(text).toContain('| `10.0.0.1:40000` | `10.0.0.2:6379` |');
     expect(text).toMatch(/\| `GET` \| 1 \| 0 \| \d+\.\d{3} /);
     expect(text).toContain('| `a.pcap` | BYTES | `SHA` |');
+  });
+
+  it('of packets prints no duration and no rate as 0 that is more', async () => {
+    const frames = (at: readonly number[]) =>
+      pcap(
+        'ethernet',
+        at.map((millis, n) => ({
+          frame: framed('ethernet', udp({ sport: 5000 + (n >> 1) })),
+          at: START + BigInt(millis * 1e6),
+        })),
+        { nanoseconds: true },
+      );
+    const quick = join(folder, 'quick.pcap');
+    writeFileSync(quick, frames([0, 0.02, 5, 20]));
+    const text = await markdown('analyze', quick);
+    expect(text).toMatch(/\| time \| .* UTC, 20 ms, 200 packets\/s \|/);
+    expect(text).toMatch(/\| `10\.0\.0\.1:5000` .* \| 20 µs \|/);
+    const slow = join(folder, 'slow.pcap');
+    writeFileSync(slow, frames([0, 80_000]));
+    expect(await markdown('analyze', slow)).toContain('80s, 0.025 packets/s');
+    expect((await gkeprof(['analyze', slow])).stdout.toString()).toContain('80s, 0.025 packets/s');
   });
 
   it('of a capture says what was lost', () => {
