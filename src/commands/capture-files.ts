@@ -129,6 +129,12 @@ export async function readInto(
       log.warn(
         `${printable(name)} appears to have been cut short in the middle of a packet: ${counted(packets, 'packet was', 'packets were')} read`,
       );
+    if (end.malformed) {
+      const { count, first } = end.malformed;
+      log.warn(
+        `${printable(name)} is malformed in ${counted(count, 'place')}: ${first}; what does not fit is left out, the packets are read`,
+      );
+    }
     const size = path === '-' ? undefined : (await stat(path)).size;
     return { name, ...(size !== undefined && { bytes: size }), ...end };
   } catch (error) {
