@@ -168,6 +168,16 @@ describe('--redact', () => {
     expect(await lengths(path)).toEqual(await lengths(join(folder, 'own.pcap')));
   });
 
+  it('keeps the headers behind PPPoE with a protocol of one byte, and no address', async () => {
+    const packet = tcp({ flags: 24, payload: secret });
+    const session = Buffer.from([0x88, 0x64, 0x11, 0, 0, 1, 0, packet.length + 1, 0x21]);
+    const frame = Buffer.concat([Buffer.alloc(12, 2), session, packet]);
+    const path = await redacted(pcap('ethernet', records([frame])));
+    expect(readFileSync(path).includes(address('10.0.0.1'))).toBe(false);
+    expect(readFileSync(path).includes(secret)).toBe(false);
+    expect(await fields(path, 'tcp.dstport')).toEqual(['6379']);
+  });
+
   it.each(['ethernet', 'sll', 'sll2', 'raw', 'null'] as const)(
     'leaves no address and no payload of frames however odd: link %s',
     (link) => {

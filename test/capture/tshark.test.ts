@@ -114,6 +114,41 @@ describe('--format tshark is what capinfos 4.0 and tshark 4.0 print', () => {
     await expectAsTshark(fileOf(capture));
   });
 
+  it.each(['ethernet', 'sll', 'sll2'] as const)(
+    'of PPPoE, whatever stands before IP: link %s',
+    async (link) => {
+      const four = (last: number) => tcp({ src: `10.0.0.${last}`, dst: '10.1.0.1', flags: 2 });
+      const six = (last: number) => tcp({ src: `fd00::${last}`, dst: 'fd01::1', flags: 2 });
+      // The protocol of PPP in two bytes or in one; what is behind it.
+      const forms: ReadonlyArray<[number[], Buffer]> = [
+        [[0, 0x21], four(1)],
+        [[0x21], four(2)],
+        [[0, 0x57], six(1)],
+        [[0x57], six(2)],
+        [[0x21], six(3)],
+        [[2, 0x81, 0, 1, 1, 64], four(3)],
+        [[2, 0x83, 0, 1, 0, 64, 0, 2, 1, 64], six(4)],
+        [[0xff, 3, 0, 0x21], four(4)],
+        [[0xff, 3, 0x21], four(5)],
+        [[0xc0, 0x21], Buffer.from([9, 1, 0, 8, 0, 0, 0, 0])],
+        [[0xfd], four(6)],
+        [[0x21], Buffer.alloc(0)],
+        [[0x21], four(7).subarray(0, 1)],
+      ];
+      const frames = forms.map(([protocol, packet]) => {
+        const length = protocol.length + packet.length;
+        const session = Buffer.concat([
+          Buffer.from([0x11, 0, 0, 1, length >>> 8, length & 255, ...protocol]),
+          packet,
+        ]);
+        const frame = framed(link, session);
+        frame.writeUInt16BE(0x8864, { ethernet: 12, sll: 14, sll2: 0 }[link]);
+        return frame;
+      });
+      await expectAsTshark(fileOf(pcap(link, records(frames))));
+    },
+  );
+
   it.each([0, 2, 3, 6, 7, 9, 0x80 | 10, 0x80 | 20])('of pcapng with resolution %i', async (resolution) => {
     const frames = records(
       talk().map((each) => framed('ethernet', each)),
