@@ -1,3 +1,4 @@
+import { AccurateEcn } from './accurate-ecn.ts';
 import type { Addresses } from './addresses.ts';
 import { ConversationTable } from './conversations.ts';
 import { Decoder, MOBILITY, SYN, TCP, UDP } from './decode.ts';
@@ -57,6 +58,7 @@ export class Analysis implements PacketSink {
   readonly lost = new Map<number, number>();
   readonly #decoder: Decoder;
   readonly #streams = new Streams(this.tcp);
+  readonly #ecn = new AccurateEcn();
   readonly #scope: Scope;
 
   constructor(scope: Scope, spill: Spill) {
@@ -122,16 +124,16 @@ export class Analysis implements PacketSink {
     const { version, src, dst, flags, transport } = layers;
     const shown = flags >= 0 ? flags : layers.quotedFlags;
     if (shown < 0) this.flags.without += 1;
-    else {
-      this.flags.add(shown);
-      if (shown & SYN) this.syns.add(packet, layers);
-    }
+    else if (shown & SYN) this.syns.add(packet, layers);
+    if (shown >= 0 && transport !== TCP) this.flags.add(shown, this.#hasCounter(shown));
     if (transport === TCP) {
       this.protocols.tcp += 1;
       const known = this.tcp.rows;
       const row = this.#streams.rowOf(layers);
       if (row === known) this.#ipRow(version, src, dst);
       const { fromA } = this.#streams;
+      this.flags.add(flags, this.#ecn.hasCounter(row, flags));
+      if (layers.optionsEnd > layers.optionsAt) this.#ecn.lookForOption(row, layers);
       this.tcp.count(row, fromA, length, seconds, nanos);
       if (!layers.fragment && (this.#scope.health || this.#scope.redis))
         this.#further(row, fromA, seconds, nanos);
@@ -145,6 +147,16 @@ export class Analysis implements PacketSink {
       }
       this.udp.count(row, this.udp.isFromA(row, src, dst, sport, dport), length, seconds, nanos);
     } else this.#without(packet);
+  }
+
+  /** Of a segment that is in no conversation: its header is cut, or an ICMP error quotes it. */
+  #hasCounter(flags: number): boolean {
+    const { version, src, dst, quotedSrc, quotedDst, sport, dport, flags: own } = this.#decoder.layers;
+    const row =
+      own >= 0
+        ? this.tcp.find(version, src, dst, sport, dport)
+        : this.tcp.find(version, quotedSrc, quotedDst, sport, dport);
+    return row >= 0 && this.#ecn.hasCounter(row, flags);
   }
 
   /** The row of two addresses. What has ports is counted there alone, and taken over at the end. */
