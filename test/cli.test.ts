@@ -55,7 +55,7 @@ describe('parseCommandLine', () => {
   });
 
   it.each(['-v 2', '--verbose 2', '--v 2'])('takes %s for a level, not for a file', async (level) => {
-    for (const verb of COMMANDS.filter(({ hidden, options }) => !hidden && options['verbose'])) {
+    for (const verb of COMMANDS.filter(({ hidden, options }) => !hidden && options.verbose)) {
       const invocation = await parseCommandLine([verb.name, ...level.split(' '), 'a'], COMMANDS, {
         env: {},
         readConfig: async () => undefined,

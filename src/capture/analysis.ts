@@ -5,6 +5,7 @@ import { Decoder, MOBILITY, SYN, TCP, UDP } from './decode.ts';
 import { FlagCounts } from './flags.ts';
 import { Health } from './health.ts';
 import { isCooked } from './link.ts';
+import { Mirror } from './mirror.ts';
 import type { Packet, PacketSink } from './packet.ts';
 import { Redis, type RedisOptions } from './redis/redis.ts';
 import { Repeats } from './repeats.ts';
@@ -19,7 +20,7 @@ export interface Scope {
   readonly deep: boolean;
   /** Into tunnels, one level down. */
   readonly inner: boolean;
-  /** Count a packet that several interfaces saw once. */
+  /** Count a packet once that several interfaces saw, or that a mirror port sent several times. */
   readonly once: boolean;
   /** What went wrong in TCP. */
   readonly health: boolean;
@@ -49,6 +50,7 @@ export class Analysis implements PacketSink {
   readonly flags = new FlagCounts();
   readonly syns: SynList;
   readonly repeats = new Repeats();
+  readonly mirror: Mirror;
   readonly health: Health | undefined;
   readonly redis: Redis | undefined;
   readonly timeline: Timeline | undefined;
@@ -64,6 +66,7 @@ export class Analysis implements PacketSink {
   constructor(scope: Scope, spill: Spill) {
     this.#scope = scope;
     this.#decoder = new Decoder(scope.inner, !scope.once);
+    this.mirror = new Mirror(scope.inner);
     this.syns = new SynList(spill);
     const timeline = scope.timeline ? new Timeline() : undefined;
     this.timeline = timeline;
@@ -82,7 +85,9 @@ export class Analysis implements PacketSink {
 
   packet(packet: Packet): void {
     this.summary.count(packet);
-    if (this.#scope.deep) this.#look(packet);
+    if (!this.#scope.deep) return;
+    if (!this.#scope.once || !this.mirror.holds(packet)) this.#look(packet);
+    else if (this.mirror.isDue) this.#lookAtHeld();
   }
 
   section(): void {
@@ -103,10 +108,15 @@ export class Analysis implements PacketSink {
   }
 
   end(): void {
+    this.#lookAtHeld();
     this.summary.end();
     this.ip.take(this.tcp);
     this.ip.take(this.udp);
     this.redis?.end();
+  }
+
+  #lookAtHeld(): void {
+    for (const packet of this.mirror.judged()) this.#look(packet);
   }
 
   #look(packet: Packet): void {
@@ -116,8 +126,9 @@ export class Analysis implements PacketSink {
     const { seconds, nanos, length } = packet;
     if (
       this.#scope.once &&
-      (isCooked(packet.linkType) || this.summary.interfaces.size > 1) &&
-      this.repeats.isRepeat(packet, layers)
+      (((isCooked(packet.linkType) || this.summary.interfaces.size > 1) &&
+        this.repeats.isRepeat(packet, layers)) ||
+        this.mirror.isCopy(packet, layers))
     )
       return;
     this.timeline?.packet(this.summary.since(seconds, nanos), length);

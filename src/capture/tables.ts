@@ -71,6 +71,11 @@ function* summaryText(analysis: Analysis): Generator<string> {
       'Repeats',
       `${counted(facts.repeats, 'packet was', 'packets were')} seen on another interface before: counted once`,
     );
+  if (facts.mirrorCopies)
+    yield line(
+      'Mirror',
+      `${counted(facts.mirrorCopies, 'packet is an exact copy', 'packets are exact copies')} of one just before on the same interface, as a mirror port sends them: counted once`,
+    );
   if (facts.lostByTheSystem)
     yield line(
       'Lost',
