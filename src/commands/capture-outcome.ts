@@ -28,7 +28,6 @@ export const captureMarkdown = (
       ['scope', plain(capture.scope)],
       ['filter', capture.filter ? code(capture.filter) : 'none: every packet'],
       ['captured', counted(capture.packets?.captured ?? 0, 'packet')],
-      ['received by filter', counted(capture.packets?.receivedByFilter ?? 0, 'packet')],
       ['dropped by the kernel', droppedText(capture.packets?.droppedByKernel ?? 0)],
       ...(analyzed ? analysisRows(analyzed) : []),
     ]),

@@ -53,7 +53,7 @@ const RECEIPT: Receipt = {
     kernel: '6.1.0',
     toolVersion: 'tcpdump version 4.99.3',
     imageId: 'registry.example/gkeprof-tools@sha256:00',
-    packets: { captured: 5, receivedByFilter: 6, droppedByKernel: 1 },
+    packets: { captured: 5, receivedByFilter: 6, droppedByKernel: 1, bufferKiB: 2048 },
   },
   targetChanges: [],
   artifact: {
@@ -255,7 +255,6 @@ describe('--markdown', () => {
 | scope | netns |
 | filter | \`port 6379\` |
 | captured | 5 packets |
-| received by filter | 6 packets |
 | dropped by the kernel | 1 packet: the capture has holes |
 
 | file | bytes | SHA-256 |
