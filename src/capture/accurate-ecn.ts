@@ -19,7 +19,7 @@ export class AccurateEcn {
 
   /** Whether a segment of this stream has the counter; what it says of those that follow is kept. */
   hasCounter(row: number, flags: number): boolean {
-    const state = this.#state[row] ?? 0;
+    const state = this.#of(row);
     if (!(flags & SYN)) return (state & OPTION) !== 0 || (state & (ASKED | GRANTED)) === (ASKED | GRANTED);
     const number = (flags & COUNTER) >>> 6;
     const own = flags & ACK ? GRANTED : ASKED;
@@ -43,12 +43,17 @@ export class AccurateEcn {
       const length = bytes[from + 1]!;
       if (length < 2 || from + length > optionsEnd) return;
       if (kind >= 172 && isOption(bytes, from, kind, length)) {
-        const state = this.#state[row] ?? 0;
+        const state = this.#of(row);
         if (!(state & OPTION)) this.#set(row, state | OPTION);
         return;
       }
       from += length;
     }
+  }
+
+  /** Rows without anything may lie behind the end. */
+  #of(row: number): number {
+    return row < this.#state.length ? this.#state[row]! : 0;
   }
 
   #set(row: number, state: number): void {
