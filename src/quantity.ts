@@ -76,8 +76,9 @@ export function formatBytes(bytes: number): string {
   return unit === 0 ? `${bytes} B` : `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** Seconds for people and for flags: `45s`, `1m30s`, `1h`, `0.5s`. */
+/** Seconds for people and for flags: `45s`, `1m30s`, `1h`, `0.5s`, `20ms`; what took time is never `0s`. */
 export function formatDuration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.1) return `${Number((seconds * 1000).toPrecision(2))}ms`;
   if (seconds <= 60) return `${Number(seconds.toFixed(1))}s`;
   const whole = Math.round(seconds);
   const hours = Math.floor(whole / 3600);
@@ -85,6 +86,10 @@ export function formatDuration(seconds: number): string {
   const rest = whole % 60;
   return `${hours ? `${hours}h` : ''}${minutes ? `${minutes}m` : ''}${rest ? `${rest}s` : ''}`;
 }
+
+/** How often in a second: `1050`, `0.05`; what happened is never 0. */
+export const formatRate = (perSecond: number): string =>
+  String(perSecond >= 10 ? Math.round(perSecond) : Number(perSecond.toPrecision(2)));
 
 /** `1 packet`, `2 packets`. */
 export const counted = (count: number, one: string, many = `${one}s`): string =>

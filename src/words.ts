@@ -2,8 +2,8 @@ import type { OptionSpec, OptionTable } from './options.ts';
 
 /**
  * The words of a command line as the parser takes them: short flags apart from each other and from what follows them
- * (`-ojson`, `-wv`), and flags that may stand without a value with one (`-v`, `-vv`, `-v=2`), all as kubectl has it.
- * What is a flag's value is left alone.
+ * (`-ojson`, `-wv`), and flags that may stand without a value with one (`-v`, `-vv`, `-v=2`, `-v 2`), all as kubectl has
+ * it. What is a flag's value is left alone.
  */
 export function separated(words: readonly string[], options: OptionTable): string[] {
   const out: string[] = [];
@@ -17,7 +17,8 @@ export function separated(words: readonly string[], options: OptionTable): strin
     const long = /^--([^=]+)$/.exec(word);
     if (long) {
       const [name, spec] = named(long[1]!, options);
-      if (spec?.bare !== undefined) out.push(count(name, spec));
+      if (spec?.bare !== undefined)
+        out.push(isLevel(words[at + 1]) ? `--${name}=${words[++at]}` : count(name, spec));
       else {
         out.push(word);
         if (takesValue(spec) && at + 1 < words.length) out.push(words[++at]!);
@@ -25,18 +26,29 @@ export function separated(words: readonly string[], options: OptionTable): strin
       continue;
     }
     const letters = /^-([A-Za-z]+.*)$/s.exec(word)?.[1];
-    const short = letters === undefined ? undefined : shortFlags(letters, options, count);
+    const short =
+      letters === undefined ? undefined : shortFlags(letters, options, count, isLevel(words[at + 1]));
     out.push(...(short?.words ?? [word]));
     if (short?.isOpen && at + 1 < words.length) out.push(words[++at]!);
   }
   return out;
 }
 
-/** The flags of `-abc`; undefined where one of them is unknown. Open: its value is the next word. */
+/**
+ * A level of `-v`: a number behind it is never a file or a target, because kubectl's `-v 2` is a level. A file of that name
+ * can be written as `./2`.
+ */
+export const isLevel = (word: string | undefined): boolean => word !== undefined && /^(?:\d|10)$/.test(word);
+
+/**
+ * The flags of `-abc`; undefined where one of them is unknown. Open: its value is the next word. `level`: the next word
+ * would be a level.
+ */
 function shortFlags(
   letters: string,
   options: OptionTable,
   count: (name: string, spec: OptionSpec) => string,
+  level: boolean,
 ): { readonly words: string[]; readonly isOpen: boolean } | undefined {
   const words: string[] = [];
   for (let at = 0; at < letters.length; at += 1) {
@@ -45,7 +57,7 @@ function shortFlags(
     const rest = letters.slice(at + 1);
     const value = rest.startsWith('=') ? rest.slice(1) : undefined;
     if (spec.type === 'boolean' && value === undefined) words.push(`--${name}`);
-    else if (spec.bare !== undefined && value === undefined && !/^\d/.test(rest))
+    else if (spec.bare !== undefined && value === undefined && !/^\d/.test(rest) && !(rest === '' && level))
       words.push(count(name, spec));
     else if (value === undefined && rest === '')
       return { words: [...words, `-${letters[at]}`], isOpen: true };

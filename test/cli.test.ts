@@ -54,6 +54,18 @@ describe('parseCommandLine', () => {
     });
   });
 
+  it.each(['-v 2', '--verbose 2', '--v 2'])('takes %s for a level, not for a file', async (level) => {
+    for (const verb of COMMANDS.filter(({ hidden, options }) => !hidden && options.verbose)) {
+      const invocation = await parseCommandLine([verb.name, ...level.split(' '), 'a'], COMMANDS, {
+        env: {},
+        readConfig: async () => undefined,
+      });
+      if (invocation.kind !== 'run') throw new Error('it printed');
+      expect(invocation.raw.positionals, verb.name).toEqual(['a']);
+      expect(invocation.raw.text('verbose'), verb.name).toBe('2');
+    }
+  });
+
   it('reads pcap, and keeps what is behind -- for tcpdump', async () => {
     expect(
       await parse([

@@ -3,6 +3,7 @@ import {
   counted,
   formatBytes,
   formatDuration,
+  formatRate,
   parseCount,
   parseDuration,
   parseSize,
@@ -77,7 +78,24 @@ it.each([
   [3600, '1h'],
   [3661, '1h1m1s'],
   [5.004, '5s'],
+  [0, '0s'],
+  [0.02, '20ms'],
+  [0.0999, '100ms'],
+  [0.000_02, '0.02ms'],
 ])('formatDuration(%d) is %s', (seconds, text) => expect(formatDuration(seconds)).toBe(text));
+
+it('parseDuration takes what formatDuration writes', () => {
+  for (const seconds of [0.000_02, 0.02, 0.5, 45, 3661])
+    expect(parseDuration(formatDuration(seconds), '--duration')).toBeCloseTo(seconds, 9);
+});
+
+it.each([
+  [0, '0'],
+  [0.049, '0.049'],
+  [1.25, '1.3'],
+  [10.4, '10'],
+  [1050, '1050'],
+])('formatRate(%d) is %s', (rate, text) => expect(formatRate(rate)).toBe(text));
 
 it.each([
   [0, '0 boxes'],

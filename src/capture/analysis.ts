@@ -1,3 +1,4 @@
+import { AccurateEcn } from './accurate-ecn.ts';
 import type { Addresses } from './addresses.ts';
 import { ConversationTable } from './conversations.ts';
 import { Decoder, MOBILITY, SYN, TCP, UDP } from './decode.ts';
@@ -5,6 +6,7 @@ import { FlagCounts } from './flags.ts';
 import { FrameNumbers } from './frame-numbers.ts';
 import { Health } from './health.ts';
 import { isCooked } from './link.ts';
+import { Mirror } from './mirror.ts';
 import type { Packet, PacketSink } from './packet.ts';
 import { Redis, type RedisOptions } from './redis/redis.ts';
 import { Repeats } from './repeats.ts';
@@ -21,7 +23,7 @@ export interface Scope {
   readonly deep: boolean;
   /** Into tunnels, one level down. */
   readonly inner: boolean;
-  /** Count a packet that several interfaces saw once. */
+  /** Count a packet once that several interfaces saw, or that a mirror port sent several times. */
   readonly once: boolean;
   /** What went wrong in TCP. */
   readonly health: boolean;
@@ -53,6 +55,7 @@ export class Analysis implements PacketSink {
   readonly flags = new FlagCounts();
   readonly syns: SynList;
   readonly repeats = new Repeats();
+  readonly mirror: Mirror;
   readonly health: Health | undefined;
   readonly roundTrips: RoundTrips | undefined;
   /** Packet by packet, what went wrong in TCP. */
@@ -66,12 +69,14 @@ export class Analysis implements PacketSink {
   readonly lost = new Map<number, number>();
   readonly #decoder: Decoder;
   readonly #streams = new Streams(this.tcp);
+  readonly #ecn = new AccurateEcn();
   readonly #scope: Scope;
 
   /** The list of troubled packets is made where there is a spill for it. */
   constructor(scope: Scope, spill: Spill, troubles?: Spill) {
     this.#scope = scope;
     this.#decoder = new Decoder(scope.inner, !scope.once);
+    this.mirror = new Mirror(scope.inner);
     this.syns = new SynList(spill);
     const timeline = scope.timeline ? new Timeline() : undefined;
     this.timeline = timeline;
@@ -92,7 +97,9 @@ export class Analysis implements PacketSink {
 
   packet(packet: Packet): void {
     this.summary.count(packet);
-    if (this.#scope.deep) this.#look(packet);
+    if (!this.#scope.deep) return;
+    if (!this.#scope.once || !this.mirror.holds(packet)) this.#look(packet);
+    else if (this.mirror.isDue) this.#lookAtHeld();
   }
 
   section(): void {
@@ -113,10 +120,15 @@ export class Analysis implements PacketSink {
   }
 
   end(): void {
+    this.#lookAtHeld();
     this.summary.end();
     this.ip.take(this.tcp);
     this.ip.take(this.udp);
     this.redis?.end();
+  }
+
+  #lookAtHeld(): void {
+    for (const packet of this.mirror.judged()) this.#look(packet);
   }
 
   #look(packet: Packet): void {
@@ -126,24 +138,25 @@ export class Analysis implements PacketSink {
     const { seconds, nanos, length } = packet;
     if (
       this.#scope.once &&
-      (isCooked(packet.linkType) || this.summary.interfaces.size > 1) &&
-      this.repeats.isRepeat(packet, layers)
+      (((isCooked(packet.linkType) || this.summary.interfaces.size > 1) &&
+        this.repeats.isRepeat(packet, layers)) ||
+        this.mirror.isCopy(packet, layers))
     )
       return;
     this.timeline?.packet(this.summary.since(seconds, nanos), length);
     const { version, src, dst, flags, transport } = layers;
     const shown = flags >= 0 ? flags : layers.quotedFlags;
     if (shown < 0) this.flags.without += 1;
-    else {
-      this.flags.add(shown);
-      if (shown & SYN) this.syns.add(packet, layers);
-    }
+    else if (shown & SYN) this.syns.add(packet, layers);
+    if (shown >= 0 && transport !== TCP) this.flags.add(shown, this.#hasCounter(shown));
     if (transport === TCP) {
       this.protocols.tcp += 1;
       const known = this.tcp.rows;
       const row = this.#streams.rowOf(layers);
       if (row === known) this.#ipRow(version, src, dst);
       const { fromA } = this.#streams;
+      this.flags.add(flags, this.#ecn.hasCounter(row, flags));
+      if (layers.optionsEnd > layers.optionsAt) this.#ecn.lookForOption(row, layers);
       this.tcp.count(row, fromA, length, seconds, nanos);
       if (!layers.fragment && (this.#scope.health || this.#scope.redis)) this.#further(row, fromA, packet);
     } else if (transport === UDP) {
@@ -156,6 +169,16 @@ export class Analysis implements PacketSink {
       }
       this.udp.count(row, this.udp.isFromA(row, src, dst, sport, dport), length, seconds, nanos);
     } else this.#without(packet);
+  }
+
+  /** Of a segment that is in no conversation: its header is cut, or an ICMP error quotes it. */
+  #hasCounter(flags: number): boolean {
+    const { version, src, dst, quotedSrc, quotedDst, sport, dport, flags: own } = this.#decoder.layers;
+    const row =
+      own >= 0
+        ? this.tcp.find(version, src, dst, sport, dport)
+        : this.tcp.find(version, quotedSrc, quotedDst, sport, dport);
+    return row >= 0 && this.#ecn.hasCounter(row, flags);
   }
 
   /** The row of two addresses. What has ports is counted there alone, and taken over at the end. */

@@ -191,6 +191,7 @@ export class Decoder {
         if (layers.version === 6) layers.version = 0;
         return;
       }
+      layers.bodyAt = own;
       if (next === MOBILITY) return;
       const word = next === FRAGMENT ? (bytes[own + 2]! << 8) | bytes[own + 3]! : 0;
       next = bytes[own]!;
@@ -199,6 +200,7 @@ export class Decoder {
       if ((word & 0xfff9) === 0 || said === from || layers.version !== 6 || bytes !== layers.bytes) continue;
       const id = (bytes[own + 4]! << 24) | (bytes[own + 5]! << 16) | (bytes[own + 6]! << 8) | bytes[own + 7]!;
       layers.fragment = true;
+      layers.bodyAt = from;
       if (end >= said) this.#piece(next, id, word >>> 3, (word & 1) !== 0, from, said);
       else if (word >>> 3 === 0 && !this.#strict) this.#transport(next, bytes, from, end, limit);
       return;

@@ -288,7 +288,7 @@ export function healthFacts(analysis: Analysis, names: Names, rows = Number.POSI
 export type HealthFacts = NonNullable<ReturnType<typeof healthFacts>>;
 
 /** The capture as a whole. */
-export function summaryFacts({ summary, repeats, protocols, lost }: Analysis, deep: boolean) {
+export function summaryFacts({ summary, repeats, mirror, protocols, lost }: Analysis, deep: boolean) {
   const earliest = [summary.earliestSeconds, summary.earliestNanos] as const;
   const latest = [summary.latestSeconds, summary.latestNanos] as const;
   const seconds = inSeconds(nanosBetween(earliest, latest));
@@ -308,7 +308,11 @@ export function summaryFacts({ summary, repeats, protocols, lost }: Analysis, de
     interfaces: summary.interfaces.size,
     linkTypes: Object.fromEntries(summary.linkTypes),
     ...(lost.size > 0 && { lostByTheSystem: [...lost.values()].reduce((sum, packets) => sum + packets, 0) }),
-    ...(deep && { repeats: repeats.count, protocols: { ...protocols } }),
+    ...(deep && {
+      repeats: repeats.count,
+      ...(mirror.count > 0 && { mirrorCopies: mirror.count }),
+      protocols: { ...protocols },
+    }),
   };
 }
 

@@ -13,14 +13,23 @@ export function flagText(flags: number): string {
 
 const TEXTS: string[] = new Array(4096);
 
+/** With the three bits in the middle as a number, as tshark writes it: see accurate-ecn.ts. */
+const counterText = (flags: number): string => {
+  const text = flagText(flags);
+  return `${text.slice(0, 3)}-${(flags >>> 6) & 7}-${text.slice(6)}`;
+};
+
+/** Behind the counts of flags, those of segments with a counter. */
+const COUNTER = 4096;
+
 /** How often each combination of flags was seen. */
 export class FlagCounts {
-  readonly #counts = new Float64Array(4096);
+  readonly #counts = new Float64Array(2 * COUNTER);
   /** Frames that hold no TCP flags. */
   without = 0;
 
-  add(flags: number): void {
-    this.#counts[flags]! += 1;
+  add(flags: number, hasCounter: boolean): void {
+    this.#counts[hasCounter ? COUNTER + flags : flags]! += 1;
   }
 
   /** By the text of tshark; the empty one for frames without TCP. */
@@ -28,7 +37,7 @@ export class FlagCounts {
     const counts = new Map<string, number>();
     if (this.without) counts.set('', this.without);
     this.#counts.forEach((count, flags) => {
-      if (count) counts.set(flagText(flags), count);
+      if (count) counts.set(flags < COUNTER ? flagText(flags) : counterText(flags - COUNTER), count);
     });
     return counts;
   }

@@ -16,6 +16,14 @@ const NETLINK = 824;
 
 export const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
 
+/** What an Ethernet type would say of the protocols of PPP: IPv4, IPv6, MPLS (RFC 1332, 5072, 3032). */
+const PPP_ETHERTYPES: Readonly<Record<number, number>> = {
+  33: ETHERTYPE.ipv4,
+  87: ETHERTYPE.ipv6,
+  641: 0x8847,
+  643: 0x8848,
+};
+
 /** What lies behind the link's header. Written over by the next frame. */
 export interface Link {
   /** 0: nothing that is looked into. */
@@ -101,20 +109,21 @@ function typed(bytes: Uint8Array, given: number, at: number, end: number, link: 
     type = half(bytes, from + 2);
     from += 4;
   }
+  if (type === 0x8864 && from + 8 <= end) {
+    // PPPoE (RFC 2516): six bytes, then the protocol of PPP, of one byte where that is odd (RFC 1661, section 6.5).
+    const isShort = (bytes[from + 6]! & 1) === 1;
+    const protocol = isShort ? bytes[from + 6]! : half(bytes, from + 6);
+    type = PPP_ETHERTYPES[protocol] ?? 0;
+    from += isShort ? 7 : 8;
+  } else if (type <= 1500) {
+    logical(bytes, from, end, link);
+    return;
+  }
   if (type === 0x8847 || type === 0x8848) {
     // MPLS labels, the last one marked (RFC 3032); what is behind says its version itself.
     while (from + 4 <= end && !(bytes[from + 2]! & 1)) from += 4;
     from += 4;
     version(bytes, from, end, link);
-    return;
-  }
-  if (type === 0x8864 && from + 8 <= end) {
-    // PPPoE (RFC 2516): six bytes, then the protocol of PPP.
-    const protocol = half(bytes, from + 6);
-    type = protocol === 0x21 ? ETHERTYPE.ipv4 : protocol === 0x57 ? ETHERTYPE.ipv6 : 0;
-    from += 8;
-  } else if (type <= 1500) {
-    logical(bytes, from, end, link);
     return;
   }
   link.ethertype = type;

@@ -56,6 +56,8 @@ export interface RecordFormat {
   readonly name: 'pcap' | 'pcapng';
   /** The largest captured length that the file allows, where it says one; 0: none. */
   readonly snapLength: number;
+  /** What of blocks could not be read though their lengths are right, such as options: how often, and the first. */
+  readonly malformed?: { readonly count: number; readonly first: string } | undefined;
   /**
    * Handles whole records from `at` on and returns where the first one that is not whole begins. Throws DamagedError
    * at one that no file can hold.

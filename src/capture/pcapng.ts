@@ -8,6 +8,7 @@ const SIMPLE_PACKET = 3;
 const NAMES = 4;
 const STATISTICS = 5;
 const ENHANCED_PACKET = 6;
+const SECRETS = 0xa;
 const CUSTOM = 0xbad;
 const CUSTOM_NOT_COPIED = 0x40000bad;
 /** Blocks that Wireshark 4.0 lists as frames, though nothing of them is counted here: of systemd's journal and of sysdig. */
@@ -34,6 +35,7 @@ interface Interface {
 export class PcapngFormat implements RecordFormat {
   readonly name = 'pcapng';
   snapLength = 0;
+  malformed: RecordFormat['malformed'];
   readonly #sink: PacketSink;
   readonly #packet: Packet;
   #little = true;
@@ -93,6 +95,7 @@ export class PcapngFormat implements RecordFormat {
     this.#before += this.#interfaces.length;
     this.#interfaces = [];
     this.#sink.section?.();
+    this.#options(view, at + 16, end, 'a section block');
   }
 
   #block(view: DataView, type: number, at: number, end: number): void {
@@ -104,7 +107,12 @@ export class PcapngFormat implements RecordFormat {
       case CUSTOM:
       case CUSTOM_NOT_COPIED:
         this.#packet.others += 1;
+        // Its data say no length, so that the options behind them cannot be found.
+        if (end - at < 4) this.#isMalformed('a custom block is too short for its number');
         this.#sink.event?.();
+        return;
+      case SECRETS:
+        this.#secrets(view, at, end);
         return;
       case ENHANCED_PACKET: {
         if (end - at < 20) throw new DamagedError('a packet block too short for its header');
@@ -119,19 +127,22 @@ export class PcapngFormat implements RecordFormat {
           view.getUint32(at + 16, little),
           end,
         );
+        this.#options(view, at + 20 + padded(captured), end, 'a packet block');
         return;
       }
       case OBSOLETE_PACKET: {
         if (end - at < 20) throw new DamagedError('a packet block too short for its header');
+        const captured = view.getUint32(at + 12, little);
         this.#hand(
           view.getUint16(at, little),
           view.getUint32(at + 4, little),
           view.getUint32(at + 8, little),
           at + 20,
-          view.getUint32(at + 12, little),
+          captured,
           view.getUint32(at + 16, little),
           end,
         );
+        this.#options(view, at + 20 + padded(captured), end, 'a packet block');
         return;
       }
       case SIMPLE_PACKET: {
@@ -146,10 +157,10 @@ export class PcapngFormat implements RecordFormat {
         this.#interfaces.push(this.#readInterface(view, at, end));
         return;
       case NAMES:
-        if (this.#sink.name) this.#readNames(view, at, end);
+        this.#readNames(view, at, end);
         return;
       case STATISTICS:
-        if (this.#sink.dropped) this.#readStatistics(view, at, end);
+        this.#readStatistics(view, at, end);
         return;
       default:
         if (LISTED.has(type)) this.#packet.others += 1;
@@ -207,7 +218,11 @@ export class PcapngFormat implements RecordFormat {
     if (end - at < 8) throw new DamagedError('an interface block too short for its header');
     let perSecond = 1e6;
     let offset = 0;
-    this.#options(view, at + 8, end, (code, from, length) => {
+    this.#options(view, at + 8, end, 'an interface block', (code, from, length) => {
+      if (code === 9 && length !== 1)
+        this.#isMalformed(`the resolution of an interface's clock has ${length} bytes instead of 1`);
+      else if (code === 14 && length !== 8)
+        this.#isMalformed(`the offset of an interface's clock has ${length} bytes instead of 8`);
       if (code === 9 && length >= 1) {
         const value = view.getUint8(from);
         const exponent = value & 0x7f;
@@ -236,42 +251,78 @@ export class PcapngFormat implements RecordFormat {
       const type = view.getUint16(from, this.#little);
       const length = view.getUint16(from + 2, this.#little);
       const size = type === 1 ? 4 : type === 2 ? 16 : 0;
-      if (type === 0 || from + 4 + length > end) return;
-      if (size && length > size) {
+      const next = from + 4 + padded(length);
+      if (type === 0) {
+        this.#options(view, next, end, 'a block of names');
+        return;
+      }
+      if (next > end) {
+        this.#isMalformed(`a name of ${length} bytes is longer than what is left of its block`);
+        return;
+      }
+      if (size && length <= size) this.#isMalformed(`a name of ${length} bytes has no room for its address`);
+      else if (size && this.#sink.name) {
         const bytes = new Uint8Array(view.buffer, view.byteOffset + from + 4, length);
         const name = text.decode(bytes.subarray(size)).split('\0')[0]!;
-        if (name) this.#sink.name!(bytes.slice(0, size), name);
+        if (name) this.#sink.name(bytes.slice(0, size), name);
       }
-      from += 4 + length + ((4 - (length & 3)) & 3);
+      from = next;
     }
   }
 
   #readStatistics(view: DataView, at: number, end: number): void {
-    if (end - at < 12) return;
+    if (end - at < 12) {
+      this.#isMalformed('a block of statistics is too short for its header');
+      return;
+    }
     const number = view.getUint32(at, this.#little);
-    this.#options(view, at + 12, end, (code, from, length) => {
+    this.#options(view, at + 12, end, 'a block of statistics', (code, from, length) => {
       // isb_ifdrop; isb_osdrop is counted by the same systems for the same packets.
-      if (code === 5 && length >= 8)
-        this.#sink.dropped!(this.#before + number, Number(view.getBigUint64(from, this.#little)));
+      if (code !== 5) return;
+      if (length !== 8) this.#isMalformed(`a count of lost packets has ${length} bytes instead of 8`);
+      else this.#sink.dropped?.(this.#before + number, Number(view.getBigUint64(from, this.#little)));
     });
   }
 
+  /** Keys of TLS and the like are not used; only whether the block is whole is looked at. */
+  #secrets(view: DataView, at: number, end: number): void {
+    const length = end - at < 8 ? 0 : view.getUint32(at + 4, this.#little);
+    if (end - at < 8) this.#isMalformed('a block of secrets is too short for its header');
+    else if (length > end - at - 8)
+      this.#isMalformed(`secrets of ${length} bytes are longer than what is left of their block`);
+    else this.#options(view, at + 8 + padded(length), end, 'a block of secrets');
+  }
+
+  /** Option after option, up to the end mark or the end of the block: the mark may be missing where the block ends. */
   #options(
     view: DataView,
     at: number,
     end: number,
-    option: (code: number, from: number, length: number) => void,
+    block: string,
+    option?: (code: number, from: number, length: number) => void,
   ): void {
     let from = at;
     while (end - from >= 4) {
       const code = view.getUint16(from, this.#little);
       const length = view.getUint16(from + 2, this.#little);
-      if (code === 0 || from + 4 + length > end) return;
-      option(code, from + 4, length);
-      from += 4 + length + ((4 - (length & 3)) & 3);
+      if (code === 0) return;
+      if (from + 4 + padded(length) > end) {
+        this.#isMalformed(`an option of ${length} bytes is longer than what is left of ${block}`);
+        return;
+      }
+      option?.(code, from + 4, length);
+      from += 4 + padded(length);
     }
   }
+
+  /** Something of a block cannot be read, though its packets can. */
+  #isMalformed(what: string): void {
+    this.malformed = { count: (this.malformed?.count ?? 0) + 1, first: this.malformed?.first ?? what };
+  }
 }
+
+/** With the bytes that fill it up to a word of four. */
+const padded = (length: number): number => length + ((4 - (length & 3)) & 3);
 
 /** As many decimal places as Wireshark shows (wiretap/pcapng.c): those of the next coarser of its own resolutions. */
 const placesOf = (perSecond: number): number =>

@@ -11,6 +11,8 @@ export interface ReadEnd {
   readonly cut: boolean;
   /** Why the rest could not be read, where it could not. */
   readonly damage?: string;
+  /** How many options and the like of pcapng could not be read, with the first of them. */
+  readonly malformed?: { readonly count: number; readonly first: string };
 }
 
 /** What is read is neither pcap nor pcapng; `other` says what it is, where that is known. */
@@ -85,6 +87,7 @@ export class PacketReader {
       snapLength: this.#format.snapLength,
       cut: this.#held > 0,
       ...(this.#damage !== undefined && { damage: this.#damage }),
+      ...(this.#format.malformed && { malformed: this.#format.malformed }),
     };
   }
 

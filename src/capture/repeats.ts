@@ -21,8 +21,8 @@ export class Repeats {
 
   isRepeat(packet: Packet, layers: Layers): boolean {
     if (layers.version === 0) return false;
-    const one = hash(layers, 0x9e3779b1);
-    const other = hash(layers, 0x7feb352d);
+    const one = hash(packet, layers, 0x9e3779b1);
+    const other = hash(packet, layers, 0x7feb352d);
     const face = faceOf(packet);
     const slot = (one >>> 8) & (SLOTS - 1);
     const at = slot * WIDTH;
@@ -57,7 +57,7 @@ function faceOf({ bytes, at, end, linkType, interface: number }: Packet): number
   return face;
 }
 
-function hash(layers: Layers, seed: number): number {
+function hash(packet: Packet, layers: Layers, seed: number): number {
   let mixed = mix(seed ^ layers.src, layers.dst);
   mixed = mix(mixed, (layers.id << 16) | layers.protocol);
   if (layers.transport !== 0) {
@@ -71,12 +71,16 @@ function hash(layers: Layers, seed: number): number {
     }
   }
   // Without numbers of their own, the first bytes tell them apart.
-  const end = Math.min(layers.bytes.length, layers.bodyAt + 16);
+  const end = Math.min(bodyEnd(packet, layers), layers.bodyAt + 16);
   for (let at = layers.bodyAt; at < end; at += 1) mixed = mix(mixed, layers.bytes[at]!);
   return mixed;
 }
 
-function mix(hash: number, word: number): number {
+/** Behind the last byte of what `bodyAt` is the beginning of: what was put together of pieces lies elsewhere. */
+export const bodyEnd = (packet: Packet, layers: Layers): number =>
+  layers.bytes === packet.bytes ? packet.end : layers.bytes.length;
+
+export function mix(hash: number, word: number): number {
   const mixed = Math.imul(hash ^ word, 0x85ebca6b);
   return (mixed ^ (mixed >>> 13)) | 0;
 }

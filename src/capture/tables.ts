@@ -1,6 +1,6 @@
 import { table } from '../output/table.ts';
 import { printable } from '../printable.ts';
-import { counted, formatBytes } from '../quantity.ts';
+import { counted, formatBytes, formatRate } from '../quantity.ts';
 import type { Analysis } from './analysis.ts';
 import { frameText, troubleWords } from './evidence.ts';
 import { endpointTables, evidenceTable, expertTable } from './evidence-tables.ts';
@@ -69,7 +69,7 @@ function* summaryText(analysis: Analysis): Generator<string> {
   yield line('Packets', `${facts.packets} (${formatBytes(facts.bytes)} on the wire${cut})`);
   if (facts.start && facts.end && facts.durationSeconds !== undefined) {
     const rate =
-      facts.packetsPerSecond === undefined ? '' : `, ${Math.round(facts.packetsPerSecond)} packets/s`;
+      facts.packetsPerSecond === undefined ? '' : `, ${formatRate(facts.packetsPerSecond)} packets/s`;
     yield line('Time', `${facts.start} to ${facts.end}, ${durationText(facts.durationSeconds)}${rate}`);
   }
   const protocols = Object.entries(facts.protocols ?? {}).filter(([, count]) => count > 0);
@@ -79,6 +79,11 @@ function* summaryText(analysis: Analysis): Generator<string> {
     yield line(
       'Repeats',
       `${counted(facts.repeats, 'packet was', 'packets were')} seen on another interface before: counted once`,
+    );
+  if (facts.mirrorCopies)
+    yield line(
+      'Mirror',
+      `${counted(facts.mirrorCopies, 'packet is an exact copy', 'packets are exact copies')} of one just before on the same interface, as a mirror port sends them: counted once`,
     );
   if (facts.lostByTheSystem)
     yield line(

@@ -1,6 +1,6 @@
 import type { Plan, TcpdumpPlan } from '../plan.ts';
 import { targetText } from '../plan.ts';
-import { counted, formatBytes } from '../quantity.ts';
+import { counted, formatBytes, formatRate } from '../quantity.ts';
 import { numberOf } from '../session/events.ts';
 import type { Collector } from './collector.ts';
 import { lastWords } from './words.ts';
@@ -55,7 +55,7 @@ export const tcpdump: Collector = {
   progress(event, before) {
     const packets = numberOf(event, 'packets');
     const seconds = before ? (event.t - before.t) / 1000 : 0;
-    const rate = seconds > 0 ? Math.round((packets - numberOf(before, 'packets')) / seconds) : undefined;
+    const rate = seconds > 0 ? formatRate((packets - numberOf(before, 'packets')) / seconds) : undefined;
     return [
       `${numberOf(event, 'dropped')} dropped`,
       ...(rate === undefined ? [] : [`${rate} packets/s`]),

@@ -197,17 +197,30 @@ export const analyze: Command<AnalyzeOptions> = {
   },
 };
 
+/** What asks for an analysis, which --redact does not make. */
+const NOT_WITH_REDACT: readonly string[] = [
+  ...Object.keys(ANALYZE_OPTIONS),
+  ...['format', 'output', 'markdown', 'open', 'explain'],
+];
+
 function redactChoice(raw: RawOptions): RedactChoice | undefined {
   const file = namedFile(raw, 'redact');
   const key = raw.text('redact-key');
   const payload = raw.text('redact-payload');
-  if (file !== undefined)
+  if (file !== undefined) {
+    const other = NOT_WITH_REDACT.find((name) => raw.isTyped(name));
+    if (other !== undefined)
+      throw usageError(
+        `--redact and ${OPTIONS[other]!.alias ? `-${OPTIONS[other]!.alias}` : `--${other}`}: not together, because --redact makes a copy and prints no analysis`,
+        'redact first, then analyze the copy',
+      );
     return {
       file,
       ifThere: namedFileRule(raw),
       payload: payload === 'mask' ? 'mask' : 'cut',
       ...(key !== undefined && { key }),
     };
+  }
   const idle = ['redact-key', 'redact-payload'].find((name) => raw.isTyped(name));
   if (idle !== undefined) throw usageError(`--${idle}: of which copy?`, '--redact FILE');
   return undefined;

@@ -132,6 +132,12 @@ export async function readInto(
       );
     if (input.condition.trailing)
       log.warn(`${printable(name)}: trailing garbage behind the compressed data was ignored`);
+    if (end.malformed) {
+      const { count, first } = end.malformed;
+      log.warn(
+        `${printable(name)} is malformed in ${counted(count, 'place')}: ${first}; what does not fit is left out, the packets are read`,
+      );
+    }
     const size = path === '-' ? undefined : (await stat(path)).size;
     return { name, ...(size !== undefined && { bytes: size }), ...end };
   } catch (error) {

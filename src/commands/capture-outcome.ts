@@ -7,8 +7,9 @@ import {
   summaryFacts,
 } from '../capture/facts.ts';
 import { redisFacts } from '../capture/redis/facts.ts';
+import { durationText } from '../capture/wording.ts';
 import { block, code, factTable, markdownTable, plain } from '../output/markdown.ts';
-import { counted, formatBytes, formatDuration } from '../quantity.ts';
+import { counted, formatBytes, formatRate } from '../quantity.ts';
 import type { Analyzed } from './analysis.ts';
 import { type CaptureFacts, captureRows, type FileFact, fileTable, targetWords, utc } from './outcome.ts';
 
@@ -28,7 +29,6 @@ export const captureMarkdown = (
       ['scope', plain(capture.scope)],
       ['filter', capture.filter ? code(capture.filter) : 'none: every packet'],
       ['captured', counted(capture.packets?.captured ?? 0, 'packet')],
-      ['received by filter', counted(capture.packets?.receivedByFilter ?? 0, 'packet')],
       ['dropped by the kernel', droppedText(capture.packets?.droppedByKernel ?? 0)],
       ...(analyzed ? analysisRows(analyzed) : []),
     ]),
@@ -59,7 +59,7 @@ function analysisRows({ analysis, names }: Analyzed): Array<[string, string | un
     [
       'time',
       facts.start &&
-        `${utc(facts.start)}, ${formatDuration(facts.durationSeconds ?? 0)}${facts.packetsPerSecond === undefined ? '' : `, ${Math.round(facts.packetsPerSecond)} packets/s`}`,
+        `${utc(facts.start)}, ${durationText(facts.durationSeconds ?? 0)}${facts.packetsPerSecond === undefined ? '' : `, ${formatRate(facts.packetsPerSecond)} packets/s`}`,
     ],
     ['lost by the system that captured', facts.lostByTheSystem ? String(facts.lostByTheSystem) : undefined],
     [
@@ -109,7 +109,7 @@ function talkers(kind: ConversationKind, analysis: Analyzed['analysis'], names: 
       { title: '←', right: true },
       { title: 'bytes →', right: true },
       { title: '←', right: true },
-      { title: 'seconds', right: true },
+      { title: 'duration', right: true },
     ],
     most
       .slice(0, ROWS)
@@ -120,15 +120,19 @@ function talkers(kind: ConversationKind, analysis: Analyzed['analysis'], names: 
         String(each.framesBToA),
         String(each.bytesAToB),
         String(each.bytesBToA),
-        each.durationSeconds.toFixed(3),
+        durationText(each.durationSeconds),
       ]),
   );
 }
 
 function commands(analysis: Analyzed['analysis'], names: Analyzed['names']): string {
   const redis = redisFacts(analysis, names, ROWS);
-  const milliseconds = (seconds: number | undefined) =>
-    seconds === undefined ? '' : (seconds * 1000).toFixed(3);
+  const milliseconds = (seconds: number | undefined) => {
+    if (seconds === undefined) return '';
+    // Three places, more where they would all be 0.
+    const text = (seconds * 1000).toFixed(3);
+    return Number(text) === 0 ? String(Number((seconds * 1000).toPrecision(1))) : text;
+  };
   return markdownTable(
     [
       { title: 'Redis command' },

@@ -234,9 +234,9 @@ async function finish(
   const receiptPath = await writeReceipt(artifact.base, receipt);
   log.end();
   log.line(`${counted(captured, 'packet')} captured`);
-  log.line(`${counted(numberOf(last, 'received'), 'packet')} received by filter`);
+  // What the filter received is in the receipt alone: on loopback the kernel counts each packet twice.
   log.line(
-    `${counted(dropped, 'packet')} dropped by the kernel${dropped ? ': the capture has holes; narrow the filter, or -- -B 65536' : ''}`,
+    `${counted(dropped, 'packet')} dropped by the kernel${dropped ? `: the capture has holes; ${againstDrops(numberOf(last, 'buffer'))}` : ''}`,
   );
   log.line(
     `ended because ${endedText(result)}, after ${formatDuration((result.stoppedAt - result.startedAt) / 1000)}`,
@@ -285,6 +285,14 @@ async function finish(
   if (!isPut) await put(outcome, undefined, form, context);
   return isDone ? kept : EXIT.incomplete;
 }
+
+/** tcpdump's -B takes up to six digits here. */
+const MOST_BUFFER_KIB = 999_999;
+
+const againstDrops = (buffer: number): string =>
+  buffer < MOST_BUFFER_KIB
+    ? `narrow the filter, or take a larger buffer than ${formatBytes(buffer * 1024)}: -- -B ${Math.min(4 * buffer, MOST_BUFFER_KIB)}`
+    : 'narrow the filter';
 
 /** What comes after a capture may fail without taking it along. */
 async function tried(log: Context['log'], work: () => Promise<unknown>): Promise<boolean> {

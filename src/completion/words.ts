@@ -1,5 +1,6 @@
 import type { AnyCommand } from '../commands/command.ts';
 import type { Completes, OptionSpec, OptionTable } from '../options.ts';
+import { isLevel } from '../words.ts';
 
 /** One thing that may stand there. */
 export interface Choice {
@@ -89,7 +90,7 @@ function readLine(
   const positionals: string[] = [];
   const flags = new Map<string, string>();
   let pending: string | undefined;
-  for (const word of words) {
+  for (const [at, word] of words.entries()) {
     if (pending !== undefined) {
       flags.set(pending, word);
       pending = undefined;
@@ -101,12 +102,20 @@ function readLine(
       else flags.set(name, value ?? '');
     } else if (word.startsWith('-') && word.length > 1) {
       pending = readShort(options, word.slice(1), flags);
-    } else positionals.push(word);
+    } else if (!(isLevel(word) && isVerbose(options, words[at - 1]))) positionals.push(word);
   }
   return { line: { positionals, flags }, ...(pending !== undefined && { pending }) };
 }
 
-/** Its value, where it may have one, is never the next word. */
+/** Whether a number behind this word is its level (`-v 2`), as words.ts takes it. */
+const isVerbose = (options: OptionTable, word = ''): boolean => {
+  const long = word.startsWith('--');
+  if (!long && !/^-[A-Za-z]+$/.test(word)) return false;
+  const name = longName(options, long ? word : `-${word.at(-1)}`);
+  return name !== undefined && options[name]!.bare !== undefined;
+};
+
+/** Its value, where it may have one, is the next word only where that is a number: `-v 2`. */
 const isSwitch = ({ type, bare }: OptionSpec): boolean => type === 'boolean' || bare !== undefined;
 
 /** `-vn redis`, `-nredis`: switches, then perhaps one with its value, which may be the next word. */

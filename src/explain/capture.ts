@@ -61,7 +61,11 @@ export function tcpdumpByHand(
     ...(capture.count ? ['-c', String(capture.count)] : []),
     ...capture.filter,
   ].map(shellQuote);
-  const tcpdump = ['tcpdump', '-U', '-i', interfaceWord(capture), '-w', '-', ...words].join(' ');
+  const sized = capture.options.includes('-B');
+  const tcpdump = [
+    ...['tcpdump', '-U', ...(sized ? [] : ['-B', '"$buffer"']), '-i', interfaceWord(capture), '-w', '-'],
+    ...words,
+  ].join(' ');
   return [
     ...debuggerLines(
       around,
@@ -75,6 +79,7 @@ export function tcpdumpByHand(
           `interface=$(${execLine(around, "ip -o route show default | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -n1")})`,
         ]
       : []),
+    ...(sized ? [] : bufferLines(around)),
     `# ends after ${seconds} s, perhaps without what came in the last one; tcpdump says on stderr what the kernel dropped`,
     `${execLine(around, `timeout -s INT ${seconds} ${enters ? 'nsenter -t "$pid" -n ' : ''}${tcpdump}`)} | gzip > ${base}.pcap.gz`,
     ...packetLines(`${base}.pcap.gz`, ['summary', 'ip', 'tcp']),
@@ -83,6 +88,12 @@ export function tcpdumpByHand(
 
 const interfaceWord = ({ scope, interface: name }: TcpdumpPlan): string =>
   scope === 'iface' || name === 'default' ? '"$interface"' : shellQuote(name ?? 'any');
+
+/** The kernel's buffer, as node/tcpdump.sh sizes it: `$buffer`. */
+const bufferLines = (around: Surroundings): string[] => [
+  "# the kernel's buffer in KiB: a 128th of what the node has to spare, 2 to 64 MiB",
+  `buffer=$(${execLine(around, `awk '/^MemAvailable:/ { kib = int($2 / 128); print kib < 2048 ? 2048 : kib > 65536 ? 65536 : kib }' /proc/meminfo`)})`,
+];
 
 /** The other end of the pod's eth0: `$interface`. */
 const vethLines = (around: Surroundings): string[] => [

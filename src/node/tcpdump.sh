@@ -48,10 +48,29 @@ tcpdump_prepare() {
   fi
 }
 
+# What the node has to spare, in KiB.
+tcpdump_spare_memory() { sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo; }
+
+# The kernel's buffer, in KiB. tcpdump's own of 2 MiB is full within a few milliseconds when it writes slowly: of bursts of
+# 30 MB/s a quarter was lost. So it is a 128th of what the node has to spare, 64 MiB at most, unless -B says another.
+# Where there is no room for it, libpcap takes less (pcap-linux.c, create_ring).
+tcpdump_sizes_buffer() {
+  local -i at spare
+  spare=$(tcpdump_spare_memory)
+  tcpdump_buffer=$((spare / 128))
+  ((tcpdump_buffer >= 2048)) || tcpdump_buffer=2048
+  ((tcpdump_buffer <= 65536)) || tcpdump_buffer=65536
+  for ((at = 0; at < ${#tool_args[@]}; at++)); do
+    [[ ${tool_args[at]} == -- ]] && break
+    [[ ${tool_args[at]} != -B ]] || tcpdump_buffer=$((10#${tool_args[at + 1]}))
+  done
+}
+
 # The raw file lies where `files` can read it, so that it is not lost when this container is. tcpdump opens it as root: the mount is the pod's own, and the user it would change to may not exist.
 # -U writes out each packet as it comes: one that is killed loses none.
 tcpdump_start() {
-  "${tcpdump_enter[@]}" tcpdump -Z root -U -i "$tcpdump_interface" -w "$OUT/capture.pcap" "${tool_args[@]}" \
+  tcpdump_sizes_buffer
+  "${tcpdump_enter[@]}" tcpdump -Z root -U -B "$tcpdump_buffer" -i "$tcpdump_interface" -w "$OUT/capture.pcap" "${tool_args[@]}" \
     2>"$OUT/tcpdump.log" >/dev/null </dev/null &
   tool_pid=$!
   until grep -q 'listening on' "$OUT/tcpdump.log" 2>/dev/null; do
@@ -64,7 +83,7 @@ tcpdump_bytes() {
   bytes=$(stat -c %s "$OUT/capture.pcap" 2>/dev/null) || bytes=0
 }
 
-# SIGUSR1 prints tcpdump's three counts, between packets. Never SIGUSR2, which flushes out of the signal handler: in the
+# SIGUSR1 prints tcpdump's three counts, between packets; of those that were received, ones on loopback were seen twice. Never SIGUSR2, which flushes out of the signal handler: in the
 # middle of a write it ruins the file (tcpdump.c, flushpcap; seen on 4.99).
 tcpdump_counts() {
   local line
@@ -74,6 +93,7 @@ tcpdump_counts() {
   [[ $line =~ ([0-9]+)\ packets?\ captured ]] && counts+=(packets: "${BASH_REMATCH[1]}")
   [[ $line =~ ([0-9]+)\ packets?\ received ]] && counts+=(received: "${BASH_REMATCH[1]}")
   [[ $line =~ ([0-9]+)\ packets?\ dropped ]] && counts+=(dropped: "${BASH_REMATCH[1]}")
+  counts+=(buffer: "$tcpdump_buffer")
 }
 
 # The kernel hands packets over by blocks, when one is full or a second old (Documentation/networking/packet_mmap.rst,

@@ -32,11 +32,16 @@ export interface Receipt {
     readonly toolVersion: string;
     /** The image as the node resolved it, with its digest. */
     readonly imageId: string;
-    /** tcpdump's three counts; absent for profiles. */
+    /**
+     * tcpdump's three counts, and the size of the kernel's buffer; absent for profiles. On a loopback interface, and so on
+     * `any`, the kernel counts a packet as received when it is sent and when it arrives, and tcpdump captures it once.
+     */
     readonly packets?: {
       readonly captured: number;
       readonly receivedByFilter: number;
       readonly droppedByKernel: number;
+      /** Absent in receipts of versions before. */
+      readonly bufferKiB?: number;
     };
   };
   readonly targetChanges: readonly string[];
@@ -70,6 +75,7 @@ export function makeReceipt(
           captured: numberOf(last, 'packets'),
           receivedByFilter: numberOf(last, 'received'),
           droppedByKernel: numberOf(last, 'dropped'),
+          bufferKiB: numberOf(last, 'buffer'),
         },
       }),
     },

@@ -202,7 +202,8 @@ export class Frames {
     if (link === 'ethernet') {
       const addresses = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
       const label = (last: number) => [this.#below(256), 1, this.#below(128) * 2 + last, 64];
-      const point = join([0x11, 0, 0, 1], u16(packet.length + 2), [0, six ? 0x57 : 0x21], packet);
+      const protocol = this.#one([0], []).concat(six ? 0x57 : 0x21);
+      const point = join([0x11, 0, 0, 1], u16(packet.length + protocol.length), protocol, packet);
       return this.#one(
         join(addresses, type, packet),
         join(addresses, type, packet, new Uint8Array(this.#below(20))),

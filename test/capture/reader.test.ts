@@ -1,8 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UnknownFormatError } from '../../src/capture/reader.ts';
+import { faults } from '../schemas.ts';
 import { analyzed } from './analysis.ts';
-import { framed, ip4, LINK, type Link, pcap, pcapng, records, START, tcp, udp, vlan } from './packets.ts';
+import { expectAsTshark, fileOf } from './judge.ts';
+import {
+  type Framed,
+  framed,
+  ip4,
+  LINK,
+  type Link,
+  pcap,
+  pcapng,
+  records,
+  START,
+  tcp,
+  udp,
+  vlan,
+} from './packets.ts';
 import { command, talk } from './redis-stream.ts';
 
 const conversation = talk([
@@ -160,6 +175,12 @@ describe('a capture of several interfaces', () => {
     expect(report.tcpHealth.totals.retransmissions + report.tcpHealth.totals.outOfOrder).toBe(1);
   });
 
+  it('counts a short packet once, whatever stands behind it in the file', () => {
+    const echo = ip4('10.0.0.1', '10.0.0.2', 1, Buffer.from([8, 0, 0, 0, 0, 1, 0, 1]));
+    const frames = [2, 3, 4].map((face) => framed('sll2', echo, face));
+    expect(analyzed(pcap('sll2', records(frames, 1_234_567n))).report.summary.repeats).toBe(2);
+  });
+
   it('takes the same packet on the same interface for another one, and a late one, too', () => {
     const same = [2, 2].map((face) => framed('sll2', packet(1, 7), face));
     expect(analyzed(pcap('sll2', records(same, 10_000n))).report.summary.repeats).toBe(0);
@@ -168,5 +189,116 @@ describe('a capture of several interfaces', () => {
       at: START + BigInt(at) * 60_000_000n,
     }));
     expect(analyzed(pcap('sll2', late)).report.summary.repeats).toBe(0);
+  });
+});
+
+describe('a capture at a mirror port', () => {
+  /** A talk of so many turns, with a segment that is sent again, late. */
+  const turns = (count: number, ends: { client?: string; server?: string } = {}) => {
+    const packets = talk(
+      Array.from({ length: count }, (_, at) =>
+        at % 2 ? ['<', '$5\r\nhello\r\n'] : ['>', command('GET', `user:${at}`)],
+      ),
+      ends,
+    );
+    const again = packets.at(-2)!;
+    return [...packets, { ...again, at: packets.at(-1)!.at + 300_000_000n }];
+  };
+  /** Each packet again and again, some microseconds later. */
+  const mirrored = (
+    packets: readonly Framed[],
+    times: number,
+    change = (frame: Uint8Array): Uint8Array => frame,
+  ): Framed[] =>
+    packets.flatMap((packet) =>
+      Array.from({ length: times }, (_, at) => ({
+        frame: at ? change(packet.frame) : packet.frame,
+        at: packet.at + BigInt(at) * 7_000n,
+      })),
+    );
+  /** The report without what copies change; a frame's number is that of the first of so many copies. */
+  const without = ({ report }: ReturnType<typeof analyzed>, times = 1) => {
+    const text = JSON.stringify(comparable(report), (key, value) =>
+      key === 'frame' ? (value - 1) / times + 1 : value,
+    );
+    return JSON.parse(text);
+  };
+  const comparable = (report: ReturnType<typeof analyzed>['report']) => ({
+    ...report,
+    summary: report.summary.protocols,
+    timeline: report.timeline.steps.length,
+    // The last copy is a little later than the last packet.
+    tcpHealth: { ...report.tcpHealth, synsByClient: report.tcpHealth.synsByClient.length },
+  });
+
+  it.each([
+    ['twice', turns(40), 2],
+    ['twice, longer than what is held back', turns(1500), 2],
+    ['three times', turns(40), 3],
+    ['twice, over IPv6', turns(40, { client: 'fd00::1', server: 'fd00::2' }), 2],
+  ])('that sends each packet %s is counted once', (_, packets, times) => {
+    const own = analyzed(pcap('ethernet', packets));
+    const copies = analyzed(pcap('ethernet', mirrored(packets, times)));
+    expect(without(copies, times)).toEqual(without(own));
+    expect(copies.report.summary).toMatchObject({
+      packets: times * packets.length,
+      repeats: 0,
+      mirrorCopies: (times - 1) * packets.length,
+    });
+    const { retransmissions, spuriousRetransmissions } = copies.report.tcpHealth.totals;
+    expect(retransmissions + spuriousRetransmissions).toBe(1);
+    const count = (times - 1) * packets.length;
+    expect(copies.tables).toContain(
+      `Mirror      ${count} packets are exact copies of one just before on the same interface, as a mirror port sends them: counted once`,
+    );
+    expect(faults('analyze', { ...copies.report, files: [] })).toEqual([]);
+  });
+
+  it('is one too where routers change the copy', () => {
+    const packets = turns(40);
+    const routed = (frame: Uint8Array) => {
+      const copy = Buffer.from(frame);
+      copy[5] = 77;
+      copy[14 + 8]! -= 1;
+      copy.writeUInt16BE(0x1234, 14 + 10);
+      return copy;
+    };
+    const { report } = analyzed(pcap('ethernet', mirrored(packets, 2, routed)));
+    expect(report.summary.mirrorCopies).toBe(packets.length);
+  });
+
+  it('tells equal packets apart from their copies', () => {
+    const ack = framed('ethernet', tcp({ sport: 6379, dport: 40000, ack: 7, id: 0 }));
+    const equal = [0n, 1_000_000n].map((after) => ({ frame: ack, at: START + 9_000_000_000n + after }));
+    const { report } = analyzed(pcap('ethernet', mirrored([...turns(40), ...equal], 2)));
+    const row = report.conversations.tcp.find((each: { a: { port: number } }) => each.a.port === 6379);
+    expect(row.framesAToB).toBe(2);
+  });
+
+  const frames = (count: number, packet: (at: number) => Uint8Array, step = 100_000n) =>
+    records(
+      Array.from({ length: count }, (_, at) => framed('ethernet', packet(at))),
+      step,
+    );
+  it.each([
+    ['equal datagrams', frames(100, () => udp({ payload: 'hits:1|c' }))],
+    ['equal acknowledgements', frames(100, () => tcp({ id: 0 }))],
+    ['acknowledgements of IPv6', frames(100, (at) => tcp({ src: 'fd00::1', dst: 'fd00::2', ack: at >> 1 }))],
+    [
+      'a few segments sent again',
+      frames(100, (at) => tcp({ seq: at - (at % 5 === 1 ? 1 : 0), payload: 'x' })),
+    ],
+    ['a SYN sent again', frames(2, () => tcp({ flags: 2 }))],
+    ['segments sent again later', frames(100, (at) => tcp({ seq: at >> 1, payload: 'x' }), 20_000_000n)],
+  ])('is none with %s', (_, packets) => {
+    const { report } = analyzed(pcap('ethernet', packets));
+    expect(report.summary.mirrorCopies).toBeUndefined();
+    expect(Object.values(report.summary.protocols as number[]).reduce((sum, each) => sum + each, 0)).toBe(
+      packets.length,
+    );
+  });
+
+  it('leaves --format tshark as tshark counts', async () => {
+    await expectAsTshark(fileOf(pcap('ethernet', mirrored(turns(20), 2))));
   });
 });

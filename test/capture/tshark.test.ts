@@ -114,6 +114,109 @@ describe('--format tshark is what capinfos 4.0 and tshark 4.0 print', () => {
     await expectAsTshark(fileOf(capture));
   });
 
+  it('of Accurate ECN, whose three flags are a number once both sides agreed', async () => {
+    const number = (value: number) => value << 6;
+    const packets: make.Framed[] = [];
+    const put = (frame: Uint8Array, length = frame.length) =>
+      packets.push({
+        frame: frame.subarray(0, length),
+        at: START + BigInt(packets.length),
+        length: frame.length,
+      });
+    let sport = 1000;
+    type Sent = readonly ['>' | '<', number, (readonly number[])?];
+    const connection = (...sent: readonly Sent[]) => {
+      sport += 1;
+      let last: Buffer = Buffer.alloc(0);
+      for (const [way, flags, options = []] of sent) {
+        const seq = flags & FLAG.syn ? 1 : 2;
+        const ends = { sport, dport: 80, flags, seq, ack: flags & FLAG.ack ? 2 : 0, options };
+        last = way === '>' ? tcp(ends) : tcp(back({ ...ends, sport: 80, dport: sport }));
+        put(last);
+      }
+      return last;
+    };
+    const quoting = (packet: Uint8Array) =>
+      ip4('10.0.0.9', '10.0.0.1', 1, Buffer.concat([Buffer.from([3, 3, 0, 0, 0, 0, 0, 0]), packet]));
+    const option = (kind: number, length: number, ...begins: number[]) => {
+      const rest = new Array(length - 2 - begins.length).fill(0);
+      return [kind, length, ...begins, ...rest, ...new Array((4 - (length & 3)) & 3).fill(1)];
+    };
+    const asked: Sent = ['>', FLAG.syn | number(7)];
+    const granted: Sent = ['<', FLAG.syn | FLAG.ack | number(2)];
+    const five = FLAG.ack | number(5);
+    for (let value = 0; value < 8; value += 1) {
+      connection(asked, ['<', FLAG.syn | FLAG.ack | number(value)], ['>', five], ['<', five | FLAG.psh]);
+      connection(['>', FLAG.syn | number(value)], granted, ['<', five]);
+      connection(asked, granted, ['>', FLAG.ack | number(value)], ['<', FLAG.rst | number(value)]);
+    }
+    connection(asked, ['<', five]);
+    connection(granted, ['<', five], asked, ['<', five]);
+    connection(asked, ['>', FLAG.syn], granted, ['>', five]);
+    connection(asked, granted, ['<', FLAG.syn | FLAG.ack], ['>', five], ['>', 0xfff], ['>', 0xe00 | five]);
+    for (const kind of [171, 172, 173, 174])
+      for (let length = 2; length < 15; length += 1)
+        connection(['>', five, option(kind, length)], ['<', five]);
+    for (const kind of [253, 254])
+      for (const code of [0xbf, 0xc0, 0xc1, 0xc2])
+        for (let length = 4; length < 15; length += 1)
+          connection(['>', five, option(kind, length, 0xac, code)], ['<', five]);
+    for (const options of [
+      [0, 172, 2, 1],
+      [77, 1, 172, 2],
+      [172, 11, 1, 1],
+      [77, 2, 172, 2],
+      [1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 172, 2, 1, 1],
+    ])
+      connection(['>', FLAG.syn, options], ['<', five]);
+    const last = connection(asked, granted, ['>', five]);
+    put(quoting(last));
+    put(quoting(last.subarray(0, 36)));
+    for (const length of [35, 36, 39]) put(last, length);
+    // Another connection of the same ports begins without.
+    put(tcp({ sport, dport: 80, flags: FLAG.syn, seq: 9000 }));
+    put(tcp({ sport, dport: 80, flags: five, seq: 9001 }));
+    const path = fileOf(pcap('raw', packets));
+    await expectAsTshark(path);
+    const run = await gkeprof(['analyze', path, '--show', 'flags']);
+    expect(run.stdout.toString()).toContain('···-5-·AP···');
+  });
+
+  it.each(['ethernet', 'sll', 'sll2'] as const)(
+    'of PPPoE, whatever stands before IP: link %s',
+    async (link) => {
+      const four = (last: number) => tcp({ src: `10.0.0.${last}`, dst: '10.1.0.1', flags: 2 });
+      const six = (last: number) => tcp({ src: `fd00::${last}`, dst: 'fd01::1', flags: 2 });
+      // The protocol of PPP in two bytes or in one; what is behind it.
+      const forms: ReadonlyArray<[number[], Buffer]> = [
+        [[0, 0x21], four(1)],
+        [[0x21], four(2)],
+        [[0, 0x57], six(1)],
+        [[0x57], six(2)],
+        [[0x21], six(3)],
+        [[2, 0x81, 0, 1, 1, 64], four(3)],
+        [[2, 0x83, 0, 1, 0, 64, 0, 2, 1, 64], six(4)],
+        [[0xff, 3, 0, 0x21], four(4)],
+        [[0xff, 3, 0x21], four(5)],
+        [[0xc0, 0x21], Buffer.from([9, 1, 0, 8, 0, 0, 0, 0])],
+        [[0xfd], four(6)],
+        [[0x21], Buffer.alloc(0)],
+        [[0x21], four(7).subarray(0, 1)],
+      ];
+      const frames = forms.map(([protocol, packet]) => {
+        const length = protocol.length + packet.length;
+        const session = Buffer.concat([
+          Buffer.from([0x11, 0, 0, 1, length >>> 8, length & 255, ...protocol]),
+          packet,
+        ]);
+        const frame = framed(link, session);
+        frame.writeUInt16BE(0x8864, { ethernet: 12, sll: 14, sll2: 0 }[link]);
+        return frame;
+      });
+      await expectAsTshark(fileOf(pcap(link, records(frames))));
+    },
+  );
+
   it.each([0, 2, 3, 6, 7, 9, 0x80 | 10, 0x80 | 20])('of pcapng with resolution %i', async (resolution) => {
     const frames = records(
       talk().map((each) => framed('ethernet', each)),

@@ -7,7 +7,7 @@ import { captureMarkdown } from '../../src/commands/capture-outcome.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { captureFacts } from '../../src/commands/outcome.ts';
 import { type Receipt, writeReceipt } from '../../src/session/receipt.ts';
-import { pcap } from '../capture/packets.ts';
+import { framed, pcap, START, udp } from '../capture/packets.ts';
 import { command, talk } from '../capture/redis-stream.ts';
 import { gkeprof } from '../command-line.ts';
 import { planOf, TCPDUMP } from '../plans.ts';
@@ -53,7 +53,7 @@ const RECEIPT: Receipt = {
     kernel: '6.1.0',
     toolVersion: 'tcpdump version 4.99.3',
     imageId: 'registry.example/gkeprof-tools@sha256:00',
-    packets: { captured: 5, receivedByFilter: 6, droppedByKernel: 1 },
+    packets: { captured: 5, receivedByFilter: 6, droppedByKernel: 1, bufferKiB: 2048 },
   },
   targetChanges: [],
   artifact: {
@@ -220,6 +220,27 @@ describe('--markdown', () => {
     expect(text).toContain('| `a.pcap` | BYTES | `SHA` |');
   });
 
+  it('of packets prints no duration and no rate as 0 that is more', async () => {
+    const frames = (at: readonly number[]) =>
+      pcap(
+        'ethernet',
+        at.map((millis, n) => ({
+          frame: framed('ethernet', udp({ sport: 5000 + (n >> 1) })),
+          at: START + BigInt(millis * 1e6),
+        })),
+        { nanoseconds: true },
+      );
+    const quick = join(folder, 'quick.pcap');
+    writeFileSync(quick, frames([0, 0.02, 5, 20]));
+    const text = await markdown('analyze', quick);
+    expect(text).toMatch(/\| time \| .* UTC, 20 ms, 200 packets\/s \|/);
+    expect(text).toMatch(/\| `10\.0\.0\.1:5000` .* \| 20 µs \|/);
+    const slow = join(folder, 'slow.pcap');
+    writeFileSync(slow, frames([0, 80_000]));
+    expect(await markdown('analyze', slow)).toContain('80s, 0.025 packets/s');
+    expect((await gkeprof(['analyze', slow])).stdout.toString()).toContain('80s, 0.025 packets/s');
+  });
+
   it('of a capture says what was lost', () => {
     const files = [{ role: 'packets', path: 'a.pcap.gz', bytes: 7, sha256: '0'.repeat(64) }];
     expect(
@@ -234,7 +255,6 @@ describe('--markdown', () => {
 | scope | netns |
 | filter | \`port 6379\` |
 | captured | 5 packets |
-| received by filter | 6 packets |
 | dropped by the kernel | 1 packet: the capture has holes |
 
 | file | bytes | SHA-256 |

@@ -71,6 +71,8 @@ describe('whose names are wanted', () => {
     ['pcap -n redis ', 'target', '', [], { namespace: 'redis' }],
     ['pcap -nredis ', 'target', '', [], { namespace: 'redis' }],
     ['pcap -vn redis --context=a=b ', 'target', '', [], { verbose: '', namespace: 'redis', context: 'a=b' }],
+    ['pcap -v 2 ', 'target', '', [], { verbose: '' }],
+    ['analyze --quiet 2 ', 'capture', '', ['2'], { quiet: '' }],
     ['pcap --as bob x -n ', 'namespace', '', ['x'], { as: 'bob' }],
     ['pcap x --namespace=re', 'namespace', 're', ['x'], {}],
     ['pcap x --debug-namespace ', 'namespace', '', ['x'], {}],

@@ -75,7 +75,7 @@ describe('what differs from run to run', () => {
   ])('is the same: %j and %j', (a, b) => expect(masked(a)).toBe(masked(b)));
 
   it.each([
-    ['0 packets dropped by the kernel', '0 packets received by filter'],
+    ['0 packets dropped by the kernel', '0 packets captured'],
     ['redis-server', 'redis-sentinel'],
     ['deadline', 'facade'],
   ])('is not: %j and %j', (a, b) => expect(masked(a)).not.toBe(masked(b)));

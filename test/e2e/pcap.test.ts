@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { execa } from 'execa';
@@ -13,6 +13,23 @@ async function tshark(file: string, field: string, filter = 'frame'): Promise<st
 
 const figure = (stderr: string, words: string): number =>
   Number(new RegExp(`^(\\d+) ${words}`, 'm').exec(stderr)?.[1] ?? -1);
+
+const receiptOf = (file: string): { bufferKiB: number } =>
+  JSON.parse(readFileSync(file.replace('.pcap.gz', '.receipt.json'), 'utf8')).capture.packets;
+
+/** The buffers of the tcpdumps that run with this filter: the nodes are on this machine. */
+const buffersOf = (filter: string): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      } catch {
+        return ''; // It is gone.
+      }
+    })
+    .filter((line) => line.startsWith('tcpdump ') && line.includes(filter))
+    .map((line) => Number(/ -B (\d+) /.exec(line)?.[1]));
 
 describe('pcap', () => {
   leavesNothing();
@@ -69,12 +86,24 @@ describe('pcap', () => {
       '6379',
     ]);
     await captures(running);
+    const buffers = buffersOf('port 6379');
     await kubectl(['exec', '-n', NAMESPACE, 'redis-stock', '--', 'redis-cli', 'echo', 'the-last-word']);
     running.kill('SIGINT');
     const ended = await running;
     expect(ended.stderr).toMatch(/^[1-9]\d* packets captured/m);
     expect(ended.exitCode).toBe(0);
     expect(gunzipSync(readFileSync(pcapFile())).toString('latin1')).toContain('$13\r\nthe-last-word\r\n');
+    // What tcpdump was given is what the receipt says.
+    const { bufferKiB } = receiptOf(pcapFile());
+    expect(buffers).toContain(bufferKiB);
+    expect(bufferKiB).toBeGreaterThanOrEqual(2048);
+    expect(bufferKiB).toBeLessThanOrEqual(65_536);
+  });
+
+  it('takes the buffer that -B says', async () => {
+    const run = await capture(['redis-0', '--port', '6379', '--duration', '1s', '--', '-B', '4096']);
+    expect(run.code).toBe(0);
+    expect(receiptOf(pcapFile()).bufferKiB).toBe(4096);
   });
 
   it("captures the node's end of the pod's interface: Ethernet, both directions, no loopback", async () => {

@@ -20,6 +20,70 @@ describe('tcpdump on the node', () => {
     expect(started).toMatch(/ -U .*-w .*capture\.pcap -c 5\n$/);
   });
 
+  it.each([
+    ['128th of what the node has to spare', 2_000_000, '-c 5', 15_625],
+    ['2 MiB at least', 100_000, '', 2048],
+    ['2 MiB where it is not known', '', '', 2048],
+    ['64 MiB at most', 500_000_000, '', 65_536],
+    ['what -B says', 2_000_000, '-B 4096', 4096],
+    ['what the last -B says', 2_000_000, '-s 96 -B 4096 -B 0512', 512],
+    ['no filter word', 2_000_000, '-- -B 4096', 15_625],
+  ])('has a buffer of %s, which is said', (_, spare, words, kib) => {
+    const started = runShell(
+      ['node/tcpdump.sh'],
+      `OUT=$(mktemp -d); read -ra tool_args <<<"$2"; tcpdump_interface=any; tcpdump_enter=()
+       tcpdump_spare_memory() { printf '%s' "$spare_kib"; }; spare_kib=$1
+       tcpdump() { printf '%s\n' "$*" >"$OUT/words"; printf 'listening on' >&2; }
+       pause() { sleep "$1"; }; tool_is_running() { :; }
+       tcpdump_start; wait; tcpdump_counts ended; echo "$(<"$OUT/words") | \${counts[*]}"; rm -r "$OUT"`,
+      [String(spare), words],
+    );
+    expect(started).toContain(` -B ${kib} -i any `);
+    expect(started).toMatch(new RegExp(` \\| buffer: ${kib}\n$`));
+  });
+
+  it('asks the node for what it has to spare', () => {
+    const spare = runShell(
+      ['node/tcpdump.sh'],
+      'tcpdump_spare_memory; tcpdump_sizes_buffer; echo "$tcpdump_buffer"',
+    );
+    const [kib, buffer] = spare.split('\n').map(Number);
+    expect(kib).toBeGreaterThan(1024);
+    expect(buffer).toBeGreaterThanOrEqual(2048);
+    expect(buffer).toBeLessThanOrEqual(65_536);
+  });
+
+  // A burst of 20 MB that is read late: the reader is stopped meanwhile, so it does not depend on how fast it is.
+  it.each([
+    ['2 MiB loses packets', '-B 2048', true],
+    ['32 MiB loses none', '-B 32768', false],
+  ])('of a burst that is read late, a buffer of %s: real tcpdump', (_, words, loses) => {
+    const counts = runShell(
+      ['node/tcpdump.sh'],
+      `OUT=$(mktemp -d); now_ms() { now=$(($(date +%s%N) / 1000000)); }; pause() { sleep "$1"; }
+       tool_is_running() { kill -0 "$tool_pid" 2>/dev/null; }; refuse() { exit 1; }
+       tool_ends() { kill -TERM "$tool_pid" 2>/dev/null; wait "$tool_pid"; }
+       read -ra tool_args <<<"$1 -- udp port 9"; tcpdump_interface=lo; tcpdump_enter=()
+       tcpdump_start
+       sleep 0.3
+       kill -STOP "$tool_pid"
+       printf -v block '%08192d' 0
+       for ((each = 0; each < 1000; each++)); do printf %s "$block" >/dev/udp/127.0.0.1/9; done
+       kill -CONT "$tool_pid"
+       end_reason=time
+       tcpdump_stop
+       tcpdump_counts ended
+       echo "\${counts[*]}"
+       rm -r "$OUT"`,
+      [words],
+    );
+    const [captured, dropped] = ['packets', 'dropped'].map((name) =>
+      Number(new RegExp(`${name}: (\\d+)`).exec(counts)?.[1]),
+    );
+    if (loses) expect(dropped).toBeGreaterThan(0);
+    else expect([captured, dropped]).toEqual([1000, 0]);
+  });
+
   // The last second of every capture was missing where little happened: `received by filter` said so, the file did not have it.
   it.each(['lo', 'any'])('ends with what the kernel had received: real tcpdump on %s', (device) => {
     const packets = runShell(

@@ -29,7 +29,15 @@ export function nodeSide(nonce = PLAN.session.nonce) {
   const artifact = () =>
     event('artifact', { role: 'packets', file: 'capture.pcap.gz', bytes: DATA.length, sha256: SHA });
   const end = (reason = 'time') =>
-    event('end', { reason, status: 0, stopped: 1_790_000_060_000, packets: 5, received: 5, dropped: 0 });
+    event('end', {
+      reason,
+      status: 0,
+      stopped: 1_790_000_060_000,
+      packets: 5,
+      received: 5,
+      dropped: 0,
+      buffer: 16384,
+    });
   const script = (reason = 'time') => [
     event('hello', { kernel: '6.1' }),
     event('capturing'),

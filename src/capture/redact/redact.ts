@@ -56,38 +56,47 @@ export class Redactor implements PacketSink {
   /** Changes the packet where it is now, and returns how much of it is left. */
   #redact(packet: Packet, bytes: Uint8Array, size: number): number {
     if (!isKnownLink(packet.linkType)) return 0;
-    this.#linkAddresses(bytes, size, packet.linkType);
     openLink(bytes, 0, size, packet.linkType, this.#link);
     const { ethertype, at } = this.#link;
     const wire = Math.max(size, packet.length);
+    const isIp = ethertype === ETHERTYPE.ipv4 || ethertype === ETHERTYPE.ipv6;
+    const version = isIp && at < size ? bytes[at]! >>> 4 : 0;
+    this.#linkAddresses(bytes, size, packet.linkType, destination(bytes, version, at, size));
     if (ethertype === ETHERTYPE.arp) return this.#arp(bytes, at, size);
-    if (ethertype !== ETHERTYPE.ipv4 && ethertype !== ETHERTYPE.ipv6) return Math.min(size, Math.max(at, 0));
+    // What stands before something unknown may be anything, too.
+    if (!isIp) return at === 0 ? 0 : Math.min(size, HEADER[packet.linkType] ?? 0);
     this.#decoder.decode(packet);
-    const version = at < size ? bytes[at]! >>> 4 : 0;
     if (version === 4) return this.#ip4(bytes, at, size, wire);
     if (version === 6) return this.#ip6(bytes, at, size, wire);
     return Math.min(size, at);
   }
 
-  #linkAddresses(bytes: Uint8Array, size: number, linkType: number): void {
+  #linkAddresses(bytes: Uint8Array, size: number, linkType: number, group?: Uint8Array): void {
     if (linkType === 1 && size >= 12) {
-      this.#names.link(bytes, 0, 6);
-      this.#names.link(bytes, 6, 6);
-    } else if (linkType === 113 && size >= 16) {
-      this.#names.link(bytes, 6, 6);
-      bytes.fill(0, 12, 14);
-    } else if (linkType === 276 && size >= 20) {
-      this.#names.link(bytes, 12, 6);
-      bytes.fill(0, 18, 20);
-    }
+      this.#names.link(bytes, 0, group);
+      this.#names.link(bytes, 6);
+    } else if (linkType === 113 && size >= 16) this.#cooked(bytes, 6, (bytes[4]! << 8) | bytes[5]!, group);
+    else if (linkType === 276 && size >= 20) this.#cooked(bytes, 12, bytes[11]!, group);
+  }
+
+  /** The eight bytes for a link address, which may be longer: on tunnels it is an address of IP. */
+  #cooked(bytes: Uint8Array, at: number, length: number, group?: Uint8Array): void {
+    bytes.fill(0, at + Math.min(length, 8), at + 8);
+    if (length === 6) this.#names.link(bytes, at, group);
+    else if (length === 4) this.#names.address(bytes, at, 4);
+    else if (length === 16) {
+      const address = new Uint8Array(16);
+      address.set(bytes.subarray(at, at + 8));
+      bytes.set(this.#names.addressOf(address).subarray(0, 8), at);
+    } else if (length > 0) this.#names.opaque(bytes, at, Math.min(length, 8));
   }
 
   /** Of Ethernet and IPv4: both pairs of addresses. */
   #arp(bytes: Uint8Array, at: number, size: number): number {
     if (size - at < 28 || bytes[at + 4] !== 6 || bytes[at + 5] !== 4) return Math.min(size, at);
-    this.#names.link(bytes, at + 8, 6);
+    this.#names.link(bytes, at + 8);
     this.#names.address(bytes, at + 14, 4);
-    this.#names.link(bytes, at + 18, 6);
+    this.#names.link(bytes, at + 18);
     this.#names.address(bytes, at + 24, 4);
     return at + 28;
   }
@@ -213,6 +222,16 @@ export class Redactor implements PacketSink {
     this.#masks.set(2 * row + (fromA ? 1 : 0), new Mask(this.#commands, false, ack));
     return own;
   }
+}
+
+/** The lengths of headers of links. */
+const HEADER: Readonly<Record<number, number>> = { 0: 4, 1: 14, 108: 4, 113: 16, 276: 20 };
+
+/** The address that a packet at `at` is for, where it is there. */
+function destination(bytes: Uint8Array, version: number, at: number, size: number): Uint8Array | undefined {
+  if (version === 4 && size - at >= 20) return bytes.slice(at + 16, at + 20);
+  if (version === 6 && size - at >= 40) return bytes.slice(at + 24, at + 40);
+  return undefined;
 }
 
 function put(bytes: Uint8Array, at: number, value: number): void {
