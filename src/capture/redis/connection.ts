@@ -2,7 +2,7 @@ import { Exchange } from '../exchange.ts';
 import type { ByteStream } from '../reassembly.ts';
 import type { Asked, Client, Ledger } from './ledger.ts';
 import { Mode } from './mode.ts';
-import { BLOB_ERROR, ERROR, PUSH, type Reply, ReplyParser } from './reply.ts';
+import { ARRAY, PUSH, type Reply, ReplyParser } from './reply.ts';
 import { beginsCommand, RequestParser } from './request.ts';
 import { Transaction } from './transaction.ts';
 import { Waiting } from './waiting.ts';
@@ -54,10 +54,7 @@ export class RedisConnection {
     this.#transaction = new Transaction(ledger);
     this.#waiting = new Waiting((asked) => this.#unanswered(asked));
     this.#request = new RequestParser(ledger.scratch, (now) => this.#commandDone(now));
-    this.#reply = new ReplyParser(
-      () => this.#replyDone(this.#reply),
-      (line) => ledger.statistics.error(line),
-    );
+    this.#reply = new ReplyParser(() => this.#replyDone(this.#reply));
     const toServer: ByteStream = {
       bytes: (bytes, at, end, now, seq, ack) => {
         this.#heard = ack;
@@ -321,18 +318,20 @@ export class RedisConnection {
 
   #answered(asked: Asked, reply: Reply): void {
     const { statistics } = this.#ledger;
-    const failed = reply.type === ERROR || reply.type === BLOB_ERROR;
     const { steering, name } = asked.kind;
+    let { error } = reply;
+    // Errors in the array that EXEC replies with are of the commands that it ran: `INFO commandstats` counts them there, too.
+    if (error !== undefined && name === 'EXEC' && reply.type === ARRAY) error = undefined;
     if (steering || this.#transaction.isOpen) {
-      if (this.#transaction.takes(asked, reply, failed, this.#client)) return;
-      if (name === 'RESET' && !failed) this.#mode.kind = 'commands';
+      if (this.#transaction.takes(asked, reply, error !== undefined, this.#client)) return;
+      if (name === 'RESET' && error === undefined) this.#mode.kind = 'commands';
     }
     const latency = reply.began - asked.at;
     this.#latency = this.#latency === SLOW ? latency : this.#latency + (latency - this.#latency) / 8;
     if (asked.blocking) {
       statistics.blocking.add(latency);
-      this.#ledger.count(this.#client, asked, reply.size, undefined, reply.began, failed);
-    } else this.#ledger.count(this.#client, asked, reply.size, latency, reply.began, failed);
+      this.#ledger.count(this.#client, asked, reply.size, undefined, reply.began, error);
+    } else this.#ledger.count(this.#client, asked, reply.size, latency, reply.began, error);
     if (reply.size > statistics.biggestReplies.least)
       statistics.biggestReplies.add(this.#ledger.notable(this.#client, reply.size, asked, reply.began));
     if (!asked.blocking && latency > statistics.slowest.least)

@@ -74,16 +74,18 @@ export class Ledger {
     return { kind, pattern, size, at: now, blocking, heard, leads: false, behindHole: false, replies: 1 };
   }
 
-  /** Counts a command that ran, everywhere it belongs. */
+  /** Counts a command that ran, everywhere it belongs; `error`: the line that it failed with. */
   count(
     client: Client,
     asked: Asked,
     replySize: number,
     latency: number | undefined,
     at: number,
-    failed = false,
+    error?: string,
   ): void {
     const { statistics } = this;
+    const failed = error !== undefined;
+    if (failed) statistics.error(error);
     const { kind, pattern } = asked;
     const bucket = latency === undefined ? 0 : bucketOf(latency);
     add(groupOf(statistics.commands, kind.id), asked, replySize, latency, bucket, failed);

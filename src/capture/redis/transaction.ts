@@ -31,7 +31,8 @@ export class Transaction {
         else {
           transactions.executed += 1;
           transactions.commands += queued.length;
-          for (const each of queued) this.#ledger.count(client, each, 0, undefined, reply.began);
+          for (const [place, each] of queued.entries())
+            this.#ledger.count(client, each, 0, undefined, reply.began, reply.errors?.get(place));
         }
       } else if (name === 'DISCARD' || (name === 'RESET' && !failed)) {
         this.#queued = undefined;
