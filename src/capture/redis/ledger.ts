@@ -61,9 +61,13 @@ export class Ledger {
     // What is typed may be anything: the middle of a value, too.
     if (request.inline && !kind.known) return undefined;
     if (!whole && (!kind.known || kind.steering || (kind.parts && request.known < 2))) return undefined;
-    if (kind.parts && request.words > 1)
-      kind = kind.parts.find(request.bytes, wordAt(1), request.lengths[1]!) ?? kind;
-    const place = keyPlace(kind, request);
+    let place = 0;
+    if (kind.parts && request.words > 1) {
+      const part = kind.parts.find(request.bytes, wordAt(1), request.lengths[1]!);
+      // Of a subcommand that is none, nothing is known to be a key.
+      if (part) place = keyPlace(part, request);
+      kind = part ?? kind;
+    } else place = keyPlace(kind, request);
     const pattern =
       place > 0 && place < Math.min(request.words, request.known, WORDS_KEPT)
         ? patterns.numberOf(request.bytes, wordAt(place), request.lengths[place]!)

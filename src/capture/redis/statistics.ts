@@ -1,5 +1,6 @@
 import { Durations } from '../durations.ts';
 import { Combinations } from './combinations.ts';
+import { errorKind, isKnownKind } from './error-kind.ts';
 
 /** What is known of a group of commands. */
 export class Group {
@@ -34,6 +35,8 @@ export interface Notable {
 }
 
 const NOTABLE = 20;
+/** So many kinds of errors that Redis itself does not have are told apart. */
+const MOST_OWN_KINDS = 10;
 
 /** The largest of many, in order. */
 export class Largest {
@@ -65,6 +68,7 @@ export class RedisStatistics {
   readonly clients = new Map<number, ClientGroup>();
   readonly combinations = new Combinations();
   readonly errors = new Map<string, number>();
+  readonly #ownKinds = new Set<string>();
   readonly redirects = new Map<string, Redirect>();
   readonly slowest = new Largest();
   readonly biggestRequests = new Largest();
@@ -95,12 +99,21 @@ export class RedisStatistics {
   }
 
   error(line: string): void {
-    const kind = /^[A-Z][A-Z0-9]*(?= |$)/.exec(line)?.[0] ?? 'ERR';
-    this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1);
+    const kind = errorKind(line);
+    const shown = kind !== undefined && (isKnownKind(kind) || this.#isOwn(kind)) ? kind : '(others)';
+    this.errors.set(shown, (this.errors.get(shown) ?? 0) + 1);
     if (kind !== 'MOVED' && kind !== 'ASK') return;
-    const to = /^\S+ \d+ ([\w.:[\]-]{1,80})$/.exec(line)?.[1] ?? '?';
+    const to = /^\S+ \d+ ([\w.:[\]-]{0,80}:\d{1,5})$/.exec(line)?.[1] ?? '?';
     const known = this.redirects.get(`${kind} ${to}`);
     if (known) known.count += 1;
     else if (this.redirects.size < 1000) this.redirects.set(`${kind} ${to}`, { kind, to, count: 1 });
+  }
+
+  /** Whether it may be a kind that a script or a module made up: who makes up ever more of them shows data, not kinds. */
+  #isOwn(kind: string): boolean {
+    if (this.#ownKinds.has(kind)) return true;
+    if (this.#ownKinds.size >= MOST_OWN_KINDS) return false;
+    this.#ownKinds.add(kind);
+    return true;
   }
 }
