@@ -5,7 +5,7 @@ import {
   healthFacts,
   summaryFacts,
 } from '../capture/facts.ts';
-import { redisFacts } from '../capture/redis/facts.ts';
+import { type RedisFacts, redisFacts } from '../capture/redis/facts.ts';
 import { block, code, factTable, markdownTable, plain } from '../output/markdown.ts';
 import { counted, formatBytes, formatDuration } from '../quantity.ts';
 import type { Analyzed } from './analysis.ts';
@@ -70,12 +70,22 @@ function analysisRows({ analysis, names }: Analyzed): Array<[string, string | un
       'TCP troubles',
       health && (troubles.map(([name, count]) => `${wordsOf(name)} ${count}`).join(', ') || 'none'),
     ],
-    [
-      'Redis',
-      redis &&
-        `${counted(redis.connections.count, 'connection')}, ${counted(redis.counts.commands, 'kind')} of commands`,
-    ],
+    ['Redis', redis ? redisText(redis) : analysis.redis?.asked ? 'none found' : undefined],
   ];
+}
+
+function redisText({ connections, counts, tls }: RedisFacts): string {
+  const encrypted = tls.map(
+    ({ server, connections: count }) => `${counted(count, 'connection')} to ${endText(server)}`,
+  );
+  return [
+    connections.count > 0 &&
+      `${counted(connections.count, 'connection')}, ${counted(counts.commands, 'kind')} of commands`,
+    connections.count === 0 && !tls.some(({ portOfRedis }) => portOfRedis) && 'none found',
+    encrypted.length > 0 && `TLS, which can't be read: ${encrypted.join(', ')}`,
+  ]
+    .filter(Boolean)
+    .join('; ');
 }
 
 function analysisTables({ analysis, names }: Analyzed): string[] {

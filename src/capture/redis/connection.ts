@@ -1,6 +1,6 @@
 import { Exchange } from '../exchange.ts';
 import type { ByteStream } from '../reassembly.ts';
-import type { Asked, Client, Ledger } from './ledger.ts';
+import type { Asked, Client, Ends, Ledger } from './ledger.ts';
 import { Mode } from './mode.ts';
 import { ARRAY, PUSH, type Reply, ReplyParser } from './reply.ts';
 import { beginsCommand, RequestParser } from './request.ts';
@@ -82,14 +82,14 @@ export class RedisConnection {
   }
 
   /**
-   * Begins anew: one object serves many connections, one after the other. `whole`: the beginning is in the
-   * capture; `asks` and `answers` are the sequence numbers that both sides begin with then.
+   * Begins anew: one object serves many connections, one after the other. `began`: its SYN is in the capture; `whole`: all
+   * that was said is, and `asks` and `answers` are the sequence numbers that both sides begin with then.
    */
-  open(client: Client, clientIsA: boolean, whole: boolean, asks: number, answers: number): void {
+  open(ends: Ends, clientIsA: boolean, began: boolean, whole: boolean, asks: number, answers: number): void {
     const { statistics } = this.#ledger;
     statistics.connections += 1;
-    if (!whole) statistics.joined += 1;
-    this.#client = client;
+    if (!began) statistics.joined += 1;
+    this.#client = this.#ledger.client(ends);
     this.clientIsA = clientIsA;
     this.closed = 0;
     this.#asking = whole;

@@ -1,7 +1,7 @@
 import { bucketOf } from '../durations.ts';
-import { type CommandKind, Commands } from './commands.ts';
-import { type PatternRule, Patterns } from './pattern.ts';
-import { newScratch, type RequestParser, WORDS_KEPT, wordAt } from './request.ts';
+import type { CommandKind, Commands } from './commands.ts';
+import type { Patterns } from './pattern.ts';
+import { newScratch, type RequestParser, type Scratch, WORDS_KEPT, wordAt } from './request.ts';
 import { Group, type Notable, RedisStatistics } from './statistics.ts';
 import { findWord, keyPlace } from './words.ts';
 
@@ -23,32 +23,67 @@ export interface Asked {
   replies: number;
 }
 
-/** Who asks. */
-export interface Client {
-  readonly address: number;
+/** Both ends of a connection; addresses are numbers of Addresses. */
+export interface Ends {
   readonly six: boolean;
-  readonly port: number;
+  readonly client: number;
+  readonly clientPort: number;
+  readonly server: number;
+  readonly serverPort: number;
+}
+
+/** Who asks, and whom. */
+export interface Client {
+  readonly ends: Ends;
   /** Of the clients, from 0. */
   readonly number: number;
   readonly group: Group;
+  readonly server: Group;
 }
 
 /** What all connections share: what they know, and what they count. */
 export class Ledger {
-  readonly commands = new Commands();
+  readonly commands: Commands;
   readonly patterns: Patterns;
   readonly statistics = new RedisStatistics();
-  readonly scratch = newScratch();
+  readonly scratch: Scratch;
   /** Told of every command that ran: for the timeline. */
   readonly #answered: (at: number, latency: number | undefined) => void;
 
   constructor(
-    rules: readonly PatternRule[],
-    showKeys: boolean,
+    commands: Commands,
+    patterns: Patterns,
     answered: (at: number, latency: number | undefined) => void,
+    scratch = newScratch(),
   ) {
-    this.patterns = new Patterns(rules, showKeys);
+    this.commands = commands;
+    this.patterns = patterns;
     this.#answered = answered;
+    this.scratch = scratch;
+  }
+
+  /** A client of a server, each with the group that its commands count for. */
+  client(ends: Ends): Client {
+    const { six, client, server, serverPort } = ends;
+    const { clients, servers } = this.statistics;
+    const key = addressKey(client, six);
+    let group = clients.get(key);
+    if (!group) {
+      group = Object.assign(new Group(), { address: client, six, number: clients.size });
+      clients.set(key, group);
+    }
+    const serverKey = portKey(server, six, serverPort);
+    let of = servers.get(serverKey);
+    if (!of) {
+      of = Object.assign(new Group(), { address: server, six, port: serverPort, connections: 0 });
+      servers.set(serverKey, of);
+    }
+    of.connections += 1;
+    return { ends, number: group.number, group, server: of };
+  }
+
+  isServer(address: number, six: boolean, port: number): boolean {
+    return this.statistics.servers.has(portKey(address, six, port));
   }
 
   /**
@@ -94,6 +129,7 @@ export class Ledger {
     const bucket = latency === undefined ? 0 : bucketOf(latency);
     add(groupOf(statistics.commands, kind.id), asked, replySize, latency, bucket, failed);
     add(client.group, asked, replySize, latency, bucket, failed);
+    add(client.server, asked, replySize, latency, bucket, failed);
     if (pattern >= 0) add(groupOf(statistics.patterns, pattern), asked, replySize, latency, bucket, failed);
     statistics.combinations.add(client.number, kind.id, pattern);
     this.#answered(at, latency);
@@ -104,15 +140,20 @@ export class Ledger {
     const { commands, patterns } = this.statistics;
     groupOf(commands, kind.id).bytesOut += bytes;
     client.group.bytesOut += bytes;
+    client.server.bytesOut += bytes;
     if (pattern >= 0) groupOf(patterns, pattern).bytesOut += bytes;
   }
 
-  notable(client: Client, value: number, { kind, pattern }: Asked, at: number): Notable {
-    const { address, six, port } = client;
+  notable({ ends }: Client, value: number, { kind, pattern }: Asked, at: number): Notable {
+    const { client, six, clientPort } = ends;
     const key = pattern < 0 ? '' : this.patterns.text(pattern);
-    return { value, command: kind.name, key, client: address, six, clientPort: port, at };
+    return { value, command: kind.name, key, client, six, clientPort, at };
   }
 }
+
+const addressKey = (address: number, six: boolean): number => (six ? address + 2 ** 32 : address);
+const portKey = (address: number, six: boolean, port: number): number =>
+  addressKey(address, six) * 2 ** 16 + port;
 
 function groupOf(groups: Map<number, Group>, number: number): Group {
   let group = groups.get(number);

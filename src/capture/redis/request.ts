@@ -10,6 +10,29 @@ const STAR = 42;
 const DOLLAR = 36;
 const CR = 13;
 const LF = 10;
+const QUOTE = 34;
+const APOSTROPHE = 39;
+const BACKSLASH = 92;
+/** What a letter behind a backslash stands for. */
+const ESCAPES = new Map([
+  [110, 10],
+  [114, 13],
+  [116, 9],
+  [98, 8],
+  [97, 7],
+]);
+
+const isBlank = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13);
+
+/** A vertical tab stands between words as a blank does, but ends none. */
+const endsWord = (byte: number): boolean => byte === 32 || byte === 9 || byte === 10 || byte === 13;
+
+/** The byte of two hexadecimal digits; -1 where they are none. */
+function hexByte(high: number, low: number): number {
+  const value =
+    Number.parseInt(String.fromCharCode(high), 16) * 16 + Number.parseInt(String.fromCharCode(low), 16);
+  return Number.isNaN(value) ? -1 : value;
+}
 
 /** Where the words of a command are put, for one connection after another. */
 export interface Scratch {
@@ -183,26 +206,55 @@ export class RequestParser {
     return this.#inline(bytes, at, end, now);
   }
 
-  /** A command as it is typed: words with blanks between. An empty line is nothing. */
+  /**
+   * A command as it is typed: words with blanks between, in quotes where they hold some (sdssplitargs in sds.c of Redis). An
+   * empty line is nothing.
+   */
   #inline(bytes: Uint8Array, at: number, end: number, now: number): boolean {
     let from = at;
-    while (from < end) {
-      while (from < end && bytes[from]! <= 32) from += 1;
-      const start = from;
-      while (from < end && bytes[from]! > 32) {
-        if (bytes[from]! >= 127) return false;
-        from += 1;
+    for (;;) {
+      while (from < end && isBlank(bytes[from]!)) from += 1;
+      if (from === end) break;
+      if (this.words < WORDS) this.lengths[this.words] = 0;
+      let quote = 0;
+      while (from < end && (quote !== 0 || !endsWord(bytes[from]!))) {
+        let byte = bytes[from++]!;
+        if (byte === 0) return false;
+        if (byte === quote) {
+          // Nothing but a blank follows.
+          if (from < end && !isBlank(bytes[from]!)) return false;
+          quote = 0;
+          continue;
+        }
+        if (quote === 0 && (byte === QUOTE || byte === APOSTROPHE)) {
+          quote = byte;
+          continue;
+        }
+        if (byte === BACKSLASH && from < end) {
+          const next = bytes[from]!;
+          if (quote === QUOTE) {
+            const hex = next === 120 && from + 2 < end ? hexByte(bytes[from + 1]!, bytes[from + 2]!) : -1;
+            byte = hex >= 0 ? hex : (ESCAPES.get(next) ?? next);
+            from += hex >= 0 ? 3 : 1;
+          } else if (quote === APOSTROPHE && next === APOSTROPHE) {
+            byte = next;
+            from += 1;
+          }
+        }
+        this.#add(byte);
       }
-      if (from === start) continue;
-      if (this.words < WORDS) {
-        const length = Math.min(WORD, from - start);
-        this.bytes.set(bytes.subarray(start, start + length), this.words * WORD);
-        this.lengths[this.words] = length;
-      }
+      if (quote !== 0) return false;
       this.words += 1;
     }
     this.inline = true;
     return this.words === 0 || this.#complete(now);
+  }
+
+  #add(byte: number): void {
+    const word = this.words;
+    if (word >= WORDS || this.lengths[word]! >= WORD) return;
+    this.bytes[word * WORD + this.lengths[word]!] = byte;
+    this.lengths[word]! += 1;
   }
 
   #keep(bytes: Uint8Array, from: number, part: number): void {
@@ -268,4 +320,34 @@ export function beginsCommand(
   if (second < 0 || second > feed + 6) return false;
   const length = digits(bytes, feed + 2, second - 1);
   return length > 0 && second + 1 + length <= end && isKnown(bytes, second + 1, length);
+}
+
+/** Whether these bytes begin with a line that is typed and names a command; a request of HTTP is none. */
+export function beginsInline(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  isKnown: (bytes: Uint8Array, at: number, length: number) => boolean,
+): boolean {
+  let from = at;
+  while (from < end && isBlank(bytes[from]!)) from += 1;
+  const feed = bytes.subarray(from, end).indexOf(LF);
+  const to = feed < 0 ? end : from + feed;
+  let behind = from;
+  while (behind < to && !isBlank(bytes[behind]!)) behind += 1;
+  if (!isKnown(bytes, from, behind - from)) return false;
+  return !/ HTTP\/\d(\.\d)?\r?$/.test(Buffer.from(bytes.subarray(behind, to)).toString('latin1'));
+}
+
+/** Whether these bytes may be the beginning of a command, of which there is no more yet, or of one that was typed. */
+export function mayBegin(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  isKnown: (bytes: Uint8Array, at: number, length: number) => boolean,
+): boolean {
+  const text = Buffer.from(bytes.subarray(at, Math.min(end, at + 64))).toString('latin1');
+  if (/^(\r?\n)*(\*(\d{1,7}(\r(\n(\$(\d{1,2}(\r(\n[\w.-]{0,40})?)?)?)?)?)?)?)?$/.test(text)) return true;
+  // A word without anything behind it is not whole yet.
+  return beginsInline(bytes, at, end, isKnown) || /^\s*[A-Za-z]{1,20}$/.test(text);
 }

@@ -19,6 +19,14 @@ export type ClientGroup = Group & {
   readonly number: number;
 };
 
+/** A server by its address and port. */
+export type ServerGroup = Group & {
+  readonly address: number;
+  readonly six: boolean;
+  readonly port: number;
+  connections: number;
+};
+
 /** One command that stands out. */
 export interface Notable {
   /** Bytes, or nanoseconds. */
@@ -66,6 +74,8 @@ export class RedisStatistics {
   readonly patterns = new Map<number, Group>();
   /** By address; IPv6 ones behind all IPv4 ones. */
   readonly clients = new Map<number, ClientGroup>();
+  /** By address and port. */
+  readonly servers = new Map<number, ServerGroup>();
   readonly combinations = new Combinations();
   readonly errors = new Map<string, number>();
   readonly #ownKinds = new Set<string>();
