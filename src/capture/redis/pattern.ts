@@ -129,10 +129,11 @@ export class Patterns {
         from += 1;
         continue;
       }
-      const name = nameAt(bytes, from, end);
+      const to = wordEnd(bytes, from, end);
+      const name = nameAt(bytes, from, to, end);
       if (name) {
         size = put(made, size, name);
-        from += name === UUID ? 36 : name === HASH ? 32 : wordEnd(bytes, from, end) - from;
+        from += name === UUID ? 36 : to - from;
         known = from;
         continue;
       }
@@ -147,7 +148,6 @@ export class Patterns {
         token += 2;
         continue;
       }
-      const to = wordEnd(bytes, from, end);
       let some = both;
       for (let index = from + 1; index < to; index += 1) {
         const kind = KIND[bytes[index]!]!;
@@ -202,12 +202,12 @@ function wordEnd(bytes: Uint8Array, at: number, end: number): number {
   return to;
 }
 
-/** The name of the hash or UUID that begins with the word at `at`; undefined where none does. */
-function nameAt(bytes: Uint8Array, at: number, end: number): Uint8Array | undefined {
-  const length = wordEnd(bytes, at, end) - at;
+/** The name of the hash or UUID that begins with the word from `at` to `to`; undefined where none does. */
+function nameAt(bytes: Uint8Array, at: number, to: number, end: number): Uint8Array | undefined {
+  const length = to - at;
   if (length !== 8 && length !== 32 && length !== 40 && length !== 64) return undefined;
   let hex = LOWER_HEX | UPPER_HEX;
-  for (let index = at; index < at + length; index += 1) hex &= KIND[bytes[index]!]!;
+  for (let index = at; index < to; index += 1) hex &= KIND[bytes[index]!]!;
   if (!hex) return undefined;
   if (length === 8) return isUuid(bytes, at, end) ? UUID : undefined;
   return length === 32 ? HASH : LONG_HASH;
@@ -220,8 +220,9 @@ function chainEnd(bytes: Uint8Array, at: number, end: number): number {
     let next = to + 1;
     while (next < end && joins(bytes[next]!)) next += 1;
     if (next === end || !(KIND[bytes[next]!]! & WORD)) return next;
-    if (nameAt(bytes, next, end)) return to;
-    to = wordEnd(bytes, next, end);
+    const wordTo = wordEnd(bytes, next, end);
+    if (nameAt(bytes, next, wordTo, end)) return to;
+    to = wordTo;
   }
   return to;
 }
@@ -255,16 +256,21 @@ function ip4End(bytes: Uint8Array, at: number, end: number): number {
   return from < end && (KIND[bytes[from]!]! & WORD || bytes[from] === DOT) ? 0 : from;
 }
 
-/** Whether there may be an address of more than one word: with an `@`, or as many colons or dashes as IPv6 and Ethernet have. */
+/** Whether there may be an address of more than one word: with an `@`, or with the colons or dashes of IPv6 and Ethernet. */
 function mayHoldAddress(bytes: Uint8Array, at: number, length: number): boolean {
-  let marks = 0;
-  for (let from = at; from < at + length; from += 1) {
+  const end = at + length;
+  let colons = 0;
+  for (let from = at; from < end; from += 1) {
     const byte = bytes[from]!;
-    if (byte === AT || (byte === PERCENT && bytes[from + 1] === 52 && bytes[from + 2] === 48)) return true;
-    if (byte === COLON && from + 1 < at + length && bytes[from + 1] === COLON) return true;
-    if (byte === COLON || byte === DASH) marks += 1;
+    if (byte === AT) return true;
+    if (byte === COLON) {
+      colons += 1;
+      if (colons === 7 || (from + 1 < end && bytes[from + 1] === COLON)) return true;
+    }
+    if ((byte === COLON || byte === DASH) && from + 3 < end && bytes[from + 3] === byte) return true;
+    if (byte === PERCENT && bytes[from + 1] === 52 && bytes[from + 2] === 48) return true;
   }
-  return marks >= 5;
+  return false;
 }
 
 /** Each run of digits is one number. */
