@@ -86,7 +86,7 @@ const words = (text: string): string[] => text.split(/\s+/);
  */
 const STEERING = new Set(
   words(`SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE PUBLISH SPUBLISH MONITOR SYNC PSYNC
-CLIENT|REPLY MULTI RESET`),
+CLIENT|REPLY HELLO MULTI RESET`),
 );
 
 export interface CommandKind {

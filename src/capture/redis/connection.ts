@@ -27,6 +27,9 @@ export class RedisConnection {
   /** Whether commands are understood, and replies. */
   #asking = false;
   #answering = false;
+  /** Whether all commands are in the capture and were understood, and whether there was one already. */
+  #isWhole = false;
+  #isSure = false;
   readonly #mode = new Mode();
   readonly #transaction: Transaction;
   /** The last command, where it was cut off, and the one whose reply is broken off and was the last. */
@@ -94,6 +97,8 @@ export class RedisConnection {
     this.closed = 0;
     this.#asking = whole;
     this.#answering = whole;
+    this.#isWhole = whole;
+    this.#isSure = false;
     this.#mode.reset();
     this.#transaction.forget();
     this.#lastAt = 0;
@@ -150,6 +155,8 @@ export class RedisConnection {
     if (this.#asking) this.#ledger.statistics.lostThread += 1;
     this.#asking = false;
     this.#answering = false;
+    this.#isWhole = false;
+    this.#isSure = false;
     this.#transaction.forget();
     this.#lostReplies();
   }
@@ -159,12 +166,14 @@ export class RedisConnection {
    * was cut off, `now`, the command that it was in is known by its beginning.
    */
   #missedCommands(length: number, now: number | undefined): void {
+    this.#isWhole = false;
+    this.#isSure = false;
     if (!this.#asking) {
       if (now !== undefined) this.#goesOn(length, now);
       return;
     }
     const isNamed = now !== undefined && this.#request.cut(length);
-    this.#cut = isNamed ? this.#ledger.asked(this.#request, now, this.#heard, false) : undefined;
+    this.#cut = isNamed ? this.#ledger.asked(this.#request, now, this.#heard, false, false) : undefined;
     if (this.#cut && now !== undefined) this.#ask(this.#cut, now);
     else this.#ledger.statistics.lostThread += 1;
     this.#asking = false;
@@ -215,7 +224,7 @@ export class RedisConnection {
     if (!this.#answering || this.#resumes || !isOpen || type === PUSH || this.#mode.kind !== 'commands')
       return undefined;
     const asked = this.#waiting.whose(start);
-    if (asked === 'unseen' || asked === 'lost' || asked.replies > 1) return undefined;
+    if (asked === 'unseen' || asked === 'lost' || asked.replies > 1 || asked.ofAll) return undefined;
     this.#waiting.take();
     return asked;
   }
@@ -251,9 +260,11 @@ export class RedisConnection {
   }
 
   #commandDone(now: number): boolean {
-    const asked = this.#ledger.asked(this.#request, now, this.#heard, true);
-    if (asked) this.#ask(asked, now);
-    return asked !== undefined;
+    const asked = this.#ledger.asked(this.#request, now, this.#heard, true, this.#isSure);
+    if (!asked) return false;
+    this.#isSure ||= this.#isWhole;
+    this.#ask(asked, now);
+    return true;
   }
 
   #ask(asked: Asked, now: number): void {
@@ -299,7 +310,7 @@ export class RedisConnection {
 
   #replyDone(reply: Reply): void {
     const { statistics } = this.#ledger;
-    if (this.#mode.isMessage(reply, statistics)) return;
+    if (this.#mode.isMessage(reply, statistics, this.#waiting.next)) return;
     // The rest of a segment in which the thread was lost.
     if (!this.#answering) return;
     const waiting = this.#waiting;
@@ -309,8 +320,7 @@ export class RedisConnection {
       if (asked === 'lost') this.#lostReplies();
       return;
     }
-    asked.replies -= 1;
-    if (asked.replies > 0) return;
+    if (!this.#mode.isLast(asked, reply)) return;
     if (asked.behindHole) this.#transaction.forget();
     waiting.take();
     this.#answered(asked, reply);
@@ -324,7 +334,7 @@ export class RedisConnection {
     if (error !== undefined && name === 'EXEC' && reply.type === ARRAY) error = undefined;
     if (steering || this.#transaction.isOpen) {
       if (this.#transaction.takes(asked, reply, error !== undefined, this.#client)) return;
-      if (name === 'RESET' && error === undefined) this.#mode.kind = 'commands';
+      this.#mode.answered(name, reply);
     }
     const latency = reply.began - asked.at;
     this.#latency = this.#latency === SLOW ? latency : this.#latency + (latency - this.#latency) / 8;

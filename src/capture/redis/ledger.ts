@@ -21,6 +21,8 @@ export interface Asked {
   behindHole: boolean;
   /** Replies that it gets: one for each channel of SUBSCRIBE. */
   replies: number;
+  /** UNSUBSCRIBE without channels: one for each that there is, or one where there is none. */
+  ofAll: boolean;
 }
 
 /** Both ends of a connection; addresses are numbers of Addresses. */
@@ -88,13 +90,19 @@ export class Ledger {
 
   /**
    * What a request asks, sent at `now` by one who had heard the server up to `heard`; nothing where it can't be a command, or
-   * too much of it is missing to know which.
+   * too much of it is missing to know which. `isSure`: all that came before was understood.
    */
-  asked(request: RequestParser, now: number, heard: number, whole: boolean): Asked | undefined {
+  asked(
+    request: RequestParser,
+    now: number,
+    heard: number,
+    whole: boolean,
+    isSure: boolean,
+  ): Asked | undefined {
     const { commands, patterns } = this;
     let kind = commands.kindOf(request.bytes, 0, request.lengths[0]!);
     // What is typed may be anything: the middle of a value, too.
-    if (request.inline && !kind.known) return undefined;
+    if (request.inline && !kind.known && !isSure) return undefined;
     if (!whole && (!kind.known || kind.steering || (kind.parts && request.known < 2))) return undefined;
     let place = 0;
     if (kind.parts && request.words > 1) {
@@ -110,7 +118,18 @@ export class Ledger {
     const waits = kind.key === 'streams' && (!whole || findWord(request, 'BLOCK') > 0);
     const blocking = kind.blocking || waits;
     const { size } = request;
-    return { kind, pattern, size, at: now, blocking, heard, leads: false, behindHole: false, replies: 1 };
+    return {
+      kind,
+      pattern,
+      size,
+      at: now,
+      blocking,
+      heard,
+      leads: false,
+      behindHole: false,
+      replies: 1,
+      ofAll: false,
+    };
   }
 
   /** Counts a command that ran, everywhere it belongs; `error`: the line that it failed with. */

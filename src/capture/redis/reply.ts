@@ -11,12 +11,13 @@ const DEEPEST = 64;
 
 export const ARRAY = 42; // *
 const DOLLAR = 36; // $
-const MAP = 37; // %
+export const MAP = 37; // %
 const SET = 126; // ~
 export const PUSH = 62; // >
 const ATTRIBUTE = 124; // |
 export const ERROR = 45; // -
 export const STATUS = 43; // +
+const INTEGER = 58; // :
 const BLANK = 32;
 export const BLOB_ERROR = 33; // !
 const VERBATIM = 61; // =
@@ -37,6 +38,8 @@ export interface Reply {
   readonly text: string;
   /** `*-1`, `$-1`, `_`: nothing. */
   readonly empty: boolean;
+  /** The last integer in an array or push; of a subscription, how many there are. */
+  readonly integer: number;
   /** The line of the first error that stands anywhere in it. */
   readonly error: string | undefined;
   /** Of an array: the first error in each of its values that holds one, by the value's place. */
@@ -50,6 +53,7 @@ export class ReplyParser implements Reply {
   began = 0;
   start = 0;
   empty = false;
+  integer = 0;
   error: string | undefined;
   errors: Map<number, string> | undefined;
   readonly #complete: () => void;
@@ -162,6 +166,7 @@ export class ReplyParser implements Reply {
     this.start = seq;
     this.type = 0;
     this.empty = false;
+    this.integer = 0;
     this.error = undefined;
     this.errors = undefined;
     this.#values = 0;
@@ -208,8 +213,11 @@ export class ReplyParser implements Reply {
         this.#simple(bytes, at + 1, end);
         this.#failed(Buffer.from(bytes.subarray(at + 1, Math.min(end, at + LINE))).toString('latin1'));
         return this.#valueDone();
+      case INTEGER:
+        if (!first) this.integer = digits(bytes, at + 1, end);
+        this.#simple(bytes, at + 1, end);
+        return this.#valueDone();
       case STATUS:
-      case 58: // :
       case 95: // _
       case 35: // #
       case 44: // ,

@@ -154,6 +154,18 @@ describe('commands that are typed', () => {
   });
 });
 
+it('counts a typed word that Redis does not know with all others, and goes on behind it', () => {
+  const report = redis(
+    talk([
+      ['>', 'PING\r\nhunter2 is my password\r\nget a\r\n'],
+      ['<', "+PONG\r\n-ERR unknown command 'hunter2'\r\n$-1\r\n"],
+    ]),
+  );
+  expect(calls(report)).toEqual({ PING: 1, '(others)': 1, GET: 1 });
+  expect(report.errors).toEqual({ ERR: 1 });
+  expect(report.missing.lostThread).toBe(0);
+});
+
 it('has none from before the capture where the first command came in pieces', () => {
   for (const segment of [1, 2, 3, 5, 11]) {
     const report = redis(talk([...GET, ...GET], { port: 7001, segment }));
