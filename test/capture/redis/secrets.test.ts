@@ -61,7 +61,9 @@ describe('a word that Redis does not know', () => {
           showKeys,
         );
         expect(text).not.toContain(word.slice(3, 11));
-        expect(redis.commands).toContainEqual(expect.objectContaining({ command: '(others)', errors: 3 }));
+        const others = redis.commands.find((each: { command: string }) => each.command === '(others)');
+        // The typed one is none of Redis's where its quotes do not close.
+        expect([2, 3]).toContain(others.errors);
       }),
       { numRuns: 40 },
     );
