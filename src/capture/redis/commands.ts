@@ -119,6 +119,17 @@ class CommandNames {
     }
   }
 
+  /** Those that begin so, and are so long where `full` is not -1. */
+  likely(bytes: Uint8Array, at: number, length: number, full: number): CommandKind[] {
+    const start = Buffer.from(bytes.subarray(at, at + length))
+      .toString('latin1')
+      .toUpperCase();
+    return this.#table.filter((kind) => {
+      const name = kind && nameOf(kind);
+      return name?.startsWith(start) && (full === -1 || name.length === full);
+    }) as CommandKind[];
+  }
+
   add(name: string, kind: CommandKind): void {
     const bytes = Buffer.from(name);
     const mask = this.#table.length - 1;

@@ -174,6 +174,7 @@ export class RedisConnection {
     }
     const isNamed = now !== undefined && this.#request.cut(length);
     this.#cut = isNamed ? this.#ledger.asked(this.#request, now, this.#heard, false, false) : undefined;
+    if (isNamed && this.#request.behindCut) this.#ledger.statistics.behindCut += 1;
     if (this.#cut && now !== undefined) this.#ask(this.#cut, now);
     else this.#ledger.statistics.lostThread += 1;
     this.#asking = false;

@@ -51,6 +51,7 @@ export function redisFacts(analysis: Analysis, names: Names, rows = Number.POSIT
       lostThread: statistics.lostThread,
       commandsWithoutReply: statistics.unanswered,
       repliesWithoutCommand: statistics.unasked,
+      ...(statistics.behindCut > 0 && { packetsCutBeforeCommands: statistics.behindCut }),
     },
     latency: quantiles(statistics.latency),
     blocking: quantiles(statistics.blocking),

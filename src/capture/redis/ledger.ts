@@ -103,9 +103,14 @@ export class Ledger {
     let kind = commands.kindOf(request.bytes, 0, request.lengths[0]!);
     // What is typed may be anything: the middle of a value, too.
     if (request.inline && !kind.known && !isSure) return undefined;
-    if (!whole && (!kind.known || kind.steering || (kind.parts && request.known < 2))) return undefined;
+    if (!whole && (!kind.known || kind.steering)) return undefined;
     let place = 0;
-    if (kind.parts && request.words > 1) {
+    if (kind.parts && request.known < 2) {
+      const parts = kind.parts.likely(request.bytes, wordAt(1), request.lengths[1]!, request.cutLength);
+      // What changes how the connection is to be read may not be missed.
+      if (parts.some(({ steering }) => steering)) return undefined;
+      if (parts.length === 1) kind = parts[0]!;
+    } else if (kind.parts && request.words > 1) {
       const part = kind.parts.find(request.bytes, wordAt(1), request.lengths[1]!);
       // Of a subcommand that is none, nothing is known to be a key.
       if (part) place = keyPlace(part, request);

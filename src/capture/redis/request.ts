@@ -58,6 +58,10 @@ export class RequestParser {
   readonly lengths: Int32Array;
   /** Of the first words, how many are known whole. */
   known = 0;
+  /** How long the word is that the command was cut off in; -1 where that is not known. */
+  cutLength = -1;
+  /** Whether more commands stand behind the one that was cut off. */
+  behindCut = false;
   /** Bytes of the command on the wire. */
   size = 0;
   /** When its first byte came. */
@@ -110,7 +114,12 @@ export class RequestParser {
     this.known = Math.min(this.known, this.words);
     if (this.#left === 0 || this.known === 0) return false;
     if (this.#saved) this.#restore(this.#saved);
-    this.size += length;
+    this.cutLength =
+      this.#body > 0 && this.words < WORDS ? this.lengths[this.words]! + Math.max(0, this.#body - 2) : -1;
+    if (this.#body === 0 && this.words < WORDS) this.lengths[this.words] = 0;
+    // Of the last word it is known where it ends, and that another command stands behind that.
+    this.behindCut = this.#left === 1 && this.#body > 0 && length > this.#body;
+    this.size += this.behindCut ? this.#body : length;
     return true;
   }
 

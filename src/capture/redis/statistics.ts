@@ -98,6 +98,8 @@ export class RedisStatistics {
   unanswered = 0;
   unasked = 0;
   replication = 0;
+  /** Packets that were cut off within a command and hold more of them behind it. */
+  behindCut = 0;
   /** The most commands of one connection that waited for their replies at once. */
   deepest = 0;
 

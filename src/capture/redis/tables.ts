@@ -54,6 +54,8 @@ export function* redisTables(facts: RedisFacts, rows: number): Generator<string>
     missing.bytes && `${formatBytes(missing.bytes)} are not in the capture`,
     missing.lostThread && `${missing.lostThread} times the thread was lost and taken up again`,
     missing.commandsWithoutReply && `${counted(missing.commandsWithoutReply, 'command')} without a reply`,
+    missing.packetsCutBeforeCommands &&
+      `${counted(missing.packetsCutBeforeCommands, 'packet')} cut off before the last of several commands`,
     missing.repliesWithoutCommand && `${missing.repliesWithoutCommand} replies without a command`,
   ].filter(Boolean);
   if (holes.length) yield line('Missing', holes.join(', '));
