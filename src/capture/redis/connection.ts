@@ -19,7 +19,18 @@ const SLOW = 1e7;
  * a gap, at a segment that begins with a known command, and replies where the client had heard up to then.
  */
 export class RedisConnection {
-  readonly #ledger: Ledger;
+  readonly #real: Ledger;
+  /**
+   * Of a connection that is taken up in the middle, a provisional one, until answers show that what looks like commands are
+   * some: the middle of a value may look like them, too.
+   */
+  #ledger: Ledger;
+  #asked = 0;
+  #answers = 0;
+  #serverSpoke = false;
+  /** Whether what was taken for commands turned out to be none. */
+  disproved = false;
+  ends!: Ends;
   #client!: Client;
   readonly #request: RequestParser;
   readonly #reply: ReplyParser;
@@ -31,7 +42,7 @@ export class RedisConnection {
   #isWhole = false;
   #isSure = false;
   readonly #mode = new Mode();
-  readonly #transaction: Transaction;
+  readonly #transaction = new Transaction();
   /** The last command, where it was cut off, and the one whose reply is broken off and was the last. */
   #cut: Asked | undefined;
   #brokenOff: Asked | undefined;
@@ -53,8 +64,8 @@ export class RedisConnection {
   closed = 0;
 
   constructor(ledger: Ledger) {
+    this.#real = ledger;
     this.#ledger = ledger;
-    this.#transaction = new Transaction(ledger);
     this.#waiting = new Waiting((asked) => this.#unanswered(asked));
     this.#request = new RequestParser(ledger.scratch, (now) => this.#commandDone(now));
     this.#reply = new ReplyParser(() => this.#replyDone(this.#reply));
@@ -72,6 +83,7 @@ export class RedisConnection {
     const toClient: ByteStream = {
       bytes: (bytes, at, end, now, seq, ack) => {
         this.#had = ack;
+        this.#serverSpoke = true;
         this.#replyBytes(bytes, at, end, now, seq);
       },
       gap: (length, now) => {
@@ -89,10 +101,10 @@ export class RedisConnection {
    * that was said is, and `asks` and `answers` are the sequence numbers that both sides begin with then.
    */
   open(ends: Ends, clientIsA: boolean, began: boolean, whole: boolean, asks: number, answers: number): void {
-    const { statistics } = this.#ledger;
-    statistics.connections += 1;
-    if (!began) statistics.joined += 1;
-    this.#client = this.#ledger.client(ends);
+    this.ends = ends;
+    this.#begin(whole, began);
+    this.disproved = false;
+    this.#serverSpoke = false;
     this.clientIsA = clientIsA;
     this.closed = 0;
     this.#asking = whole;
@@ -117,6 +129,49 @@ export class RedisConnection {
   end(): void {
     this.exchange.end();
     this.#waiting.forget();
+    if (!this.#onTrial) return;
+    // A server that has heard several and answered none heard the beginning of one.
+    const isNone = this.#asked === 0 || (this.#answers === 0 && this.#asked > 1 && this.#serverSpoke);
+    if (!isNone) this.#prove();
+  }
+
+  get #onTrial(): boolean {
+    return this.#ledger !== this.#real;
+  }
+
+  #begin(isSure: boolean, began: boolean): void {
+    this.#ledger = isSure ? this.#real : this.#real.provisional();
+    this.#request.strict = !isSure;
+    const { statistics } = this.#ledger;
+    statistics.connections += 1;
+    if (!began) statistics.joined += 1;
+    this.#client = this.#ledger.client(this.ends);
+    this.#asked = 0;
+    this.#answers = 0;
+  }
+
+  #prove(): void {
+    this.#real.take(this.#ledger);
+    this.#ledger = this.#real;
+    this.#request.strict = false;
+    this.#client = this.#real.client(this.ends, false);
+  }
+
+  /** What was taken for commands is the middle of a value: nothing of it counts. */
+  #disprove(): void {
+    this.disproved = true;
+    this.#asking = false;
+    this.#answering = false;
+    this.#resumes = false;
+    this.#cut = undefined;
+    this.#brokenOff = undefined;
+    this.#waiting.forget();
+    this.#waiting.reset();
+    this.#transaction.forget();
+    this.#mode.reset();
+    this.#request.reset();
+    this.#reply.reset();
+    this.#begin(false, this.#ledger.statistics.joined === 0);
   }
 
   #commandBytes(bytes: Uint8Array, at: number, end: number, now: number): void {
@@ -133,7 +188,9 @@ export class RedisConnection {
       // What is missing before may have been sent just now.
       this.#lastAt = now;
     }
-    if (!this.#request.feed(bytes, at, end, now)) this.#lost();
+    if (this.#request.feed(bytes, at, end, now)) return;
+    if (this.#onTrial) this.#disprove();
+    else this.#lost();
   }
 
   #replyBytes(bytes: Uint8Array, at: number, end: number, now: number, seq: number): void {
@@ -270,6 +327,9 @@ export class RedisConnection {
 
   #ask(asked: Asked, now: number): void {
     this.#brokenOff = undefined;
+    // All that was asked before has its answer.
+    if (this.#onTrial && this.#answers > 0 && this.#waiting.length === 0) this.#prove();
+    this.#asked += 1;
     const request = this.#request;
     const ledger = this.#ledger;
     const { statistics } = ledger;
@@ -329,12 +389,13 @@ export class RedisConnection {
 
   #answered(asked: Asked, reply: Reply): void {
     const { statistics } = this.#ledger;
+    this.#answers += 1;
     const { steering, name } = asked.kind;
     let { error } = reply;
     // Errors in the array that EXEC replies with are of the commands that it ran: `INFO commandstats` counts them there, too.
     if (error !== undefined && name === 'EXEC' && reply.type === ARRAY) error = undefined;
     if (steering || this.#transaction.isOpen) {
-      if (this.#transaction.takes(asked, reply, error !== undefined, this.#client)) return;
+      if (this.#transaction.takes(asked, reply, error !== undefined, this.#client, this.#ledger)) return;
       this.#mode.answered(name, reply);
     }
     const latency = reply.began - asked.at;

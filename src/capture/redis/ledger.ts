@@ -50,6 +50,7 @@ export class Ledger {
   readonly statistics = new RedisStatistics();
   readonly scratch: Scratch;
   /** Told of every command that ran: for the timeline. */
+  #provisional: [number, number | undefined][] = [];
   readonly #answered: (at: number, latency: number | undefined) => void;
 
   constructor(
@@ -64,8 +65,23 @@ export class Ledger {
     this.scratch = scratch;
   }
 
+  /** Another one of the same commands and patterns, whose counts may be taken over, or not. */
+  provisional(): Ledger {
+    const answered: [number, number | undefined][] = [];
+    const { commands, patterns, scratch } = this;
+    const own = new Ledger(commands, patterns, (at, latency) => answered.push([at, latency]), scratch);
+    own.#provisional = answered;
+    return own;
+  }
+
+  /** Takes over what another one has counted. */
+  take(other: Ledger): void {
+    this.statistics.absorb(other.statistics);
+    for (const [at, latency] of other.#provisional) this.#answered(at, latency);
+  }
+
   /** A client of a server, each with the group that its commands count for. */
-  client(ends: Ends): Client {
+  client(ends: Ends, isNew = true): Client {
     const { six, client, server, serverPort } = ends;
     const { clients, servers } = this.statistics;
     const key = addressKey(client, six);
@@ -80,7 +96,7 @@ export class Ledger {
       of = Object.assign(new Group(), { address: server, six, port: serverPort, connections: 0 });
       servers.set(serverKey, of);
     }
-    of.connections += 1;
+    if (isNew) of.connections += 1;
     return { ends, number: group.number, group, server: of };
   }
 

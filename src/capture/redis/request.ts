@@ -66,6 +66,8 @@ export class RequestParser {
   size = 0;
   /** When its first byte came. */
   began = 0;
+  /** Whether an empty line is taken for what no client sends. */
+  strict = false;
   /** Whether it was typed, not sent as an array. */
   inline = false;
   readonly #complete: (now: number) => boolean;
@@ -256,7 +258,7 @@ export class RequestParser {
       this.words += 1;
     }
     this.inline = true;
-    return this.words === 0 || this.#complete(now);
+    return this.words === 0 ? !this.strict : this.#complete(now);
   }
 
   #add(byte: number): void {

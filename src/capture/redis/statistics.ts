@@ -10,6 +10,14 @@ export class Group {
   bytesIn = 0;
   bytesOut = 0;
   readonly latency = new Durations();
+
+  absorb({ calls, errors, bytesIn, bytesOut, latency }: Group): void {
+    this.calls += calls;
+    this.errors += errors;
+    this.bytesIn += bytesIn;
+    this.bytesOut += bytesOut;
+    this.latency.absorb(latency);
+  }
 }
 
 /** A client by its address, with a number in order of appearance. */
@@ -68,6 +76,32 @@ export interface Redirect {
   count: number;
 }
 
+const COUNTERS = [
+  'connections',
+  'joined',
+  'gaps',
+  'lostThread',
+  'unanswered',
+  'unasked',
+  'replication',
+  'behindCut',
+] as const;
+
+function absorbGroups<Of extends Group>(
+  groups: Map<number, Of>,
+  others: ReadonlyMap<number, Of>,
+  make: (other: Of) => Of,
+): void {
+  for (const [key, other] of others) {
+    let group = groups.get(key);
+    if (!group) {
+      group = make(other);
+      groups.set(key, group);
+    }
+    group.absorb(other);
+  }
+}
+
 /** Everything that is told of Redis in a capture. */
 export class RedisStatistics {
   readonly commands = new Map<number, Group>();
@@ -108,6 +142,41 @@ export class RedisStatistics {
     const all = new Durations();
     for (const { latency } of this.commands.values()) all.absorb(latency);
     return all;
+  }
+
+  /** Takes over what another one has counted. */
+  absorb(other: RedisStatistics): void {
+    absorbGroups(this.commands, other.commands, () => new Group());
+    absorbGroups(this.patterns, other.patterns, () => new Group());
+    absorbGroups(this.clients, other.clients, ({ address, six }) =>
+      Object.assign(new Group(), { address, six, number: this.clients.size }),
+    );
+    absorbGroups(this.servers, other.servers, ({ address, six, port }) =>
+      Object.assign(new Group(), { address, six, port, connections: 0 }),
+    );
+    for (const [key, { connections }] of other.servers) this.servers.get(key)!.connections += connections;
+    const keys = [...other.clients.keys()];
+    for (const { client, command, pattern, calls } of other.combinations)
+      this.combinations.add(this.clients.get(keys[client]!)!.number, command, pattern, calls);
+    this.combinations.left += other.combinations.left;
+    for (const [kind, count] of other.errors) {
+      const shown = isKnownKind(kind) || kind === '(others)' || this.#isOwn(kind) ? kind : '(others)';
+      this.errors.set(shown, (this.errors.get(shown) ?? 0) + count);
+    }
+    for (const [key, redirect] of other.redirects) {
+      const known = this.redirects.get(key);
+      if (known) known.count += redirect.count;
+      else this.redirects.set(key, redirect);
+    }
+    for (const list of ['slowest', 'biggestRequests', 'biggestReplies'] as const)
+      for (const each of other[list].all) if (each.value > this[list].least) this[list].add(each);
+    this.blocking.absorb(other.blocking);
+    for (const name of ['executed', 'discarded', 'aborted', 'commands'] as const)
+      this.transactions[name] += other.transactions[name];
+    for (const name of ['messages', 'messageBytes', 'published', 'subscriptions'] as const)
+      this.pubsub[name] += other.pubsub[name];
+    for (const name of COUNTERS) this[name] += other[name];
+    this.deepest = Math.max(this.deepest, other.deepest);
   }
 
   error(line: string): void {
