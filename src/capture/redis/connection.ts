@@ -1,6 +1,7 @@
 import { Exchange } from '../exchange.ts';
 import type { ByteStream } from '../reassembly.ts';
-import type { Asked, Client, Ends, Ledger } from './ledger.ts';
+import { Account } from './account.ts';
+import type { Asked, Ends, Ledger } from './ledger.ts';
 import { Mode } from './mode.ts';
 import { ARRAY, PUSH, type Reply, ReplyParser } from './reply.ts';
 import { beginsCommand, RequestParser } from './request.ts';
@@ -19,19 +20,9 @@ const SLOW = 1e7;
  * a gap, at a segment that begins with a known command, and replies where the client had heard up to then.
  */
 export class RedisConnection {
-  readonly #real: Ledger;
-  /**
-   * Of a connection that is taken up in the middle, a provisional one, until answers show that what looks like commands are
-   * some: the middle of a value may look like them, too.
-   */
-  #ledger: Ledger;
-  #asked = 0;
-  #answers = 0;
-  #serverSpoke = false;
+  readonly #account: Account;
   /** Whether what was taken for commands turned out to be none. */
   disproved = false;
-  ends!: Ends;
-  #client!: Client;
   readonly #request: RequestParser;
   readonly #reply: ReplyParser;
   readonly #waiting: Waiting;
@@ -64,8 +55,7 @@ export class RedisConnection {
   closed = 0;
 
   constructor(ledger: Ledger) {
-    this.#real = ledger;
-    this.#ledger = ledger;
+    this.#account = new Account(ledger);
     this.#waiting = new Waiting((asked) => this.#unanswered(asked));
     this.#request = new RequestParser(ledger.scratch, (now) => this.#commandDone(now));
     this.#reply = new ReplyParser(() => this.#replyDone(this.#reply));
@@ -76,18 +66,18 @@ export class RedisConnection {
         this.#commandBytes(bytes, at, end, now);
       },
       gap: (length, now) => {
-        this.#ledger.statistics.gaps += length;
+        this.#account.ledger.statistics.gaps += length;
         if (!this.#request.skip(length, now)) this.#missedCommands(length, now);
       },
     };
     const toClient: ByteStream = {
       bytes: (bytes, at, end, now, seq, ack) => {
         this.#had = ack;
-        this.#serverSpoke = true;
+        this.#account.serverSpoke = true;
         this.#replyBytes(bytes, at, end, now, seq);
       },
       gap: (length, now) => {
-        this.#ledger.statistics.gaps += length;
+        this.#account.ledger.statistics.gaps += length;
         if (!this.#answering) this.#repliesGoOn(length);
         else if (!this.#reply.skip(length, now, this.#waiting.length === 1))
           this.#missedReplies(this.exchange.answers);
@@ -101,12 +91,18 @@ export class RedisConnection {
    * that was said is, and `asks` and `answers` are the sequence numbers that both sides begin with then.
    */
   open(ends: Ends, clientIsA: boolean, began: boolean, whole: boolean, asks: number, answers: number): void {
-    this.ends = ends;
-    this.#begin(whole, began);
+    this.#account.open(ends, whole, began);
+    this.#request.strict = !whole;
     this.disproved = false;
-    this.#serverSpoke = false;
     this.clientIsA = clientIsA;
     this.closed = 0;
+    this.#forget(whole);
+    this.exchange.reset();
+    if (whole) this.exchange.begin(asks, answers);
+  }
+
+  /** Whether commands and replies are understood from here on, and nothing of what was before. */
+  #forget(whole: boolean): void {
     this.#asking = whole;
     this.#answering = whole;
     this.#isWhole = whole;
@@ -121,63 +117,32 @@ export class RedisConnection {
     this.#waiting.reset();
     this.#request.reset();
     this.#reply.reset();
-    this.exchange.reset();
-    if (whole) this.exchange.begin(asks, answers);
   }
 
   /** Nothing more comes. */
   end(): void {
     this.exchange.end();
     this.#waiting.forget();
-    if (!this.#onTrial) return;
-    // A server that has heard several and answered none heard the beginning of one.
-    const isNone = this.#asked === 0 || (this.#answers === 0 && this.#asked > 1 && this.#serverSpoke);
-    if (!isNone) this.#prove();
+    this.#account.close();
   }
 
-  get #onTrial(): boolean {
-    return this.#ledger !== this.#real;
-  }
-
-  #begin(isSure: boolean, began: boolean): void {
-    this.#ledger = isSure ? this.#real : this.#real.provisional();
-    this.#request.strict = !isSure;
-    const { statistics } = this.#ledger;
-    statistics.connections += 1;
-    if (!began) statistics.joined += 1;
-    this.#client = this.#ledger.client(this.ends);
-    this.#asked = 0;
-    this.#answers = 0;
-  }
-
-  #prove(): void {
-    this.#real.take(this.#ledger);
-    this.#ledger = this.#real;
-    this.#request.strict = false;
-    this.#client = this.#real.client(this.ends, false);
+  get ends(): Ends {
+    return this.#account.ends;
   }
 
   /** What was taken for commands is the middle of a value: nothing of it counts. */
   #disprove(): void {
     this.disproved = true;
-    this.#asking = false;
-    this.#answering = false;
-    this.#resumes = false;
-    this.#cut = undefined;
-    this.#brokenOff = undefined;
     this.#waiting.forget();
-    this.#waiting.reset();
-    this.#transaction.forget();
-    this.#mode.reset();
-    this.#request.reset();
-    this.#reply.reset();
-    this.#begin(false, this.#ledger.statistics.joined === 0);
+    this.#forget(false);
+    this.#request.strict = true;
+    this.#account.drop();
   }
 
   #commandBytes(bytes: Uint8Array, at: number, end: number, now: number): void {
     if (this.#mode.kind === 'replication') return;
     if (!this.#asking) {
-      const { commands } = this.#ledger;
+      const { commands } = this.#account.ledger;
       if (!beginsCommand(bytes, at, end, (name, from, length) => commands.isKnown(name, from, length))) {
         this.#goesOn(end - at, now);
         return;
@@ -189,7 +154,7 @@ export class RedisConnection {
       this.#lastAt = now;
     }
     if (this.#request.feed(bytes, at, end, now)) return;
-    if (this.#onTrial) this.#disprove();
+    if (this.#account.isOnTrial) this.#disprove();
     else this.#lost();
   }
 
@@ -209,7 +174,7 @@ export class RedisConnection {
 
   /** Nothing is known of commands any more, nor which replies are whose. */
   #lost(): void {
-    if (this.#asking) this.#ledger.statistics.lostThread += 1;
+    if (this.#asking) this.#account.ledger.statistics.lostThread += 1;
     this.#asking = false;
     this.#answering = false;
     this.#isWhole = false;
@@ -230,10 +195,12 @@ export class RedisConnection {
       return;
     }
     const isNamed = now !== undefined && this.#request.cut(length);
-    this.#cut = isNamed ? this.#ledger.asked(this.#request, now, this.#heard, false, false) : undefined;
-    if (isNamed && this.#request.behindCut) this.#ledger.statistics.behindCut += 1;
+    this.#cut = isNamed
+      ? this.#account.ledger.asked(this.#request, now, this.#heard, false, false)
+      : undefined;
+    if (isNamed && this.#request.behindCut) this.#account.ledger.statistics.behindCut += 1;
     if (this.#cut && now !== undefined) this.#ask(this.#cut, now);
-    else this.#ledger.statistics.lostThread += 1;
+    else this.#account.ledger.statistics.lostThread += 1;
     this.#asking = false;
     if (this.#answering && this.#waiting.leadsTell) this.#waiting.skipped(false);
     else this.#lost();
@@ -248,7 +215,7 @@ export class RedisConnection {
 
   /** Replies are taken up with a later command. */
   #lostReplies(): void {
-    if (this.#answering) this.#ledger.statistics.lostThread += 1;
+    if (this.#answering) this.#account.ledger.statistics.lostThread += 1;
     this.#answering = false;
     this.#resumes = false;
     this.#waiting.forget();
@@ -272,7 +239,7 @@ export class RedisConnection {
       if (length === 0) this.#brokenOff = broken;
       return;
     }
-    if (!broken && !this.#resumes) this.#ledger.statistics.lostThread += 1;
+    if (!broken && !this.#resumes) this.#account.ledger.statistics.lostThread += 1;
     this.#resumeAt(resume);
   }
 
@@ -289,7 +256,7 @@ export class RedisConnection {
 
   /** More of the reply that was broken off: nothing else was asked. */
   #repliesGoOn(length: number): void {
-    if (this.#brokenOff) this.#ledger.more(this.#client, this.#brokenOff, length);
+    if (this.#brokenOff) this.#account.ledger.more(this.#account.client, this.#brokenOff, length);
   }
 
   #resumeAt(seq: number): void {
@@ -318,7 +285,7 @@ export class RedisConnection {
   }
 
   #commandDone(now: number): boolean {
-    const asked = this.#ledger.asked(this.#request, now, this.#heard, true, this.#isSure);
+    const asked = this.#account.ledger.asked(this.#request, now, this.#heard, true, this.#isSure);
     if (!asked) return false;
     this.#isSure ||= this.#isWhole;
     this.#ask(asked, now);
@@ -328,13 +295,17 @@ export class RedisConnection {
   #ask(asked: Asked, now: number): void {
     this.#brokenOff = undefined;
     // All that was asked before has its answer.
-    if (this.#onTrial && this.#answers > 0 && this.#waiting.length === 0) this.#prove();
-    this.#asked += 1;
+    const account = this.#account;
+    if (account.isOnTrial && account.answers > 0 && this.#waiting.length === 0) {
+      account.prove();
+      this.#request.strict = false;
+    }
+    account.asked += 1;
     const request = this.#request;
-    const ledger = this.#ledger;
+    const ledger = this.#account.ledger;
     const { statistics } = ledger;
     if (request.size > statistics.biggestRequests.least)
-      statistics.biggestRequests.add(ledger.notable(this.#client, request.size, asked, now));
+      statistics.biggestRequests.add(ledger.notable(this.#account.client, request.size, asked, now));
     const mode = this.#mode;
     const { skipped } = mode;
     mode.skipped = false;
@@ -343,7 +314,7 @@ export class RedisConnection {
       if (mode.kind === 'replication') this.#waiting.forget();
     }
     if (skipped || mode.silent || asked.replies === 0) {
-      ledger.count(this.#client, asked, 0, undefined, now);
+      ledger.count(this.#account.client, asked, 0, undefined, now);
       return;
     }
     if (this.#answering || this.#takesUp(asked)) this.#waits(asked);
@@ -353,13 +324,13 @@ export class RedisConnection {
 
   /** It was asked, and so counts. What the reply was, and when, is not known. */
   #unanswered(asked: Asked): void {
-    this.#ledger.statistics.unanswered += 1;
-    this.#ledger.count(this.#client, asked, 0, undefined, asked.at);
+    this.#account.ledger.statistics.unanswered += 1;
+    this.#account.ledger.count(this.#account.client, asked, 0, undefined, asked.at);
   }
 
   #waits(asked: Asked): void {
     const waiting = this.#waiting;
-    const { statistics } = this.#ledger;
+    const { statistics } = this.#account.ledger;
     const { settled, answers } = this.exchange;
     waiting.add(asked, settled && answers === asked.heard);
     const { length } = waiting;
@@ -370,7 +341,7 @@ export class RedisConnection {
   }
 
   #replyDone(reply: Reply): void {
-    const { statistics } = this.#ledger;
+    const { statistics } = this.#account.ledger;
     if (this.#mode.isMessage(reply, statistics, this.#waiting.next)) return;
     // The rest of a segment in which the thread was lost.
     if (!this.#answering) return;
@@ -388,25 +359,18 @@ export class RedisConnection {
   }
 
   #answered(asked: Asked, reply: Reply): void {
-    const { statistics } = this.#ledger;
-    this.#answers += 1;
+    const account = this.#account;
+    account.answers += 1;
     const { steering, name } = asked.kind;
     let { error } = reply;
     // Errors in the array that EXEC replies with are of the commands that it ran: `INFO commandstats` counts them there, too.
     if (error !== undefined && name === 'EXEC' && reply.type === ARRAY) error = undefined;
     if (steering || this.#transaction.isOpen) {
-      if (this.#transaction.takes(asked, reply, error !== undefined, this.#client, this.#ledger)) return;
+      if (this.#transaction.takes(asked, reply, error !== undefined, account.client, account.ledger)) return;
       this.#mode.answered(name, reply);
     }
     const latency = reply.began - asked.at;
     this.#latency = this.#latency === SLOW ? latency : this.#latency + (latency - this.#latency) / 8;
-    if (asked.blocking) {
-      statistics.blocking.add(latency);
-      this.#ledger.count(this.#client, asked, reply.size, undefined, reply.began, error);
-    } else this.#ledger.count(this.#client, asked, reply.size, latency, reply.began, error);
-    if (reply.size > statistics.biggestReplies.least)
-      statistics.biggestReplies.add(this.#ledger.notable(this.#client, reply.size, asked, reply.began));
-    if (!asked.blocking && latency > statistics.slowest.least)
-      statistics.slowest.add(this.#ledger.notable(this.#client, latency, asked, asked.at));
+    account.ledger.answered(account.client, asked, reply, latency, error);
   }
 }

@@ -1,6 +1,7 @@
 import { bucketOf } from '../durations.ts';
 import type { CommandKind, Commands } from './commands.ts';
 import type { Patterns } from './pattern.ts';
+import type { Reply } from './reply.ts';
 import { newScratch, type RequestParser, type Scratch, WORDS_KEPT, wordAt } from './request.ts';
 import { Group, type Notable, RedisStatistics } from './statistics.ts';
 import { findWord, keyPlace } from './words.ts';
@@ -173,6 +174,16 @@ export class Ledger {
     if (pattern >= 0) add(groupOf(statistics.patterns, pattern), asked, replySize, latency, bucket, failed);
     statistics.combinations.add(client.number, kind.id, pattern);
     this.#answered(at, latency);
+  }
+
+  /** Counts a command that was answered, and keeps what stands out. */
+  answered(client: Client, asked: Asked, { size, began }: Reply, latency: number, error?: string): void {
+    const { blocking, biggestReplies, slowest } = this.statistics;
+    if (asked.blocking) blocking.add(latency);
+    this.count(client, asked, size, asked.blocking ? undefined : latency, began, error);
+    if (size > biggestReplies.least) biggestReplies.add(this.notable(client, size, asked, began));
+    if (!asked.blocking && latency > slowest.least)
+      slowest.add(this.notable(client, latency, asked, asked.at));
   }
 
   /** The reply to a command that was counted has so many bytes more. */

@@ -1,6 +1,7 @@
 import type { Layers } from '../decode.ts';
+import { beginsInline, mayBegin } from './begins.ts';
 import type { Ends } from './ledger.ts';
-import { beginsCommand, beginsInline, mayBegin } from './request.ts';
+import { beginsCommand } from './request.ts';
 
 /** A segment as it came, in memory of its own. */
 export interface Segment {
