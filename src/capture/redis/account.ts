@@ -14,6 +14,8 @@ export class Account {
   answers = 0;
   /** Whether the server said anything. */
   serverSpoke = false;
+  /** Whether what was taken for commands turned out to be none. */
+  disproved = false;
 
   constructor(ledger: Ledger) {
     this.#real = ledger;
@@ -24,6 +26,7 @@ export class Account {
   open(ends: Ends, isSure: boolean, began: boolean): void {
     this.ends = ends;
     this.serverSpoke = false;
+    this.disproved = false;
     this.#begin(isSure, began);
   }
 
@@ -40,6 +43,7 @@ export class Account {
 
   /** Nothing of what was counted until now counts. */
   drop(): void {
+    this.disproved = true;
     this.#begin(false, this.ledger.statistics.joined === 0);
   }
 

@@ -3,26 +3,19 @@ import type { ByteStream } from '../reassembly.ts';
 import { Account } from './account.ts';
 import type { Asked, Ends, Ledger } from './ledger.ts';
 import { Mode } from './mode.ts';
+import { Pace } from './pace.ts';
 import { ARRAY, PUSH, type Reply, ReplyParser } from './reply.ts';
 import { beginsCommand, RequestParser } from './request.ts';
 import { Transaction } from './transaction.ts';
 import { Waiting } from './waiting.ts';
 
 const MOST_ASKED = 1 << 20;
-/** It is quiet after so many times what replies take of late, and so many nanoseconds at least. */
-const PATIENCE = 4;
-const QUIET = 2e5;
-/** What a reply may take while none was seen. */
-const SLOW = 1e7;
-
 /**
  * One connection: commands one way, replies the other, paired in order. It is taken up in the middle, or again behind
  * a gap, at a segment that begins with a known command, and replies where the client had heard up to then.
  */
 export class RedisConnection {
-  readonly #account: Account;
-  /** Whether what was taken for commands turned out to be none. */
-  disproved = false;
+  readonly account: Account;
   readonly #request: RequestParser;
   readonly #reply: ReplyParser;
   readonly #waiting: Waiting;
@@ -30,8 +23,7 @@ export class RedisConnection {
   #asking = false;
   #answering = false;
   /** Whether all commands are in the capture and were understood, and whether there was one already. */
-  #isWhole = false;
-  #isSure = false;
+  #trust: 'none' | 'whole' | 'sure' = 'none';
   readonly #mode = new Mode();
   readonly #transaction = new Transaction();
   /** The last command, where it was cut off, and the one whose reply is broken off and was the last. */
@@ -42,9 +34,7 @@ export class RedisConnection {
   /** Where the segment's first command begins, and what the server had of them when it last replied. */
   #asks = 0;
   #had = 0;
-  /** When the last command or part of a reply came, and what replies take of late. */
-  #lastAt = 0;
-  #latency = SLOW;
+  readonly #pace = new Pace();
   /** Where replies are taken up again, a sequence number, and whether they are. */
   #resume = 0;
   #resumes = false;
@@ -55,8 +45,8 @@ export class RedisConnection {
   closed = 0;
 
   constructor(ledger: Ledger) {
-    this.#account = new Account(ledger);
-    this.#waiting = new Waiting((asked) => this.#unanswered(asked));
+    this.account = new Account(ledger);
+    this.#waiting = new Waiting((asked) => this.account.ledger.unanswered(this.account.client, asked));
     this.#request = new RequestParser(ledger.scratch, (now) => this.#commandDone(now));
     this.#reply = new ReplyParser(() => this.#replyDone(this.#reply));
     const toServer: ByteStream = {
@@ -66,18 +56,18 @@ export class RedisConnection {
         this.#commandBytes(bytes, at, end, now);
       },
       gap: (length, now) => {
-        this.#account.ledger.statistics.gaps += length;
+        this.account.ledger.statistics.gaps += length;
         if (!this.#request.skip(length, now)) this.#missedCommands(length, now);
       },
     };
     const toClient: ByteStream = {
       bytes: (bytes, at, end, now, seq, ack) => {
         this.#had = ack;
-        this.#account.serverSpoke = true;
+        this.account.serverSpoke = true;
         this.#replyBytes(bytes, at, end, now, seq);
       },
       gap: (length, now) => {
-        this.#account.ledger.statistics.gaps += length;
+        this.account.ledger.statistics.gaps += length;
         if (!this.#answering) this.#repliesGoOn(length);
         else if (!this.#reply.skip(length, now, this.#waiting.length === 1))
           this.#missedReplies(this.exchange.answers);
@@ -91,9 +81,8 @@ export class RedisConnection {
    * that was said is, and `asks` and `answers` are the sequence numbers that both sides begin with then.
    */
   open(ends: Ends, clientIsA: boolean, began: boolean, whole: boolean, asks: number, answers: number): void {
-    this.#account.open(ends, whole, began);
+    this.account.open(ends, whole, began);
     this.#request.strict = !whole;
-    this.disproved = false;
     this.clientIsA = clientIsA;
     this.closed = 0;
     this.#forget(whole);
@@ -105,12 +94,10 @@ export class RedisConnection {
   #forget(whole: boolean): void {
     this.#asking = whole;
     this.#answering = whole;
-    this.#isWhole = whole;
-    this.#isSure = false;
+    this.#trust = whole ? 'whole' : 'none';
     this.#mode.reset();
     this.#transaction.forget();
-    this.#lastAt = 0;
-    this.#latency = SLOW;
+    this.#pace.reset();
     this.#resumes = false;
     this.#cut = undefined;
     this.#brokenOff = undefined;
@@ -123,26 +110,21 @@ export class RedisConnection {
   end(): void {
     this.exchange.end();
     this.#waiting.forget();
-    this.#account.close();
-  }
-
-  get ends(): Ends {
-    return this.#account.ends;
+    this.account.close();
   }
 
   /** What was taken for commands is the middle of a value: nothing of it counts. */
   #disprove(): void {
-    this.disproved = true;
     this.#waiting.forget();
     this.#forget(false);
     this.#request.strict = true;
-    this.#account.drop();
+    this.account.drop();
   }
 
   #commandBytes(bytes: Uint8Array, at: number, end: number, now: number): void {
     if (this.#mode.kind === 'replication') return;
     if (!this.#asking) {
-      const { commands } = this.#account.ledger;
+      const { commands } = this.account.ledger;
       if (!beginsCommand(bytes, at, end, (name, from, length) => commands.isKnown(name, from, length))) {
         this.#goesOn(end - at, now);
         return;
@@ -151,16 +133,16 @@ export class RedisConnection {
       this.#cut = undefined;
       this.#request.reset();
       // What is missing before may have been sent just now.
-      this.#lastAt = now;
+      this.#pace.lastAt = now;
     }
     if (this.#request.feed(bytes, at, end, now)) return;
-    if (this.#account.isOnTrial) this.#disprove();
+    if (this.account.isOnTrial) this.#disprove();
     else this.#lost();
   }
 
   #replyBytes(bytes: Uint8Array, at: number, end: number, now: number, seq: number): void {
     if (this.#mode.kind === 'replication') return;
-    this.#lastAt = now;
+    this.#pace.lastAt = now;
     if (this.#resumes && ((this.#resume - seq) | 0) < 0) this.#missedReplies(seq);
     if (!this.#answering) {
       this.#repliesGoOn(end - at);
@@ -174,11 +156,10 @@ export class RedisConnection {
 
   /** Nothing is known of commands any more, nor which replies are whose. */
   #lost(): void {
-    if (this.#asking) this.#account.ledger.statistics.lostThread += 1;
+    if (this.#asking) this.account.ledger.statistics.lostThread += 1;
     this.#asking = false;
     this.#answering = false;
-    this.#isWhole = false;
-    this.#isSure = false;
+    this.#trust = 'none';
     this.#transaction.forget();
     this.#lostReplies();
   }
@@ -188,19 +169,18 @@ export class RedisConnection {
    * was cut off, `now`, the command that it was in is known by its beginning.
    */
   #missedCommands(length: number, now: number | undefined): void {
-    this.#isWhole = false;
-    this.#isSure = false;
+    this.#trust = 'none';
     if (!this.#asking) {
       if (now !== undefined) this.#goesOn(length, now);
       return;
     }
     const isNamed = now !== undefined && this.#request.cut(length);
     this.#cut = isNamed
-      ? this.#account.ledger.asked(this.#request, now, this.#heard, false, false)
+      ? this.account.ledger.asked(this.#request, now, this.#heard, false, false)
       : undefined;
-    if (isNamed && this.#request.behindCut) this.#account.ledger.statistics.behindCut += 1;
+    if (isNamed && this.#request.behindCut) this.account.ledger.statistics.behindCut += 1;
     if (this.#cut && now !== undefined) this.#ask(this.#cut, now);
-    else this.#account.ledger.statistics.lostThread += 1;
+    else this.account.ledger.statistics.lostThread += 1;
     this.#asking = false;
     if (this.#answering && this.#waiting.leadsTell) this.#waiting.skipped(false);
     else this.#lost();
@@ -215,7 +195,7 @@ export class RedisConnection {
 
   /** Replies are taken up with a later command. */
   #lostReplies(): void {
-    if (this.#answering) this.#account.ledger.statistics.lostThread += 1;
+    if (this.#answering) this.account.ledger.statistics.lostThread += 1;
     this.#answering = false;
     this.#resumes = false;
     this.#waiting.forget();
@@ -239,7 +219,7 @@ export class RedisConnection {
       if (length === 0) this.#brokenOff = broken;
       return;
     }
-    if (!broken && !this.#resumes) this.#account.ledger.statistics.lostThread += 1;
+    if (!broken && !this.#resumes) this.account.ledger.statistics.lostThread += 1;
     this.#resumeAt(resume);
   }
 
@@ -256,7 +236,7 @@ export class RedisConnection {
 
   /** More of the reply that was broken off: nothing else was asked. */
   #repliesGoOn(length: number): void {
-    if (this.#brokenOff) this.#account.ledger.more(this.#account.client, this.#brokenOff, length);
+    if (this.#brokenOff) this.account.ledger.more(this.account.client, this.#brokenOff, length);
   }
 
   #resumeAt(seq: number): void {
@@ -274,10 +254,9 @@ export class RedisConnection {
   #takesUp({ heard }: Asked): boolean {
     const { answers, answersBegun } = this.exchange;
     const { leadsTell } = this.#waiting;
-    const quiet = this.#request.began - this.#lastAt;
     const tells = leadsTell
       ? !answersBegun || ((answers - heard) | 0) <= 0
-      : heard === answers && this.#had === this.#asks && quiet >= Math.max(QUIET, PATIENCE * this.#latency);
+      : heard === answers && this.#had === this.#asks && this.#pace.isQuiet(this.#request.began);
     if (!tells) return false;
     this.#resumeAt(heard);
     this.#waiting.skipped(!leadsTell);
@@ -285,9 +264,9 @@ export class RedisConnection {
   }
 
   #commandDone(now: number): boolean {
-    const asked = this.#account.ledger.asked(this.#request, now, this.#heard, true, this.#isSure);
+    const asked = this.account.ledger.asked(this.#request, now, this.#heard, true, this.#trust === 'sure');
     if (!asked) return false;
-    this.#isSure ||= this.#isWhole;
+    if (this.#trust === 'whole') this.#trust = 'sure';
     this.#ask(asked, now);
     return true;
   }
@@ -295,17 +274,17 @@ export class RedisConnection {
   #ask(asked: Asked, now: number): void {
     this.#brokenOff = undefined;
     // All that was asked before has its answer.
-    const account = this.#account;
+    const account = this.account;
     if (account.isOnTrial && account.answers > 0 && this.#waiting.length === 0) {
       account.prove();
       this.#request.strict = false;
     }
     account.asked += 1;
     const request = this.#request;
-    const ledger = this.#account.ledger;
+    const ledger = this.account.ledger;
     const { statistics } = ledger;
     if (request.size > statistics.biggestRequests.least)
-      statistics.biggestRequests.add(ledger.notable(this.#account.client, request.size, asked, now));
+      statistics.biggestRequests.add(ledger.notable(this.account.client, request.size, asked, now));
     const mode = this.#mode;
     const { skipped } = mode;
     mode.skipped = false;
@@ -314,23 +293,17 @@ export class RedisConnection {
       if (mode.kind === 'replication') this.#waiting.forget();
     }
     if (skipped || mode.silent || asked.replies === 0) {
-      ledger.count(this.#account.client, asked, 0, undefined, now);
+      ledger.count(this.account.client, asked, 0, undefined, now);
       return;
     }
     if (this.#answering || this.#takesUp(asked)) this.#waits(asked);
-    else this.#unanswered(asked);
-    this.#lastAt = now;
-  }
-
-  /** It was asked, and so counts. What the reply was, and when, is not known. */
-  #unanswered(asked: Asked): void {
-    this.#account.ledger.statistics.unanswered += 1;
-    this.#account.ledger.count(this.#account.client, asked, 0, undefined, asked.at);
+    else ledger.unanswered(account.client, asked);
+    this.#pace.lastAt = now;
   }
 
   #waits(asked: Asked): void {
     const waiting = this.#waiting;
-    const { statistics } = this.#account.ledger;
+    const { statistics } = this.account.ledger;
     const { settled, answers } = this.exchange;
     waiting.add(asked, settled && answers === asked.heard);
     const { length } = waiting;
@@ -341,7 +314,7 @@ export class RedisConnection {
   }
 
   #replyDone(reply: Reply): void {
-    const { statistics } = this.#account.ledger;
+    const { statistics } = this.account.ledger;
     if (this.#mode.isMessage(reply, statistics, this.#waiting.next)) return;
     // The rest of a segment in which the thread was lost.
     if (!this.#answering) return;
@@ -359,7 +332,7 @@ export class RedisConnection {
   }
 
   #answered(asked: Asked, reply: Reply): void {
-    const account = this.#account;
+    const account = this.account;
     account.answers += 1;
     const { steering, name } = asked.kind;
     let { error } = reply;
@@ -370,7 +343,7 @@ export class RedisConnection {
       this.#mode.answered(name, reply);
     }
     const latency = reply.began - asked.at;
-    this.#latency = this.#latency === SLOW ? latency : this.#latency + (latency - this.#latency) / 8;
+    this.#pace.answered(latency);
     account.ledger.answered(account.client, asked, reply, latency, error);
   }
 }

@@ -186,6 +186,12 @@ export class Ledger {
       slowest.add(this.notable(client, latency, asked, asked.at));
   }
 
+  /** Counts a command that was asked. What the reply was, and when, is not known. */
+  unanswered(client: Client, asked: Asked): void {
+    this.statistics.unanswered += 1;
+    this.count(client, asked, 0, undefined, asked.at);
+  }
+
   /** The reply to a command that was counted has so many bytes more. */
   more(client: Client, { kind, pattern }: Asked, bytes: number): void {
     const { commands, patterns } = this.statistics;

@@ -111,15 +111,16 @@ export class Redis {
       connection.exchange.fromClient(seq, ack, bytes, at, to, payload, now, closes);
     else connection.exchange.fromServer(seq, ack, bytes, at, to, payload, now, closes);
     if (closes) connection.closed |= fromA ? 1 : 2;
-    if (connection.disproved) this.#disproved(row, connection);
+    if (connection.account.disproved) this.#disproved(row, connection);
     // Both sides are done, and nothing is waiting for what came late.
     else if (connection.closed === 3 && connection.exchange.settled) this.#close(row, connection);
   }
 
   /** What looked like commands was a value. On a port that is not Redis's, it may even be the server's. */
   #disproved(row: number, connection: RedisConnection): void {
-    connection.disproved = false;
-    const { ends } = connection;
+    const { account } = connection;
+    const { ends } = account;
+    account.disproved = false;
     if (PORTS.has(ends.serverPort) || this.#isServer(ends)) return;
     this.#connections[row] = undefined;
     this.#free.push(connection);
