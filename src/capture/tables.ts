@@ -19,7 +19,7 @@ import {
 } from './facts.ts';
 import { isKnownLink } from './link.ts';
 import { redisFacts } from './redis/facts.ts';
-import { redisTables } from './redis/tables.ts';
+import { NONE_FOUND, redisTables } from './redis/tables.ts';
 import type { Section } from './sections.ts';
 import type { Sort } from './sorting.ts';
 import { durationText, endText, heading, latencyText, left, quantileText, right } from './wording.ts';
@@ -58,6 +58,7 @@ export function* printTables(analysis: Analysis, choice: TableChoice): Generator
   if (sections.has('redis')) {
     const redis = redisFacts(analysis, names, choice.rows);
     if (redis) yield* redisTables(redis, choice.rows);
+    else if (analysis.redis?.asked) yield NONE_FOUND;
   }
   if (sections.has('timeline')) yield* timelineTable(analysis, choice);
 }

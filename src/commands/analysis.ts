@@ -130,7 +130,7 @@ export async function withAnalysis<T>(
     timeline,
     ...(own &&
       (timeline || sections.has('redis')) && {
-        redis: { rules: options.rules, showKeys: options.showKeys },
+        redis: { rules: options.rules, showKeys: options.showKeys, asked: options.asksRedis },
       }),
   };
   const spill = new FileSpill();

@@ -104,6 +104,8 @@ export interface AnalyzeChoice {
   readonly inner: boolean;
   readonly rules: readonly PatternRule[];
   readonly showKeys: boolean;
+  /** Whether Redis was named among the parts: then it is said where none was found. */
+  readonly asksRedis: boolean;
   /** Where the page of the timeline goes. */
   readonly html?: string;
   /** What happens where a file that the user named exists. */
@@ -273,6 +275,7 @@ export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice 
     inner: raw.flag('inner'),
     rules: raw.list('pattern').map(parseRule),
     showKeys: raw.flag('show-keys'),
+    asksRedis: given !== undefined && sections.includes('redis'),
     ...(html !== undefined && { html }),
     ifThere: namedFileRule(raw),
   };

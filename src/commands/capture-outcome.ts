@@ -6,7 +6,7 @@ import {
   healthFacts,
   summaryFacts,
 } from '../capture/facts.ts';
-import { redisFacts } from '../capture/redis/facts.ts';
+import { type RedisFacts, redisFacts } from '../capture/redis/facts.ts';
 import { durationText } from '../capture/wording.ts';
 import { block, code, factTable, markdownTable, plain } from '../output/markdown.ts';
 import { counted, formatBytes, formatRate } from '../quantity.ts';
@@ -77,12 +77,22 @@ function analysisRows({ analysis, names }: Analyzed): Array<[string, string | un
         ) ||
           'none'),
     ],
-    [
-      'Redis',
-      redis &&
-        `${counted(redis.connections.count, 'connection')}, ${counted(redis.counts.commands, 'kind')} of commands`,
-    ],
+    ['Redis', redis ? redisText(redis) : analysis.redis?.asked ? 'none found' : undefined],
   ];
+}
+
+function redisText({ connections, counts, tls }: RedisFacts): string {
+  const encrypted = tls.map(
+    ({ server, connections: count }) => `${counted(count, 'connection')} to ${endText(server)}`,
+  );
+  return [
+    connections.count > 0 &&
+      `${counted(connections.count, 'connection')}, ${counted(counts.commands, 'kind')} of commands`,
+    connections.count === 0 && !tls.some(({ portOfRedis }) => portOfRedis) && 'none found',
+    encrypted.length > 0 && `TLS, which can't be read: ${encrypted.join(', ')}`,
+  ]
+    .filter(Boolean)
+    .join('; ');
 }
 
 function analysisTables({ analysis, names }: Analyzed): string[] {

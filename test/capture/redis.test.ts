@@ -242,7 +242,9 @@ describe('Redis in a capture', () => {
     const { report, tables } = analyzed(
       pcap('ethernet', talk([['>', Buffer.from([22, 3, 1, 0, 5, 1, 0, 0, 1, 0])]])),
     );
-    expect(report.redis.tls).toEqual([{ server: { address: '10.0.0.2', port: 6379 }, connections: 1 }]);
+    expect(report.redis.tls).toEqual([
+      { server: { address: '10.0.0.2', port: 6379 }, connections: 1, portOfRedis: true },
+    ]);
     expect(tables).toContain("1 connection to 10.0.0.2:6379, encrypted: the commands can't be read");
     expect(tables).not.toContain('COMMAND ');
   });

@@ -1,4 +1,5 @@
 import type { CommandKind, Commands } from '../redis/commands.ts';
+import { errorKind, isKnownKind } from '../redis/error-kind.ts';
 
 const LF = 10;
 const CR = 13;
@@ -109,8 +110,9 @@ export class Mask {
           bytes.fill(X, at + 1, end);
         return true;
       case '-': {
-        let from = at + 1;
-        while (from < end && bytes[from]! >= 65 && bytes[from]! <= 90) from += 1;
+        const kind = errorKind(Buffer.from(bytes.subarray(at + 1, end)).toString('latin1'));
+        // A kind that Redis does not have may be what a script was given.
+        const from = kind !== undefined && isKnownKind(kind) ? at + 1 + kind.length : at + 1;
         bytes.fill(X, from === at + 1 ? from : Math.min(end, from + 1), end);
         return true;
       }

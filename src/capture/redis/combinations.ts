@@ -23,20 +23,20 @@ export class Combinations implements Iterable<Combination> {
   /** Open addressing. */
   #table = new Int32Array(256).fill(EMPTY);
 
-  add(client: number, command: number, pattern: number): void {
+  add(client: number, command: number, pattern: number, calls = 1): void {
     const mask = this.#table.length - 1;
     let slot = hash(client, command, pattern) & mask;
     for (;;) {
       const at = this.#table[slot]!;
       if (at === EMPTY) break;
       if (this.#patterns[at] === pattern && this.#clients[at] === client && this.#commands[at] === command) {
-        this.#calls[at]! += 1;
+        this.#calls[at]! += calls;
         return;
       }
       slot = (slot + 1) & mask;
     }
     if (this.size === MOST) {
-      this.left += 1;
+      this.left += calls;
       return;
     }
     const at = this.size++;
@@ -47,7 +47,7 @@ export class Combinations implements Iterable<Combination> {
     this.#clients[at] = client;
     this.#commands[at] = command;
     this.#patterns[at] = pattern;
-    this.#calls[at] = 1;
+    this.#calls[at] = calls;
     this.#table[slot] = at;
     if (2 * this.size > this.#table.length) this.#widen();
   }

@@ -1,34 +1,31 @@
 import { Exchange } from '../exchange.ts';
 import type { ByteStream } from '../reassembly.ts';
-import type { Asked, Client, Ledger } from './ledger.ts';
+import { Account } from './account.ts';
+import type { Asked, Ends, Ledger } from './ledger.ts';
 import { Mode } from './mode.ts';
-import { BLOB_ERROR, ERROR, PUSH, type Reply, ReplyParser } from './reply.ts';
+import { Pace } from './pace.ts';
+import { ARRAY, PUSH, type Reply, ReplyParser } from './reply.ts';
 import { beginsCommand, RequestParser } from './request.ts';
 import { Transaction } from './transaction.ts';
 import { Waiting } from './waiting.ts';
 
 const MOST_ASKED = 1 << 20;
-/** It is quiet after so many times what replies take of late, and so many nanoseconds at least. */
-const PATIENCE = 4;
-const QUIET = 2e5;
-/** What a reply may take while none was seen. */
-const SLOW = 1e7;
-
 /**
  * One connection: commands one way, replies the other, paired in order. It is taken up in the middle, or again behind
  * a gap, at a segment that begins with a known command, and replies where the client had heard up to then.
  */
 export class RedisConnection {
-  readonly #ledger: Ledger;
-  #client!: Client;
+  readonly account: Account;
   readonly #request: RequestParser;
   readonly #reply: ReplyParser;
   readonly #waiting: Waiting;
   /** Whether commands are understood, and replies. */
   #asking = false;
   #answering = false;
+  /** Whether all commands are in the capture and were understood, and whether there was one already. */
+  #trust: 'none' | 'whole' | 'sure' = 'none';
   readonly #mode = new Mode();
-  readonly #transaction: Transaction;
+  readonly #transaction = new Transaction();
   /** The last command, where it was cut off, and the one whose reply is broken off and was the last. */
   #cut: Asked | undefined;
   #brokenOff: Asked | undefined;
@@ -37,9 +34,7 @@ export class RedisConnection {
   /** Where the segment's first command begins, and what the server had of them when it last replied. */
   #asks = 0;
   #had = 0;
-  /** When the last command or part of a reply came, and what replies take of late. */
-  #lastAt = 0;
-  #latency = SLOW;
+  readonly #pace = new Pace();
   /** Where replies are taken up again, a sequence number, and whether they are. */
   #resume = 0;
   #resumes = false;
@@ -50,14 +45,10 @@ export class RedisConnection {
   closed = 0;
 
   constructor(ledger: Ledger) {
-    this.#ledger = ledger;
-    this.#transaction = new Transaction(ledger);
-    this.#waiting = new Waiting((asked) => this.#unanswered(asked));
+    this.account = new Account(ledger);
+    this.#waiting = new Waiting((asked) => this.account.ledger.unanswered(this.account.client, asked));
     this.#request = new RequestParser(ledger.scratch, (now) => this.#commandDone(now));
-    this.#reply = new ReplyParser(
-      () => this.#replyDone(this.#reply),
-      (line) => ledger.statistics.error(line),
-    );
+    this.#reply = new ReplyParser(() => this.#replyDone(this.#reply));
     const toServer: ByteStream = {
       bytes: (bytes, at, end, now, seq, ack) => {
         this.#heard = ack;
@@ -65,17 +56,18 @@ export class RedisConnection {
         this.#commandBytes(bytes, at, end, now);
       },
       gap: (length, now) => {
-        this.#ledger.statistics.gaps += length;
+        this.account.ledger.statistics.gaps += length;
         if (!this.#request.skip(length, now)) this.#missedCommands(length, now);
       },
     };
     const toClient: ByteStream = {
       bytes: (bytes, at, end, now, seq, ack) => {
         this.#had = ack;
+        this.account.serverSpoke = true;
         this.#replyBytes(bytes, at, end, now, seq);
       },
       gap: (length, now) => {
-        this.#ledger.statistics.gaps += length;
+        this.account.ledger.statistics.gaps += length;
         if (!this.#answering) this.#repliesGoOn(length);
         else if (!this.#reply.skip(length, now, this.#waiting.length === 1))
           this.#missedReplies(this.exchange.answers);
@@ -85,42 +77,54 @@ export class RedisConnection {
   }
 
   /**
-   * Begins anew: one object serves many connections, one after the other. `whole`: the beginning is in the
-   * capture; `asks` and `answers` are the sequence numbers that both sides begin with then.
+   * Begins anew: one object serves many connections, one after the other. `began`: its SYN is in the capture; `whole`: all
+   * that was said is, and `asks` and `answers` are the sequence numbers that both sides begin with then.
    */
-  open(client: Client, clientIsA: boolean, whole: boolean, asks: number, answers: number): void {
-    const { statistics } = this.#ledger;
-    statistics.connections += 1;
-    if (!whole) statistics.joined += 1;
-    this.#client = client;
+  open(ends: Ends, clientIsA: boolean, began: boolean, whole: boolean, asks: number, answers: number): void {
+    this.account.open(ends, whole, began);
+    this.#request.strict = !whole;
     this.clientIsA = clientIsA;
     this.closed = 0;
+    this.#forget(whole);
+    this.exchange.reset();
+    if (whole) this.exchange.begin(asks, answers);
+  }
+
+  /** Whether commands and replies are understood from here on, and nothing of what was before. */
+  #forget(whole: boolean): void {
     this.#asking = whole;
     this.#answering = whole;
+    this.#trust = whole ? 'whole' : 'none';
     this.#mode.reset();
     this.#transaction.forget();
-    this.#lastAt = 0;
-    this.#latency = SLOW;
+    this.#pace.reset();
     this.#resumes = false;
     this.#cut = undefined;
     this.#brokenOff = undefined;
     this.#waiting.reset();
     this.#request.reset();
     this.#reply.reset();
-    this.exchange.reset();
-    if (whole) this.exchange.begin(asks, answers);
   }
 
   /** Nothing more comes. */
   end(): void {
     this.exchange.end();
     this.#waiting.forget();
+    this.account.close();
+  }
+
+  /** What was taken for commands is the middle of a value: nothing of it counts. */
+  #disprove(): void {
+    this.#waiting.forget();
+    this.#forget(false);
+    this.#request.strict = true;
+    this.account.drop();
   }
 
   #commandBytes(bytes: Uint8Array, at: number, end: number, now: number): void {
     if (this.#mode.kind === 'replication') return;
     if (!this.#asking) {
-      const { commands } = this.#ledger;
+      const { commands } = this.account.ledger;
       if (!beginsCommand(bytes, at, end, (name, from, length) => commands.isKnown(name, from, length))) {
         this.#goesOn(end - at, now);
         return;
@@ -129,14 +133,16 @@ export class RedisConnection {
       this.#cut = undefined;
       this.#request.reset();
       // What is missing before may have been sent just now.
-      this.#lastAt = now;
+      this.#pace.lastAt = now;
     }
-    if (!this.#request.feed(bytes, at, end, now)) this.#lost();
+    if (this.#request.feed(bytes, at, end, now)) return;
+    if (this.account.isOnTrial) this.#disprove();
+    else this.#lost();
   }
 
   #replyBytes(bytes: Uint8Array, at: number, end: number, now: number, seq: number): void {
     if (this.#mode.kind === 'replication') return;
-    this.#lastAt = now;
+    this.#pace.lastAt = now;
     if (this.#resumes && ((this.#resume - seq) | 0) < 0) this.#missedReplies(seq);
     if (!this.#answering) {
       this.#repliesGoOn(end - at);
@@ -150,9 +156,10 @@ export class RedisConnection {
 
   /** Nothing is known of commands any more, nor which replies are whose. */
   #lost(): void {
-    if (this.#asking) this.#ledger.statistics.lostThread += 1;
+    if (this.#asking) this.account.ledger.statistics.lostThread += 1;
     this.#asking = false;
     this.#answering = false;
+    this.#trust = 'none';
     this.#transaction.forget();
     this.#lostReplies();
   }
@@ -162,14 +169,18 @@ export class RedisConnection {
    * was cut off, `now`, the command that it was in is known by its beginning.
    */
   #missedCommands(length: number, now: number | undefined): void {
+    this.#trust = 'none';
     if (!this.#asking) {
       if (now !== undefined) this.#goesOn(length, now);
       return;
     }
     const isNamed = now !== undefined && this.#request.cut(length);
-    this.#cut = isNamed ? this.#ledger.asked(this.#request, now, this.#heard, false) : undefined;
+    this.#cut = isNamed
+      ? this.account.ledger.asked(this.#request, now, this.#heard, false, false)
+      : undefined;
+    if (isNamed && this.#request.behindCut) this.account.ledger.statistics.behindCut += 1;
     if (this.#cut && now !== undefined) this.#ask(this.#cut, now);
-    else this.#ledger.statistics.lostThread += 1;
+    else this.account.ledger.statistics.lostThread += 1;
     this.#asking = false;
     if (this.#answering && this.#waiting.leadsTell) this.#waiting.skipped(false);
     else this.#lost();
@@ -184,7 +195,7 @@ export class RedisConnection {
 
   /** Replies are taken up with a later command. */
   #lostReplies(): void {
-    if (this.#answering) this.#ledger.statistics.lostThread += 1;
+    if (this.#answering) this.account.ledger.statistics.lostThread += 1;
     this.#answering = false;
     this.#resumes = false;
     this.#waiting.forget();
@@ -208,7 +219,7 @@ export class RedisConnection {
       if (length === 0) this.#brokenOff = broken;
       return;
     }
-    if (!broken && !this.#resumes) this.#ledger.statistics.lostThread += 1;
+    if (!broken && !this.#resumes) this.account.ledger.statistics.lostThread += 1;
     this.#resumeAt(resume);
   }
 
@@ -218,14 +229,14 @@ export class RedisConnection {
     if (!this.#answering || this.#resumes || !isOpen || type === PUSH || this.#mode.kind !== 'commands')
       return undefined;
     const asked = this.#waiting.whose(start);
-    if (asked === 'unseen' || asked === 'lost' || asked.replies > 1) return undefined;
+    if (asked === 'unseen' || asked === 'lost' || asked.replies > 1 || asked.ofAll) return undefined;
     this.#waiting.take();
     return asked;
   }
 
   /** More of the reply that was broken off: nothing else was asked. */
   #repliesGoOn(length: number): void {
-    if (this.#brokenOff) this.#ledger.more(this.#client, this.#brokenOff, length);
+    if (this.#brokenOff) this.account.ledger.more(this.account.client, this.#brokenOff, length);
   }
 
   #resumeAt(seq: number): void {
@@ -243,10 +254,9 @@ export class RedisConnection {
   #takesUp({ heard }: Asked): boolean {
     const { answers, answersBegun } = this.exchange;
     const { leadsTell } = this.#waiting;
-    const quiet = this.#request.began - this.#lastAt;
     const tells = leadsTell
       ? !answersBegun || ((answers - heard) | 0) <= 0
-      : heard === answers && this.#had === this.#asks && quiet >= Math.max(QUIET, PATIENCE * this.#latency);
+      : heard === answers && this.#had === this.#asks && this.#pace.isQuiet(this.#request.began);
     if (!tells) return false;
     this.#resumeAt(heard);
     this.#waiting.skipped(!leadsTell);
@@ -254,18 +264,27 @@ export class RedisConnection {
   }
 
   #commandDone(now: number): boolean {
-    const asked = this.#ledger.asked(this.#request, now, this.#heard, true);
-    if (asked) this.#ask(asked, now);
-    return asked !== undefined;
+    const asked = this.account.ledger.asked(this.#request, now, this.#heard, true, this.#trust === 'sure');
+    if (!asked) return false;
+    if (this.#trust === 'whole') this.#trust = 'sure';
+    this.#ask(asked, now);
+    return true;
   }
 
   #ask(asked: Asked, now: number): void {
     this.#brokenOff = undefined;
+    // All that was asked before has its answer.
+    const account = this.account;
+    if (account.isOnTrial && account.answers > 0 && this.#waiting.length === 0) {
+      account.prove();
+      this.#request.strict = false;
+    }
+    account.asked += 1;
     const request = this.#request;
-    const ledger = this.#ledger;
+    const ledger = this.account.ledger;
     const { statistics } = ledger;
     if (request.size > statistics.biggestRequests.least)
-      statistics.biggestRequests.add(ledger.notable(this.#client, request.size, asked, now));
+      statistics.biggestRequests.add(ledger.notable(this.account.client, request.size, asked, now));
     const mode = this.#mode;
     const { skipped } = mode;
     mode.skipped = false;
@@ -274,23 +293,17 @@ export class RedisConnection {
       if (mode.kind === 'replication') this.#waiting.forget();
     }
     if (skipped || mode.silent || asked.replies === 0) {
-      ledger.count(this.#client, asked, 0, undefined, now);
+      ledger.count(this.account.client, asked, 0, undefined, now);
       return;
     }
     if (this.#answering || this.#takesUp(asked)) this.#waits(asked);
-    else this.#unanswered(asked);
-    this.#lastAt = now;
-  }
-
-  /** It was asked, and so counts. What the reply was, and when, is not known. */
-  #unanswered(asked: Asked): void {
-    this.#ledger.statistics.unanswered += 1;
-    this.#ledger.count(this.#client, asked, 0, undefined, asked.at);
+    else ledger.unanswered(account.client, asked);
+    this.#pace.lastAt = now;
   }
 
   #waits(asked: Asked): void {
     const waiting = this.#waiting;
-    const { statistics } = this.#ledger;
+    const { statistics } = this.account.ledger;
     const { settled, answers } = this.exchange;
     waiting.add(asked, settled && answers === asked.heard);
     const { length } = waiting;
@@ -301,8 +314,8 @@ export class RedisConnection {
   }
 
   #replyDone(reply: Reply): void {
-    const { statistics } = this.#ledger;
-    if (this.#mode.isMessage(reply, statistics)) return;
+    const { statistics } = this.account.ledger;
+    if (this.#mode.isMessage(reply, statistics, this.#waiting.next)) return;
     // The rest of a segment in which the thread was lost.
     if (!this.#answering) return;
     const waiting = this.#waiting;
@@ -312,30 +325,25 @@ export class RedisConnection {
       if (asked === 'lost') this.#lostReplies();
       return;
     }
-    asked.replies -= 1;
-    if (asked.replies > 0) return;
+    if (!this.#mode.isLast(asked, reply)) return;
     if (asked.behindHole) this.#transaction.forget();
     waiting.take();
     this.#answered(asked, reply);
   }
 
   #answered(asked: Asked, reply: Reply): void {
-    const { statistics } = this.#ledger;
-    const failed = reply.type === ERROR || reply.type === BLOB_ERROR;
+    const account = this.account;
+    account.answers += 1;
     const { steering, name } = asked.kind;
+    let { error } = reply;
+    // Errors in the array that EXEC replies with are of the commands that it ran: `INFO commandstats` counts them there, too.
+    if (error !== undefined && name === 'EXEC' && reply.type === ARRAY) error = undefined;
     if (steering || this.#transaction.isOpen) {
-      if (this.#transaction.takes(asked, reply, failed, this.#client)) return;
-      if (name === 'RESET' && !failed) this.#mode.kind = 'commands';
+      if (this.#transaction.takes(asked, reply, error !== undefined, account.client, account.ledger)) return;
+      this.#mode.answered(name, reply);
     }
     const latency = reply.began - asked.at;
-    this.#latency = this.#latency === SLOW ? latency : this.#latency + (latency - this.#latency) / 8;
-    if (asked.blocking) {
-      statistics.blocking.add(latency);
-      this.#ledger.count(this.#client, asked, reply.size, undefined, reply.began, failed);
-    } else this.#ledger.count(this.#client, asked, reply.size, latency, reply.began, failed);
-    if (reply.size > statistics.biggestReplies.least)
-      statistics.biggestReplies.add(this.#ledger.notable(this.#client, reply.size, asked, reply.began));
-    if (!asked.blocking && latency > statistics.slowest.least)
-      statistics.slowest.add(this.#ledger.notable(this.#client, latency, asked, asked.at));
+    this.#pace.answered(latency);
+    account.ledger.answered(account.client, asked, reply, latency, error);
   }
 }

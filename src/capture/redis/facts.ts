@@ -19,9 +19,10 @@ function most<Each>(all: Iterable<Each>, rows: number, calls: (each: Each) => nu
 /** Redis as a whole, at most `rows` of each list; undefined where none was seen, not even encrypted. */
 export function redisFacts(analysis: Analysis, names: Names, rows = Number.POSITIVE_INFINITY) {
   const { redis, addresses } = analysis;
-  if (!redis || (redis.ledger.statistics.connections === 0 && redis.tls.size === 0)) return undefined;
+  if (!redis || (redis.ledger.statistics.connections === 0 && redis.tls.length === 0)) return undefined;
   const { statistics, commands, patterns } = redis.ledger;
   const clients = [...statistics.clients.values()];
+  const servers = [...statistics.servers.values()];
   const clientEnd = ({ address, six }: (typeof clients)[number]) =>
     endOf(addresses.text(address, six), undefined, names);
   const notable = ({ all }: Largest, unit: 'bytes' | 'seconds') =>
@@ -39,15 +40,18 @@ export function redisFacts(analysis: Analysis, names: Names, rows = Number.POSIT
       replication: statistics.replication,
       deepestPipeline: statistics.deepest,
     },
-    tls: [...redis.tls.values()].map(({ address, six, port, connections }) => ({
+    /** Ports with TLS; of those that Redis does not have by custom nobody knows what they are. */
+    tls: redis.tls.slice(0, rows).map(({ address, six, port, ofRedis, connections }) => ({
       server: endOf(addresses.text(address, six), port, names),
       connections,
+      portOfRedis: ofRedis,
     })),
     missing: {
       bytes: statistics.gaps,
       lostThread: statistics.lostThread,
       commandsWithoutReply: statistics.unanswered,
       repliesWithoutCommand: statistics.unasked,
+      ...(statistics.behindCut > 0 && { packetsCutBeforeCommands: statistics.behindCut }),
     },
     latency: quantiles(statistics.latency),
     blocking: quantiles(statistics.blocking),
@@ -55,6 +59,7 @@ export function redisFacts(analysis: Analysis, names: Names, rows = Number.POSIT
     counts: {
       commands: statistics.commands.size,
       clients: clients.length,
+      servers: servers.length,
       keys: statistics.patterns.size,
       callsByClientCommandKey: statistics.combinations.size,
     },
@@ -64,6 +69,11 @@ export function redisFacts(analysis: Analysis, names: Names, rows = Number.POSIT
     })),
     clients: most(clients, rows, ({ calls }) => calls).map((group) => ({
       client: clientEnd(group),
+      ...groupFacts(group),
+    })),
+    servers: most(servers, rows, ({ calls }) => calls).map((group) => ({
+      server: endOf(addresses.text(group.address, group.six), group.port, names),
+      connections: group.connections,
       ...groupFacts(group),
     })),
     keys: most(statistics.patterns, rows, ([, group]) => group.calls).map(([number, group]) => ({

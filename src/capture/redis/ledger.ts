@@ -1,7 +1,8 @@
 import { bucketOf } from '../durations.ts';
-import { type CommandKind, Commands } from './commands.ts';
-import { type PatternRule, Patterns } from './pattern.ts';
-import { newScratch, type RequestParser, WORDS_KEPT, wordAt } from './request.ts';
+import type { CommandKind, Commands } from './commands.ts';
+import type { Patterns } from './pattern.ts';
+import type { Reply } from './reply.ts';
+import { newScratch, type RequestParser, type Scratch, WORDS_KEPT, wordAt } from './request.ts';
 import { Group, type Notable, RedisStatistics } from './statistics.ts';
 import { findWord, keyPlace } from './words.ts';
 
@@ -21,49 +22,117 @@ export interface Asked {
   behindHole: boolean;
   /** Replies that it gets: one for each channel of SUBSCRIBE. */
   replies: number;
+  /** UNSUBSCRIBE without channels: one for each that there is, or one where there is none. */
+  ofAll: boolean;
 }
 
-/** Who asks. */
-export interface Client {
-  readonly address: number;
+/** Both ends of a connection; addresses are numbers of Addresses. */
+export interface Ends {
   readonly six: boolean;
-  readonly port: number;
+  readonly client: number;
+  readonly clientPort: number;
+  readonly server: number;
+  readonly serverPort: number;
+}
+
+/** Who asks, and whom. */
+export interface Client {
+  readonly ends: Ends;
   /** Of the clients, from 0. */
   readonly number: number;
   readonly group: Group;
+  readonly server: Group;
 }
 
 /** What all connections share: what they know, and what they count. */
 export class Ledger {
-  readonly commands = new Commands();
+  readonly commands: Commands;
   readonly patterns: Patterns;
   readonly statistics = new RedisStatistics();
-  readonly scratch = newScratch();
+  readonly scratch: Scratch;
   /** Told of every command that ran: for the timeline. */
+  #provisional: [number, number | undefined][] = [];
   readonly #answered: (at: number, latency: number | undefined) => void;
 
   constructor(
-    rules: readonly PatternRule[],
-    showKeys: boolean,
+    commands: Commands,
+    patterns: Patterns,
     answered: (at: number, latency: number | undefined) => void,
+    scratch = newScratch(),
   ) {
-    this.patterns = new Patterns(rules, showKeys);
+    this.commands = commands;
+    this.patterns = patterns;
     this.#answered = answered;
+    this.scratch = scratch;
+  }
+
+  /** Another one of the same commands and patterns, whose counts may be taken over, or not. */
+  provisional(): Ledger {
+    const answered: [number, number | undefined][] = [];
+    const { commands, patterns, scratch } = this;
+    const own = new Ledger(commands, patterns, (at, latency) => answered.push([at, latency]), scratch);
+    own.#provisional = answered;
+    return own;
+  }
+
+  /** Takes over what another one has counted. */
+  take(other: Ledger): void {
+    this.statistics.absorb(other.statistics);
+    for (const [at, latency] of other.#provisional) this.#answered(at, latency);
+  }
+
+  /** A client of a server, each with the group that its commands count for. */
+  client(ends: Ends, isNew = true): Client {
+    const { six, client, server, serverPort } = ends;
+    const { clients, servers } = this.statistics;
+    const key = addressKey(client, six);
+    let group = clients.get(key);
+    if (!group) {
+      group = Object.assign(new Group(), { address: client, six, number: clients.size });
+      clients.set(key, group);
+    }
+    const serverKey = portKey(server, six, serverPort);
+    let of = servers.get(serverKey);
+    if (!of) {
+      of = Object.assign(new Group(), { address: server, six, port: serverPort, connections: 0 });
+      servers.set(serverKey, of);
+    }
+    if (isNew) of.connections += 1;
+    return { ends, number: group.number, group, server: of };
+  }
+
+  isServer(address: number, six: boolean, port: number): boolean {
+    return this.statistics.servers.has(portKey(address, six, port));
   }
 
   /**
    * What a request asks, sent at `now` by one who had heard the server up to `heard`; nothing where it can't be a command, or
-   * too much of it is missing to know which.
+   * too much of it is missing to know which. `isSure`: all that came before was understood.
    */
-  asked(request: RequestParser, now: number, heard: number, whole: boolean): Asked | undefined {
+  asked(
+    request: RequestParser,
+    now: number,
+    heard: number,
+    whole: boolean,
+    isSure: boolean,
+  ): Asked | undefined {
     const { commands, patterns } = this;
     let kind = commands.kindOf(request.bytes, 0, request.lengths[0]!);
     // What is typed may be anything: the middle of a value, too.
-    if (request.inline && !kind.known) return undefined;
-    if (!whole && (!kind.known || kind.steering || (kind.parts && request.known < 2))) return undefined;
-    if (kind.parts && request.words > 1)
-      kind = kind.parts.find(request.bytes, wordAt(1), request.lengths[1]!) ?? kind;
-    const place = keyPlace(kind, request);
+    if (request.inline && !kind.known && !isSure) return undefined;
+    if (!whole && (!kind.known || kind.steering)) return undefined;
+    let place = 0;
+    if (kind.parts && request.known < 2) {
+      const parts = kind.parts.likely(request.bytes, wordAt(1), request.lengths[1]!, request.cutLength);
+      // What changes how the connection is to be read may not be missed.
+      if (parts.some(({ steering }) => steering)) return undefined;
+      if (parts.length === 1) kind = parts[0]!;
+    } else if (kind.parts && request.words > 1) {
+      const part = kind.parts.find(request.bytes, wordAt(1), request.lengths[1]!);
+      // Of a subcommand that is none, nothing is known to be a key.
+      if (part) place = keyPlace(part, request);
+      kind = part ?? kind;
+    } else place = keyPlace(kind, request);
     const pattern =
       place > 0 && place < Math.min(request.words, request.known, WORDS_KEPT)
         ? patterns.numberOf(request.bytes, wordAt(place), request.lengths[place]!)
@@ -71,26 +140,56 @@ export class Ledger {
     const waits = kind.key === 'streams' && (!whole || findWord(request, 'BLOCK') > 0);
     const blocking = kind.blocking || waits;
     const { size } = request;
-    return { kind, pattern, size, at: now, blocking, heard, leads: false, behindHole: false, replies: 1 };
+    return {
+      kind,
+      pattern,
+      size,
+      at: now,
+      blocking,
+      heard,
+      leads: false,
+      behindHole: false,
+      replies: 1,
+      ofAll: false,
+    };
   }
 
-  /** Counts a command that ran, everywhere it belongs. */
+  /** Counts a command that ran, everywhere it belongs; `error`: the line that it failed with. */
   count(
     client: Client,
     asked: Asked,
     replySize: number,
     latency: number | undefined,
     at: number,
-    failed = false,
+    error?: string,
   ): void {
     const { statistics } = this;
+    const failed = error !== undefined;
+    if (failed) statistics.error(error);
     const { kind, pattern } = asked;
     const bucket = latency === undefined ? 0 : bucketOf(latency);
     add(groupOf(statistics.commands, kind.id), asked, replySize, latency, bucket, failed);
     add(client.group, asked, replySize, latency, bucket, failed);
+    add(client.server, asked, replySize, latency, bucket, failed);
     if (pattern >= 0) add(groupOf(statistics.patterns, pattern), asked, replySize, latency, bucket, failed);
     statistics.combinations.add(client.number, kind.id, pattern);
     this.#answered(at, latency);
+  }
+
+  /** Counts a command that was answered, and keeps what stands out. */
+  answered(client: Client, asked: Asked, { size, began }: Reply, latency: number, error?: string): void {
+    const { blocking, biggestReplies, slowest } = this.statistics;
+    if (asked.blocking) blocking.add(latency);
+    this.count(client, asked, size, asked.blocking ? undefined : latency, began, error);
+    if (size > biggestReplies.least) biggestReplies.add(this.notable(client, size, asked, began));
+    if (!asked.blocking && latency > slowest.least)
+      slowest.add(this.notable(client, latency, asked, asked.at));
+  }
+
+  /** Counts a command that was asked. What the reply was, and when, is not known. */
+  unanswered(client: Client, asked: Asked): void {
+    this.statistics.unanswered += 1;
+    this.count(client, asked, 0, undefined, asked.at);
   }
 
   /** The reply to a command that was counted has so many bytes more. */
@@ -98,15 +197,20 @@ export class Ledger {
     const { commands, patterns } = this.statistics;
     groupOf(commands, kind.id).bytesOut += bytes;
     client.group.bytesOut += bytes;
+    client.server.bytesOut += bytes;
     if (pattern >= 0) groupOf(patterns, pattern).bytesOut += bytes;
   }
 
-  notable(client: Client, value: number, { kind, pattern }: Asked, at: number): Notable {
-    const { address, six, port } = client;
+  notable({ ends }: Client, value: number, { kind, pattern }: Asked, at: number): Notable {
+    const { client, six, clientPort } = ends;
     const key = pattern < 0 ? '' : this.patterns.text(pattern);
-    return { value, command: kind.name, key, client: address, six, clientPort: port, at };
+    return { value, command: kind.name, key, client, six, clientPort, at };
   }
 }
+
+const addressKey = (address: number, six: boolean): number => (six ? address + 2 ** 32 : address);
+const portKey = (address: number, six: boolean, port: number): number =>
+  addressKey(address, six) * 2 ** 16 + port;
 
 function groupOf(groups: Map<number, Group>, number: number): Group {
   let group = groups.get(number);

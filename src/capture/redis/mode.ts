@@ -1,5 +1,5 @@
 import type { Asked } from './ledger.ts';
-import { ARRAY, PUSH, type Reply } from './reply.ts';
+import { ARRAY, MAP, PUSH, type Reply, STATUS } from './reply.ts';
 import type { RequestParser } from './request.ts';
 import type { RedisStatistics } from './statistics.ts';
 import { text } from './words.ts';
@@ -10,11 +10,30 @@ export class Mode {
   /** CLIENT REPLY OFF, or SKIP for the next one. */
   silent = false;
   skipped = false;
+  /** Since HELLO 3: messages are pushes, and an array is never one. */
+  #hasPushes = false;
+  /** What it is subscribed to, by the last word of the server. */
+  #channels = 0;
+  #patterns = 0;
+  #shards = 0;
+  /** SUBSCRIBE and its like that have no answer yet. */
+  #asked = 0;
 
   reset(): void {
-    this.kind = 'commands';
     this.silent = false;
     this.skipped = false;
+    this.#hasPushes = false;
+    this.endSubscriptions();
+  }
+
+  /** RESET ends subscriptions and MONITOR, and goes back to RESP2. */
+  endSubscriptions(): void {
+    this.kind = 'commands';
+    this.#hasPushes = false;
+    this.#channels = 0;
+    this.#patterns = 0;
+    this.#shards = 0;
+    this.#asked = 0;
   }
 
   /** A command that changes it, and says how many replies it gets. */
@@ -25,12 +44,14 @@ export class Mode {
       case 'SSUBSCRIBE':
         statistics.pubsub.subscriptions += request.words - 1;
         this.kind = 'subscribed';
+        this.#asked += 1;
         asked.replies = Math.max(1, request.words - 1);
         return;
       case 'UNSUBSCRIBE':
       case 'PUNSUBSCRIBE':
       case 'SUNSUBSCRIBE':
         asked.replies = Math.max(1, request.words - 1);
+        asked.ofAll = request.words === 1;
         return;
       case 'PUBLISH':
       case 'SPUBLISH':
@@ -53,15 +74,50 @@ export class Mode {
     }
   }
 
-  /** Whether it answers no command: a message to a subscriber, or what RESP3 pushes. */
-  isMessage(reply: Reply, { pubsub }: RedisStatistics): boolean {
-    if (reply.type !== PUSH && !(reply.type === ARRAY && this.kind === 'subscribed')) return false;
+  /** A reply to a command that changes it. */
+  answered(name: string, reply: Reply): void {
+    if (name === 'RESET' && reply.error === undefined) this.endSubscriptions();
+    // In RESP3 it is a map, in RESP2 an array.
+    else if (name.endsWith('SUBSCRIBE') && !name.includes('UN')) this.#asked -= 1;
+    else if (name === 'HELLO' && reply.error === undefined) this.#hasPushes = reply.type === MAP;
+  }
+
+  /** Whether this was the last reply to a command that gets several: one for each channel, until an error ends it, or QUEUED. */
+  isLast(asked: Asked, reply: Reply): boolean {
+    if (!asked.ofAll && asked.replies === 1) return true;
+    if (reply.type !== ARRAY && reply.type !== PUSH) return true;
+    asked.replies -= 1;
+    if (!asked.ofAll) return asked.replies <= 0;
+    const { name } = asked.kind;
+    const left =
+      name === 'UNSUBSCRIBE' ? this.#channels : name === 'PUNSUBSCRIBE' ? this.#patterns : this.#shards;
+    return left <= 0;
+  }
+
+  /** Whether it answers no command: a message to a subscriber, what MONITOR shows, or what RESP3 pushes; `next` waits for its reply. */
+  isMessage(reply: Reply, { pubsub }: RedisStatistics, next: Asked | undefined): boolean {
+    const { type } = reply;
+    if (this.kind === 'monitor' && type === STATUS) return /^\d+\.\d+ \[/.test(reply.text);
+    if (type === PUSH) this.#hasPushes = true;
+    else if (type !== ARRAY || this.kind !== 'subscribed' || this.#hasPushes) return false;
     const word = reply.text;
     if (word === 'message' || word === 'pmessage' || word === 'smessage') {
       pubsub.messages += 1;
       pubsub.messageBytes += reply.size;
       return true;
     }
-    return reply.type === PUSH && !word.endsWith('subscribe');
+    if (!word.endsWith('subscribe')) return type === PUSH;
+    this.#count(word, reply.integer);
+    // Nobody asked for it where a channel has moved to another server with its shard.
+    return word === 'sunsubscribe' && next?.kind.name !== 'SUNSUBSCRIBE';
+  }
+
+  /** The number that a subscription is answered with is that of channels and patterns together, or of shards. */
+  #count(word: string, count: number): void {
+    if (word === 'ssubscribe' || word === 'sunsubscribe') this.#shards = count;
+    else if (word === 'psubscribe' || word === 'punsubscribe') this.#patterns = count - this.#channels;
+    else this.#channels = count - this.#patterns;
+    const isNone = this.#channels <= 0 && this.#patterns <= 0 && this.#shards <= 0;
+    if (isNone && this.#asked <= 0 && this.kind === 'subscribed') this.kind = 'commands';
   }
 }

@@ -1,3 +1,5 @@
+import { joins, tokensOf } from './token.ts';
+
 const LONGEST = 200;
 const MOST = 10_000;
 
@@ -5,7 +7,31 @@ const LONG_HASH = Buffer.from('$LONGHASH');
 const HASH = Buffer.from('$HASH');
 const UUID = Buffer.from('$UUID');
 const NUMBER = Buffer.from('$NUMBER');
+const TOKEN = Buffer.from('$TOKEN');
+const IP = Buffer.from('$IP');
 const DASH = 45;
+const DOT = 46;
+const COLON = 58;
+const AT = 64;
+const PERCENT = 37;
+/** What is shorter holds no token, and this long is one by itself. */
+const SHORT = 8;
+const LONG = 16;
+
+/** What several words of a key make together. */
+const ADDRESSES: readonly PatternRule[] = [
+  {
+    name: '$EMAIL',
+    regexp: /(?:[\p{L}\p{N}.!#$%&'*+=?^_`~-]+|(?<=[{|}]))(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*/giu,
+  },
+  { name: '$MAC', regexp: /(?<![\p{L}\p{N}])(?:[\da-f]{2}[:-]){5}[\da-f]{2}(?![\p{L}\p{N}])/giu },
+  // All eight groups, or a global, local or link-local address with some left out (RFC 4291, sections 2.2 and 2.4).
+  {
+    name: '$IP',
+    regexp:
+      /(?<![\p{L}\p{N}])(?:(?:[\da-f]{1,4}:){7}[\da-f]{1,4}|(?:[23][\da-f]|f[c-e])[\da-f]{2}(?::[\da-f]{1,4}){0,5}::(?:[\da-f]{1,4}(?::[\da-f]{1,4}){0,5})?)(?![\p{L}\p{N}])/giu,
+  },
+];
 
 /** Bits of what a byte is. */
 const DIGIT = 1;
@@ -26,11 +52,13 @@ export interface PatternRule {
 }
 
 /**
- * Keys → patterns: hashes of 64 or 40 hexadecimal digits `$LONGHASH`, of 32 `$HASH`, UUIDs `$UUID`, other digits
- * `$NUMBER`. Each pattern has a number; beyond some thousands all further ones are one.
+ * Keys → patterns: hashes of 64 or 40 hexadecimal digits `$LONGHASH`, of 32 `$HASH`, UUIDs `$UUID`, what else is made by chance
+ * `$TOKEN`, addresses `$EMAIL`, `$IP` and `$MAC`, other digits `$NUMBER`. Each pattern has a number; beyond some thousands all further ones are one.
  */
 export class Patterns {
   readonly #rules: readonly PatternRule[];
+  /** Those of the user first. */
+  readonly #all: readonly PatternRule[];
   readonly #whole: boolean;
   readonly #texts: string[] = ['(others)'];
   readonly #bytes: Uint8Array[] = [new Uint8Array(0)];
@@ -40,6 +68,7 @@ export class Patterns {
   /** `whole`: keys as they are. */
   constructor(rules: readonly PatternRule[], whole: boolean) {
     this.#rules = rules;
+    this.#all = [...rules, ...ADDRESSES];
     this.#whole = whole;
   }
 
@@ -48,8 +77,9 @@ export class Patterns {
   }
 
   numberOf(bytes: Uint8Array, at: number, length: number): number {
-    if (this.#rules.length) {
-      const ruled = this.#ruled(bytes, at, length);
+    const rules = !this.#whole && mayHoldAddress(bytes, at, length) ? this.#all : this.#rules;
+    if (rules.length) {
+      const ruled = this.#ruled(rules, bytes, at, length);
       if (ruled) return this.#number(ruled, ruled.length);
     }
     if (!this.#whole) return this.#number(this.#made, this.#mask(bytes, at, length));
@@ -59,10 +89,17 @@ export class Patterns {
   }
 
   /** The key with the rules applied; undefined where none fits. What they leave is masked as any other. */
-  #ruled(bytes: Uint8Array, at: number, length: number): Uint8Array | undefined {
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset + at, length).toString('utf8');
+  #ruled(
+    rules: readonly PatternRule[],
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+  ): Uint8Array | undefined {
+    const raw = Buffer.from(bytes.buffer, bytes.byteOffset + at, length).toString('utf8');
+    // A zero says where a name that a rule put in begins and ends.
+    const text = raw.replaceAll('\0', '\u2400');
     let changed = text;
-    for (const { regexp, name } of this.#rules) changed = changed.replace(regexp, () => `\0${name}\0`);
+    for (const { regexp, name } of rules) changed = changed.replace(regexp, () => `\0${name}\0`);
     if (changed === text) return undefined;
     if (this.#whole) return Buffer.from(changed.replaceAll('\0', ''));
     // What a rule put in is between zeros, and stays as it is.
@@ -80,6 +117,10 @@ export class Patterns {
     const made = this.#made;
     let size = 0;
     let from = at;
+    // How far it is known where tokens are.
+    let known = at;
+    let tokens: readonly number[] = NONE;
+    let token = 0;
     while (from < end && size < LONGEST) {
       const byte = bytes[from]!;
       let both = KIND[byte]!;
@@ -88,25 +129,42 @@ export class Patterns {
         from += 1;
         continue;
       }
+      const to = wordEnd(bytes, from, end);
+      const name = nameAt(bytes, from, to, end);
+      if (name) {
+        size = put(made, size, name);
+        from += name === UUID ? 36 : to - from;
+        known = from;
+        continue;
+      }
+      if (from >= known) {
+        known = chainEnd(bytes, from, end);
+        tokens = mayHoldToken(bytes, from, known) ? tokensOf(bytes, from, known) : NONE;
+        token = 0;
+      }
+      if (tokens[token] === from) {
+        size = put(made, size, TOKEN);
+        from = tokens[token + 1]!;
+        token += 2;
+        continue;
+      }
       let some = both;
-      let to = from + 1;
-      for (; to < end; to += 1) {
-        const kind = KIND[bytes[to]!]!;
-        if (!(kind & WORD)) break;
+      for (let index = from + 1; index < to; index += 1) {
+        const kind = KIND[bytes[index]!]!;
         both &= kind;
         some |= kind;
       }
-      const run = to - from;
-      const hex = (both & (LOWER_HEX | UPPER_HEX)) !== 0;
-      if (hex && (run === 64 || run === 40)) size = put(made, size, LONG_HASH);
-      else if (hex && run === 32) size = put(made, size, HASH);
-      else if (hex && run === 8 && isUuid(bytes, from, end)) {
-        size = put(made, size, UUID);
-        to = from + 36;
-      } else if (both & DIGIT) size = put(made, size, NUMBER);
+      const address =
+        both & DIGIT && bytes[to] === DOT && bytes[from - 1] !== DOT ? ip4End(bytes, from, end) : 0;
+      if (address) {
+        size = put(made, size, IP);
+        from = address;
+        continue;
+      }
+      if (both & DIGIT) size = put(made, size, NUMBER);
       else if (some & DIGIT) size = numbers(bytes, from, to, made, size);
       else {
-        const part = Math.min(run, LONGEST - size);
+        const part = Math.min(to - from, LONGEST - size);
         for (let index = 0; index < part; index += 1) made[size + index] = bytes[from + index]!;
         size += part;
       }
@@ -134,6 +192,85 @@ export class Patterns {
     this.#table[slot] = number;
     return number;
   }
+}
+
+const NONE: readonly number[] = [];
+
+function wordEnd(bytes: Uint8Array, at: number, end: number): number {
+  let to = at + 1;
+  while (to < end && KIND[bytes[to]!]! & WORD) to += 1;
+  return to;
+}
+
+/** The name of the hash or UUID that begins with the word from `at` to `to`; undefined where none does. */
+function nameAt(bytes: Uint8Array, at: number, to: number, end: number): Uint8Array | undefined {
+  const length = to - at;
+  if (length !== 8 && length !== 32 && length !== 40 && length !== 64) return undefined;
+  let hex = LOWER_HEX | UPPER_HEX;
+  for (let index = at; index < to; index += 1) hex &= KIND[bytes[index]!]!;
+  if (!hex) return undefined;
+  if (length === 8) return isUuid(bytes, at, end) ? UUID : undefined;
+  return length === 32 ? HASH : LONG_HASH;
+}
+
+/** How far words go on that one token may hold, up to a hash or UUID. */
+function chainEnd(bytes: Uint8Array, at: number, end: number): number {
+  let to = wordEnd(bytes, at, end);
+  while (to < end && joins(bytes[to]!)) {
+    let next = to + 1;
+    while (next < end && joins(bytes[next]!)) next += 1;
+    if (next === end || !(KIND[bytes[next]!]! & WORD)) return next;
+    const wordTo = wordEnd(bytes, next, end);
+    if (nameAt(bytes, next, wordTo, end)) return to;
+    to = wordTo;
+  }
+  return to;
+}
+
+/** Whether it is worth a closer look: of small letters in words that are not long, and of digits, none is. */
+function mayHoldToken(bytes: Uint8Array, at: number, end: number): boolean {
+  if (end - at < SHORT) return false;
+  let digits = false;
+  let letters = false;
+  let length = 0;
+  for (let from = at; from < end; from += 1) {
+    const byte = bytes[from]!;
+    const kind = KIND[byte]!;
+    length = kind & WORD ? length + 1 : 0;
+    if (kind & DIGIT) digits = true;
+    else if (kind & WORD) letters = true;
+    if (letters && (digits || length >= LONG)) return true;
+  }
+  return false;
+}
+
+/** The end of an IPv4 address; 0 where it is none, or goes on. */
+function ip4End(bytes: Uint8Array, at: number, end: number): number {
+  let from = at;
+  for (let group = 0; group < 4; group += 1) {
+    if (group > 0 && bytes[from++] !== DOT) return 0;
+    const start = from;
+    while (from < end && KIND[bytes[from]!]! & DIGIT) from += 1;
+    if (from === start || from > start + 3) return 0;
+  }
+  return from < end && (KIND[bytes[from]!]! & WORD || bytes[from] === DOT) ? 0 : from;
+}
+
+/** Whether there may be an address of more than one word: with an `@`, or with the colons or dashes of IPv6 and Ethernet. */
+function mayHoldAddress(bytes: Uint8Array, at: number, length: number): boolean {
+  const end = at + length;
+  let colons = 0;
+  for (let from = at; from < end; from += 1) {
+    const byte = bytes[from]!;
+    if (byte === AT) return true;
+    if (byte === COLON) {
+      colons += 1;
+      if (colons === 7 || (from + 1 < end && bytes[from + 1] === COLON)) return true;
+    }
+    if ((byte === COLON || byte === DASH) && from + 3 < end && bytes[from + 3] === byte) return true;
+    if (byte === PERCENT && bytes[from + 1] === 52 && bytes[from + 2] === 48) return true;
+  }
+  return false;
 }
 
 /** Each run of digits is one number. */

@@ -11,12 +11,13 @@ const DEEPEST = 64;
 
 export const ARRAY = 42; // *
 const DOLLAR = 36; // $
-const MAP = 37; // %
+export const MAP = 37; // %
 const SET = 126; // ~
 export const PUSH = 62; // >
 const ATTRIBUTE = 124; // |
 export const ERROR = 45; // -
 export const STATUS = 43; // +
+const INTEGER = 58; // :
 const BLANK = 32;
 export const BLOB_ERROR = 33; // !
 const VERBATIM = 61; // =
@@ -37,6 +38,12 @@ export interface Reply {
   readonly text: string;
   /** `*-1`, `$-1`, `_`: nothing. */
   readonly empty: boolean;
+  /** The last integer in an array or push; of a subscription, how many there are. */
+  readonly integer: number;
+  /** The line of the first error that stands anywhere in it. */
+  readonly error: string | undefined;
+  /** Of an array: the first error in each of its values that holds one, by the value's place. */
+  readonly errors: ReadonlyMap<number, string> | undefined;
 }
 
 /** The server's half of RESP2 and RESP3, byte by byte wherever it is cut. */
@@ -46,10 +53,15 @@ export class ReplyParser implements Reply {
   began = 0;
   start = 0;
   empty = false;
+  integer = 0;
+  error: string | undefined;
+  errors: Map<number, string> | undefined;
   readonly #complete: () => void;
-  readonly #error: (line: string) => void;
   /** Values that are still to come, on this level. */
   #left = 0;
+  /** Of an array: how many values it has, and how many of them are not whole yet. */
+  #values = 0;
+  #open = 0;
   /** What is left on the levels above, for those of unknown length. */
   readonly #above: number[] = [];
   #body = 0;
@@ -65,9 +77,8 @@ export class ReplyParser implements Reply {
   /** Of the line, beyond what is held. */
   #beyond = 0;
 
-  constructor(complete: () => void, error: (line: string) => void) {
+  constructor(complete: () => void) {
     this.#complete = complete;
-    this.#error = error;
   }
 
   get text(): string {
@@ -94,7 +105,7 @@ export class ReplyParser implements Reply {
       this.size += length;
       this.#held = 0;
       this.#beyond = 0;
-      return this.#header(this.#line!, 0, held, true);
+      return this.#header(this.#line!, 0, held);
     }
     if (now === undefined ? this.#body <= length + 2 : this.#body === 0 || this.#body < length) return false;
     this.#body -= length;
@@ -137,12 +148,11 @@ export class ReplyParser implements Reply {
         from = feed + 1;
         if (feed === end) break;
         const length = this.#held;
-        const whole = this.#beyond === 0;
         this.#held = 0;
         this.#beyond = 0;
-        if (!this.#header(this.#line!, 0, length, whole)) return false;
+        if (!this.#header(this.#line!, 0, length)) return false;
       } else {
-        if (!this.#header(bytes, from, feed, true)) return false;
+        if (!this.#header(bytes, from, feed)) return false;
         from = feed + 1;
       }
     }
@@ -156,12 +166,17 @@ export class ReplyParser implements Reply {
     this.start = seq;
     this.type = 0;
     this.empty = false;
+    this.integer = 0;
+    this.error = undefined;
+    this.errors = undefined;
+    this.#values = 0;
+    this.#open = 0;
     this.#headLength = 0;
     this.#wantsHead = true;
   }
 
-  /** A line without its line feed; `whole`: all of it is here. */
-  #header(bytes: Uint8Array, at: number, feed: number, whole: boolean): boolean {
+  /** A line without its line feed; of a very long one, its beginning. */
+  #header(bytes: Uint8Array, at: number, feed: number): boolean {
     const end = feed > at && bytes[feed - 1] === CR ? feed - 1 : feed;
     const type = bytes[at]!;
     const first = this.type === 0;
@@ -196,11 +211,13 @@ export class ReplyParser implements Reply {
       }
       case ERROR:
         this.#simple(bytes, at + 1, end);
-        if (whole)
-          this.#error(Buffer.from(bytes.subarray(at + 1, Math.min(end, at + LINE))).toString('latin1'));
+        this.#failed(Buffer.from(bytes.subarray(at + 1, Math.min(end, at + LINE))).toString('latin1'));
+        return this.#valueDone();
+      case INTEGER:
+        if (!first) this.integer = digits(bytes, at + 1, end);
+        this.#simple(bytes, at + 1, end);
         return this.#valueDone();
       case STATUS:
-      case 58: // :
       case 95: // _
       case 35: // #
       case 44: // ,
@@ -237,7 +254,8 @@ export class ReplyParser implements Reply {
       if (first) this.empty = true;
       return this.#valueDone();
     }
-    const attribute = bytes[at] === ATTRIBUTE;
+    const type = bytes[at];
+    const attribute = type === ATTRIBUTE;
     if (bytes[at + 1] === 63) {
       if (this.#above.length >= DEEPEST) return false;
       this.#above.push(this.#left);
@@ -247,6 +265,10 @@ export class ReplyParser implements Reply {
     const count = digits(bytes, at + 1, end);
     if (count < 0 || count > LONGEST_BULK) return false;
     this.#left += count * each;
+    if (first && type === ARRAY) {
+      this.#values = count;
+      this.#open = count;
+    }
     // An attribute stands before the value that it is about.
     return attribute ? true : this.#valueDone();
   }
@@ -261,7 +283,7 @@ export class ReplyParser implements Reply {
     if (this.#chunks) return true;
     if (this.#isError) {
       this.#isError = false;
-      this.#error(this.text);
+      this.#failed(this.text);
     }
     this.#wantsHead = false;
     return this.#valueDone();
@@ -269,8 +291,18 @@ export class ReplyParser implements Reply {
 
   #valueDone(): boolean {
     this.#left -= 1;
-    if (this.#left === 0 && this.#above.length === 0) this.#complete();
+    if (this.#above.length > 0) return true;
+    if (this.#left < this.#open) this.#open = this.#left;
+    if (this.#left === 0) this.#complete();
     return true;
+  }
+
+  #failed(line: string): void {
+    this.error ??= line;
+    if (this.#values === 0) return;
+    const place = this.#values - this.#open;
+    this.errors ??= new Map();
+    if (!this.errors.has(place)) this.errors.set(place, line);
   }
 
   #keep(bytes: Uint8Array, from: number, length: number): void {

@@ -10,6 +10,30 @@ const STAR = 42;
 const DOLLAR = 36;
 const CR = 13;
 const LF = 10;
+const QUOTE = 34;
+const APOSTROPHE = 39;
+const BACKSLASH = 92;
+/** What a letter behind a backslash stands for. */
+const ESCAPES = new Map([
+  [110, 10],
+  [114, 13],
+  [116, 9],
+  [98, 8],
+  [97, 7],
+]);
+
+/** Whether a byte stands between words that are typed. */
+export const isBlank = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13);
+
+/** A vertical tab stands between words as a blank does, but ends none. */
+const endsWord = (byte: number): boolean => byte === 32 || byte === 9 || byte === 10 || byte === 13;
+
+/** The byte of two hexadecimal digits; -1 where they are none. */
+function hexByte(high: number, low: number): number {
+  const value =
+    Number.parseInt(String.fromCharCode(high), 16) * 16 + Number.parseInt(String.fromCharCode(low), 16);
+  return Number.isNaN(value) ? -1 : value;
+}
 
 /** Where the words of a command are put, for one connection after another. */
 export interface Scratch {
@@ -35,10 +59,16 @@ export class RequestParser {
   readonly lengths: Int32Array;
   /** Of the first words, how many are known whole. */
   known = 0;
+  /** How long the word is that the command was cut off in; -1 where that is not known. */
+  cutLength = -1;
+  /** Whether more commands stand behind the one that was cut off. */
+  behindCut = false;
   /** Bytes of the command on the wire. */
   size = 0;
   /** When its first byte came. */
   began = 0;
+  /** Whether an empty line is taken for what no client sends. */
+  strict = false;
   /** Whether it was typed, not sent as an array. */
   inline = false;
   readonly #complete: (now: number) => boolean;
@@ -87,7 +117,12 @@ export class RequestParser {
     this.known = Math.min(this.known, this.words);
     if (this.#left === 0 || this.known === 0) return false;
     if (this.#saved) this.#restore(this.#saved);
-    this.size += length;
+    this.cutLength =
+      this.#body > 0 && this.words < WORDS ? this.lengths[this.words]! + Math.max(0, this.#body - 2) : -1;
+    if (this.#body === 0 && this.words < WORDS) this.lengths[this.words] = 0;
+    // Of the last word it is known where it ends, and that another command stands behind that.
+    this.behindCut = this.#left === 1 && this.#body > 0 && length > this.#body;
+    this.size += this.behindCut ? this.#body : length;
     return true;
   }
 
@@ -183,26 +218,55 @@ export class RequestParser {
     return this.#inline(bytes, at, end, now);
   }
 
-  /** A command as it is typed: words with blanks between. An empty line is nothing. */
+  /**
+   * A command as it is typed: words with blanks between, in quotes where they hold some (sdssplitargs in sds.c of Redis). An
+   * empty line is nothing.
+   */
   #inline(bytes: Uint8Array, at: number, end: number, now: number): boolean {
     let from = at;
-    while (from < end) {
-      while (from < end && bytes[from]! <= 32) from += 1;
-      const start = from;
-      while (from < end && bytes[from]! > 32) {
-        if (bytes[from]! >= 127) return false;
-        from += 1;
+    for (;;) {
+      while (from < end && isBlank(bytes[from]!)) from += 1;
+      if (from === end) break;
+      if (this.words < WORDS) this.lengths[this.words] = 0;
+      let quote = 0;
+      while (from < end && (quote !== 0 || !endsWord(bytes[from]!))) {
+        let byte = bytes[from++]!;
+        if (byte === 0) return false;
+        if (byte === quote) {
+          // Nothing but a blank follows.
+          if (from < end && !isBlank(bytes[from]!)) return false;
+          quote = 0;
+          continue;
+        }
+        if (quote === 0 && (byte === QUOTE || byte === APOSTROPHE)) {
+          quote = byte;
+          continue;
+        }
+        if (byte === BACKSLASH && from < end) {
+          const next = bytes[from]!;
+          if (quote === QUOTE) {
+            const hex = next === 120 && from + 2 < end ? hexByte(bytes[from + 1]!, bytes[from + 2]!) : -1;
+            byte = hex >= 0 ? hex : (ESCAPES.get(next) ?? next);
+            from += hex >= 0 ? 3 : 1;
+          } else if (quote === APOSTROPHE && next === APOSTROPHE) {
+            byte = next;
+            from += 1;
+          }
+        }
+        this.#add(byte);
       }
-      if (from === start) continue;
-      if (this.words < WORDS) {
-        const length = Math.min(WORD, from - start);
-        this.bytes.set(bytes.subarray(start, start + length), this.words * WORD);
-        this.lengths[this.words] = length;
-      }
+      if (quote !== 0) return false;
       this.words += 1;
     }
     this.inline = true;
-    return this.words === 0 || this.#complete(now);
+    return this.words === 0 ? !this.strict : this.#complete(now);
+  }
+
+  #add(byte: number): void {
+    const word = this.words;
+    if (word >= WORDS || this.lengths[word]! >= WORD) return;
+    this.bytes[word * WORD + this.lengths[word]!] = byte;
+    this.lengths[word]! += 1;
   }
 
   #keep(bytes: Uint8Array, from: number, part: number): void {

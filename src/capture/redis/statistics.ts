@@ -1,5 +1,6 @@
 import { Durations } from '../durations.ts';
 import { Combinations } from './combinations.ts';
+import { errorKind, isKnownKind } from './error-kind.ts';
 
 /** What is known of a group of commands. */
 export class Group {
@@ -9,6 +10,14 @@ export class Group {
   bytesIn = 0;
   bytesOut = 0;
   readonly latency = new Durations();
+
+  absorb({ calls, errors, bytesIn, bytesOut, latency }: Group): void {
+    this.calls += calls;
+    this.errors += errors;
+    this.bytesIn += bytesIn;
+    this.bytesOut += bytesOut;
+    this.latency.absorb(latency);
+  }
 }
 
 /** A client by its address, with a number in order of appearance. */
@@ -16,6 +25,14 @@ export type ClientGroup = Group & {
   readonly address: number;
   readonly six: boolean;
   readonly number: number;
+};
+
+/** A server by its address and port. */
+export type ServerGroup = Group & {
+  readonly address: number;
+  readonly six: boolean;
+  readonly port: number;
+  connections: number;
 };
 
 /** One command that stands out. */
@@ -34,6 +51,8 @@ export interface Notable {
 }
 
 const NOTABLE = 20;
+/** So many kinds of errors that Redis itself does not have are told apart. */
+const MOST_OWN_KINDS = 10;
 
 /** The largest of many, in order. */
 export class Largest {
@@ -57,14 +76,43 @@ export interface Redirect {
   count: number;
 }
 
+const COUNTERS = [
+  'connections',
+  'joined',
+  'gaps',
+  'lostThread',
+  'unanswered',
+  'unasked',
+  'replication',
+  'behindCut',
+] as const;
+
+function absorbGroups<Of extends Group>(
+  groups: Map<number, Of>,
+  others: ReadonlyMap<number, Of>,
+  make: (other: Of) => Of,
+): void {
+  for (const [key, other] of others) {
+    let group = groups.get(key);
+    if (!group) {
+      group = make(other);
+      groups.set(key, group);
+    }
+    group.absorb(other);
+  }
+}
+
 /** Everything that is told of Redis in a capture. */
 export class RedisStatistics {
   readonly commands = new Map<number, Group>();
   readonly patterns = new Map<number, Group>();
   /** By address; IPv6 ones behind all IPv4 ones. */
   readonly clients = new Map<number, ClientGroup>();
+  /** By address and port. */
+  readonly servers = new Map<number, ServerGroup>();
   readonly combinations = new Combinations();
   readonly errors = new Map<string, number>();
+  readonly #ownKinds = new Set<string>();
   readonly redirects = new Map<string, Redirect>();
   readonly slowest = new Largest();
   readonly biggestRequests = new Largest();
@@ -84,6 +132,8 @@ export class RedisStatistics {
   unanswered = 0;
   unasked = 0;
   replication = 0;
+  /** Packets that were cut off within a command and hold more of them behind it. */
+  behindCut = 0;
   /** The most commands of one connection that waited for their replies at once. */
   deepest = 0;
 
@@ -94,13 +144,57 @@ export class RedisStatistics {
     return all;
   }
 
+  /** Takes over what another one has counted. */
+  absorb(other: RedisStatistics): void {
+    absorbGroups(this.commands, other.commands, () => new Group());
+    absorbGroups(this.patterns, other.patterns, () => new Group());
+    absorbGroups(this.clients, other.clients, ({ address, six }) =>
+      Object.assign(new Group(), { address, six, number: this.clients.size }),
+    );
+    absorbGroups(this.servers, other.servers, ({ address, six, port }) =>
+      Object.assign(new Group(), { address, six, port, connections: 0 }),
+    );
+    for (const [key, { connections }] of other.servers) this.servers.get(key)!.connections += connections;
+    const keys = [...other.clients.keys()];
+    for (const { client, command, pattern, calls } of other.combinations)
+      this.combinations.add(this.clients.get(keys[client]!)!.number, command, pattern, calls);
+    this.combinations.left += other.combinations.left;
+    for (const [kind, count] of other.errors) {
+      const shown = isKnownKind(kind) || kind === '(others)' || this.#isOwn(kind) ? kind : '(others)';
+      this.errors.set(shown, (this.errors.get(shown) ?? 0) + count);
+    }
+    for (const [key, redirect] of other.redirects) {
+      const known = this.redirects.get(key);
+      if (known) known.count += redirect.count;
+      else this.redirects.set(key, redirect);
+    }
+    for (const list of ['slowest', 'biggestRequests', 'biggestReplies'] as const)
+      for (const each of other[list].all) if (each.value > this[list].least) this[list].add(each);
+    this.blocking.absorb(other.blocking);
+    for (const name of ['executed', 'discarded', 'aborted', 'commands'] as const)
+      this.transactions[name] += other.transactions[name];
+    for (const name of ['messages', 'messageBytes', 'published', 'subscriptions'] as const)
+      this.pubsub[name] += other.pubsub[name];
+    for (const name of COUNTERS) this[name] += other[name];
+    this.deepest = Math.max(this.deepest, other.deepest);
+  }
+
   error(line: string): void {
-    const kind = /^[A-Z][A-Z0-9]*(?= |$)/.exec(line)?.[0] ?? 'ERR';
-    this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1);
+    const kind = errorKind(line);
+    const shown = kind !== undefined && (isKnownKind(kind) || this.#isOwn(kind)) ? kind : '(others)';
+    this.errors.set(shown, (this.errors.get(shown) ?? 0) + 1);
     if (kind !== 'MOVED' && kind !== 'ASK') return;
-    const to = /^\S+ \d+ ([\w.:[\]-]{1,80})$/.exec(line)?.[1] ?? '?';
+    const to = /^\S+ \d+ ([\w.:[\]-]{0,80}:\d{1,5})$/.exec(line)?.[1] ?? '?';
     const known = this.redirects.get(`${kind} ${to}`);
     if (known) known.count += 1;
     else if (this.redirects.size < 1000) this.redirects.set(`${kind} ${to}`, { kind, to, count: 1 });
+  }
+
+  /** Whether it may be a kind that a script or a module made up: who makes up ever more of them shows data, not kinds. */
+  #isOwn(kind: string): boolean {
+    if (this.#ownKinds.has(kind)) return true;
+    if (this.#ownKinds.size >= MOST_OWN_KINDS) return false;
+    this.#ownKinds.add(kind);
+    return true;
   }
 }

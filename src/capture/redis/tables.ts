@@ -19,9 +19,9 @@ const GROUP_COLUMNS = [
   right('MAX'),
 ];
 
-const groupCells = (
-  group: RedisFacts['commands'][number] | RedisFacts['keys'][number] | RedisFacts['clients'][number],
-) => [
+type GroupFacts = RedisFacts['commands' | 'keys' | 'clients' | 'servers'][number];
+
+const groupCells = (group: GroupFacts) => [
   String(group.calls),
   group.errors ? String(group.errors) : '',
   formatBytes(group.bytesIn),
@@ -29,15 +29,19 @@ const groupCells = (
   ...quantileCells(group.latency),
 ];
 
+/** What is said where none was found, and somebody asked for it. */
+export const NONE_FOUND = '\nRedis: none found\n';
+
 /** Everything of Redis, one piece after the other; `rows` of what stands out. */
 export function* redisTables(facts: RedisFacts, rows: number): Generator<string> {
-  yield '\nRedis\n';
+  const isFound = facts.connections.count > 0 || facts.tls.some(({ portOfRedis }) => portOfRedis);
+  yield isFound ? '\nRedis\n' : NONE_FOUND;
   const line = (label: string, text: string) => `${label.padEnd(16)}${text}\n`;
   const { connections, missing, pubsub, transactions } = facts;
-  for (const { server, connections: count } of facts.tls)
+  for (const { server, connections: count, portOfRedis } of facts.tls)
     yield line(
       'TLS',
-      `${counted(count, 'connection')} to ${printable(endText(server))}, encrypted: the commands can't be read`,
+      `${counted(count, 'connection')} to ${printable(endText(server))}, encrypted: the commands can't be read${portOfRedis ? '' : ', if this is Redis'}`,
     );
   if (connections.count === 0) return;
   yield line(
@@ -50,6 +54,8 @@ export function* redisTables(facts: RedisFacts, rows: number): Generator<string>
     missing.bytes && `${formatBytes(missing.bytes)} are not in the capture`,
     missing.lostThread && `${missing.lostThread} times the thread was lost and taken up again`,
     missing.commandsWithoutReply && `${counted(missing.commandsWithoutReply, 'command')} without a reply`,
+    missing.packetsCutBeforeCommands &&
+      `${counted(missing.packetsCutBeforeCommands, 'packet')} cut off before the last of several commands`,
     missing.repliesWithoutCommand && `${missing.repliesWithoutCommand} replies without a command`,
   ].filter(Boolean);
   if (holes.length) yield line('Missing', holes.join(', '));
@@ -75,6 +81,8 @@ export function* redisTables(facts: RedisFacts, rows: number): Generator<string>
       `${pubsub.published} published, ${pubsub.messages} messages to subscribers (${formatBytes(pubsub.messageBytes)}), ${pubsub.subscriptions} subscriptions`,
     );
   yield* groups('Commands', 'COMMAND', facts.commands, facts.counts.commands, (each) => each.command);
+  if (facts.counts.servers > 1)
+    yield* groups('Servers', 'SERVER', facts.servers, facts.counts.servers, (each) => endText(each.server));
   yield* groups('Clients', 'CLIENT', facts.clients, facts.counts.clients, (each) => endText(each.client));
   yield* groups('Keys', 'KEY', facts.keys, facts.counts.keys, (each) => each.key);
   yield* combinations(facts);
@@ -83,9 +91,7 @@ export function* redisTables(facts: RedisFacts, rows: number): Generator<string>
   yield* notables('Biggest replies', facts.biggestReplies, rows);
 }
 
-function* groups<
-  Row extends RedisFacts['commands'][number] | RedisFacts['keys'][number] | RedisFacts['clients'][number],
->(
+function* groups<Row extends GroupFacts>(
   title: string,
   column: string,
   shown: readonly Row[],

@@ -3,12 +3,7 @@ import { type Reply, STATUS } from './reply.ts';
 
 /** MULTI … EXEC of one connection: what is queued between them runs, and counts, with EXEC. */
 export class Transaction {
-  readonly #ledger: Ledger;
   #queued: Asked[] | undefined;
-
-  constructor(ledger: Ledger) {
-    this.#ledger = ledger;
-  }
 
   get isOpen(): boolean {
     return this.#queued !== undefined;
@@ -19,11 +14,11 @@ export class Transaction {
   }
 
   /** Takes a command with its answer; true where it is queued, and does not count yet. */
-  takes(asked: Asked, reply: Reply, failed: boolean, client: Client): boolean {
+  takes(asked: Asked, reply: Reply, failed: boolean, client: Client, ledger: Ledger): boolean {
     const { name } = asked.kind;
     if (name === 'MULTI' && !failed) this.#queued = [];
     else if (this.#queued) {
-      const { transactions } = this.#ledger.statistics;
+      const { transactions } = ledger.statistics;
       if (name === 'EXEC') {
         const queued = this.#queued;
         this.#queued = undefined;
@@ -31,7 +26,8 @@ export class Transaction {
         else {
           transactions.executed += 1;
           transactions.commands += queued.length;
-          for (const each of queued) this.#ledger.count(client, each, 0, undefined, reply.began);
+          for (const [place, each] of queued.entries())
+            ledger.count(client, each, 0, undefined, reply.began, reply.errors?.get(place));
         }
       } else if (name === 'DISCARD' || (name === 'RESET' && !failed)) {
         this.#queued = undefined;

@@ -52,6 +52,11 @@ export class Waiting {
     return this.#end - this.#first;
   }
 
+  /** The one whose reply comes next, if nothing is missing. */
+  get next(): Asked | undefined {
+    return this.#first === this.#end ? undefined : this.#asked[this.#first];
+  }
+
   /** Whether commands are missing before the first one. */
   get isHoled(): boolean {
     return this.#hole !== NONE && this.#hole === this.#first;

@@ -5,8 +5,13 @@ import { digits, type RequestParser, WORDS_KEPT, wordAt } from './request.ts';
 export function keyPlace({ key, name }: CommandKind, request: RequestParser): number {
   if (key === 'match') return next(findWord(request, 'MATCH'));
   if (key === 'streams') return next(findWord(request, 'STREAMS'));
-  // EVAL and the like say before how many keys there are; none is possible.
-  if (key === 3 && digits(request.bytes, wordAt(2), wordAt(2) + request.lengths[2]!) === 0) return 0;
+  // EVAL and the like say before how many keys there are; none is possible, and what is no number is a mistake.
+  if (
+    key === 3 &&
+    name !== 'MIGRATE' &&
+    digits(request.bytes, wordAt(2), wordAt(2) + request.lengths[2]!) < 1
+  )
+    return 0;
   if (name === 'MIGRATE' && request.words > 3 && request.lengths[3] === 0) return next(migratedKeys(request));
   return key;
 }

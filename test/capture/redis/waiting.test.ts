@@ -180,6 +180,49 @@ describe('whose a reply is, where packets are missing', () => {
     }
   });
 
+  it('knows a subcommand by its beginning and length where the packet was cut off within it', () => {
+    const packets = talk([
+      ['>', command('PING')],
+      ['<', '+PONG\r\n'],
+      ['>', command('CONFIG', 'GET', 'maxmemory')],
+      ['<', '*2\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n'],
+      ['>', command('PING')],
+      ['<', '+PONG\r\n'],
+    ]);
+    const known = '*3\r\n$6\r\nCONFIG\r\n'.length;
+    for (let left = known; left < 50; left += 1) {
+      const cut = packets.map(({ frame, at }) => ({
+        frame: frame.subarray(0, 54 + left),
+        length: frame.length,
+        at,
+      }));
+      const { redis } = analyzed(pcap('ethernet', cut), {}, [], false).report;
+      const names = redis.commands.map((each: { command: string; calls: number }) => [
+        each.command,
+        each.calls,
+      ]);
+      // SET is as long as GET: its first letter tells.
+      const isTold = left > known + '$3\r\n'.length;
+      expect(names, `${left} bytes`).toEqual([
+        ['PING', 2],
+        [isTold ? 'CONFIG|GET' : 'CONFIG', 1],
+      ]);
+      expect(redis.missing).toMatchObject({ commandsWithoutReply: 0, repliesWithoutCommand: 0 });
+    }
+  });
+
+  it('says that a packet was cut off before more commands, and gives the first its own bytes', () => {
+    const first = command('CONFIG', 'GET', 'save');
+    const packets = talk([
+      ['>', first + command('CONFIG', 'GET', 'appendonly')],
+      ['<', '*2\r\n$4\r\nsave\r\n$0\r\n\r\n*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n'],
+    ]).map(({ frame, at }) => ({ frame: frame.subarray(0, 54 + 30), length: frame.length, at }));
+    const { report, tables } = analyzed(pcap('ethernet', packets));
+    expect(report.redis.commands).toMatchObject([{ command: 'CONFIG|GET', calls: 1, bytesIn: first.length }]);
+    expect(report.redis.missing.packetsCutBeforeCommands).toBe(1);
+    expect(tables).toContain('1 packet cut off before the last of several commands');
+  });
+
   it('times no command by the reply to another one, cut off or missing, of whatever kind', () => {
     const reply = (at: number) =>
       [answer(at), '+OK\r\n', '-ERR nothing of the kind that was expected here\r\n'][at % 3]!;

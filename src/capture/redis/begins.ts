@@ -1,0 +1,33 @@
+import { isBlank } from './request.ts';
+
+const LF = 10;
+
+/** Whether these bytes begin with a line that is typed and names a command; a request of HTTP is none. */
+export function beginsInline(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  isKnown: (bytes: Uint8Array, at: number, length: number) => boolean,
+): boolean {
+  let from = at;
+  while (from < end && isBlank(bytes[from]!)) from += 1;
+  const feed = bytes.subarray(from, end).indexOf(LF);
+  const to = feed < 0 ? end : from + feed;
+  let behind = from;
+  while (behind < to && !isBlank(bytes[behind]!)) behind += 1;
+  if (!isKnown(bytes, from, behind - from)) return false;
+  return !/ HTTP\/\d(\.\d)?\r?$/.test(Buffer.from(bytes.subarray(behind, to)).toString('latin1'));
+}
+
+/** Whether these bytes may be the beginning of a command, of which there is no more yet, or of one that was typed. */
+export function mayBegin(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  isKnown: (bytes: Uint8Array, at: number, length: number) => boolean,
+): boolean {
+  const text = Buffer.from(bytes.subarray(at, Math.min(end, at + 64))).toString('latin1');
+  if (/^(\r?\n)*(\*(\d{1,7}(\r(\n(\$(\d{1,2}(\r(\n[\w.-]{0,40})?)?)?)?)?)?)?)?$/.test(text)) return true;
+  // A word without anything behind it is not whole yet.
+  return beginsInline(bytes, at, end, isKnown) || /^\s*[A-Za-z]{1,20}$/.test(text);
+}

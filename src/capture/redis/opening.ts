@@ -1,0 +1,82 @@
+import type { Layers } from '../decode.ts';
+import { beginsInline, mayBegin } from './begins.ts';
+import type { Ends } from './ledger.ts';
+import { beginsCommand } from './request.ts';
+
+/** A segment as it came, in memory of its own. */
+export interface Segment {
+  readonly fromA: boolean;
+  readonly flags: number;
+  readonly seq: number;
+  readonly ack: number;
+  readonly bytes: Uint8Array;
+  /** On the wire. */
+  readonly payload: number;
+  readonly now: number;
+}
+
+/** So much of a client is looked at, and so many segments are held back. */
+const HEAD = 1024;
+const MOST_SEGMENTS = 1024;
+/** What a segment takes beside its bytes. */
+const SEGMENT = 128;
+
+/** `+PONG`, `-ERR no`, `:1`, `$3`, `*-1` and what else of RESP begins with a line: what a server answers. */
+const REPLY = /^(\+[^\r\n]*|-[A-Z][^\r\n]*|:[+-]?\d{1,20}|[$*%~]-?\d{1,10}|_|#[tf]|,[^\r\n]{1,40})\r\n/;
+/** The beginning of one, of which there is no more yet. */
+const REPLY_BEGINS = /^([+,][^\r\n]*|-([A-Z][^\r\n]*)?|:[+-]?\d{0,20}|[$*%~]-?\d{0,10}|_|#[tf]?)\r?$/;
+
+/**
+ * The first segments of a connection, on a port that is not known as one of Redis, whose first bytes may be a command: typed,
+ * as `PING`, or sent in pieces. What is answered, and whether other connections know the server, tells whether it is Redis.
+ */
+export class Opening {
+  readonly ends: Ends;
+  readonly segments: Segment[] = [];
+  /** Bytes that are held back. */
+  size = 0;
+  isRedis = false;
+  readonly #isKnown: (bytes: Uint8Array, at: number, length: number) => boolean;
+  readonly #head = new Uint8Array(HEAD);
+  #headLength = 0;
+  #next: number | undefined;
+  #answer = '';
+
+  constructor(ends: Ends, isKnown: (bytes: Uint8Array, at: number, length: number) => boolean) {
+    this.ends = ends;
+    this.#isKnown = isKnown;
+  }
+
+  /** Takes a segment; A is the client. False where this is not Redis. */
+  takes(
+    fromA: boolean,
+    { flags, seq, ack, bytes, payloadAt: at, captured, payload }: Layers,
+    now: number,
+  ): boolean {
+    const own = bytes.slice(at, at + captured);
+    this.segments.push({ fromA, flags, seq, ack, bytes: own, payload, now });
+    this.size += SEGMENT + own.length;
+    if (this.segments.length > MOST_SEGMENTS) return false;
+    if (payload <= 0) return true;
+    if (fromA) return this.#asks(seq, own);
+    if (!beginsInline(this.#head, 0, this.#headLength, this.#isKnown)) return false;
+    this.#answer = (this.#answer + Buffer.from(own).toString('latin1')).slice(0, HEAD);
+    this.isRedis = REPLY.test(this.#answer);
+    return this.isRedis || REPLY_BEGINS.test(this.#answer);
+  }
+
+  #asks(seq: number, bytes: Uint8Array): boolean {
+    // Out of order or a second time: the first bytes in a row tell.
+    if (this.#next === undefined || this.#next === seq) {
+      const part = bytes.subarray(0, HEAD - this.#headLength);
+      this.#head.set(part, this.#headLength);
+      this.#headLength += part.length;
+      this.#next = (seq + bytes.length) | 0;
+    }
+    if (beginsCommand(this.#head, 0, this.#headLength, this.#isKnown)) {
+      this.isRedis = true;
+      return true;
+    }
+    return mayBegin(this.#head, 0, this.#headLength, this.#isKnown);
+  }
+}
