@@ -1,4 +1,4 @@
-import { table } from '../output/table.ts';
+import { rowsOf, table, tablePieces } from '../output/table.ts';
 import { printable } from '../printable.ts';
 import { counted, formatBytes } from '../quantity.ts';
 import type { Analysis } from './analysis.ts';
@@ -104,24 +104,9 @@ function* conversationTable(
 ): Generator<string> {
   const total = countOf(analysis, kind);
   if (total === 0) return;
-  const cells: string[][] = [];
-  for (const each of conversations(analysis, kind, names)) {
-    if (cells.length >= rows) break;
-    cells.push([
-      endText(each.a),
-      endText(each.b),
-      String(each.framesAToB),
-      formatBytes(each.bytesAToB),
-      String(each.framesBToA),
-      formatBytes(each.bytesBToA),
-      each.start.slice(11, 26),
-      durationText(each.durationSeconds),
-      ...(kind === 'tcp' ? [healthWords(each)] : []),
-      each.filter,
-    ]);
-  }
-  yield heading(title, cells.length, total);
-  yield table(
+  const shown = Math.min(rows, total);
+  yield heading(title, shown, total);
+  yield* tablePieces(
     [
       left('A'),
       left('B'),
@@ -134,7 +119,23 @@ function* conversationTable(
       ...(kind === 'tcp' ? [left('TROUBLE')] : []),
       left('WIRESHARK FILTER'),
     ],
-    cells,
+    () =>
+      rowsOf(
+        conversations(analysis, kind, names),
+        (each) => [
+          endText(each.a),
+          endText(each.b),
+          String(each.framesAToB),
+          formatBytes(each.bytesAToB),
+          String(each.framesBToA),
+          formatBytes(each.bytesBToA),
+          each.start.slice(11, 26),
+          durationText(each.durationSeconds),
+          ...(kind === 'tcp' ? [healthWords(each)] : []),
+          each.filter,
+        ],
+        shown,
+      ),
   );
 }
 
@@ -183,23 +184,17 @@ function* synTable(analysis: Analysis, { rows, names }: TableChoice): Generator<
   const { syns } = analysis;
   if (syns.count === 0) return;
   yield heading('SYNs', Math.min(rows, syns.count), syns.count);
-  const columns = [left('TIME'), left('FLAGS'), left('FROM'), left('TO'), left('WIRESHARK FILTER')];
-  const cells: string[][] = [];
-  let shown = 0;
-  for (const syn of syns.all()) {
-    if (shown >= rows) break;
-    const each = synFacts(analysis, syn, names);
-    const row = [each.time ?? '', each.flags, endText(each.source), endText(each.destination), each.filter];
-    shown += 1;
-    // A table is laid out as a whole; of a list without an end the rest stands in the same columns, line by line.
-    if (shown <= LAID_OUT) cells.push(row);
-    if (shown === LAID_OUT) yield table(columns, cells);
-    if (shown > LAID_OUT) yield `${row.map(printable).join('  ')}\n`;
-  }
-  if (shown < LAID_OUT) yield table(columns, cells);
+  yield* tablePieces([left('TIME'), left('FLAGS'), left('FROM'), left('TO'), left('WIRESHARK FILTER')], () =>
+    rowsOf(
+      syns.all(),
+      (syn) => {
+        const each = synFacts(analysis, syn, names);
+        return [each.time ?? '', each.flags, endText(each.source), endText(each.destination), each.filter];
+      },
+      rows,
+    ),
+  );
 }
-
-const LAID_OUT = 1000;
 
 function* healthText(facts: HealthFacts): Generator<string> {
   yield '\nTCP health\n';
@@ -227,9 +222,8 @@ function* healthText(facts: HealthFacts): Generator<string> {
   if (facts.synsByClient.length === 0) return;
   const shown = facts.synsByClient;
   yield heading('New connections', shown.length, facts.clients);
-  yield table(
-    [left('CLIENT'), left('SERVER'), right('SYNS'), right('PER SECOND')],
-    shown.map(({ client, server, count, perSecond }) => [
+  yield* tablePieces([left('CLIENT'), left('SERVER'), right('SYNS'), right('PER SECOND')], () =>
+    rowsOf(shown, ({ client, server, count, perSecond }) => [
       endText(client),
       endText(server),
       String(count),

@@ -1,8 +1,9 @@
 import { Analysis, type Scope } from '../../src/capture/analysis.ts';
-import { jsonPieces } from '../../src/capture/json.ts';
+import { report } from '../../src/capture/json.ts';
 import { PacketReader, type ReadEnd } from '../../src/capture/reader.ts';
 import { SECTIONS } from '../../src/capture/sections.ts';
 import { printTables } from '../../src/capture/tables.ts';
+import { longJson } from '../../src/output/long.ts';
 
 const EVERYTHING: Scope = {
   deep: true,
@@ -45,7 +46,7 @@ export function analyzed(
   const end = reader.end();
   analysis.end();
   const sections = new Set(SECTIONS);
-  const text = [...jsonPieces(analysis, [], sections, new Map())].join('');
+  const text = [...longJson(report(analysis, [], sections, new Map()))].join('');
   return {
     analysis,
     end,

@@ -1,4 +1,4 @@
-import { table } from '../../output/table.ts';
+import { rowsOf, table, tablePieces } from '../../output/table.ts';
 import { printable } from '../../printable.ts';
 import { counted, formatBytes } from '../../quantity.ts';
 import type { quantiles } from '../facts.ts';
@@ -94,9 +94,8 @@ function* groups<
 ): Generator<string> {
   if (count === 0) return;
   yield heading(title, shown.length, count);
-  yield table(
-    [{ title: column, longest: 80 }, ...GROUP_COLUMNS],
-    shown.map((row) => [name(row), ...groupCells(row)]),
+  yield* tablePieces([{ title: column, longest: 80 }, ...GROUP_COLUMNS], () =>
+    rowsOf(shown, (row) => [name(row), ...groupCells(row)]),
   );
 }
 
@@ -104,9 +103,8 @@ function* combinations(facts: RedisFacts): Generator<string> {
   const shown = facts.callsByClientCommandKey;
   if (shown.length < 2) return;
   yield heading('Who does what', shown.length, facts.counts.callsByClientCommandKey);
-  yield table(
-    [right('CALLS'), left('CLIENT'), left('COMMAND'), { title: 'KEY', longest: 80 }],
-    shown.map(({ calls, client, command, key = '' }) => [String(calls), endText(client), command, key]),
+  yield* tablePieces([right('CALLS'), left('CLIENT'), left('COMMAND'), { title: 'KEY', longest: 80 }], () =>
+    rowsOf(shown, ({ calls, client, command, key = '' }) => [String(calls), endText(client), command, key]),
   );
 }
 
