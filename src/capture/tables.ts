@@ -18,6 +18,7 @@ import { isKnownLink } from './link.ts';
 import { redisFacts } from './redis/facts.ts';
 import { redisTables } from './redis/tables.ts';
 import type { Section } from './sections.ts';
+import { clockOf, toTheSecond } from './times.ts';
 import { durationText, endText, heading, latencyText, left, quantileText, right } from './wording.ts';
 
 /** How the readable form is to be. */
@@ -129,7 +130,7 @@ function* conversationTable(
           formatBytes(each.bytesAToB),
           String(each.framesBToA),
           formatBytes(each.bytesBToA),
-          each.start.slice(11, 26),
+          clockOf(each.start, 15),
           durationText(each.durationSeconds),
           ...(kind === 'tcp' ? [healthWords(each)] : []),
           each.filter,
@@ -236,6 +237,8 @@ function* timelineTable(analysis: Analysis, { rows }: TableChoice): Generator<st
   const all = [...timelineFacts(analysis)];
   if (all.length === 0) return;
   const shown = all.slice(0, Math.max(rows, 60));
+  const jumps = analysis.timeline!.jumps();
+  const short = toTheSecond(all.map(({ time }) => time));
   yield heading(
     `Timeline, ${analysis.timeline!.step === 1 ? 'second by second' : `in steps of ${analysis.timeline!.step} s`}`,
     shown.length,
@@ -252,15 +255,18 @@ function* timelineTable(analysis: Analysis, { rows }: TableChoice): Generator<st
       right('P99'),
       right('MAX'),
     ],
-    shown.map(({ time, packets, bytes, retransmissions, commands, latency }) => [
-      time.slice(11, 19),
-      String(packets),
-      formatBytes(bytes),
-      String(retransmissions),
-      String(commands),
-      ...(latency
-        ? [latency.p50Seconds, latency.p99Seconds, latency.maxSeconds].map(latencyText)
-        : ['', '', '']),
+    shown.flatMap(({ time, packets, bytes, retransmissions, commands, latency }, at) => [
+      ...(jumps.has(at) ? [['…', '', '', '', '', '', '', '']] : []),
+      [
+        short(time),
+        String(packets),
+        formatBytes(bytes),
+        String(retransmissions),
+        String(commands),
+        ...(latency
+          ? [latency.p50Seconds, latency.p99Seconds, latency.maxSeconds].map(latencyText)
+          : ['', '', '']),
+      ],
     ]),
   );
 }

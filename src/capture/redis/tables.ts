@@ -2,6 +2,7 @@ import { rowsOf, table, tablePieces } from '../../output/table.ts';
 import { printable } from '../../printable.ts';
 import { counted, formatBytes } from '../../quantity.ts';
 import type { quantiles } from '../facts.ts';
+import { clockOf } from '../times.ts';
 import { endText, heading, latencyText, left, quantileText, right } from '../wording.ts';
 import type { RedisFacts } from './facts.ts';
 
@@ -125,7 +126,7 @@ function* notables(title: string, all: RedisFacts['slowest'], rows: number): Gen
       each.command,
       each.key ?? '',
       endText(each.client),
-      each.time.slice(11, 26),
+      clockOf(each.time, 15),
     ]),
   );
 }
