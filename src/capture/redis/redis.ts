@@ -79,8 +79,10 @@ export class Redis {
       connection.exchange.fromClient(seq, ack, bytes, payloadAt, to, payload, now, closes);
     else connection.exchange.fromServer(seq, ack, bytes, payloadAt, to, payload, now, closes);
     if (closes) connection.closed |= fromA ? 1 : 2;
-    // Both sides are done, and nothing is waiting for what came late.
-    if (connection.closed === 3 && connection.exchange.settled) this.#close(row, connection);
+    const isLast =
+      closes && fromA === connection.clientIsA && connection.isDone((seq + payload + 1) | 0, ack);
+    // Both sides are done, or the client is, with all its answers; and nothing is waiting for what came late.
+    if (isLast || (connection.closed === 3 && connection.exchange.settled)) this.#close(row, connection);
   }
 
   end(): void {
