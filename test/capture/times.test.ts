@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { exact, isoTime, kept } from '../../src/capture/times.ts';
 import { gkeprof } from '../command-line.ts';
+import { faults } from '../schemas.ts';
 import { analyzed } from './analysis.ts';
 import { random } from './frames.ts';
 import { expectAsTshark, fileOf } from './judge.ts';
@@ -119,6 +120,7 @@ describe('a time for programs', () => {
       for (const form of [[], ['-o', 'json'], ['-o', 'yaml'], ['--markdown'], ['--timeline']]) {
         const run = await gkeprof(['analyze', path, ...form]);
         expect(run).toMatchObject({ code: 0, stderr: '' });
+        if (form[1] === 'json') expect(faults('analyze', JSON.parse(run.stdout.toString()))).toEqual([]);
         // The block for an incident tells the beginning alone.
         const [first, last] = stamp < 10n ** 12n ? ['1970-01-01', '10000-01-01'] : ['1970-01-01', `${stamp}`];
         expect(run.stdout.toString()).toMatch(form[0] === '--markdown' ? first : last);
