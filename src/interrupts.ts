@@ -114,3 +114,30 @@ export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
   });
 }
+
+/** So long may work go on before others have a turn. */
+const TURN_MS = 20;
+
+/**
+ * For work that waits for nothing, such as a long list that is written: without a turn of the event loop now and then no
+ * signal is heard, and no pipe that was closed. Between two pieces of it: `if (turns.isOver) await turns.give()`.
+ */
+export class Turns {
+  readonly #signal: AbortSignal | undefined;
+  #began = performance.now();
+
+  constructor(signal?: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  get isOver(): boolean {
+    return performance.now() - this.#began >= TURN_MS;
+  }
+
+  /** Rejects with the signal's reason where it is aborted. */
+  async give(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#signal?.throwIfAborted();
+    this.#began = performance.now();
+  }
+}

@@ -49,9 +49,9 @@ export interface Protocols {
 /** Packet after packet → the tables, in one pass. */
 export class Analysis implements PacketSink {
   readonly summary = new Summary();
-  readonly ip = new ConversationTable();
-  readonly tcp = new ConversationTable();
-  readonly udp = new ConversationTable();
+  readonly ip: ConversationTable;
+  readonly tcp: ConversationTable;
+  readonly udp: ConversationTable;
   readonly flags = new FlagCounts();
   readonly syns: SynList;
   readonly repeats = new Repeats();
@@ -68,13 +68,19 @@ export class Analysis implements PacketSink {
   /** What the capturing system says it lost, by interface; its last word. */
   readonly lost = new Map<number, number>();
   readonly #decoder: Decoder;
-  readonly #streams = new Streams(this.tcp);
+  readonly #streams: Streams;
   readonly #ecn = new AccurateEcn();
   readonly #scope: Scope;
+  /** Whether what has ports is counted for its addresses packet by packet, not taken over at the end. */
+  #countsAtOnce = false;
 
   /** The list of troubled packets is made where there is a spill for it. */
   constructor(scope: Scope, spill: Spill, troubles?: Spill) {
     this.#scope = scope;
+    this.ip = new ConversationTable(!scope.once);
+    this.tcp = new ConversationTable(!scope.once);
+    this.udp = new ConversationTable(!scope.once);
+    this.#streams = new Streams(this.tcp);
     this.#decoder = new Decoder(scope.inner, !scope.once);
     this.mirror = new Mirror(scope.inner);
     this.syns = new SynList(spill);
@@ -122,9 +128,14 @@ export class Analysis implements PacketSink {
   end(): void {
     this.#lookAtHeld();
     this.summary.end();
+    if (!this.#countsAtOnce) this.#takeOver();
+    this.redis?.end();
+    this.timeline?.end();
+  }
+
+  #takeOver(): void {
     this.ip.take(this.tcp);
     this.ip.take(this.udp);
-    this.redis?.end();
   }
 
   #lookAtHeld(): void {
@@ -145,6 +156,11 @@ export class Analysis implements PacketSink {
       return;
     this.timeline?.packet(this.summary.since(seconds, nanos), length);
     const { version, src, dst, flags, transport } = layers;
+    if (!this.#countsAtOnce && !this.#scope.once && this.summary.wide) {
+      // Times that far apart have no order for Wireshark but the one in which it sees them.
+      this.#takeOver();
+      this.#countsAtOnce = true;
+    }
     const shown = flags >= 0 ? flags : layers.quotedFlags;
     if (shown < 0) this.flags.without += 1;
     else if (shown & SYN) this.syns.add(packet, layers);
@@ -157,6 +173,7 @@ export class Analysis implements PacketSink {
       const { fromA } = this.#streams;
       this.flags.add(flags, this.#ecn.hasCounter(row, flags));
       if (layers.optionsEnd > layers.optionsAt) this.#ecn.lookForOption(row, layers);
+      if (this.#countsAtOnce) this.#countIp(packet);
       this.tcp.count(row, fromA, length, seconds, nanos);
       if (!layers.fragment && (this.#scope.health || this.#scope.redis)) this.#further(row, fromA, packet);
     } else if (transport === UDP) {
@@ -167,6 +184,7 @@ export class Analysis implements PacketSink {
         row = this.udp.add(version, src, dst, sport, dport);
         this.#ipRow(version, src, dst);
       }
+      if (this.#countsAtOnce) this.#countIp(packet);
       this.udp.count(row, this.udp.isFromA(row, src, dst, sport, dport), length, seconds, nanos);
     } else this.#without(packet);
   }
@@ -198,17 +216,21 @@ export class Analysis implements PacketSink {
     this.redis?.add(row, fromA, layers, now);
   }
 
-  #without({ length, seconds, nanos }: Packet): void {
+  #countIp({ length, seconds, nanos }: Packet): void {
+    const { version, src, dst } = this.#decoder.layers;
+    const row = this.#ipRow(version, src, dst);
+    this.ip.count(row, this.ip.isFromA(row, src, dst, 0, 0), length, seconds, nanos);
+  }
+
+  #without(packet: Packet): void {
     const { layers } = this.#decoder;
-    const { version, src, dst } = layers;
+    const { version } = layers;
     // tshark counts pieces of IPv4 datagrams, and of IPv6 ones only the piece that completes them; Mobile IPv6 it does not.
     if (
       version === 4 ||
       (version === 6 && (this.#scope.once || !(layers.fragment || layers.protocol === MOBILITY)))
-    ) {
-      const row = this.#ipRow(version, src, dst);
-      this.ip.count(row, this.ip.isFromA(row, src, dst, 0, 0), length, seconds, nanos);
-    }
+    )
+      this.#countIp(packet);
     if (layers.arp) this.protocols.arp += 1;
     else if (version === 0) this.protocols.other += 1;
     else if (layers.fragment) this.protocols.fragments += 1;

@@ -1,4 +1,5 @@
 import { grown } from './columns.ts';
+import { compareAsWireshark, type Time, WIDE } from './times.ts';
 
 /** What the numbers of a row are, one behind the other in `counts`. */
 const COUNTS = 8;
@@ -39,6 +40,12 @@ export class ConversationTable {
   #table = new Int32Array(128).fill(-1);
   #rows = 0;
   #last = -1;
+  readonly #asWireshark: boolean;
+
+  /** `asWireshark`: the order of times that are far apart is the one that it takes them for. */
+  constructor(asWireshark = false) {
+    this.#asWireshark = asWireshark;
+  }
 
   get rows(): number {
     return this.#rows;
@@ -104,6 +111,13 @@ export class ConversationTable {
       return;
     }
     const stop = counts[at + STOP]!;
+    if (
+      this.#asWireshark &&
+      (Math.abs(seconds - stop) >= WIDE || Math.abs(seconds - counts[at + START]!) >= WIDE)
+    ) {
+      this.#far(at, [seconds, nanos]);
+      return;
+    }
     if (seconds > stop || (seconds === stop && nanos > counts[at + STOP + 1]!)) {
       counts[at + STOP] = seconds;
       counts[at + STOP + 1] = nanos;
@@ -114,6 +128,20 @@ export class ConversationTable {
       counts[at + START] = seconds;
       counts[at + START + 1] = nanos;
     }
+  }
+
+  #far(at: number, time: Time): void {
+    const counts = this.#counts;
+    const known = (end: number): Time => [counts[at + end]!, counts[at + end + 1]!];
+    const end =
+      compareAsWireshark(time, known(STOP)) > 0
+        ? STOP
+        : compareAsWireshark(time, known(START)) < 0
+          ? START
+          : undefined;
+    if (end === undefined) return;
+    counts[at + end] = time[0];
+    counts[at + end + 1] = time[1];
   }
 
   /** Adds what another table counted of the same addresses by port. */

@@ -1,5 +1,4 @@
-import { type Column, table } from '../output/table.ts';
-import { printable } from '../printable.ts';
+import { rowsOf, table, tablePieces } from '../output/table.ts';
 import { formatBytes } from '../quantity.ts';
 import type { Analysis } from './analysis.ts';
 import { ENDPOINT_KINDS, Endpoints, endpoints } from './endpoints.ts';
@@ -31,17 +30,18 @@ export function* expertTable(analysis: Analysis, names: Names, rows: number): Ge
   const count = countTroubled(analysis);
   if (count === 0) return;
   yield heading('Troubled packets', Math.min(rows, count), count);
-  yield* longTable(
-    [right('FRAME'), right('TIME'), left('WHAT'), left('FROM'), left('TO')],
-    expertFacts(analysis, names),
-    (each) => [
-      frameText(each),
-      each.relativeSeconds?.toFixed(9) ?? '',
-      whatText(each),
-      endText(each.source),
-      endText(each.destination),
-    ],
-    rows,
+  yield* tablePieces([right('FRAME'), right('TIME'), left('WHAT'), left('FROM'), left('TO')], () =>
+    rowsOf(
+      expertFacts(analysis, names),
+      (each) => [
+        frameText(each),
+        each.relativeSeconds?.toFixed(9) ?? '',
+        whatText(each),
+        endText(each.source),
+        endText(each.destination),
+      ],
+      rows,
+    ),
   );
 }
 
@@ -62,7 +62,7 @@ export function* endpointTables(analysis: Analysis, names: Names, rows: number):
     const count = new Endpoints(tableOf(analysis, kind)).count(six);
     if (count === 0) continue;
     yield heading(titles[kind], Math.min(rows, count), count);
-    yield* longTable(
+    yield* tablePieces(
       [
         left('ENDPOINT'),
         right('PACKETS'),
@@ -73,39 +73,21 @@ export function* endpointTables(analysis: Analysis, names: Names, rows: number):
         right('BYTES'),
         left('WIRESHARK FILTER'),
       ],
-      endpoints(analysis, kind, names),
-      (each) => [
-        endText(each),
-        String(each.packets),
-        formatBytes(each.bytes),
-        String(each.sentPackets),
-        formatBytes(each.sentBytes),
-        String(each.receivedPackets),
-        formatBytes(each.receivedBytes),
-        each.filter,
-      ],
-      rows,
+      () =>
+        rowsOf(
+          endpoints(analysis, kind, names),
+          (each) => [
+            endText(each),
+            String(each.packets),
+            formatBytes(each.bytes),
+            String(each.sentPackets),
+            formatBytes(each.sentBytes),
+            String(each.receivedPackets),
+            formatBytes(each.receivedBytes),
+            each.filter,
+          ],
+          rows,
+        ),
     );
   }
-}
-
-const LAID_OUT = 1000;
-
-/** A table is laid out as a whole; of a list without an end the rest stands in the same columns, line by line. */
-function* longTable<Each>(
-  columns: readonly Column[],
-  all: Iterable<Each>,
-  cellsOf: (each: Each) => string[],
-  rows: number,
-): Generator<string> {
-  const cells: string[][] = [];
-  let shown = 0;
-  for (const each of all) {
-    if (shown >= rows) break;
-    shown += 1;
-    if (shown <= LAID_OUT) cells.push(cellsOf(each));
-    if (shown === LAID_OUT) yield table(columns, cells);
-    if (shown > LAID_OUT) yield `${cellsOf(each).map(printable).join('  ')}\n`;
-  }
-  if (shown < LAID_OUT) yield table(columns, cells);
 }

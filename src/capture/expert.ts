@@ -1,8 +1,9 @@
 import type { Analysis } from './analysis.ts';
-import { type End, endOf, isoTime, type Names } from './facts.ts';
+import { type End, endOf, type Names } from './facts.ts';
 import type { FrameOf } from './frame-numbers.ts';
 import type { Health } from './health.ts';
 import { secondsSince } from './print-tshark.ts';
+import { isoTime } from './times.ts';
 import type { TroubledPacket } from './trouble-list.ts';
 
 /** A packet that something is wrong with, as it is told. */

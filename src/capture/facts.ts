@@ -8,8 +8,8 @@ import type { FrameOf } from './frame-numbers.ts';
 import { FEW_FRAMES } from './health.ts';
 import type { RoundTripsOfSide } from './round-trips.ts';
 import { type Sort, sorted } from './sorting.ts';
-import { nanosBetween, type Time } from './summary.ts';
 import type { Syn } from './syns.ts';
+import { exact, isoTime, kept, nanosBetween } from './times.ts';
 import { TROUBLES, type Trouble } from './troubles.ts';
 
 /** Names of pods and services by address. */
@@ -74,15 +74,6 @@ export interface SynFacts extends FrameOf {
 
 /** Nanoseconds as seconds. */
 export const inSeconds = (nanos: number): number => nanos / 1e9;
-
-/** `2022-05-20T22:44:50.961767000Z`. */
-export function isoTime([givenSeconds, givenNanos]: Time): string {
-  const carry = Math.floor(givenNanos / 1e9);
-  const [seconds, nanos] = [givenSeconds + carry, givenNanos - carry * 1e9];
-  const date = new Date(seconds * 1000);
-  if (Number.isNaN(date.getTime())) return `${seconds}.${String(nanos).padStart(9, '0')}`;
-  return `${date.toISOString().slice(0, -5)}.${String(nanos).padStart(9, '0')}Z`;
-}
 
 /** The time so many nanoseconds behind the first packet. */
 export const isoAfter = ({ summary }: Analysis, nanos: number): string => {
@@ -320,9 +311,10 @@ export function summaryFacts({ summary, repeats, mirror, protocols, lost }: Anal
 export function* timelineFacts(analysis: Analysis) {
   const { timeline } = analysis;
   if (!timeline) return;
+  const [seconds, nanos] = exact([analysis.summary.firstSeconds, analysis.summary.firstNanos]);
   for (const step of timeline.steps())
     yield {
-      time: isoAfter(analysis, step.at * 1e9),
+      time: isoTime(kept(seconds + BigInt(step.at), nanos)),
       packets: step.packets,
       bytes: step.bytes,
       retransmissions: step.retransmissions,

@@ -1,8 +1,16 @@
-import { printableJson } from '../printable.ts';
+import type { LongResult } from '../output/long.ts';
 import type { Analysis } from './analysis.ts';
 import { ENDPOINT_KINDS, endpoints } from './endpoints.ts';
 import { expertFacts } from './expert.ts';
-import { conversations, healthFacts, type Names, summaryFacts, synFacts, timelineFacts } from './facts.ts';
+import {
+  conversations,
+  healthFacts,
+  type Names,
+  type SynFacts,
+  summaryFacts,
+  synFacts,
+  timelineFacts,
+} from './facts.ts';
 import type { ReadEnd } from './reader.ts';
 import { redisFacts } from './redis/facts.ts';
 import type { Section } from './sections.ts';
@@ -15,19 +23,17 @@ export interface FileFacts extends Partial<ReadEnd> {
 }
 
 /**
- * The report as JSON, one piece after the other: long lists are never in memory as text. Every list is whole; times
- * are ISO 8601 with nanoseconds, durations seconds, sizes bytes.
+ * The report, whose long lists are made row by row when they are asked for. Every list is whole; times are ISO 8601 with
+ * nanoseconds, durations seconds, sizes bytes.
  */
-export function* jsonPieces(
+export function report(
   analysis: Analysis,
   files: readonly FileFacts[],
   sections: ReadonlySet<Section>,
   names: Names,
   sort: Sort = 'packets',
-): Generator<string> {
+): LongResult {
   const deep = [...sections].some((section) => section !== 'summary');
-  yield `{"kind":"PacketAnalysis","version":1,"files":${printableJson(files)}`;
-  if (sections.has('summary')) yield `,"summary":${printableJson(summaryFacts(analysis, deep))}`;
   const kinds = [
     ['ip', 'ipv4'],
     ['ipv6', 'ipv6'],
@@ -35,57 +41,32 @@ export function* jsonPieces(
     ['udp', 'udp'],
   ] as const;
   const wanted = kinds.filter(([section]) => sections.has(section));
-  if (wanted.length) {
-    yield ',"conversations":{';
-    for (const [at, [, kind]] of wanted.entries()) {
-      yield `${at ? ',' : ''}"${kind}":`;
-      yield* list(conversations(analysis, kind, names, sort));
-    }
-    yield '}';
-  }
-  if (sections.has('endpoints')) {
-    yield ',"endpoints":{';
-    for (const [at, kind] of ENDPOINT_KINDS.entries()) {
-      yield `${at ? ',' : ''}"${kind}":`;
-      yield* list(endpoints(analysis, kind, names));
-    }
-    yield '}';
-  }
-  if (sections.has('flags')) {
-    const counts = [...analysis.flags.byText()].map(([text, frames]) => ({ flags: text, frames }));
-    yield `,"tcpFlags":${printableJson(counts)}`;
-  }
-  if (sections.has('syns')) {
-    yield ',"syns":';
-    yield* list(
-      (function* () {
-        for (const syn of analysis.syns.all()) yield synFacts(analysis, syn, names);
-      })(),
-    );
-  }
-  if (sections.has('health')) yield `,"tcpHealth":${printableJson(healthFacts(analysis, names) ?? null)}`;
-  if (sections.has('expert')) {
-    yield ',"expert":';
-    yield* list(expertFacts(analysis, names));
-  }
-  if (sections.has('redis')) yield `,"redis":${printableJson(redisFacts(analysis, names) ?? null)}`;
-  if (sections.has('timeline')) {
-    yield `,"timeline":{"stepSeconds":${analysis.timeline?.step ?? 1},"steps":`;
-    yield* list(timelineFacts(analysis));
-    yield '}';
-  }
-  yield '}\n';
+  return {
+    kind: 'PacketAnalysis',
+    version: 1,
+    files,
+    ...(sections.has('summary') && { summary: summaryFacts(analysis, deep) }),
+    ...(wanted.length > 0 && {
+      conversations: Object.fromEntries(
+        wanted.map(([, kind]) => [kind, conversations(analysis, kind, names, sort)]),
+      ),
+    }),
+    ...(sections.has('endpoints') && {
+      endpoints: Object.fromEntries(ENDPOINT_KINDS.map((kind) => [kind, endpoints(analysis, kind, names)])),
+    }),
+    ...(sections.has('flags') && {
+      tcpFlags: [...analysis.flags.byText()].map(([text, frames]) => ({ flags: text, frames })),
+    }),
+    ...(sections.has('syns') && { syns: syns(analysis, names) }),
+    ...(sections.has('health') && { tcpHealth: healthFacts(analysis, names) ?? null }),
+    ...(sections.has('expert') && { expert: expertFacts(analysis, names) }),
+    ...(sections.has('redis') && { redis: redisFacts(analysis, names) ?? null }),
+    ...(sections.has('timeline') && {
+      timeline: { stepSeconds: analysis.timeline?.step ?? 1, steps: timelineFacts(analysis) },
+    }),
+  };
 }
 
-function* list(rows: Iterable<unknown>): Generator<string> {
-  let piece = '[';
-  let first = true;
-  for (const row of rows) {
-    piece += `${first ? '' : ','}${printableJson(row)}`;
-    first = false;
-    if (piece.length < 65_536) continue;
-    yield piece;
-    piece = '';
-  }
-  yield `${piece}]`;
+function* syns(analysis: Analysis, names: Names): Generator<SynFacts> {
+  for (const syn of analysis.syns.all()) yield synFacts(analysis, syn, names);
 }

@@ -1,4 +1,5 @@
 import { DamagedError, LONGEST_PACKET, type Packet, type PacketSink, type RecordFormat } from './packet.ts';
+import { kept, type Time } from './times.ts';
 
 /** Block types of draft-ietf-opsawg-pcapng, section 11.1. */
 const SECTION = 0x0a0d0d0a;
@@ -20,15 +21,20 @@ const LONGEST_BLOCK = 16 << 20;
 interface Interface {
   readonly linkType: number;
   readonly snapLength: number;
-  /** How many time stamp units a second has. */
+  /** How many time stamp units a second has, exactly and as a number. */
+  readonly units: bigint;
   readonly perSecond: number;
   /** `if_tsoffset`: seconds to add. */
-  readonly offset: number;
+  readonly offset: bigint;
   readonly places: number;
-  /** The upper half of the last time stamp, with the seconds and units that it stands for. */
+  /**
+   * The upper half of the last time stamp, with the seconds and units that it stands for, the offset included; whether
+   * numbers hold all that lies behind it.
+   */
   high: number;
   highSeconds: number;
   highUnits: number;
+  isNear: boolean;
 }
 
 /** Blocks with types and lengths; several interfaces and sections, each section with its own byte order. */
@@ -199,25 +205,25 @@ export class PcapngFormat implements RecordFormat {
       packet.nanos = 0;
     } else {
       // Exact though 64 bits do not fit a number: the upper half is divided once in four seconds or so.
-      if (high !== from.high) {
-        const units = BigInt(high) << 32n;
-        const perSecond = BigInt(from.perSecond);
-        from.high = high;
-        from.highSeconds = Number(units / perSecond);
-        from.highUnits = Number(units % perSecond);
+      if (high !== from.high) enter(from, high);
+      if (from.isNear) {
+        const units = from.highUnits + low;
+        const seconds = Math.floor(units / from.perSecond);
+        packet.seconds = from.highSeconds + seconds;
+        packet.nanos = Math.floor((units - seconds * from.perSecond) * (1e9 / from.perSecond));
+      } else {
+        const time = timeOf(from, (BigInt(high) << 32n) | BigInt(low));
+        packet.seconds = time[0];
+        packet.nanos = time[1];
       }
-      const units = from.highUnits + low;
-      const seconds = Math.floor(units / from.perSecond);
-      packet.seconds = from.highSeconds + seconds + from.offset;
-      packet.nanos = Math.floor(((units - seconds * from.perSecond) * 1e9) / from.perSecond);
     }
     this.#sink.packet(packet);
   }
 
   #readInterface(view: DataView, at: number, end: number): Interface {
     if (end - at < 8) throw new DamagedError('an interface block too short for its header');
-    let perSecond = 1e6;
-    let offset = 0;
+    let units = 1_000_000n;
+    let offset = 0n;
     this.#options(view, at + 8, end, 'an interface block', (code, from, length) => {
       if (code === 9 && length !== 1)
         this.#isMalformed(`the resolution of an interface's clock has ${length} bytes instead of 1`);
@@ -225,22 +231,24 @@ export class PcapngFormat implements RecordFormat {
         this.#isMalformed(`the offset of an interface's clock has ${length} bytes instead of 8`);
       if (code === 9 && length >= 1) {
         const value = view.getUint8(from);
-        const exponent = value & 0x7f;
-        // Finer than 2^-52 or 10^-15 is not a clock; what is left of the digits would be rounded anyway.
-        perSecond = value & 0x80 ? 2 ** Math.min(exponent, 52) : 10 ** Math.min(exponent, 15);
-      } else if (code === 14 && length >= 8) offset = Number(view.getBigInt64(from, this.#little));
+        units = (value & 0x80 ? 2n : 10n) ** BigInt(value & 0x7f);
+        // What 64 bits do not hold is the most that they do, as for Wireshark (wiretap/pcapng.c).
+        if (units > MOST_UNITS) units = MOST_UNITS;
+      } else if (code === 14 && length >= 8) offset = view.getBigInt64(from, this.#little);
     });
     const snapLength = view.getUint32(at + 4, this.#little);
     if (snapLength > 0) this.snapLength = Math.max(this.snapLength, snapLength);
     return {
       linkType: view.getUint16(at, this.#little),
       snapLength,
-      perSecond,
+      units,
+      perSecond: Number(units),
       offset,
-      places: placesOf(perSecond),
+      places: placesOf(Number(units)),
       high: -1,
       highSeconds: 0,
       highUnits: 0,
+      isNear: false,
     };
   }
 
@@ -323,6 +331,27 @@ export class PcapngFormat implements RecordFormat {
 
 /** With the bytes that fill it up to a word of four. */
 const padded = (length: number): number => length + ((4 - (length & 3)) & 3);
+const MOST_UNITS = 2n ** 64n - 1n;
+/** Below it a number has all of the seconds, and of what four seconds or so add. */
+const NEAR = 2n ** 52n;
+
+/** Divides the upper half of a time stamp. */
+function enter(face: Interface, high: number): void {
+  const stamp = BigInt(high) << 32n;
+  const seconds = stamp / face.units + face.offset;
+  face.high = high;
+  face.highSeconds = Number(seconds);
+  face.highUnits = Number(stamp % face.units);
+  // Where a unit is no whole number of nanoseconds, products of 53 bits decide.
+  const isExact = face.units <= 1_000_000_000n && (1e9 % face.perSecond === 0 || face.perSecond <= 2 ** 22);
+  face.isNear = isExact && seconds > -NEAR && seconds < NEAR;
+}
+
+/** Any time stamp of 64 bits; sums beyond them go round, as in C. */
+function timeOf({ units, offset }: Interface, stamp: bigint): Time {
+  const seconds = BigInt.asIntN(64, BigInt.asIntN(64, stamp / units) + offset);
+  return kept(seconds, Number(((stamp % units) * 1_000_000_000n) / units));
+}
 
 /** As many decimal places as Wireshark shows (wiretap/pcapng.c): those of the next coarser of its own resolutions. */
 const placesOf = (perSecond: number): number =>

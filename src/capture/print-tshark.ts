@@ -4,9 +4,10 @@ import type { Conversation, ConversationTable } from './conversations.ts';
 import { Endpoints } from './endpoints.ts';
 import { flagText } from './flags.ts';
 import type { Section } from './sections.ts';
-import type { Summary, Time } from './summary.ts';
+import type { Ends, Summary } from './summary.ts';
 import type { Syn } from './syns.ts';
 import type { TimeZone } from './time-zone.ts';
+import { type Civil, civil, delta, exact, type Time } from './times.ts';
 
 /**
  * Wireshark's rule for sizes and counts (wsutil/str_util.c, format_size): a prefix only from ten of it on, and whole
@@ -90,17 +91,9 @@ function* endpointLines(
 }
 
 /** As a number of seconds, computed as Wireshark does: in doubles, so that the last digit is the same. */
-export function secondsSince([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time): number {
-  let whole = laterSeconds - seconds;
-  let rest = laterNanos - nanos;
-  if (rest < 0 && whole > 0) {
-    rest += 1e9;
-    whole -= 1;
-  } else if (rest > 0 && whole < 0) {
-    rest -= 1e9;
-    whole += 1;
-  }
-  return whole + rest / 1e9;
+export function secondsSince(from: Time, to: Time): number {
+  const [whole, rest] = delta(from, to);
+  return Number(whole) + rest / 1e9;
 }
 
 /** `%.9f` of the seconds between. */
@@ -166,40 +159,52 @@ function* synLines(syns: Iterable<Syn>, addresses: Addresses, zone: TimeZone): G
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
+const NEVER = 'Not representable';
+
+/** A number as C's `%0*d` prints it. */
+const padded = (value: number, width: number): string =>
+  value < 0 ? `-${String(-value).padStart(width - 1, '0')}` : String(value).padStart(width, '0');
+
+/** What the C library makes of a time in this zone, and how the zone is called then. */
+function localTime(time: Time, zone: TimeZone): (Civil & { readonly name: string }) | undefined {
+  const [seconds] = exact(time);
+  const { offset, name } = zone.at(Number(seconds));
+  const local = civil(seconds + BigInt(offset));
+  // The year is a sum of 32 bits there.
+  return local && { ...local, year: local.year | 0, name };
+}
+
 /** `frame.time`, `May  3, 2022 22:44:50.961767000 UTC`, for one packet after the other. */
 function frameTimes(zone: TimeZone): (seconds: number, nanos: number) => string {
   let known = Number.NaN;
   let before = '';
   let behind = '';
   return (seconds, nanos) => {
-    if (seconds !== known) {
-      const { offset, name } = zone.at(seconds);
-      const date = new Date((seconds + offset) * 1000);
-      const day = String(date.getUTCDate()).padStart(2);
-      known = seconds;
-      before = `${MONTHS[date.getUTCMonth()]} ${day}, ${date.getUTCFullYear()} ${clock(date)}.`;
-      behind = ` ${name}`;
+    const [, rest] = exact([seconds, nanos]);
+    if (seconds !== known || rest !== nanos) {
+      const local = localTime([seconds, nanos], zone);
+      // Beyond what a number holds, one number stands for several seconds.
+      known = local && rest === nanos ? seconds : Number.NaN;
+      if (!local) return NEVER;
+      before = `${MONTHS[local.month]} ${String(local.day).padStart(2)}, ${local.year} ${local.clock}.`;
+      behind = ` ${local.name}`;
     }
-    return before + String(nanos).padStart(9, '0') + behind;
+    return before + String(rest).padStart(9, '0') + behind;
   };
 }
 
-const clock = (date: Date): string => date.toISOString().slice(11, 19);
-
 /** The places that a clock of this resolution has; more where the nanoseconds are no part of a second. */
 const fraction = (nanos: number, places: number): string =>
-  String(Math.trunc(nanos / 10 ** (9 - places))).padStart(places, '0');
+  padded(Math.trunc(nanos / 10 ** (9 - places)) + 0, places);
 
 /** Cut, not rounded, to the places that the times have. */
-function durationText(summary: Summary, places: number): string {
-  let whole = summary.latestSeconds - summary.earliestSeconds;
-  let nanos = summary.latestNanos - summary.earliestNanos;
-  if (nanos < 0) {
-    nanos += 1e9;
-    whole -= 1;
-  }
+function durationText(
+  { earliestSeconds, earliestNanos, latestSeconds, latestNanos }: Ends,
+  places: number,
+): string {
+  const [whole, nanos] = delta([earliestSeconds, earliestNanos], [latestSeconds, latestNanos]);
   const rest = places === 0 ? '' : `.${fraction(nanos, places)}`;
-  return `${whole}${rest} ${whole === 1 && nanos === 0 ? 'second' : 'seconds'}`;
+  return `${whole}${rest} ${whole === 1n && nanos === 0 ? 'second' : 'seconds'}`;
 }
 
 /** A file as capinfos knows it. */
@@ -212,18 +217,18 @@ interface CapinfosFile {
 /** What `capinfos -aceuxs FILE` prints. */
 function capinfosText(file: CapinfosFile, summary: Summary, zone: TimeZone): string {
   const line = (label: string, value: string) => `${`${label}:`.padEnd(21)}${value}\n`;
-  const places = Math.max(summary.earliestPlaces, summary.latestPlaces);
-  const time = ([whole, nanos]: Time, digits: number) => {
-    const date = new Date((whole + zone.at(whole).offset) * 1000);
-    const day = `${String(date.getUTCFullYear()).padStart(4, '0')}-${String(date.getUTCMonth() + 1).padStart(2, '0')}-${String(date.getUTCDate()).padStart(2, '0')}`;
-    const rest = digits === 0 ? '' : `.${fraction(nanos, digits)}`;
-    return `${day} ${clock(date)}${rest}`;
+  const ends = summary.wide ?? summary;
+  const places = Math.max(ends.earliestPlaces, ends.latestPlaces);
+  const time = (given: Time, digits: number) => {
+    const local = localTime(given, zone);
+    if (!local) return NEVER;
+    const { year, month, day, clock } = local;
+    const rest = digits === 0 ? '' : `.${fraction(exact(given)[1], digits)}`;
+    return `${padded(year, 4)}-${padded(month + 1, 2)}-${padded(day, 2)} ${clock}${rest}`;
   };
   // As capinfos does it, in doubles that hold seconds since 1970: 3 packets in 0.002 s are 1499 a second.
   const rough =
-    summary.latestSeconds +
-    summary.latestNanos / 1e9 -
-    (summary.earliestSeconds + summary.earliestNanos / 1e9);
+    ends.latestSeconds + ends.latestNanos / 1e9 - (ends.earliestSeconds + ends.earliestNanos / 1e9);
   const rate = rough > 0 ? Math.floor(summary.packets / rough) : 0;
   const head = [
     line('File name', file.name),
@@ -245,14 +250,14 @@ function capinfosText(file: CapinfosFile, summary: Summary, zone: TimeZone): str
   if (summary.untimed + summary.events > 0) return head.join('') + sections;
   return [
     ...head,
-    line('Capture duration', summary.timed ? durationText(summary, places) : 'n/a'),
+    line('Capture duration', summary.timed ? durationText(ends, places) : 'n/a'),
     line(
       'First packet time',
-      summary.timed ? time([summary.earliestSeconds, summary.earliestNanos], summary.earliestPlaces) : 'n/a',
+      summary.timed ? time([ends.earliestSeconds, ends.earliestNanos], ends.earliestPlaces) : 'n/a',
     ),
     line(
       'Last packet time',
-      summary.timed ? time([summary.latestSeconds, summary.latestNanos], summary.latestPlaces) : 'n/a',
+      summary.timed ? time([ends.latestSeconds, ends.latestNanos], ends.latestPlaces) : 'n/a',
     ),
     line('Average packet rate', `${sizeText(rate, 'packets')}/s`),
     sections,

@@ -1,10 +1,18 @@
 import type { Packet } from './packet.ts';
+import { compareAsWireshark, isAfter, WIDE } from './times.ts';
 
-/** Seconds since 1970 and the nanoseconds beyond. */
-export type Time = readonly [seconds: number, nanos: number];
+/** The earliest and the latest time, with their decimal places. */
+export interface Ends {
+  earliestSeconds: number;
+  earliestNanos: number;
+  earliestPlaces: number;
+  latestSeconds: number;
+  latestNanos: number;
+  latestPlaces: number;
+}
 
 /** What is known of a file's packets without looking into them. */
-export class Summary {
+export class Summary implements Ends {
   packets = 0;
   /** On the wire, and of them in the file. */
   bytes = 0;
@@ -39,6 +47,8 @@ export class Summary {
   /** Decimal places of the earliest and the latest time, and the most of any. */
   earliestPlaces = 6;
   latestPlaces = 6;
+  /** What Wireshark takes for both ends, where times are so far apart that it errs. */
+  wide: Ends | undefined;
   readonly linkTypes = new Map<number, number>();
   readonly interfaces = new Set<number>();
   #linkType = -1;
@@ -82,6 +92,7 @@ export class Summary {
     }
     this.#beforeSeconds = seconds;
     this.#beforeNanos = nanos;
+    if (this.wide) countWide(this.wide, packet);
   }
 
   end(): void {
@@ -113,21 +124,47 @@ export class Summary {
   }
 
   #earliest({ seconds, nanos, places }: Packet): void {
+    if (this.latestSeconds - seconds >= WIDE && this.packets - this.untimed > 1) this.wide ??= endsOf(this);
     this.earliestSeconds = seconds;
     this.earliestNanos = nanos;
     this.earliestPlaces = places;
   }
 
   #latest({ seconds, nanos, places }: Packet): void {
+    if (seconds - this.earliestSeconds >= WIDE && this.packets - this.untimed > 1) this.wide ??= endsOf(this);
     this.latestSeconds = seconds;
     this.latestNanos = nanos;
     this.latestPlaces = places;
   }
 }
 
-const isAfter = (seconds: number, nanos: number, thanSeconds: number, thanNanos: number): boolean =>
-  seconds > thanSeconds || (seconds === thanSeconds && nanos > thanNanos);
+const endsOf = ({
+  earliestSeconds,
+  earliestNanos,
+  earliestPlaces,
+  latestSeconds,
+  latestNanos,
+  latestPlaces,
+}: Ends): Ends => ({
+  earliestSeconds,
+  earliestNanos,
+  earliestPlaces,
+  latestSeconds,
+  latestNanos,
+  latestPlaces,
+});
 
-/** The time between two, exact to the nanosecond below 104 days. */
-export const nanosBetween = ([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time): number =>
-  (laterSeconds - seconds) * 1e9 + (laterNanos - nanos);
+/** As capinfos counts (capinfos.c, process_cap_file). */
+function countWide(ends: Ends, { seconds, nanos, places }: Packet): void {
+  const time = [seconds, nanos] as const;
+  if (compareAsWireshark(time, [ends.earliestSeconds, ends.earliestNanos]) < 0) {
+    ends.earliestSeconds = seconds;
+    ends.earliestNanos = nanos;
+    ends.earliestPlaces = places;
+  }
+  if (compareAsWireshark(time, [ends.latestSeconds, ends.latestNanos]) > 0) {
+    ends.latestSeconds = seconds;
+    ends.latestNanos = nanos;
+    ends.latestPlaces = places;
+  }
+}

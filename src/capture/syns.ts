@@ -30,7 +30,7 @@ export interface Syn {
   readonly quoted?: { readonly src: number; readonly dst: number };
 }
 
-const RECORD = 40;
+const RECORD = 44;
 const BUFFERED = 1024;
 const QUOTED = 1;
 const TIMED = 2;
@@ -55,17 +55,17 @@ export class SynList {
     const at = RECORD * this.#held;
     const quoted = layers.flags < 0;
     buffer.writeDoubleLE(seconds, at);
-    buffer.writeInt32LE(nanos, at + 8);
-    buffer.writeUInt16LE(quoted ? layers.quotedFlags : layers.flags, at + 12);
-    buffer[at + 14] = layers.version;
-    buffer[at + 15] = (quoted ? QUOTED : 0) | (timed ? TIMED : 0);
-    buffer.writeInt32LE(layers.src, at + 16);
-    buffer.writeInt32LE(layers.dst, at + 20);
-    buffer.writeUInt16LE(layers.sport, at + 24);
-    buffer.writeUInt16LE(layers.dport, at + 26);
-    buffer.writeInt32LE(layers.quotedSrc, at + 28);
-    buffer.writeInt32LE(layers.quotedDst, at + 32);
-    buffer.writeUInt32LE(frame, at + 36);
+    buffer.writeDoubleLE(nanos, at + 8);
+    buffer.writeUInt16LE(quoted ? layers.quotedFlags : layers.flags, at + 16);
+    buffer[at + 18] = layers.version;
+    buffer[at + 19] = (quoted ? QUOTED : 0) | (timed ? TIMED : 0);
+    buffer.writeInt32LE(layers.src, at + 20);
+    buffer.writeInt32LE(layers.dst, at + 24);
+    buffer.writeUInt16LE(layers.sport, at + 28);
+    buffer.writeUInt16LE(layers.dport, at + 30);
+    buffer.writeInt32LE(layers.quotedSrc, at + 32);
+    buffer.writeInt32LE(layers.quotedDst, at + 36);
+    buffer.writeUInt32LE(frame, at + 40);
     this.#held += 1;
     this.#count += 1;
     if (this.#held < BUFFERED) return;
@@ -84,17 +84,17 @@ function* read(bytes: Buffer): Generator<Syn> {
   for (let at = 0; at < bytes.length; at += RECORD)
     yield {
       seconds: bytes.readDoubleLE(at),
-      nanos: bytes.readInt32LE(at + 8),
-      frame: bytes.readUInt32LE(at + 36),
-      timed: (bytes[at + 15]! & TIMED) !== 0,
-      flags: bytes.readUInt16LE(at + 12),
-      version: bytes[at + 14]!,
-      src: bytes.readInt32LE(at + 16),
-      dst: bytes.readInt32LE(at + 20),
-      sport: bytes.readUInt16LE(at + 24),
-      dport: bytes.readUInt16LE(at + 26),
-      ...(bytes[at + 15]! & QUOTED && {
-        quoted: { src: bytes.readInt32LE(at + 28), dst: bytes.readInt32LE(at + 32) },
+      nanos: bytes.readDoubleLE(at + 8),
+      frame: bytes.readUInt32LE(at + 40),
+      timed: (bytes[at + 19]! & TIMED) !== 0,
+      flags: bytes.readUInt16LE(at + 16),
+      version: bytes[at + 18]!,
+      src: bytes.readInt32LE(at + 20),
+      dst: bytes.readInt32LE(at + 24),
+      sport: bytes.readUInt16LE(at + 28),
+      dport: bytes.readUInt16LE(at + 30),
+      ...(bytes[at + 19]! & QUOTED && {
+        quoted: { src: bytes.readInt32LE(at + 32), dst: bytes.readInt32LE(at + 36) },
       }),
     };
 }

@@ -1,4 +1,4 @@
-import { table } from '../output/table.ts';
+import { rowsOf, table, tablePieces } from '../output/table.ts';
 import { printable } from '../printable.ts';
 import { counted, formatBytes, formatRate } from '../quantity.ts';
 import type { Analysis } from './analysis.ts';
@@ -22,6 +22,7 @@ import { redisFacts } from './redis/facts.ts';
 import { NONE_FOUND, redisTables } from './redis/tables.ts';
 import type { Section } from './sections.ts';
 import type { Sort } from './sorting.ts';
+import { clockOf, toTheSecond } from './times.ts';
 import { durationText, endText, heading, latencyText, left, quantileText, right } from './wording.ts';
 
 /** How the readable form is to be. */
@@ -120,25 +121,9 @@ function* conversationTable(
   const measured = wide && kind === 'tcp';
   const total = countOf(analysis, kind);
   if (total === 0) return;
-  const cells: string[][] = [];
-  for (const each of conversations(analysis, kind, names, sort)) {
-    if (cells.length >= rows) break;
-    cells.push([
-      endText(each.a),
-      endText(each.b),
-      String(each.framesAToB),
-      formatBytes(each.bytesAToB),
-      String(each.framesBToA),
-      formatBytes(each.bytesBToA),
-      each.start.slice(11, 26),
-      durationText(each.durationSeconds),
-      ...(measured ? roundTripCells(each) : []),
-      ...(kind === 'tcp' ? [healthWords(each)] : []),
-      each.filter,
-    ]);
-  }
-  yield heading(title, cells.length, total);
-  yield table(
+  const shown = Math.min(rows, total);
+  yield heading(title, shown, total);
+  yield* tablePieces(
     [
       left('A'),
       left('B'),
@@ -152,7 +137,24 @@ function* conversationTable(
       ...(kind === 'tcp' ? [left('TROUBLE')] : []),
       left('WIRESHARK FILTER'),
     ],
-    cells,
+    () =>
+      rowsOf(
+        conversations(analysis, kind, names, sort),
+        (each) => [
+          endText(each.a),
+          endText(each.b),
+          String(each.framesAToB),
+          formatBytes(each.bytesAToB),
+          String(each.framesBToA),
+          formatBytes(each.bytesBToA),
+          clockOf(each.start, 15),
+          durationText(each.durationSeconds),
+          ...(measured ? roundTripCells(each) : []),
+          ...(kind === 'tcp' ? [healthWords(each)] : []),
+          each.filter,
+        ],
+        shown,
+      ),
   );
 }
 
@@ -215,37 +217,26 @@ function* synTable(analysis: Analysis, { rows, names }: TableChoice): Generator<
   const { syns } = analysis;
   if (syns.count === 0) return;
   yield heading('SYNs', Math.min(rows, syns.count), syns.count);
-  const columns = [
-    right('FRAME'),
-    left('TIME'),
-    left('FLAGS'),
-    left('FROM'),
-    left('TO'),
-    left('WIRESHARK FILTER'),
-  ];
-  const cells: string[][] = [];
-  let shown = 0;
-  for (const syn of syns.all()) {
-    if (shown >= rows) break;
-    const each = synFacts(analysis, syn, names);
-    const row = [
-      frameText(each),
-      each.time ?? '',
-      each.flags,
-      endText(each.source),
-      endText(each.destination),
-      each.filter,
-    ];
-    shown += 1;
-    // A table is laid out as a whole; of a list without an end the rest stands in the same columns, line by line.
-    if (shown <= LAID_OUT) cells.push(row);
-    if (shown === LAID_OUT) yield table(columns, cells);
-    if (shown > LAID_OUT) yield `${row.map(printable).join('  ')}\n`;
-  }
-  if (shown < LAID_OUT) yield table(columns, cells);
+  yield* tablePieces(
+    [right('FRAME'), left('TIME'), left('FLAGS'), left('FROM'), left('TO'), left('WIRESHARK FILTER')],
+    () =>
+      rowsOf(
+        syns.all(),
+        (syn) => {
+          const each = synFacts(analysis, syn, names);
+          return [
+            frameText(each),
+            each.time ?? '',
+            each.flags,
+            endText(each.source),
+            endText(each.destination),
+            each.filter,
+          ];
+        },
+        rows,
+      ),
+  );
 }
-
-const LAID_OUT = 1000;
 
 function* healthText(facts: HealthFacts, wide: boolean): Generator<string> {
   yield '\nTCP health\n';
@@ -274,9 +265,8 @@ function* healthText(facts: HealthFacts, wide: boolean): Generator<string> {
   if (facts.synsByClient.length === 0) return;
   const shown = facts.synsByClient;
   yield heading('New connections', shown.length, facts.clients);
-  yield table(
-    [left('CLIENT'), left('SERVER'), right('SYNS'), right('PER SECOND')],
-    shown.map(({ client, server, count, perSecond }) => [
+  yield* tablePieces([left('CLIENT'), left('SERVER'), right('SYNS'), right('PER SECOND')], () =>
+    rowsOf(shown, ({ client, server, count, perSecond }) => [
       endText(client),
       endText(server),
       String(count),
@@ -289,6 +279,8 @@ function* timelineTable(analysis: Analysis, { rows }: TableChoice): Generator<st
   const all = [...timelineFacts(analysis)];
   if (all.length === 0) return;
   const shown = all.slice(0, Math.max(rows, 60));
+  const jumps = analysis.timeline!.jumps();
+  const short = toTheSecond(all.map(({ time }) => time));
   yield heading(
     `Timeline, ${analysis.timeline!.step === 1 ? 'second by second' : `in steps of ${analysis.timeline!.step} s`}`,
     shown.length,
@@ -305,15 +297,18 @@ function* timelineTable(analysis: Analysis, { rows }: TableChoice): Generator<st
       right('P99'),
       right('MAX'),
     ],
-    shown.map(({ time, packets, bytes, retransmissions, commands, latency }) => [
-      time.slice(11, 19),
-      String(packets),
-      formatBytes(bytes),
-      String(retransmissions),
-      String(commands),
-      ...(latency
-        ? [latency.p50Seconds, latency.p99Seconds, latency.maxSeconds].map(latencyText)
-        : ['', '', '']),
+    shown.flatMap(({ time, packets, bytes, retransmissions, commands, latency }, at) => [
+      ...(jumps.has(at) ? [['…', '', '', '', '', '', '', '']] : []),
+      [
+        short(time),
+        String(packets),
+        formatBytes(bytes),
+        String(retransmissions),
+        String(commands),
+        ...(latency
+          ? [latency.p50Seconds, latency.p99Seconds, latency.maxSeconds].map(latencyText)
+          : ['', '', '']),
+      ],
     ]),
   );
 }

@@ -81,6 +81,12 @@ interface Moment {
   readonly seconds: number;
 }
 
+/** So many seconds before and after 1970 there are rules for. */
+const LAST_RULED = (2 ** 31 / 365) * 365.2425 * 86_400;
+
+/** Seconds of 400 years, after which the calendar repeats: a Date does not hold all times that there are. */
+const CYCLE = 146_097 * 86_400;
+
 /**
  * The value of TZ in POSIX's own form: `EST5EDT,M3.2.0,M11.1.0`, `<+03>-3` (POSIX.1-2024, section 8.3). Undefined when
  * it is none.
@@ -103,10 +109,13 @@ export function parsePosixZone(text: string): TimeZone | undefined {
   const ends = parseMoment(match[6] ?? 'M11.1.0');
   if (!begins || !ends) return undefined;
   return {
-    at(seconds) {
+    at(given) {
+      const seconds = Math.abs(given) < 8e12 ? given : given % CYCLE;
       const year = new Date((seconds + standard.offset) * 1000).getUTCFullYear();
       const from = inYear(year, begins) - standard.offset;
       const to = inYear(year, ends) - summer.offset;
+      // There the C library's own number of days, of 32 bits, goes round (glibc, time/tzset.c, compute_change).
+      if (Math.abs(given) > LAST_RULED) return from < to ? standard : summer;
       const isSummer = from < to ? seconds >= from && seconds < to : seconds >= from || seconds < to;
       return isSummer ? summer : standard;
     },

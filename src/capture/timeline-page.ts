@@ -3,6 +3,7 @@ import { counted, formatBytes } from '../quantity.ts';
 import type { Analysis } from './analysis.ts';
 import { framesText, troubleWords } from './evidence.ts';
 import { healthFacts, summaryFacts, timelineFacts } from './facts.ts';
+import { toTheSecond } from './times.ts';
 import { durationText, latencyText } from './wording.ts';
 
 const WIDTH = 1000;
@@ -33,6 +34,8 @@ export function* timelinePage(analysis: Analysis, title: string): Generator<stri
   const steps = [...timelineFacts(analysis)];
   const seconds = analysis.timeline?.step ?? 1;
   const facts = summaryFacts(analysis, false);
+  const jumps = analysis.timeline?.jumps() ?? new Set<number>();
+  const short = toTheSecond(steps.map(({ time }) => time));
   const rate = perSecond(seconds);
   const plots: Plot[] = [
     { title: 'Packets', lines: [{ name: 'packets', value: (step) => step.packets }], text: rate },
@@ -65,6 +68,7 @@ export function* timelinePage(analysis: Analysis, title: string): Generator<stri
     facts.start && `${facts.start} to ${facts.end}`,
     facts.durationSeconds !== undefined && durationText(facts.durationSeconds),
     `a point is ${seconds} s`,
+    jumps.size > 0 && 'a dashed line stands for a time without packets that is left out',
   ].filter(Boolean);
   yield `<!doctype html>
 <html lang="en">
@@ -81,7 +85,7 @@ ${STYLE}
 <h1>${escapeXml(title)}</h1>
 <p>${escapeXml(about.join(' · '))}</p>
 `;
-  for (const plot of plots) yield drawPlot(plot, steps, seconds);
+  for (const plot of plots) yield drawPlot(plot, steps, seconds, { jumps, short });
   yield* troubles(analysis);
   yield* figures(steps, plots);
   yield '</body>\n</html>\n';
@@ -91,7 +95,7 @@ const STYLE = `:root { color-scheme: light dark; --ink: #1b1b1f; --soft: #6a6a72
 @media (prefers-color-scheme: dark) { :root { --ink: #ececf1; --soft: #a0a0aa; --grid: #3a3a42; --paper: #17171a; --a: #6db3ff; --b: #ffa066; --c: #d9a0ff } }
 body { font: 14px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1040px; margin: 2em auto; padding: 0 1em }
 h1 { font-size: 1.3em; overflow-wrap: anywhere } h2 { font-size: 1em; margin: 1.2em 0 .2em } p { color: var(--soft) }
-svg { display: block; width: 100%; height: auto } text { font-size: 11px; fill: var(--soft) } .grid { stroke: var(--grid) }
+svg { display: block; width: 100%; height: auto } text { font-size: 11px; fill: var(--soft) } .grid, .jump { stroke: var(--grid) } .jump { stroke-dasharray: 4 3 }
 polyline { fill: none; stroke-width: 1.5; stroke-linejoin: round } .a { stroke: var(--a) } .b { stroke: var(--b) } .c { stroke: var(--c) }
 .dot { fill: transparent } .dot:hover { fill: var(--grid); fill-opacity: .6 }
 .key span { margin-right: 1em } .key .a { color: var(--a) } .key .b { color: var(--b) } .key .c { color: var(--c) }
@@ -99,7 +103,12 @@ polyline { fill: none; stroke-width: 1.5; stroke-linejoin: round } .a { stroke: 
 
 const COLOURS = ['a', 'b', 'c'];
 
-function drawPlot({ title, lines, text }: Plot, steps: readonly Step[], seconds: number): string {
+function drawPlot(
+  { title, lines, text }: Plot,
+  steps: readonly Step[],
+  seconds: number,
+  { jumps, short }: { readonly jumps: ReadonlySet<number>; readonly short: (iso: string) => string },
+): string {
   const values = steps.flatMap((step) => lines.map(({ value }) => value(step) ?? 0));
   const most = Math.max(0, ...values.slice(0, 1 << 16));
   const x = (index: number) => LEFT + ((index + 0.5) * (WIDTH - LEFT - 10)) / Math.max(1, steps.length);
@@ -109,7 +118,7 @@ function drawPlot({ title, lines, text }: Plot, steps: readonly Step[], seconds:
       ? `<p class="key">${lines.map(({ name }, at) => `<span class="${COLOURS[at]}">${name}</span>`).join('')}</p>\n`
       : '';
   const drawn = lines.flatMap(({ value }, at) =>
-    runs(steps, value).map(
+    runs(steps, value, jumps).map(
       (run) =>
         `<polyline class="${COLOURS[at]}" points="${run.map((index) => `${x(index).toFixed(1)},${y(value(steps[index]!)!).toFixed(1)}`).join(' ')}"/>`,
     ),
@@ -119,31 +128,38 @@ function drawPlot({ title, lines, text }: Plot, steps: readonly Step[], seconds:
     const said = lines
       .map(({ name, value }) => `${name} ${value(step) === undefined ? 'none' : text(value(step)!)}`)
       .join(', ');
-    return `<rect class="dot" x="${(x(index) - width / 2).toFixed(1)}" y="0" width="${width.toFixed(2)}" height="${HEIGHT - BOTTOM}"><title>${escapeXml(`${step.time.slice(11, 19)} UTC: ${said}`)}</title></rect>`;
+    return `<rect class="dot" x="${(x(index) - width / 2).toFixed(1)}" y="0" width="${width.toFixed(2)}" height="${HEIGHT - BOTTOM}"><title>${escapeXml(`${short(step.time)} UTC: ${said}`)}</title></rect>`;
   });
-  const clock = (step: Step | undefined) => (step ? step.time.slice(11, 19) : '');
+  const clock = (step: Step | undefined) => (step ? short(step.time) : '');
   return `<h2>${title}</h2>
 ${key}<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeXml(`${title}: at most ${text(most)} in steps of ${seconds} s`)}">
 <line class="grid" x1="${LEFT}" x2="${WIDTH - 10}" y1="10" y2="10"/><line class="grid" x1="${LEFT}" x2="${WIDTH - 10}" y1="${HEIGHT - BOTTOM}" y2="${HEIGHT - BOTTOM}"/>
 <text x="${LEFT - 6}" y="14" text-anchor="end">${escapeXml(text(most))}</text><text x="${LEFT - 6}" y="${HEIGHT - BOTTOM + 4}" text-anchor="end">0</text>
 <text x="${LEFT}" y="${HEIGHT - 4}">${clock(steps[0])}</text><text x="${WIDTH - 10}" y="${HEIGHT - 4}" text-anchor="end">${clock(steps.at(-1))} UTC</text>
-${drawn.join('\n')}
+${[...jumps].map((at) => `<line class="jump" x1="${(x(at) - width / 2).toFixed(1)}" x2="${(x(at) - width / 2).toFixed(1)}" y1="10" y2="${HEIGHT - BOTTOM}"/>\n`).join('')}${drawn.join('\n')}
 ${dots.join('\n')}
 </svg>
 `;
 }
 
 /** The stretches in which there is a value; a single one is drawn as a short line. */
-function runs(steps: readonly Step[], value: (step: Step) => number | undefined): number[][] {
+function runs(
+  steps: readonly Step[],
+  value: (step: Step) => number | undefined,
+  jumps: ReadonlySet<number>,
+): number[][] {
   const all: number[][] = [];
   let run: number[] = [];
-  for (let index = 0; index <= steps.length; index += 1) {
-    if (index < steps.length && value(steps[index]!) !== undefined) run.push(index);
-    else if (run.length) {
-      all.push(run.length === 1 ? [run[0]!, run[0]!] : run);
-      run = [];
-    }
+  const end = () => {
+    if (run.length) all.push(run.length === 1 ? [run[0]!, run[0]!] : run);
+    run = [];
+  };
+  for (const [index, step] of steps.entries()) {
+    const isThere = value(step) !== undefined;
+    if (!isThere || jumps.has(index)) end();
+    if (isThere) run.push(index);
   }
+  end();
   return all;
 }
 
@@ -165,7 +181,7 @@ function* figures(steps: readonly Step[], plots: readonly Plot[]): Generator<str
       const each = value(step);
       return `<td>${each === undefined ? '' : escapeXml(text(each))}</td>`;
     });
-    yield `<tr><td>${step.time.slice(0, 19)}Z</td>${cells.join('')}</tr>\n`;
+    yield `<tr><td>${step.time.replace(/\.\d+/, '')}</td>${cells.join('')}</tr>\n`;
   }
   yield '</table></div></details>\n';
 }

@@ -11,10 +11,10 @@ export interface Step {
   readonly latency: Durations;
 }
 
-/** So many steps are kept; when there are more, two become one. */
+/** So many steps are kept, and told; when there are more, two become one. */
 const MOST = 3600;
 
-/** Packets, bytes and what went on in them, second by second; longer steps where the capture is longer than an hour. */
+/** Packets, bytes and what went on in them, second by second; longer steps where those would be too many. */
 export class Timeline {
   /** Seconds of a step. */
   step = 1;
@@ -39,16 +39,38 @@ export class Timeline {
     if (latency !== undefined) step.latency.add(latency);
   }
 
-  /** In order of time, the empty ones between them included. */
+  /** Makes the steps so long that they are not too many, the empty ones between them included. */
+  end(): void {
+    while (this.#between().reduce((sum, { empties }) => sum + 1 + empties, 0) > MOST) this.#halve();
+  }
+
+  /** In order of time, the empty ones between them included; those of a clock that jumped far are left out. */
   *steps(): Generator<Step> {
-    const numbers = [...this.#steps.keys()].sort((one, other) => one - other);
-    let expected = numbers[0] ?? 0;
-    for (const number of numbers) {
-      // A clock that jumped by days leaves no thousand lines.
-      for (; number - expected <= MOST && expected < number; expected += 1) yield empty(expected * this.step);
+    for (const { number, empties } of this.#between()) {
+      for (let back = empties; back > 0; back -= 1) yield empty((number - back) * this.step);
       yield this.#steps.get(number)!;
-      expected = number + 1;
     }
+  }
+
+  /** Which of the steps, by their place, come after some that are left out. */
+  jumps(): ReadonlySet<number> {
+    const jumps = new Set<number>();
+    let place = 0;
+    for (const { empties, isJump } of this.#between()) {
+      place += empties;
+      if (isJump) jumps.add(place);
+      place += 1;
+    }
+    return jumps;
+  }
+
+  /** The steps in which something was, each with the number of empty ones that are told before it. */
+  #between(): Array<{ readonly number: number; readonly empties: number; readonly isJump: boolean }> {
+    const numbers = [...this.#steps.keys()].sort((one, other) => one - other);
+    return numbers.map((number, at) => {
+      const gap = at === 0 ? 0 : number - numbers[at - 1]! - 1;
+      return { number, empties: gap <= MOST ? gap : 0, isJump: gap > MOST };
+    });
   }
 
   #at(now: number): Step {

@@ -1,6 +1,6 @@
 import { Analysis, type Scope } from '../capture/analysis.ts';
 import { allNames, type Names } from '../capture/facts.ts';
-import { type FileFacts, jsonPieces } from '../capture/json.ts';
+import { type FileFacts, report } from '../capture/json.ts';
 import { Packet, type PacketSink } from '../capture/packet.ts';
 import { printAsTshark } from '../capture/print-tshark.ts';
 import type { Section } from '../capture/sections.ts';
@@ -9,10 +9,13 @@ import { Summary } from '../capture/summary.ts';
 import { printTables } from '../capture/tables.ts';
 import { timelinePage } from '../capture/timeline-page.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
+import { Turns } from '../interrupts.ts';
 import { localTimeZone } from '../local-time.ts';
 import { NewFile } from '../new-file.ts';
-import { type Form, isForPrograms, rendered } from '../output/form.ts';
-import { writeAll } from '../output/stream.ts';
+import { type Form, filled, isForPrograms } from '../output/form.ts';
+import type { Json } from '../output/jsonpath.ts';
+import { type LongResult, longJson, longYaml, whole } from '../output/long.ts';
+import { writeText } from '../output/stream.ts';
 import { FileSpill } from '../spill.ts';
 import type { AnalyzeChoice, AnalyzeOptions } from './analyze.ts';
 import { countedBy, inOrder, readInto, selected } from './capture-files.ts';
@@ -49,26 +52,30 @@ export async function analyzeFiles(
         .filter(({ name }) => name !== 'stdin')
         .map(({ name }) => ({ role: 'packets', path: name }));
       context.stdout.write(analysisMarkdown(analyzed, await fileFacts(read)));
-    } else if (isForPrograms(form) && form.is !== 'json') {
-      const data = form.is === 'name' ? {} : analysisData(analyzed, sections);
-      const paths = files.map(({ name }) => name);
-      await writeAll(context.stdout, [await rendered(form, data, paths)]);
-    } else {
-      const pieces = form.is === 'json' ? dataPieces(analyzed, sections) : tables(analyzed, options, context);
-      await writeAll(context.stdout, gathered(pieces));
-    }
+    } else if (form.is === 'jsonpath') {
+      context.stdout.write(filled(form.print, (await analysisData(analyzed, sections, context)) as Json));
+    } else await writeText(context.stdout, await pieces(analyzed, options, context), context.interrupts.next);
     return analyzed.page;
   });
   if (options.open) await openResult(page, context);
   return EXIT.done;
 }
 
-const tables = (
-  { analysis, files, names }: Analyzed,
-  { sections, asTshark, all, sort, form }: AnalysisWish & { readonly form: Form },
+/** The result in its form, made while it is written. */
+async function pieces(
+  analyzed: Analyzed,
+  { form, sections, asTshark, all, sort }: AnalysisWish & { readonly form: Form },
   { env }: Context,
-): Iterable<string> =>
-  asTshark
+): Promise<Iterable<string>> {
+  const { analysis, files, names } = analyzed;
+  if (form.is === 'name') return files.map(({ name }) => `${name}\n`);
+  if (form.is === 'yaml') return longYaml(reportOf(analyzed, sections));
+  if (form.is === 'json')
+    return (function* () {
+      yield* longJson(reportOf(analyzed, sections));
+      yield '\n';
+    })();
+  return asTshark
     ? printAsTshark(analysis, files, sections, localTimeZone(env))
     : printTables(analysis, {
         sections,
@@ -77,12 +84,10 @@ const tables = (
         wide: form.is === 'wide',
         rows: all ? Number.POSITIVE_INFINITY : 20,
       });
+}
 
-const dataPieces = (
-  { analysis, files, names, sort }: Analyzed,
-  sections: ReadonlySet<Section>,
-): Iterable<string> =>
-  jsonPieces(
+const reportOf = ({ analysis, files, names, sort }: Analyzed, sections: ReadonlySet<Section>): LongResult =>
+  report(
     analysis,
     files.map(({ summary: _, ...facts }) => facts),
     sections,
@@ -93,22 +98,24 @@ const dataPieces = (
 /** What one string holds for certain: V8's limit is 2^29. */
 const MOST_CHARACTERS = 2 ** 28;
 
-/** The report as one object. One that is too long for that is refused; as JSON it is streamed. */
-export function analysisData(analyzed: Analyzed, sections: ReadonlySet<Section>): object {
-  const pieces: string[] = [];
-  let length = 0;
-  for (const piece of dataPieces(analyzed, sections)) {
-    length += piece.length;
-    if (length > MOST_CHARACTERS)
-      throw new GkeprofError(
-        EXIT.failed,
-        'the report is too long for this form',
-        'use -o json, or fewer parts with --show',
-      );
-    pieces.push(piece);
-  }
-  return JSON.parse(pieces.join('')) as object;
-}
+/** The report as one object. One that is too long for that is refused; as JSON and YAML it is streamed. */
+export const analysisData = (
+  analyzed: Analyzed,
+  sections: ReadonlySet<Section>,
+  { interrupts }: Context,
+): Promise<object> =>
+  whole(
+    reportOf(analyzed, sections),
+    (characters) => {
+      if (characters > MOST_CHARACTERS)
+        throw new GkeprofError(
+          EXIT.failed,
+          'the report is too long for this form',
+          'use -o json, or fewer parts with --show',
+        );
+    },
+    new Turns(interrupts.next),
+  );
 
 /** Reads the files as one capture, in order of time, and hands on what is known of it. */
 export async function withAnalysis<T>(
@@ -188,16 +195,4 @@ function writePage(
   }
   log.line(`Timeline: ${page.path}`);
   return page.path;
-}
-
-/** Fewer, larger writes. */
-function* gathered(pieces: Iterable<string>): Generator<string> {
-  let text = '';
-  for (const piece of pieces) {
-    text += piece;
-    if (text.length < 65_536) continue;
-    yield text;
-    text = '';
-  }
-  if (text) yield text;
 }

@@ -110,8 +110,9 @@ export const nodes: Command<NodesOptions> = {
       cluster.listNodes(selector),
       podSelector === undefined ? undefined : cluster.listPods(cluster.namespace, podSelector),
     ]);
+    const podsOf = pods && Map.groupBy(pods.filter(isRunning), ({ spec }) => spec?.nodeName ?? '');
     const rows = all
-      .map((node) => nodeRow(node, pods))
+      .map((node) => nodeRow(node, podsOf && (podsOf.get(node.metadata?.name ?? '') ?? [])))
       .filter(({ name }) => substrings.length === 0 || substrings.some((each) => name.includes(each)))
       .filter((row) => row.pods === undefined || row.pods.length > 0);
     if (rows.length === 0) {
@@ -160,13 +161,15 @@ async function probed(
   });
 }
 
-function nodeRow(node: V1Node, pods: readonly V1Pod[] | undefined): NodeRow {
+const isRunning = ({ status }: V1Pod): boolean => status?.phase === 'Running';
+
+/** `here`: the pods that were asked for, those of this node. */
+function nodeRow(node: V1Node, here: readonly V1Pod[] | undefined): NodeRow {
   const { metadata, spec, status } = node;
   const labels = metadata?.labels ?? {};
   const info = status?.nodeInfo;
   const name = metadata?.name ?? '';
   const address = (type: string) => status?.addresses?.find((each) => each.type === type)?.address ?? '';
-  const here = pods?.filter((pod) => pod.spec?.nodeName === name && pod.status?.phase === 'Running');
   return {
     name,
     status: statusText(node),

@@ -9,7 +9,7 @@ import {
   type RawOptions,
   TARGET_NODE,
 } from '../options.ts';
-import { type Form, formOf, outputOption } from '../output/form.ts';
+import { type Form, formOf, isForPrograms, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import type { CapturePlan, Plan, TcpdumpPlan } from '../plan.ts';
 import { counted, formatBytes, formatDuration, parseCount, parseDuration, parseSize } from '../quantity.ts';
@@ -327,12 +327,14 @@ async function put(
 ): Promise<void> {
   const { captureMarkdown } = await import('./capture-outcome.ts');
   const capture = captureFacts(receipt);
+  const analysis =
+    found && isForPrograms(form) && (await analysisData(found.analyzed, found.sections, context));
   await deliver(
     context,
     form,
     () => ({
       ...{ kind: 'PacketCapture', version: 1, ...capture, files },
-      ...(found && { analysis: analysisData(found.analyzed, found.sections) }),
+      ...(analysis && { analysis }),
     }),
     files.map(({ path }) => path),
     () => captureMarkdown(capture, files, ended, found?.analyzed),

@@ -86,14 +86,18 @@ export async function rendered(form: DataForm, result: object, names: readonly s
 }
 
 /** As a file of Kubernetes is written; nothing is left out that JSON would keep. */
-export async function yaml(value: object): Promise<string> {
+export const yaml = async (value: object): Promise<string> => (await yamlDumper())(value);
+
+/** What writes YAML like that. */
+export async function yamlDumper(): Promise<(value: object) => string> {
   const { dump } = await import('js-yaml'); // Half a command's start, for what few ask for.
-  return dump(plain(value), { lineWidth: -1, noRefs: true });
+  return (value) => dump(plain(value), { lineWidth: -1, noRefs: true });
 }
 
 const plain = (value: object): Json => JSON.parse(JSON.stringify(value)) as Json;
 
-function filled(print: (data: Json) => string, data: Json): string {
+/** What a template makes of it. */
+export function filled(print: (data: Json) => string, data: Json): string {
   try {
     return print(data);
   } catch (error) {

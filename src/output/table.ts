@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { strlen } from 'cli-table3/src/utils.js';
 import { printable } from '../printable.ts';
 import type { ByteSink } from './stream.ts';
 
@@ -9,8 +10,88 @@ export interface Column {
   readonly longest?: number;
 }
 
+/** Rows up to which cli-table3 lays a table out: it takes time that grows with the square of them. */
+const LAID_OUT = 200;
+/** Rows after which somebody else may have a turn. */
+const TURN = 500;
+const GAP = '  ';
+
 /** A table without frames, as kubectl prints them; every cell safe for a terminal. Ends with a line feed. */
 export function table(columns: readonly Column[], rows: ReadonlyArray<readonly string[]>): string {
+  return [...tablePieces(columns, () => rows)].join('');
+}
+
+/**
+ * The same table piece after piece, however long it is: the rows are gone through twice, for the widths of the columns and
+ * for the lines, and none is kept. An empty piece says that the work goes on.
+ */
+export function* tablePieces(
+  columns: readonly Column[],
+  rows: () => Iterable<readonly string[]>,
+): Generator<string> {
+  const head = columns.map(({ title }) => title);
+  const widths = head.map(widthOf);
+  const first: string[][] = [];
+  let count = 0;
+  for (const row of rows()) {
+    const cells = safe(row, columns);
+    for (const [at, cell] of cells.entries()) widths[at] = Math.max(widths[at] ?? 0, widthOf(cell));
+    count += 1;
+    if (count <= LAID_OUT) first.push(cells);
+    if (count % TURN === 0) yield '';
+  }
+  if (count <= LAID_OUT) {
+    yield laidOut(columns, first);
+    return;
+  }
+  let lines = lineOf(head, columns, widths);
+  count = 0;
+  for (const row of rows()) {
+    lines += lineOf(safe(row, columns), columns, widths);
+    count += 1;
+    if (count % TURN !== 0) continue;
+    yield lines;
+    lines = '';
+  }
+  yield lines;
+}
+
+/** Rows of a table, each made when it is asked for; at most `count`. */
+export function* rowsOf<Each>(
+  all: Iterable<Each>,
+  row: (each: Each) => string[],
+  count = Number.POSITIVE_INFINITY,
+): Generator<string[]> {
+  let left = count;
+  if (left === 0) return;
+  for (const each of all) {
+    yield row(each);
+    left -= 1;
+    if (left === 0) return;
+  }
+}
+
+const safe = (row: readonly string[], columns: readonly Column[]): string[] =>
+  row.map((cell, at) => shortened(printable(cell), columns[at]?.longest));
+
+/** Columns of a terminal that cli-table3 gives a text. */
+const widthOf = (text: string): number => (EACH_IS_ONE.test(text) ? text.length : strlen(text));
+
+/** ASCII and Latin-1, without © and ®, which may be emoji; and what we ourselves write beside it. */
+const EACH_IS_ONE = /^[ -~\u00a1-\u00a8\u00aa-\u00ad\u00af-\u00ff\u2192\u2026]*$/;
+
+/** A row as cli-table3 would lay it out. */
+function lineOf(cells: readonly string[], columns: readonly Column[], widths: readonly number[]): string {
+  let line = '';
+  for (const [at, cell] of cells.entries()) {
+    const blanks = ' '.repeat(widths[at]! - widthOf(cell));
+    if (at > 0) line += GAP;
+    line += columns[at]?.right ? blanks + cell : cell + blanks;
+  }
+  return `${line.trimEnd()}\n`;
+}
+
+function laidOut(columns: readonly Column[], rows: ReadonlyArray<readonly string[]>): string {
   const plain = new Table({
     head: columns.map(({ title }) => title),
     colAligns: columns.map(({ right }) => (right ? 'right' : 'left')),
@@ -32,11 +113,11 @@ export function table(columns: readonly Column[], rows: ReadonlyArray<readonly s
         'right-mid',
       ]
         .map((name) => [name, ''])
-        .concat([['middle', '  ']]),
+        .concat([['middle', GAP]]),
     ),
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
-  for (const row of rows) plain.push(row.map((cell, at) => shortened(printable(cell), columns[at]?.longest)));
+  for (const row of rows) plain.push([...row]);
   return `${plain
     .toString()
     .split('\n')

@@ -1,8 +1,9 @@
-// `npm run bench:capture`: a million packets, beside capinfos and tshark, each the best of ROUNDS (3) runs in turn: few
-// long conversations of Redis, and 100,000 short ones. tshark's four runs are the runbook's, one after the other. Then
-// memory on a file of 2 GB.
+// `npm run bench:capture`: a million packets, beside capinfos and tshark: few long conversations of Redis, and 100,000
+// short ones; then a file of 2 GB. Prints the finished rows of the table in docs/packets.md: for each line the least and the
+// most of ROUNDS (3) rounds, CPU time (user and system together) first, then wall time on one core (taskset) and on all.
+// NEIGHBOUR=1 keeps a core busy meanwhile. tshark's four runs are the runbook's, one after the other, once each.
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -97,14 +98,20 @@ function short(at: number): Buffer {
 
 interface Cost {
   readonly wall: number;
-  readonly user: number;
+  /** User and system. */
+  readonly cpu: number;
   readonly megabytes: number;
 }
 
 async function cost(words: readonly string[]): Promise<Cost> {
-  const result = await execa('/usr/bin/time', ['-f', '%e %U %M', ...words], { stdout: 'ignore' });
-  const [wall, user, kilobytes] = String(result.stderr).trim().split('\n').at(-1)!.split(' ').map(Number);
-  return { wall: wall!, user: user!, megabytes: kilobytes! / 1024 };
+  const result = await execa('/usr/bin/time', ['-f', '%e %U %S %M', ...words], { stdout: 'ignore' });
+  const [wall, user, system, kilobytes] = String(result.stderr)
+    .trim()
+    .split('\n')
+    .at(-1)!
+    .split(' ')
+    .map(Number);
+  return { wall: wall!, cpu: user! + system!, megabytes: kilobytes! / 1024 };
 }
 
 const gkeprof = (...words: string[]) => [join(root, 'dist/kubectl-gkeprof'), 'analyze', ...words];
@@ -119,61 +126,109 @@ const seed = (path: string) =>
     ],
   ].map((words) => ['tshark', '-r', path, ...words]);
 
-/** The best of several runs, each of one line or of some one after the other. */
-async function best(rounds: number, lines: readonly (readonly string[])[]): Promise<Cost> {
-  let least: Cost | undefined;
-  for (let round = 0; round < rounds; round += 1) {
-    let sum: Cost = { wall: 0, user: 0, megabytes: 0 };
-    for (const line of lines) {
-      const each = await cost(line);
-      sum = {
-        wall: sum.wall + each.wall,
-        user: sum.user + each.user,
-        megabytes: Math.max(sum.megabytes, each.megabytes),
-      };
-    }
-    if (!least || sum.wall < least.wall) least = sum;
+/** What several lines cost, one after the other. */
+async function costOf(lines: readonly (readonly string[])[], pinned: boolean): Promise<Cost> {
+  let sum: Cost = { wall: 0, cpu: 0, megabytes: 0 };
+  for (const line of lines) {
+    const each = await cost(pinned ? ['taskset', '-c', '0', ...line] : line);
+    sum = {
+      wall: sum.wall + each.wall,
+      cpu: sum.cpu + each.cpu,
+      megabytes: Math.max(sum.megabytes, each.megabytes),
+    };
   }
-  return least!;
+  return sum;
 }
 
-const print = (input: string, tool: string, { wall, user, megabytes }: Cost, ratio = '') =>
-  process.stdout.write(
-    `| ${input} | ${tool} | ${wall.toFixed(2)} s | ${user.toFixed(2)} s | ${Math.round(megabytes)} MB | ${ratio} |\n`,
-  );
-const times = (peer: Cost, ours: Cost) => (peer.wall / ours.wall).toFixed(peer.wall / ours.wall < 10 ? 2 : 0);
+/** Every round, on one core and on all. */
+interface Rounds {
+  readonly one: Cost[];
+  readonly all: Cost[];
+}
+
+async function rounds(count: number, lines: readonly (readonly string[])[]): Promise<Rounds> {
+  const made: Rounds = { one: [], all: [] };
+  for (let round = 0; round < count; round += 1) {
+    made.one.push(await costOf(lines, true));
+    made.all.push(await costOf(lines, false));
+  }
+  return made;
+}
+
+/** `0.12`, or `0.12–0.15` where rounds differ. */
+function range(values: readonly number[]): string {
+  const text = (value: number) => (value < 10 ? value.toFixed(2) : value.toFixed(0));
+  const [least, most] = [text(Math.min(...values)), text(Math.max(...values))];
+  return least === most ? least : `${least}–${most}`;
+}
+
+/** How many times as much the other costs: the worst round against its best, and the reverse. */
+function ratio(peer: readonly number[], ours: readonly number[]): string {
+  return range([Math.min(...peer) / Math.max(...ours), Math.max(...peer) / Math.min(...ours)]);
+}
+
+const CORES = availableParallelism();
+
+const print = (input: string, tool: string, { one, all }: Rounds, peer?: Rounds) => {
+  const cpu = (each: Rounds) => [...each.one, ...each.all].map((cost) => cost.cpu);
+  const wall = (costs: readonly Cost[]) => costs.map((cost) => cost.wall);
+  const ours = { one, all };
+  const cells = [
+    input,
+    tool,
+    `${range(cpu(ours))} s`,
+    `${range(wall(one))} s`,
+    `${range(wall(all))} s`,
+    `${Math.round(Math.max(...[...one, ...all].map(({ megabytes }) => megabytes)))} MB`,
+    ...(peer
+      ? [ratio(cpu(peer), cpu(ours)), ratio(wall(peer.one), wall(one)), ratio(wall(peer.all), wall(all))].map(
+          (times) => `${times} ×`,
+        )
+      : ['', '', '']),
+  ];
+  process.stdout.write(`| ${cells.join(' | ')} |\n`);
+};
+
+/** One run of each of both, as if one were made of them. */
+const both = (some: Rounds, others: Rounds): Rounds => {
+  const sums = (costs: readonly Cost[], more: readonly Cost[]) =>
+    costs.map((each, at) => ({
+      wall: each.wall + more[at % more.length]!.wall,
+      cpu: each.cpu + more[at % more.length]!.cpu,
+      megabytes: Math.max(each.megabytes, more[at % more.length]!.megabytes),
+    }));
+  return { one: sums(some.one, others.one), all: sums(some.all, others.all) };
+};
 
 await execa(process.execPath, [join(root, 'scripts/build.ts')]);
-process.stdout.write(
-  '| input | tool | wall | user | memory | gkeprof is faster by |\n| --- | --- | --- | --- | --- | --- |\n',
-);
-for (const [name, path] of [
-  ['1M packets, 50 long conversations', written('long.pcap', PACKETS, long(VALUE))],
-  ['1M packets, 100,000 short ones', written('short.pcap', PACKETS, short)],
-] as const) {
-  const summary = await best(2 * ROUNDS, [gkeprof(path, '--format', 'tshark', '--show', 'summary')]);
-  const capinfos = await best(2 * ROUNDS, [['capinfos', '-aceuxs', path]]);
-  const four = await best(ROUNDS, [gkeprof(path, '--format', 'tshark')]);
-  const tshark = await best(1, seed(path));
-  const asTables = await best(ROUNDS, [gkeprof(path, '--show', 'summary,ip,tcp,flags,syns')]);
-  const all = await best(ROUNDS, [gkeprof(path)]);
-  print(name, 'gkeprof, summary', summary);
-  print('', 'capinfos', capinfos, times(capinfos, summary));
-  print('', 'gkeprof, the four parts', four);
-  print(
-    '',
-    'capinfos and four runs of tshark',
-    { ...tshark, wall: tshark.wall + capinfos.wall },
-    times({ ...tshark, wall: tshark.wall + capinfos.wall }, four),
+const neighbour = process.env.NEIGHBOUR
+  ? execa('sh', ['-c', 'while :; do :; done'], { reject: false })
+  : undefined;
+try {
+  process.stdout.write(
+    `| input${neighbour ? ', one core busy' : ''} | tool | CPU time | wall, one core | wall, ${CORES} cores | memory | CPU time | one core | ${CORES} cores |\n${'| --- '.repeat(9)}|\n`,
   );
-  print('', 'gkeprof, the four as tables', asTables);
-  print(
-    '',
-    'gkeprof, all with health and Redis',
-    all,
-    `${(all.wall / four.wall).toFixed(2)} times the four, ${(all.wall / asTables.wall).toFixed(2)} as tables`,
-  );
+  for (const [name, path] of [
+    ['1M packets, 50 long conversations', written('long.pcap', PACKETS, long(VALUE))],
+    ['1M packets, 100,000 short ones', written('short.pcap', PACKETS, short)],
+  ] as const) {
+    const capinfos = await rounds(ROUNDS, [['capinfos', '-aceuxs', path]]);
+    // One thread: on one core and on all it takes the same.
+    const four = await costOf(seed(path), true);
+    const tshark = both({ one: [four], all: [four] }, capinfos);
+    const ours = (...words: string[]) => rounds(ROUNDS, [gkeprof(path, ...words)]);
+    print(name, 'capinfos', capinfos);
+    print('', 'gkeprof, summary', await ours('--format', 'tshark', '--show', 'summary'), capinfos);
+    print('', 'capinfos and four runs of tshark', tshark);
+    print('', 'gkeprof, the four parts', await ours('--format', 'tshark'), tshark);
+    print('', 'gkeprof, the four as tables', await ours('--show', 'summary,ip,tcp,flags,syns'), tshark);
+    print('', 'gkeprof, all with health and Redis', await ours(), tshark);
+    print('', 'gkeprof, all rows (--all)', await ours('--all'), tshark);
+  }
+  const large = written('large.pcap', 4_000_000, long(`$1800\r\n${'v'.repeat(1800)}\r\n`));
+  const capinfos = await rounds(1, [['capinfos', '-aceuxs', large]]);
+  print('4M packets, 2.2 GB', 'capinfos', capinfos);
+  print('', 'gkeprof, all with health and Redis', await rounds(1, [gkeprof(large)]));
+} finally {
+  neighbour?.kill();
 }
-const large = written('large.pcap', 4_000_000, long(`$1800\r\n${'v'.repeat(1800)}\r\n`));
-print('4M packets, 2.2 GB', 'gkeprof, all with health and Redis', await best(1, [gkeprof(large)]));
-print('', 'capinfos', await best(1, [['capinfos', '-aceuxs', large]]));

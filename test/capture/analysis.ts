@@ -1,9 +1,10 @@
 import { Analysis, type Scope } from '../../src/capture/analysis.ts';
-import { jsonPieces } from '../../src/capture/json.ts';
+import { report } from '../../src/capture/json.ts';
 import { PacketReader, type ReadEnd } from '../../src/capture/reader.ts';
 import { SECTIONS } from '../../src/capture/sections.ts';
 import type { Spill } from '../../src/capture/syns.ts';
 import { printTables } from '../../src/capture/tables.ts';
+import { longJson } from '../../src/output/long.ts';
 
 const EVERYTHING: Scope = {
   deep: true,
@@ -48,7 +49,7 @@ export function analyzed(
   const end = reader.end();
   analysis.end();
   const sections = new Set(SECTIONS);
-  const text = [...jsonPieces(analysis, [], sections, new Map())].join('');
+  const text = [...longJson(report(analysis, [], sections, new Map()))].join('');
   return {
     analysis,
     end,

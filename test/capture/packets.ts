@@ -160,6 +160,8 @@ export interface Framed {
   readonly frame: Uint8Array;
   /** Nanoseconds since 1970. */
   readonly at: bigint;
+  /** Of pcapng: the 64 bits of the time stamp, instead. */
+  readonly stamp?: bigint;
   /** On the wire, where the frame was cut. */
   readonly length?: number;
   readonly face?: number;
@@ -213,7 +215,7 @@ interface Face {
   readonly link: Link;
   /** `if_tsresol`, the byte as it is in the file. */
   readonly resolution?: number;
-  readonly offset?: number;
+  readonly offset?: number | bigint;
   readonly name?: string;
 }
 
@@ -256,7 +258,7 @@ export function pcapng(packets: readonly Framed[], choice: PcapngChoice): Buffer
         n(262144, 4),
         ...(name === undefined ? [] : [option(2, Buffer.from(name))]),
         ...(resolution === undefined ? [] : [option(9, Buffer.from([resolution]))]),
-        ...(offset === undefined ? [] : [option(14, n64(BigInt(offset)))]),
+        ...(offset === undefined ? [] : [option(14, n64(BigInt.asUintN(64, BigInt(offset))))]),
         end,
       ),
     );
@@ -272,14 +274,14 @@ export function pcapng(packets: readonly Framed[], choice: PcapngChoice): Buffer
         end,
       ),
     );
-  for (const { frame, at, length, face = 0 } of packets) {
+  for (const { frame, at, length, face = 0, stamp: given } of packets) {
     if (simple) {
       parts.push(block(3, n(length ?? frame.length, 4), padded(frame)));
       continue;
     }
     const { resolution = 6, offset = 0 } = faces[face]!;
     const perSecond = resolution & 0x80 ? 2n ** BigInt(resolution & 0x7f) : 10n ** BigInt(resolution);
-    const stamp = ((at - BigInt(offset) * 1_000_000_000n) * perSecond) / 1_000_000_000n;
+    const stamp = given ?? ((at - BigInt(offset) * 1_000_000_000n) * perSecond) / 1_000_000_000n;
     parts.push(
       block(
         6,

@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pcap, udp } from '../capture/packets.ts';
 
 const PLUGIN = fileURLToPath(new URL('../../plugin/kubectl-gkeprof', import.meta.url));
 
@@ -53,7 +54,7 @@ function start(words: readonly string[], env: Record<string, string> = {}) {
   child.stdin.on('error', () => {});
   const ended = once(child, 'close').then(([code, signal]) => ({
     // As a shell reports it.
-    status: signal === 'SIGINT' ? 130 : (code as number),
+    status: signal === 'SIGINT' ? 130 : signal === 'SIGTERM' ? 143 : (code as number),
     ...said,
   }));
   return { child, said, ended };
@@ -191,6 +192,33 @@ describe('Ctrl-C once', () => {
   });
 });
 
+describe('a long list that is being written', () => {
+  const FORMS = ['--all --show udp', '--all --show ip', '-o json', '-o yaml', '--format tshark --show udp'];
+  const CONVERSATIONS = 100_000;
+
+  it.each(FORMS.flatMap((form) => (['SIGINT', 'SIGTERM'] as const).map((signal) => [form, signal] as const)))(
+    'is ended by a signal: %s, %s',
+    async (form, signal) => {
+      writeFileSync(join(folder, 'many.pcap'), conversations(CONVERSATIONS));
+      const { child, said, ended } = start(['analyze', 'many.pcap', ...form.split(' ')]);
+      await until(() => said.stdout !== '');
+      child.kill(signal);
+      const { status, stderr } = await ended;
+      expect({ status, stderr }).toEqual({
+        status: signal === 'SIGINT' ? 130 : 143,
+        stderr: 'error: interrupted: nothing was kept\n',
+      });
+    },
+  );
+
+  it.each(FORMS)('ends quietly with the reader of its pipe: %s', async (form) => {
+    writeFileSync(join(folder, 'many.pcap'), conversations(CONVERSATIONS));
+    const { child, ended } = start(['analyze', 'many.pcap', ...form.split(' ')]);
+    child.stdout.once('data', () => child.stdout.destroy());
+    expect(await ended).toMatchObject({ status: 0, stderr: '' });
+  });
+});
+
 /** An API server that knows one pod on one node, and does with what is asked else what it is told. */
 async function api(answer: (request: IncomingMessage, response: ServerResponse) => boolean): Promise<string> {
   const containerStatuses = [
@@ -314,6 +342,21 @@ function packets(count: number): Buffer {
   packet.writeUInt32LE(1000, 8);
   packet.writeUInt32LE(1000, 12);
   return Buffer.concat([header, ...Array.from({ length: count }, () => packet)]);
+}
+
+/** A capture of so many datagrams, each of a conversation of its own. */
+function conversations(count: number): Buffer {
+  const frame = udp({ src: '10.0.0.0', dst: '10.200.0.1', payload: '' });
+  const whole = Buffer.alloc(24 + count * (16 + frame.length));
+  pcap('raw', []).copy(whole);
+  for (let at = 0; at < count; at += 1) {
+    const from = 24 + at * (16 + frame.length);
+    whole.writeUInt32LE(frame.length, from + 8);
+    whole.writeUInt32LE(frame.length, from + 12);
+    frame.copy(whole, from + 16);
+    whole.writeUInt32BE(0x0a000000 + at, from + 16 + 12);
+  }
+  return whole;
 }
 
 /** Raw stacks, as perf script prints them. */

@@ -106,6 +106,21 @@ describe('pcap', () => {
     expect(receiptOf(pcapFile()).bufferKiB).toBe(4096);
   });
 
+  it('is analyzed when Ctrl-C ended it', async () => {
+    const running = start([
+      ...['pcap', '-n', NAMESPACE, '--output-dir', output.path(), 'redis-stock', '--port', '6379'],
+      ...['--analyze', '--show', 'summary'],
+    ]);
+    await captures(running);
+    await kubectl(['exec', '-n', NAMESPACE, 'redis-stock', '--', 'redis-cli', 'echo', 'the-last-word']);
+    running.kill('SIGINT');
+    const ended = await running;
+    expect(ended.stderr).toMatch(/^[1-9]\d* packets captured/m);
+    expect(ended.stderr).not.toMatch(/analysis failed/);
+    expect(ended.stdout).toMatch(/^Packets {5}[1-9]\d* \(/m);
+    expect(ended.exitCode).toBe(0);
+  });
+
   it("captures the node's end of the pod's interface: Ethernet, both directions, no loopback", async () => {
     const run = await capture(['redis-0', '--scope', 'iface', '--duration', '3s', '--port', '6379']);
     expect(run.code).toBe(0);

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fitted, table } from '../../src/output/table.ts';
+import { fitted, rowsOf, table, tablePieces } from '../../src/output/table.ts';
 
 describe('table', () => {
   it('aligns columns, without frames and without blanks at the end', () => {
@@ -35,5 +36,48 @@ describe('table', () => {
     const text = table([{ title: 'N' }], rows);
     expect(text).not.toMatch(/[\x1b\u202e]/);
     expect(text.split('\n')).toHaveLength(rows.length + 2);
+  });
+
+  it('is the same, to the byte, whether it is short or long', () => {
+    const letter = fc.constantFrom(
+      ...'a b1µ→…©®é\u0301漢ｶ😀👩‍👩‍👧\u200d\t\u00a0\ud800#*',
+      '🇩🇪',
+      '1\ufe0f\u20e3',
+    );
+    const cell = fc.string({ unit: letter, maxLength: 12 });
+    const columns = [{ title: 'N', right: true }, { title: '漢', longest: 8 }, { title: 'LAST' }];
+    fc.assert(
+      fc.property(fc.array(fc.tuple(cell, cell, cell), { minLength: 1, maxLength: 20 }), (rows) => {
+        const lines = (all: typeof rows) => table(columns, all).split('\n');
+        // So many more times that it is laid out otherwise; columns stay as wide as they were.
+        const many = Array.from({ length: 30 * Math.ceil(20 / rows.length) }, () => rows).flat();
+        expect(lines(many).slice(0, rows.length + 1)).toEqual(lines(rows).slice(0, rows.length + 1));
+        expect(lines(many)).toHaveLength(many.length + 2);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('of a hundred thousand rows is made piece by piece, and none is kept', () => {
+    let made = 0;
+    const rows = () =>
+      rowsOf(
+        (function* () {
+          for (;;) {
+            made += 1;
+            yield made;
+          }
+        })(),
+        (number) => [String(number), 'x'],
+        100_000,
+      );
+    let written = 0;
+    for (const piece of tablePieces([{ title: 'N', right: true }, { title: 'X' }], rows)) {
+      expect(piece.length).toBeLessThan(50_000);
+      written += piece.split('\n').length - 1;
+      // What was made of the second time is in the pieces but for the last few.
+      if (made > 100_000) expect(made - 100_000 - written).toBeLessThan(1000);
+    }
+    expect(written).toBe(100_001);
   });
 });

@@ -121,6 +121,20 @@ export class RedisConnection {
     this.account.drop();
   }
 
+  /** Whether all is there up to the client's `asks`, it has heard no more than was seen, and no command waits. */
+  isDone(asks: number, heard: number): boolean {
+    const { exchange } = this;
+    return (
+      this.#mode.kind === 'commands' &&
+      this.#asking &&
+      this.#answering &&
+      this.#waiting.length === 0 &&
+      exchange.settled &&
+      exchange.asks === asks &&
+      ((heard - exchange.answers) | 0) <= 0
+    );
+  }
+
   #commandBytes(bytes: Uint8Array, at: number, end: number, now: number): void {
     if (this.#mode.kind === 'replication') return;
     if (!this.#asking) {

@@ -111,9 +111,11 @@ export class Redis {
       connection.exchange.fromClient(seq, ack, bytes, at, to, payload, now, closes);
     else connection.exchange.fromServer(seq, ack, bytes, at, to, payload, now, closes);
     if (closes) connection.closed |= fromA ? 1 : 2;
+    const isLast =
+      closes && fromA === connection.clientIsA && connection.isDone((seq + payload + 1) | 0, ack);
     if (connection.account.disproved) this.#disproved(row, connection);
-    // Both sides are done, and nothing is waiting for what came late.
-    else if (connection.closed === 3 && connection.exchange.settled) this.#close(row, connection);
+    // Both sides are done, or the client is, with all its answers; and nothing is waiting for what came late.
+    else if (isLast || (connection.closed === 3 && connection.exchange.settled)) this.#close(row, connection);
   }
 
   /** What looked like commands was a value. On a port that is not Redis's, it may even be the server's. */

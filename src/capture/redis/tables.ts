@@ -1,7 +1,8 @@
-import { table } from '../../output/table.ts';
+import { rowsOf, table, tablePieces } from '../../output/table.ts';
 import { printable } from '../../printable.ts';
 import { counted, formatBytes } from '../../quantity.ts';
 import type { quantiles } from '../facts.ts';
+import { clockOf } from '../times.ts';
 import { endText, heading, latencyText, left, quantileText, right } from '../wording.ts';
 import type { RedisFacts } from './facts.ts';
 
@@ -100,9 +101,8 @@ function* groups<Row extends GroupFacts>(
 ): Generator<string> {
   if (count === 0) return;
   yield heading(title, shown.length, count);
-  yield table(
-    [{ title: column, longest: 80 }, ...GROUP_COLUMNS],
-    shown.map((row) => [name(row), ...groupCells(row)]),
+  yield* tablePieces([{ title: column, longest: 80 }, ...GROUP_COLUMNS], () =>
+    rowsOf(shown, (row) => [name(row), ...groupCells(row)]),
   );
 }
 
@@ -110,9 +110,8 @@ function* combinations(facts: RedisFacts): Generator<string> {
   const shown = facts.callsByClientCommandKey;
   if (shown.length < 2) return;
   yield heading('Who does what', shown.length, facts.counts.callsByClientCommandKey);
-  yield table(
-    [right('CALLS'), left('CLIENT'), left('COMMAND'), { title: 'KEY', longest: 80 }],
-    shown.map(({ calls, client, command, key = '' }) => [String(calls), endText(client), command, key]),
+  yield* tablePieces([right('CALLS'), left('CLIENT'), left('COMMAND'), { title: 'KEY', longest: 80 }], () =>
+    rowsOf(shown, ({ calls, client, command, key = '' }) => [String(calls), endText(client), command, key]),
   );
 }
 
@@ -133,7 +132,7 @@ function* notables(title: string, all: RedisFacts['slowest'], rows: number): Gen
       each.command,
       each.key ?? '',
       endText(each.client),
-      each.time.slice(11, 26),
+      clockOf(each.time, 15),
     ]),
   );
 }

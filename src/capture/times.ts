@@ -1,0 +1,108 @@
+/**
+ * Seconds since 1970 and the nanoseconds beyond. Where the seconds are more than a number holds exactly, what it lacks is
+ * among the nanoseconds, so that comparing one after the other stays right.
+ */
+export type Time = readonly [seconds: number, nanos: number];
+
+const EXACT = 2 ** 53;
+const isFar = (seconds: number): boolean => seconds >= EXACT || seconds <= -EXACT;
+
+/** A time of 64 bits, as what it is kept as. */
+export function kept(seconds: bigint, nanos: number): Time {
+  const rounded = Number(seconds);
+  return isFar(rounded) ? [rounded, Number(seconds - BigInt(rounded)) * 1e9 + nanos] : [rounded, nanos];
+}
+
+/** The exact seconds of a time, with their nanoseconds. Those of a clock that is broken may be more than a second. */
+export function exact([seconds, nanos]: Time): readonly [seconds: bigint, nanos: number] {
+  if (!isFar(seconds)) return [BigInt(seconds), nanos];
+  const whole = Math.floor(nanos / 1e9);
+  return [BigInt(seconds) + BigInt(whole), nanos - whole * 1e9];
+}
+
+export const isAfter = (seconds: number, nanos: number, thanSeconds: number, thanNanos: number): boolean =>
+  seconds > thanSeconds || (seconds === thanSeconds && nanos > thanNanos);
+
+/** The time between two, exact to the nanosecond below 104 days. */
+export const nanosBetween = ([seconds, nanos]: Time, [laterSeconds, laterNanos]: Time): number =>
+  (laterSeconds - seconds) * 1e9 + (laterNanos - nanos);
+
+/** From this many seconds on Wireshark's order of two times is not the real one. */
+export const WIDE = 2 ** 31;
+
+/** Wireshark's nstime_cmp (wsutil/nstime.c), which keeps 32 bits of the seconds between. */
+export function compareAsWireshark(one: Time, other: Time): number {
+  const [seconds, nanos] = exact(one);
+  const [otherSeconds, otherNanos] = exact(other);
+  return seconds === otherSeconds ? nanos - otherNanos : Number(BigInt.asIntN(32, seconds - otherSeconds));
+}
+
+/** Wireshark's nstime_delta: seconds and nanoseconds have the same sign. */
+export function delta(from: Time, to: Time): readonly [seconds: bigint, nanos: number] {
+  const [seconds, nanos] = exact(from);
+  const [laterSeconds, laterNanos] = exact(to);
+  const whole = BigInt.asIntN(64, laterSeconds - seconds);
+  const rest = laterNanos - nanos;
+  if (laterSeconds < seconds && rest > 0) return [whole + 1n, rest - 1e9];
+  if (laterSeconds > seconds && rest < 0) return [whole - 1n, rest + 1e9];
+  return [whole, rest];
+}
+
+/** A day and a time of day. */
+export interface Civil {
+  readonly year: number;
+  /** From 0. */
+  readonly month: number;
+  readonly day: number;
+  /** `22:44:50`. */
+  readonly clock: string;
+}
+
+/** The Gregorian calendar repeats after so many years, and seconds. */
+const CYCLE_YEARS = 400;
+const CYCLE = 146_097n * 86_400n;
+
+/** What the C library makes of it; undefined where the year, counted from 1900, needs more than 32 bits. */
+export function civil(seconds: bigint): Civil | undefined {
+  const rest = ((seconds % CYCLE) + CYCLE) % CYCLE;
+  const date = new Date(Number(rest) * 1000);
+  const year = date.getUTCFullYear() + CYCLE_YEARS * Number((seconds - rest) / CYCLE);
+  if (year - 1900 >= WIDE || year - 1900 < -WIDE) return undefined;
+  return {
+    year,
+    month: date.getUTCMonth(),
+    day: date.getUTCDate(),
+    clock: date.toISOString().slice(11, 19),
+  };
+}
+
+/** What a Date holds, in seconds on either side of 1970 (ECMAScript, 21.4.1.1). */
+const DATE = 8_640_000_000_000;
+
+/** `2022-05-20T22:44:50.961767000Z`, `+010000-01-01T…`; seconds since 1970 where no Date holds it. */
+export function isoTime(time: Time): string {
+  const [givenSeconds, givenNanos] = exact(time);
+  const carry = Math.floor(givenNanos / 1e9);
+  const seconds = givenSeconds + BigInt(carry);
+  const nanos = givenNanos - carry * 1e9;
+  if (seconds >= -DATE && seconds < DATE)
+    return `${new Date(Number(seconds) * 1000).toISOString().slice(0, -5)}.${nineDigits(nanos)}Z`;
+  if (seconds >= 0 || nanos === 0) return `${seconds}.${nineDigits(nanos)}`;
+  return `${seconds === -1n ? '-0' : seconds + 1n}.${nineDigits(1e9 - nanos)}`;
+}
+
+const nineDigits = (nanos: number): string => String(nanos).padStart(9, '0');
+
+/** Of an ISO time the time of day, with so many letters; the whole of what is none. */
+export const clockOf = (iso: string, letters: number): string => {
+  const at = iso.indexOf('T');
+  return at < 0 ? iso : iso.slice(at + 1, at + 1 + letters);
+};
+
+/** Times of a list, to the second: the time of day, with the day where they are not all of one. */
+export function toTheSecond(times: readonly string[]): (iso: string) => string {
+  const day = (iso: string | undefined) => iso?.split('T')[0];
+  return day(times[0]) === day(times.at(-1))
+    ? (iso) => clockOf(iso, 8)
+    : (iso) => iso.replace(/T(.{8}).*/, ' $1');
+}
