@@ -1,5 +1,5 @@
 import { DamagedError, LONGEST_PACKET, type Packet, type PacketSink, type RecordFormat } from './packet.ts';
-import { kept, type Time } from './times.ts';
+import { enter, type Interface, MOST_UNITS, placesOf, timeOf } from './pcapng-clock.ts';
 
 /** Block types of draft-ietf-opsawg-pcapng, section 11.1. */
 const SECTION = 0x0a0d0d0a;
@@ -17,25 +17,6 @@ const LISTED = new Set([9, 0x204, 0x216, 0x221]);
 
 /** The longest block taken for real: the longest packet with options around it, or a long list of names. */
 const LONGEST_BLOCK = 16 << 20;
-
-interface Interface {
-  readonly linkType: number;
-  readonly snapLength: number;
-  /** How many time stamp units a second has, exactly and as a number. */
-  readonly units: bigint;
-  readonly perSecond: number;
-  /** `if_tsoffset`: seconds to add. */
-  readonly offset: bigint;
-  readonly places: number;
-  /**
-   * The upper half of the last time stamp, with the seconds and units that it stands for, the offset included; whether
-   * numbers hold all that lies behind it.
-   */
-  high: number;
-  highSeconds: number;
-  highUnits: number;
-  isNear: boolean;
-}
 
 /** Blocks with types and lengths; several interfaces and sections, each section with its own byte order. */
 export class PcapngFormat implements RecordFormat {
@@ -331,28 +312,3 @@ export class PcapngFormat implements RecordFormat {
 
 /** With the bytes that fill it up to a word of four. */
 const padded = (length: number): number => length + ((4 - (length & 3)) & 3);
-const MOST_UNITS = 2n ** 64n - 1n;
-/** Below it a number has all of the seconds, and of what four seconds or so add. */
-const NEAR = 2n ** 52n;
-
-/** Divides the upper half of a time stamp. */
-function enter(face: Interface, high: number): void {
-  const stamp = BigInt(high) << 32n;
-  const seconds = stamp / face.units + face.offset;
-  face.high = high;
-  face.highSeconds = Number(seconds);
-  face.highUnits = Number(stamp % face.units);
-  // Where a unit is no whole number of nanoseconds, products of 53 bits decide.
-  const isExact = face.units <= 1_000_000_000n && (1e9 % face.perSecond === 0 || face.perSecond <= 2 ** 22);
-  face.isNear = isExact && seconds > -NEAR && seconds < NEAR;
-}
-
-/** Any time stamp of 64 bits; sums beyond them go round, as in C. */
-function timeOf({ units, offset }: Interface, stamp: bigint): Time {
-  const seconds = BigInt.asIntN(64, BigInt.asIntN(64, stamp / units) + offset);
-  return kept(seconds, Number(((stamp % units) * 1_000_000_000n) / units));
-}
-
-/** As many decimal places as Wireshark shows (wiretap/pcapng.c): those of the next coarser of its own resolutions. */
-const placesOf = (perSecond: number): number =>
-  ([9, 6, 3, 2, 1] as const).find((places) => perSecond >= 10 ** places) ?? 0;
