@@ -3,6 +3,7 @@ import type { Mover } from '../profile/movers.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
 import type { Summary } from '../profile/summary.ts';
 import { formatWeight, topOf } from '../profile/top.ts';
+import { eventText, weighedBy } from '../profile/weighing.ts';
 import { counted, formatDuration } from '../quantity.ts';
 import { type CaptureFacts, captureRows, type FileFact, fileTable, targetWords, utc } from './outcome.ts';
 
@@ -26,7 +27,17 @@ export function profileFacts(profile: Profile, summary: Summary) {
     brokenUnwinding,
   } = summary;
   return {
-    ...{ event, unit: profile.unit, weight, samples, lost, durationSeconds: seconds, frequencyHz },
+    event,
+    ...(profile.eventNote !== undefined && { eventNote: profile.eventNote }),
+    ...{
+      unit: profile.unit,
+      weighedBy: weighedBy(profile.unit),
+      weight,
+      samples,
+      lost,
+      durationSeconds: seconds,
+      frequencyHz,
+    },
     ...{ coresBusy: cores, idleSamples: idle, idleLeftOut, unknownFrames, brokenUnwinding },
     functionsBySelf: bySelf.map(functionFacts),
     functionsByTotal: byTotal.map(functionFacts),
@@ -86,7 +97,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]> => [
   [
     'samples',
-    `${profile.samples}, ${profile.lost} lost, event ${plain(profile.event)}${profile.frequencyHz ? `, ${profile.frequencyHz} Hz` : ''}`,
+    `${profile.samples}, ${profile.lost} lost, event ${plain(eventText(profile))}${profile.frequencyHz ? `, ${profile.frequencyHz} Hz` : ''}`,
   ],
   ['busy', profile.coresBusy > 0 ? `${profile.coresBusy.toFixed(2)} cores on average` : undefined],
   [

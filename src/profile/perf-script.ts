@@ -2,7 +2,7 @@ import { copyOf, enlarged, joinBytes } from './arrays.ts';
 import { EventBytes, isOtherRecord, parseEventLine, parseLost } from './event-line.ts';
 import { type Frame, parseFrameLine } from './frame.ts';
 import { END, Lines, SEVERAL } from './lines.ts';
-import { type Origin, Origins } from './origins.ts';
+import { notePeriod, type Origin, Origins } from './origins.ts';
 import { Rows } from './rows.ts';
 import { Stacks } from './stacks.ts';
 import { Timeline, ticksOf } from './timeline.ts';
@@ -256,6 +256,7 @@ export class PerfScriptReader {
     const row = this.rows.add(stack, number, hasPeriod ? this.#period : 0);
     origin.samples += 1;
     if (!hasPeriod) origin.withoutPeriod += 1;
+    else if (this.#period !== origin.period) notePeriod(origin, this.#period);
     if (this.#wishes.timeline) this.timeline.add(ticksOf(time) - ticksOf(this.firstTime), row);
   }
 

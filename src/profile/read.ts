@@ -1,6 +1,7 @@
 import { EXIT, GkeprofError } from '../errors.ts';
 import { absorb, type ReadPart } from './absorb.ts';
-import { assemble, eventsOf, type Weight } from './assemble.ts';
+import { assemble, type Weight } from './assemble.ts';
+import { chooseEvent } from './event-choice.ts';
 import { parseEventLine } from './event-line.ts';
 import { FoldedReader } from './folded-reader.ts';
 import { type Narrowing, narrow } from './narrow.ts';
@@ -10,7 +11,7 @@ import type { About, Profile } from './profile.ts';
 export interface Reading {
   readonly from: 'perf script' | 'folded stacks' | 'picture';
   readonly profile: Profile;
-  /** Every event of the input, by its number of samples. Only one is in the profile: events are never mixed. */
+  /** Every event of the input, by its number of samples. Only one is in the profile: different events are never mixed. */
   readonly events: ReadonlyMap<string, number>;
   /** What `--header` of perf script says; the first line of each key. */
   readonly header: ReadonlyMap<string, string>;
@@ -22,7 +23,8 @@ export interface Reading {
 export interface ReadOptions extends Narrowing {
   /** By its name as perf prints it; the first one of the input otherwise. */
   readonly event?: string;
-  readonly weight: Weight;
+  /** By default what fits the event: the period where periods vary, else the number of samples. */
+  readonly weight?: Weight;
   /** Seconds since the first sample. */
   readonly from?: number;
   readonly to?: number;
@@ -74,13 +76,15 @@ async function readFrom(
     await readInto(reader, head, iterator, half?.from);
     reader.end();
     if (half) absorb(reader, await half.part);
+    const event = chooseEvent(reader.origins, options.event);
+    const profile = assemble(reader, event, options.weight, lasting(about(reader.header), reader, options));
     return {
       from: kind,
-      profile: narrow(
-        assemble(reader, options.event, options.weight, lasting(about(reader.header), reader, options)),
-        options,
-      ),
-      events: eventsOf(reader.origins),
+      profile: narrow(profile, options),
+      events: new Map([
+        ...(event.events.size ? [[event.name, profile.samples] as const] : []),
+        ...event.others,
+      ]),
       header: reader.header,
       oddities: reader.oddities,
       timelineGivenUp: options.timeline && reader.timeline.givenUp,

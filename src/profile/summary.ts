@@ -1,11 +1,11 @@
 import { counted } from '../quantity.ts';
-import type { Profile } from './profile.ts';
+import type { Profile, Unit } from './profile.ts';
 import { textOrder } from './tree.ts';
+import { eventText } from './weighing.ts';
 
 export interface Share {
   readonly name: string;
-  readonly samples: number;
-  /** Of all samples, 0 to 1. */
+  /** Of the profile's weight, 0 to 1. */
   readonly share: number;
 }
 
@@ -15,6 +15,8 @@ export interface BusyThread {
   readonly tid: number;
   readonly main: boolean;
   readonly samples: number;
+  /** Of the profile's weight, 0 to 1. */
+  readonly share: number;
   /** Of one core, by samples over frequency and time. */
   readonly cores: number;
 }
@@ -23,6 +25,9 @@ export interface Summary {
   readonly samples: number;
   readonly lost: number;
   readonly event: string;
+  readonly eventNote?: string;
+  /** What a sample counts. */
+  readonly unit: Unit;
   readonly seconds: number;
   /** 0 where it is not known. */
   readonly frequencyHz: number;
@@ -51,6 +56,8 @@ export function summarize(profile: Profile): Summary {
     samples,
     lost: profile.lost,
     event: profile.event,
+    ...(profile.eventNote !== undefined && { eventNote: profile.eventNote }),
+    unit: profile.unit,
     seconds,
     frequencyHz,
     cores: cores(samples - (idle.leftOut ? 0 : idle.samples)),
@@ -60,10 +67,10 @@ export function summarize(profile: Profile): Summary {
     brokenUnwinding: depths.withUserFrames >= 20 && depths.shallow > depths.withUserFrames / 2,
     hottest: hottest(profile)
       .slice(0, TOP)
-      .map(([name, count]) => ({ name, samples: count, share: count / Math.max(1, samples) })),
+      .map(([name, weight]) => ({ name, share: weight / (profile.tree.total[0] || 1) })),
     busiest: profile.threads
       .filter((thread) => thread.pid !== 0 && thread.samples > 0)
-      .sort((a, b) => b.samples - a.samples || a.tid - b.tid)
+      .sort((a, b) => b.weight - a.weight || a.tid - b.tid)
       .slice(0, TOP)
       .map((thread) => ({
         comm: thread.comm,
@@ -71,16 +78,17 @@ export function summarize(profile: Profile): Summary {
         tid: thread.tid,
         samples: thread.samples,
         main: thread.pid === thread.tid,
+        share: thread.weight / (profile.tree.total[0] || 1),
         cores: cores(thread.samples),
       })),
   };
 }
 
-/** Functions by the samples in which they were on top of the stack, the most first. Threads are no functions. */
+/** Functions by the weight of the samples in which they were on top of the stack, the most first. Threads are no functions. */
 function hottest({ frames, tree, stacks }: Profile): Array<[string, number]> {
   const self = new Float64Array(frames.length);
   stacks.node.forEach((node, row) => {
-    if (node > 0) self[tree.frame[node]!]! += stacks.samples[row]!;
+    if (node > 0) self[tree.frame[node]!]! += stacks.weight[row]!;
   });
   const byName = new Map<string, number>();
   frames.forEach(({ name, kind }, frame) => {
@@ -125,7 +133,7 @@ export function summaryLines(summary: Summary): string[] {
   const known = summary.frequencyHz > 0 && summary.seconds > 0;
   const busy = known ? `, ${summary.cores.toFixed(2)} cores busy on average` : '';
   const lines = [
-    `${counted(summary.samples, 'sample')}, ${summary.lost} lost, event ${summary.event}${busy}, ${percent(summary.unknownFrames)} of frames unknown`,
+    `${counted(summary.samples, 'sample')}, ${summary.lost} lost, event ${eventText(summary)}${busy}, ${percent(summary.unknownFrames)} of frames unknown`,
   ];
   if (summary.idle)
     lines.push(
@@ -142,9 +150,7 @@ export function summaryLines(summary: Summary): string[] {
       const which = thread.main
         ? `main thread${alike.length > 1 ? ` of pid ${thread.pid}` : ''}`
         : `thread ${thread.tid}`;
-      const much = known
-        ? `${thread.cores.toFixed(2)} of one core`
-        : percent(thread.samples / Math.max(1, summary.samples));
+      const much = known ? `${thread.cores.toFixed(2)} of one core` : percent(thread.share);
       lines.push(`  ${thread.comm || `:${thread.tid}`}, ${which}: ${much}`);
     }
   }

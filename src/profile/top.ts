@@ -3,6 +3,7 @@ import type { Frame } from './frame.ts';
 import { pathOf } from './paths.ts';
 import type { Profile, Unit } from './profile.ts';
 import { compareText } from './tree.ts';
+import { eventText } from './weighing.ts';
 
 export interface FunctionRow {
   readonly name: string;
@@ -23,6 +24,7 @@ export interface UnknownRow {
 
 export interface Top {
   readonly event: string;
+  readonly eventNote?: string;
   readonly unit: Unit;
   readonly weight: number;
   readonly bySelf: readonly FunctionRow[];
@@ -54,6 +56,7 @@ export function topOf(profile: Profile, rows = 20): Top {
   const time = (about.frequencyHz ?? 0) * (about.seconds ?? 0);
   return {
     event: profile.event,
+    ...(profile.eventNote !== undefined && { eventNote: profile.eventNote }),
     unit: profile.unit,
     weight: tree.total[0]!,
     bySelf: most((row) => row.self),
@@ -162,7 +165,10 @@ export function printTop(top: Top): string {
         dso,
       ]),
     );
-  const parts = [`By self (${top.event}):\n${functions(top.bySelf)}`, `By total:\n${functions(top.byTotal)}`];
+  const parts = [
+    `By self, ${eventText(top)}:\n${functions(top.bySelf)}`,
+    `By total:\n${functions(top.byTotal)}`,
+  ];
   if (top.threads.length)
     parts.push(
       `Threads:\n${table(

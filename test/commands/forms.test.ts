@@ -191,7 +191,7 @@ describe('--markdown', () => {
 
 | fact | value |
 | --- | --- |
-| samples | 1140, 0 lost, event samples |
+| samples | 1140, 0 lost, event samples (weighed by samples) |
 | frames without a name | 0.0 % |
 
 | self | % | function | object |
