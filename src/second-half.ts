@@ -1,5 +1,6 @@
 import { open, stat } from 'node:fs/promises';
 import type { ReadPart } from './profile/absorb.ts';
+import type { Layout } from './profile/layout.ts';
 import type { SecondHalf } from './profile/read.ts';
 
 /** Smaller files are read before another thread is up. */
@@ -12,7 +13,11 @@ const AHEAD = 20 << 20;
  * Has another thread read the end of a large file of raw stacks, somewhat less than half of it. Undefined where that does
  * not pay, or where no blank line shows a place to cut.
  */
-export async function readSecondHalf(path: string, timeline: boolean): Promise<SecondHalf | undefined> {
+export async function readSecondHalf(
+  path: string,
+  timeline: boolean,
+  layout: Layout,
+): Promise<SecondHalf | undefined> {
   const status = await stat(path);
   if (!status.isFile() || status.size < WORTH_IT) return undefined;
   const around = Math.floor(status.size / 2) + AHEAD;
@@ -24,7 +29,7 @@ export async function readSecondHalf(path: string, timeline: boolean): Promise<S
   if (blank < 0) return undefined;
   const from = around + blank + 2;
   const { startScanWorker } = await import('./start-worker.ts');
-  const worker = startScanWorker({ path, from, timeline });
+  const worker = startScanWorker({ path, from, timeline, layout });
   const part = new Promise<ReadPart>((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);

@@ -131,7 +131,7 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
     choice(wholeNode),
     (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
     readPicture,
-    input.plain ? (timeline) => readSecondHalf(path, timeline) : undefined,
+    input.plain ? (timeline, layout) => readSecondHalf(path, timeline, layout) : undefined,
   );
   if (input.cut()) context.log.warn(`${printable(path)} is cut short: this is what is there`);
   return reading;

@@ -28,6 +28,9 @@ export interface ReadPart {
   readonly timeline: { readonly at: Int32Array; readonly row: Int32Array; readonly whole: boolean };
   readonly oddities: readonly Oddity[];
   readonly lost: number;
+  readonly frameLines: number;
+  readonly withSymbol: boolean;
+  readonly withoutSymbol: boolean;
   readonly firstTime: number;
   readonly lastTime: number;
 }
@@ -55,6 +58,9 @@ export function partOf(reader: PerfScriptReader): ReadPart {
     },
     oddities: reader.oddities,
     lost: reader.lost,
+    frameLines: reader.frameLines,
+    withSymbol: reader.withSymbol,
+    withoutSymbol: reader.withoutSymbol,
     firstTime: reader.firstTime,
     lastTime: reader.lastTime,
   };
@@ -95,6 +101,9 @@ export function absorb(reader: PerfScriptReader, part: ReadPart): void {
     reader.timeline.add(later + timeline.at[each]!, row[timeline.row[each]!]!);
   if (part.lastTime > reader.lastTime || Number.isNaN(reader.lastTime)) reader.lastTime = part.lastTime;
   reader.lost += part.lost;
+  reader.frameLines += part.frameLines;
+  reader.withSymbol ||= part.withSymbol;
+  reader.withoutSymbol ||= part.withoutSymbol;
   for (const { kind, line, count } of part.oddities) {
     const known = reader.oddities.find((each) => each.kind === kind);
     if (known) known.count += count;

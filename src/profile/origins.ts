@@ -57,9 +57,9 @@ export class Origins {
     return known[who]! - 1;
   }
 
-  /** The origin of `comm pid/tid` and event. */
-  parse(who: string, event: string): number {
-    const { comm, pid, tid } = parseWho(who)!;
+  /** The origin of `comm pid/tid`, or `comm` without `ids`, and event. */
+  parse(who: string, event: string, ids = true): number {
+    const { comm, pid, tid } = parseWho(who, ids)!;
     return this.number(comm, pid, tid, event);
   }
 

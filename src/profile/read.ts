@@ -4,9 +4,11 @@ import { assemble, type Weight } from './assemble.ts';
 import { chooseEvent } from './event-choice.ts';
 import { parseEventLine } from './event-line.ts';
 import { FoldedReader } from './folded-reader.ts';
+import { type Layout, layoutOf } from './layout.ts';
 import { type Narrowing, narrow } from './narrow.ts';
 import { type Oddity, PerfScriptReader } from './perf-script.ts';
 import type { About, Profile } from './profile.ts';
+import { checkUnderstood } from './understood.ts';
 
 export interface Reading {
   readonly from: 'perf script' | 'folded stacks' | 'picture';
@@ -37,6 +39,9 @@ export interface SecondHalf {
   readonly part: Promise<ReadPart>;
 }
 
+/** Has the end of the input read, with these fields, by somebody else. */
+export type SecondHalfReader = (timeline: boolean, layout: Layout) => Promise<SecondHalf | undefined>;
+
 /** What makes a profile of an SVG of ours; undefined for any other. */
 export type PictureReader = (svg: string) => Profile | undefined;
 
@@ -49,7 +54,7 @@ export async function readProfile(
   options: ReadOptions,
   about: (header: ReadonlyMap<string, string>) => About,
   readPicture: PictureReader,
-  secondHalf?: (timeline: boolean) => Promise<SecondHalf | undefined>,
+  secondHalf?: SecondHalfReader,
 ): Promise<Reading> {
   const iterator = chunks[Symbol.asyncIterator]();
   try {
@@ -65,18 +70,20 @@ async function readFrom(
   options: ReadOptions,
   about: (header: ReadonlyMap<string, string>) => About,
   readPicture: PictureReader,
-  secondHalf: ((timeline: boolean) => Promise<SecondHalf | undefined>) | undefined,
+  secondHalf: SecondHalfReader | undefined,
 ): Promise<Reading> {
   const { head, kind } = await sniff(iterator);
   if (kind === 'perf script') {
-    const reader = new PerfScriptReader(options);
+    const layout = layoutOf(head.toString('utf8', 0, SNIFFED));
+    const reader = new PerfScriptReader(options, layout);
     // Seconds count from the first sample, which only one half has.
     const isWhole = options.from === undefined && options.to === undefined;
-    const half = isWhole ? await secondHalf?.(options.timeline) : undefined;
+    const half = isWhole ? await secondHalf?.(options.timeline, layout) : undefined;
     await readInto(reader, head, iterator, half?.from);
     reader.end();
     if (half) absorb(reader, await half.part);
     const event = chooseEvent(reader.origins, options.event);
+    checkUnderstood(reader, layout, event.name);
     const profile = assemble(reader, event, options.weight, lasting(about(reader.header), reader, options));
     return {
       from: kind,
@@ -163,16 +170,15 @@ function lasting(about: About, reader: PerfScriptReader, { from = 0, to }: ReadO
 const SNIFFED = 1 << 16;
 
 /** Takes as much from the front as tells what the input is. */
-async function sniff(
-  iterator: AsyncIterator<Uint8Array>,
-): Promise<{ head: Uint8Array; kind: Reading['from'] }> {
+async function sniff(iterator: AsyncIterator<Uint8Array>): Promise<{ head: Buffer; kind: Reading['from'] }> {
   let head = Buffer.alloc(0);
   for (;;) {
     const next = await iterator.next();
     // A copy: the source may read its next piece into the same memory.
     if (!next.done) head = Buffer.concat([head, next.value]);
-    const line = firstLine(head.toString('utf8', 0, SNIFFED), next.done === true || head.length >= SNIFFED);
-    if (line === undefined && !next.done && head.length < SNIFFED) continue;
+    // The beginning tells which fields there are, too.
+    if (!next.done && head.length < SNIFFED) continue;
+    const line = firstLine(head.toString('utf8', 0, SNIFFED), true);
     return { head, kind: kindOf(line ?? '') };
   }
 }
