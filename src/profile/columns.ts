@@ -47,11 +47,11 @@ const WIDTH = 16;
  */
 export function framesBeside(text: string, isTracepoint: boolean): readonly Frame[] {
   const [from] = text.split(/ => +(?=[0-9a-f]+(?:\s|$))/, 1);
-  const start = addressAt(from!);
-  if (start < 0) return [];
-  const line = withoutBehind(from!.slice(start));
+  const until = withoutBehind(from!);
+  const start = addressAt(until);
   // A tracepoint's text may hold anything; its frame names its object.
-  if (isTracepoint && !line.endsWith(')')) return [];
+  if (start < 0 || (isTracepoint && !until.endsWith(')'))) return [];
+  const line = until.slice(start);
   return /^[0-9a-f]+\s+\S/.test(line) ? (parseFrameLine(line) ?? []) : [];
 }
 
@@ -74,13 +74,13 @@ const ENDINGS = [
   / (?:ABI:\d+ | ?ilen: \d| ?insn: [0-9a-f]{2}|0x[0-9a-f]+(?:\([^()]*\))?\/0x[0-9a-f]).*$/,
   new RegExp(String.raw`(?<=\))[^()\s]+(?:\([^()]*\))?/[^()\s]+(?:\([^()]*\))?${BRANCH_FLAGS}.*$`),
   /(?: (?:N\/A|\d+[KMGTPEZY]?)){1,2}$/,
-  /(?<=\S)(?: {1,15}|(?=[0-9a-f]{16}$)(?<=\)))[0-9a-f]{1,16}$/,
+  /(?<=\S)(?=.{16}$) *[0-9a-f]+$/,
 ] as const;
 
-/** A frame without what stands behind it. */
+/** What stands beside an event without what stands behind its frame. */
 function withoutBehind(line: string): string {
   let left = line.trimEnd();
-  if (/^[0-9a-f]+ \S*\+0x[0-9a-f]+ \([^() ]*\)$/.test(left)) return left;
+  if (/^ *[0-9a-f]+ \S*\+0x[0-9a-f]+ \([^() ]*\)$/.test(left)) return left;
   for (const ending of ENDINGS) left = left.replace(ending, '').trimEnd();
   return left;
 }

@@ -14,7 +14,9 @@ export interface Layout {
 
 export const USUAL_LAYOUT: Layout = { comm: true, ids: true, tabs: false, dump: false };
 
-const DUMP = /^0x[0-9a-f]+(?:@.*)? \[0x[0-9a-f]+\]: event: \d+$|^\. \.\.\. raw event: size \d+ bytes$/m;
+/** A line of the dump of all records, or a text with one. */
+export const DUMP =
+  /^0x[0-9a-f]+(?:@.*)? \[0x[0-9a-f]+\]: event: \d+$|^\. \.\.\. raw event: size \d+ bytes$/m;
 const TABBED_FRAME = /^\t *[0-9a-f]+(?: |$)/;
 /** perf aligns a number to five columns: a shorter distance to the name is part of a name that ends in a number. */
 const ALIGNED_ID = /(?:^|\s)(?:\s*\d+\/-?\d+|(?=[\s\d-]{5,}$)\s*-?\d+)$/;

@@ -4,7 +4,7 @@ import { assemble, type Weight } from './assemble.ts';
 import { chooseEvent } from './event-choice.ts';
 import { parseEventLine } from './event-line.ts';
 import { FoldedReader } from './folded-reader.ts';
-import { type Layout, layoutOf } from './layout.ts';
+import { DUMP, type Layout, layoutOf } from './layout.ts';
 import { type Narrowing, narrow } from './narrow.ts';
 import { type Oddity, PerfScriptReader } from './perf-script.ts';
 import type { About, Profile } from './profile.ts';
@@ -198,6 +198,7 @@ function kindOf(line: string): Reading['from'] {
       'this is perf.data, which only perf itself can read',
       'run perf script on the machine it was recorded on, and give what that prints',
     );
+  if (DUMP.test(line)) return 'perf script';
   const event = parseEventLine(line);
   if (event && !(Number.isNaN(event.time) && event.cpu < 0)) return 'perf script';
   return /\S \d+(?:\.\d+)?\r?$/.test(line) && !/^\s/.test(line) ? 'folded stacks' : 'perf script';
