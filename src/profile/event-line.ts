@@ -46,7 +46,7 @@ export function parseEventLine(line: string, ids = true): EventLine | undefined 
     const found = [...line.matchAll(anchor)];
     if (found.length === 0) continue;
     const at = found.findLast((each) => isTracepoint(line, each, ids)) ?? found.at(-1)!;
-    const who = line.slice(0, at.index).trim();
+    const who = whoOf(line.slice(0, at.index), ids);
     // A time or a processor, but nobody it is of: a lesser form would take them for a name.
     if (parseWho(who, ids) === undefined) return undefined;
     const [, cpu, time] = at as unknown as [string, string, string];
@@ -61,6 +61,10 @@ export function parseEventLine(line: string, ids = true): EventLine | undefined 
   }
   return parseTimeless(line, ids);
 }
+
+/** Where threads are not numbered, what the sample was in stands behind the name, and six columns wide. */
+const whoOf = (text: string, ids: boolean): string =>
+  (ids ? text : text.replace(/(?<=\s)[KUHGgMESTp]{1,5} {2,}$/, '')).trim();
 
 /**
  * Whether a tracepoint, with a text that may hold anything, stands behind this processor and time, and before it a name
@@ -101,7 +105,7 @@ function parseWhat(text: string): Pick<EventLine, 'period' | 'event' | 'rest'> |
 const ALIGNED_PERIOD = /^\s(?=[ \d]{10,15} |\d{10,} )( *\d+)(?= )/;
 /** What may follow where the event has no name: nothing, a number, an address, registers, flags of Intel PT, sizes of pages. */
 const COLUMNS =
-  /^(?!.*\w:(?:\s|$))\s*(?:$|[0-9a-f]+(?:\s|$)|ABI:\d|i(?:len|nsn): |N\/A|\d+[KMGT]\b|(?:call|return|jcc|jmp|int|iret|syscall|sysret|async|hw int|tx abrt|tr strt|tr end|vmentry|vmexit)\b)/;
+  /^(?!.*\w(?<!\b(?:ilen|insn)):(?:\s|$))\s*(?:$|[0-9a-f]+(?:\s|$)|ABI:\d|i(?:len|nsn): |N\/A|\d+[KMGT]\b|(?:call|return|jcc|jmp|int|iret|syscall|sysret|async|hw int|tx abrt|tr strt|tr end|vmentry|vmexit)\b)/;
 
 /** With neither processor nor time only the numbers tell where the name ends: without them the thread's would be the period. */
 function parseTimeless(line: string, ids: boolean): EventLine | undefined {
@@ -125,7 +129,7 @@ function parseTimeless(line: string, ids: boolean): EventLine | undefined {
 const TIMELESS = {
   ids: [
     new RegExp(
-      String.raw`^((?:.*?\s)?-?\d+(?:\/-?\d+)?\s(?:\s*${MISC}\s)?)\s*(?:(\d+)\s+)?(\S+):(?:\s+(.*))?$`,
+      String.raw`^((?:.*?\s)??-?\d+(?:\/-?\d+)?\s(?:\s*${MISC}\s)?)\s*(?:(\d+)\s+)?(\S+):(?:\s+(.*))?$`,
       's',
     ),
     /^(\S.*?\s-?\d+(?:\/-?\d+)?)(?: (?=[ \d]{10,} $)( *\d+))? +$/s,

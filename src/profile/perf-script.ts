@@ -180,7 +180,9 @@ export class PerfScriptReader {
 
   #looksLikeEvent(text: string, timed: boolean): boolean {
     const parsed = parseEventLine(text, this.#layout.ids);
-    return parsed !== undefined && !(timed && Number.isNaN(parsed.time));
+    if (!parsed || !timed || parsed.cpu >= 0 || !Number.isNaN(parsed.time)) return parsed !== undefined;
+    // perf aligns the name of a one-line sample to the right.
+    return framesBeside(parsed.rest, false).length > 0;
   }
 
   /** A line between samples: an event line, a comment, a blank line. */

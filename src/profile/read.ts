@@ -83,7 +83,7 @@ async function readFrom(
     reader.end();
     if (half) absorb(reader, await half.part);
     const event = chooseEvent(reader.origins, options.event);
-    checkUnderstood(reader, layout, event.name);
+    checkUnderstood(reader, layout);
     const profile = assemble(reader, event, options.weight, lasting(about(reader.header), reader, options));
     return {
       from: kind,

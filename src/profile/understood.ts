@@ -7,7 +7,7 @@ import type { PerfScriptReader } from './perf-script.ts';
 const HINT = 'perf script -F comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso prints what is needed';
 
 /** Throws where a text of perf script has no stacks to draw, or where so little of it was understood that the figures would mislead. */
-export function checkUnderstood(reader: PerfScriptReader, layout: Layout, event: string): void {
+export function checkUnderstood(reader: PerfScriptReader, layout: Layout): void {
   if (layout.dump)
     throw refused(
       'this is a dump of all records (perf script -D), not a list of samples',
@@ -26,7 +26,7 @@ export function checkUnderstood(reader: PerfScriptReader, layout: Layout, event:
   if (samples === 0) return;
   if (!layout.comm)
     throw refused('the samples do not name their threads: perf script was not asked for comm', HINT);
-  if (reader.frameLines === 0 && reader.outside === 0 && !/^[\w-]+:[\w-]{3,}$/.test(event))
+  if (reader.frameLines === 0 && reader.outside === 0)
     throw refused('no sample has a stack', `record with perf record -g; ${HINT}`);
   if (reader.withoutSymbol && !reader.withSymbol)
     throw refused('the frames are addresses without names: perf script was not asked for sym', HINT);
