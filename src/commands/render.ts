@@ -132,6 +132,7 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
     (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
     readPicture,
     input.plain ? (timeline, layout) => readSecondHalf(path, timeline, layout) : undefined,
+    async (names) => (await import('./demangle.ts')).demangle(names),
   );
   if (input.cut()) context.log.warn(`${printable(path)} is cut short: this is what is there`);
   return reading;

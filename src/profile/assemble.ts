@@ -1,6 +1,7 @@
 import { GkeprofError } from '../errors.ts';
 import { renumbered } from './absorb.ts';
 import type { ChosenEvent } from './event-choice.ts';
+import { shortName } from './frame.ts';
 import { keepRows } from './narrow.ts';
 import type { Origin } from './origins.ts';
 import type { PerfScriptReader } from './perf-script.ts';
@@ -28,8 +29,9 @@ export function assemble(
   { name: event, events, note, others }: ChosenEvent,
   weight: Weight | undefined,
   about: About,
+  demangled: ReadonlyMap<string, string> = new Map(),
 ): Profile {
-  const read = events.size > 1 ? asOneEvent(reader, events) : reader;
+  const read = events.size > 1 || demangled.size > 0 ? renamed(reader, events, demangled) : reader;
   const { origins, rows, frames } = read;
   const unit = unitOf(
     event,
@@ -67,10 +69,23 @@ export function assemble(
   return others.size > 0 ? keepRows(whole, (row) => events.has(origins[thread[row]!]!.event)) : whole;
 }
 
-/** The same with several events as one: a thread has one name and one row for each stack in all of them. */
-function asOneEvent(read: Read, events: ReadonlySet<string>): Read {
+/**
+ * The same with several events as one, where a thread has one name and one row for each stack in all of them, and with
+ * other names of functions: those that have the same name then are one.
+ */
+function renamed(read: Read, events: ReadonlySet<string>, demangled: ReadonlyMap<string, string>): Read {
   const { origins, rows, timeline } = read;
-  const frames = Int32Array.from(read.frames.keys());
+  const named = read.frames.map((frame) => {
+    const name = frame.kind === 'thread' ? undefined : demangled.get(frame.name);
+    return name === undefined ? frame : { ...frame, name: shortName(name) };
+  });
+  const numbers = new Map<string, number>();
+  const frames = Int32Array.from(named, ({ name, kind, unknown }, at) => {
+    if (kind === 'thread' || unknown) return at;
+    const key = `${kind} ${name}`;
+    if (!numbers.has(key)) numbers.set(key, at);
+    return numbers.get(key)!;
+  });
   const firstOf = new Map<string, number>();
   const firstFrame = new Map<string, number>();
   const thread = origins.map(({ comm, pid, tid, event, frame }, at) => {
@@ -95,7 +110,7 @@ function asOneEvent(read: Read, events: ReadonlySet<string>): Read {
   );
   return {
     origins,
-    frames: read.frames,
+    frames: named,
     stacks,
     rows: merged,
     timeline: {

@@ -80,6 +80,9 @@ function openingBracket(text: string): number {
   return -1;
 }
 
+/** A name of C++, Rust or D that nobody has undone. */
+export const isMangled = (name: string): boolean => /^(?:_{1,3}Z[A-Z0-9]|_R[A-Z]|_D\d)\w+/.test(name);
+
 /**
  * A symbol without its arguments, as stackcollapse-perf.pl has it (`tidy_generic`, `tidy_java`), but for where that
  * script cuts too much: brackets within template arguments, lambdas and `operator()` are part of a name. `;`

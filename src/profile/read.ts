@@ -4,6 +4,7 @@ import { assemble, type Weight } from './assemble.ts';
 import { chooseEvent } from './event-choice.ts';
 import { parseEventLine } from './event-line.ts';
 import { FoldedReader } from './folded-reader.ts';
+import { isMangled } from './frame.ts';
 import { DUMP, type Layout, layoutOf } from './layout.ts';
 import { type Narrowing, narrow } from './narrow.ts';
 import { type Oddity, PerfScriptReader } from './perf-script.ts';
@@ -42,6 +43,9 @@ export interface SecondHalf {
 /** Has the end of the input read, with these fields, by somebody else. */
 export type SecondHalfReader = (timeline: boolean, layout: Layout) => Promise<SecondHalf | undefined>;
 
+/** Undoes the mangling of names, as far as it can. */
+export type Demangler = (mangled: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+
 /** What makes a profile of an SVG of ours; undefined for any other. */
 export type PictureReader = (svg: string) => Profile | undefined;
 
@@ -55,10 +59,11 @@ export async function readProfile(
   about: (header: ReadonlyMap<string, string>) => About,
   readPicture: PictureReader,
   secondHalf?: SecondHalfReader,
+  demangle?: Demangler,
 ): Promise<Reading> {
   const iterator = chunks[Symbol.asyncIterator]();
   try {
-    return await readFrom(iterator, options, about, readPicture, secondHalf);
+    return await readFrom(iterator, options, about, readPicture, secondHalf, demangle);
   } finally {
     // Whatever is said of the input, its file is not left open.
     await iterator.return?.();
@@ -71,6 +76,7 @@ async function readFrom(
   about: (header: ReadonlyMap<string, string>) => About,
   readPicture: PictureReader,
   secondHalf: SecondHalfReader | undefined,
+  demangle: Demangler | undefined,
 ): Promise<Reading> {
   const { head, kind } = await sniff(iterator);
   if (kind === 'perf script') {
@@ -84,7 +90,17 @@ async function readFrom(
     if (half) absorb(reader, await half.part);
     const event = chooseEvent(reader.origins, options.event);
     checkUnderstood(reader, layout);
-    const profile = assemble(reader, event, options.weight, lasting(about(reader.header), reader, options));
+    const mangled = reader.frames.flatMap(({ name, kind }) =>
+      kind !== 'thread' && isMangled(name) ? [name] : [],
+    );
+    const demangled = mangled.length > 0 ? await demangle?.([...new Set(mangled)]) : undefined;
+    const profile = assemble(
+      reader,
+      event,
+      options.weight,
+      lasting(about(reader.header), reader, options),
+      demangled,
+    );
     return {
       from: kind,
       profile: narrow(profile, options),

@@ -52,8 +52,8 @@ const REGISTERS = ['--intr-regs=ip,sp', '--user-regs=ip,sp'];
 const RECORDINGS: ReadonlyArray<readonly [name: string, args: readonly string[]]> = [
   ['a clock with stacks', ['-e', 'cpu-clock', '-c', '1000000', '-g', '--sample-cpu', ...DATA, ...REGISTERS]],
   ['a clock without stacks', ['-e', 'cpu-clock', '-c', '1000000', '--sample-cpu', ...DATA, ...REGISTERS]],
-  ['page faults with stacks', ['-e', 'page-faults', '-c', '7', '-g', ...DATA]],
-  ['page faults without stacks', ['-e', 'page-faults', '-c', '7', ...DATA]],
+  ['page faults with stacks', ['-e', 'page-faults', '-c', '7', '-g', '--sample-cpu', ...DATA]],
+  ['page faults without stacks', ['-e', 'page-faults', '-c', '7', '--sample-cpu', ...DATA]],
   [
     'a tracepoint with stacks',
     ['-e', 'sched:sched_switch', '-c', '1', '-g', '--sample-cpu', '-k', 'CLOCK_MONOTONIC'],
