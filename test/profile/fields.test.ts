@@ -58,7 +58,7 @@ const RECORDINGS: ReadonlyArray<readonly [name: string, args: readonly string[]]
     'a tracepoint with stacks',
     ['-e', 'sched:sched_switch', '-c', '1', '-g', '--sample-cpu', '-k', 'CLOCK_MONOTONIC'],
   ],
-  ['a clock with switches', ['-e', 'cpu-clock', '-F', '4999', '-g', '--sample-cpu', '--switch-events']],
+  ['a clock with switches', ['-e', 'cpu-clock', '-c', '1000000', '-g', '--sample-cpu', '--switch-events']],
 ];
 
 const canRecord = spawnSync('perf', ['record', '-e', 'cpu-clock', '-o', '/dev/null', 'true']).status === 0;
