@@ -1,11 +1,17 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { partOf } from './profile/absorb.ts';
+import type { Layout } from './profile/layout.ts';
 import { PerfScriptReader } from './profile/perf-script.ts';
 
 /** The other thread of `second-half.ts`: reads a file from an offset to its end. */
-const { path, from, timeline } = workerData as { path: string; from: number; timeline: boolean };
-const reader = new PerfScriptReader({ timeline });
+const { path, from, timeline, layout } = workerData as {
+  path: string;
+  from: number;
+  timeline: boolean;
+  layout: Layout;
+};
+const reader = new PerfScriptReader({ timeline }, layout);
 const file = openSync(path, 'r');
 const buffer = new Uint8Array(1 << 20);
 for (let at = from; ; ) {

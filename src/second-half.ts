@@ -1,6 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { ReadPart } from './profile/absorb.ts';
+import type { Layout } from './profile/layout.ts';
 import type { SecondHalf } from './profile/read.ts';
 
 /** Smaller files are read before another thread is up. */
@@ -13,7 +14,11 @@ const AHEAD = 20 << 20;
  * Has another thread read the end of a large file of raw stacks, somewhat less than half of it. Undefined where that does
  * not pay, or where no blank line shows a place to cut.
  */
-export async function readSecondHalf(path: string, timeline: boolean): Promise<SecondHalf | undefined> {
+export async function readSecondHalf(
+  path: string,
+  timeline: boolean,
+  layout: Layout,
+): Promise<SecondHalf | undefined> {
   // On one processor another thread only makes work: each finds out by itself what its lines are.
   if (availableParallelism() < 2) return undefined;
   const status = await stat(path);
@@ -27,7 +32,7 @@ export async function readSecondHalf(path: string, timeline: boolean): Promise<S
   if (blank < 0) return undefined;
   const from = around + blank + 2;
   const { startScanWorker } = await import('./start-worker.ts');
-  const worker = startScanWorker({ path, from, timeline });
+  const worker = startScanWorker({ path, from, timeline, layout });
   const part = new Promise<ReadPart>((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);

@@ -86,6 +86,8 @@ export async function draw(
       `events are never mixed: this is ${profile.event}; ${others.map(([name, samples]) => `--event ${printable(name)} has ${counted(samples, 'sample')}`).join(', ')}`,
     );
   }
+  if (profile.eventNote !== undefined)
+    log.warn(`${printable(profile.event)}: ${printable(profile.eventNote)}; --event takes one of them`);
   if (reading.timelineGivenUp) log.warn('the input has no usable times: no heat map, no flame chart');
   const drawing = { ...caption(profile, summary), annotate: options.annotate };
   const made: MadeFile[] = [];

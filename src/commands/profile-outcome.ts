@@ -6,6 +6,7 @@ import type { Comparison, Profile } from '../profile/profile.ts';
 import { FEW_SAMPLES } from '../profile/quality.ts';
 import { qualityFacts, type Summary } from '../profile/summary.ts';
 import { formatWeight, topOf } from '../profile/top.ts';
+import { eventText, weighedBy } from '../profile/weighing.ts';
 import { counted, formatDuration } from '../quantity.ts';
 import { type CaptureFacts, captureRows, type FileFact, fileTable, targetWords, utc } from './outcome.ts';
 
@@ -18,7 +19,10 @@ export function profileFacts(profile: Profile, summary: Summary) {
   const { bySelf, byTotal, threads, chains, unknown, weight } = topOf(profile, ROWS);
   const { samples, lost, event, seconds, frequencyHz, cores, idle, idleLeftOut, quality, groups } = summary;
   return {
-    ...{ event, unit: profile.unit, weight, samples, ...(lost !== undefined && { lost }) },
+    event,
+    ...(profile.eventNote !== undefined && { eventNote: profile.eventNote }),
+    ...{ unit: profile.unit, weighedBy: weighedBy(profile.unit), weight, samples },
+    ...(lost !== undefined && { lost }),
     ...{ durationSeconds: seconds, frequencyHz, ...(cores !== undefined && { coresBusy: cores }) },
     ...(summary.cpu && { cpu: summary.cpu }),
     ...{ idleSamples: idle, idleLeftOut },
@@ -88,7 +92,7 @@ const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]>
     [
       profile.samples,
       profile.lost !== undefined && `${profile.lost} lost`,
-      `event ${plain(profile.event)}`,
+      `event ${plain(eventText(profile))}`,
       profile.frequencyHz > 0 && `${profile.frequencyHz} Hz`,
     ]
       .filter((part) => part !== false)

@@ -11,7 +11,7 @@ const GROUP = 'Samples:';
 export const READ_OPTIONS: OptionTable = {
   event: {
     type: 'string',
-    describe: 'Which event, where there are several; they are never mixed',
+    describe: 'Which event, where there are several; different events are never mixed',
     group: GROUP,
     value: 'NAME',
     defaultText: 'the first of the input',
@@ -19,10 +19,11 @@ export const READ_OPTIONS: OptionTable = {
   },
   weight: {
     type: 'string',
-    describe: 'What a sample counts: 1, or its period (CPU time of clock events)',
+    describe:
+      'What a sample counts: 1, or its period (the cycles since the last sample; CPU time for clock events)',
     group: GROUP,
     choices: ['samples', 'period'],
-    defaultText: 'samples',
+    defaultText: 'period for events whose periods vary, else samples',
   },
   include: {
     type: 'string',
@@ -72,6 +73,7 @@ export function readChoice(raw: RawOptions): ReadChoice {
   const idle = raw.flag('idle') && !raw.isTyped('no-idle');
   const noIdle = raw.flag('no-idle') && !raw.isTyped('idle');
   const event = raw.text('event');
+  const weight = raw.text('weight') as ReadOptions['weight'];
   const comm = raw.text('comm');
   const include = regexp(raw, 'include');
   const exclude = regexp(raw, 'exclude');
@@ -83,7 +85,7 @@ export function readChoice(raw: RawOptions): ReadChoice {
   const tidNumber = tid === undefined ? undefined : parseCount(tid, '--tid', 0, 2 ** 31 - 1);
   return (wholeNode) => ({
     ...(event !== undefined && { event }),
-    weight: raw.text('weight') === 'period' ? 'period' : 'samples',
+    ...(weight !== undefined && { weight }),
     ...(include && { include }),
     ...(exclude && { exclude }),
     ...(comm !== undefined && { comm }),

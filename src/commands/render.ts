@@ -161,7 +161,8 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
     choice(wholeNode),
     (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
     readPicture,
-    input.plain ? (timeline) => readSecondHalf(path, timeline) : undefined,
+    input.plain ? (timeline, layout) => readSecondHalf(path, timeline, layout) : undefined,
+    async (names) => (await import('./demangle.ts')).demangle(names),
   );
   warnOf(input, context);
   if (reading.isFlat)

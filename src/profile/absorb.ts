@@ -1,4 +1,5 @@
 import type { Frame } from './frame.ts';
+import { notePeriod } from './origins.ts';
 import type { Oddity, PerfScriptReader } from './perf-script.ts';
 import type { Stacks } from './stacks.ts';
 import { ticksOf } from './timeline.ts';
@@ -14,6 +15,8 @@ export interface ReadPart {
     readonly frame: number;
     readonly samples: number;
     readonly withoutPeriod: number;
+    readonly period: number;
+    readonly periodsVary: boolean;
   }>;
   readonly stacks: { readonly arena: Int32Array; readonly ends: Int32Array };
   readonly rows: {
@@ -25,6 +28,9 @@ export interface ReadPart {
   readonly timeline: { readonly at: Int32Array; readonly row: Int32Array; readonly whole: boolean };
   readonly oddities: readonly Oddity[];
   readonly lost: number;
+  readonly frameLines: number;
+  readonly withSymbol: boolean;
+  readonly withoutSymbol: boolean;
   readonly firstTime: number;
   readonly lastTime: number;
 }
@@ -52,6 +58,9 @@ export function partOf(reader: PerfScriptReader): ReadPart {
     },
     oddities: reader.oddities,
     lost: reader.lost,
+    frameLines: reader.frameLines,
+    withSymbol: reader.withSymbol,
+    withoutSymbol: reader.withoutSymbol,
     firstTime: reader.firstTime,
     lastTime: reader.lastTime,
   };
@@ -68,6 +77,8 @@ export function absorb(reader: PerfScriptReader, part: ReadPart): void {
       const mine = reader.origins[number]!;
       mine.samples += next.samples;
       mine.withoutPeriod += next.withoutPeriod;
+      if (!Number.isNaN(next.period)) notePeriod(mine, next.period);
+      if (next.periodsVary) mine.periodsVary = true;
       frames[next.frame] = mine.frame;
       origins.push(number);
     }
@@ -90,6 +101,9 @@ export function absorb(reader: PerfScriptReader, part: ReadPart): void {
     reader.timeline.add(later + timeline.at[each]!, row[timeline.row[each]!]!);
   if (part.lastTime > reader.lastTime || Number.isNaN(reader.lastTime)) reader.lastTime = part.lastTime;
   reader.lost += part.lost;
+  reader.frameLines += part.frameLines;
+  reader.withSymbol ||= part.withSymbol;
+  reader.withoutSymbol ||= part.withoutSymbol;
   for (const { kind, line, count } of part.oddities) {
     const known = reader.oddities.find((each) => each.kind === kind);
     if (known) known.count += count;
@@ -97,8 +111,12 @@ export function absorb(reader: PerfScriptReader, part: ReadPart): void {
   }
 }
 
-/** The part's stacks among the reader's: by number in the part. */
-function renumbered({ arena, ends }: ReadPart['stacks'], frames: Int32Array, into: Stacks): Int32Array {
+/** Stacks with other frames, among those of another reader: by number. */
+export function renumbered(
+  { arena, ends }: ReadPart['stacks'],
+  frames: Int32Array,
+  into: Stacks,
+): Int32Array {
   const mine = arena.map((frame) => frames[frame]!);
   return ends.map((end, stack) => into.number(mine, stack === 0 ? 0 : ends[stack - 1]!, end));
 }

@@ -1,39 +1,41 @@
-import { GkeprofError, usageError } from '../errors.ts';
+import { GkeprofError } from '../errors.ts';
+import { renumbered } from './absorb.ts';
+import type { ChosenEvent } from './event-choice.ts';
+import { shortName } from './frame.ts';
 import { keepRows } from './narrow.ts';
 import type { Origin } from './origins.ts';
 import type { PerfScriptReader } from './perf-script.ts';
 import { type About, type Profile, TICKS_PER_SECOND, type Timeline, type Unit } from './profile.ts';
+import { Rows } from './rows.ts';
+import { Stacks } from './stacks.ts';
 import { treeOf } from './tree.ts';
 
 export type Weight = 'samples' | 'period';
 
-/** Samples of each event of the input, in the order in which they first came. */
-export function eventsOf(origins: readonly Origin[]): ReadonlyMap<string, number> {
-  const events = new Map<string, number>();
-  for (const { event, samples } of origins) events.set(event, (events.get(event) ?? 0) + samples);
-  return events;
-}
+/** What a reader has read, as far as a profile is made of it. */
+type Read = Pick<PerfScriptReader, 'origins' | 'rows' | 'frames' | 'stacks' | 'lost' | 'firstTime'> & {
+  readonly timeline: Pick<
+    PerfScriptReader['timeline'],
+    'at' | 'row' | 'size' | 'samples' | 'binTicks' | 'givenUp'
+  >;
+};
 
 /**
- * The profile of one event out of what was read. `wanted` is the event's name as perf prints it, by default the first
- * of the input. Throws when it is not there, or when some samples have a period and others have none.
+ * The profile of an event out of what was read. Without a `weight` it is the period where periods vary, as perf report
+ * has it, and the number of samples otherwise. Throws when the period is asked for and only some samples have one.
  */
 export function assemble(
   reader: PerfScriptReader,
-  wanted: string | undefined,
-  weight: Weight,
+  { name: event, events, note, others }: ChosenEvent,
+  weight: Weight | undefined,
   about: About,
+  demangled: ReadonlyMap<string, string> = new Map(),
 ): Profile {
-  const { origins, rows, frames } = reader;
-  const events = eventsOf(origins);
-  const event = wanted ?? [...events.keys()][0] ?? 'none';
-  if (wanted !== undefined && !events.has(wanted)) {
-    const known = [...events.keys()].join(', ') || 'no event at all';
-    throw usageError(`--event: no sample of ${wanted}`, `the input has ${known}`);
-  }
+  const read = events.size > 1 || demangled.size > 0 ? renamed(reader, events, demangled) : reader;
+  const { origins, rows, frames } = read;
   const unit = unitOf(
     event,
-    origins.filter((origin) => origin.event === event),
+    origins.filter((origin) => events.has(origin.event)),
     weight,
   );
   const { size } = rows;
@@ -41,7 +43,7 @@ export function assemble(
   const weights = unit === 'samples' ? samples : rows.weight.subarray(0, size);
   const self = new Float64Array(reader.stacks.size);
   for (let row = 0; row < size; row += 1) self[rows.stack[row]!]! += weights[row]!;
-  const { tree, place } = treeOf(reader.stacks, frames, self);
+  const { tree, place } = treeOf(read.stacks, frames, self);
   const node = rows.stack.subarray(0, size).map((each) => place[each]!);
   const thread = rows.origin.subarray(0, size);
   const counts = origins.map(() => ({ samples: 0, weight: 0 }));
@@ -53,36 +55,103 @@ export function assemble(
   const whole: Profile = {
     about,
     event,
+    ...(note !== undefined && { eventNote: note }),
     unit,
     frames,
     tree,
     threads: origins.map(({ comm, pid, tid }, at) => ({ comm, pid, tid, ...counts[at]! })),
     stacks: { node, thread, samples, weight: weights },
-    timeline: timelineOf(reader),
+    timeline: timelineOf(read),
     samples: counts.reduce((sum, count) => sum + count.samples, 0),
     idle: { samples: 0, leftOut: false },
     // perf script is silent on losses unless it was asked to show them, so none is not the same as no word.
     lost: reader.lost || undefined,
   };
-  return events.size > 1 ? keepRows(whole, (row) => origins[thread[row]!]!.event === event) : whole;
+  return others.size > 0 ? keepRows(whole, (row) => events.has(origins[thread[row]!]!.event)) : whole;
 }
 
+/**
+ * The same with several events as one, where a thread has one name and one row for each stack in all of them, and with
+ * other names of functions: those that have the same name then are one.
+ */
+function renamed(read: Read, events: ReadonlySet<string>, demangled: ReadonlyMap<string, string>): Read {
+  const { origins, rows, timeline } = read;
+  const named = read.frames.map((frame) => {
+    const name = frame.kind === 'thread' ? undefined : demangled.get(frame.name);
+    return name === undefined ? frame : { ...frame, name: shortName(name) };
+  });
+  const numbers = new Map<string, number>();
+  const frames = Int32Array.from(named, ({ name, kind, unknown }, at) => {
+    if (kind === 'thread' || unknown) return at;
+    const key = `${kind} ${name}`;
+    if (!numbers.has(key)) numbers.set(key, at);
+    return numbers.get(key)!;
+  });
+  const firstOf = new Map<string, number>();
+  const firstFrame = new Map<string, number>();
+  const thread = origins.map(({ comm, pid, tid, event, frame }, at) => {
+    if (!events.has(event)) return at;
+    const { name } = read.frames[frame]!;
+    if (!firstFrame.has(name)) firstFrame.set(name, frame);
+    frames[frame] = firstFrame.get(name)!;
+    const key = `${pid}/${tid} ${comm}`;
+    if (!firstOf.has(key)) firstOf.set(key, at);
+    return firstOf.get(key)!;
+  });
+  const { size, arena, ends } = read.stacks;
+  const stacks = new Stacks('leaf first');
+  const stack = renumbered(
+    { arena: arena.slice(0, read.stacks.start(size)), ends: ends.slice(0, size) },
+    frames,
+    stacks,
+  );
+  const merged = new Rows();
+  const row = Int32Array.from({ length: rows.size }, (_, at) =>
+    merged.addMany(stack[rows.stack[at]!]!, thread[rows.origin[at]!]!, rows.samples[at]!, rows.weight[at]!),
+  );
+  return {
+    origins,
+    frames: named,
+    stacks,
+    rows: merged,
+    timeline: {
+      at: timeline.at,
+      row: timeline.row.map((each, entry) => (entry < timeline.size ? row[each]! : 0)),
+      size: timeline.size,
+      samples: timeline.samples,
+      binTicks: timeline.binTicks,
+      givenUp: timeline.givenUp,
+    },
+    lost: read.lost,
+    firstTime: read.firstTime,
+  };
+}
+
+/** Clocks say nothing by their periods: each is the time between two ticks. */
+const CLOCK = /^(?:cpu|task)-clock(?::|$)/;
+
 /** `cpu-clock` and `task-clock` count nanoseconds: Linux kernel/events/core.c, perf_swevent_hrtimer. */
-function unitOf(event: string, origins: readonly Origin[], weight: Weight): Unit {
-  if (weight === 'samples') return 'samples';
+function unitOf(event: string, origins: readonly Origin[], weight: Weight | undefined): Unit {
+  if (weight === 'samples' || (weight === undefined && (CLOCK.test(event) || !periodsVary(origins))))
+    return 'samples';
   const samples = origins.reduce((sum, origin) => sum + origin.samples, 0);
   const without = origins.reduce((sum, origin) => sum + origin.withoutPeriod, 0);
   if (without === samples) return 'samples';
+  if (without > 0 && weight === undefined) return 'samples';
   if (without > 0)
     throw new GkeprofError(
       1,
       `${without} of ${samples} samples have no period: they can't be weighed by it`,
       'leave --weight period out, and each sample counts one',
     );
-  return /^(?:cpu|task)-clock(?::|$)/.test(event) ? 'nanoseconds' : 'events';
+  return CLOCK.test(event) ? 'nanoseconds' : 'events';
 }
 
-function timelineOf({ timeline, firstTime }: PerfScriptReader): Timeline | undefined {
+const periodsVary = (origins: readonly Origin[]): boolean =>
+  origins.some((origin) => origin.periodsVary) ||
+  new Set(origins.map(({ period }) => period).filter((period) => !Number.isNaN(period))).size > 1;
+
+function timelineOf({ timeline, firstTime }: Read): Timeline | undefined {
   const { size, binTicks, givenUp } = timeline;
   if (givenUp || size === 0) return undefined;
   const order = inTimeOrder(timeline.at, size);

@@ -2,6 +2,7 @@ import { counted, formatDuration } from '../quantity.ts';
 import { coresText } from './cores.ts';
 import type { Profile } from './profile.ts';
 import type { Summary } from './summary.ts';
+import { eventText } from './weighing.ts';
 
 /**
  * What stands above a picture: target and node; then when, how long, how often, which event, how much was seen and
@@ -13,14 +14,14 @@ export function caption(profile: Profile, summary: Summary): { title: string; su
     about.startedAt && `${about.startedAt.slice(0, 19).replace('T', ' ')} UTC`,
     about.seconds &&
       `${formatDuration(about.seconds)}${about.frequencyHz ? ` at ${about.frequencyHz} Hz` : ''}`,
-    profile.event !== 'samples' && profile.event,
+    profile.event !== 'samples' && eventText(profile),
     `${counted(profile.samples, 'sample')}${lostText(profile.lost)}`,
     summary.cores !== undefined && `${coresText(summary.cores, summary.samples)} cores busy`,
   ];
   const notes = [
     idle.leftOut && `${idle.samples} idle samples left out`,
     profile.unit === 'nanoseconds' && 'width: CPU time',
-    profile.unit === 'events' && `width: ${profile.event}, by period`,
+    profile.unit === 'events' && `width: number of ${profile.event}`,
     // The most important one: the others are below the picture's command, and in its JSON.
     summary.quality.limits[0]?.text,
     timeline && timeline.binSeconds > 0 && `times put together in bins of ${timeline.binSeconds * 1000} ms`,

@@ -13,14 +13,21 @@ export interface EventLine {
   readonly rest: string;
 }
 
-/** With `-F +misc` a letter or two say what the sample was in: Linux tools/perf/builtin-script.c, perf_sample__fprintf_start. */
-const WHO = String.raw`(?:(.{0,80}?)\s+)?(-?\d+)(?:\/(-?\d+))?(?:\s+[KUHGgMEST]{1,4})?`;
-const WHO_LINE = new RegExp(`^${WHO}$`, 's');
+/**
+ * With `-F +misc` a letter or two say what the sample was in, behind the processor; `+tod` is the time of day, before the
+ * time: Linux tools/perf/builtin-script.c, perf_sample__fprintf_start. `+machine_pid,+vcpu` stand before it all.
+ */
+const MISC = '[KUHGgMESTp]{1,5}';
+const OF_DAY = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+`;
+const BETWEEN = String.raw`(?:${MISC}\s+)?(?:${OF_DAY}\s+)?`;
+const WHO_LINE = new RegExp(String.raw`^(?:(.{0,80}?)\s+)?(-?\d+)(?:\/(-?\d+))?(?:\s+${MISC})?$`, 's');
+const GUEST = /^VM:(?: {4}\d| {3}\d\d| {2}\d{3}| \d{4}|\d{5,}) (?:VCPU:\d{3,} )?/;
 /** What stands before the event: with processor and time, with time, with processor, in the order in which they tell most. */
 const ANCHORS = [
-  /(?<=^|\s)\[(-?\d+)\]\s+(\d+\.\d+):(?=\s|$)/g,
-  /(?<=^|\s)()(\d+\.\d+):(?=\s|$)/g,
-  /(?<=^|\s)\[(-?\d+)\]()(?=\s)/g,
+  new RegExp(String.raw`(?<=^|\s)\[(-?\d+)\]\s+${BETWEEN}(\d+\.\d+):(?=\s|$)`, 'g'),
+  new RegExp(String.raw`(?<=^|\s)()(?:${OF_DAY}\s+)?(\d+\.\d+):(?=\s|$)`, 'g'),
+  new RegExp(String.raw`(?<=^|\s)\[(-?\d+)\]()(?=\s)(?:\s+${MISC}(?=\s))?(?:\s+${OF_DAY}(?=\s))?`, 'g'),
+  new RegExp(String.raw`(?<=^|\s)()()${OF_DAY}(?=\s)`, 'g'),
 ] as const;
 /** TASK_COMM_LEN of the kernel less its zero. */
 const LONGEST_NAME = 15;
@@ -32,16 +39,16 @@ export const isOtherRecord = (line: string): boolean => /(?:^|\s)PERF_RECORD_[A-
  * An event line of `perf script`, `COMM PID/TID [CPU] TIME: PERIOD EVENT: …` with the fields the user asked for
  * (Linux tools/perf/builtin-script.c, perf_sample__fprintf_start). Anchored on the processor and the time and read
  * from the right, because a thread may call itself anything, that pattern included. An event is `samples` where the
- * line names none.
+ * line names none. Without `ids` the text names threads, but does not number them.
  */
-export function parseEventLine(line: string): EventLine | undefined {
+export function parseEventLine(line: string, ids = true): EventLine | undefined {
   for (const anchor of ANCHORS) {
     const found = [...line.matchAll(anchor)];
     if (found.length === 0) continue;
-    const at = found.findLast((each) => isTracepoint(line, each)) ?? found.at(-1)!;
-    const who = line.slice(0, at.index).trim();
+    const at = found.findLast((each) => isTracepoint(line, each, ids)) ?? found.at(-1)!;
+    const who = whoOf(line.slice(0, at.index), ids);
     // A time or a processor, but nobody it is of: a lesser form would take them for a name.
-    if (parseWho(who) === undefined) return undefined;
+    if (parseWho(who, ids) === undefined) return undefined;
     const [, cpu, time] = at as unknown as [string, string, string];
     const what = parseWhat(line.slice(at.index + at[0].length));
     if (!what) continue;
@@ -52,17 +59,21 @@ export function parseEventLine(line: string): EventLine | undefined {
       ...what,
     };
   }
-  return parseTimeless(line);
+  return parseTimeless(line, ids);
 }
+
+/** Where threads are not numbered, what the sample was in stands behind the name, and six columns wide. */
+const whoOf = (text: string, ids: boolean): string =>
+  (ids ? text : text.replace(/(?<=\s)[KUHGgMESTp]{1,5} {2,}$/, '')).trim();
 
 /**
  * Whether a tracepoint, with a text that may hold anything, stands behind this processor and time, and before it a name
  * that the kernel lets a thread have.
  */
-function isTracepoint(line: string, at: RegExpExecArray): boolean {
+function isTracepoint(line: string, at: RegExpExecArray, ids: boolean): boolean {
   const what = parseWhat(line.slice(at.index + at[0].length));
   if (!what || what.rest === '' || !/^[\w-]+:[\w-]+$/.test(what.event)) return false;
-  const who = parseWho(line.slice(0, at.index).trim());
+  const who = parseWho(line.slice(0, at.index).trim(), ids);
   return who !== undefined && Buffer.byteLength(who.comm) <= LONGEST_NAME;
 }
 
@@ -79,28 +90,52 @@ function parseWhat(text: string): Pick<EventLine, 'period' | 'event' | 'rest'> |
     if (!isEventName(event)) return undefined;
     return { period: numberOf(period), event, rest: rest?.trim() ?? '' };
   }
-  // Without an event's name: nothing more, the period, or the frame of a one-line sample.
+  // Without an event's name: nothing more, the period, the frame of a one-line sample, or other columns.
   const plain = /^(?:\s+(\d+))?\s*$|^\s+([0-9a-f]+\s+\S.*\))\s*$/s.exec(text);
-  return plain ? { period: numberOf(plain[1]), event: NO_EVENT, rest: plain[2] ?? '' } : undefined;
+  if (plain && !(plain[2] && ALIGNED_PERIOD.test(text)))
+    return { period: numberOf(plain[1]), event: NO_EVENT, rest: plain[2] ?? '' };
+  const period = ALIGNED_PERIOD.exec(text);
+  const rest = text.slice(period?.[0].length ?? 0);
+  return COLUMNS.test(rest)
+    ? { period: numberOf(period?.[1]?.trim()), event: NO_EVENT, rest: rest.trim() }
+    : undefined;
 }
 
+/** perf aligns a period to ten columns, and an address to sixteen. */
+const ALIGNED_PERIOD = /^\s(?=[ \d]{10,15} |\d{10,} )( *\d+)(?= )/;
+/** What may follow where the event has no name: nothing, a number, an address, registers, flags of Intel PT, sizes of pages. */
+const COLUMNS =
+  /^(?!.*\w(?<!\b(?:ilen|insn)):(?:\s|$))\s*(?:$|[0-9a-f]+(?:\s|$)|ABI:\d|i(?:len|nsn): |N\/A|\d+[KMGT]\b|(?:call|return|jcc|jmp|int|iret|syscall|sysret|async|hw int|tx abrt|tr strt|tr end|vmentry|vmexit)\b)/;
+
 /** With neither processor nor time only the numbers tell where the name ends: without them the thread's would be the period. */
-function parseTimeless(line: string): EventLine | undefined {
-  const found = /^((?:.*?\s)?-?\d+(?:\/-?\d+)?\s)\s*(?:(\d+)\s+)?(\S+):(?:\s+(.*))?$/s.exec(line);
+function parseTimeless(line: string, ids: boolean): EventLine | undefined {
+  const [named, bare] = ids ? TIMELESS.ids : TIMELESS.names;
+  const found = named.exec(line);
   // perf puts a blank behind the number; a line that merely ends in one is anything.
-  const bare = found ? undefined : /^(\S.*\s-?\d+(?:\/-?\d+)?) +$/s.exec(line);
-  const who = (found ?? bare)?.[1]?.trim();
-  if (who === undefined || parseWho(who) === undefined || (found && !isEventName(found[3]!)))
+  const [, who, period, event, rest] = found ?? bare.exec(line) ?? [];
+  if (who === undefined || parseWho(who.trim(), ids) === undefined || (found && !isEventName(event!)))
     return undefined;
   return {
-    who,
+    who: who.trim(),
     cpu: -1,
     time: Number.NaN,
-    period: numberOf(found?.[2]),
-    event: found?.[3] ?? NO_EVENT,
-    rest: found?.[4]?.trim() ?? '',
+    period: numberOf(period?.trim()),
+    event: event ?? NO_EVENT,
+    rest: rest?.trim() ?? '',
   };
 }
+
+/** Who, period, event and rest; and where the event has no name, who and the period, aligned. */
+const TIMELESS = {
+  ids: [
+    new RegExp(
+      String.raw`^((?:.*?\s)??-?\d+(?:\/-?\d+)?\s(?:\s*${MISC}\s)?)\s*(?:(\d+)\s+)?(\S+):(?:\s+(.*))?$`,
+      's',
+    ),
+    /^(\S.*?\s-?\d+(?:\/-?\d+)?)(?: (?=[ \d]{10,} $)( *\d+))? +$/s,
+  ],
+  names: [/^(\S.*?)\s+(?:(\d+)\s+)?([^\s:]\S*):(?:\s+(.*))?$/s, /^(\S.*?)(?: (?=[ \d]{10,} $)( *\d+))? +$/s],
+} as const;
 
 /** No other record, and no time: what stood before that is part of a name. */
 const isEventName = (text: string): boolean => !/^(?:PERF_RECORD_|\d+\.\d+$)/.test(text);
@@ -110,8 +145,10 @@ const NO_EVENT = 'samples';
 
 const numberOf = (text: string | undefined): number => (text === undefined ? Number.NaN : Number(text));
 
-/** `comm pid/tid`, or `comm tid` as perf prints it by default. The name may be empty, and may hold anything. */
-export function parseWho(text: string): { comm: string; pid: number; tid: number } | undefined {
+/** `comm pid/tid`, or `comm tid` as perf prints it by default; `comm` without `ids`. The name may be empty, and may hold anything. */
+export function parseWho(whole: string, ids = true): { comm: string; pid: number; tid: number } | undefined {
+  const text = whole.replace(GUEST, '');
+  if (!ids) return { comm: text, pid: -1, tid: -1 };
   const found = WHO_LINE.exec(text);
   if (!found) return undefined;
   const [, comm = '', first, second] = found as unknown as [

@@ -81,6 +81,9 @@ function openingBracket(text: string): number {
   return -1;
 }
 
+/** A name of C++, Rust or D that nobody has undone. */
+export const isMangled = (name: string): boolean => /^(?:_{1,3}Z[A-Z0-9]|_R[A-Z]|_D\d)\w+/.test(name);
+
 /**
  * A symbol without its arguments, as stackcollapse-perf.pl has it (`tidy_generic`, `tidy_java`), but for where that
  * script cuts too much: brackets within template arguments, lambdas and `operator()` are part of a name. `;`
@@ -118,31 +121,72 @@ function codePoint(hex: string, whole: string): string {
 
 /** What may stand behind `operator` and is no bracket of its own. */
 const OPERATOR = /operator(?:\(\)|\[\]|<=>|->\*?|<<=?|>>=?|<=?|>=?)/y;
+const CLOSING: Readonly<Record<string, string>> = { '(': ')', '<': '>', '{': '}', '[': ']' };
 
-function withoutArguments(symbol: string): string {
-  const first = symbol.indexOf('(');
-  if (first < 0) return symbol;
-  // A method of a Go type, `net/http.(*Client).Do`, has no arguments in its name.
-  if (/\.\(.*\)\./.test(symbol)) return symbol;
-  let depth = 0;
+/**
+ * The lists in round brackets outside of all others, from their bracket to the place behind the closing one. Undefined
+ * where brackets do not close, such as in `a < b(c)`.
+ */
+function bracketLists(symbol: string): Array<readonly [from: number, to: number]> | undefined {
+  const lists: Array<readonly [number, number]> = [];
+  const open: string[] = [];
+  let from = 0;
   for (let at = 0; at < symbol.length; at += 1) {
     const letter = symbol[at]!;
+    const closing = CLOSING[letter];
     if (letter === 'o') {
       OPERATOR.lastIndex = at;
       const operator = OPERATOR.exec(symbol);
       if (operator && !/\w/.test(symbol[at - 1] ?? '')) at += operator[0].length - 1;
     } else if (letter === '-' && symbol[at + 1] === '>') {
       at += 1;
-    } else if (letter === '<' || letter === '{' || letter === '[') {
-      depth += 1;
-    } else if (letter === '>' || letter === '}' || letter === ']') {
-      depth = Math.max(0, depth - 1);
-    } else if (letter === '(' && depth === 0) {
-      const anonymous = '(anonymous namespace)';
-      if (!symbol.startsWith(anonymous, at)) return symbol.slice(0, at);
-      at += anonymous.length - 1;
+    } else if (closing) {
+      if (open.length === 0) from = at;
+      open.push(closing);
+    } else if (letter === ')' || letter === '}' || letter === ']') {
+      // `(a < b)` within template arguments: what was taken for a bracket was an operator.
+      while (open.length > 0 && open.at(-1) !== letter) open.pop();
+      if (open.pop() === undefined) return undefined;
+      if (open.length === 0 && letter === ')' && symbol[from] === '(') lists.push([from, at + 1]);
+    } else if (letter === '>' && open.at(-1) === '>') {
+      open.pop();
     }
   }
+  return open.length === 0 ? lists : undefined;
+}
+
+/** What may follow a list of arguments that ends a name: qualifiers, the type a JIT or Swift returns, a requires clause. */
+const QUALIFIERS =
+  /^(?: ?(?:const|volatile|noexcept(?:\(.*\))?|&&?)(?![\w:]))*(?: requires .*| ?(?:->|throws ->|async ->) .*|\[\w*\]|\[*(?:[VZBCSIJFD]|L[^;]*;))?$/;
+/** The parts of a function that the compiler moves: `[clone .cold]`, as LLVM's demangler has it ` (.cold)`. They stay apart. */
+const CLONE = /(?: \[clone [^\]]+\]| \(\.[\w.]+\))+$/;
+/** A closure or a function within one, as Swift names it: `closure #1 (Swift.Int) -> () in main.f(x: Swift.Int) -> ()`. */
+const SWIFT_LOCAL = / #\d+ /;
+
+/** A symbol without the list of arguments that ends it. Lists within, of the function that a lambda is in, are part of the name. */
+function withoutArguments(symbol: string): string {
+  if (!symbol.includes('(')) return symbol;
+  // A method of a Go type, `net/http.(*Client).Do`, has no arguments in its name.
+  if (/\.\(.*\)\./.test(symbol)) return symbol;
+  const lists = bracketLists(symbol);
   // Brackets that never close are no template's: the plain rule.
-  return depth === 0 ? symbol : symbol.replace(/\((?!anonymous namespace\)).*$/s, '');
+  if (!lists) return symbol.replace(/\((?!anonymous namespace\)).*$/s, '');
+  if (SWIFT_LOCAL.test(symbol)) return symbol;
+  const clone = CLONE.exec(symbol)?.[0] ?? '';
+  const whole = symbol.slice(0, symbol.length - clone.length);
+  // `decltype(auto) f<int>(int)`: the type is no part of the name, as little as its brackets are the arguments.
+  const type = /^decltype ?$/.test(symbol.slice(0, lists[0]?.[0])) ? lists[0]![1] : 0;
+  const start = type === 0 ? 0 : type + /^(?: ?(?:const|&&?|\*))* ?/.exec(symbol.slice(type))![0].length;
+  for (const [from, to] of lists) {
+    if (from < start || to > whole.length) continue;
+    // `int (*f(char))(long)`: a function that returns a pointer to one; `operator void (*)(int)()` converts to one.
+    if (/^\((?:\w+::)*[*&]/.test(whole.slice(from, to)) && /^[([]/.test(whole.slice(to))) {
+      const inner = whole.slice(from + 1, to - 1).replace(/^(?:\w+::)*[*&]+ ?(?:const )?/, '');
+      if (inner !== '') return withoutArguments(inner) + clone;
+      continue;
+    }
+    if (from === start || !QUALIFIERS.test(whole.slice(to))) continue;
+    return whole.slice(start, from) + clone;
+  }
+  return symbol.slice(start);
 }

@@ -2,6 +2,7 @@ import { EXIT, GkeprofError, toolError } from '../errors.ts';
 import { foreignFile } from '../input/magic.ts';
 import { parseEventLine } from './event-line.ts';
 import { pprofFields } from './import/pprof-fields.ts';
+import { DUMP } from './layout.ts';
 
 /** What is read as a profile. `two columns` is a comparison, as difffolded.pl of FlameGraph writes it. */
 export type Kind = 'perf script' | 'folded stacks' | 'two columns' | 'svg' | 'pprof' | 'speedscope';
@@ -30,6 +31,7 @@ export function kindOf(head: Uint8Array, whole: boolean): Kind {
   if (pprofFields(head).arePprof) return 'pprof';
   const text = new TextDecoder().decode(head);
   if (/^\s*</.test(text)) return markupKind(text);
+  if (DUMP.test(text)) return 'perf script';
   const lines = linesOf(text, whole);
   const kind = byLines(lines);
   if (kind) return kind;

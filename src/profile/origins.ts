@@ -13,6 +13,16 @@ export interface Origin {
   samples: number;
   /** How many of them had no period. */
   withoutPeriod: number;
+  /** Of the first sample that has one; NaN before. */
+  period: number;
+  /** Whether another sample's is not the same. */
+  periodsVary: boolean;
+}
+
+/** Takes note of a period that is not the first one's. */
+export function notePeriod(origin: Origin, period: number): void {
+  if (Number.isNaN(origin.period)) origin.period = period;
+  else if (period !== origin.period) origin.periodsVary = true;
 }
 
 /** The threads and events of a recording, numbered as they come, and found again by the bytes of their lines. */
@@ -47,9 +57,9 @@ export class Origins {
     return known[who]! - 1;
   }
 
-  /** The origin of `comm pid/tid` and event. */
-  parse(who: string, event: string): number {
-    const { comm, pid, tid } = parseWho(who)!;
+  /** The origin of `comm pid/tid`, or `comm` without `ids`, and event. */
+  parse(who: string, event: string, ids = true): number {
+    const { comm, pid, tid } = parseWho(who, ids)!;
     return this.number(comm, pid, tid, event);
   }
 
@@ -58,7 +68,8 @@ export class Origins {
     let origin = this.#numbers.get(key);
     if (origin === undefined) {
       const frame = this.#frame(comm || `:${tid}`, event);
-      origin = this.list.push({ comm, pid, tid, event, frame, samples: 0, withoutPeriod: 0 }) - 1;
+      const counts = { samples: 0, withoutPeriod: 0, period: Number.NaN, periodsVary: false };
+      origin = this.list.push({ comm, pid, tid, event, frame, ...counts }) - 1;
       this.#numbers.set(key, origin);
     }
     return origin;

@@ -1,8 +1,10 @@
 import { copyOf, enlarged, joinBytes } from './arrays.ts';
+import { framesBeside, isColumns, isNoEvent } from './columns.ts';
 import { EventBytes, isOtherRecord, parseEventLine, parseLost } from './event-line.ts';
 import { type Frame, parseFrameLine } from './frame.ts';
+import { type Layout, USUAL_LAYOUT } from './layout.ts';
 import { END, Lines, SEVERAL } from './lines.ts';
-import { type Origin, Origins } from './origins.ts';
+import { notePeriod, type Origin, Origins } from './origins.ts';
 import { Rows } from './rows.ts';
 import { Stacks } from './stacks.ts';
 import { Tails } from './tails.ts';
@@ -29,9 +31,6 @@ const BLANK = 32;
 const TAB = 9;
 const HASH = 35;
 
-/** The line that `-F +srcline` prints below a frame, `file.c:12` or `libc.so.6[27b25]`: Linux tools/perf/util/map.c. */
-const SOURCE_LINE = /^ {2}\S.*(?::\d+|\[[0-9a-f]+\])(?: \(inlined\))?\s*$/;
-
 /**
  * Reads `perf script` text as it comes, in chunks cut anywhere, into stacks that begin with a frame for the thread and
  * event. Call `end` after the last chunk: a last sample needs no blank line. Never throws for what the text
@@ -56,7 +55,13 @@ export class PerfScriptReader {
   firstTime = Number.NaN;
   lastTime = Number.NaN;
 
+  /** Frames of all samples; whether any line of a frame had a symbol, or none. */
+  frameLines = 0;
+  withSymbol = false;
+  withoutSymbol = false;
+
   readonly #wishes: Wishes;
+  readonly #layout: Layout;
   readonly #lines = new Lines();
   readonly #tails = new Tails();
   readonly #event = new EventBytes();
@@ -70,9 +75,12 @@ export class PerfScriptReader {
   #chain = new Int32Array(256);
   #depth = 0;
   #previous = 0;
+  /** Frames beside the event, which count where none stand below: else they tell what the event is about (`-F +addr`). */
+  #beside: readonly Frame[] = [];
 
-  constructor(wishes: Wishes) {
+  constructor(wishes: Wishes, layout: Layout = USUAL_LAYOUT) {
     this.#wishes = wishes;
+    this.#layout = layout;
   }
 
   get origins(): readonly Origin[] {
@@ -154,21 +162,19 @@ export class PerfScriptReader {
     // perf puts a tab before a frame. What was copied may have blanks, or nothing; and blanks may also stand before the
     // name in an event line, which then has a time.
     const blank = first === TAB || first === BLANK;
-    if (
-      first === HASH
-        ? this.#event.read(bytes, at, end - 1)
-        : !blank && this.#looksLikeEvent(bytes, at, end, false)
-    )
-      return this.#eventLine(bytes, view, at, end);
-    if (first === BLANK && this.#looksLikeEvent(bytes, at, end, true))
-      return this.#eventLine(bytes, view, at, end);
+    if (first !== TAB && this.#readEvent(bytes, at, end - 1)) return this.#eventLine(bytes, view, at, end);
     const text = this.#text(bytes, at, end - 1);
-    const frames = first !== HASH && (blank || text.endsWith(')')) ? parseFrameLine(text) : undefined;
-    if (frames || first === HASH || SOURCE_LINE.test(text)) {
+    if (isNoEvent(text)) return end;
+    if (first !== HASH && first !== TAB && this.#looksLikeEvent(text, blank))
+      return this.#eventLine(bytes, view, at, end);
+    // Such lines are not kept: there may be one for each sample.
+    if (isColumns(text, this.#layout.tabs)) return end;
+    const frames = first !== HASH && (blank || text.endsWith(')')) ? this.#framesOf(text) : undefined;
+    if (frames || first === HASH) {
       this.#keepFrames(bytes, at, this.#numbersOf(frames ?? []));
       return end;
     }
-    if (isOtherRecord(text) || (first === TAB && this.#looksLikeEvent(bytes, at, end, true)))
+    if (isOtherRecord(text) || (first === TAB && this.#looksLikeEvent(text, true)))
       return this.#eventLine(bytes, view, at, end);
     // Whatever it is, the sample goes on behind it.
     this.#odd(blank ? 'frame line' : 'event line', text);
@@ -177,7 +183,7 @@ export class PerfScriptReader {
 
   /** The numbers of a line's frames, the callee first; undefined where it is no line of a call chain. */
   #parseFrames(text: string): readonly number[] | undefined {
-    const frames = parseFrameLine(text);
+    const frames = this.#framesOf(text);
     return frames && this.#numbersOf(frames);
   }
 
@@ -193,10 +199,11 @@ export class PerfScriptReader {
     for (const number of numbers) this.#add(number);
   }
 
-  #looksLikeEvent(bytes: Uint8Array, at: number, end: number, timed: boolean): boolean {
-    if (this.#event.read(bytes, at, end - 1)) return true;
-    const parsed = parseEventLine(this.#text(bytes, at, end - 1));
-    return parsed !== undefined && !(timed && Number.isNaN(parsed.time));
+  #looksLikeEvent(text: string, timed: boolean): boolean {
+    const parsed = parseEventLine(text, this.#layout.ids);
+    if (!parsed || !timed || parsed.cpu >= 0 || !Number.isNaN(parsed.time)) return parsed !== undefined;
+    // perf aligns the name of a one-line sample to the right.
+    return framesBeside(parsed.rest, false).length > 0;
   }
 
   /** A line between samples: an event line, a comment, a blank line. */
@@ -210,14 +217,15 @@ export class PerfScriptReader {
   #eventLine(bytes: Uint8Array, view: DataView, at: number, end: number): number {
     this.#finish();
     const event = this.#event;
-    if (event.read(bytes, at, end - 1)) {
+    if (this.#readEvent(bytes, at, end - 1)) {
       this.#origin = this.#origins.read(bytes, view, at, event);
       this.#time = event.time;
       this.#period = event.period;
       return end;
     }
     const text = this.#text(bytes, at, end - 1);
-    const parsed = parseEventLine(text);
+    if (isNoEvent(text)) return end;
+    const parsed = parseEventLine(text, this.#layout.ids);
     if (bytes[at] === HASH && !(parsed && !Number.isNaN(parsed.time))) {
       const fact = /^#\s*([a-z][\w ]*?)\s*:\s(.*)$/.exec(text);
       if (fact && !this.header.has(fact[1]!)) this.header.set(fact[1]!, fact[2]!.trim());
@@ -229,17 +237,38 @@ export class PerfScriptReader {
       return end;
     }
     if (!parsed) {
-      if (isOtherRecord(text)) return end;
+      if (isOtherRecord(text) || isColumns(text, this.#layout.tabs)) return end;
       this.#odd(/^\s/.test(text) ? 'frame line' : 'event line', text);
       return end;
     }
-    this.#origin = this.#origins.parse(parsed.who, parsed.event);
+    this.#origin = this.#origins.parse(parsed.who, parsed.event, this.#layout.ids);
     this.#time = parsed.time;
     this.#period = parsed.period;
-    // A bare address is what the event is about (`-F +addr`), no frame.
-    const frames = /^[0-9a-f]+\s+\S/.test(parsed.rest) ? parseFrameLine(parsed.rest) : undefined;
-    for (const frame of [...(frames ?? [])].reverse()) this.#add(this.frameNumber(frame));
+    if (parsed.rest !== '') {
+      let from = text.trimEnd().length - parsed.rest.length;
+      while (text[from - 1] === ' ') from -= 1;
+      this.#beside = framesBeside(text.slice(from), /^[\w-]+:[\w-]+$/.test(parsed.event));
+    }
     return end;
+  }
+
+  /** The usual event line, which numbers the thread. */
+  #readEvent(bytes: Uint8Array, from: number, to: number): boolean {
+    return this.#layout.ids && this.#event.read(bytes, from, to);
+  }
+
+  #framesOf(text: string): readonly Frame[] | undefined {
+    const frames = parseFrameLine(text);
+    if (frames && /^\s*[0-9a-f]+(?: \(.*\))?\s*$/.test(text)) this.withoutSymbol = true;
+    else if (frames) this.withSymbol = true;
+    return frames;
+  }
+
+  #takeBeside(): void {
+    if (this.#depth === 0)
+      for (const frame of [...this.#beside].reverse()) this.#add(this.frameNumber(frame));
+    this.withSymbol = true;
+    this.#beside = [];
   }
 
   /** The number of an origin, of a frame; a new one for one that has not been there. */
@@ -265,6 +294,8 @@ export class PerfScriptReader {
     const origin = this.#origins.list[number]!;
     this.#origin = -1;
     this.#previous = 0;
+    if (this.#beside.length > 0) this.#takeBeside();
+    this.frameLines += this.#depth;
     this.#add(origin.frame);
     const depth = this.#depth;
     this.#depth = 0;
@@ -277,6 +308,7 @@ export class PerfScriptReader {
     const row = this.rows.add(stack, number, hasPeriod ? this.#period : 0);
     origin.samples += 1;
     if (!hasPeriod) origin.withoutPeriod += 1;
+    else if (this.#period !== origin.period) notePeriod(origin, this.#period);
     if (this.#wishes.timeline) this.timeline.add(ticksOf(time) - ticksOf(this.firstTime), row);
   }
 

@@ -82,6 +82,8 @@ export interface Profile {
   readonly about: About;
   /** `cpu-clock:ppp`; `samples` for folded text, which does not say. */
   readonly event: string;
+  /** Why it is this event where the input has several that might be meant; which were added together. */
+  readonly eventNote?: string;
   /** `events`: the event's own count (cycles, faults), by period. */
   readonly unit: Unit;
   readonly frames: readonly Frame[];

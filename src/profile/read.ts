@@ -1,14 +1,18 @@
 import { EXIT, GkeprofError } from '../errors.ts';
 import { absorb, type ReadPart } from './absorb.ts';
-import { assemble, eventsOf, type Weight } from './assemble.ts';
+import { assemble, type Weight } from './assemble.ts';
+import { chooseEvent } from './event-choice.ts';
 import { FoldedReader } from './folded-reader.ts';
-import type { Kind } from './kind.ts';
+import { isMangled } from './frame.ts';
+import { type Kind, SNIFFED } from './kind.ts';
+import { type Layout, layoutOf } from './layout.ts';
 import { type Narrowing, narrow } from './narrow.ts';
 import { type Oddity, PerfScriptReader } from './perf-script.ts';
 import { mergeThreads } from './pools.ts';
 import type { About, Profile } from './profile.ts';
 import { type Sniffed, sniff } from './sniff.ts';
 import { TwoColumnsReader } from './two-columns.ts';
+import { checkUnderstood } from './understood.ts';
 
 export interface Reading {
   readonly from: Exclude<Kind, 'svg'> | 'picture' | 'flame graph';
@@ -21,7 +25,7 @@ export interface Reading {
   readonly before?: Profile;
   /** No stack has a second frame: these may be lines of anything. */
   readonly isFlat?: boolean;
-  /** Every event of the input, by its number of samples. Only one is in the profile: events are never mixed. */
+  /** Every event of the input, by its number of samples. Only one is in the profile: different events are never mixed. */
   readonly events: ReadonlyMap<string, number>;
   /** What `--header` of perf script says; the first line of each key. */
   readonly header: ReadonlyMap<string, string>;
@@ -33,7 +37,8 @@ export interface Reading {
 export interface ReadOptions extends Narrowing {
   /** By its name as perf prints it; the first one of the input otherwise. */
   readonly event?: string;
-  readonly weight: Weight;
+  /** By default what fits the event: the period where periods vary, else the number of samples. */
+  readonly weight?: Weight;
   /** Seconds since the first sample. */
   readonly from?: number;
   readonly to?: number;
@@ -48,6 +53,12 @@ export interface SecondHalf {
   readonly part: Promise<ReadPart>;
 }
 
+/** Has the end of the input read, with these fields, by somebody else. */
+export type SecondHalfReader = (timeline: boolean, layout: Layout) => Promise<SecondHalf | undefined>;
+
+/** Undoes the mangling of names, as far as it can. */
+export type Demangler = (mangled: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+
 /** What makes a profile of an SVG of ours; undefined for any other. */
 export type PictureReader = (svg: string) => Profile | undefined;
 
@@ -61,11 +72,12 @@ export async function readProfile(
   options: ReadOptions,
   about: (header: ReadonlyMap<string, string>) => About,
   readPicture: PictureReader,
-  secondHalf?: (timeline: boolean) => Promise<SecondHalf | undefined>,
+  secondHalf?: SecondHalfReader,
+  demangle?: Demangler,
 ): Promise<Reading> {
   const iterator = chunks[Symbol.asyncIterator]();
   try {
-    const reading = await readFrom(iterator, options, about, readPicture, secondHalf);
+    const reading = await readFrom(iterator, options, about, readPicture, secondHalf, demangle);
     return options.mergeThreads ? { ...reading, profile: mergeThreads(reading.profile) } : reading;
   } finally {
     // Whatever is said of the input, its file is not left open.
@@ -78,23 +90,33 @@ async function readFrom(
   options: ReadOptions,
   about: (header: ReadonlyMap<string, string>) => About,
   readPicture: PictureReader,
-  secondHalf: ((timeline: boolean) => Promise<SecondHalf | undefined>) | undefined,
+  secondHalf: SecondHalfReader | undefined,
+  demangle: Demangler | undefined,
 ): Promise<Reading> {
   const sniffed = await sniff(iterator);
   const { kind } = sniffed;
   if (kind === 'perf script') {
-    const reader = new PerfScriptReader(options);
+    const layout = layoutOf(sniffed.head.toString('utf8', 0, SNIFFED));
+    const reader = new PerfScriptReader(options, layout);
     // Seconds count from the first sample, which only one half has.
     const isWhole = options.from === undefined && options.to === undefined;
-    const half = isWhole && sniffed.taken < Infinity ? await secondHalf?.(options.timeline) : undefined;
+    const half =
+      isWhole && sniffed.taken < Infinity ? await secondHalf?.(options.timeline, layout) : undefined;
     await readInto(reader, sniffed, half?.from);
     reader.end();
     if (half) absorb(reader, await half.part);
+    const event = chooseEvent(reader.origins, options.event);
+    checkUnderstood(reader, layout);
+    const mangled = reader.frames.flatMap(({ name, kind: of }) =>
+      of !== 'thread' && isMangled(name) ? [name] : [],
+    );
+    const demangled = mangled.length > 0 ? await demangle?.([...new Set(mangled)]) : undefined;
     const whole = assemble(
       reader,
-      options.event,
+      event,
       options.weight,
       lasting(about(reader.header), reader, options),
+      demangled,
     );
     return {
       from: kind,
@@ -103,7 +125,10 @@ async function readFrom(
       ...(reader.outside > 0 && {
         outside: { samples: reader.outside, seconds: reader.lastTime - reader.firstTime },
       }),
-      events: eventsOf(reader.origins),
+      events: new Map([
+        ...(event.events.size ? [[event.name, whole.samples] as const] : []),
+        ...event.others,
+      ]),
       header: reader.header,
       oddities: reader.oddities,
       timelineGivenUp: options.timeline && reader.timeline.givenUp,

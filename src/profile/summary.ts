@@ -1,14 +1,15 @@
 import { counted } from '../quantity.ts';
 import { coresOf, coresOfThread, coresText } from './cores.ts';
 import { countersText } from './counters.ts';
-import type { About, Profile } from './profile.ts';
+import type { About, Profile, Unit } from './profile.ts';
 import { FEW_SAMPLES, type Quality, qualityOf } from './quality.ts';
 import { textOrder } from './tree.ts';
+import { eventText } from './weighing.ts';
 
 export interface Share {
   readonly name: string;
   readonly samples: number;
-  /** Of all samples, 0 to 1. */
+  /** Of the profile's weight, 0 to 1. */
   readonly share: number;
 }
 
@@ -18,6 +19,8 @@ export interface BusyThread {
   readonly tid: number;
   readonly main: boolean;
   readonly samples: number;
+  /** Of the profile's weight, 0 to 1. */
+  readonly share: number;
   /** Of one core; undefined where the samples do not tell (cores.ts). */
   readonly cores?: number;
 }
@@ -28,6 +31,8 @@ export interface ThreadGroup {
   readonly threads: number;
   readonly processes: number;
   readonly samples: number;
+  /** Of the profile's weight, 0 to 1. */
+  readonly share: number;
   readonly cores?: number;
 }
 
@@ -36,6 +41,9 @@ export interface Summary {
   /** Undefined where the input does not tell. */
   readonly lost?: number;
   readonly event: string;
+  readonly eventNote?: string;
+  /** What a sample counts. */
+  readonly unit: Unit;
   readonly seconds: number;
   /** 0 where it is not known. */
   readonly frequencyHz: number;
@@ -66,6 +74,8 @@ export function summarize(profile: Profile): Summary {
     samples,
     ...(lost !== undefined && { lost }),
     event: profile.event,
+    ...(profile.eventNote !== undefined && { eventNote: profile.eventNote }),
+    unit: profile.unit,
     seconds,
     frequencyHz,
     ...(cores !== undefined && { cores }),
@@ -75,10 +85,12 @@ export function summarize(profile: Profile): Summary {
     quality: qualityOf(profile),
     hottest: hottest(profile)
       .slice(0, TOP)
-      .map(([name, count]) => ({ name, samples: count, share: count / Math.max(1, samples) })),
+      .map(([name, { samples: count, weight }]) => ({
+        ...{ name, samples: count, share: weight / (profile.tree.total[0] || 1) },
+      })),
     busiest: profile.threads
       .filter((thread) => thread.pid !== 0 && thread.samples > 0)
-      .sort((a, b) => b.samples - a.samples || a.tid - b.tid)
+      .sort((a, b) => b.weight - a.weight || a.tid - b.tid)
       .slice(0, TOP)
       .map((thread) => {
         const busy = coresOfThread(profile, thread);
@@ -88,6 +100,7 @@ export function summarize(profile: Profile): Summary {
           tid: thread.tid,
           samples: thread.samples,
           main: thread.pid === thread.tid,
+          share: thread.weight / (profile.tree.total[0] || 1),
           ...(busy !== undefined && { cores: busy }),
         };
       }),
@@ -97,40 +110,52 @@ export function summarize(profile: Profile): Summary {
 
 /** Threads by their name, where more of it are than the busiest ones that are listed one by one. */
 function threadGroups(profile: Profile): ThreadGroup[] {
-  const groups = new Map<string, { threads: number; processes: Set<number>; samples: number }>();
-  for (const { comm, pid, samples } of profile.threads) {
+  const groups = new Map<
+    string,
+    { threads: number; processes: Set<number>; samples: number; weight: number }
+  >();
+  for (const { comm, pid, samples, weight } of profile.threads) {
     if (pid === 0 || samples === 0 || comm === '') continue;
-    const group = groups.get(comm) ?? { threads: 0, processes: new Set(), samples: 0 };
+    const group = groups.get(comm) ?? { threads: 0, processes: new Set(), samples: 0, weight: 0 };
     group.threads += 1;
     group.processes.add(pid);
     group.samples += samples;
+    group.weight += weight;
     groups.set(comm, group);
   }
   return [...groups]
     .filter(([, { threads }]) => threads > TOP)
-    .sort((a, b) => b[1].samples - a[1].samples || (a[0] < b[0] ? -1 : 1))
+    .sort((a, b) => b[1].weight - a[1].weight || (a[0] < b[0] ? -1 : 1))
     .slice(0, TOP)
-    .map(([comm, { threads, processes, samples }]) => {
+    .map(([comm, { threads, processes, samples, weight }]) => {
       const cores = coresOf(profile, samples);
       return {
         ...{ comm, threads, processes: processes.size, samples },
+        share: weight / (profile.tree.total[0] || 1),
         ...(cores !== undefined && { cores: Math.min(threads, cores) }),
       };
     });
 }
 
-/** Functions by the samples in which they were on top of the stack, the most first. Threads are no functions. */
-function hottest({ frames, tree, stacks }: Profile): Array<[string, number]> {
+/** Functions by the weight of the samples in which they were on top of the stack, the most first. Threads are no functions. */
+function hottest({ frames, tree, stacks }: Profile): Array<[string, { samples: number; weight: number }]> {
   const self = new Float64Array(frames.length);
+  const samples = new Float64Array(frames.length);
   stacks.node.forEach((node, row) => {
-    if (node > 0) self[tree.frame[node]!]! += stacks.samples[row]!;
+    if (node <= 0) return;
+    self[tree.frame[node]!]! += stacks.weight[row]!;
+    samples[tree.frame[node]!]! += stacks.samples[row]!;
   });
-  const byName = new Map<string, number>();
+  const byName = new Map<string, { samples: number; weight: number }>();
   frames.forEach(({ name, kind }, frame) => {
-    if (kind !== 'thread' && self[frame]) byName.set(name, (byName.get(name) ?? 0) + self[frame]!);
+    if (kind === 'thread' || !self[frame]) return;
+    const known = byName.get(name) ?? { samples: 0, weight: 0 };
+    known.samples += samples[frame]!;
+    known.weight += self[frame]!;
+    byName.set(name, known);
   });
   const compare = textOrder([...byName.keys()]);
-  return [...byName].sort((a, b) => b[1] - a[1] || compare(a[0], b[0]));
+  return [...byName].sort((a, b) => b[1].weight - a[1].weight || compare(a[0], b[0]));
 }
 
 /** What is known of the quality, as two shares. */
@@ -147,12 +172,13 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 export function summaryLines(summary: Summary): string[] {
   const { samples, cores, quality } = summary;
   const few = samples < FEW_SAMPLES;
-  const much = (count: number) => (few ? counted(count, 'sample') : percent(count / samples));
+  const much = (part: { readonly samples: number; readonly share: number }) =>
+    few ? counted(part.samples, 'sample') : percent(part.share);
   const lines = [
     [
       counted(samples, 'sample'),
       summary.lost !== undefined && `${summary.lost} lost`,
-      `event ${summary.event}`,
+      `event ${eventText(summary)}`,
       cores !== undefined && `${coresText(cores, samples)} cores busy on average`,
     ]
       .filter(Boolean)
@@ -167,8 +193,7 @@ export function summaryLines(summary: Summary): string[] {
   if (summary.hottest.length) {
     lines.push('hottest functions:');
     const width = few ? 10 : 7;
-    for (const { name, samples: count } of summary.hottest)
-      lines.push(`  ${much(count).padStart(width)}  ${name}`);
+    for (const each of summary.hottest) lines.push(`  ${much(each).padStart(width)}  ${each.name}`);
   }
   if (summary.busiest.length) {
     lines.push('busiest threads:');
@@ -190,10 +215,7 @@ export function summaryLines(summary: Summary): string[] {
   for (const { text } of quality.limits.slice(0, NOTES)) lines.push(`note: ${text}`);
   return lines;
 
-  function busyText(
-    { samples: count, cores: busy }: { samples: number; cores?: number },
-    of: string,
-  ): string {
-    return busy === undefined ? much(count) : `${coresText(busy, count)} ${of}`;
+  function busyText(part: { samples: number; share: number; cores?: number }, of: string): string {
+    return part.cores === undefined ? much(part) : `${coresText(part.cores, part.samples)} ${of}`;
   }
 }

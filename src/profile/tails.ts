@@ -53,9 +53,11 @@ export class Tails {
     }
     const copy = this.#bytes;
     let length = 0;
+    // Without an object, what looks like an offset is part of the symbol (frame.ts).
+    const hasObject = bytes[end - 2] === CLOSED;
     for (let here = from; here < end - 1; here += 1) {
       const byte = bytes[here]!;
-      if (byte === PLUS && length === here - from) {
+      if (byte === PLUS && hasObject && length === here - from) {
         const behind = endOfOffset(bytes, here);
         if (behind > 0) here = behind;
       }
@@ -66,6 +68,7 @@ export class Tails {
 }
 
 const PLUS = 43;
+const CLOSED = 41;
 
 /** Where the blank before the object is, if `+0x…` and ` (` stand at `at`; else 0. */
 function endOfOffset(bytes: Uint8Array, at: number): number {

@@ -6,6 +6,7 @@ import type { Profile, Unit } from './profile.ts';
 import { FEW_SAMPLES } from './quality.ts';
 import { compareText } from './tree.ts';
 import { reasonFor } from './unnamed.ts';
+import { eventText } from './weighing.ts';
 
 export interface FunctionRow {
   readonly name: string;
@@ -26,6 +27,7 @@ export interface UnknownRow {
 
 export interface Top {
   readonly event: string;
+  readonly eventNote?: string;
   readonly unit: Unit;
   readonly weight: number;
   readonly samples: number;
@@ -58,6 +60,7 @@ export function topOf(profile: Profile, rows = 20): Top {
     .sort((a, b) => tree.self[b]! - tree.self[a]! || a - b);
   return {
     event: profile.event,
+    ...(profile.eventNote !== undefined && { eventNote: profile.eventNote }),
     unit: profile.unit,
     weight: tree.total[0]!,
     samples: profile.samples,
@@ -157,7 +160,10 @@ export function printTop(top: Top): string {
         dso,
       ]),
     );
-  const parts = [`By self (${top.event}):\n${functions(top.bySelf)}`, `By total:\n${functions(top.byTotal)}`];
+  const parts = [
+    `By self, ${eventText(top)}:\n${functions(top.bySelf)}`,
+    `By total:\n${functions(top.byTotal)}`,
+  ];
   if (top.threads.length)
     parts.push(
       `Threads:\n${table(

@@ -239,7 +239,7 @@ describe('the picture in a browser', () => {
     'keeps its head in sight and apart at a width of %i pixels',
     async (wide) => {
       const subtitle = [
-        '2026-11-26 11:24:13 UTC · 60s at 99 Hz · cpu-clock · 12668 samples, none lost · 2.00 cores busy',
+        '2026-11-26 11:24:13 UTC · 60s at 99 Hz · cpu-clock (weighed by samples) · 12668 samples, none lost · 2.00 cores busy',
       ];
       const picture = {
         title: 'redis/redis-0, container redis on gke-pool-1-node-a',

@@ -45,7 +45,9 @@ describe('render', () => {
   it('makes a picture of raw stacks, with what their header tells, never over another file', async () => {
     const file = put('x.perf-script.txt.gz', gzipSync(RAW));
     const run = await gkeprof(['render', file, '--output-dir', folder]);
-    expect(run.stderr).toContain('990 samples, event cpu-clock, 1.00 cores busy on average');
+    expect(run.stderr).toContain(
+      '990 samples, event cpu-clock (weighed by samples), 1.00 cores busy on average',
+    );
     expect(run.stderr).toContain('redis-server, main thread: 1.00 of one core');
     expect(run.code).toBe(0);
     const svg = join(folder, 'x.flamegraph.svg');
@@ -53,7 +55,9 @@ describe('render', () => {
     expect(statSync(svg).mode & 0o777).toBe(0o600);
     const text = readFileSync(svg, 'utf8');
     expect(text).toContain('x.perf-script.txt.gz on node-a');
-    expect(text).toContain('2026-11-23 13:33:04 UTC · 10s at 99 Hz · cpu-clock · 990 samples');
+    expect(text).toContain(
+      '2026-11-23 13:33:04 UTC · 10s at 99 Hz · cpu-clock (weighed by samples) · 990 samples',
+    );
     await gkeprof(['render', file, '--output-dir', folder]);
     expect(readFileSync(join(folder, 'x.flamegraph.2.svg'), 'utf8')).toBe(text);
   });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { absorb, partOf } from '../../src/profile/absorb.ts';
 import { assemble } from '../../src/profile/assemble.ts';
+import { chooseEvent } from '../../src/profile/event-choice.ts';
 import { PerfScriptReader } from '../../src/profile/perf-script.ts';
 
 const readText = (text: string): PerfScriptReader => {
@@ -17,7 +18,7 @@ describe('absorb', () => {
       .record({
         comm: fc.constantFrom('redis-server', 'bio', 'a b'),
         tid: fc.integer({ min: 1, max: 3 }),
-        event: fc.constantFrom('5 cycles', '7 faults', 'faults'),
+        event: fc.constantFrom('5 cycles', '6 cycles', '7 faults', 'faults', '3 cpu_core/cycles/P'),
         frames: fc.array(
           fc.constantFrom('f (/x)', 'g ([kernel.kallsyms])', 'LA;->LB; (/tmp/perf-1.map)', '(x) (/y)'),
           { maxLength: 5 },
@@ -34,8 +35,8 @@ describe('absorb', () => {
         const first = readText(texts.slice(0, cut).join(''));
         absorb(first, structuredClone(partOf(readText(texts.slice(cut).join('')))));
         const about = { target: 'x' };
-        expect(assemble(first, undefined, 'samples', about)).toEqual(
-          assemble(whole, undefined, 'samples', about),
+        expect(assemble(first, chooseEvent(first.origins, undefined), undefined, about)).toEqual(
+          assemble(whole, chooseEvent(whole.origins, undefined), undefined, about),
         );
         const counted = ({ origins }: PerfScriptReader) => origins.map(({ frame: _, ...origin }) => origin);
         expect(counted(first)).toEqual(counted(whole));

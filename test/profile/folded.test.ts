@@ -34,9 +34,9 @@ describe('folded output', () => {
 
   it('weighs by period, and says what a weight is', async () => {
     const text = sample('250 cycles', ['f (/x)']) + sample('50 cycles', ['f (/x)']);
-    expect(await fold(text)).toBe('app;f 2\n');
+    expect(await fold(text, { weight: 'samples' })).toBe('app;f 2\n');
     expect(await fold(text, { weight: 'period' })).toBe('app;f 300\n');
-    expect((await read(text)).profile.unit).toBe('samples');
+    expect((await read(text, { weight: 'samples' })).profile.unit).toBe('samples');
     expect((await read(text, { weight: 'period' })).profile.unit).toBe('events');
     const clock = await read(text.replaceAll('cycles', 'cpu-clock:ppp'), { weight: 'period' });
     expect(clock.profile).toMatchObject({ unit: 'nanoseconds', event: 'cpu-clock:ppp' });

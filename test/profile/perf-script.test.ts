@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PerfScriptReader } from '../../src/profile/perf-script.ts';
 import { fold, folded, read } from './reading.ts';
 
 const TAIL = '   101/102   [003]  3967.038416:   10101010 cpu-clock: ';
@@ -109,12 +110,12 @@ describe('PerfScriptReader', () => {
               ),
             )
             .join('');
-          const wanted = new Map<string, number>();
+          const wanted = new Map([['some;f', 1]]);
           for (const { comm, stack, times } of samples) {
             const key = [comm, ...[...stack].reverse()].join(';');
             wanted.set(key, (wanted.get(key) ?? 0) + times);
           }
-          const { profile, oddities } = await read(text, {}, cuts);
+          const { profile, oddities } = await read(`some${TAIL}\n\t10 f (/x)\n\n${text}`, {}, cuts);
           expect(oddities).toEqual([]);
           const lines = folded(profile).trimEnd().split('\n');
           expect(
@@ -141,7 +142,10 @@ describe('PerfScriptReader', () => {
   it('never throws, whatever it reads, and never takes a sample out of nothing', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), async (bytes) => {
-        await read(Buffer.concat([Buffer.from(`a${TAIL}\n`), bytes]));
+        const reader = new PerfScriptReader({ timeline: true });
+        reader.push(Buffer.concat([Buffer.from(`a${TAIL}\n`), bytes]));
+        reader.end();
+        expect(reader.origins[0]!.samples).toBeGreaterThan(0);
       }),
     );
     await fc.assert(
@@ -152,8 +156,9 @@ describe('PerfScriptReader', () => {
   });
 
   it('names what it does not understand, once a kind, with a count', async () => {
-    const { profile, oddities } = await read(`${TEXT}\n\nwhat is this\nand this\n\n\tzz no frame\n`);
-    expect(profile.samples).toBe(7);
+    const good = `good${TAIL}\n\t1 f (/x)\n\n`.repeat(20);
+    const { profile, oddities } = await read(`${TEXT}\n\nwhat is this\nand this\n\n\tzz no frame\n${good}`);
+    expect(profile.samples).toBe(27);
     expect(oddities).toEqual([
       { kind: 'event line', line: 'what is this', count: 2 },
       { kind: 'frame line', line: '\tzz no frame', count: 1 },
@@ -183,12 +188,13 @@ describe('PerfScriptReader', () => {
       'a 1/2 [000] 1.5: PERF_RECORD_LOST lost 7',
       'a 1/2 [000] 1.5: PERF_RECORD_FORK(1:1):(2:2)',
       '',
+      `a${TAIL}\n\t    55d0 f+0x1 (/x)\n\t    55d1 g+0x1 (/x)\n\t    55d2 main+0x1 (/x)\n\n`.repeat(20),
     ].join('\n');
     const { profile, oddities } = await read(text);
-    expect(folded(profile)).toBe('a;main;g;f 2\n');
+    expect(folded(profile)).toBe('a;main;g;f 22\n');
     expect(profile.lost).toBe(7);
     expect(oddities).toEqual([
-      { kind: 'frame line', line: '\tthis is no frame', count: 2 },
+      { kind: 'frame line', line: '\tthis is no frame', count: 1 },
       { kind: 'event line', line: 'nor this', count: 2 },
     ]);
   });

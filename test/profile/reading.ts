@@ -5,7 +5,7 @@ import { type Reading, type ReadOptions, readProfile } from '../../src/profile/r
 import { Stacks } from '../../src/profile/stacks.ts';
 import { treeOf } from '../../src/profile/tree.ts';
 
-const PLAIN: ReadOptions = { weight: 'samples', noIdle: false, timeline: true };
+const PLAIN: ReadOptions = { noIdle: false, timeline: true };
 
 /** Pieces of a text, cut where they are asked for, all in one buffer that is written over: as a file is read. */
 export async function* pieces(

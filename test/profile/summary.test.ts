@@ -16,7 +16,9 @@ describe('summarize', () => {
     expect(summary).toMatchObject({ samples: 990, lost: 3, event: 'cpu-clock' });
     expect(summary.cores).toBeCloseTo(1, 6);
     const lines = summaryLines(summary);
-    expect(lines[0]).toBe('990 samples, 3 lost, event cpu-clock, 1.00 cores busy on average');
+    expect(lines[0]).toBe(
+      '990 samples, 3 lost, event cpu-clock (weighed by samples), 1.00 cores busy on average',
+    );
     expect(lines).toContain('  redis-server, main thread: 0.98 of one core');
     expect(lines).toContain('  bio_close, thread 9: 0.02 of one core');
     expect(lines).toContain('   98.0 %  call');
@@ -33,9 +35,11 @@ describe('summarize', () => {
 
   it('says no word on losses of perf script text that was not asked to show them, and the number where it was', async () => {
     const plain = await read(sample('a', '1/1', ['main (/x)']));
-    expect(summaryLines(summarize(plain.profile))[0]).toBe('1 sample, event cpu-clock');
+    expect(summaryLines(summarize(plain.profile))[0]).toBe('1 sample, event cpu-clock (weighed by samples)');
     const lost = `${sample('a', '1/1', ['main (/x)'])}a 1/1 [000] 1.6: PERF_RECORD_LOST lost 12\n`;
-    expect(summaryLines(summarize((await read(lost)).profile))[0]).toBe('1 sample, 12 lost, event cpu-clock');
+    expect(summaryLines(summarize((await read(lost)).profile))[0]).toBe(
+      '1 sample, 12 lost, event cpu-clock (weighed by samples)',
+    );
   });
 
   it.each([
@@ -87,7 +91,9 @@ describe('summarize', () => {
     ).join('');
     const { profile } = await read(text + sample('main', '7/7', ['main (/x)']).repeat(50));
     const summary = summarize({ ...profile, about: { target: 'x', seconds: 1, frequencyHz: 100 } });
-    expect(summary.groups).toEqual([{ comm: 'worker', threads: 8, processes: 2, samples: 80, cores: 0.8 }]);
+    expect(summary.groups).toEqual([
+      { comm: 'worker', threads: 8, processes: 2, samples: 80, share: 80 / 130, cores: 0.8 },
+    ]);
     expect(summaryLines(summary)).toContain('  all 8 threads worker of 2 processes: 0.8 cores');
   });
 

@@ -21,6 +21,7 @@ type Numbers = ArrayLike<number>;
 interface Common {
   readonly gkeprof: 1;
   readonly event: string;
+  readonly eventNote?: string;
   readonly unit: Unit;
   readonly names: readonly string[];
   /** One letter a frame: thread, user, kernel, jit, inlined. */
@@ -101,6 +102,7 @@ export function profileData(profile: Profile): ProfileData {
   return {
     of: 'profile',
     ...common(profile.event, profile.unit, profile.frames, profile.tree),
+    ...(profile.eventNote !== undefined && { eventNote: profile.eventNote }),
     about: profile.about,
     threads: profile.threads.map(({ comm, pid, tid }) => [comm, pid, tid]),
     node: stacks.node,
@@ -179,6 +181,7 @@ export function profileOf(data: ProfileData | ComparisonData): Profile {
   return {
     about: data.about,
     event: data.event,
+    ...(data.eventNote !== undefined && { eventNote: data.eventNote }),
     unit: data.unit,
     frames,
     tree,
