@@ -57,13 +57,26 @@ export function assemble(
     frames,
     tree,
     threads: origins.map(({ comm, pid, tid }, at) => ({ comm, pid, tid, ...counts[at]! })),
-    stacks: { node, thread, samples, weight: weights },
+    stacks: {
+      node,
+      thread,
+      samples,
+      weight: weights,
+      ...(unit !== 'samples' && periodsVary(rows) && { squares: rows.squares.subarray(0, size) }),
+    },
     timeline: timelineOf(reader),
     samples: counts.reduce((sum, count) => sum + count.samples, 0),
     idle: { samples: 0, leftOut: false },
     lost: reader.lost,
   };
   return events.size > 1 ? keepRows(whole, (row) => origins[thread[row]!]!.event === event) : whole;
+}
+
+/** Whether samples of one row weigh differently; sums of doubles are not exact. */
+function periodsVary({ size, samples, weight, squares }: PerfScriptReader['rows']): boolean {
+  for (let row = 0; row < size; row += 1)
+    if (squares[row]! * samples[row]! > weight[row]! ** 2 * (1 + 1e-9)) return true;
+  return false;
 }
 
 /** `cpu-clock` and `task-clock` count nanoseconds: Linux kernel/events/core.c, perf_swevent_hrtimer. */

@@ -23,6 +23,8 @@ export interface ReadOptions extends Narrowing {
   /** By its name as perf prints it; the first one of the input otherwise. */
   readonly event?: string;
   readonly weight: Weight;
+  /** Whoever asks knows what to do with folded stacks whose numbers are periods. */
+  readonly foldedPeriods?: true;
   /** Seconds since the first sample. */
   readonly from?: number;
   readonly to?: number;
@@ -86,12 +88,13 @@ async function readFrom(
       timelineGivenUp: options.timeline && reader.timeline.givenUp,
     };
   }
+  const isPeriodWanted = options.weight === 'period' && !(options.foldedPeriods && kind === 'folded stacks');
   const raw = 'the raw stacks (.perf-script.txt.gz) have what that needs';
   for (const [name, value] of [
     ['--event', options.event],
     ['--from', options.from],
     ['--to', options.to],
-    ['--weight period', options.weight === 'period' ? 1 : undefined],
+    ['--weight period', isPeriodWanted ? 1 : undefined],
   ] as const)
     if (value !== undefined)
       throw new GkeprofError(EXIT.usage, `${name}: not of ${kind === 'picture' ? 'a picture' : kind}`, raw);
@@ -149,11 +152,20 @@ async function readInto(
   }
 }
 
-/** With how long was looked at: as long as the samples span where nothing better is known, or the part asked for. */
-function lasting(about: About, reader: PerfScriptReader, { from = 0, to }: ReadOptions): About {
-  const seconds = about.seconds ?? reader.lastTime - reader.firstTime;
-  const part = Math.min(to ?? seconds, seconds) - from;
-  return part > 0 ? { ...about, seconds: part } : about;
+/**
+ * With how long was looked at: as long as the samples span where nothing better is known, or the part asked for. How
+ * long a part is can be told only where samples come behind it: `--from` and `--to` count from the first one.
+ */
+function lasting(about: About, reader: PerfScriptReader, { from, to }: ReadOptions): About {
+  const { betweenSamples, ...rest } = about;
+  const span = reader.lastTime - reader.firstTime;
+  const seconds = about.seconds ?? span;
+  const part = Math.min(to ?? seconds, seconds) - (from ?? 0);
+  const known =
+    from === undefined && to === undefined
+      ? about.seconds !== undefined && !betweenSamples
+      : to !== undefined && to <= span;
+  return part > 0 ? { ...rest, seconds: part, ...(!known && { betweenSamples: true }) } : about;
 }
 
 const SNIFFED = 1 << 16;

@@ -65,9 +65,14 @@ describe('compare', () => {
       read(raw(20_000_000, 11), { weight: 'period' }),
       read(raw(10_000_000, 21), { weight: 'period' }),
     ]);
-    const { profile } = before!;
-    const known = { ...profile, about: { ...profile.about, frequencyHz: 50 } };
-    expect(compare(known, after!.profile)).toMatchObject({ normalizedBy: 'duration', beforeFactor: 2 });
+    const lasting = ({ profile }: typeof before, seconds: number, frequencyHz?: number) => ({
+      ...profile,
+      about: { target: 'x', seconds, ...(frequencyHz && { frequencyHz }) },
+    });
+    expect(compare(lasting(before, 10, 50), lasting(after, 20))).toMatchObject({
+      normalizedBy: 'duration',
+      beforeFactor: 2,
+    });
   });
 
   it.each([
@@ -84,7 +89,7 @@ describe('compare', () => {
     const comparison = compare(parseFolded(before, about(from)), parseFolded(after, about(to)));
     expect(comparison).toMatchObject({ normalizedBy: 'total', beforeFactor: 1 });
     const movers = moversOf(comparison);
-    for (const mover of movers) {
+    for (const mover of movers.bySelf) {
       expect(mover.delta).toBe(mover.after - mover.before);
       expect(mover.verdict).toBe('within chance');
     }
@@ -93,7 +98,7 @@ describe('compare', () => {
 
   it('takes silence in a known time for a finding', () => {
     const movers = moversOf(compare(folded('', 10), folded('a 300\n', 10)));
-    expect(movers[0]).toMatchObject({ name: 'a', delta: 300, verdict: 'clear' });
+    expect(movers.bySelf[0]).toMatchObject({ name: 'a', delta: 300, verdict: 'clear' });
   });
 
   it('refuses what does not count the same', async () => {
@@ -112,7 +117,7 @@ describe('movers', () => {
       folded('main;hot 100\nmain;noise 12\nmain;rest 1000\n'),
       folded('main;hot 220\nmain;noise 19\nmain;rest 873\n'),
     );
-    const movers = moversOf(comparison);
+    const movers = moversOf(comparison).bySelf;
     const verdict = (name: string) => movers.find((mover) => mover.name === name)?.verdict;
     expect(verdict('hot')).toBe('clear');
     expect(verdict('noise')).toBe('within chance');
@@ -128,7 +133,7 @@ describe('movers', () => {
         (await read(text(12, 88), { weight })).profile,
         (await read(text(19, 81), { weight })).profile,
       ];
-      return moversOf(compare(before, after)).map(({ name, chance }) => [name, chance.toFixed(9)]);
+      return moversOf(compare(before, after)).bySelf.map(({ name, chance }) => [name, chance!.toFixed(9)]);
     };
     expect(await by('period')).toEqual(await by('samples'));
   });
@@ -143,7 +148,7 @@ describe('movers', () => {
       unit: after.unit,
     };
     for (const comparison of [compare(before, after), compare(after, before)])
-      expect(moversOf(comparison)[0]).toMatchObject({
+      expect(moversOf(comparison).bySelf[0]).toMatchObject({
         verdict: 'within chance',
         chance: expect.closeTo(0.25, 9),
       });
@@ -151,9 +156,9 @@ describe('movers', () => {
 
   it('prints both counts, shares, points and the verdict', () => {
     const comparison = compare(folded('main;a 30\nmain;gone 10\n'), folded('main;a 20\nmain;new 20\n'));
-    const text = printMovers(comparison, moversOf(comparison));
+    const text = printMovers(comparison, moversOf(comparison), 20);
     expect(text).toContain('40 samples before, 40 after; made comparable by their totals (before × 1)');
-    expect(text).toMatch(/30 {2}75\.0 % +20 {2}50\.0 % +−25\.0 +−10 {2}within chance \(0\.\d+\) +a\n/);
+    expect(text).toMatch(/30 {2}75\.0 % +20 {2}50\.0 % +−25\.0 +−10 {2}likely \(0\.037\) +a\n/);
     expect(text).toMatch(/\bnew {2,}.*new\n/);
     expect(text).toMatch(/\bgone {2,}.*gone\n/);
   });

@@ -42,6 +42,8 @@ export interface ProfileData extends Common {
   readonly thread?: Numbers;
   readonly samples: Numbers;
   readonly weight?: Numbers;
+  /** Of what each sample weighs; absent where all of a row weigh the same. */
+  readonly squares?: Numbers;
   readonly timeline?: {
     readonly start: number;
     /** Differences to the entry before, in ticks. */
@@ -97,7 +99,7 @@ function common(event: string, unit: Unit, frames: readonly Frame[], tree: CallT
 
 export function profileData(profile: Profile): ProfileData {
   const { stacks, timeline } = profile;
-  const { samples, weight } = stacks;
+  const { samples, weight, squares } = stacks;
   return {
     of: 'profile',
     ...common(profile.event, profile.unit, profile.frames, profile.tree),
@@ -107,6 +109,7 @@ export function profileData(profile: Profile): ProfileData {
     ...(stacks.thread.some((thread) => thread >= 0) && { thread: stacks.thread }),
     samples,
     ...(weight.some((each, row) => each !== samples[row]) && { weight }),
+    ...(squares && { squares }),
     ...(timeline && {
       timeline: {
         start: timeline.start,
@@ -183,7 +186,13 @@ export function profileOf(data: ProfileData | ComparisonData): Profile {
     frames,
     tree,
     threads: threads.map((each, at) => ({ ...each, ...counts[at]! })),
-    stacks: { node, thread, samples, weight },
+    stacks: {
+      node,
+      thread,
+      samples,
+      weight,
+      ...(data.squares && { squares: Float64Array.from(data.squares) }),
+    },
     timeline: data.timeline && timelineOf(data.timeline),
     samples: all,
     idle: data.idle,
