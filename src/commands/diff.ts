@@ -8,6 +8,7 @@ import { printable } from '../printable.ts';
 import { compare } from '../profile/compare.ts';
 import { foldedComparison } from '../profile/folded-comparison.ts';
 import { isFoldedText, type StatedWeights, weighed } from '../profile/folded-weights.ts';
+import type { Movers } from '../profile/movers.ts';
 import { drawComparison } from '../profile/picture/svg.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
 import { counted, formatDuration, parseCount } from '../quantity.ts';
@@ -241,7 +242,11 @@ export async function drawComparisons(
         ? [tables]
         : name === 'folded'
           ? foldedComparison(comparison)
-          : drawComparison(comparison, { ...caption(comparison), ...browserHalf() });
+          : drawComparison(
+              comparison,
+              { ...caption(comparison, movers), ...browserHalf() },
+              movers.knowsTimes === undefined ? undefined : movers.changed,
+            );
     made.push(...(await makeFile(name, pieces, FORMATS[name], options, base, stdout)));
   }
   if (formats.includes('top')) return made;
@@ -265,32 +270,27 @@ export async function comparisonOutcome(comparison: Comparison, made: readonly M
   };
 }
 
-function caption({
-  before,
-  after,
-  event,
-  unit,
-  normalizedBy,
-  beforeFactor,
-  beforeSamples,
-  afterSamples,
-}: Comparison) {
-  const side = (word: string, { target, node, startedAt, seconds }: typeof before, samples?: number) =>
-    [
+function caption(comparison: Comparison, { knowsTimes }: Movers) {
+  const { before, after, event, unit, normalizedBy, beforeFactor, beforeSamples, afterSamples } = comparison;
+  const side = (word: string, about: typeof before, samples?: number) => {
+    const { target, node, startedAt, seconds, betweenSamples } = about;
+    return [
       `${word}: ${node ? `${target} on ${node}` : target}`,
       startedAt && `${startedAt.slice(0, 19).replace('T', ' ')} UTC`,
-      seconds && formatDuration(seconds),
+      seconds && !betweenSamples && formatDuration(seconds),
       samples !== undefined && counted(samples, 'sample'),
     ]
       .filter(Boolean)
       .join(' · ');
+  };
   const width = unit === 'nanoseconds' ? 'CPU time' : unit === 'events' ? event : 'samples';
   return {
     title: `${after.target}: before and after`,
     subtitle: [
       side('before', before, beforeSamples),
       side('after', after, afterSamples),
-      `${event === 'samples' ? '' : `${event} · `}width: ${width} before and after together, before × ${Number(beforeFactor.toPrecision(3))} (made comparable by ${normalizedBy}) · orange + more, blue \u2212 less`,
+      `${event === 'samples' ? '' : `${event} · `}width: ${width} before and after together, before × ${Number(beforeFactor.toPrecision(3))} (made comparable by ${normalizedBy}) · orange + more, blue \u2212 less, grey = ${knowsTimes === undefined ? 'equal' : 'no more than chance'}`,
+      ...comparison.assumptions,
     ],
   };
 }

@@ -156,7 +156,7 @@ export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly FileF
         const parts = [
           plain(about.node ? `${about.target} on ${about.node}` : about.target),
           about.startedAt && utc(about.startedAt),
-          about.seconds && formatDuration(about.seconds),
+          about.seconds && !about.betweenSamples && formatDuration(about.seconds),
           samples !== undefined && counted(samples, 'sample'),
         ];
         return [side, parts.filter(Boolean).join(', ')];

@@ -64,6 +64,8 @@ export interface ComparisonData extends Common {
   readonly afterSelf: Numbers;
   readonly normalizedBy: Comparison['normalizedBy'];
   readonly beforeFactor: number;
+  /** Frames of functions that changed by more than chance; absent where nothing was tested. */
+  readonly changed?: readonly number[];
 }
 
 const KINDS: Readonly<Record<FrameKind, string>> = {
@@ -124,7 +126,8 @@ export function profileData(profile: Profile): ProfileData {
   };
 }
 
-export function comparisonData(comparison: Comparison): ComparisonData {
+/** `changed`: by frame, whether it changed by more than chance; undefined where nothing was tested. */
+export function comparisonData(comparison: Comparison, changed?: Uint8Array): ComparisonData {
   return {
     of: 'comparison',
     ...common(comparison.event, comparison.unit, comparison.frames, comparison.tree),
@@ -134,6 +137,7 @@ export function comparisonData(comparison: Comparison): ComparisonData {
     afterSelf: comparison.tree.self.subarray(1),
     normalizedBy: comparison.normalizedBy,
     beforeFactor: comparison.beforeFactor,
+    ...(changed && { changed: comparison.frames.flatMap((_, frame) => (changed[frame] ? [frame] : [])) }),
   };
 }
 
