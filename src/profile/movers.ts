@@ -150,12 +150,12 @@ export function methodLines(comparison: Comparison, { knowsTimes }: Movers): str
   const load = comparison.tree.total[0]! / (comparison.beforeTotal[0]! * beforeFactor);
   if (normalizedBy === 'duration' && Number.isFinite(load))
     lines.push(
-      `In all, ${Number(load.toPrecision(3))} times as ${AMOUNT[comparison.unit]} a second after as before: a function changed where both what it has a second and its share of all did`,
+      `In total, ${Number(load.toPrecision(3))} times as ${AMOUNT[comparison.unit]} per second after as before; a function has changed if both its amount per second and its share did`,
     );
   lines.push(...assumptions);
   if (knowsTimes === false)
     lines.push(
-      'When samples were taken is not known, or they are too few: tested as if each was independent of the others',
+      'The samples have no times, or are too few to be cut into blocks of time: tested as if they were independent of each other',
     );
   return lines;
 }
