@@ -35,10 +35,19 @@ export function weighed(
   profiles: readonly [before: Profile, after: Profile],
   stated: readonly [before: StatedWeights, after: StatedWeights],
 ): readonly [before: Weighed, after: Weighed] {
-  const divisors = profiles.map((profile) => (isFoldedText(profile) ? commonDivisor(profile) : 0));
+  // Of periods that are known to be some as well: one long stack alone does not tell how long one is.
+  const divisors = profiles.map((profile) =>
+    isFoldedText(profile) || profile.unit !== 'samples' ? commonDivisor(profile) : 0,
+  );
   const both = divisors[0] && divisors[1] ? gcd(divisors[0], divisors[1]) : 0;
   const one = (side: 0 | 1, where: string) =>
-    weighedOne(profiles[side], both >= LEAST_PERIOD ? both : divisors[side]!, stated[side], where);
+    weighedOne(
+      profiles[side],
+      both >= LEAST_PERIOD ? both : divisors[side]!,
+      stated[side],
+      where,
+      profiles[1 - side]!,
+    );
   const sides = [one(0, ''), one(1, '')] as const;
   // What is taken for granted of both is said once.
   return sides[0].assumption === sides[1].assumption ? sides : [one(0, ' before'), one(1, ' after')];
@@ -49,11 +58,12 @@ function weighedOne(
   divisor: number,
   { unit, periods }: StatedWeights,
   where: string,
+  other: Profile,
 ): Weighed {
   if (!isFoldedText(profile)) return { profile, samplesKnown: true };
   if (unit !== undefined)
     return {
-      profile: inSamples(profile, unit),
+      profile: inSamples(profile, unit, unit === 1 ? undefined : other),
       samplesKnown: true,
       ...(unit !== 1 && { assumption: `The folded stacks${where}: ${unit} is one sample (--unit)` }),
     };
@@ -61,7 +71,7 @@ function weighedOne(
   const least = weights.reduce((least, weight) => Math.min(least, weight), Number.POSITIVE_INFINITY);
   if (divisor >= LEAST_PERIOD)
     return {
-      profile: inSamples(profile, divisor),
+      profile: inSamples(profile, divisor, other),
       samplesKnown: true,
       assumption: `The folded stacks${where} hold multiples of ${divisor}, which is taken for one sample: they are sums of periods (--unit 1 if they are samples)`,
     };
@@ -74,12 +84,24 @@ function weighedOne(
   return { profile, samplesKnown: true };
 }
 
-/** The profile with what its weights are in samples of so much each. */
-function inSamples(profile: Profile, unit: number): Profile {
+/**
+ * The profile with what its weights are in samples of so much each; weighed by periods, as they are, beside another that
+ * is.
+ */
+function inSamples(profile: Profile, unit: number, other: Profile | undefined): Profile {
   if (unit === 1) return profile;
   const { tree, stacks } = profile;
   const scaled = (weights: Float64Array) => weights.map((weight) => weight / unit);
   const samples = scaled(stacks.samples);
+  if (other && other.unit !== 'samples')
+    return {
+      ...profile,
+      event: other.event,
+      unit: other.unit,
+      stacks: { ...stacks, samples },
+      samples: profile.samples / unit,
+      idle: { ...profile.idle, samples: profile.idle.samples / unit },
+    };
   return {
     ...profile,
     tree: { ...tree, self: scaled(tree.self), total: scaled(tree.total) },
@@ -89,13 +111,17 @@ function inSamples(profile: Profile, unit: number): Profile {
   };
 }
 
-/** The largest whole number that all weights are multiples of; 1 where some are not whole. */
-function commonDivisor({ stacks }: Profile): number {
+/**
+ * The largest whole number that all weights are multiples of; 1 where some are not whole. Where it is known of how many
+ * samples a weight is, that of their periods.
+ */
+function commonDivisor(profile: Profile): number {
+  const { samples, weight } = profile.stacks;
+  const isText = isFoldedText(profile);
   let divisor = 0;
-  for (const weight of stacks.weight) {
-    if (!Number.isInteger(weight)) return 1;
-    divisor = gcd(divisor, weight);
-    if (divisor === 1) return 1;
+  for (let row = 0; row < weight.length && divisor !== 1; row += 1) {
+    const each = isText ? weight[row]! : weight[row]! / samples[row]!;
+    divisor = Number.isInteger(each) ? gcd(divisor, each) : 1;
   }
   return divisor;
 }

@@ -120,6 +120,9 @@ describe('diff', () => {
     expect(
       await stdoutOf(put('a.folded', 'app;main;a 303030300\n'), put('b', raw), '--unit', '10101010'),
     ).toContain('30 samples before, 30 after');
+    const byPeriod = await stdoutOf(put('a.folded', PERIODS), put('b', raw), '--weight', 'period');
+    expect(byPeriod).toMatch(/^30 samples before, 30 after/);
+    expect(byPeriod).toMatch(/0\.152 s +50\.0 % +0\.303 s +100\.0 % .* clear \(< 0\.001\) +a\n/);
   });
 
   it('gives no verdict where weights vary, in no form', async () => {
