@@ -184,7 +184,7 @@ const changesTable = ({ unit }: ComparisonFacts, movers: readonly Mover[]): stri
         percent(mover.beforeShare),
         percent(mover.afterShare),
         `${mover.delta > 0 ? '+' : ''}${formatWeight(mover.delta, unit)}`,
-        verdictText(mover),
+        verdictText(mover, 'p '),
         code(mover.name),
       ]),
   );

@@ -194,6 +194,6 @@ function moversTable(comparison: Comparison, movers: readonly Mover[]): string {
   );
 }
 
-/** `clear (< 0.001)`, `within chance (0.412)`, `not tested`. */
-export const verdictText = ({ verdict, chance }: Mover): string =>
-  chance === undefined ? verdict : `${verdict} (${chance < CLEAR ? '< 0.001' : chance.toFixed(3)})`;
+/** `clear (< 0.001)`, `within chance (0.412)`, `not tested`; `p` before a number where no column says what it is. */
+export const verdictText = ({ verdict, chance }: Mover, p = ''): string =>
+  chance === undefined ? verdict : `${verdict} (${p}${chance < CLEAR ? '< 0.001' : chance.toFixed(3)})`;
