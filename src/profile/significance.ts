@@ -141,11 +141,15 @@ function chanceByBlocks(difference: number, spreads: Pair<Spread>): number {
 /** Neighbouring blocks that are put together: what lasts longer than a block makes the sum of several vary more. */
 const TOGETHER = [1, 2, 4];
 
+/** Of fewer groups the variance says little. */
+const LEAST_GROUPS = 3;
+
 /** Of the sum of all blocks: the most that blocks alone, and several of them together, say. */
 function varianceOf(residuals: readonly number[]): number {
   let most = 0;
   for (const together of TOGETHER) {
     const many = Math.floor(residuals.length / together);
+    if (many < LEAST_GROUPS) break;
     const sums = new Float64Array(many);
     residuals.forEach((each, at) => {
       sums[Math.min(many - 1, Math.floor(at / together))]! += each;

@@ -150,6 +150,14 @@ describe('a change that is real', () => {
     expect(times).toBeGreaterThanOrEqual(6);
   });
 
+  it.each([40, 48, 55, 64, 100])('is found in %i samples where it is large', async (samples) => {
+    const before = await recording(71, { shares: [1, 0.2], samples, stays: 1 });
+    const after = await recording(72, { shares: [0.2, 1], samples, stays: 1 });
+    const movers = moversOf(compare(before, after));
+    expect(named(movers.bySelf).sort()).toEqual(['f0', 'f1']);
+    expect(movers.knowsTimes).toBe(samples >= 48);
+  });
+
   it('is found in what calls many functions that have a little more each', async () => {
     const more = SHARES.map((share, at) => (at % 5 === 4 ? share * 2 : share));
     const times = await timesFound({ shares: SHARES, samples: 1500, stays: 1 }, more, ({ byTotal }) =>
