@@ -86,7 +86,8 @@ describe('flamegraph', () => {
     const top = await gkeprof(['render', '@last', '--format', 'top', '--output-dir', output.path()]);
     expect(top.stdout).toMatch(/^By self \(cpu-clock/);
     expect(top.stdout).toMatch(/redis-server +\d+ +\d+$/m);
-    const again = await gkeprof(['diff', '@2', '@last', '--format', 'top', '--output-dir', output.path()]);
+    const rows = ['--format', 'top', '--rows', '3', '--output-dir', output.path()];
+    const again = await gkeprof(['diff', '@2', '@last', ...rows]);
     expect(again.code).toBe(0);
     expect(again.stdout).toContain('IS IT A CHANGE?');
   });
