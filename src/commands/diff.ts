@@ -1,15 +1,17 @@
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { browserHalf, type Format } from '../formats.ts';
 import { recentFile } from '../input.ts';
-import { FORCE, type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
+import { FORCE, type OptionTable, OUTPUT_DIR, type RawOptions, VERBOSE, writableFolder } from '../options.ts';
 import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { printable } from '../printable.ts';
 import { compare } from '../profile/compare.ts';
 import { foldedComparison } from '../profile/folded-comparison.ts';
+import { isFoldedText, type StatedWeights, weighed } from '../profile/folded-weights.ts';
+import type { Movers } from '../profile/movers.ts';
 import { drawComparison } from '../profile/picture/svg.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
-import { counted, formatDuration } from '../quantity.ts';
+import { counted, formatDuration, parseCount } from '../quantity.ts';
 import type { Command, Context } from './command.ts';
 import { baseFor, makeFile } from './drawing.ts';
 import { fileFacts, type MadeFile, sweepFolder } from './outcome.ts';
@@ -34,6 +36,12 @@ interface DiffOptions {
   readonly form: Form;
   readonly open: boolean;
   readonly choice: ReadChoice;
+  readonly by: 'time' | 'share';
+  /** How long each was recorded, in seconds. */
+  readonly seconds?: readonly [before: number, after: number];
+  readonly weights: readonly [before: StatedWeights, after: StatedWeights];
+  /** Of a table; undefined where it was not asked for. */
+  readonly rows?: number;
 }
 
 const FORMATS = {
@@ -45,6 +53,7 @@ const FORMATS = {
 type DiffFormat = keyof typeof FORMATS;
 
 export const isDiffFormat = (name: string): name is DiffFormat => Object.hasOwn(FORMATS, name);
+const GROUP = 'Comparison:';
 
 const OPTIONS: OptionTable = {
   format: {
@@ -60,6 +69,35 @@ const OPTIONS: OptionTable = {
   ...MARKDOWN,
   ...OPEN,
   ...OUTPUT_DIR,
+  rows: {
+    type: 'string',
+    describe: 'Rows of each table of functions, printed even if nothing changed',
+    group: 'Output:',
+    value: 'N',
+    defaultText: '20; no table if nothing changed',
+  },
+  by: {
+    type: 'string',
+    describe: 'Compare samples per second recorded, or shares of the total',
+    group: GROUP,
+    choices: ['time', 'share'],
+    defaultText: 'time if both durations are known, else share',
+  },
+  seconds: {
+    type: 'string',
+    describe: 'How many seconds each was recorded for, if no receipt or header says so',
+    group: GROUP,
+    value: 'BEFORE[,AFTER]',
+    perRun: true,
+  },
+  unit: {
+    type: 'string',
+    describe: 'What one sample weighs in folded stacks; 1 if their numbers are samples',
+    group: GROUP,
+    value: 'BEFORE[,AFTER]',
+    defaultText: 'detected from the numbers',
+    perRun: true,
+  },
   ...READ_OPTIONS,
   ...VERBOSE,
 };
@@ -99,6 +137,22 @@ export const diff: Command<DiffOptions> = {
     const open = raw.flag('open');
     if (open && (!formats.includes('svg') || output === '-'))
       throw usageError('--open: opens a picture, and none is made', '--format svg');
+    const seconds = pairOf(raw, 'seconds', '60,30');
+    const units = pairOf(raw, 'unit', '10101010');
+    const stated = (unit: number | undefined): StatedWeights =>
+      unit !== undefined
+        ? { unit }
+        : !raw.isTyped('weight')
+          ? {}
+          : raw.text('weight') === 'period'
+            ? { periods: true }
+            : { unit: 1 };
+    const rows = raw.text('rows');
+    // What is typed goes before what the other is preset to.
+    const by = raw.text('by') === 'share' && (!seconds || raw.isTyped('by')) ? 'share' : 'time';
+    if (seconds && by === 'share')
+      throw usageError('--seconds: shares are compared without it', 'leave --by share out');
+    const choice = readChoice(raw);
     return {
       files: after === undefined ? [before] : [before, after],
       folder: writableFolder(raw.text('output-dir') ?? '.'),
@@ -107,11 +161,15 @@ export const diff: Command<DiffOptions> = {
       ifThere,
       form,
       open,
-      choice: readChoice(raw),
+      choice: (wholeNode) => ({ ...choice(wholeNode), foldedPeriods: true }),
+      by,
+      ...(seconds && { seconds }),
+      weights: [stated(units?.[0]), stated(units?.[1])],
+      ...(rows !== undefined && { rows: parseCount(rows, '--rows', 1, 1_000_000, 20) }),
     };
   },
 
-  async run({ files, folder, choice, ...options }, context) {
+  async run({ files, folder, choice, by, seconds, weights, ...options }, context) {
     await sweepFolder(folder, context);
     const paths: string[] = [];
     const profiles: Profile[] = [];
@@ -132,7 +190,12 @@ export const diff: Command<DiffOptions> = {
       paths.push(path);
       profiles.push(profile);
     }
-    await presentComparison(compare(profiles[0]!, profiles[1]!), paths, folder, options, context);
+    const comparison = compareStated(profiles as [Profile, Profile], {
+      by,
+      weights,
+      ...(seconds && { seconds }),
+    });
+    await presentComparison(comparison, paths, folder, options, context);
     return EXIT.done;
   },
 };
@@ -142,12 +205,12 @@ export async function presentComparison(
   comparison: Comparison,
   paths: readonly string[],
   folder: string,
-  options: Pick<DiffOptions, 'formats' | 'output' | 'ifThere' | 'form' | 'open'>,
+  options: Pick<DiffOptions, 'formats' | 'output' | 'ifThere' | 'form' | 'open' | 'rows'>,
   context: Context,
 ): Promise<void> {
   const made = await drawComparisons(comparison, options, baseFor(paths[1]!, folder), context);
   if (options.form.is !== 'text') {
-    const { facts, names, markdown } = await comparisonOutcome(comparison, made);
+    const { facts, names, markdown } = await comparisonOutcome(comparison, made, options.rows);
     const [before, after] = paths;
     await deliver(
       context,
@@ -160,37 +223,81 @@ export async function presentComparison(
   if (options.open) await openResult(made.find(({ role }) => role === 'svg')?.path, context);
 }
 
-/** Makes the files of a comparison; the movers are for people in any case. */
+/** Two numbers above zero, or one for both. */
+function pairOf(raw: RawOptions, name: string, example: string): readonly [number, number] | undefined {
+  const text = raw.text(name);
+  if (text === undefined) return undefined;
+  const numbers = text.split(',').map((each) => each.trim().replace(name === 'seconds' ? /s$/ : '', ''));
+  if (numbers.length > 2 || !numbers.every((each) => /^\d+(?:\.\d+)?$/.test(each) && Number(each) > 0))
+    throw usageError(
+      `--${name}: "${printable(text)}" is neither a number nor two`,
+      `--${name} ${example}: one for each file, or one for both`,
+    );
+  return [Number(numbers[0]), Number(numbers[1] ?? numbers[0])];
+}
+
+/** Compares two profiles with what the user says of them; what is taken for granted is among the comparison. */
+export function compareStated(
+  profiles: readonly [before: Profile, after: Profile],
+  { by, seconds, weights }: Pick<DiffOptions, 'by' | 'seconds' | 'weights'>,
+): Comparison {
+  if (weights.some(({ unit }) => unit !== undefined && unit !== 1) && !profiles.some(isFoldedText))
+    throw usageError('--unit: none of the two is folded stacks', 'other files say what their samples weigh');
+  const sides = weighed(profiles, weights);
+  const samplesKnown = sides.every((side) => side.samplesKnown);
+  const [before, after] = sides.map(({ profile }, side): Profile => {
+    const { betweenSamples, ...about } = profile.about;
+    const timed = seconds ? { ...profile, about: { ...about, seconds: seconds[side]! } } : profile;
+    return samplesKnown ? timed : { ...timed, event: 'weight', unit: 'events' };
+  });
+  return compare(before!, after!, {
+    by: samplesKnown ? by : 'share',
+    samplesKnown,
+    assumptions: [...new Set(sides.flatMap(({ assumption }) => assumption ?? []))],
+  });
+}
+
+/**
+ * Makes the files of a comparison. What changed is printed for people in any case: on stdout, unless a file is written
+ * there, or the result for programs.
+ */
 export async function drawComparisons(
   comparison: Comparison,
-  { formats, ...options }: Pick<DiffOptions, 'formats' | 'output' | 'ifThere' | 'form'>,
+  { formats, rows, ...options }: Pick<DiffOptions, 'formats' | 'output' | 'ifThere' | 'form' | 'rows'>,
   base: string,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<MadeFile[]> {
   const { moversOf, printMovers } = await import('../profile/movers.ts');
-  const movers = printMovers(comparison, moversOf(comparison));
+  const movers = moversOf(comparison);
+  const tables = printMovers(comparison, movers, rows);
   const made: MadeFile[] = [];
   for (const name of formats) {
     const pieces =
       name === 'top'
-        ? [movers]
+        ? [tables]
         : name === 'folded'
           ? foldedComparison(comparison)
-          : drawComparison(comparison, { ...caption(comparison), ...browserHalf() });
+          : drawComparison(
+              comparison,
+              { ...caption(comparison, movers), ...browserHalf() },
+              movers.knowsTimes === undefined ? undefined : movers.changed,
+            );
     made.push(...(await makeFile(name, pieces, FORMATS[name], options, base, stdout)));
   }
-  if (!formats.includes('top')) log.line(movers.trimEnd());
+  if (formats.includes('top')) return made;
+  if (options.output === '-' || options.form.is !== 'text') log.line(tables.trimEnd());
+  else stdout.write(tables);
   return made;
 }
 
 /** What a comparison is as a result. */
-export async function comparisonOutcome(comparison: Comparison, made: readonly MadeFile[]) {
+export async function comparisonOutcome(comparison: Comparison, made: readonly MadeFile[], rows?: number) {
   const [{ moversOf }, { comparisonFacts, comparisonMarkdown }, files] = await Promise.all([
     import('../profile/movers.ts'),
     import('./profile-outcome.ts'),
     fileFacts(made),
   ]);
-  const facts = comparisonFacts(comparison, moversOf(comparison));
+  const facts = comparisonFacts(comparison, moversOf(comparison), rows);
   return {
     facts: { comparison: facts, files },
     names: files.map(({ path }) => path),
@@ -198,32 +305,27 @@ export async function comparisonOutcome(comparison: Comparison, made: readonly M
   };
 }
 
-function caption({
-  before,
-  after,
-  event,
-  unit,
-  normalizedBy,
-  beforeFactor,
-  beforeSamples,
-  afterSamples,
-}: Comparison) {
-  const side = (word: string, { target, node, startedAt, seconds }: typeof before, samples: number) =>
-    [
+function caption(comparison: Comparison, { knowsTimes }: Movers) {
+  const { before, after, event, unit, normalizedBy, beforeFactor, beforeSamples, afterSamples } = comparison;
+  const side = (word: string, about: typeof before, samples?: number) => {
+    const { target, node, startedAt, seconds, betweenSamples } = about;
+    return [
       `${word}: ${node ? `${target} on ${node}` : target}`,
       startedAt && `${startedAt.slice(0, 19).replace('T', ' ')} UTC`,
-      seconds && formatDuration(seconds),
-      counted(samples, 'sample'),
+      seconds && !betweenSamples && formatDuration(seconds),
+      samples !== undefined && counted(samples, 'sample'),
     ]
       .filter(Boolean)
       .join(' · ');
+  };
   const width = unit === 'nanoseconds' ? 'CPU time' : unit === 'events' ? event : 'samples';
   return {
     title: `${after.target}: before and after`,
     subtitle: [
       side('before', before, beforeSamples),
       side('after', after, afterSamples),
-      `${event === 'samples' ? '' : `${event} · `}width: ${width} before and after together, before × ${Number(beforeFactor.toPrecision(3))} (made comparable by ${normalizedBy}) · orange + more, blue \u2212 less`,
+      `${event === 'samples' ? '' : `${event} · `}width: ${width} before and after together, before × ${Number(beforeFactor.toPrecision(3))} (made comparable by ${normalizedBy}) · orange + more, blue \u2212 less, grey = ${knowsTimes === undefined ? 'equal' : 'no more than chance'}`,
+      ...comparison.assumptions,
     ],
   };
 }

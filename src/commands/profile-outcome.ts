@@ -1,7 +1,7 @@
 import { block, code, factTable, markdownTable, plain } from '../output/markdown.ts';
 import { coresText } from '../profile/cores.ts';
 import { countersText } from '../profile/counters.ts';
-import type { Mover } from '../profile/movers.ts';
+import { type Mover, type Movers, verdictText } from '../profile/movers.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
 import { FEW_SAMPLES } from '../profile/quality.ts';
 import { qualityFacts, type Summary } from '../profile/summary.ts';
@@ -141,14 +141,23 @@ const busiest = ({ threads, weight, unit }: ProfileFacts): string =>
   );
 
 /** What differs between two profiles: how they were made comparable, and the functions that moved the most. */
-export const comparisonFacts = (
-  { before, after, event, unit, normalizedBy, beforeFactor, beforeSamples, afterSamples }: Comparison,
-  movers: readonly Mover[],
-) => ({
-  before: { about: before, samples: beforeSamples },
-  after: { about: after, samples: afterSamples },
-  ...{ event, unit, normalizedBy, beforeFactor, movers },
-});
+export const comparisonFacts = (comparison: Comparison, movers: Movers, rows = ROWS) => {
+  const { before, after, event, unit, normalizedBy, byTotalBecause, beforeFactor } = comparison;
+  const { beforeSamples, afterSamples, assumptions } = comparison;
+  return {
+    before: { about: before, ...(beforeSamples !== undefined && { samples: beforeSamples }) },
+    after: { about: after, ...(afterSamples !== undefined && { samples: afterSamples }) },
+    ...{ event, unit, normalizedBy, ...(byTotalBecause && { byTotalBecause }), beforeFactor },
+    tested: testedWords(movers),
+    assumptions,
+    changed: movers.changed.includes(1),
+    movers: movers.bySelf.slice(0, rows),
+    moversByTotal: movers.byTotal.slice(0, rows),
+  };
+};
+
+const testedWords = ({ knowsTimes }: Movers) =>
+  knowsTimes === undefined ? 'not' : knowsTimes ? 'by blocks of time' : 'as independent samples';
 
 export type ComparisonFacts = ReturnType<typeof comparisonFacts>;
 
@@ -161,29 +170,35 @@ export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly FileF
         const parts = [
           plain(about.node ? `${about.target} on ${about.node}` : about.target),
           about.startedAt && utc(about.startedAt),
-          about.seconds && formatDuration(about.seconds),
-          counted(samples, 'sample'),
+          about.seconds && !about.betweenSamples && formatDuration(about.seconds),
+          samples !== undefined && counted(samples, 'sample'),
         ];
         return [side, parts.filter(Boolean).join(', ')];
       }),
     ),
-    markdownTable(
-      [
-        { title: 'before', right: true },
-        { title: 'after', right: true },
-        { title: 'change', right: true },
-        { title: 'is it a change?' },
-        { title: 'function' },
-      ],
-      facts.movers
-        .slice(0, MARKDOWN_ROWS)
-        .map((mover) => [
-          percent(mover.beforeShare),
-          percent(mover.afterShare),
-          `${mover.delta > 0 ? '+' : ''}${formatWeight(mover.delta, facts.unit)}`,
-          `${mover.verdict} (p ${mover.chance < 0.001 ? '< 0.001' : mover.chance.toFixed(3)})`,
-          code(mover.name),
-        ]),
-    ),
+    ...(facts.changed || facts.tested === 'not'
+      ? [changesTable(facts, facts.movers), 'With what they call:', changesTable(facts, facts.moversByTotal)]
+      : ['Nothing changed beyond chance.']),
+    facts.assumptions.map(plain).join('\n'),
     fileTable(files),
+  );
+
+const changesTable = ({ unit }: ComparisonFacts, movers: readonly Mover[]): string =>
+  markdownTable(
+    [
+      { title: 'before', right: true },
+      { title: 'after', right: true },
+      { title: 'change', right: true },
+      { title: 'is it a change?' },
+      { title: 'function' },
+    ],
+    movers
+      .slice(0, MARKDOWN_ROWS)
+      .map((mover) => [
+        percent(mover.beforeShare),
+        percent(mover.afterShare),
+        `${mover.delta > 0 ? '+' : ''}${formatWeight(mover.delta, unit)}`,
+        verdictText(mover, 'p '),
+        code(mover.name),
+      ]),
   );

@@ -214,8 +214,7 @@ async function drawTwoColumns(
   { formats, ...drawing }: DrawOptions,
   context: Context,
 ): Promise<number> {
-  const { isDiffFormat, presentComparison } = await import('./diff.ts');
-  const { compare } = await import('../profile/compare.ts');
+  const { compareStated, isDiffFormat, presentComparison } = await import('./diff.ts');
   const other = formats.find((format) => !isDiffFormat(format));
   if (other !== undefined)
     throw usageError(
@@ -223,7 +222,8 @@ async function drawTwoColumns(
       'formats: svg, folded, top',
     );
   const options = { ...drawing, formats: formats.filter(isDiffFormat) };
-  await presentComparison(compare(before, after), [path, path], folder, options, context);
+  const comparison = compareStated([before, after], { by: 'time', weights: [{}, {}] });
+  await presentComparison(comparison, [path, path], folder, options, context);
   return EXIT.done;
 }
 

@@ -24,6 +24,7 @@ export interface ReadPart {
     readonly origin: Int32Array;
     readonly samples: Int32Array;
     readonly weight: Float64Array;
+    readonly squares: Float64Array;
   };
   readonly timeline: { readonly at: Int32Array; readonly row: Int32Array; readonly whole: boolean };
   readonly oddities: readonly Oddity[];
@@ -50,6 +51,7 @@ export function partOf(reader: PerfScriptReader): ReadPart {
       origin: rows.origin.slice(0, rows.size),
       samples: rows.samples.slice(0, rows.size),
       weight: rows.weight.slice(0, rows.size),
+      squares: rows.squares.slice(0, rows.size),
     },
     timeline: {
       at: timeline.at.slice(0, timeline.size),
@@ -92,7 +94,13 @@ export function absorb(reader: PerfScriptReader, part: ReadPart): void {
   const { rows, timeline } = part;
   const stacks = renumbered(part.stacks, frames, reader.stacks);
   const row = rows.stack.map((each, at) =>
-    reader.rows.addMany(stacks[each]!, origins[rows.origin[at]!]!, rows.samples[at]!, rows.weight[at]!),
+    reader.rows.addMany(
+      stacks[each]!,
+      origins[rows.origin[at]!]!,
+      rows.samples[at]!,
+      rows.weight[at]!,
+      rows.squares[at]!,
+    ),
   );
   if (Number.isNaN(reader.firstTime)) reader.firstTime = part.firstTime;
   const later = ticksOf(part.firstTime) - ticksOf(reader.firstTime);

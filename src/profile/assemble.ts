@@ -60,7 +60,13 @@ export function assemble(
     frames,
     tree,
     threads: origins.map(({ comm, pid, tid }, at) => ({ comm, pid, tid, ...counts[at]! })),
-    stacks: { node, thread, samples, weight: weights },
+    stacks: {
+      node,
+      thread,
+      samples,
+      weight: weights,
+      ...(unit !== 'samples' && weightsDiffer(rows) && { squares: rows.squares.subarray(0, size) }),
+    },
     timeline: timelineOf(read),
     samples: counts.reduce((sum, count) => sum + count.samples, 0),
     idle: { samples: 0, leftOut: false },
@@ -107,7 +113,13 @@ function renamed(read: Read, events: ReadonlySet<string>, demangled: ReadonlyMap
   );
   const merged = new Rows();
   const row = Int32Array.from({ length: rows.size }, (_, at) =>
-    merged.addMany(stack[rows.stack[at]!]!, thread[rows.origin[at]!]!, rows.samples[at]!, rows.weight[at]!),
+    merged.addMany(
+      stack[rows.stack[at]!]!,
+      thread[rows.origin[at]!]!,
+      rows.samples[at]!,
+      rows.weight[at]!,
+      rows.squares[at]!,
+    ),
   );
   return {
     origins,
@@ -129,6 +141,13 @@ function renamed(read: Read, events: ReadonlySet<string>, demangled: ReadonlyMap
 
 /** Clocks say nothing by their periods: each is the time between two ticks. */
 const CLOCK = /^(?:cpu|task)-clock(?::|$)/;
+
+/** Whether samples of one row weigh differently; sums of doubles are not exact. */
+function weightsDiffer({ size, samples, weight, squares }: Rows): boolean {
+  for (let row = 0; row < size; row += 1)
+    if (squares[row]! * samples[row]! > weight[row]! ** 2 * (1 + 1e-9)) return true;
+  return false;
+}
 
 /** `cpu-clock` and `task-clock` count nanoseconds: Linux kernel/events/core.c, perf_swevent_hrtimer. */
 function unitOf(event: string, origins: readonly Origin[], weight: Weight | undefined): Unit {

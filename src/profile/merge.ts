@@ -27,7 +27,13 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
     const threadNumber = threads.map(({ comm, pid, tid }) => builder.thread(comm, pid, tid));
     stacks.node.forEach((node, row) => {
       const path = Int32Array.from(pathOf(tree, node), (frame) => frameNumber[frame]!);
-      builder.add(path, threadNumber[stacks.thread[row]!] ?? -1, stacks.samples[row]!, stacks.weight[row]!);
+      builder.add(
+        path,
+        threadNumber[stacks.thread[row]!] ?? -1,
+        stacks.samples[row]!,
+        stacks.weight[row]!,
+        stacks.squares?.[row],
+      );
     });
   }
   const merged = builder.profile(aboutAll(profiles), [...events][0] ?? first.event, first.unit);

@@ -108,6 +108,7 @@ export function keepRows(profile: Profile, wanted: (row: number) => boolean): Pr
     thread: Int32Array.from(kept, (row) => stacks.thread[row]!),
     samples: pick(stacks.samples),
     weight: pick(stacks.weight),
+    ...(stacks.squares && { squares: pick(stacks.squares) }),
   };
   const threads = profile.threads.map((thread) => ({ ...thread, samples: 0, weight: 0 }));
   table.thread.forEach((thread, row) => {

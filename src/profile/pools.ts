@@ -136,11 +136,13 @@ function mergedRows(
   threadOf: (row: number) => number,
 ): { table: StackTable; of: Int32Array } {
   const of = new Int32Array(stacks.node.length);
+  const isWeighed = stacks.weight.some((each, row) => each !== stacks.samples[row]);
   const known = new Map<string, number>();
   const node: number[] = [];
   const thread: number[] = [];
   const samples: number[] = [];
   const weight: number[] = [];
+  const squares: number[] = [];
   for (let row = 0; row < of.length; row += 1) {
     const key = `${nodeOf(row)} ${threadOf(row)}`;
     let into = known.get(key);
@@ -150,16 +152,20 @@ function mergedRows(
       thread.push(threadOf(row));
       samples.push(0);
       weight.push(0);
+      squares.push(0);
     }
     of[row] = into;
     samples[into]! += stacks.samples[row]!;
     weight[into]! += stacks.weight[row]!;
+    squares[into]! += stacks.squares?.[row] ?? stacks.weight[row]! ** 2 / stacks.samples[row]!;
   }
   const table = {
     node: Int32Array.from(node),
     thread: Int32Array.from(thread),
     samples: Float64Array.from(samples),
     weight: Float64Array.from(weight),
+    // Threads that are one now may have had periods of their own.
+    ...(isWeighed && { squares: Float64Array.from(squares) }),
   };
   return { table, of };
 }

@@ -33,6 +33,8 @@ export interface StackTable {
   readonly thread: Int32Array;
   readonly samples: Float64Array;
   readonly weight: Float64Array;
+  /** Sums of the squares of what each sample weighs; undefined where all samples of a row weigh the same. */
+  readonly squares?: Float64Array;
 }
 
 /** When each sample was taken, in time order. */
@@ -64,6 +66,8 @@ export interface About {
   readonly startedAt?: string;
   /** How long was recorded, in seconds. */
   readonly seconds?: number;
+  /** `seconds` is only the time from the first sample to the last: nothing says how long was recorded. */
+  readonly betweenSamples?: true;
   /** Samples a second and processor that perf was asked for. */
   readonly frequencyHz?: number;
   /** By the kernel's counters of the target: CPU time, and how long a limit held it back or it waited for a processor, in seconds. */
@@ -113,7 +117,25 @@ export interface Comparison {
   readonly beforeTotal: Float64Array;
   /** What the two were made comparable by, and the factor that `before…` is multiplied with for that. */
   readonly normalizedBy: 'duration' | 'total';
+  /** Why by their totals. */
+  readonly byTotalBecause?: string;
   readonly beforeFactor: number;
-  readonly beforeSamples: number;
-  readonly afterSamples: number;
+  /** Undefined where the input has weights, and does not say of how many samples. */
+  readonly beforeSamples: number | undefined;
+  readonly afterSamples: number | undefined;
+  /** What was taken for granted, a sentence each. */
+  readonly assumptions: readonly string[];
+  /** Of the samples of each, for a test; undefined where it is not known how many there are. */
+  readonly evidence: readonly [before: Evidence, after: Evidence] | undefined;
+}
+
+/** What a test of differences has to know about the samples of one side. */
+export interface Evidence {
+  readonly about: About;
+  /** By node of the comparison's tree: sums of the squares of what the samples that ended there weigh. */
+  readonly squares: Float64Array;
+  /** When samples were taken, of which node they are, and what they weigh; undefined where that is not known. */
+  readonly times:
+    | { readonly at: Uint32Array; readonly node: Int32Array; readonly weight: Float64Array }
+    | undefined;
 }

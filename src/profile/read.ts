@@ -39,6 +39,8 @@ export interface ReadOptions extends Narrowing {
   readonly event?: string;
   /** By default what fits the event: the period where periods vary, else the number of samples. */
   readonly weight?: Weight;
+  /** Whoever asks knows what to do with folded stacks whose numbers are periods. */
+  readonly foldedPeriods?: true;
   /** Seconds since the first sample. */
   readonly from?: number;
   readonly to?: number;
@@ -198,14 +200,16 @@ const KINDS: Readonly<Record<Exclude<Kind, 'perf script'>, string>> = {
 function refuseWhatIsNotThere(kind: Exclude<Kind, 'perf script'>, options: ReadOptions): void {
   const raw = 'the raw stacks (.perf-script.txt.gz) have what that needs';
   const isImported = kind === 'pprof' || kind === 'speedscope';
+  const isFolded = kind === 'folded stacks' || kind === 'two columns';
+  const knowsPeriods = kind === 'pprof' || (isFolded && options.foldedPeriods);
   for (const [name, value] of [
     ['--event', isImported ? undefined : options.event],
     ['--from', options.from],
     ['--to', options.to],
-    ['--weight period', options.weight === 'period' && kind !== 'pprof' ? 1 : undefined],
+    ['--weight period', options.weight === 'period' && !knowsPeriods ? 1 : undefined],
   ] as const)
     if (value !== undefined) throw new GkeprofError(EXIT.usage, `${name}: not of ${KINDS[kind]}`, raw);
-  if (kind !== 'folded stacks' && kind !== 'two columns') return;
+  if (!isFolded) return;
   for (const [name, value] of [
     ['--comm', options.comm],
     ['--tid', options.tid],
@@ -229,9 +233,18 @@ async function readInto(
   }
 }
 
-/** With how long was looked at: as long as the samples span where nothing better is known, or the part asked for. */
-function lasting(about: About, reader: PerfScriptReader, { from = 0, to }: ReadOptions): About {
-  const seconds = about.seconds ?? reader.lastTime - reader.firstTime;
-  const part = Math.min(to ?? seconds, seconds) - from;
-  return part > 0 ? { ...about, seconds: part } : about;
+/**
+ * With how long was looked at: as long as the samples span where nothing better is known, or the part asked for. How
+ * long a part is can be told only where samples come behind it: `--from` and `--to` count from the first one.
+ */
+function lasting(about: About, reader: PerfScriptReader, { from, to }: ReadOptions): About {
+  const { betweenSamples, ...rest } = about;
+  const span = reader.lastTime - reader.firstTime;
+  const seconds = about.seconds ?? span;
+  const part = Math.min(to ?? seconds, seconds) - (from ?? 0);
+  const known =
+    from === undefined && to === undefined
+      ? about.seconds !== undefined && !betweenSamples
+      : to !== undefined && to <= span;
+  return part > 0 ? { ...rest, seconds: part, ...(!known && { betweenSamples: true }) } : about;
 }

@@ -11,23 +11,26 @@ export class Rows {
   samples = new Int32Array(1024);
   /** Sum of the periods. */
   weight = new Float64Array(1024);
+  /** Sum of their squares. */
+  squares = new Float64Array(1024);
   /** By stack, one more than its first row; 0 for none. By row, one more than the next of the same stack. */
   #first = new Int32Array(1024);
   #next = new Int32Array(1024);
 
   /** Counts a sample, and returns its row. */
   add(stack: number, origin: number, period: number): number {
-    return this.addMany(stack, origin, 1, period);
+    return this.addMany(stack, origin, 1, period, period * period);
   }
 
-  /** Counts samples with the sum of their periods, and returns their row. */
-  addMany(stack: number, origin: number, samples: number, weight: number): number {
+  /** Counts samples with the sum of their periods and of the squares of these, and returns their row. */
+  addMany(stack: number, origin: number, samples: number, weight: number, squares: number): number {
     if (stack >= this.#first.length) this.#first = enlarged(this.#first, stack + 1);
     let row = this.#first[stack]! - 1;
     while (row >= 0 && this.origin[row] !== origin) row = this.#next[row]! - 1;
     if (row < 0) row = this.#new(stack, origin);
     this.samples[row]! += samples;
     this.weight[row]! += weight;
+    this.squares[row]! += squares;
     return row;
   }
 
@@ -46,8 +49,13 @@ export class Rows {
     this.origin = enlarged(this.origin);
     this.samples = enlarged(this.samples);
     this.#next = enlarged(this.#next);
-    const weight = new Float64Array(this.weight.length * 2);
-    weight.set(this.weight);
-    this.weight = weight;
+    this.weight = doubled(this.weight);
+    this.squares = doubled(this.squares);
   }
+}
+
+function doubled(numbers: Float64Array): Float64Array<ArrayBuffer> {
+  const longer = new Float64Array(numbers.length * 2);
+  longer.set(numbers);
+  return longer;
 }

@@ -1,6 +1,7 @@
 import { type Column, table } from '../output/table.ts';
 import { coresOfThread, coresText } from './cores.ts';
 import type { Frame } from './frame.ts';
+import { functionWeights } from './functions.ts';
 import { pathOf } from './paths.ts';
 import type { Profile, Unit } from './profile.ts';
 import { FEW_SAMPLES } from './quality.ts';
@@ -86,20 +87,8 @@ export function topOf(profile: Profile, rows = 20): Top {
   };
 }
 
-/** Self and total of each function, in one pass: on the way down a function counts where it comes for the first time. */
 function functionRows({ tree, frames }: Profile): FunctionRow[] {
-  const self = new Float64Array(frames.length);
-  const total = new Float64Array(frames.length);
-  const active = new Int32Array(frames.length);
-  const open: number[] = [];
-  for (let node = 1; node < tree.frame.length; node += 1) {
-    while (open.length && tree.next[open.at(-1)!]! <= node) active[tree.frame[open.pop()!]!]! -= 1;
-    const frame = tree.frame[node]!;
-    self[frame]! += tree.self[node]!;
-    if (active[frame] === 0) total[frame]! += tree.total[node]!;
-    active[frame]! += 1;
-    open.push(node);
-  }
+  const { self, total } = functionWeights(tree, frames.length, tree);
   return frames.flatMap(({ name, dso, kind }, at) =>
     kind === 'thread' ? [] : [{ name, dso, kind, self: self[at]!, total: total[at]! }],
   );

@@ -618,4 +618,21 @@ describe('the picture in a browser', () => {
       expect(await box(page, 'new').count()).toBe(0);
     });
   });
+
+  it('has no colour and no sign for what may be chance', () => {
+    const comparison = compare(
+      parseFolded('main;a 30\nmain;gone;x 10\n', { target: 'before' }),
+      parseFolded('main;a 20\nmain;new 20\n', { target: 'after' }),
+    );
+    const changed = Uint8Array.from(comparison.frames, ({ name }) => (name === 'new' ? 1 : 0));
+    const svg = textOf(
+      drawComparison(comparison, { title: 'diff', subtitle: [], ...browserHalf() }, changed),
+    );
+    return open(put('chance.svg', svg), async (page) => {
+      const fill = (name: string) => box(page, name).locator('.box').getAttribute('fill');
+      expect(await fill('new')).toBe('hsl(20 90% 58%)');
+      expect(await fill('gone')).toBe('hsl(0 0% 86%)');
+      expect(await box(page, 'gone').locator('text').textContent()).toBe('= gone');
+    });
+  });
 });

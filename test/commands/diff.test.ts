@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gkeprof } from '../command-line.ts';
+import { faults } from '../schemas.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -28,9 +29,11 @@ describe('diff', () => {
       folder,
     ]);
     expect(run.code).toBe(0);
-    expect(run.stdout.toString()).toBe(`Comparison:       ${join(folder, 'b.diff.svg')}\n`);
-    expect(run.stderr).toMatch(/made comparable by their totals \(before × 1\)/);
-    expect(run.stderr).toMatch(/clear \(< 0\.001\) +hot\n/);
+    const stdout = run.stdout.toString();
+    expect(stdout).toContain(`Comparison:       ${join(folder, 'b.diff.svg')}\n1140 samples before`);
+    expect(stdout).toMatch(/made comparable by their totals \(before × 1\)/);
+    expect(stdout).toMatch(/clear \(< 0\.001\) +hot\n/);
+    expect(run.stderr).toBe('');
     const svg = readFileSync(join(folder, 'b.diff.svg'), 'utf8');
     expect(svg).toContain('before: a.folded · 1140 samples');
     expect(svg).toContain('gone (gone): before 40 samples');
@@ -82,6 +85,121 @@ describe('diff', () => {
     const sample = (event: string) => `a 1/1 [000] 1.0: 5 ${event}:\n\t1 f (/x)\n\n`;
     const run = await gkeprof(['diff', put('a', sample('cycles')), put('b', sample('faults'))]);
     expect(run.stderr).toContain('cycles (samples) and faults (samples) cannot be compared');
+    expect(run.code).toBe(2);
+  });
+
+  const PERIODS = 'app;main;a 151515150\napp;main;b 90909090\napp;main;c 60606060\n';
+  const MORE = 'app;main;a 181818180\napp;main;b 70707070\napp;main;c 50505050\n';
+  const top = (...words: string[]) => gkeprof(['diff', ...words, '--format', 'top', '--output-dir', folder]);
+  const stdoutOf = async (...words: string[]) => {
+    const run = await top(...words);
+    expect(`${run.code} ${run.stderr}`).toBe('0 ');
+    return run.stdout.toString();
+  };
+
+  it('takes sums of periods for what they are, and says so', async () => {
+    const files = [put('a.folded', PERIODS), put('b.folded', MORE)];
+    const text = await stdoutOf(...files);
+    expect(text).toMatch(/^30 samples before, 30 after; made comparable by their totals/);
+    expect(text).toContain('hold multiples of 10101010, which is taken for one sample');
+    expect(text).toContain('Nothing changed beyond chance');
+    expect(await stdoutOf(...files, '--unit', '1')).toMatch(/clear \(< 0\.001\) +a\n/);
+    expect(await stdoutOf(...files, '--weight', 'samples')).toMatch(/clear \(< 0\.001\) +a\n/);
+    expect(await stdoutOf(...files, '--weight', 'period')).toContain('30 samples before');
+    expect(await stdoutOf(...files, '--unit', '5050505')).toContain('5050505 is one sample (--unit)');
+  });
+
+  it('compares sums of periods with raw stacks: both are samples', async () => {
+    const sample = '\n\t1 a (/x)\n\t2 main (/x)\n\n';
+    const raw = Array.from(
+      { length: 30 },
+      (_, at) => `app 7/7 [000] ${at}.5: 10101010 cpu-clock:${sample}`,
+    ).join('');
+    expect(await stdoutOf(put('a.folded', 'app;main;a 303030300\n'), put('b', raw))).toContain(
+      '1 sample before, 30 after',
+    );
+    expect(
+      await stdoutOf(put('a.folded', 'app;main;a 303030300\n'), put('b', raw), '--unit', '10101010'),
+    ).toContain('30 samples before, 30 after');
+    const byPeriod = await stdoutOf(put('a.folded', PERIODS), put('b', raw), '--weight', 'period');
+    expect(byPeriod).toMatch(/^30 samples before, 30 after/);
+    expect(byPeriod).toMatch(/0\.152 s +50\.0 % +0\.303 s +100\.0 % .* clear \(< 0\.001\) +a\n/);
+  });
+
+  it('gives no verdict where weights vary, in no form', async () => {
+    const files = [
+      put('a.folded', 'm;a 31234567\nm;b 1823001\n'),
+      put('b.folded', 'm;a 1123987\nm;b 33876503\n'),
+    ];
+    const text = await stdoutOf(...files);
+    expect(text).toContain('nothing can be tested without knowing how many samples they are');
+    expect(text).toMatch(/not tested +a\n/);
+    expect(text).not.toMatch(/clear|likely|within/);
+    const run = await gkeprof(['diff', ...files, '-o', 'json', '--output-dir', folder]);
+    const result = JSON.parse(run.stdout.toString());
+    expect(faults('diff', result)).toEqual([]);
+    expect(result.comparison).toMatchObject({ tested: 'not', changed: false });
+    expect(result.comparison.assumptions).toHaveLength(1);
+    const svg = readFileSync(join(folder, 'b.diff.svg'), 'utf8');
+    expect(svg).toContain('nothing can be tested');
+    expect(svg).not.toContain('no more than chance');
+  });
+
+  it('has the same verdicts in JSON and Markdown, with what was taken for granted', async () => {
+    const files = [put('a.folded', PERIODS), put('b.folded', MORE)];
+    const run = await gkeprof(['diff', ...files, '-o', 'json', '--rows', '2', '--output-dir', folder]);
+    const { comparison, ...rest } = JSON.parse(run.stdout.toString());
+    expect(faults('diff', { comparison, ...rest })).toEqual([]);
+    expect(comparison).toMatchObject({
+      normalizedBy: 'total',
+      tested: 'as independent samples',
+      changed: false,
+      before: { samples: 30 },
+    });
+    expect(comparison.byTotalBecause).toContain('--seconds');
+    expect(comparison.assumptions[0]).toContain('10101010');
+    expect(comparison.movers).toHaveLength(2);
+    expect(comparison.moversByTotal[0]).toMatchObject({ name: 'a', verdict: 'within chance' });
+    expect(run.stderr).toContain('Nothing changed beyond chance');
+    const markdown = await gkeprof(['diff', ...files, '--markdown', '--output-dir', folder]);
+    expect(markdown.stdout.toString()).toContain('Nothing changed beyond chance.');
+    expect(markdown.stdout.toString()).toContain('10101010');
+  });
+
+  it('compares a second with a second where it is told how long both were recorded', async () => {
+    const files = [put('a.folded', 'm;a 300\nm;b 3000\n'), put('b.folded', 'm;a 600\nm;b 1500\n')];
+    const text = await stdoutOf(...files, '--seconds', '60,30s');
+    expect(text).toContain('made comparable by how long both were recorded (before × 0.5)\n');
+    expect(text).toContain('In total, 1.27 times as many samples per second after as before');
+    expect(text).toMatch(/clear \(< 0\.001\) +a\n/);
+    expect(text).toMatch(/within chance \(1\.000\) +b\n/);
+    expect(await stdoutOf(...files, '--seconds', '60,30', '--by', 'time')).toBe(text);
+    expect(await stdoutOf(...files, '--by', 'share')).toMatch(/totals \(before × 0\.636\)\n/);
+  });
+
+  it('writes a file to stdout alone', async () => {
+    const words = [put('a.folded', BEFORE), put('b.folded', AFTER), '--format', 'folded', '--output', '-'];
+    const run = await gkeprof(['diff', ...words, '--output-dir', folder]);
+    expect(run.stdout.toString()).not.toContain('samples before');
+    expect(run.stderr).toContain('1140 samples before');
+  });
+
+  it.each([
+    [['--seconds', '0'], '--seconds: "0" is neither a number nor two'],
+    [['--seconds', '1,2,3'], '--seconds: "1,2,3" is neither'],
+    [['--unit', 'ns'], '--unit: "ns" is neither'],
+    [['--seconds', '5', '--by', 'share'], '--seconds: shares are compared without it'],
+    [['--rows', '0'], '--rows: "0" is not a whole number'],
+  ])('%j is a usage error', async (words, message) => {
+    const run = await gkeprof(['diff', put('a', BEFORE), put('b', AFTER), ...words]);
+    expect(run.stderr).toContain(message);
+    expect(run.code).toBe(2);
+  });
+
+  it('refuses to be told of raw stacks what they say themselves', async () => {
+    const sample = 'a 1/1 [000] 1.0: 5 cycles:\n\t1 f (/x)\n\n';
+    const run = await top(put('a', sample), put('b', sample), '--unit', '5');
+    expect(run.stderr).toContain('--unit: none of the two is folded stacks');
     expect(run.code).toBe(2);
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { adjusted, chanceOf } from '../../src/profile/chance.ts';
+import { adjusted, adjustedDiscrete, chanceOf, chanceOfShares, chanceOfT } from '../../src/profile/chance.ts';
 
 /** The two-sided p-value in whole numbers: shares are `part` of `whole`, so nothing is rounded before the division. */
 function exactly(before: number, after: number, part: number, whole: number): number {
@@ -74,4 +74,96 @@ it('adjusts as R’s p.adjust(method = "BH") does', () => {
   expect(of([0.01, 0.02, 0.03, 0.04, 0.05])).toEqual([0.05, 0.05, 0.05, 0.05, 0.05]);
   expect(of([0.5, 0.001, 0.04])).toEqual([0.5, 0.003, 0.06]);
   expect(adjusted([])).toEqual([]);
+});
+
+const choose = (n: number, k: number): bigint => {
+  let value = 1n;
+  for (let at = 0; at < k; at += 1) value = (value * BigInt(n - at)) / BigInt(at + 1);
+  return k < 0 || k > n ? 0n : value;
+};
+
+/** Fisher's exact test in whole numbers. */
+function fisher(before: number, beforeAll: number, after: number, afterAll: number): number {
+  const ways = Array.from(
+    { length: before + after + 1 },
+    (_, k) => choose(afterAll, k) * choose(beforeAll, before + after - k),
+  );
+  const sum = ways.filter((each) => each <= ways[after]!).reduce((a, b) => a + b, 0n);
+  return Number((sum * 10n ** 40n) / choose(beforeAll + afterAll, before + after)) / 1e40;
+}
+
+describe('chanceOfShares', () => {
+  it('is Fisher’s exact test, for any counts', () => {
+    const all = fc.integer({ min: 1, max: 120 });
+    const part = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(all, all, part, part, (beforeAll, afterAll, a, b) => {
+        const [before, after] = [Math.round(a * beforeAll), Math.round(b * afterAll)];
+        const want = fisher(before, beforeAll, after, afterAll);
+        const got = chanceOfShares(before, beforeAll, after, afterAll);
+        expect(Math.abs(got - want)).toBeLessThanOrEqual(1e-8 * want + 1e-30);
+      }),
+    );
+  });
+
+  it('is that of everything else: what nearly all samples have is told as well as what few have', () => {
+    expect(chanceOfShares(900, 1000, 950, 1000)).toBeCloseTo(chanceOfShares(100, 1000, 50, 1000), 12);
+    expect(chanceOfShares(900, 1000, 950, 1000)).toBeLessThan(1e-4);
+  });
+
+  it('knows its limits', () => {
+    expect(chanceOfShares(0, 10, 0, 20)).toBe(1);
+    expect(chanceOfShares(10, 10, 20, 20)).toBe(1);
+    expect(chanceOfShares(5, 5, 0, 0)).toBe(1);
+    expect(chanceOfShares(1e8, 1e9, 1.01e8, 1e9)).toBeLessThan(1e-9);
+  });
+});
+
+// Of the table of Student's distribution (Fisher and Yates).
+it.each([
+  [12.7062047, 1, 0.05],
+  [2.7764451, 4, 0.05],
+  [3.1692727, 10, 0.01],
+  [3.5511, 40, 0.001],
+  [1.959964, 1e6, 0.05],
+  [0, 7, 1],
+])('chanceOfT(%d, %d) is %d', (t, freedom, want) => {
+  expect(chanceOfT(t, freedom) / want).toBeCloseTo(1, 3);
+  expect(chanceOfT(-t, freedom)).toBe(chanceOfT(t, freedom));
+});
+
+describe('adjustedDiscrete', () => {
+  it('does not count what can never come out', () => {
+    const hopeless = Array.from({ length: 500 }, () => 0.5);
+    const p = [0.001, 0.02, ...hopeless];
+    const least = [1e-9, 1e-9, ...hopeless];
+    const [first, second, third] = adjustedDiscrete(p, least);
+    expect(first).toBeCloseTo(0.002, 12);
+    expect(second).toBeCloseTo(0.02, 12);
+    expect(third).toBe(1);
+    expect(adjusted(p)[0]).toBeGreaterThan(0.4);
+  });
+
+  it('never finds anything among what was left out', () => {
+    const p = fc.array(
+      fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true })),
+    );
+    fc.assert(
+      fc.property(p, (pairs) => {
+        const chances = pairs.map(([a, b]) => Math.max(a, b));
+        const least = pairs.map(([a, b]) => Math.min(a, b));
+        adjustedDiscrete(chances, least).forEach((value, at) => {
+          expect(value).toBeGreaterThanOrEqual(chances[at]! * (1 - 1e-12));
+          expect(value).toBeLessThanOrEqual(1);
+          if (least[at]! > 0.05) expect(value).toBeGreaterThan(0.05);
+        });
+      }),
+    );
+  });
+
+  it('is Benjamini’s and Hochberg’s where everything can come out', () => {
+    const p = [0.01, 0.5, 0.03, 0.2];
+    expect(adjustedDiscrete(p, [0, 0, 0, 0])).toEqual(adjusted(p));
+    expect(adjustedDiscrete([], [])).toEqual([]);
+  });
 });

@@ -15,6 +15,7 @@ export class ProfileBuilder {
   readonly #threadOf: number[] = [];
   readonly #samples: number[] = [];
   readonly #weights: number[] = [];
+  readonly #squares: number[] = [];
 
   /** The number of a frame; equal ones are one. */
   frame(frame: Frame): number {
@@ -34,8 +35,14 @@ export class ProfileBuilder {
     return this.#threads.push({ comm, pid, tid }) - 1;
   }
 
-  /** Adds samples of a stack; -1 is no thread. */
-  add(path: Int32Array, thread: number, samples: number, weight: number): void {
+  /** Adds samples of a stack; -1 is no thread. `squares`: of what each sample weighs, by default all of them the same. */
+  add(
+    path: Int32Array,
+    thread: number,
+    samples: number,
+    weight: number,
+    squares = samples > 0 ? weight ** 2 / samples : 0,
+  ): void {
     const stack = this.#stacks.number(path, 0, path.length);
     let rows = this.#rows.get(stack);
     if (!rows) {
@@ -49,9 +56,11 @@ export class ProfileBuilder {
       this.#threadOf.push(thread);
       this.#samples.push(0);
       this.#weights.push(0);
+      this.#squares.push(0);
     }
     this.#samples[row]! += samples;
     this.#weights[row]! += weight;
+    this.#squares[row]! += squares;
   }
 
   profile(about: About, event: string, unit: Unit): Profile {
@@ -81,6 +90,7 @@ export class ProfileBuilder {
         thread: Int32Array.from(this.#threadOf),
         samples,
         weight,
+        ...(unit !== 'samples' && { squares: Float64Array.from(this.#squares) }),
       },
       timeline: undefined,
       samples: samples.reduce((sum, each) => sum + each, 0),

@@ -43,6 +43,8 @@ export interface ProfileData extends Common {
   readonly thread?: Numbers;
   readonly samples: Numbers;
   readonly weight?: Numbers;
+  /** Of what each sample weighs; absent where all of a row weigh the same. */
+  readonly squares?: Numbers;
   readonly timeline?: {
     readonly start: number;
     /** Differences to the entry before, in ticks. */
@@ -63,6 +65,8 @@ export interface ComparisonData extends Common {
   readonly afterSelf: Numbers;
   readonly normalizedBy: Comparison['normalizedBy'];
   readonly beforeFactor: number;
+  /** Frames of functions that changed by more than chance; absent where nothing was tested. */
+  readonly changed?: readonly number[];
 }
 
 const KINDS: Readonly<Record<FrameKind, string>> = {
@@ -98,7 +102,7 @@ function common(event: string, unit: Unit, frames: readonly Frame[], tree: CallT
 
 export function profileData(profile: Profile): ProfileData {
   const { stacks, timeline } = profile;
-  const { samples, weight } = stacks;
+  const { samples, weight, squares } = stacks;
   return {
     of: 'profile',
     ...common(profile.event, profile.unit, profile.frames, profile.tree),
@@ -109,6 +113,7 @@ export function profileData(profile: Profile): ProfileData {
     ...(stacks.thread.some((thread) => thread >= 0) && { thread: stacks.thread }),
     samples,
     ...(weight !== samples && weight.some((each, row) => each !== samples[row]) && { weight }),
+    ...(squares && { squares }),
     ...(timeline && {
       timeline: {
         start: timeline.start,
@@ -123,7 +128,8 @@ export function profileData(profile: Profile): ProfileData {
   };
 }
 
-export function comparisonData(comparison: Comparison): ComparisonData {
+/** `changed`: by frame, whether it changed by more than chance; undefined where nothing was tested. */
+export function comparisonData(comparison: Comparison, changed?: Uint8Array): ComparisonData {
   return {
     of: 'comparison',
     ...common(comparison.event, comparison.unit, comparison.frames, comparison.tree),
@@ -133,6 +139,7 @@ export function comparisonData(comparison: Comparison): ComparisonData {
     afterSelf: comparison.tree.self.subarray(1),
     normalizedBy: comparison.normalizedBy,
     beforeFactor: comparison.beforeFactor,
+    ...(changed && { changed: comparison.frames.flatMap((_, frame) => (changed[frame] ? [frame] : [])) }),
   };
 }
 
@@ -186,7 +193,13 @@ export function profileOf(data: ProfileData | ComparisonData): Profile {
     frames,
     tree,
     threads: threads.map((each, at) => ({ ...each, ...counts[at]! })),
-    stacks: { node, thread, samples, weight },
+    stacks: {
+      node,
+      thread,
+      samples,
+      weight,
+      ...(data.squares && { squares: Float64Array.from(data.squares) }),
+    },
     timeline: data.timeline && timelineOf(data.timeline),
     samples: all,
     idle: data.idle,

@@ -77,13 +77,19 @@ export function* drawPicture(whole: Profile, picture: Picture): Generator<string
 
 /**
  * A differential flame graph: a box is as wide as before and after together, so that what vanished and what is new are
- * both there; its colour, and a sign before its name, say which way it went.
+ * both there; its colour, and a sign before its name, say which way it went. `changed`: by frame, whether it changed by
+ * more than chance; what did not has no colour. Undefined where nothing was tested.
  */
-export function* drawComparison(comparison: Comparison, picture: Picture): Generator<string | Uint8Array> {
+export function* drawComparison(
+  comparison: Comparison,
+  picture: Picture,
+  changed?: Uint8Array,
+): Generator<string | Uint8Array> {
   const { tree, frames, beforeTotal, beforeFactor, unit } = comparison;
   const width = tree.total.map((after, node) => after + beforeTotal[node]! * beforeFactor);
+  const isChance = (node: number) => changed !== undefined && !changed[tree.frame[node]!];
   const sign = (node: number) => {
-    const change = tree.total[node]! - beforeTotal[node]! * beforeFactor;
+    const change = isChance(node) ? 0 : tree.total[node]! - beforeTotal[node]! * beforeFactor;
     return change > 0 ? '+' : change < 0 ? '\u2212' : '=';
   };
   const boxes: Boxes = {
@@ -97,14 +103,26 @@ export function* drawComparison(comparison: Comparison, picture: Picture): Gener
       return `${sign(node)} ${frame.name}${word}: before ${weightText(before, unit)} (${share(before, beforeTotal[0]!)}), after ${weightText(after, unit)} (${share(after, tree.total[0]!)}), ${points < 0 ? '\u2212' : '+'}${Math.abs(points).toFixed(2)} points`;
     },
     label: (node, frame) => `${sign(node)} ${frame.name}`,
-    fill: (node) => deltaColour(beforeTotal[node]! * beforeFactor, tree.total[node]!),
+    fill: (node) =>
+      isChance(node) ? deltaColour(1, 1) : deltaColour(beforeTotal[node]! * beforeFactor, tree.total[node]!),
     legend: () => [
-      ['+ more', deltaColour(0, 1), ''],
-      ['\u2212 less', deltaColour(1, 0), ''],
+      ...DELTAS.slice(0, 3),
+      [changed ? '= chance' : '= equal', deltaColour(1, 1), ''],
+      ...DELTAS.slice(3),
     ],
   };
-  yield* drawing(boxes, picture, [], comparisonData(comparison));
+  yield* drawing(boxes, picture, [], comparisonData(comparison, changed));
 }
+
+/** The scale of colours: how many times as much is after as before. */
+const DELTAS = [
+  ['\u2212 gone', deltaColour(1, 0), ''],
+  ['\u2212 1/3', deltaColour(3, 1), ''],
+  ['\u2212 2/3', deltaColour(3, 2), ''],
+  ['+ 3/2', deltaColour(2, 3), ''],
+  ['+ 3 times', deltaColour(1, 3), ''],
+  ['+ new', deltaColour(0, 1), ''],
+] as const;
 
 const ratio = (part: number, all: number): number => (all > 0 ? part / all : 0);
 const share = (part: number, all: number): string => `${(100 * ratio(part, all)).toFixed(2)} %`;

@@ -5,6 +5,7 @@ import { browserHalf } from '../../../src/formats.ts';
 import { compare } from '../../../src/profile/compare.ts';
 import { parseFolded } from '../../../src/profile/folded-reader.ts';
 import { unpacked } from '../../../src/profile/picture/browser/numbers.js';
+import { deltaColour } from '../../../src/profile/picture/colour.ts';
 import { thinTimeline } from '../../../src/profile/picture/data.ts';
 import { jsonPieces } from '../../../src/profile/picture/escape.ts';
 import { readPicture } from '../../../src/profile/picture/read.ts';
@@ -208,6 +209,21 @@ describe('drawComparison', () => {
     expect(svg).toContain(
       '<title>+ &lt;new&gt; (new): before 0 samples (0.00 %), after 20 samples (50.00 %), +50.00 points</title>',
     );
+  });
+
+  it('has no colour and no sign for what may be chance, and a scale for what is not', () => {
+    const changed = Uint8Array.from(comparison.frames, ({ name }) => (name === '<new>' ? 1 : 0));
+    const svg = textOf(drawComparison(comparison, picture, changed));
+    const fill = (label: string) =>
+      new RegExp(
+        `fill="(hsl[^"]+)"/>(?:<rect class="pattern"[^>]+>)?<text x="[^"]+" y="[^"]+">${label}<`,
+      ).exec(svg)?.[1];
+    expect(fill('\\+ &lt;new&gt;')).toBe(deltaColour(0, 1));
+    expect(fill('= gone')).toBe(deltaColour(1, 1));
+    expect(fill('= a')).toBe(deltaColour(1, 1));
+    expect(fill('= all')).toBe(deltaColour(1, 1));
+    const words = [...svg.matchAll(/class="legend"[^>]*>([^<]+)</g)].map(([, text]) => text);
+    expect(words).toEqual(['− gone', '− 1/3', '− 2/3', '= chance', '+ 3/2', '+ 3 times', '+ new']);
   });
 });
 

@@ -173,11 +173,11 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
   const x = ancestor ? SIDE : SIDE + (place.start[box] - place.start[zoomed]) * scale;
   const wide = ancestor || zoomed === box ? inner : view.total[box] * scale;
   const boxY = upwards ? y + (rows - 1 - depth) * ROW : y + depth * ROW;
-  const change = model.comparison && changeOf(box);
+  const change = model.comparison && changeOf(box, view.frame[box]);
   const text = textOf(pane, box, ancestor);
   const label = change ? `${change.sign} ${frame.name}` : frame.name;
   const shown = cut(label, wide);
-  const fill = change ? deltaColour(change.before * model.data.beforeFactor, change.after) : colourOf(frame);
+  const fill = change ? change.fill : colourOf(frame);
   const rect = { x: x.toFixed(2), y: boxY, width: wide.toFixed(2), height: ROW - 1 };
   const group = element(
     'g',
@@ -222,7 +222,7 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
 /** What is said of a box. An ancestor of the zoomed box is no part of that. */
 function textOf({ view, zoomed }, box, ancestor) {
   const frame = frameOf(model, view.frame[box]);
-  const change = model.comparison && changeOf(box);
+  const change = model.comparison && changeOf(box, view.frame[box]);
   if (change)
     return describeChange(frame, change.before, change.after, model.unit, change.beforeAll, change.afterAll);
   const share = view.total[ancestor ? 0 : zoomed];
@@ -234,12 +234,15 @@ const sums = model.comparison && {
   after: wholeView(model, model.afterSelf).total,
 };
 
-function changeOf(box) {
+/** What a function changed by is chance unless the data says otherwise, or nothing was tested. */
+function changeOf(box, frame) {
   if (state.mode === 'sandwich') return null;
   const [before, after] = [sums.before[box], sums.after[box]];
-  const change = after - before * model.data.beforeFactor;
+  const comparable = before * model.data.beforeFactor;
+  const change = !model.changed || model.changed.has(frame) ? after - comparable : 0;
   const sign = change > 0 ? '+' : change < 0 ? '\u2212' : '=';
-  return { before, after, sign, beforeAll: sums.before[0], afterAll: sums.after[0] };
+  const fill = change ? deltaColour(comparable, after) : deltaColour(1, 1);
+  return { before, after, sign, fill, beforeAll: sums.before[0], afterAll: sums.after[0] };
 }
 
 /** Another state, with the one before on the trail. */

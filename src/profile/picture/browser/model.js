@@ -28,6 +28,7 @@ export function readModel(text) {
     model.beforeSelf.set(data.beforeSelf, 1);
     model.afterSelf = new Float64Array(size);
     model.afterSelf.set(data.afterSelf, 1);
+    model.changed = data.changed && new Set(data.changed);
     model.self = model.afterSelf.map((after, node) => after + model.beforeSelf[node] * data.beforeFactor);
   } else {
     model.weight = data.weight ?? data.samples;

@@ -9,6 +9,7 @@ const LISTS = [
   'thread',
   'samples',
   'weight',
+  'squares',
   'beforeSelf',
   'afterSelf',
   'later',

@@ -1,0 +1,133 @@
+import type { Profile } from './profile.ts';
+
+/** A profile with what is known of its samples. */
+export interface Weighed {
+  readonly profile: Profile;
+  /** Whether it is known how many samples there are: what is not known cannot be tested. */
+  readonly samplesKnown: boolean;
+  /** What was taken for granted about its weights. */
+  readonly assumption?: string;
+}
+
+/** What the user says of folded stacks: what one sample weighs, or that the numbers are sums of periods. */
+export interface StatedWeights {
+  readonly unit?: number;
+  readonly periods?: true;
+}
+
+/** Less than this is no period: the kernel allows 100,000 samples a second by default, 10,000 ns each. */
+const LEAST_PERIOD = 10_000;
+/** More samples than any recording holds: 64 processors for four hours at 99 Hz are fewer. */
+const MOST_SAMPLES = 1e8;
+
+/**
+ * Whether a profile's text does not say what its numbers count, samples or their periods: folded stacks. Of them
+ * stackcollapse-perf.pl and inferno write periods where perf printed any.
+ */
+export const isFoldedText = ({ event, unit }: Profile): boolean => event === 'samples' && unit === 'samples';
+
+/**
+ * Tells for two profiles what the numbers of folded stacks are. All multiples of one large number are sums of periods of
+ * that length, as of a clock: so many samples. Numbers that are large and are not, as of cycles, are of nobody knows how
+ * many samples.
+ */
+export function weighed(
+  profiles: readonly [before: Profile, after: Profile],
+  stated: readonly [before: StatedWeights, after: StatedWeights],
+): readonly [before: Weighed, after: Weighed] {
+  // Of periods that are known to be some as well: one long stack alone does not tell how long one is.
+  const divisors = profiles.map((profile) =>
+    isFoldedText(profile) || profile.unit !== 'samples' ? commonDivisor(profile) : 0,
+  );
+  const both = divisors[0] && divisors[1] ? gcd(divisors[0], divisors[1]) : 0;
+  const one = (side: 0 | 1, where: string) =>
+    weighedOne(
+      profiles[side],
+      both >= LEAST_PERIOD ? both : divisors[side]!,
+      stated[side],
+      where,
+      profiles[1 - side]!,
+    );
+  const sides = [one(0, ''), one(1, '')] as const;
+  // What is taken for granted of both is said once.
+  return sides[0].assumption === sides[1].assumption ? sides : [one(0, ' before'), one(1, ' after')];
+}
+
+function weighedOne(
+  profile: Profile,
+  divisor: number,
+  { unit, periods }: StatedWeights,
+  where: string,
+  other: Profile,
+): Weighed {
+  if (!isFoldedText(profile)) return { profile, samplesKnown: true };
+  if (unit !== undefined)
+    return {
+      profile: inSamples(profile, unit, unit === 1 ? undefined : other),
+      samplesKnown: true,
+      ...(unit !== 1 && { assumption: `The folded stacks${where}: ${unit} is one sample (--unit)` }),
+    };
+  const weights = profile.stacks.weight;
+  const least = weights.reduce((least, weight) => Math.min(least, weight), Number.POSITIVE_INFINITY);
+  if (divisor >= LEAST_PERIOD)
+    return {
+      profile: inSamples(profile, divisor, other),
+      samplesKnown: true,
+      assumption: `The folded stacks${where} hold multiples of ${divisor}, which is taken for one sample: they are sums of periods (--unit 1 if they are samples)`,
+    };
+  if (periods || least >= LEAST_PERIOD || profile.samples > MOST_SAMPLES)
+    return {
+      profile: { ...profile, unit: 'events', event: 'weight' },
+      samplesKnown: false,
+      assumption: `The folded stacks${where} hold weights that vary, not samples: nothing can be tested without knowing how many samples they are (--unit NUMBER says what one weighs, --unit 1 that they are samples)`,
+    };
+  return { profile, samplesKnown: true };
+}
+
+/**
+ * The profile with what its weights are in samples of so much each; weighed by periods, as they are, beside another that
+ * is.
+ */
+function inSamples(profile: Profile, unit: number, other: Profile | undefined): Profile {
+  if (unit === 1) return profile;
+  const { tree, stacks } = profile;
+  const scaled = (weights: Float64Array) => weights.map((weight) => weight / unit);
+  const samples = scaled(stacks.samples);
+  if (other && other.unit !== 'samples')
+    return {
+      ...profile,
+      event: other.event,
+      unit: other.unit,
+      stacks: { ...stacks, samples },
+      samples: profile.samples / unit,
+      idle: { ...profile.idle, samples: profile.idle.samples / unit },
+    };
+  return {
+    ...profile,
+    tree: { ...tree, self: scaled(tree.self), total: scaled(tree.total) },
+    stacks: { ...stacks, samples, weight: samples },
+    samples: profile.samples / unit,
+    idle: { ...profile.idle, samples: profile.idle.samples / unit },
+  };
+}
+
+/**
+ * The largest whole number that all weights are multiples of; 1 where some are not whole. Where it is known of how many
+ * samples a weight is, that of their periods.
+ */
+function commonDivisor(profile: Profile): number {
+  const { samples, weight } = profile.stacks;
+  const isText = isFoldedText(profile);
+  let divisor = 0;
+  for (let row = 0; row < weight.length && divisor !== 1; row += 1) {
+    const each = isText ? weight[row]! : weight[row]! / samples[row]!;
+    divisor = Number.isInteger(each) ? gcd(divisor, each) : 1;
+  }
+  return divisor;
+}
+
+function gcd(a: number, b: number): number {
+  let [x, y] = [a, b];
+  while (y) [x, y] = [y, x % y];
+  return x;
+}
