@@ -201,7 +201,7 @@ export const analyze: Command<AnalyzeOptions> = {
 
 /** What asks for an analysis, which --redact does not make. */
 const NOT_WITH_REDACT: readonly string[] = [
-  ...Object.keys(ANALYZE_OPTIONS),
+  ...Object.keys(ANALYZE_OPTIONS).filter((name) => name !== 'force'),
   ...['format', 'output', 'markdown', 'open', 'explain'],
 ];
 
