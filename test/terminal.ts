@@ -24,7 +24,7 @@ async function until(shown: () => Promise<string>, good: (screen: string) => boo
 }
 
 /**
- * Types a line into a terminal of so many columns (and 80 rows, unless told), in a folder and with an environment.
+ * Types a line into a terminal of so many columns (and 60 rows, unless told), in a folder and with an environment.
  * `[exit N]` stands there when it is done.
  */
 export async function terminal(
@@ -33,7 +33,7 @@ export async function terminal(
   {
     folder,
     env,
-    rows = 80,
+    rows = 60,
   }: { readonly folder: string; readonly env: Readonly<Record<string, string>>; readonly rows?: number },
 ) {
   number += 1;
