@@ -92,7 +92,7 @@ const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]>
     [
       profile.samples,
       profile.lost !== undefined && `${profile.lost} lost`,
-      `event ${plain(eventText(profile))}`,
+      profile.event !== 'samples' && `event ${plain(eventText(profile))}`,
       profile.frequencyHz > 0 && `${profile.frequencyHz} Hz`,
     ]
       .filter((part) => part !== false)

@@ -84,7 +84,7 @@ export function qualityOf(profile: Profile): Quality {
     limits.push({
       kind: 'few-samples',
       share: 1,
-      text: `there are only ${samples} samples, too few for shares: record longer, or at a higher frequency`,
+      text: `${samples === 1 ? 'there is only 1 sample' : `there are only ${samples} samples`}, too few for shares: record longer, or at a higher frequency`,
     });
   const tells = seen.whole > 0 || seen.hasObjects;
   if (samples >= FEW_SAMPLES) {

@@ -178,7 +178,8 @@ export function summaryLines(summary: Summary): string[] {
     [
       counted(samples, 'sample'),
       summary.lost !== undefined && `${summary.lost} lost`,
-      `event ${eventText(summary)}`,
+      // Folded stacks do not tell of which event they are.
+      summary.event !== 'samples' && `event ${eventText(summary)}`,
       cores !== undefined && `${coresText(cores, samples)} cores busy on average`,
     ]
       .filter(Boolean)

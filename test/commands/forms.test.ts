@@ -191,7 +191,7 @@ describe('--markdown', () => {
 
 | fact | value |
 | --- | --- |
-| samples | 1140, event samples (weighed by samples) |
+| samples | 1140 |
 | quality | the innermost function is unknown in 0.0 % of the samples; 100.0 % of the stacks reach the start of their thread |
 
 | self | % | function | object |
