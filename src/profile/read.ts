@@ -1,4 +1,5 @@
 import { EXIT, GkeprofError } from '../errors.ts';
+import { formatBytes } from '../quantity.ts';
 import { absorb, type ReadPart } from './absorb.ts';
 import { assemble, type Weight } from './assemble.ts';
 import { chooseEvent } from './event-choice.ts';
@@ -161,9 +162,7 @@ async function readFrom(
       oddities: oddLines(reader),
     };
   }
-  const parts: Uint8Array[] = [];
-  await readInto({ push: (chunk) => parts.push(Uint8Array.from(chunk)) }, sniffed);
-  const bytes = Buffer.concat(parts);
+  const bytes = await wholeOf(kind, sniffed);
   if (kind !== 'svg') {
     const { profile, events } =
       kind === 'pprof'
@@ -216,6 +215,26 @@ function refuseWhatIsNotThere(kind: Exclude<Kind, 'perf script'>, options: ReadO
   ] as const)
     if (value !== undefined)
       throw new GkeprofError(EXIT.usage, `${name}: folded stacks have no threads`, raw);
+}
+
+/** What is read as a whole: much more than any of these files has, and less than what fills the memory of a laptop. */
+const MOST_BYTES = 2 ** 29;
+
+/** A file that has to be in memory as a whole. Throws where a small compressed file unpacks to more than that. */
+async function wholeOf(kind: Exclude<Kind, 'perf script'>, sniffed: Sniffed): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  const push = (chunk: Uint8Array) => {
+    size += chunk.length;
+    if (size > MOST_BYTES)
+      throw new GkeprofError(
+        EXIT.failed,
+        `${KINDS[kind]} of more than ${formatBytes(MOST_BYTES)} is not read`,
+      );
+    parts.push(Uint8Array.from(chunk));
+  };
+  await readInto({ push }, sniffed);
+  return Buffer.concat(parts);
 }
 
 /** Reads the input up to a byte of it, or to its end. */

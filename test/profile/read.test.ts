@@ -92,4 +92,21 @@ describe('readProfile', () => {
     expect(Array.from(profile.stacks.node)).toEqual([2, 2]);
     expect(Array.from(profile.stacks.thread)).toEqual([0, 1]);
   });
+
+  it('reads no more of a picture than fits the memory, however small the file is that unpacks to it', async () => {
+    let given = 0;
+    const chunks = (async function* () {
+      yield Buffer.from('<svg xmlns="http://www.w3.org/2000/svg">');
+      const blanks = Buffer.alloc(1 << 24, ' ');
+      for (; given < 1000; given += 1) yield blanks;
+    })();
+    const reading = readProfile(
+      chunks,
+      { noIdle: false, timeline: false },
+      () => ({ target: 'test' }),
+      () => undefined,
+    );
+    await expect(reading).rejects.toThrow('a picture of more than 512 MiB is not read');
+    expect(given).toBeLessThan(40);
+  });
 });
