@@ -96,7 +96,10 @@ async function ofPods(folded: string): Promise<string> {
   const path = join(folder, 'pods.folded');
   const lines = (await readFile(folded, 'utf8')).split('\n').filter(Boolean);
   const pods = Array.from({ length: 25 }, (_, pod) => lines.map((line) => `redis-${10 + pod};${line}\n`));
-  await writeFile(path, pods.flat().join(''));
+  await writeFile(
+    path,
+    pods.map((each) => Buffer.from(each.join(''))),
+  );
   return path;
 }
 
