@@ -7,9 +7,19 @@ import { shellQuote } from '../src/shell-quote.ts';
 let number = 0;
 
 /** A tmux of our own. */
-const tmux = async (...words: string[]) =>
-  (await execa('tmux', ['-L', `gkeprof-${process.pid}`, '-f', '/dev/null', ...words], { reject: false }))
-    .stdout;
+const run = (words: readonly string[]) =>
+  execa('tmux', ['-L', `gkeprof-${process.pid}`, '-f', '/dev/null', ...words], { reject: false });
+const tmux = async (...words: string[]) => (await run(words)).stdout;
+
+/** Starts a session. The server ends with its last session, and one that is just ending takes no new one. */
+async function newSession(...words: string[]): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    const { exitCode, stderr } = await run(['new-session', '-d', ...words]);
+    if (exitCode === 0) return;
+    if (attempt === 50) throw new Error(`tmux starts no session: ${stderr}`);
+    await delay(100);
+  }
+}
 
 export const closeTerminals = async (): Promise<void> => void (await tmux('kill-server'));
 
@@ -47,7 +57,7 @@ export async function terminal(
     [...exports, 'trap : INT', line, "printf '[exit %s]' $?", 'exec sleep 300', ''].join('\n'),
   );
   const size = ['-x', String(columns), '-y', String(rows)];
-  await tmux('new-session', '-d', '-s', name, ...size, '-c', folder, `sh ${shellQuote(script)}`);
+  await newSession('-s', name, ...size, '-c', folder, `sh ${shellQuote(script)}`);
   const shown = () => tmux('capture-pane', '-p', '-S', '-', '-t', name);
   return {
     shows: (good: (screen: string) => boolean) => until(shown, (screen) => good(screen) || isOver(screen)),
