@@ -123,7 +123,7 @@ function checkPlace(path: string, ifThere: Exclude<IfThere, 'number'>): void {
       `name a file in it: ${printable(join(path, 'NAME'))}`,
     );
   if (there && !isDevice(path) && ifThere === 'refuse')
-    throw usageError(`${name} exists already`, '--force writes over it');
+    throw usageError(`${name} exists already`, '--force overwrites it');
 }
 
 function openNumbered(wanted: string): [file: number, path: string] {

@@ -29,7 +29,7 @@ export function* evidenceTable(
 export function* expertTable(analysis: Analysis, names: Names, rows: number): Generator<string> {
   const count = countTroubled(analysis);
   if (count === 0) return;
-  yield heading('Troubled packets', Math.min(rows, count), count);
+  yield heading('Packets with problems', Math.min(rows, count), count);
   yield* tablePieces([right('FRAME'), right('TIME'), left('WHAT'), left('FROM'), left('TO')], () =>
     rowsOf(
       expertFacts(analysis, names),

@@ -87,7 +87,7 @@ export async function draw(
     );
   }
   if (profile.eventNote !== undefined)
-    log.warn(`${printable(profile.event)}: ${printable(profile.eventNote)}; --event takes one of them`);
+    log.warn(`${printable(profile.event)}: ${printable(profile.eventNote)}; --event chooses one of them`);
   if (reading.timelineGivenUp) log.warn('the input has no usable times: no heat map, no flame chart');
   const drawing = { ...caption(profile, summary), annotate: options.annotate };
   const made: MadeFile[] = [];

@@ -76,7 +76,7 @@ export async function* decompress(
     if (packing?.command !== undefined)
       throw new GkeprofError(
         EXIT.failed,
-        `the input is compressed with ${packing.name}, which is not read here`,
+        `the input is compressed with ${packing.name}, which gkeprof cannot read`,
         `unpack it: ${unpack.replace('COMMAND', packing.command)}`,
       );
     if (!packing) yield* pieces.rest();
@@ -237,9 +237,9 @@ async function* unxz(pieces: Pieces, condition: Condition, unpack: string): Asyn
     if (code === XZ.options)
       throw new GkeprofError(
         EXIT.failed,
-        'the input is compressed by xz in a way that is not read here',
+        'the input is compressed by xz in a way that gkeprof cannot read',
         `unpack it: ${unpack.replace('COMMAND', 'xz -dc')}`,
       );
-    throw damaged(Number.isNaN(code) ? reasonOf(error) : `xz says error ${code}`);
+    throw damaged(Number.isNaN(code) ? reasonOf(error) : `xz reports error ${code}`);
   }
 }

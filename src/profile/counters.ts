@@ -39,10 +39,10 @@ export function emptyText(
     waitedSeconds > seconds / 100 && `it waited for a processor for ${secondsText(waitedSeconds)}`,
   ].filter((part) => part !== false);
   if (usedSeconds === undefined)
-    return `0 samples in ${time}: ${target} was idle or got no processor; the kernel has no counters of it that would tell which`;
+    return `0 samples in ${time}: ${target} was idle or got no processor; the kernel has no counters that would show which`;
   const used = `${target} used ${secondsText(usedSeconds)} of CPU time in ${time}`;
   if (held.length) return `0 samples: ${used}, and ${held.join(', and ')}`;
   return usedSeconds * frequencyHz >= EXPECTED
     ? `0 samples although ${used}: perf did not see it (is the event counted on this node?)`
-    : `0 samples: ${target} was idle, it used ${secondsText(usedSeconds)} of CPU time in ${time}; profile it while it works, or longer`;
+    : `0 samples: ${target} was idle, it used ${secondsText(usedSeconds)} of CPU time in ${time}; profile it while it works, or for longer`;
 }

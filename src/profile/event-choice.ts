@@ -35,7 +35,7 @@ function eventsOf(origins: readonly Origin[]): ReadonlyMap<string, number> {
 }
 
 /**
- * The event that is wanted; by default the first of the input. What processors of two kinds count of one event is put
+ * The event that is wanted; by default the first event of the input. What processors of two kinds count of one event is put
  * together; where they count different ones, it is the one with the most samples, for the first may be the rare one.
  */
 export function chooseEvent(origins: readonly Origin[], wanted: string | undefined): ChosenEvent {

@@ -73,7 +73,7 @@ function weighedOne(
     return {
       profile: inSamples(profile, divisor, other),
       samplesKnown: true,
-      assumption: `The folded stacks${where} hold multiples of ${divisor}, which is taken for one sample: they are sums of periods (--unit 1 if they are samples)`,
+      assumption: `The folded stacks${where} hold multiples of ${divisor}, which is assumed to be one sample: they are sums of periods (--unit 1 if they are samples)`,
     };
   if (periods || least >= LEAST_PERIOD || profile.samples > MOST_SAMPLES)
     return {

@@ -24,7 +24,7 @@ export function kindOf(head: Uint8Array, whole: boolean): Kind {
     throw new GkeprofError(
       EXIT.failed,
       'this is perf.data, which only perf itself can read',
-      'run perf script on the machine it was recorded on, and give what that prints',
+      'run perf script on the machine that recorded it, and give its output',
     );
   if (foreign)
     throw new GkeprofError(EXIT.failed, `this is ${foreign.what}, not a profile`, foreign.hint ?? WANTED);
@@ -37,11 +37,7 @@ export function kindOf(head: Uint8Array, whole: boolean): Kind {
   if (kind) return kind;
   if (/^\s*(?:\{\s*["}]|\[\s*[{["\]])/.test(text)) return jsonKind(text);
   if (isBinary(head))
-    throw new GkeprofError(
-      EXIT.failed,
-      'this is a binary file of a kind that is not known here, not a profile',
-      WANTED,
-    );
+    throw new GkeprofError(EXIT.failed, 'this is a binary file of an unknown kind, not a profile', WANTED);
   const what = textKind(text, lines);
   if (what) throw toolError(`no samples: this is ${what.what}, not a profile`, what.hint ?? WANTED);
   return 'perf script';
@@ -184,7 +180,7 @@ function markupKind(text: string): Kind {
   if (/^\s*<(?:!doctype html|html)/i.test(text))
     throw toolError(
       'no samples: this is an HTML page, not a profile',
-      'of async-profiler give what it writes with -o collapsed',
+      'for async-profiler, give what it writes with -o collapsed',
     );
   // An SVG may begin with a long comment.
   if (/^\s*(?:<\?xml|<!--|<!DOCTYPE svg)/.test(text) && !/<(?!svg|!|\?)[a-zA-Z]/.test(text)) return 'svg';
@@ -198,7 +194,7 @@ function jsonKind(text: string): Kind {
     /"profiles"\s*:\s*\[\s*\{\s*"(?:type|name|unit)"/.test(text)
   )
     return 'speedscope';
-  const viewer = 'https://www.speedscope.app opens it, and exports a file that is read here';
+  const viewer = 'https://www.speedscope.app opens it, and can export a file that gkeprof reads';
   const named: Named = /"traceEvents"|"ph"\s*:\s*"/.test(text)
     ? { what: 'a trace of Chrome', hint: viewer }
     : /"nodes"\s*:\s*\[\s*\{\s*"id"|"callFrame"/.test(text)
@@ -208,10 +204,13 @@ function jsonKind(text: string): Kind {
         : /^\s*\{"version":1,"about":/.test(text)
           ? {
               what: 'JSON of kubectl gkeprof, which is for programs',
-              hint: 'give the file that it was made of',
+              hint: 'give the file that it was made from',
             }
           : { what: 'JSON' };
-  throw toolError(`no samples: this is ${named.what}, not a profile that is read here`, named.hint ?? WANTED);
+  throw toolError(
+    `no samples: this is ${named.what}, not a profile that gkeprof can read`,
+    named.hint ?? WANTED,
+  );
 }
 
 /** By the share of bytes that no text has. */

@@ -13,13 +13,13 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
   if (other)
     throw usageError(
       `${first.about.target} counts ${unitText(first)}, ${other.about.target} counts ${unitText(other)}: they cannot be added up`,
-      'choose with --event and --weight what all have',
+      'use --event and --weight to choose what all files have',
     );
   const events = new Set(profiles.map(({ event }) => event).filter((event) => event !== 'samples'));
   if (events.size > 1)
     throw usageError(
       `the files are of different events, ${[...events].join(' and ')}: they cannot be added up`,
-      'choose with --event what all have',
+      'use --event to choose what all files have',
     );
   const builder = new ProfileBuilder();
   for (const { frames, tree, threads, stacks } of profiles) {

@@ -122,7 +122,7 @@ export function printMovers(comparison: Comparison, movers: Movers, rows?: numbe
   const none = !movers.changed.includes(1);
   if (isTested && none)
     lines.push(
-      `Nothing changed beyond chance: none of ${counted(movers.byTotal.length, 'function')} did${rows === undefined ? ` (--rows ${ROWS} lists the largest differences all the same)` : ''}`,
+      `Nothing changed beyond chance in any of ${counted(movers.byTotal.length, 'function')}${rows === undefined ? ` (--rows ${ROWS} lists the largest differences anyway)` : ''}`,
     );
   if (rows === undefined && isTested && none) return `${lines.join('\n')}\n`;
   const parts = tables.map(([title, all]) => {
@@ -150,12 +150,12 @@ export function methodLines(comparison: Comparison, { knowsTimes }: Movers): str
   const load = comparison.tree.total[0]! / (comparison.beforeTotal[0]! * beforeFactor);
   if (normalizedBy === 'duration' && Number.isFinite(load))
     lines.push(
-      `In total, ${Number(load.toPrecision(3))} times as ${AMOUNT[comparison.unit]} per second after as before; a function has changed if both its amount per second and its share did`,
+      `In total, ${Number(load.toPrecision(3))} times as ${AMOUNT[comparison.unit]} per second after as before; a function has changed if both its amount per second and its share changed`,
     );
   lines.push(...assumptions);
   if (knowsTimes === false)
     lines.push(
-      'The samples have no times, or are too few to be cut into blocks of time: tested as if they were independent of each other',
+      'The samples have no times, or are too few to be cut into blocks of time: they are tested as if they were independent of each other',
     );
   return lines;
 }

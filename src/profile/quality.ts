@@ -207,9 +207,9 @@ function unnamedLimits({ frames, threads }: Profile, seen: Seen, share: (count: 
       const made = kind === 'jit' || /^(?:\/\/anon|\[anon|\/memfd:)/.test(dso);
       const why =
         made && hasJvm
-          ? 'code of the JVM, and no map of it: start java with -XX:+PreserveFramePointer, and run jcmd PID Compiler.perfmap before the recording ends'
+          ? 'code of the JVM, without a map of its functions: start java with -XX:+PreserveFramePointer, and run jcmd PID Compiler.perfmap before the recording ends'
           : made && hasNode
-            ? 'code of Node.js, and no map of it: start node with --perf-basic-prof'
+            ? 'code of Node.js, without a map of its functions: start node with --perf-basic-prof'
             : reasonFor(dso, kind, samples === all);
       const place =
         dso === '' || dso === '[unknown]'

@@ -177,7 +177,7 @@ async function readFrom(
   if (!whole)
     throw new GkeprofError(
       EXIT.failed,
-      'an SVG that is neither of kubectl gkeprof nor a flame graph of flamegraph.pl or inferno',
+      'an SVG that is neither from kubectl gkeprof nor a flame graph of flamegraph.pl or inferno',
       'give the raw or folded stacks that it was drawn from',
     );
   const events = new Map([[whole.event, whole.samples]]);
@@ -208,7 +208,8 @@ function refuseWhatIsNotThere(kind: Exclude<Kind, 'perf script'>, options: ReadO
     ['--to', options.to],
     ['--weight period', options.weight === 'period' && !knowsPeriods ? 1 : undefined],
   ] as const)
-    if (value !== undefined) throw new GkeprofError(EXIT.usage, `${name}: not of ${KINDS[kind]}`, raw);
+    if (value !== undefined)
+      throw new GkeprofError(EXIT.usage, `${name} cannot be used with ${KINDS[kind]}`, raw);
   if (!isFolded) return;
   for (const [name, value] of [
     ['--comm', options.comm],

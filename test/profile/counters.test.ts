@@ -6,7 +6,7 @@ describe('why a recording is empty', () => {
     [
       'idle',
       { usedSeconds: 0.003 },
-      '0 samples: pod/x was idle, it used 3 ms of CPU time in 10s; profile it while it works, or longer',
+      '0 samples: pod/x was idle, it used 3 ms of CPU time in 10s; profile it while it works, or for longer',
     ],
     ['idle, as a limit that never acted says too', { usedSeconds: 0, throttledSeconds: 0 }, 'was idle'],
     [
