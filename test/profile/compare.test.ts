@@ -170,7 +170,7 @@ describe('how long was recorded', () => {
     expect(moversOf(comparison).changed.includes(1)).toBe(false);
     const known = { ...after.profile, about: { target: 'x', seconds: 60 } };
     expect(compare(before.profile, known).byTotalBecause).toMatch(/how long the profile before was recorded/);
-    expect(compare(known, before.profile).byTotalBecause).toMatch(/how long the one after was recorded/);
+    expect(compare(known, before.profile).byTotalBecause).toMatch(/how long the profile after was recorded/);
   });
 
   it('is known of a part that samples come behind', async () => {
