@@ -46,7 +46,7 @@ export const OUTPUT_DIR: OptionTable = {
   },
 };
 
-/** Of the verbs that write a file which their user named. */
+/** Options of the verbs that write a file which the user named. */
 export const FORCE: OptionTable = {
   force: {
     type: 'boolean',

@@ -104,7 +104,7 @@ export interface AnalyzeChoice {
   readonly inner: boolean;
   readonly rules: readonly PatternRule[];
   readonly showKeys: boolean;
-  /** Whether Redis was named among the parts: then it is said where none was found. */
+  /** Whether the user asked for Redis: then the output says so if none was found. */
   readonly asksRedis: boolean;
   /** Where the page of the timeline goes. */
   readonly html?: string;
@@ -199,7 +199,7 @@ export const analyze: Command<AnalyzeOptions> = {
   },
 };
 
-/** What asks for an analysis, which --redact does not make. */
+/** Flags that ask for an analysis, which --redact does not make. */
 const NOT_WITH_REDACT: readonly string[] = [
   ...Object.keys(ANALYZE_OPTIONS).filter((name) => name !== 'force'),
   ...['format', 'output', 'markdown', 'open', 'explain'],

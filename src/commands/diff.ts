@@ -27,7 +27,7 @@ import {
 } from './result-options.ts';
 
 interface DiffOptions {
-  /** One where it is a comparison itself, with two counts a line. */
+  /** One file if it is already a comparison, with two counts on each line. */
   readonly files: readonly [before: string, after: string] | readonly [both: string];
   readonly folder: string;
   readonly formats: readonly DiffFormat[];
@@ -40,7 +40,7 @@ interface DiffOptions {
   /** How long each was recorded, in seconds. */
   readonly seconds?: readonly [before: number, after: number];
   readonly weights: readonly [before: StatedWeights, after: StatedWeights];
-  /** Of a table; undefined where it was not asked for. */
+  /** Rows of a table; undefined if the user did not ask for them. */
   readonly rows?: number;
 }
 
@@ -148,7 +148,7 @@ export const diff: Command<DiffOptions> = {
             ? { periods: true }
             : { unit: 1 };
     const rows = raw.text('rows');
-    // What is typed goes before what the other is preset to.
+    // A typed flag overrides a preset of the other flag.
     const by = raw.text('by') === 'share' && (!seconds || raw.isTyped('by')) ? 'share' : 'time';
     if (seconds && by === 'share')
       throw usageError('--seconds cannot be used with --by share', 'leave --by share out');
@@ -236,7 +236,7 @@ function pairOf(raw: RawOptions, name: string, example: string): readonly [numbe
   return [Number(numbers[0]), Number(numbers[1] ?? numbers[0])];
 }
 
-/** Compares two profiles with what the user says of them; what is taken for granted is among the comparison. */
+/** Compares two profiles with what the user states about them; the comparison contains the assumptions. */
 export function compareStated(
   profiles: readonly [before: Profile, after: Profile],
   { by, seconds, weights }: Pick<DiffOptions, 'by' | 'seconds' | 'weights'>,
@@ -261,8 +261,8 @@ export function compareStated(
 }
 
 /**
- * Makes the files of a comparison. What changed is printed for people in any case: on stdout, unless a file is written
- * there, or the result for programs.
+ * Makes the files of a comparison. The changes are always printed for people: on stdout, unless a file or the result for
+ * programs is written there.
  */
 export async function drawComparisons(
   comparison: Comparison,

@@ -170,7 +170,7 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
   return receipt ? countingLosses(reading) : reading;
 }
 
-/** Says how a compressed file ended, where that is not as it should. */
+/** Warns if a compressed file did not end as it should. */
 export function warnOf({ path, condition }: Input, { log }: Context): void {
   if (condition.cut) log.warn(`${printable(path)} is cut short: everything before the cut was read`);
   if (condition.trailing)

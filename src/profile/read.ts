@@ -39,7 +39,7 @@ export interface ReadOptions extends Narrowing {
   readonly event?: string;
   /** By default what fits the event: the period where periods vary, else the number of samples. */
   readonly weight?: Weight;
-  /** Whoever asks knows what to do with folded stacks whose numbers are periods. */
+  /** The caller can handle folded stacks whose numbers are periods. */
   readonly foldedPeriods?: true;
   /** Seconds since the first sample. */
   readonly from?: number;
@@ -55,7 +55,7 @@ export interface SecondHalf {
   readonly part: Promise<ReadPart>;
 }
 
-/** Has the end of the input read, with these fields, by somebody else. */
+/** Lets somebody else read the end of the input, with these fields. */
 export type SecondHalfReader = (timeline: boolean, layout: Layout) => Promise<SecondHalf | undefined>;
 
 /** Undoes the mangling of names, as far as it can. */
@@ -196,7 +196,7 @@ const KINDS: Readonly<Record<Exclude<Kind, 'perf script'>, string>> = {
   speedscope: 'a file of speedscope',
 };
 
-/** Options that ask for what a kind of file does not have are refused: nothing would say that they did nothing. */
+/** Refuses options that need data which this kind of file does not have: otherwise they would silently do nothing. */
 function refuseWhatIsNotThere(kind: Exclude<Kind, 'perf script'>, options: ReadOptions): void {
   const raw = 'the raw stacks (.perf-script.txt.gz) have what that needs';
   const isImported = kind === 'pprof' || kind === 'speedscope';
@@ -235,8 +235,8 @@ async function readInto(
 }
 
 /**
- * With how long was looked at: as long as the samples span where nothing better is known, or the part asked for. How
- * long a part is can be told only where samples come behind it: `--from` and `--to` count from the first one.
+ * Adds the duration: of the part that the user asked for, or the span of the samples if nothing better is known. The length
+ * of a part is known only if samples come after it, because `--from` and `--to` count from the first sample.
  */
 function lasting(about: About, reader: PerfScriptReader, { from, to }: ReadOptions): About {
   const { betweenSamples, ...rest } = about;
