@@ -25,7 +25,7 @@ export const FEW_SAMPLES = 30;
 
 /** The least share that is reported: a smaller one does not change how a profile is read. */
 const WORTH_SAYING = 0.05;
-/** If a fifth of the stacks end early, this is the first limit to know: their callers are missing. */
+/** The least share of stacks that end early which is reported: their callers are missing. */
 const MANY_CUT = 0.2;
 /** perf's limit of a stack, kernel.perf_event_max_stack. */
 const DEEPEST = 127;

@@ -65,9 +65,9 @@ export type Demangler = (mangled: readonly string[]) => Promise<ReadonlyMap<stri
 export type PictureReader = (svg: string) => Profile | undefined;
 
 /**
- * Reads `perf script` text, folded stacks, a flame graph, or a profile of pprof or speedscope, told apart by what they
- * hold; the first two chunk by chunk. Throws only when the whole is none of them or the options ask for what it does not
- * have.
+ * Reads `perf script` text, folded stacks, a flame graph, or a profile of pprof or speedscope, recognised by their
+ * content; the first two are read chunk by chunk. Throws only if the input is of another kind, or if the options need data
+ * that it does not have.
  */
 export async function readProfile(
   chunks: AsyncIterable<Uint8Array>,
