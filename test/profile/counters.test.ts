@@ -20,7 +20,7 @@ describe('why a recording is empty', () => {
       { usedSeconds: 1.2 },
       '0 samples although pod/x used 1.20 s of CPU time in 10s: perf did not see it',
     ],
-    ['not known', undefined, 'was idle or got no processor; the kernel has no counters of it'],
+    ['not known', undefined, 'was idle or got no processor; the kernel has no counters'],
   ])('%s', (_what, cpu, text) => {
     expect(emptyText('pod/x', { seconds: 10, frequencyHz: 99, ...(cpu && { cpu }) })).toContain(text);
   });
