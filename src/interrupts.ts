@@ -115,12 +115,12 @@ export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise
   });
 }
 
-/** So long may work go on before others have a turn. */
+/** How long work may go on before others get a turn. */
 const TURN_MS = 20;
 
 /**
- * For work that waits for nothing, such as a long list that is written: without a turn of the event loop now and then no
- * signal is heard, and no pipe that was closed. Between two pieces of it: `if (turns.isOver) await turns.give()`.
+ * For work that never waits, such as printing a long list: unless the event loop gets a turn now and then, signals and
+ * closed pipes are not noticed. Between two pieces of it: `if (turns.isOver) await turns.give()`.
  */
 export class Turns {
   readonly #signal: AbortSignal | undefined;

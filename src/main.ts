@@ -122,7 +122,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       return EXIT.failed;
     }
     if (isOfFile(error)) {
-      log.error(printable(error.message), 'look at that file or folder: does it exist, and is it yours?');
+      log.error(printable(error.message), 'check that this file or folder exists and belongs to you');
       return failureCode ?? EXIT.failed;
     }
     if (!(error instanceof GkeprofError)) {

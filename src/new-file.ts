@@ -16,21 +16,21 @@ import { shellQuote } from './shell-quote.ts';
 
 const BUFFER = 1 << 20;
 
-/** What happens where a file of that name is there: another name is taken, it is refused, or it is written over. */
+/** What happens if the file exists: another name is used, the name is refused, or the file is overwritten. */
 export type IfThere = 'number' | 'refuse' | 'replace';
 
 /** A file that is written from its beginning, whole or not at all. Mode 0600. */
 export class NewFile {
   readonly path: string;
   readonly #file: number;
-  /** What is written until it is whole, where it takes the place of another file then. */
+  /** The temporary file that is written first, if it will replace an existing file when it is complete. */
   readonly #part: string | undefined;
   readonly #isDevice: boolean = false;
   readonly #buffer = Buffer.allocUnsafe(BUFFER);
   #held = 0;
   #isWhole = false;
 
-  /** Where a file is there, a generated name gets a number; a name that the user chose is refused, or replaced. */
+  /** If the file exists, a generated name gets a number; a name that the user chose is refused, or the file is replaced. */
   constructor(wanted: string, ifThere: IfThere = 'number') {
     try {
       if (ifThere === 'number') {
@@ -85,15 +85,15 @@ export class NewFile {
   }
 }
 
-/** What the shell, or the process itself, has open: to be written on to, even where it is a file. */
+/** A file that the shell or the process itself has open; it is appended to, even if it is a regular file. */
 const OPEN_ALREADY = /^\/(?:dev\/(?:stdout|stderr|fd\/\d+)|proc\/(?:self|\d+)\/fd\/\d+)$/;
 
 const isDevice = (path: string): boolean =>
   OPEN_ALREADY.test(path) || statSync(path, { throwIfNoEntry: false })?.isFile() === false;
 
 /**
- * Refuses a name that the user chose where nothing can be written there, or where a file is there that is not to be
- * replaced: known before anything is done. A device or a pipe is written to.
+ * Refuses a name that the user chose if it cannot be written, or if the file exists and must not be replaced. This is
+ * checked before anything is done. A device or a pipe may be written to.
  */
 export function checkNamedFile(path: string, ifThere: Exclude<IfThere, 'number'>): void {
   try {
@@ -123,7 +123,7 @@ function checkPlace(path: string, ifThere: Exclude<IfThere, 'number'>): void {
       `name a file in it: ${printable(join(path, 'NAME'))}`,
     );
   if (there && !isDevice(path) && ifThere === 'refuse')
-    throw usageError(`${name} exists already`, '--force writes over it');
+    throw usageError(`${name} exists already`, '--force overwrites it');
 }
 
 function openNumbered(wanted: string): [file: number, path: string] {
@@ -137,7 +137,7 @@ function openNumbered(wanted: string): [file: number, path: string] {
   }
 }
 
-/** A folder that is missing or takes nothing is no bug; a full disk is told as such by whoever knows what to do. */
+/** A missing or read-only folder is not a bug. A full disk is reported by the caller, who knows what to do. */
 function notWritable(path: string, error: unknown): unknown {
   if (error instanceof GkeprofError || !(error instanceof Error)) return error;
   const { code } = error as NodeJS.ErrnoException;

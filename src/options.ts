@@ -38,7 +38,7 @@ const COMMON = 'Common:';
 export const OUTPUT_DIR: OptionTable = {
   'output-dir': {
     type: 'string',
-    describe: 'Folder for the files; it is made where only its parent exists',
+    describe: 'Folder for the files; it is created if its parent folder exists',
     group: COMMON,
     value: 'DIR',
     defaultText: 'current folder',
@@ -46,11 +46,11 @@ export const OUTPUT_DIR: OptionTable = {
   },
 };
 
-/** Of the verbs that write a file which their user named. */
+/** Options of the verbs that write a file which the user named. */
 export const FORCE: OptionTable = {
   force: {
     type: 'boolean',
-    describe: 'Write over a file that exists, where its name was given',
+    describe: 'Overwrite the file that you named, if it exists',
     group: COMMON,
     perRun: true,
   },
@@ -64,12 +64,12 @@ export const VERBOSE: OptionTable = {
     type: 'string',
     alias: 'v',
     describe:
-      '1 (-v): show API calls and kubectl lines; 2 (-vv, -v=2): their times, and what the node says, too',
+      '1 (-v): show API calls and kubectl commands; 2 (-vv, -v=2): also their times and the events of the node',
     group: COMMON,
     value: 'LEVEL',
     bare: 1,
   },
-  quiet: { type: 'boolean', describe: 'Show results and errors alone', group: COMMON },
+  quiet: { type: 'boolean', describe: 'Show only results and errors', group: COMMON },
 };
 
 /** Of commands that take `id/HEX`. */
@@ -87,7 +87,7 @@ export const TARGET_NODE: OptionTable = {
 /** Of the verbs that take the place of something. */
 export const EXPLAIN: OptionSpec = {
   type: 'boolean',
-  describe: 'Print the lines by hand that this takes the place of, as a script, and stop',
+  describe: 'Print the equivalent kubectl, perf, tcpdump or tshark commands as a script, and exit',
   group: COMMON,
   perRun: true,
 };

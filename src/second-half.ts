@@ -19,7 +19,7 @@ export async function readSecondHalf(
   timeline: boolean,
   layout: Layout,
 ): Promise<SecondHalf | undefined> {
-  // On one processor another thread only makes work: each finds out by itself what its lines are.
+  // On one CPU a second thread only adds work, because each thread parses all its lines itself.
   if (availableParallelism() < 2) return undefined;
   const status = await stat(path);
   if (!status.isFile() || status.size < WORTH_IT) return undefined;

@@ -122,7 +122,7 @@ describe('openInput', () => {
       const error = await input.chunks[Symbol.asyncIterator]()
         .next()
         .then(String, (each) => each);
-      expect(error.message).toBe(`the input is compressed with ${name}, which is not read here`);
+      expect(error.message).toBe(`the input is compressed with ${name}, which gkeprof cannot read`);
       expect(error.hint).toBe(`unpack it: ${command} '${path}' | kubectl gkeprof ${verb} -`);
     }
     const stdin = await openInput(

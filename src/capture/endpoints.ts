@@ -11,7 +11,7 @@ export interface Endpoint {
   /** A number of Addresses. */
   readonly address: number;
   readonly six: boolean;
-  /** 0 where the conversations know no ports. */
+  /** 0 if the conversations have no ports. */
   readonly port: number;
   readonly sentFrames: number;
   readonly sentBytes: number;
@@ -19,7 +19,7 @@ export interface Endpoint {
   readonly receivedBytes: number;
 }
 
-/** Who took part in conversations, by what each sent and received: made of their table when it is complete. */
+/** The endpoints of conversations, with what each sent and received. They are computed from the complete table. */
 export class Endpoints {
   #keys = new Int32Array(KEYS * 64);
   #counts = new Float64Array(COUNTS * 64);
@@ -35,7 +35,7 @@ export class Endpoints {
     }
   }
 
-  /** Those of both versions of IP or of one, most packets first; ties in order of appearance. */
+  /** The endpoints of one version of IP or of both, most packets first; ties in order of appearance. */
   *all(six?: boolean): Generator<Endpoint> {
     const counts = this.#counts;
     const frames = (row: number) => counts[COUNTS * row]! + counts[COUNTS * row + 2]!;

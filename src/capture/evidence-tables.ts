@@ -7,7 +7,7 @@ import { countTroubled, type ExpertFacts, expertFacts } from './expert.ts';
 import { type Names, tableOf } from './facts.ts';
 import { endText, heading, left, right } from './wording.ts';
 
-/** Of each kind of trouble the first frames; `wide`: and a filter that finds them all. */
+/** The first frames of each kind of trouble; with `wide` also a filter that finds all of them. */
 export function* evidenceTable(
   found: Readonly<Record<string, Evidence | undefined>>,
   wide: boolean,
@@ -25,11 +25,11 @@ export function* evidenceTable(
   );
 }
 
-/** The packets that something is wrong with, one a line. */
+/** The packets with a problem, one on each line. */
 export function* expertTable(analysis: Analysis, names: Names, rows: number): Generator<string> {
   const count = countTroubled(analysis);
   if (count === 0) return;
-  yield heading('Troubled packets', Math.min(rows, count), count);
+  yield heading('Packets with problems', Math.min(rows, count), count);
   yield* tablePieces([right('FRAME'), right('TIME'), left('WHAT'), left('FROM'), left('TO')], () =>
     rowsOf(
       expertFacts(analysis, names),
@@ -45,11 +45,11 @@ export function* expertTable(analysis: Analysis, names: Names, rows: number): Ge
   );
 }
 
-/** `Dup ACK 12#1, Zero Window`: of a duplicate ACK the frame that it repeats, and how often by then, as Wireshark has it. */
+/** `Dup ACK 12#1, Zero Window`: a duplicate ACK has the frame that it repeats and the number of the repetition, as in Wireshark. */
 const whatText = ({ what, duplicateOf, duplicateNumber }: ExpertFacts): string =>
   what.map((name) => (name === 'Dup ACK' ? `Dup ACK ${duplicateOf}#${duplicateNumber}` : name)).join(', ');
 
-/** Who took part, by what each sent and received. */
+/** The endpoints, with what each sent and received. */
 export function* endpointTables(analysis: Analysis, names: Names, rows: number): Generator<string> {
   const titles = {
     ipv4: 'IPv4 endpoints',

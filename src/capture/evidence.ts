@@ -3,7 +3,7 @@ import type { FrameOf } from './frame-numbers.ts';
 import type { Health } from './health.ts';
 import { TROUBLES, type Trouble } from './troubles.ts';
 
-/** What leads from a count to the packets that were counted. */
+/** The evidence for a count: it leads to the packets that were counted. */
 export interface Evidence {
   readonly count: number;
   readonly first: readonly FrameOf[];
@@ -52,7 +52,7 @@ export function evidence(
     };
   };
   for (const kind of ['refused', 'unanswered'] as const) {
-    // No field of Wireshark's says what became of a SYN, so that it is found by its number, as long as there are few.
+    // Wireshark has no field for the outcome of a SYN, so the filter lists frame numbers, as long as there are few.
     const listed = asked[kind].map((frame) => frames.of(frame));
     const isWhole = listed.length === counts[kind] && listed.every(({ file }) => file === undefined);
     const numbers = listed.map(({ frame }) => frame).join(', ');

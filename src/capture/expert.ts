@@ -6,29 +6,29 @@ import { secondsSince } from './print-tshark.ts';
 import { isoTime } from './times.ts';
 import type { TroubledPacket } from './trouble-list.ts';
 
-/** A packet that something is wrong with, as it is told. */
+/** A packet with a problem, as it is reported. */
 export interface ExpertFacts extends FrameOf {
   /** Absent where the file has no times. */
   readonly time?: string;
   /** Since the first packet, as Wireshark's `frame.time_relative`. */
   readonly relativeSeconds?: number;
-  /** As Wireshark calls it. */
+  /** The problem, in Wireshark's words. */
   readonly what: readonly string[];
   readonly source: End;
   readonly destination: End;
-  /** Of a duplicate ACK: the frame whose acknowledgment it repeats, and the how manieth time it is. */
+  /** Of a duplicate ACK: the frame whose acknowledgment it repeats, and which repetition it is, counted from 1. */
   readonly duplicateOf?: number;
   readonly duplicateNumber?: number;
 }
 
-/** Whether something is wrong with it: of a SYN that shows at the end. */
+/** Whether the packet has a problem; for a SYN that is known only at the end. */
 const outcomeOf = (health: Health, { asks, row }: TroubledPacket): string | undefined => {
   if (!asks) return undefined;
   const opening = health.opening(row);
   return opening === 'unanswered' ? 'SYN unanswered' : opening === 'refused' ? 'SYN refused' : undefined;
 };
 
-/** How many packets `expert` tells of. */
+/** How many packets `expert` lists. */
 export function countTroubled({ troubles, health }: Analysis): number {
   let count = 0;
   if (!troubles || !health) return 0;
@@ -36,7 +36,7 @@ export function countTroubled({ troubles, health }: Analysis): number {
   return count;
 }
 
-/** The packets that something is wrong with, in the order of the capture. */
+/** The packets with a problem, in the order of the capture. */
 export function* expertFacts(analysis: Analysis, names: Names): Generator<ExpertFacts> {
   const { troubles, health, tcp, addresses, frames, summary } = analysis;
   if (!troubles || !health) return;

@@ -6,11 +6,11 @@ export interface FrameOf {
   readonly file?: string;
 }
 
-/** Frames are counted on from file to file; this tells which number one has in its own. */
+/** Frames are counted on from file to file; this finds the number of a frame in its own file. */
 export class FrameNumbers {
   readonly #files: { readonly name: string; readonly before: number }[] = [];
 
-  /** A file begins behind so many frames of others. */
+  /** A file begins after this many frames of other files. */
   begin(name: string, before: number): void {
     this.#files.push({ name, before });
   }

@@ -20,9 +20,9 @@ const WINDOW = 2;
 const DUPLICATES = 3;
 /** The kinds of the last segment. */
 const LAST = 4;
-/** Up to where there was no hole: nobody acknowledges what is beyond, unless the capture lacks it. */
+/** The end of the data without a hole: nobody acknowledges data after it, unless packets are missing in the capture. */
 const UNBROKEN = 5;
-/** By how much windows are shifted. */
+/** The scale of windows: how many bits they are shifted by. */
 const SCALE = 6;
 /** 1 as long as the window of the SYN is the last one: that is never scaled. */
 const OF_SYN = 7;
@@ -83,7 +83,7 @@ export class Health {
   readonly #list: TroubleList | undefined;
   #rows = 0;
 
-  /** With a list, each packet that something is wrong with goes there. */
+  /** If there is a list, each packet with a problem is added to it. */
   constructor(list?: TroubleList) {
     this.#list = list;
   }
@@ -162,7 +162,7 @@ export class Health {
     return [...this.#first.subarray(from, from + Math.min(FEW_FRAMES, this.totals[kind]!))];
   }
 
-  /** The frame of the first SYN of a stream's A, and of its first trouble; 0: there is none. */
+  /** The frame of the first SYN of a stream's A, and of its first trouble; 0 if there is none. */
   synFrame(row: number): number {
     return row < this.#rows ? this.#frames[FRAMES * row + SYN_FRAME]! : 0;
   }
@@ -246,7 +246,7 @@ export class Health {
         kinds |= KIND.ACKED_UNSEEN;
       } else {
         if (sides[b + DUPLICATES] === 0) kinds |= KIND.ACKED_UNSEEN;
-        // Said once for what was lost, and not again for each ACK behind it.
+        // This is reported once for what was lost, and not again for each ACK after it.
         sides[b + DUPLICATES] = NO;
       }
     }
@@ -269,7 +269,7 @@ export class Health {
     return kinds;
   }
 
-  /** Tells apart what does not advance: spurious, fast, out of order, or simply sent again; 0: it does. */
+  /** The kind of a segment that does not advance: spurious, fast, out of order, or simply sent again; 0 if it advances. */
   #sentAgain(
     row: number,
     own: number,
@@ -337,7 +337,7 @@ export class Health {
       this.#marks.fill(NO, MARKS * each, MARKS * (each + 1));
       this.#marks[MARKS * each + ROUND_TRIP] = 0;
     }
-    // No window is negative: nothing was seen of this side yet.
+    // A window is never negative: this value means that nothing was seen of this side yet.
     for (let side = 2 * before; side < 2 * this.#rows; side += 1) {
       this.#sides[SIDE * side + WINDOW] = NO;
       this.#sides[SIDE * side + SCALE] = SCALE_UNKNOWN;

@@ -3,14 +3,14 @@ import { isCooked } from './link.ts';
 import { Packet } from './packet.ts';
 import { bodyEnd, mix } from './repeats.ts';
 
-/** What a capture is judged by: so many packets from its beginning, or so many bytes of them. */
+/** A capture is judged by this many packets at its beginning, or by this many bytes of them. */
 const MOST_PACKETS = 1000;
 const MOST_BYTES = 4 << 20;
 /** A switch sends the copy at once; in nanoseconds. */
 const WITHIN = 5e6;
-/** What of a packet's body is compared: all of its headers, and some of its payload. */
+/** How much of a packet's body is compared: all of its headers, and some of its payload. */
 const COMPARED = 256;
-/** So many packets must come as often as a mirror sends them, and half of all. */
+/** At least this many packets, and at least half of all, must come as often as a mirror sends them. */
 const FEWEST = 3;
 const MOST_COPIES = 4;
 
@@ -29,7 +29,7 @@ export class Mirror {
   readonly #inner: boolean;
   #held: Packet[] | undefined = [];
   #heldBytes = 0;
-  /** How many copies come behind a packet; 0: this is no mirror. */
+  /** How many copies follow a packet; 0 if this is not a mirror. */
   #copies = 0;
   /** Two hashes, the time in seconds, how many copies are still to come. */
   #seen = new Int32Array(0);
@@ -73,7 +73,7 @@ export class Mirror {
     const at = slot * WIDTH;
     const seen = this.#seen;
     const after = (packet.seconds - seen[at + 2]!) * 1e9 + packet.nanos - this.#nanos[slot]!;
-    // Behind its copies, the same packet is another one.
+    // After its copies, the same packet is a new one.
     if (seen[at] === one && seen[at + 1] === other && after >= 0 && after < WITHIN && seen[at + 3]! > 0) {
       seen[at + 3]! -= 1;
       this.count += 1;
@@ -97,7 +97,7 @@ function copyOf(packet: Packet): Packet {
   return copy;
 }
 
-/** How many copies come behind nearly each of these packets; 0 where they do not. */
+/** How many copies follow nearly every one of these packets; 0 if there are none. */
 function copiesOf(packets: readonly Packet[], inner: boolean): number {
   const decoder = new Decoder(inner);
   const groups: { times: number; readonly seconds: number; readonly nanos: number }[] = [];
@@ -105,7 +105,7 @@ function copiesOf(packets: readonly Packet[], inner: boolean): number {
   for (const packet of packets) {
     decoder.decode(packet);
     const { layers } = decoder;
-    // Without a number of its own, or payload in a stream, a packet may be sent again as it is.
+    // A packet without a number of its own, or without payload in a stream, may be sent again unchanged.
     if (layers.version === 0 || !(layers.id !== 0 || (layers.transport === TCP && layers.payload > 0)))
       continue;
     if (isCooked(packet.linkType)) continue;
@@ -128,7 +128,7 @@ function copiesOf(packets: readonly Packet[], inner: boolean): number {
   return [...by].sort(([, one], [, other]) => other - one)[0]![0] - 1;
 }
 
-/** Of the network packet without hop limit and header checksum, and of the interface; of what is no IP, of its bytes. */
+/** A hash of the interface and of the IP packet without hop limit and header checksum; for other packets, of all bytes. */
 function fingerprint(packet: Packet, layers: Layers, seed: number): number {
   let mixed = mix(seed ^ packet.interface, packet.length);
   let [bytes, at, end] = [packet.bytes, packet.at, packet.end];

@@ -1,6 +1,6 @@
 import { foreignFile } from '../input/magic.ts';
 
-/** What a file is that is neither pcap nor pcapng, and whether Wireshark's editcap makes pcap of it. */
+/** The kind of a file that is neither pcap nor pcapng, and whether Wireshark's editcap can convert it to pcap. */
 export interface OtherFormat {
   readonly what: string;
   readonly converts: boolean;
@@ -35,7 +35,7 @@ const BEGINNINGS: ReadonlyArray<readonly [mark: string, what: string]> = [
   ['#Format=4', 'a capture of Daintree SNA'],
 ];
 
-/** What a file is that begins like this; undefined where nobody knows. */
+/** The kind of a file that begins like this; undefined if it is not known. */
 export function otherFormat(head: Uint8Array): OtherFormat | undefined {
   const beginning = String.fromCharCode(...head.subarray(0, 512));
   for (const [mark, what] of BEGINNINGS) if (beginning.startsWith(mark)) return { what, converts: true };

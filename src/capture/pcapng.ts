@@ -94,7 +94,7 @@ export class PcapngFormat implements RecordFormat {
       case CUSTOM:
       case CUSTOM_NOT_COPIED:
         this.#packet.others += 1;
-        // Its data say no length, so that the options behind them cannot be found.
+        // Its data have no length, so the options after them cannot be found.
         if (end - at < 4) this.#isMalformed('a custom block is too short for its number');
         this.#sink.event?.();
         return;
@@ -213,7 +213,7 @@ export class PcapngFormat implements RecordFormat {
       if (code === 9 && length >= 1) {
         const value = view.getUint8(from);
         units = (value & 0x80 ? 2n : 10n) ** BigInt(value & 0x7f);
-        // What 64 bits do not hold is the most that they do, as for Wireshark (wiretap/pcapng.c).
+        // A time that does not fit into 64 bits becomes the largest one that does, as in Wireshark (wiretap/pcapng.c).
         if (units > MOST_UNITS) units = MOST_UNITS;
       } else if (code === 14 && length >= 8) offset = view.getBigInt64(from, this.#little);
     });
@@ -310,5 +310,5 @@ export class PcapngFormat implements RecordFormat {
   }
 }
 
-/** With the bytes that fill it up to a word of four. */
+/** The length with its padding to a multiple of four. */
 const padded = (length: number): number => length + ((4 - (length & 3)) & 3);

@@ -15,7 +15,7 @@ export interface ReadEnd {
   readonly malformed?: { readonly count: number; readonly first: string };
 }
 
-/** What is read is neither pcap nor pcapng; `other` says what it is, where that is known. */
+/** The input is neither pcap nor pcapng; `other` says what it is, if that is known. */
 export class UnknownFormatError extends Error {
   readonly other: OtherFormat | undefined;
 

@@ -9,7 +9,7 @@ const SIDE = 9;
 const HEAD = 0;
 const TAIL = 1;
 const COUNT = 2;
-/** What of those the other side has by SACK. */
+/** Which of those the other side has acknowledged by SACK. */
 const SACKED = 3;
 const BITS = 4;
 /** The most bytes in flight. */
@@ -20,7 +20,7 @@ const MEASURED = 6;
 const LOWEST = 7;
 const HIGHEST = 8;
 
-/** What is in flight is not known behind a hole, until something is acknowledged. */
+/** After a hole the bytes in flight are not known until something is acknowledged. */
 const HOLE = 1;
 /** The segments are not in the order of their numbers: something was sent again. */
 const MIXED = 2;
@@ -57,7 +57,7 @@ export class RoundTrips {
   #few = new Float64Array(2 * FEW * 64);
   readonly #many = new Map<number, Durations>();
   #rows = 0;
-  /** Segments as lists, the oldest first: where each begins and ends, when it was sent, which is next. Place 0 is none. */
+  /** Segments as lists, the oldest first: where each begins and ends, when it was sent, which is next. Place 0 means no segment. */
   #begin = new Int32Array(1024);
   #end = new Int32Array(1024);
   #sent = new Float64Array(1024);
@@ -97,7 +97,7 @@ export class RoundTrips {
     sides[SIDE * other + SACKED] = layers.optionsEnd > layers.optionsAt ? sackedBy(layers) : 0;
   }
 
-  /** What was measured of a side's segments; undefined where nothing was. */
+  /** What was measured for a side's segments; undefined if nothing was. */
   of(row: number, fromA: boolean): RoundTripsOfSide | undefined {
     if (row >= this.#rows) return undefined;
     const side = 2 * row + (fromA ? 0 : 1);
@@ -155,7 +155,7 @@ export class RoundTrips {
     const sides = this.#sides;
     const at = SIDE * side;
     const isMixed = (sides[at + BITS]! & MIXED) !== 0;
-    // A duplicate ACK lets go of nothing: of many segments in flight there are many.
+    // A duplicate ACK acknowledges nothing new, and with many segments in flight there are many of them.
     if (isMixed && !(sides[at + BITS]! & STALE)) {
       const lowest = sides[at + LOWEST]!;
       if (!isAfter(ack, lowest) && isAfter(sides[at + HIGHEST]!, lowest)) return;
@@ -171,7 +171,7 @@ export class RoundTrips {
       if (isAfter(end, ack)) {
         if (isAfter(ack, this.#begin[place]!)) this.#begin[place] = ack;
         if (before > 0 && isAfter(this.#end[before]!, this.#begin[place]!)) isOrdered = false;
-        // Of segments in order, those behind are not acknowledged either.
+        // If segments are in order, those after this one are not acknowledged either.
         if (!isMixed) break;
         before = place;
         place = next;

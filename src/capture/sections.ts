@@ -15,7 +15,7 @@ export const SECTIONS = [
 ] as const;
 export type Section = (typeof SECTIONS)[number];
 
-/** Those that are printed where nobody says which: long lists are left out. */
+/** The parts that are printed by default: long lists are left out. */
 export const USUAL_SECTIONS = SECTIONS.filter(
   (section) => section !== 'endpoints' && section !== 'expert' && section !== 'timeline',
 );

@@ -7,8 +7,8 @@ export const SORTS = ['packets', 'bytes', 'start', 'duration', 'rtt', 'retransmi
 export type Sort = (typeof SORTS)[number];
 
 /**
- * The rows of a table in an order: the most first, of `start` the earliest. What is not known of a conversation stands for
- * the least; TCP alone has round trips and troubles, so that the others stay by packets.
+ * The rows of a table in an order: the largest first, but for `start` the earliest first. A value that is not known counts as
+ * the smallest. Only TCP has round trips and troubles, so other conversations stay sorted by packets.
  */
 export function sorted(table: ConversationTable, sort: Sort, { tcp, health }: Analysis): Uint32Array {
   if (sort === 'packets') return table.byFrames();

@@ -27,7 +27,7 @@ export function endBefore(bytes: Uint8Array, at: number, end: number, cut: numbe
   return false;
 }
 
-/** Where an option begins that is whole; -1: there is none. */
+/** Where a complete option begins; -1 if there is none. */
 export function optionAt(bytes: Uint8Array, at: number, end: number, wanted: number): number {
   let from = at;
   while (from < end) {

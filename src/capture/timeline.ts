@@ -11,7 +11,7 @@ export interface Step {
   readonly latency: Durations;
 }
 
-/** So many steps are kept, and told; when there are more, two become one. */
+/** At most this many steps are kept and printed; if there are more, two become one. */
 const MOST = 3600;
 
 /** Packets, bytes and what went on in them, second by second; longer steps where those would be too many. */
@@ -52,7 +52,7 @@ export class Timeline {
     }
   }
 
-  /** Which of the steps, by their place, come after some that are left out. */
+  /** The places of the steps that come after some that are left out. */
   jumps(): ReadonlySet<number> {
     const jumps = new Set<number>();
     let place = 0;
@@ -64,7 +64,7 @@ export class Timeline {
     return jumps;
   }
 
-  /** The steps in which something was, each with the number of empty ones that are told before it. */
+  /** The steps in which something happened, each with the number of empty steps that are printed before it. */
   #between(): Array<{ readonly number: number; readonly empties: number; readonly isJump: boolean }> {
     const numbers = [...this.#steps.keys()].sort((one, other) => one - other);
     return numbers.map((number, at) => {

@@ -7,13 +7,13 @@ export type Time = readonly [seconds: number, nanos: number];
 const EXACT = 2 ** 53;
 const isFar = (seconds: number): boolean => seconds >= EXACT || seconds <= -EXACT;
 
-/** A time of 64 bits, as what it is kept as. */
+/** A time of 64 bits in the form in which it is kept. */
 export function kept(seconds: bigint, nanos: number): Time {
   const rounded = Number(seconds);
   return isFar(rounded) ? [rounded, Number(seconds - BigInt(rounded)) * 1e9 + nanos] : [rounded, nanos];
 }
 
-/** The exact seconds of a time, with their nanoseconds. Those of a clock that is broken may be more than a second. */
+/** The exact seconds of a time and its nanoseconds. If the clock is broken, the nanoseconds may be more than a second. */
 export function exact([seconds, nanos]: Time): readonly [seconds: bigint, nanos: number] {
   if (!isFar(seconds)) return [BigInt(seconds), nanos];
   const whole = Math.floor(nanos / 1e9);
@@ -93,7 +93,7 @@ export function isoTime(time: Time): string {
 
 const nineDigits = (nanos: number): string => String(nanos).padStart(9, '0');
 
-/** Of an ISO time the time of day, with so many letters; the whole of what is none. */
+/** The time of day of an ISO time, with this many letters; any other text as it is. */
 export const clockOf = (iso: string, letters: number): string => {
   const at = iso.indexOf('T');
   return at < 0 ? iso : iso.slice(at + 1, at + 1 + letters);

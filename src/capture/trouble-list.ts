@@ -2,7 +2,7 @@ import type { Packet } from './packet.ts';
 import type { Spill } from './syns.ts';
 import { bit, EXPERT_NAMES, KIND } from './troubles.ts';
 
-/** A packet that something is to be said of. */
+/** A packet with a problem. */
 export interface TroubledPacket {
   /** Counted over all files. */
   readonly frame: number;
@@ -13,9 +13,9 @@ export interface TroubledPacket {
   readonly row: number;
   readonly fromA: boolean;
   readonly names: readonly string[];
-  /** It asks for a connection: what became of that shows at the end. */
+  /** It asks for a connection; the outcome is known only at the end. */
   readonly asks: boolean;
-  /** Of a duplicate ACK: the frame that it repeats, and how often that was done by then. */
+  /** For a duplicate ACK: the frame that it repeats, and which repetition it is, counted from 1. */
   readonly duplicate?: { readonly of: number; readonly number: number };
 }
 
@@ -23,7 +23,7 @@ const RECORD = 32;
 const BUFFERED = 1024;
 const UNTIMED = 0xffffffff;
 
-/** The packets that something is wrong with, in order: 32 bytes each, on disk beyond what the spill keeps. */
+/** The packets with a problem, in order: 32 bytes each, on disk beyond what the spill keeps. */
 export class TroubleList {
   readonly #spill: Spill;
   readonly #buffer = Buffer.alloc(RECORD * BUFFERED);

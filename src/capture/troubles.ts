@@ -19,7 +19,7 @@ export const KINDS = TROUBLES.length;
 /** A kind's bit among the kinds of a packet. */
 export const bit = (kind: number): number => 1 << kind;
 
-/** The bits of the kinds. Those from the zero window probe on are told with the packets, but not counted: they are no trouble. */
+/** The bits of the kinds. Those from the zero window probe on are listed with the packets but not counted, because they are not a problem. */
 export const KIND = {
   RETRANSMISSION: 1 << 0,
   FAST: 1 << 1,
@@ -41,7 +41,7 @@ export const KIND = {
 } as const;
 
 export const AGAIN = KIND.RETRANSMISSION | KIND.FAST | KIND.SPURIOUS;
-/** Of those that are counted, the ones that something is wrong with. */
+/** Of the kinds that are counted, those that are a problem. */
 export const WRONG = (bit(KINDS) - 1) & ~KIND.KEEP_ALIVE;
 
 /** What each bit of a packet's kinds is called, as Wireshark calls it. */

@@ -110,7 +110,7 @@ export const analysisData = (
       if (characters > MOST_CHARACTERS)
         throw new GkeprofError(
           EXIT.failed,
-          'the report is too long for this form',
+          'the report is too long for this output format',
           'use -o json, or fewer parts with --show',
         );
     },

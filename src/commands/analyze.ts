@@ -29,12 +29,12 @@ export const ANALYZE_OPTIONS: OptionTable = {
     describe: `Parts: ${SECTIONS.join(', ')}`,
     group: SHOW,
     value: 'PART,…',
-    defaultText: 'all but endpoints, expert and timeline',
+    defaultText: 'all except endpoints, expert and timeline',
     words: SECTIONS,
   },
   sort: {
     type: 'string',
-    describe: 'What conversations are sorted by, most first; of start the earliest',
+    describe: 'Sort the conversations by this, largest first; start: earliest first',
     group: SHOW,
     choices: SORTS,
     defaultText: 'packets',
@@ -104,7 +104,7 @@ export interface AnalyzeChoice {
   readonly inner: boolean;
   readonly rules: readonly PatternRule[];
   readonly showKeys: boolean;
-  /** Whether Redis was named among the parts: then it is said where none was found. */
+  /** Whether the user asked for Redis: then the output says so if none was found. */
   readonly asksRedis: boolean;
   /** Where the page of the timeline goes. */
   readonly html?: string;
@@ -199,7 +199,7 @@ export const analyze: Command<AnalyzeOptions> = {
   },
 };
 
-/** What asks for an analysis, which --redact does not make. */
+/** Flags that ask for an analysis, which --redact does not make. */
 const NOT_WITH_REDACT: readonly string[] = [
   ...Object.keys(ANALYZE_OPTIONS).filter((name) => name !== 'force'),
   ...['format', 'output', 'markdown', 'open', 'explain'],
@@ -213,7 +213,7 @@ function redactChoice(raw: RawOptions): RedactChoice | undefined {
     const other = NOT_WITH_REDACT.find((name) => raw.isTyped(name));
     if (other !== undefined)
       throw usageError(
-        `--redact and ${OPTIONS[other]!.alias ? `-${OPTIONS[other]!.alias}` : `--${other}`}: not together, because --redact makes a copy and prints no analysis`,
+        `--redact and ${OPTIONS[other]!.alias ? `-${OPTIONS[other]!.alias}` : `--${other}`} cannot be used together: --redact makes a copy and prints no analysis`,
         'redact first, then analyze the copy',
       );
     return {
@@ -267,7 +267,10 @@ export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice 
   if (unknown !== undefined)
     throw usageError(`--show: "${printable(unknown)}" is none`, `parts: ${SECTIONS.join(', ')}`);
   if (asTshark && raw.isTyped('sort'))
-    throw usageError('--sort: tshark has an order of its own', 'leave --format out');
+    throw usageError(
+      '--sort cannot be used with --format tshark, which has its own order',
+      'leave --format out',
+    );
   return {
     sections: new Set(sections as Section[]),
     all: raw.flag('all'),

@@ -132,11 +132,11 @@ export async function readInto(
         `${printable(name)} appears to have been cut short in the middle of a packet: ${counted(packets, 'packet was', 'packets were')} read`,
       );
     if (input.condition.trailing)
-      log.warn(`${printable(name)}: trailing garbage behind the compressed data was ignored`);
+      log.warn(`${printable(name)}: trailing garbage after the compressed data was ignored`);
     if (end.malformed) {
       const { count, first } = end.malformed;
       log.warn(
-        `${printable(name)} is malformed in ${counted(count, 'place')}: ${first}; what does not fit is left out, the packets are read`,
+        `${printable(name)} is malformed in ${counted(count, 'place')}: ${first}; the malformed parts are left out, the packets are read`,
       );
     }
     const size = path === '-' ? undefined : (await stat(path)).size;

@@ -4,8 +4,8 @@ import { execa } from 'execa';
 const TOOLS = ['c++filt', 'llvm-cxxfilt'];
 
 /**
- * What mangled names mean, by the first of the tools that is on PATH; without one there are none. perf undoes most of them
- * itself on the node: what is left are Rust's newer names, and recordings of a perf that was built without it.
+ * Demangles names with the first of the tools that is on PATH; without a tool the names stay as they are. perf demangles most
+ * of them on the node: what is left are Rust's newer names, and recordings of a perf that was built without it.
  */
 export async function demangle(mangled: readonly string[]): Promise<ReadonlyMap<string, string>> {
   for (const tool of TOOLS) {

@@ -27,7 +27,7 @@ import {
 } from './result-options.ts';
 
 interface DiffOptions {
-  /** One where it is a comparison itself, with two counts a line. */
+  /** One file if it is already a comparison, with two counts on each line. */
   readonly files: readonly [before: string, after: string] | readonly [both: string];
   readonly folder: string;
   readonly formats: readonly DiffFormat[];
@@ -40,7 +40,7 @@ interface DiffOptions {
   /** How long each was recorded, in seconds. */
   readonly seconds?: readonly [before: number, after: number];
   readonly weights: readonly [before: StatedWeights, after: StatedWeights];
-  /** Of a table; undefined where it was not asked for. */
+  /** Rows of a table; undefined if the user did not ask for them. */
   readonly rows?: number;
 }
 
@@ -71,28 +71,28 @@ const OPTIONS: OptionTable = {
   ...OUTPUT_DIR,
   rows: {
     type: 'string',
-    describe: 'Rows of each table of functions, printed even if nothing changed',
+    describe: 'Rows of each table of functions; the tables are then printed even if nothing changed',
     group: 'Output:',
     value: 'N',
     defaultText: '20; no table if nothing changed',
   },
   by: {
     type: 'string',
-    describe: 'Compare samples per second recorded, or shares of the total',
+    describe: 'Compare the samples per second (time), or the shares of the total (share)',
     group: GROUP,
     choices: ['time', 'share'],
     defaultText: 'time if both durations are known, else share',
   },
   seconds: {
     type: 'string',
-    describe: 'How many seconds each was recorded for, if no receipt or header says so',
+    describe: 'Duration of each recording in seconds, if no receipt or header contains it',
     group: GROUP,
     value: 'BEFORE[,AFTER]',
     perRun: true,
   },
   unit: {
     type: 'string',
-    describe: 'What one sample weighs in folded stacks; 1 if their numbers are samples',
+    describe: 'Weight of one sample in folded stacks; 1 if the numbers are samples',
     group: GROUP,
     value: 'BEFORE[,AFTER]',
     defaultText: 'detected from the numbers',
@@ -109,7 +109,7 @@ export const diff: Command<DiffOptions> = {
   examples: [
     ['kubectl gkeprof diff @2 @last', 'the two newest recordings of this folder'],
     ['kubectl gkeprof diff before.svg after.svg --format top', 'pictures carry their stacks'],
-    ['difffolded.pl a.folded b.folded | kubectl gkeprof diff -', 'two counts a line'],
+    ['difffolded.pl a.folded b.folded | kubectl gkeprof diff -', 'two counts on each line'],
   ],
   options: OPTIONS,
   completes: ['profile', 'profile'],
@@ -148,10 +148,10 @@ export const diff: Command<DiffOptions> = {
             ? { periods: true }
             : { unit: 1 };
     const rows = raw.text('rows');
-    // What is typed goes before what the other is preset to.
+    // A typed flag overrides a preset of the other flag.
     const by = raw.text('by') === 'share' && (!seconds || raw.isTyped('by')) ? 'share' : 'time';
     if (seconds && by === 'share')
-      throw usageError('--seconds: shares are compared without it', 'leave --by share out');
+      throw usageError('--seconds cannot be used with --by share', 'leave --by share out');
     const choice = readChoice(raw);
     return {
       files: after === undefined ? [before] : [before, after],
@@ -179,7 +179,7 @@ export const diff: Command<DiffOptions> = {
       if (before ? files.length > 1 : files.length === 1)
         throw usageError(
           before
-            ? `diff: ${printable(path)} is a comparison itself: it has two counts a line`
+            ? `diff: ${printable(path)} is already a comparison: it has two counts on each line`
             : 'diff: takes two files, got 1',
           before ? `kubectl gkeprof diff ${printable(path)}` : 'kubectl gkeprof diff BEFORE AFTER',
         );
@@ -230,19 +230,22 @@ function pairOf(raw: RawOptions, name: string, example: string): readonly [numbe
   const numbers = text.split(',').map((each) => each.trim().replace(name === 'seconds' ? /s$/ : '', ''));
   if (numbers.length > 2 || !numbers.every((each) => /^\d+(?:\.\d+)?$/.test(each) && Number(each) > 0))
     throw usageError(
-      `--${name}: "${printable(text)}" is neither a number nor two`,
+      `--${name}: "${printable(text)}" is neither one number nor two numbers`,
       `--${name} ${example}: one for each file, or one for both`,
     );
   return [Number(numbers[0]), Number(numbers[1] ?? numbers[0])];
 }
 
-/** Compares two profiles with what the user says of them; what is taken for granted is among the comparison. */
+/** Compares two profiles with what the user states about them; the comparison contains the assumptions. */
 export function compareStated(
   profiles: readonly [before: Profile, after: Profile],
   { by, seconds, weights }: Pick<DiffOptions, 'by' | 'seconds' | 'weights'>,
 ): Comparison {
   if (weights.some(({ unit }) => unit !== undefined && unit !== 1) && !profiles.some(isFoldedText))
-    throw usageError('--unit: none of the two is folded stacks', 'other files say what their samples weigh');
+    throw usageError(
+      '--unit: neither file has folded stacks',
+      'files of other kinds contain the weight of their samples',
+    );
   const sides = weighed(profiles, weights);
   const samplesKnown = sides.every((side) => side.samplesKnown);
   const [before, after] = sides.map(({ profile }, side): Profile => {
@@ -258,8 +261,8 @@ export function compareStated(
 }
 
 /**
- * Makes the files of a comparison. What changed is printed for people in any case: on stdout, unless a file is written
- * there, or the result for programs.
+ * Makes the files of a comparison. The changes are always printed for people: on stdout, unless a file or the result for
+ * programs is written there.
  */
 export async function drawComparisons(
   comparison: Comparison,

@@ -41,7 +41,7 @@ export const DRAW_OPTIONS: OptionTable = {
 export interface DrawOptions {
   readonly formats: readonly FormatName[];
   readonly output?: string;
-  /** What happens where a file named by its user exists; refused where nothing is said. */
+  /** What happens if the file that the user named exists; by default it is refused. */
   readonly ifThere?: NamedFileRule;
   readonly annotate: boolean;
   /** Of the result on stdout. */
@@ -87,7 +87,7 @@ export async function draw(
     );
   }
   if (profile.eventNote !== undefined)
-    log.warn(`${printable(profile.event)}: ${printable(profile.eventNote)}; --event takes one of them`);
+    log.warn(`${printable(profile.event)}: ${printable(profile.eventNote)}; --event chooses one of them`);
   if (reading.timelineGivenUp) log.warn('the input has no usable times: no heat map, no flame chart');
   const drawing = { ...caption(profile, summary), annotate: options.annotate };
   const made: MadeFile[] = [];
@@ -155,7 +155,7 @@ export async function receiptBeside(path: string): Promise<Receipt | undefined> 
   }
 }
 
-/** Raw stacks of ours are made with --show-lost-events (node/perf.sh): there no word on losses means none. */
+/** Raw stacks of ours are made with --show-lost-events (node/perf.sh): so if they mention no losses, there were none. */
 export const countingLosses = (reading: Reading): Reading => ({
   ...reading,
   profile: { ...reading.profile, lost: reading.profile.lost ?? 0 },

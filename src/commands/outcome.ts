@@ -33,7 +33,7 @@ export async function sweepFolder(folder: string, { log, now }: Pick<Context, 'l
     );
 }
 
-/** Makes the folder in one that exists; a mistyped path makes none. */
+/** Creates the folder if its parent exists; a mistyped path creates nothing. */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder);
@@ -46,7 +46,7 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-/** Size and SHA-256 of files, read for it. */
+/** Size and SHA-256 of files; it reads them for that. */
 export const fileFacts = (files: readonly MadeFile[]): Promise<FileFact[]> =>
   Promise.all(
     files.map(async ({ role, path }) => ({

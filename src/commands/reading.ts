@@ -11,10 +11,10 @@ const GROUP = 'Samples:';
 export const READ_OPTIONS: OptionTable = {
   event: {
     type: 'string',
-    describe: 'Which event, where there are several; different events are never mixed',
+    describe: 'Event to show, if the input has several; different events are never mixed',
     group: GROUP,
     value: 'NAME',
-    defaultText: 'the first of the input',
+    defaultText: 'the first event of the input',
     perRun: true,
   },
   weight: {

@@ -166,15 +166,15 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
   );
   warnOf(input, context);
   if (reading.isFlat)
-    context.log.warn(`${printable(path)}: no line has a second frame: is it a profile, and not a log?`);
+    context.log.warn(`${printable(path)}: no line has a second frame: this may be a log and not a profile`);
   return receipt ? countingLosses(reading) : reading;
 }
 
-/** Says how a compressed file ended, where that is not as it should. */
+/** Warns if a compressed file did not end as it should. */
 export function warnOf({ path, condition }: Input, { log }: Context): void {
-  if (condition.cut) log.warn(`${printable(path)} is cut short: this is what is there`);
+  if (condition.cut) log.warn(`${printable(path)} is cut short: everything before the cut was read`);
   if (condition.trailing)
-    log.warn(`${printable(path)}: trailing garbage behind the compressed data was ignored`);
+    log.warn(`${printable(path)}: trailing garbage after the compressed data was ignored`);
 }
 
 /** Ends a long reading between two chunks: nothing is made of a part of a file. */
@@ -192,7 +192,7 @@ async function* unlessInterrupted(
 function merged(readings: readonly Reading[], { log }: Context): Reading {
   const profile = mergeProfiles(readings.map((reading) => reading.profile));
   if (readings.some((reading) => reading.profile.timeline))
-    log.line('several recordings have no clock in common: no heat map, no flame chart');
+    log.line('several recordings have no common clock: there is no heat map and no flame chart');
   const events = new Map<string, number>();
   for (const [event, samples] of readings.flatMap((reading) => [...reading.events]))
     events.set(event, (events.get(event) ?? 0) + samples);
@@ -218,7 +218,7 @@ async function drawTwoColumns(
   const other = formats.find((format) => !isDiffFormat(format));
   if (other !== undefined)
     throw usageError(
-      `--format ${other}: ${printable(path)} is a comparison: it has two counts a line`,
+      `--format ${other}: ${printable(path)} is a comparison: it has two counts on each line`,
       'formats: svg, folded, top',
     );
   const options = { ...drawing, formats: formats.filter(isDiffFormat) };
@@ -244,17 +244,17 @@ function nothingSeen(
       tid !== undefined && `--tid ${tid}`,
       include && `--include ${include.source}`,
       exclude && `--exclude ${exclude.source}`,
-      profile.idle.leftOut && 'what is not idle',
+      profile.idle.leftOut && 'the filter of idle samples',
     ].filter((flag) => flag !== false && flag !== undefined);
     const threads = [...new Set(profile.threads.map((thread) => thread.comm))].slice(0, 5);
     const known = comm !== undefined && threads.length ? `; threads: ${threads.join(', ')}` : '';
     return printable(
-      `none of its ${counted(seen, 'sample')} is wanted: nothing fits ${flags.join(' and ') || 'the flags'}${known}`,
+      `none of its ${counted(seen, 'sample')} is left after ${flags.join(' and ') || 'the flags'}${known}`,
     );
   }
   if (oddities.length) return 'give it the text that perf script prints, or folded stacks';
-  if (header.size) return 'it has the header of a recording, and no sample behind it';
+  if (header.size) return 'it has the header of a recording but no samples';
   return from === 'perf script'
     ? 'it is empty'
-    : `it is ${from === 'picture' ? 'a picture' : from} without a sample`;
+    : `it is ${from === 'picture' ? 'a picture' : from} without samples`;
 }

@@ -3,11 +3,11 @@ import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { printable } from '../printable.ts';
 import { PACKING_BYTES, packingOf } from './magic.ts';
 
-/** What became known of compressed input while it was read. */
+/** What was found out about compressed input while it was read. */
 export interface Condition {
   /** It ended too early. */
   cut: boolean;
-  /** Something that is not compressed stands behind it, and was passed over. */
+  /** Bytes that are not compressed follow it; they were ignored. */
   trailing: boolean;
 }
 
@@ -33,7 +33,7 @@ class Pieces {
     if (piece.length) this.#back.push(piece);
   }
 
-  /** As many bytes, or as there are; they are taken. */
+  /** Takes this many bytes, or as many as there are. */
   async take(count: number): Promise<Buffer> {
     let head = Buffer.alloc(0);
     while (head.length < count) {
@@ -45,7 +45,7 @@ class Pieces {
     return head.subarray(0, count);
   }
 
-  /** The same, and they stay. */
+  /** Returns the same bytes but does not take them. */
   async look(count: number): Promise<Buffer> {
     const head = await this.take(count);
     this.putBack(head);
@@ -62,8 +62,8 @@ class Pieces {
 }
 
 /**
- * What is in gzip, zstd or xz, told by its first bytes; anything else as it is. Several members one behind the other are
- * one text. `unpack` is the line for a compression that is not read, with COMMAND in place of the one that unpacks.
+ * The content of gzip, zstd or xz, recognised by its first bytes; any other input as it is. Several members in a row are
+ * one text. `unpack` is the command line for a compression that cannot be read; COMMAND in it stands for the unpacking command.
  */
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
@@ -76,7 +76,7 @@ export async function* decompress(
     if (packing?.command !== undefined)
       throw new GkeprofError(
         EXIT.failed,
-        `the input is compressed with ${packing.name}, which is not read here`,
+        `the input is compressed with ${packing.name}, which gkeprof cannot read`,
         `unpack it: ${unpack.replace('COMMAND', packing.command)}`,
       );
     if (!packing) yield* pieces.rest();
@@ -92,8 +92,8 @@ const damaged = (reason: string): GkeprofError =>
   new GkeprofError(EXIT.failed, `the compressed input is damaged: ${printable(reason)}`);
 
 /**
- * Members of gzip, taken apart here because Node's own gunzip gives nothing of a member with something behind it, where
- * gzip passes that over with a warning (RFC 1952, 2.2).
+ * Splits the members of gzip, because Node's own gunzip returns nothing of a member that is followed by other bytes, while
+ * gzip ignores these with a warning (RFC 1952, 2.2).
  */
 async function* gunzip(pieces: Pieces, condition: Condition): AsyncGenerator<Uint8Array> {
   // Loaded on first use: 30 ms that no other command has to pay.
@@ -132,13 +132,13 @@ async function* gunzip(pieces: Pieces, condition: Condition): AsyncGenerator<Uin
   }
 }
 
-/** Zeros fill up the last block of a tape or a device, and are nothing to warn of. */
+/** Zeros pad the last block of a tape or a device, and need no warning. */
 async function isMoreThanZeros(pieces: Pieces): Promise<boolean> {
   for await (const piece of pieces.rest()) if (piece.some((byte) => byte !== 0)) return true;
   return false;
 }
 
-/** False where the header is not whole. */
+/** False if the header is incomplete. */
 async function skipHeader(pieces: Pieces): Promise<boolean> {
   const fixed = await pieces.take(10);
   if (fixed.length < 10) return false;
@@ -166,7 +166,7 @@ async function skipText(pieces: Pieces): Promise<boolean> {
   return false;
 }
 
-/** What a decompressor makes of the pieces; those behind the end of its data are put back. */
+/** The output of a decompressor for the pieces; pieces after the end of its data are put back. */
 async function* fed(
   inflate: Transform & { readonly bytesWritten: number },
   pieces: Pieces,
@@ -217,7 +217,7 @@ async function* unzstd(pieces: Pieces, condition: Condition): AsyncGenerator<Uin
 /** Of XZ Embedded, include/xz.h: enum xz_ret. */
 const XZ = { options: 6, atEnd: 8 } as const;
 
-/** With XZ Embedded, which reads what xz writes but for rare filters and checks by SHA-256. */
+/** Decompresses with XZ Embedded, which reads everything that xz writes except rare filters and SHA-256 checks. */
 async function* unxz(pieces: Pieces, condition: Condition, unpack: string): AsyncGenerator<Uint8Array> {
   const [{ default: xz }, { ReadableStream }] = await Promise.all([
     import('xz-decompress'),
@@ -237,9 +237,9 @@ async function* unxz(pieces: Pieces, condition: Condition, unpack: string): Asyn
     if (code === XZ.options)
       throw new GkeprofError(
         EXIT.failed,
-        'the input is compressed by xz in a way that is not read here',
+        'the input is compressed by xz in a way that gkeprof cannot read',
         `unpack it: ${unpack.replace('COMMAND', 'xz -dc')}`,
       );
-    throw damaged(Number.isNaN(code) ? reasonOf(error) : `xz says error ${code}`);
+    throw damaged(Number.isNaN(code) ? reasonOf(error) : `xz reports error ${code}`);
   }
 }

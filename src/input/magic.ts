@@ -1,15 +1,15 @@
-/** A kind of file that is told by its first bytes, and that is nothing to read here. */
+/** A kind of file that is recognised by its first bytes and cannot be read here. */
 export interface ForeignFile {
   /** With its article: `a PNG picture`. */
   readonly what: string;
-  /** What to do about it, where that is known. */
+  /** What the user can do, if that is known. */
   readonly hint?: string;
 }
 
-/** A compression that is told by its first bytes. Those with a command are not read here. */
+/** A compression that is recognised by its first bytes. Those with a command are not read here. */
 export interface Packing {
   readonly name: string;
-  /** Writes what is in it to stdout, with the file's name behind it. */
+  /** The command that writes the content to stdout; the file's name is appended to it. */
   readonly command?: string;
 }
 
@@ -19,7 +19,7 @@ const text = (bytes: Uint8Array, from: number, length: number): string =>
 const begins = (bytes: Uint8Array, ...mark: readonly number[]): boolean =>
   bytes.length >= mark.length && mark.every((byte, at) => bytes[at] === byte);
 
-/** How many bytes tell the compression of a file. */
+/** How many bytes are needed to recognise the compression of a file. */
 export const PACKING_BYTES = 10;
 
 /** RFC 1952, RFC 8878, the xz file format 2.1.1, the LZ4 frame format 1.6.1, and what file(1) knows of the others. */
@@ -42,7 +42,7 @@ export function packingOf(head: Uint8Array): Packing | undefined {
 
 const unpackTar = 'unpack it first: tar -xf FILE';
 
-/** Files that are told by how they begin. */
+/** Files that are recognised by their beginning. */
 const BEGINNINGS: ReadonlyArray<readonly [mark: string, what: string, hint?: string]> = [
   ['\x89PNG\r\n\x1a\n', 'a PNG picture'],
   ['\xff\xd8\xff', 'a JPEG picture'],
@@ -59,8 +59,8 @@ const BEGINNINGS: ReadonlyArray<readonly [mark: string, what: string, hint?: str
     'fold its stacks: jfrconv --cpu --collapsed FILE OUT.folded',
   ],
   ['JAVA PROFILE 1.0', 'a heap dump of Java'],
-  ['PERFILE2', 'perf.data', 'only perf reads it: perf script, on the machine on which it was recorded'],
-  ['2ELIFREP', 'perf.data', 'only perf reads it: perf script, on the machine on which it was recorded'],
+  ['PERFILE2', 'perf.data', 'only perf can read it: run perf script on the machine that recorded it'],
+  ['2ELIFREP', 'perf.data', 'only perf can read it: run perf script on the machine that recorded it'],
   ['\xa1\xb2\xc3\xd4', 'a packet capture', 'kubectl gkeprof analyze reads it'],
   ['\xd4\xc3\xb2\xa1', 'a packet capture', 'kubectl gkeprof analyze reads it'],
   ['\xa1\xb2\x3c\x4d', 'a packet capture', 'kubectl gkeprof analyze reads it'],
@@ -72,7 +72,7 @@ const BEGINNINGS: ReadonlyArray<readonly [mark: string, what: string, hint?: str
   ['OggS', 'an Ogg sound or film'],
 ];
 
-/** Binary files that are neither a profile nor, but for pcap and pcapng, a capture; undefined for what is not known. */
+/** The kind of a binary file that is not a profile; undefined if it is not known. */
 export function foreignFile(head: Uint8Array): ForeignFile | undefined {
   const beginning = text(head, 0, 24);
   // `MZ` may begin a word.

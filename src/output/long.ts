@@ -8,7 +8,7 @@ import { yamlDumper } from './form.ts';
  */
 export type LongResult = Readonly<Record<string, unknown>>;
 
-/** Lists stand so deep in it; what is further down is printed as a whole. */
+/** Lists are streamed down to this depth; anything deeper is printed at once. */
 const DEEPEST = 2;
 /** Rows in a piece of YAML: what making one costs is the same for many. */
 const ROWS = 50;
@@ -76,10 +76,10 @@ export async function longYaml(result: LongResult): Promise<Iterable<string>> {
   }
 }
 
-/** Says how much is there already, in characters of JSON; throws where that is too much. */
+/** Adds up the size in characters of JSON; throws if it is too large. */
 type Bound = (characters: number) => void;
 
-/** As one object of what JSON knows. */
+/** The result as one object with the values that JSON has. */
 export async function whole(result: LongResult, bound: Bound, turns: Turns): Promise<object> {
   let characters = 0;
   const plain = (value: unknown): unknown => {

@@ -50,7 +50,7 @@ export async function writeText(
   });
 }
 
-/** `write` waits until the sink takes more, and tells whether anybody is still there. */
+/** `write` waits until the sink takes more, and returns whether anybody still reads. */
 async function untilGone(
   sink: ByteSink,
   work: (write: (piece: string | Uint8Array) => Promise<boolean>) => Promise<void>,

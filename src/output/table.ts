@@ -10,9 +10,9 @@ export interface Column {
   readonly longest?: number;
 }
 
-/** Rows up to which cli-table3 lays a table out: it takes time that grows with the square of them. */
+/** Up to this many rows cli-table3 lays out a table: its time grows with the square of their number. */
 const LAID_OUT = 200;
-/** Rows after which somebody else may have a turn. */
+/** After this many rows other work may get a turn. */
 const TURN = 500;
 const GAP = '  ';
 
@@ -74,7 +74,7 @@ export function* rowsOf<Each>(
 const safe = (row: readonly string[], columns: readonly Column[]): string[] =>
   row.map((cell, at) => shortened(printable(cell), columns[at]?.longest));
 
-/** Columns of a terminal that cli-table3 gives a text. */
+/** The width of a text in columns of a terminal, as cli-table3 measures it. */
 const widthOf = (text: string): number => (EACH_IS_ONE.test(text) ? text.length : strlen(text));
 
 /** ASCII and Latin-1, without © and ®, which may be emoji; and what we ourselves write beside it. */

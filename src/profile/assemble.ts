@@ -12,7 +12,7 @@ import { treeOf } from './tree.ts';
 
 export type Weight = 'samples' | 'period';
 
-/** What a reader has read, as far as a profile is made of it. */
+/** The part of a reader's data from which a profile is made. */
 type Read = Pick<PerfScriptReader, 'origins' | 'rows' | 'frames' | 'stacks' | 'lost' | 'firstTime'> & {
   readonly timeline: Pick<
     PerfScriptReader['timeline'],
@@ -70,7 +70,7 @@ export function assemble(
     timeline: timelineOf(read),
     samples: counts.reduce((sum, count) => sum + count.samples, 0),
     idle: { samples: 0, leftOut: false },
-    // perf script is silent on losses unless it was asked to show them, so none is not the same as no word.
+    // perf script does not print losses unless it was asked to, so no loss is not the same as no information.
     lost: reader.lost || undefined,
   };
   return others.size > 0 ? keepRows(whole, (row) => events.has(origins[thread[row]!]!.event)) : whole;
@@ -139,7 +139,7 @@ function renamed(read: Read, events: ReadonlySet<string>, demangled: ReadonlyMap
   };
 }
 
-/** Clocks say nothing by their periods: each is the time between two ticks. */
+/** The periods of clocks carry no information: each is the time between two ticks. */
 const CLOCK = /^(?:cpu|task)-clock(?::|$)/;
 
 /** Whether samples of one row weigh differently; sums of doubles are not exact. */

@@ -10,7 +10,7 @@ export interface Block {
   readonly all: number;
 }
 
-/** Blocks of a recording: of more there are too few samples in each, of fewer too little is known of how they differ. */
+/** The number of blocks: with more, each has too few samples; with fewer, their variance is not known well enough. */
 const MOST_BLOCKS = 24;
 const LEAST_BLOCKS = 6;
 /** Samples of a block. */

@@ -32,6 +32,6 @@ export function caption(profile: Profile, summary: Summary): { title: string; su
   };
 }
 
-/** Nothing where the input does not tell. */
+/** Empty if the input does not say. */
 const lostText = (lost: number | undefined): string =>
   lost === undefined ? '' : lost === 0 ? ', none lost' : `, ${lost} lost`;

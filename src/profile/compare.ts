@@ -7,9 +7,9 @@ import { Stacks } from './stacks.ts';
 import { closed, treeOf } from './tree.ts';
 
 export interface CompareOptions {
-  /** `share`: by their totals also where it is known how long both were recorded. */
+  /** `share`: compare by the totals even if both durations are known. */
   readonly by?: 'time' | 'share';
-  /** False where the weights of one are of nobody knows how many samples: then nothing is tested. */
+  /** False if it is not known how many samples the weights of one stand for: then nothing is tested. */
   readonly samplesKnown?: boolean;
   readonly assumptions?: readonly string[];
 }
@@ -128,13 +128,14 @@ function withThreads(profile: Profile, threads: ReadonlySet<string>): Profile {
 function whyByTotals(before: Profile, after: Profile, exposures: readonly [number, number]) {
   const unknown = [before, after].map(({ about }) => !about.seconds || about.betweenSamples === true);
   if (unknown[0] || unknown[1]) {
-    const which = unknown[0] && unknown[1] ? 'either' : unknown[0] ? 'the one before' : 'the one after';
-    return `nothing says how long ${which} was recorded (--seconds BEFORE,AFTER does)`;
+    const which =
+      unknown[0] && unknown[1] ? 'either profile' : unknown[0] ? 'the profile before' : 'the profile after';
+    return `it is not known how long ${which} was recorded (--seconds BEFORE,AFTER states it)`;
   }
-  // Samples a second of one cannot be told from those of the other where only one says how many it took.
+  // Samples per second cannot be compared if only one of the two says how often samples were taken.
   if (after.unit === 'samples' && !before.about.frequencyHz !== !after.about.frequencyHz)
-    return `nothing says how often samples were taken ${before.about.frequencyHz ? 'after' : 'before'}`;
-  return exposures[0] > 0 && exposures[1] > 0 ? undefined : 'one of them has no length';
+    return `it is not known how often samples were taken ${before.about.frequencyHz ? 'after' : 'before'}`;
+  return exposures[0] > 0 && exposures[1] > 0 ? undefined : 'one of the recordings has no duration';
 }
 
 /** The samples of a profile by the nodes of another tree: `ends` are its nodes' stacks, `place` their nodes there. */

@@ -1,8 +1,8 @@
 import type { Profile, Thread } from './profile.ts';
 
 /**
- * How many cores a number of samples means, where that can be told: by count, over frequency and time. Undefined where
- * frequency or time is not known, and for events that are no clock: the kernel only approaches the frequency there
+ * How many cores a number of samples stands for: the count divided by frequency and time. Undefined if the frequency
+ * or the time is not known, and for events that are not a clock: the kernel only approaches the frequency there
  * (Linux kernel/events/core.c, perf_adjust_period), and a processor's cycles stop while it waits.
  */
 export function coresOf(
@@ -29,7 +29,7 @@ export function coresOfThread(
 /** `cpu-clock` and `task-clock` are timers: Linux kernel/events/core.c, perf_swevent_hrtimer. */
 const isClock = (event: string): boolean => /^(?:cpu|task)-clock(?::|$)/.test(event);
 
-/** With as many digits as that many samples bear: their number has an error of its square root. */
+/** With as many digits as the number of samples allows: its error is its square root. */
 export function coresText(cores: number, samples: number): string {
   const error = samples > 0 ? cores / Math.sqrt(samples) : 0;
   return cores.toFixed(error > 0.05 ? 1 : 2);

@@ -1,7 +1,7 @@
 import { formatDuration } from '../quantity.ts';
 import type { About } from './profile.ts';
 
-/** What the kernel counted of the target, as far as it did: `CPU time 4.95 s, held back by a limit for 3.2 s`. */
+/** What the kernel counted for the target, as far as it is known: `CPU time 4.95 s, held back by a limit for 3.2 s`. */
 export function countersText({
   usedSeconds,
   throttledSeconds,
@@ -20,10 +20,10 @@ export function countersText({
 export const secondsText = (seconds: number): string =>
   seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`;
 
-/** With so many samples to be expected, none is no chance. */
+/** If this many samples are expected, having none is not chance. */
 const EXPECTED = 10;
 
-/** Why a recording may be empty: that there are no samples does not tell an idle target from one that is held back. */
+/** Why a recording is empty. The lack of samples alone does not show whether the target was idle or was held back. */
 export function emptyText(
   target: string,
   {
@@ -39,10 +39,10 @@ export function emptyText(
     waitedSeconds > seconds / 100 && `it waited for a processor for ${secondsText(waitedSeconds)}`,
   ].filter((part) => part !== false);
   if (usedSeconds === undefined)
-    return `0 samples in ${time}: ${target} was idle or got no processor; the kernel has no counters of it that would tell which`;
+    return `0 samples in ${time}: ${target} was idle or got no processor; the kernel has no counters that would show which`;
   const used = `${target} used ${secondsText(usedSeconds)} of CPU time in ${time}`;
   if (held.length) return `0 samples: ${used}, and ${held.join(', and ')}`;
   return usedSeconds * frequencyHz >= EXPECTED
     ? `0 samples although ${used}: perf did not see it (is the event counted on this node?)`
-    : `0 samples: ${target} was idle, it used ${secondsText(usedSeconds)} of CPU time in ${time}; profile it while it works, or longer`;
+    : `0 samples: ${target} was idle, it used ${secondsText(usedSeconds)} of CPU time in ${time}; profile it while it works, or for longer`;
 }

@@ -7,9 +7,9 @@ export interface ChosenEvent {
   readonly name: string;
   /** As perf printed them: several where processors of several kinds count the same, each by its own PMU. */
   readonly events: ReadonlySet<string>;
-  /** Why it is this one and none other; undefined where nothing had to be decided. */
+  /** Why this event was chosen; undefined if nothing had to be decided. */
   readonly note: string | undefined;
-  /** What else there is, with its samples. */
+  /** The other events, with their samples. */
   readonly others: ReadonlyMap<string, number>;
 }
 
@@ -18,7 +18,7 @@ export interface ChosenEvent {
  * hybrids (Linux Documentation/admin-guide/perf/ and tools/perf/Documentation/intel-hybrid.txt), and the like of Arm and Apple.
  */
 const CORE_PMU = /^(?:cpu_\w+|arm\w+|apple_\w+)\/(.+)\/(\w*)$/;
-/** What Intel PT's decoder puts between its samples (Linux tools/perf/util/event.h, perf_synth_id): they tell of no work. */
+/** What Intel PT's decoder puts between its samples (Linux tools/perf/util/event.h, perf_synth_id): they do not stand for work. */
 const SYNTHESIZED = /^(?:psb|cbr|pwre|pwrx|mwait|exstop|ptwrite|evt|iflag|dummy)(?::\w*)?$/;
 
 /** The event as perf names it where all processors are of one kind: `cycles:P`. Undefined for any other. */
@@ -35,8 +35,8 @@ function eventsOf(origins: readonly Origin[]): ReadonlyMap<string, number> {
 }
 
 /**
- * The event that is wanted; by default the first of the input. What processors of two kinds count of one event is put
- * together; where they count different ones, it is the one with the most samples, for the first may be the rare one.
+ * The event that the user wants; by default the first event of the input. If two kinds of cores count the same event, both are
+ * added together; if they count different events, the one with the most samples is chosen, because the first may be rare.
  */
 export function chooseEvent(origins: readonly Origin[], wanted: string | undefined): ChosenEvent {
   const perPmu = eventsOf(origins);

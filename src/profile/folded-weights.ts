@@ -5,37 +5,37 @@ export interface Weighed {
   readonly profile: Profile;
   /** Whether it is known how many samples there are: what is not known cannot be tested. */
   readonly samplesKnown: boolean;
-  /** What was taken for granted about its weights. */
+  /** The assumption about its weights. */
   readonly assumption?: string;
 }
 
-/** What the user says of folded stacks: what one sample weighs, or that the numbers are sums of periods. */
+/** What the user states about folded stacks: what one sample weighs, or that the numbers are sums of periods. */
 export interface StatedWeights {
   readonly unit?: number;
   readonly periods?: true;
 }
 
-/** Less than this is no period: the kernel allows 100,000 samples a second by default, 10,000 ns each. */
+/** A smaller number is not a period: the kernel allows 100,000 samples a second by default, 10,000 ns each. */
 const LEAST_PERIOD = 10_000;
 /** More samples than any recording holds: 64 processors for four hours at 99 Hz are fewer. */
 const MOST_SAMPLES = 1e8;
 
 /**
- * Whether a profile's text does not say what its numbers count, samples or their periods: folded stacks. Of them
- * stackcollapse-perf.pl and inferno write periods where perf printed any.
+ * Whether a profile is folded stacks, whose text does not say if its numbers count samples or periods.
+ * stackcollapse-perf.pl and inferno write periods if perf printed any.
  */
 export const isFoldedText = ({ event, unit }: Profile): boolean => event === 'samples' && unit === 'samples';
 
 /**
- * Tells for two profiles what the numbers of folded stacks are. All multiples of one large number are sums of periods of
- * that length, as of a clock: so many samples. Numbers that are large and are not, as of cycles, are of nobody knows how
- * many samples.
+ * Decides for two profiles what the numbers of folded stacks are. If all are multiples of one large number, they are sums
+ * of periods of that length, as of a clock, and the number of samples is known. If they are large but not such multiples, as
+ * for cycles, nobody can know how many samples they are.
  */
 export function weighed(
   profiles: readonly [before: Profile, after: Profile],
   stated: readonly [before: StatedWeights, after: StatedWeights],
 ): readonly [before: Weighed, after: Weighed] {
-  // Of periods that are known to be some as well: one long stack alone does not tell how long one is.
+  // This also holds for numbers that are known to be periods: one long stack alone does not show the length of a period.
   const divisors = profiles.map((profile) =>
     isFoldedText(profile) || profile.unit !== 'samples' ? commonDivisor(profile) : 0,
   );
@@ -49,7 +49,7 @@ export function weighed(
       profiles[1 - side]!,
     );
   const sides = [one(0, ''), one(1, '')] as const;
-  // What is taken for granted of both is said once.
+  // An assumption about both sides is printed once.
   return sides[0].assumption === sides[1].assumption ? sides : [one(0, ' before'), one(1, ' after')];
 }
 
@@ -73,7 +73,7 @@ function weighedOne(
     return {
       profile: inSamples(profile, divisor, other),
       samplesKnown: true,
-      assumption: `The folded stacks${where} hold multiples of ${divisor}, which is taken for one sample: they are sums of periods (--unit 1 if they are samples)`,
+      assumption: `The folded stacks${where} hold multiples of ${divisor}, which is assumed to be one sample: they are sums of periods (--unit 1 if they are samples)`,
     };
   if (periods || least >= LEAST_PERIOD || profile.samples > MOST_SAMPLES)
     return {
@@ -85,8 +85,8 @@ function weighedOne(
 }
 
 /**
- * The profile with what its weights are in samples of so much each; weighed by periods, as they are, beside another that
- * is.
+ * The profile with its weights as numbers of samples that weigh this much each; if the other profile is weighted by periods,
+ * the weights stay as they are.
  */
 function inSamples(profile: Profile, unit: number, other: Profile | undefined): Profile {
   if (unit === 1) return profile;
@@ -112,8 +112,8 @@ function inSamples(profile: Profile, unit: number, other: Profile | undefined): 
 }
 
 /**
- * The largest whole number that all weights are multiples of; 1 where some are not whole. Where it is known of how many
- * samples a weight is, that of their periods.
+ * The largest whole number that all weights are multiples of; 1 if some weights are not whole. If the number of samples of a
+ * weight is known, it is the number that all periods are multiples of.
  */
 function commonDivisor(profile: Profile): number {
   const { samples, weight } = profile.stacks;

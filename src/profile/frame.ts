@@ -20,7 +20,7 @@ const JIT_FILE = /(?:^|\/)perf-\d+\.map$|(?:^|\/)jitted-\d+-\d+\.so$|^\[JIT\]/;
 /** Modules, the kernel's own image, and what it compiles from BPF (Linux kernel/bpf/core.c, trampoline.c: ksymbol names). */
 const KERNEL_FILE = /\.ko(?:\.\w+)?$|(?:^|\/)vmlinux[^/]*$|^bpf_(?:prog|trampoline|dispatcher)_/;
 
-/** What a frame of this object is of. */
+/** The kind of a frame of this object. */
 export function kindOf(dso: string): FrameKind {
   if (dso === 'inlined') return 'inlined';
   if (JIT_FILE.test(dso)) return 'jit';
@@ -81,7 +81,7 @@ function openingBracket(text: string): number {
   return -1;
 }
 
-/** A name of C++, Rust or D that nobody has undone. */
+/** A name of C++, Rust or D that is still mangled. */
 export const isMangled = (name: string): boolean => /^(?:_{1,3}Z[A-Z0-9]|_R[A-Z]|_D\d)\w+/.test(name);
 
 /**

@@ -7,16 +7,16 @@ import { DUMP } from './layout.ts';
 /** What is read as a profile. `two columns` is a comparison, as difffolded.pl of FlameGraph writes it. */
 export type Kind = 'perf script' | 'folded stacks' | 'two columns' | 'svg' | 'pprof' | 'speedscope';
 
-/** As much of an input is looked at to tell what it is. */
+/** This much of an input is examined to recognise its kind. */
 export const SNIFFED = 1 << 16;
-/** And as many of its lines that are neither blank nor a comment. */
+/** At most this many of its lines are examined that are neither blank nor a comment. */
 const LINES = 400;
 
 /**
- * Tells by the beginning of an input, in UTF-8, what it is; `whole` says that there is no more. Many lines are looked
- * at, because the first of folded stacks may be anything that bpftrace or a shell printed before them. Throws where
- * it is surely no profile, and says what it is then. What nobody knows is left to the reader of perf script, which
- * counts what it does not understand.
+ * Recognises the kind of an input by its beginning, in UTF-8; `whole` means that there is no more. Many lines are examined,
+ * because folded stacks may come after anything that bpftrace or a shell printed. Throws if the input is surely not a
+ * profile, and says what it is. An unknown text is left to the reader of perf script, which counts the lines that it
+ * does not understand.
  */
 export function kindOf(head: Uint8Array, whole: boolean): Kind {
   const foreign = foreignFile(head);
@@ -24,7 +24,7 @@ export function kindOf(head: Uint8Array, whole: boolean): Kind {
     throw new GkeprofError(
       EXIT.failed,
       'this is perf.data, which only perf itself can read',
-      'run perf script on the machine it was recorded on, and give what that prints',
+      'run perf script on the machine that recorded it, and give its output',
     );
   if (foreign)
     throw new GkeprofError(EXIT.failed, `this is ${foreign.what}, not a profile`, foreign.hint ?? WANTED);
@@ -37,11 +37,7 @@ export function kindOf(head: Uint8Array, whole: boolean): Kind {
   if (kind) return kind;
   if (/^\s*(?:\{\s*["}]|\[\s*[{["\]])/.test(text)) return jsonKind(text);
   if (isBinary(head))
-    throw new GkeprofError(
-      EXIT.failed,
-      'this is a binary file of a kind that is not known here, not a profile',
-      WANTED,
-    );
+    throw new GkeprofError(EXIT.failed, 'this is a binary file of an unknown kind, not a profile', WANTED);
   const what = textKind(text, lines);
   if (what) throw toolError(`no samples: this is ${what.what}, not a profile`, what.hint ?? WANTED);
   return 'perf script';
@@ -54,7 +50,7 @@ const WANTED =
 function linesOf(text: string, whole: boolean): string[] {
   const all = text.split(/\r?\n/);
   if (!whole && all.length > 1) all.pop();
-  // A thread may call itself like a comment.
+  // The name of a thread may look like a comment.
   return all
     .filter((line) => line.trim() !== '' && !(line.startsWith('#') && !isEvent(line)))
     .slice(0, LINES);
@@ -74,7 +70,7 @@ function byLines(lines: readonly string[]): Kind | undefined {
   let stacks = 0;
   let single = 0;
   let twoColumns = 0;
-  /** Lines of no form: before the first stack, which may be of the tool that printed them, and behind it. */
+  /** Other lines: those before the first stack, which the tool may have printed, and those after it. */
   let before = 0;
   let odd = 0;
   for (const line of lines) {
@@ -101,7 +97,7 @@ function byLines(lines: readonly string[]): Kind | undefined {
   // A stack so deep that its line does not end here.
   if (counted === 0 && lines.length === 1 && (lines[0]!.match(/;/g)?.length ?? 0) > 100)
     return 'folded stacks';
-  // Of one frame alone there may be many, but not among lines that are none.
+  // Many lines may have a single frame, but not if other lines are not stacks.
   const isFolded = stacks > 0 ? odd <= 2 + 2 * counted && before <= 20 + counted : single > before + odd;
   if (!isFolded) return undefined;
   return twoColumns === counted ? 'two columns' : 'folded stacks';
@@ -142,7 +138,7 @@ interface Named {
   readonly hint?: string;
 }
 
-/** What a text is that holds no stacks. */
+/** The kind of a text without stacks. */
 function textKind(text: string, lines: readonly string[]): Named | undefined {
   const most = (is: (line: string) => boolean): boolean => 2 * lines.filter(is).length > lines.length;
   if (lines.length === 0) return undefined;
@@ -184,7 +180,7 @@ function markupKind(text: string): Kind {
   if (/^\s*<(?:!doctype html|html)/i.test(text))
     throw toolError(
       'no samples: this is an HTML page, not a profile',
-      'of async-profiler give what it writes with -o collapsed',
+      'for async-profiler, give what it writes with -o collapsed',
     );
   // An SVG may begin with a long comment.
   if (/^\s*(?:<\?xml|<!--|<!DOCTYPE svg)/.test(text) && !/<(?!svg|!|\?)[a-zA-Z]/.test(text)) return 'svg';
@@ -198,7 +194,7 @@ function jsonKind(text: string): Kind {
     /"profiles"\s*:\s*\[\s*\{\s*"(?:type|name|unit)"/.test(text)
   )
     return 'speedscope';
-  const viewer = 'https://www.speedscope.app opens it, and exports a file that is read here';
+  const viewer = 'https://www.speedscope.app opens it, and can export a file that gkeprof reads';
   const named: Named = /"traceEvents"|"ph"\s*:\s*"/.test(text)
     ? { what: 'a trace of Chrome', hint: viewer }
     : /"nodes"\s*:\s*\[\s*\{\s*"id"|"callFrame"/.test(text)
@@ -208,13 +204,16 @@ function jsonKind(text: string): Kind {
         : /^\s*\{"version":1,"about":/.test(text)
           ? {
               what: 'JSON of kubectl gkeprof, which is for programs',
-              hint: 'give the file that it was made of',
+              hint: 'give the file that it was made from',
             }
           : { what: 'JSON' };
-  throw toolError(`no samples: this is ${named.what}, not a profile that is read here`, named.hint ?? WANTED);
+  throw toolError(
+    `no samples: this is ${named.what}, not a profile that gkeprof can read`,
+    named.hint ?? WANTED,
+  );
 }
 
-/** By the share of bytes that no text has. */
+/** Whether it is binary, by the share of bytes that a text does not have. */
 function isBinary(head: Uint8Array): boolean {
   const looked = head.subarray(0, 4096);
   let strange = 0;

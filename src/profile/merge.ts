@@ -13,13 +13,13 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
   if (other)
     throw usageError(
       `${first.about.target} counts ${unitText(first)}, ${other.about.target} counts ${unitText(other)}: they cannot be added up`,
-      'choose with --event and --weight what all have',
+      'use --event and --weight to choose what all files have',
     );
   const events = new Set(profiles.map(({ event }) => event).filter((event) => event !== 'samples'));
   if (events.size > 1)
     throw usageError(
       `the files are of different events, ${[...events].join(' and ')}: they cannot be added up`,
-      'choose with --event what all have',
+      'use --event to choose what all files have',
     );
   const builder = new ProfileBuilder();
   for (const { frames, tree, threads, stacks } of profiles) {
@@ -43,7 +43,7 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
       samples: profiles.reduce((sum, { idle }) => sum + idle.samples, 0),
       leftOut: profiles.some(({ idle }) => idle.leftOut),
     },
-    // Unknown as soon as one input does not tell.
+    // Unknown as soon as one input does not say.
     lost: profiles.reduce<number | undefined>(
       (sum, { lost }) => (sum === undefined || lost === undefined ? undefined : sum + lost),
       0,
@@ -54,7 +54,7 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
 const unitText = ({ event, unit }: Profile): string =>
   unit === 'samples' ? 'samples' : unit === 'nanoseconds' ? 'CPU time' : `${event} by period`;
 
-/** What is true of all of them; how long was recorded in all, where each says it and all were sampled as often. */
+/** What is true for all of them; and the sum of the durations, if all are known and all have the same frequency. */
 function aboutAll(profiles: readonly Profile[]): About {
   const abouts = profiles.map(({ about }) => about);
   const shared = <K extends keyof About>(key: K): Partial<About> => {

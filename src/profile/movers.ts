@@ -21,8 +21,8 @@ export interface Mover {
   /** After minus before, the latter made comparable; in the comparison's unit. */
   readonly delta: number;
   /**
-   * How likely both are as far apart, or farther, if nothing had changed; adjusted for so many functions being looked at.
-   * Undefined where nothing can be tested.
+   * The probability of a difference at least as large if nothing had changed, adjusted for the number of functions.
+   * Undefined if nothing can be tested.
    */
   readonly chance?: number;
   readonly verdict: Verdict;
@@ -53,7 +53,7 @@ export function moversOf(comparison: Comparison): Movers {
   );
   const kept = {
     self: seen.filter((at) => before.self[at]! + after.self[at]! > 0),
-    // What calls nothing is the same by both, and one test is enough.
+    // A function that calls nothing has the same self and total, so one test is enough.
     total: seen.filter((at) => before.total[at] !== before.self[at] || after.total[at] !== after.self[at]),
   };
   const raw = (['self', 'total'] as const).flatMap((by) => kept[by].map((at) => tests?.of(at, by)));
@@ -100,7 +100,7 @@ const LIKELY = 0.05;
 const verdictOf = (chance: number): Verdict =>
   chance < CLEAR ? 'clear' : chance < LIKELY ? 'likely' : 'within chance';
 
-/** Whether a function is said to have changed. */
+/** Whether the verdict is that a function changed. */
 export const isChange = ({ verdict }: Mover): boolean => verdict === 'clear' || verdict === 'likely';
 
 const AMOUNT = { samples: 'many samples', nanoseconds: 'much CPU time', events: 'many events' } as const;
@@ -109,8 +109,8 @@ const AMOUNT = { samples: 'many samples', nanoseconds: 'much CPU time', events: 
 const ROWS = 20;
 
 /**
- * What changed as tables, with how the two profiles were made comparable and what was taken for granted. Where nothing
- * changed there is nothing to list, unless `rows` asks for it.
+ * The changes as tables, with the way in which the two profiles were made comparable and the assumptions. If nothing changed,
+ * no table is printed, unless `rows` asks for it.
  */
 export function printMovers(comparison: Comparison, movers: Movers, rows?: number): string {
   const tables = [
@@ -122,7 +122,7 @@ export function printMovers(comparison: Comparison, movers: Movers, rows?: numbe
   const none = !movers.changed.includes(1);
   if (isTested && none)
     lines.push(
-      `Nothing changed beyond chance: none of ${counted(movers.byTotal.length, 'function')} did${rows === undefined ? ` (--rows ${ROWS} lists the largest differences all the same)` : ''}`,
+      `Nothing changed beyond chance in any of ${counted(movers.byTotal.length, 'function')}${rows === undefined ? ` (--rows ${ROWS} lists the largest differences anyway)` : ''}`,
     );
   if (rows === undefined && isTested && none) return `${lines.join('\n')}\n`;
   const parts = tables.map(([title, all]) => {
@@ -135,7 +135,7 @@ export function printMovers(comparison: Comparison, movers: Movers, rows?: numbe
   return `${lines.join('\n')}\n${parts.join('\n')}`;
 }
 
-/** How both were made comparable, and what a test takes for granted, in a line each. */
+/** How both were made comparable, and the assumptions of the test, on one line each. */
 export function methodLines(comparison: Comparison, { knowsTimes }: Movers): string[] {
   const { normalizedBy, byTotalBecause, beforeFactor, beforeSamples, afterSamples, assumptions } = comparison;
   const by = normalizedBy === 'duration' ? 'how long both were recorded' : 'their totals';
@@ -150,12 +150,12 @@ export function methodLines(comparison: Comparison, { knowsTimes }: Movers): str
   const load = comparison.tree.total[0]! / (comparison.beforeTotal[0]! * beforeFactor);
   if (normalizedBy === 'duration' && Number.isFinite(load))
     lines.push(
-      `In total, ${Number(load.toPrecision(3))} times as ${AMOUNT[comparison.unit]} per second after as before; a function has changed if both its amount per second and its share did`,
+      `In total, ${Number(load.toPrecision(3))} times as ${AMOUNT[comparison.unit]} per second after as before; a function has changed if both its amount per second and its share changed`,
     );
   lines.push(...assumptions);
   if (knowsTimes === false)
     lines.push(
-      'The samples have no times, or are too few to be cut into blocks of time: tested as if they were independent of each other',
+      'The samples have no times, or are too few to be cut into blocks of time: they are tested as if they were independent of each other',
     );
   return lines;
 }

@@ -8,14 +8,14 @@ import { treeOf } from './tree.ts';
 const LONGEST_NAME = 15;
 
 /**
- * By name of a thread, the name of its pool, for those that are of one: names that differ only in their numbers, which become
- * `*`. A name that the kernel may have cut belongs to the pool that goes on as it begins, where there is just one. A name
- * that no other is like, `python3`, is its own.
+ * Maps the names of threads to the names of their pools. The names in a pool differ only in their numbers, which become `*`.
+ * A name that the kernel may have cut belongs to the pool that begins in the same way, if there is exactly one. A name that
+ * is not like any other, such as `python3`, is in no pool.
  */
 export function poolsOf(names: Iterable<string>): Map<string, string> {
   const pools = new Map<string, string[]>();
   for (const name of new Set(names)) {
-    // A thread that perf has no name for is called by its number, `:7154`, which says nothing of a pool.
+    // A thread without a name is called by its number, `:7154`, which does not show a pool.
     if (!/\p{L}/u.test(name)) continue;
     const pool = name.replaceAll(/\d+/g, '*');
     const members = pools.get(pool);
@@ -37,7 +37,7 @@ export function poolsOf(names: Iterable<string>): Map<string, string> {
 
 /**
  * The profile with the threads of each pool as one: one outermost frame for a pool, and one thread for a pool of a process.
- * Folded stacks have no threads: there the outermost frame is taken for the thread, as stackcollapse-perf.pl writes it.
+ * Folded stacks have no threads: there the outermost frame is used as the thread, as stackcollapse-perf.pl writes it.
  */
 export function mergeThreads(profile: Profile): Profile {
   const { tree, stacks } = profile;
@@ -71,7 +71,7 @@ export function mergeThreads(profile: Profile): Profile {
   };
 }
 
-/** The frames with those of the pools behind them, and by frame the one that it is where it is the outermost. */
+/** The frames, followed by those of the pools; and for each frame, the frame that replaces it as the outermost one. */
 function withPools({ frames, tree, threads }: Profile) {
   const isThread = (frame: Frame) => frame.kind === 'thread' || threads.length === 0;
   const names: string[] = [];
@@ -98,7 +98,7 @@ function withPools({ frames, tree, threads }: Profile) {
   return { all, outermost };
 }
 
-/** Those of the frames that a tree has, and by frame its place among them. */
+/** The frames that a tree uses, and for each frame its place among them. */
 function used(all: readonly Frame[], frame: Int32Array): { frames: Frame[]; place: Int32Array } {
   const place = new Int32Array(all.length).fill(-1);
   for (let node = 1; node < frame.length; node += 1) place[frame[node]!] = 0;
@@ -164,7 +164,7 @@ function mergedRows(
     thread: Int32Array.from(thread),
     samples: Float64Array.from(samples),
     weight: Float64Array.from(weight),
-    // Threads that are one now may have had periods of their own.
+    // Threads that were merged may have had different periods.
     ...(isWeighed && { squares: Float64Array.from(squares) }),
   };
   return { table, of };

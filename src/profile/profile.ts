@@ -66,7 +66,7 @@ export interface About {
   readonly startedAt?: string;
   /** How long was recorded, in seconds. */
   readonly seconds?: number;
-  /** `seconds` is only the time from the first sample to the last: nothing says how long was recorded. */
+  /** `seconds` is only the time from the first sample to the last: the duration of the recording is not known. */
   readonly betweenSamples?: true;
   /** Samples a second and processor that perf was asked for. */
   readonly frequencyHz?: number;
@@ -86,7 +86,7 @@ export interface Profile {
   readonly about: About;
   /** `cpu-clock:ppp`; `samples` for folded text, which does not say. */
   readonly event: string;
-  /** Why it is this event where the input has several that might be meant; which were added together. */
+  /** Why this event was chosen if the input has several that might be meant, or which events were added together. */
   readonly eventNote?: string;
   /** `events`: the event's own count (cycles, faults), by period. */
   readonly unit: Unit;
@@ -99,7 +99,7 @@ export interface Profile {
   readonly samples: number;
   /** Samples of the idle task: in the tree, or left out of it. */
   readonly idle: { readonly samples: number; readonly leftOut: boolean };
-  /** Samples that the kernel could not deliver; undefined where the input does not tell. */
+  /** Samples that the kernel could not deliver; undefined if the input does not say. */
   readonly lost: number | undefined;
 }
 
@@ -117,15 +117,15 @@ export interface Comparison {
   readonly beforeTotal: Float64Array;
   /** What the two were made comparable by, and the factor that `before…` is multiplied with for that. */
   readonly normalizedBy: 'duration' | 'total';
-  /** Why by their totals. */
+  /** Why the totals were used and not the durations. */
   readonly byTotalBecause?: string;
   readonly beforeFactor: number;
-  /** Undefined where the input has weights, and does not say of how many samples. */
+  /** Undefined if the input has weights but does not say how many samples they are. */
   readonly beforeSamples: number | undefined;
   readonly afterSamples: number | undefined;
-  /** What was taken for granted, a sentence each. */
+  /** The assumptions of the comparison, one sentence each. */
   readonly assumptions: readonly string[];
-  /** Of the samples of each, for a test; undefined where it is not known how many there are. */
+  /** What a test needs to know about the samples of each; undefined if their number is not known. */
   readonly evidence: readonly [before: Evidence, after: Evidence] | undefined;
 }
 
@@ -134,7 +134,7 @@ export interface Evidence {
   readonly about: About;
   /** By node of the comparison's tree: sums of the squares of what the samples that ended there weigh. */
   readonly squares: Float64Array;
-  /** When samples were taken, of which node they are, and what they weigh; undefined where that is not known. */
+  /** The times, nodes and weights of the samples; undefined if they are not known. */
   readonly times:
     | { readonly at: Uint32Array; readonly node: Int32Array; readonly weight: Float64Array }
     | undefined;

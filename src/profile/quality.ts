@@ -2,10 +2,10 @@ import type { Frame } from './frame.ts';
 import type { Profile } from './profile.ts';
 import { reasonFor } from './unnamed.ts';
 
-/** What limits how a profile can be read, and what helps. */
+/** A limit for the reading of a profile, and what helps. */
 export interface Limit {
   readonly kind: 'few-samples' | 'no-call-chains' | 'cut-stacks' | 'deep-stacks' | 'unnamed' | 'interpreter';
-  /** Of the samples, 0 to 1: how many it is about. */
+  /** The share of the samples that it concerns, 0 to 1. */
   readonly share: number;
   /** One line for people. */
   readonly text: string;
@@ -14,7 +14,7 @@ export interface Limit {
 export interface Quality {
   /** Share of the samples whose innermost function has no name, 0 to 1. */
   readonly unnamedInnermost: number;
-  /** Share of the samples whose stack reaches the start of its thread, 0 to 1; undefined where the input does not tell. */
+  /** Share of the samples whose stack reaches the start of its thread, 0 to 1; undefined if the input does not say. */
   readonly wholeStacks: number | undefined;
   /** The most important first. */
   readonly limits: readonly Limit[];
@@ -23,9 +23,9 @@ export interface Quality {
 /** With fewer samples than these, a share has an error as large as itself: one of 30 is between 0.1 and 17 %. */
 export const FEW_SAMPLES = 30;
 
-/** What is worth a line: a smaller share changes no reading. */
+/** The least share that is reported: a smaller one does not change how a profile is read. */
 const WORTH_SAYING = 0.05;
-/** Where half of the stacks end early, what is above them cannot be trusted. */
+/** The least share of stacks that end early which is reported: their callers are missing. */
 const MANY_CUT = 0.2;
 /** perf's limit of a stack, kernel.perf_event_max_stack. */
 const DEEPEST = 127;
@@ -43,7 +43,7 @@ const C_LIBRARY = /(?:^|\/)(?:libc|libpthread|ld)(?:[-.]|$)|(?:^|\/)ld-(?:linux|
 /** Interpreters by the function that runs their programs, with what makes perf name the programs' own functions. */
 const INTERPRETERS: ReadonlyArray<{
   readonly loop: RegExp;
-  /** A name that is there when the functions are named. */
+  /** A name that the profile contains if the functions are named. */
   readonly named: RegExp;
   readonly language: string;
   readonly help: string;
@@ -74,7 +74,7 @@ const INTERPRETERS: ReadonlyArray<{
   },
 ];
 
-/** What a profile is worth. Pure; one pass over the nodes and one over the stacks. */
+/** The quality of a profile. Pure; one pass over the nodes and one over the stacks. */
 export function qualityOf(profile: Profile): Quality {
   const { samples } = profile;
   const seen = walk(profile);
@@ -192,7 +192,7 @@ function unnamedLimits({ frames, threads }: Profile, seen: Seen, share: (count: 
   const hasJvm = frames.some(({ dso }) => /(?:^|\/)libjvm\.so$/.test(dso));
   const hasNode =
     frames.some(({ name }) => /^(?:node|v8)::/.test(name)) || threads.some(({ comm }) => comm === 'node');
-  // The maps of a JIT are one file a process, and one reason.
+  // Each process has its own map of a JIT, but the reason is the same for all.
   const groups = new Map<string, { samples: number; all: number; kind: Frame['kind']; dso: string }>();
   for (const [dso, { samples, kind }] of seen.unnamedIn) {
     const name = /perf-\d+\.map$/.test(dso) ? 'perf-PID.map' : base(dso);
@@ -207,9 +207,9 @@ function unnamedLimits({ frames, threads }: Profile, seen: Seen, share: (count: 
       const made = kind === 'jit' || /^(?:\/\/anon|\[anon|\/memfd:)/.test(dso);
       const why =
         made && hasJvm
-          ? 'code of the JVM, and no map of it: start java with -XX:+PreserveFramePointer, and run jcmd PID Compiler.perfmap before the recording ends'
+          ? 'code of the JVM, without a map of its functions: start java with -XX:+PreserveFramePointer, and run jcmd PID Compiler.perfmap before the recording ends'
           : made && hasNode
-            ? 'code of Node.js, and no map of it: start node with --perf-basic-prof'
+            ? 'code of Node.js, without a map of its functions: start node with --perf-basic-prof'
             : reasonFor(dso, kind, samples === all);
       const place =
         dso === '' || dso === '[unknown]'

@@ -40,7 +40,7 @@ export interface ReadOptions extends Narrowing {
   readonly event?: string;
   /** By default what fits the event: the period where periods vary, else the number of samples. */
   readonly weight?: Weight;
-  /** Whoever asks knows what to do with folded stacks whose numbers are periods. */
+  /** The caller can handle folded stacks whose numbers are periods. */
   readonly foldedPeriods?: true;
   /** Seconds since the first sample. */
   readonly from?: number;
@@ -56,7 +56,7 @@ export interface SecondHalf {
   readonly part: Promise<ReadPart>;
 }
 
-/** Has the end of the input read, with these fields, by somebody else. */
+/** Lets somebody else read the end of the input, with these fields. */
 export type SecondHalfReader = (timeline: boolean, layout: Layout) => Promise<SecondHalf | undefined>;
 
 /** Undoes the mangling of names, as far as it can. */
@@ -66,9 +66,9 @@ export type Demangler = (mangled: readonly string[]) => Promise<ReadonlyMap<stri
 export type PictureReader = (svg: string) => Profile | undefined;
 
 /**
- * Reads `perf script` text, folded stacks, a flame graph, or a profile of pprof or speedscope, told apart by what they
- * hold; the first two chunk by chunk. Throws only when the whole is none of them or the options ask for what it does not
- * have.
+ * Reads `perf script` text, folded stacks, a flame graph, or a profile of pprof or speedscope, recognised by their
+ * content; the first two are read chunk by chunk. Throws only if the input is of another kind, or if the options need data
+ * that it does not have.
  */
 export async function readProfile(
   chunks: AsyncIterable<Uint8Array>,
@@ -176,7 +176,7 @@ async function readFrom(
   if (!whole)
     throw new GkeprofError(
       EXIT.failed,
-      'an SVG that is neither of kubectl gkeprof nor a flame graph of flamegraph.pl or inferno',
+      'an SVG that is neither from kubectl gkeprof nor a flame graph of flamegraph.pl or inferno',
       'give the raw or folded stacks that it was drawn from',
     );
   const events = new Map([[whole.event, whole.samples]]);
@@ -195,7 +195,7 @@ const KINDS: Readonly<Record<Exclude<Kind, 'perf script'>, string>> = {
   speedscope: 'a file of speedscope',
 };
 
-/** Options that ask for what a kind of file does not have are refused: nothing would say that they did nothing. */
+/** Refuses options that need data which this kind of file does not have: otherwise they would silently do nothing. */
 function refuseWhatIsNotThere(kind: Exclude<Kind, 'perf script'>, options: ReadOptions): void {
   const raw = 'the raw stacks (.perf-script.txt.gz) have what that needs';
   const isImported = kind === 'pprof' || kind === 'speedscope';
@@ -207,7 +207,8 @@ function refuseWhatIsNotThere(kind: Exclude<Kind, 'perf script'>, options: ReadO
     ['--to', options.to],
     ['--weight period', options.weight === 'period' && !knowsPeriods ? 1 : undefined],
   ] as const)
-    if (value !== undefined) throw new GkeprofError(EXIT.usage, `${name}: not of ${KINDS[kind]}`, raw);
+    if (value !== undefined)
+      throw new GkeprofError(EXIT.usage, `${name} cannot be used with ${KINDS[kind]}`, raw);
   if (!isFolded) return;
   for (const [name, value] of [
     ['--comm', options.comm],
@@ -253,8 +254,8 @@ async function readInto(
 }
 
 /**
- * With how long was looked at: as long as the samples span where nothing better is known, or the part asked for. How
- * long a part is can be told only where samples come behind it: `--from` and `--to` count from the first one.
+ * Adds the duration: of the part that the user asked for, or the span of the samples if nothing better is known. The length
+ * of a part is known only if samples come after it, because `--from` and `--to` count from the first sample.
  */
 function lasting(about: About, reader: PerfScriptReader, { from, to }: ReadOptions): About {
   const { betweenSamples, ...rest } = about;

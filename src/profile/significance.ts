@@ -10,16 +10,16 @@ type Pair<T> = readonly [before: T, after: T];
 const pair = <T>(make: (side: 0 | 1) => T): Pair<T> => [make(0), make(1)];
 
 /**
- * The tests of one comparison. A function's share of all samples is tested; where both are made comparable by how long
- * they were recorded its samples a second as well, and only what changed by both did: more of everything is load, and
- * less of a share may be but more of another function.
+ * The tests of one comparison. A function's share of all samples is tested. If both durations are known, its samples per
+ * second are tested as well, and a function changed only if both did: more of everything is load, and a smaller share may
+ * only mean more of another function.
  */
 export class Tests {
   readonly knowsTimes: boolean;
   readonly #weights: Pair<FunctionWeights>;
   readonly #squares: Pair<FunctionWeights>;
   readonly #totals: Pair<number>;
-  /** Sum of squares over sum: what a sample weighs where each weighs the same. */
+  /** The sum of squares divided by the sum: the weight of a sample if all weigh the same. */
   readonly #perSample: Pair<number>;
   readonly #factor: number;
   readonly #byDuration: boolean;
@@ -86,7 +86,7 @@ export class Tests {
     };
   }
 
-  /** By how a function's share differs between blocks; as if samples were independent where that is more. */
+  /** Tests how a function's share differs between blocks, with the variance of independent samples if that is larger. */
   #sharesByBlocks(at: number, by: 'self' | 'total', weight: Pair<number>, worth: Pair<number>): number {
     const share = pair((side) => weight[side] / this.#totals[side]);
     const common = (weight[0] + weight[1]) / (this.#totals[0] + this.#totals[1]);
@@ -101,7 +101,7 @@ export class Tests {
     );
   }
 
-  /** The same by its samples a second. */
+  /** The same test for its samples per second. */
   #ratesByBlocks(at: number, by: 'self' | 'total', weight: Pair<number>, worth: Pair<number>): number {
     const factor = [this.#factor, 1] as const;
     const common = (weight[0] + weight[1]) / (1 + this.#factor);
@@ -117,13 +117,13 @@ export class Tests {
   }
 }
 
-/** What is known of how much a figure varies: as if samples were independent, and what it is off by in each block. */
+/** How much a figure varies: its variance for independent samples, and its deviation in each block. */
 interface Spread {
   readonly independent: number;
   readonly residuals: readonly number[] | undefined;
 }
 
-/** How likely such a difference is. */
+/** The probability of such a difference. */
 function chanceByBlocks(difference: number, spreads: Pair<Spread>): number {
   if (!spreads[0].residuals && !spreads[1].residuals) return 0;
   const sides = spreads.map(({ independent, residuals }) =>
@@ -141,10 +141,10 @@ function chanceByBlocks(difference: number, spreads: Pair<Spread>): number {
 /** Neighbouring blocks that are put together: what lasts longer than a block makes the sum of several vary more. */
 const TOGETHER = [1, 2, 4];
 
-/** Of fewer groups the variance says little. */
+/** With fewer groups the variance is not reliable. */
 const LEAST_GROUPS = 3;
 
-/** Of the sum of all blocks: the most that blocks alone, and several of them together, say. */
+/** The variance of the sum of all blocks: the largest from single blocks and from groups of blocks. */
 function varianceOf(residuals: readonly number[]): number {
   let most = 0;
   for (const together of TOGETHER) {

@@ -1,16 +1,16 @@
 import { encodingOf } from '../input/magic.ts';
 import { type Kind, kindOf, SNIFFED } from './kind.ts';
 
-/** What is read from here on, in UTF-8: its beginning, and the rest. */
+/** The input in UTF-8: its beginning, and the rest. */
 export interface Sniffed {
   readonly head: Buffer;
   readonly kind: Kind;
   readonly rest: AsyncIterator<Uint8Array>;
-  /** How many bytes of the input the head was; Infinity where they are counted otherwise than in it. */
+  /** How many bytes of the input the head was; Infinity if the input has another encoding, so that they cannot be counted. */
   readonly taken: number;
 }
 
-/** Takes as much from the front as tells what the input is, and how it is written: PowerShell writes UTF-16. */
+/** Takes enough from the beginning to recognise the input and its encoding: PowerShell writes UTF-16. */
 export async function sniff(iterator: AsyncIterator<Uint8Array>): Promise<Sniffed> {
   const parts: Uint8Array[] = [];
   let size = 0;

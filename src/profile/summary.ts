@@ -21,7 +21,7 @@ export interface BusyThread {
   readonly samples: number;
   /** Of the profile's weight, 0 to 1. */
   readonly share: number;
-  /** Of one core; undefined where the samples do not tell (cores.ts). */
+  /** The share of one core; undefined if it cannot be computed from the samples (cores.ts). */
   readonly cores?: number;
 }
 
@@ -38,7 +38,7 @@ export interface ThreadGroup {
 
 export interface Summary {
   readonly samples: number;
-  /** Undefined where the input does not tell. */
+  /** Undefined if the input does not say. */
   readonly lost?: number;
   readonly event: string;
   readonly eventNote?: string;
@@ -47,9 +47,9 @@ export interface Summary {
   readonly seconds: number;
   /** 0 where it is not known. */
   readonly frequencyHz: number;
-  /** Mean cores busy, by the samples that are not idle; undefined where they do not tell (cores.ts). */
+  /** Mean cores busy, by the samples that are not idle; undefined if it cannot be computed from them (cores.ts). */
   readonly cores?: number;
-  /** What the kernel counted of the target meanwhile, in seconds. */
+  /** What the kernel counted for the target during the capture, in seconds. */
   readonly cpu?: About['cpu'];
   /** Samples of the idle task; `idleLeftOut`: not among `samples`. */
   readonly idle: number;
@@ -62,7 +62,7 @@ export interface Summary {
 }
 
 const TOP = 5;
-/** The most important limits of the quality that are said; JSON has all. */
+/** How many limits of the quality are printed, the most important first; JSON has all. */
 const NOTES = 3;
 
 /** The figures that stand below a flame graph. Pure. */
@@ -108,7 +108,7 @@ export function summarize(profile: Profile): Summary {
   };
 }
 
-/** Threads by their name, where more of it are than the busiest ones that are listed one by one. */
+/** Threads with the same name, if there are more of them than the busiest ones, which are listed one by one. */
 function threadGroups(profile: Profile): ThreadGroup[] {
   const groups = new Map<
     string,
@@ -158,7 +158,7 @@ function hottest({ frames, tree, stacks }: Profile): Array<[string, { samples: n
   return [...byName].sort((a, b) => b[1].weight - a[1].weight || compare(a[0], b[0]));
 }
 
-/** What is known of the quality, as two shares. */
+/** The quality of the profile as two shares. */
 export const qualityFacts = ({ unnamedInnermost, wholeStacks }: Quality): string[] => [
   `the innermost function is unknown in ${percent(unnamedInnermost)} of the samples`,
   ...(wholeStacks === undefined

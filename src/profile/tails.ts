@@ -6,13 +6,13 @@ const RETURN = 13;
 const BLANK = 32;
 
 /**
- * What stands behind the address in a line of a call chain, without the offset into the function: `symbol (object)`. A
+ * The text after the address in a line of a call chain, without the offset into the function: `symbol (object)`. A
  * line's frames depend on nothing else, and there are far fewer of these than of lines: each instruction of a function
  * makes another line. So most lines that are new need not be parsed.
  */
 export class Tails {
   readonly #words = new Words();
-  /** Of each tail the numbers of its frames, the callee first. */
+  /** For each tail, the numbers of its frames, the callee first. */
   readonly #frames: Array<readonly number[]> = [];
   #bytes = new Uint8Array(1024);
   #view = new DataView(this.#bytes.buffer);
@@ -32,13 +32,13 @@ export class Tails {
     const known = this.#words.size;
     const word = this.#words.number(this.#view, 0, length, hashOfBytes(this.#view, 0, length));
     if (word < known) return this.#frames[word];
-    // What cannot be parsed is told of by its line, each time.
+    // A line that cannot be parsed is reported each time.
     const frames = parse();
     this.#frames.push(frames as readonly number[]);
     return frames;
   }
 
-  /** Copies the tail of a line, and returns its length; 0 where there is none. */
+  /** Copies the tail of a line, and returns its length; 0 if the line has no tail. */
   #copyTail(bytes: Uint8Array, at: number, end: number): number {
     if (bytes[at] !== TAB || bytes[end - 1] !== NEWLINE || bytes[end - 2] === RETURN) return 0;
     let from = at + 1;

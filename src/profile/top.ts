@@ -40,7 +40,7 @@ export interface Top {
     readonly tid: number;
     readonly weight: number;
     readonly samples: number;
-    /** Of one core; undefined where the samples do not tell (cores.ts). */
+    /** The share of one core; undefined if it cannot be computed from the samples (cores.ts). */
     readonly cores: number | undefined;
   }>;
   readonly chains: ReadonlyArray<{ readonly frames: readonly string[]; readonly weight: number }>;
@@ -122,7 +122,7 @@ const LONGEST_NAME = 100;
 /** The same as tables for people. */
 export function printTop(top: Top): string {
   const column = (title: string): Column => ({ title, right: true });
-  // A share of a few samples says more than they bear.
+  // A share would look more exact than a few samples allow.
   const few = top.samples < FEW_SAMPLES;
   const share = few ? [] : [column('%')];
   const percent = (weight: number) =>

@@ -53,7 +53,7 @@ const HASH = 35;
 const BLANK = 32;
 const isBlank = (byte: number): boolean => byte === BLANK || byte === 9 || byte === 13;
 
-/** Where the word ends that ends before `at`, blanks not counted. */
+/** The end of the last word before `at`, without the blanks after it. */
 function wordEnd(line: Uint8Array, at: number): number {
   let end = at;
   while (end > 0 && isBlank(line[end - 1]!)) end -= 1;

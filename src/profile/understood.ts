@@ -16,7 +16,7 @@ export function checkUnderstood(reader: PerfScriptReader, layout: Layout): void 
   const samples = reader.outside + reader.origins.reduce((sum, origin) => sum + origin.samples, 0);
   for (const { kind, line, count } of reader.oddities) {
     const good = kind === 'event line' ? samples : reader.frameLines;
-    // One line may be where a text was cut. Where nothing is a sample, that is said.
+    // One bad line may be the place where a text was cut. A text without any sample is reported elsewhere.
     if (samples > 0 && count > Math.max(1, (good + count) / 10))
       throw refused(
         `${counted(count, `${kind} is`, `${kind}s are`)} not understood, of ${good + count}; the first: ${printable(line)}`,

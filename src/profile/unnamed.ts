@@ -8,14 +8,14 @@ export function reasonFor(dso: string, kind: Frame['kind'], everything: boolean)
   if (/ \(deleted\)$/.test(dso)) return 'the file was deleted or replaced while it ran';
   if (/perf-\d+\.map$/.test(dso))
     return everything
-      ? 'code made at run time, and no map of it: start the runtime with its perf-map option'
-      : 'the JIT’s map has no such address: written too late, or code moved';
+      ? 'code generated at run time, without a map of its functions: start the runtime with its perf-map option'
+      : 'the JIT’s map does not have this address, because it was written too late or the code moved';
   if (/^(?:\/\/anon|\[anon|\/memfd:|\[heap\]|\/dev\/zero)/.test(dso))
-    return 'code made at run time, and no map of it: start the runtime with its perf-map option';
+    return 'code generated at run time, without a map of its functions: start the runtime with its perf-map option';
   if (dso === '' || dso === '[unknown]')
-    return 'the address is in no file that perf knew of: code made at run time, or a process that ended at once';
+    return 'the address is in no file that perf knew: code generated at run time, or a process that ended too soon';
   if (kind === 'kernel') return 'no kernel symbols: see kernel.kptr_restrict on the node';
   return everything
-    ? 'no symbols in it: stripped, or gone when perf read it'
-    : 'some of its functions have no symbol: local ones of a stripped file';
+    ? 'it has no symbols, because it was stripped or gone when perf read it'
+    : 'some of its functions have no symbol: local functions of a stripped file';
 }

@@ -21,7 +21,7 @@ export interface Receipt {
     readonly cut?: Cut;
     /** Processes whose files perf was not let read, because they held it up: their frames have no names. */
     readonly unnamedProcesses?: number;
-    /** What the kernel counted of the target's processors meanwhile; absent for packets. */
+    /** What the kernel counted for the target's CPU use during the capture; absent for packets. */
     readonly cpu?: CpuCounters;
     /** Who or what ended it, as far as the node and the API tell. */
     readonly stoppedBy: StoppedBy;
@@ -40,7 +40,7 @@ export interface Receipt {
       readonly captured: number;
       readonly receivedByFilter: number;
       readonly droppedByKernel: number;
-      /** Absent in receipts of versions before. */
+      /** Absent in receipts of older versions. */
       readonly bufferKiB?: number;
     };
   };

@@ -45,7 +45,7 @@ export interface SessionResult {
   readonly cut?: Cut;
   /** Processes whose files perf was not let read, because they held it up (node/perf.sh). */
   readonly unnamedProcesses: number;
-  /** What the kernel counted of the target's processors meanwhile; absent where it did not. */
+  /** What the kernel counted for the target's CPU use during the capture; absent if it did not count. */
   readonly cpu?: CpuCounters;
   readonly ended: EndReason;
   readonly stoppedBy: StoppedBy;

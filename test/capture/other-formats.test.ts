@@ -91,7 +91,7 @@ describe('captures of other kinds', () => {
   it('pcap in lz4 is named with the line that unpacks it for analyze', async () => {
     writeFileSync(at('a.pcap.lz4'), Buffer.from('04224d186440a7000000', 'hex'));
     const run = await gkeprof(['analyze', at('a.pcap.lz4')]);
-    expect(run.stderr).toContain('is compressed with lz4, which is not read here');
+    expect(run.stderr).toContain('is compressed with lz4, which gkeprof cannot read');
     expect(run.stderr).toContain(
       `hint: unpack it: lz4 -dc ${at('a.pcap.lz4')} | kubectl gkeprof analyze -\n`,
     );

@@ -566,7 +566,7 @@ describe('--redact', () => {
     const own = put('own.pcap', pcap('ethernet', redis));
     const run = await gkeprof(['analyze', own, '--redact', copy, ...flags.split(' ')]);
     expect(run.stderr).toBe(
-      `error: --redact and ${named}: not together, because --redact makes a copy and prints no analysis\nhint: redact first, then analyze the copy\n`,
+      `error: --redact and ${named} cannot be used together: --redact makes a copy and prints no analysis\nhint: redact first, then analyze the copy\n`,
     );
     expect(run.stdout.toString()).toBe('');
     expect(run.code).toBe(2);

@@ -101,7 +101,7 @@ describe('diff', () => {
     const files = [put('a.folded', PERIODS), put('b.folded', MORE)];
     const text = await stdoutOf(...files);
     expect(text).toMatch(/^30 samples before, 30 after; made comparable by their totals/);
-    expect(text).toContain('hold multiples of 10101010, which is taken for one sample');
+    expect(text).toContain('hold multiples of 10101010, which is assumed to be one sample');
     expect(text).toContain('Nothing changed beyond chance');
     expect(await stdoutOf(...files, '--unit', '1')).toMatch(/clear \(< 0\.001\) +a\n/);
     expect(await stdoutOf(...files, '--weight', 'samples')).toMatch(/clear \(< 0\.001\) +a\n/);
@@ -185,10 +185,10 @@ describe('diff', () => {
   });
 
   it.each([
-    [['--seconds', '0'], '--seconds: "0" is neither a number nor two'],
+    [['--seconds', '0'], '--seconds: "0" is neither one number nor two numbers'],
     [['--seconds', '1,2,3'], '--seconds: "1,2,3" is neither'],
     [['--unit', 'ns'], '--unit: "ns" is neither'],
-    [['--seconds', '5', '--by', 'share'], '--seconds: shares are compared without it'],
+    [['--seconds', '5', '--by', 'share'], '--seconds cannot be used with --by share'],
     [['--rows', '0'], '--rows: "0" is not a whole number'],
   ])('%j is a usage error', async (words, message) => {
     const run = await gkeprof(['diff', put('a', BEFORE), put('b', AFTER), ...words]);
@@ -199,7 +199,7 @@ describe('diff', () => {
   it('refuses to be told of raw stacks what they say themselves', async () => {
     const sample = 'a 1/1 [000] 1.0: 5 cycles:\n\t1 f (/x)\n\n';
     const run = await top(put('a', sample), put('b', sample), '--unit', '5');
-    expect(run.stderr).toContain('--unit: none of the two is folded stacks');
+    expect(run.stderr).toContain('--unit: neither file has folded stacks');
     expect(run.code).toBe(2);
   });
 });

@@ -96,7 +96,7 @@ describe('every trouble leads back to its evidence', () => {
     expect(await text(path, '--show', 'expert')).toBe(
       [
         '',
-        'Troubled packets',
+        'Packets with problems',
         'FRAME         TIME  WHAT            FROM            TO',
         '    1  0.000000000  SYN unanswered  10.0.0.1:7      10.0.0.2:6379',
         '    2  0.001000000  SYN refused     10.0.0.1:8      10.0.0.2:6379',
@@ -114,7 +114,7 @@ describe('every trouble leads back to its evidence', () => {
     expect(lines).toHaveLength(3 + 139_999);
     expect(lines.at(-1)).toContain('140000');
     expect(await text(path, '--show', 'expert')).toContain(
-      'Troubled packets (20 of 139999; --all shows them all)',
+      'Packets with problems (20 of 139999; --all shows them all)',
     );
   });
 
@@ -236,7 +236,7 @@ describe('conversations are sorted', () => {
     ]);
     expect([tshark.code, tshark.stderr]).toEqual([
       2,
-      'error: --sort: tshark has an order of its own\nhint: leave --format out\n',
+      'error: --sort cannot be used with --format tshark, which has its own order\nhint: leave --format out\n',
     ]);
   });
 

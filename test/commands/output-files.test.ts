@@ -38,7 +38,7 @@ describe('a file that the user named', () => {
     async (_, words) => {
       writeFileSync(at('out'), 'of before');
       const refused = await gkeprof(words(at('out')));
-      expect(refused.stderr).toBe(`error: ${at('out')} exists already\nhint: --force writes over it\n`);
+      expect(refused.stderr).toBe(`error: ${at('out')} exists already\nhint: --force overwrites it\n`);
       expect(refused.code).toBe(2);
       expect(readFileSync(at('out'), 'utf8')).toBe('of before');
       const forced = await gkeprof([...words(at('out')), '--force']);

@@ -153,7 +153,7 @@ describe('render', () => {
       '--output-dir',
       folder,
     ]);
-    expect(run.stderr).toContain('is cut short: this is what is there');
+    expect(run.stderr).toContain('is cut short: everything before the cut was read');
     expect(run.code).toBe(0);
   });
 
@@ -181,7 +181,7 @@ describe('render', () => {
     [
       '<svg xmlns="http://www.w3.org/2000/svg"/>\n',
       1,
-      'an SVG that is neither of kubectl gkeprof nor a flame graph',
+      'an SVG that is neither from kubectl gkeprof nor a flame graph',
     ],
   ])('%j is no profile: exit %i', async (text, code, message) => {
     const run = await gkeprof(['render', put('x', text), '--output-dir', folder]);
@@ -191,14 +191,11 @@ describe('render', () => {
   });
 
   it.each([
-    [
-      ['--comm', 'nginx'],
-      'none of its 990 samples is wanted: nothing fits --comm nginx; threads: redis-server',
-    ],
-    [['--tid', '8'], 'none of its 990 samples is wanted: nothing fits --tid 8'],
+    [['--comm', 'nginx'], 'none of its 990 samples is left after --comm nginx; threads: redis-server'],
+    [['--tid', '8'], 'none of its 990 samples is left after --tid 8'],
     [
       ['--include', 'x+', '--exclude', 'main'],
-      'none of its 990 samples is wanted: nothing fits --include x+ and --exclude main',
+      'none of its 990 samples is left after --include x+ and --exclude main',
     ],
     [['--from', '100'], 'the recording lasts 10s; none of its 990 samples is later than --from'],
     [
@@ -214,8 +211,8 @@ describe('render', () => {
 
   it.each([
     ['', 'it is empty'],
-    ['# hostname : node-a\n#\n', 'it has the header of a recording, and no sample behind it'],
-    ['a;b 0\n', 'it is folded stacks without a sample'],
+    ['# hostname : node-a\n#\n', 'it has the header of a recording but no samples'],
+    ['a;b 0\n', 'it is folded stacks without samples'],
   ])('%j has no samples: it says why', async (text, hint) => {
     const run = await gkeprof(['render', put('x', text), '--output-dir', folder]);
     expect(run.stderr).toContain(`hint: ${hint}\n`);
@@ -224,7 +221,7 @@ describe('render', () => {
 
   it('says of folded stacks that left nothing which flag it was, too', async () => {
     const run = await gkeprof(['render', put('x', 'a;b 3\n'), '--include', 'c', '--output-dir', folder]);
-    expect(run.stderr).toContain('hint: none of its 3 samples is wanted: nothing fits --include c\n');
+    expect(run.stderr).toContain('hint: none of its 3 samples is left after --include c\n');
   });
 
   it('warns where no line has a second frame, as of words with a number behind them', async () => {
@@ -239,7 +236,7 @@ describe('render', () => {
     const file = put('x.gz', Buffer.concat([gzipSync('a;b 3\n'), Buffer.from('junk')]));
     const run = await gkeprof(['render', file, '--format', 'folded', '--output', '-']);
     expect(run.stdout.toString()).toBe('a;b 3\n');
-    expect(run.stderr).toContain('trailing garbage behind the compressed data was ignored');
+    expect(run.stderr).toContain('trailing garbage after the compressed data was ignored');
   });
 
   it('makes one profile of several files, of whatever kind', async () => {
@@ -256,12 +253,12 @@ describe('render', () => {
     expect(drawn.stderr).toContain('8 samples');
   });
 
-  it('adds up how long several recordings are, and drops times that have no clock in common', async () => {
+  it('adds up how long several recordings are, and drops times that have no common clock', async () => {
     const run = await gkeprof(['render', put('a', RAW), put('b', RAW), '--output-dir', folder, '-o', 'json']);
     const report = JSON.parse(run.stdout.toString());
     expect(report.profile).toMatchObject({ samples: 1980, durationSeconds: 20, frequencyHz: 99 });
     expect(report.input).toBe(`${join(folder, 'a')} + ${join(folder, 'b')}`);
-    expect(run.stderr).toContain('no clock in common');
+    expect(run.stderr).toContain('no common clock');
   });
 
   it('does not add up what counts different things', async () => {
@@ -297,7 +294,7 @@ describe('render', () => {
   it.each([
     [['render', 'both', '--format', 'pprof'], '--format pprof: '],
     [['render', 'both', 'one'], 'is a comparison: it cannot be added to other files'],
-    [['diff', 'both', 'one'], 'is a comparison itself: it has two counts a line'],
+    [['diff', 'both', 'one'], 'is already a comparison: it has two counts on each line'],
     [['diff', 'one'], 'diff: takes two files, got 1'],
   ])('%j: usage', async (words, message) => {
     put('both', 'a;b 3 4\n');
@@ -307,9 +304,9 @@ describe('render', () => {
     expect(run.code).toBe(2);
   });
 
-  it('says when nothing of it is wanted', async () => {
+  it('says when no sample of it is left', async () => {
     const run = await gkeprof(['render', put('x', RAW), '--comm', 'nginx', '--output-dir', folder]);
-    expect(run.stderr).toContain('none of its 990 samples is wanted');
+    expect(run.stderr).toContain('none of its 990 samples is left after');
     expect(run.code).toBe(4);
   });
 });

@@ -6,7 +6,7 @@ describe('why a recording is empty', () => {
     [
       'idle',
       { usedSeconds: 0.003 },
-      '0 samples: pod/x was idle, it used 3 ms of CPU time in 10s; profile it while it works, or longer',
+      '0 samples: pod/x was idle, it used 3 ms of CPU time in 10s; profile it while it works, or for longer',
     ],
     ['idle, as a limit that never acted says too', { usedSeconds: 0, throttledSeconds: 0 }, 'was idle'],
     [
@@ -20,7 +20,7 @@ describe('why a recording is empty', () => {
       { usedSeconds: 1.2 },
       '0 samples although pod/x used 1.20 s of CPU time in 10s: perf did not see it',
     ],
-    ['not known', undefined, 'was idle or got no processor; the kernel has no counters of it'],
+    ['not known', undefined, 'was idle or got no processor; the kernel has no counters'],
   ])('%s', (_what, cpu, text) => {
     expect(emptyText('pod/x', { seconds: 10, frequencyHz: 99, ...(cpu && { cpu }) })).toContain(text);
   });

@@ -13,7 +13,7 @@ describe('what the numbers of folded stacks are', () => {
     expect(before).toMatchObject({ samplesKnown: true, profile: { samples: 5, unit: 'samples' } });
     expect(after).toMatchObject({ samplesKnown: true, profile: { samples: 1 } });
     expect(before.assumption).toBe(
-      'The folded stacks hold multiples of 20408163, which is taken for one sample: they are sums of periods (--unit 1 if they are samples)',
+      'The folded stacks hold multiples of 20408163, which is assumed to be one sample: they are sums of periods (--unit 1 if they are samples)',
     );
     expect(after.assumption).toBe(before.assumption);
   });

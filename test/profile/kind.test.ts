@@ -161,7 +161,7 @@ describe('what is no profile', () => {
     ['pcapng', '0a0d0d0a1c0000004d3c2b1a01000000', 'a packet capture'],
     ['JFR', '464c5200000200010000000000000000', 'a recording of the JDK Flight Recorder'],
     ['perf.data', Buffer.from('PERFILE2').toString('hex'), 'perf.data'],
-    ['something else', '00010203040506070800ffee00000000', 'a binary file of a kind that is not known here'],
+    ['something else', '00010203040506070800ffee00000000', 'a binary file of an unknown kind'],
   ])('%s is named by its first bytes (exit 1)', (_, hex, what) => {
     const { message, code } = refusal(Buffer.from(hex, 'hex'));
     expect(message).toContain(`this is ${what}`);

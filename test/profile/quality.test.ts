@@ -116,7 +116,7 @@ describe('innermost functions without a name', () => {
       'a JIT that has a map',
       ['[unknown] (/tmp/perf-12.map)', ...rest],
       script('app', ['LazyCompile (/tmp/perf-12.map)', ...rest], 10),
-      'no such address',
+      'does not have this address',
     ],
     ['no file at all', ['[unknown] ([unknown])', ...rest], '', 'in no file'],
   ])('%s', async (_what, frames, more, hint) => {

@@ -36,7 +36,7 @@ describe('readProfile', () => {
   it('says what perf.data and a strange SVG are', async () => {
     await expect(read('PERFILE2xx\n')).rejects.toThrow('only perf itself can read');
     await expect(read('<?xml version="1.0"?>\n<svg/>\n')).rejects.toThrow(
-      'neither of kubectl gkeprof nor a flame graph',
+      'neither from kubectl gkeprof nor a flame graph',
     );
   });
 

@@ -27,10 +27,10 @@ describe('topOf', () => {
 
   it.each([
     ['[unknown] (/usr/bin/app (deleted))', 'the file was deleted'],
-    ['[unknown] (/tmp/perf-12.map)', 'no map of it'],
-    ['[unknown] (//anon)', 'code made at run time'],
-    ['[unknown] ([unknown])', 'in no file that perf knew of'],
-    ['[unknown] (/usr/lib/libc.so.6)', 'no symbols in it'],
+    ['[unknown] (/tmp/perf-12.map)', 'without a map of its functions'],
+    ['[unknown] (//anon)', 'code generated at run time'],
+    ['[unknown] ([unknown])', 'in no file that perf knew:'],
+    ['[unknown] (/usr/lib/libc.so.6)', 'it has no symbols'],
     ['[unknown] ([nf_tables])', 'no kernel symbols'],
   ])('%s: %s', async (frame, reason) => {
     const { profile } = await read(`a 1/1 [000] 1.0: 1 cycles:\n\t1 ${frame}\n\t2 main (/x)\n\n`);

@@ -111,7 +111,7 @@ export class Mask {
         return true;
       case '-': {
         const kind = errorKind(Buffer.from(bytes.subarray(at + 1, end)).toString('latin1'));
-        // A kind that Redis does not have may be what a script was given.
+        // A kind that Redis does not have may be data that was given to a script.
         const from = kind !== undefined && isKnownKind(kind) ? at + 1 + kind.length : at + 1;
         bytes.fill(X, from === at + 1 ? from : Math.min(end, from + 1), end);
         return true;

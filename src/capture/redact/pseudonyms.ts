@@ -32,14 +32,14 @@ export class Pseudonyms {
     this.#pad = this.#encrypt(key.slice(BLOCK, 2 * BLOCK));
   }
 
-  /** Replaces the 4 or 16 bytes of an address where they stand. What says nothing of anybody stays. */
+  /** Replaces the 4 or 16 bytes of an address where they stand. An address that identifies nobody is kept. */
   address(bytes: Uint8Array, at: number, length: 4 | 16): void {
     bytes.set(this.addressOf(bytes.subarray(at, at + length)), at);
   }
 
   /** The made-up address of one of 4 or 16 bytes. */
   addressOf(given: Uint8Array): Uint8Array {
-    // Of a Buffer, slice() would be no copy.
+    // slice() of a Buffer would not be a copy.
     const own = Uint8Array.from(given);
     return this.#remembered('', own, () => (own.length === 4 ? this.#four(own) : this.#six(own)));
   }
@@ -86,7 +86,7 @@ export class Pseudonyms {
     } else if (six && own[2] === 0xff) {
       made.set(this.#last24(own.subarray(3)), 3);
     } else if (six ? own[2] !== 0 || own[3]! > 1 : own[3] !== 0 || own[4]! > 1) {
-      // What it is for is not seen. Low numbers are groups that all know, such as mDNS (IANA's registries).
+      // The group's address is not in the packet. Low numbers are well-known groups such as mDNS (IANA's registries).
       this.opaque(made, six ? 2 : 3, six ? 4 : 3);
       if (four) made[3]! &= 0x7f;
     }
@@ -98,7 +98,7 @@ export class Pseudonyms {
     if (kind === 'plain') return own;
     if (kind === 'group') return this.#group4(own);
     let made = own;
-    // What would look like another kind is made up again: still one to one.
+    // A result that looks like another kind is replaced again; the mapping is still one to one.
     do made = this.#flipped(made, kept, 32);
     while (classOf4(made).kind !== kind);
     return made;
@@ -187,7 +187,7 @@ export class Pseudonyms {
     return made;
   }
 
-  /** The last 24 bits of addresses, wherever they stand: the same for the same, and prefixes kept. */
+  /** The last 24 bits of addresses: equal bits get equal replacements wherever they are, and prefixes are kept. */
   #last24(own: ArrayLike<number>): Uint8Array {
     const node = SOLICITED.slice();
     node.set(own, 13);
@@ -196,7 +196,7 @@ export class Pseudonyms {
     );
   }
 
-  /** With the bits from `from` to `to` made up, each by those before it. */
+  /** Replaces the bits from `from` to `to`; each replacement depends on the bits before it. */
   #flipped(own: Uint8Array, from: number, to: number): Uint8Array {
     // One block for each prefix: its bits, then those of the padding. The first bit of each encrypted block counts.
     const blocks = new Uint8Array((to - from) * BLOCK);
@@ -238,7 +238,7 @@ export class Pseudonyms {
 const isLast23 = (link: Uint8Array, group: Uint8Array): boolean =>
   link[3] === (group[1]! & 0x7f) && link[4] === group[2] && link[5] === group[3];
 
-/** What of a prefix lies behind its length is zero in most, and stays so; else it may be more of the prefix. */
+/** The bits after a prefix are usually zero, and stay zero; other bits may belong to the prefix. */
 function clearBehind(prefix: Uint8Array, own: Uint8Array, length: number): void {
   const bitOf = (bytes: Uint8Array, bit: number) => (bytes[bit >> 3]! >>> (7 - (bit & 7))) & 1;
   for (let bit = length; bit < 64; bit += 1) if (bitOf(own, bit)) return;

@@ -63,7 +63,7 @@ export class Redactor implements PacketSink {
     const version = isIp && at < size ? bytes[at]! >>> 4 : 0;
     this.#linkAddresses(bytes, size, packet.linkType, destination(bytes, version, at, size));
     if (ethertype === ETHERTYPE.arp) return this.#arp(bytes, at, size);
-    // What stands before something unknown may be anything, too.
+    // The bytes before something unknown may be anything, too.
     if (!isIp) return at === 0 ? 0 : Math.min(size, HEADER[packet.linkType] ?? 0);
     this.#decoder.decode(packet);
     if (version === 4) return this.#ip4(bytes, at, size, wire);
@@ -227,7 +227,7 @@ export class Redactor implements PacketSink {
 /** The lengths of headers of links. */
 const HEADER: Readonly<Record<number, number>> = { 0: 4, 1: 14, 108: 4, 113: 16, 276: 20 };
 
-/** The address that a packet at `at` is for, where it is there. */
+/** The destination address of the packet at `at`, if it was captured. */
 function destination(bytes: Uint8Array, version: number, at: number, size: number): Uint8Array | undefined {
   if (version === 4 && size - at >= 20) return bytes.slice(at + 16, at + 20);
   if (version === 6 && size - at >= 40) return bytes.slice(at + 24, at + 40);

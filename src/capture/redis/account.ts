@@ -1,8 +1,8 @@
 import type { Client, Ends, Ledger } from './ledger.ts';
 
 /**
- * Where the commands of one connection count. Of one that is taken up in the middle that is a provisional ledger, until answers
- * show that what looks like commands are some: the middle of a value may look like them, too.
+ * The ledger in which the commands of one connection are counted. If the capture begins within the connection, the ledger is
+ * provisional until replies show that these are commands: the middle of a value may look like commands, too.
  */
 export class Account {
   readonly #real: Ledger;
@@ -14,7 +14,7 @@ export class Account {
   answers = 0;
   /** Whether the server said anything. */
   serverSpoke = false;
-  /** Whether what was taken for commands turned out to be none. */
+  /** Whether the supposed commands turned out not to be commands. */
   disproved = false;
 
   constructor(ledger: Ledger) {
@@ -34,20 +34,20 @@ export class Account {
     return this.ledger !== this.#real;
   }
 
-  /** What was counted until now counts. */
+  /** Keeps what was counted until now. */
   prove(): void {
     this.#real.take(this.ledger);
     this.ledger = this.#real;
     this.client = this.#real.client(this.ends, false);
   }
 
-  /** Nothing of what was counted until now counts. */
+  /** Discards what was counted until now. */
   drop(): void {
     this.disproved = true;
     this.#begin(false, this.ledger.statistics.joined === 0);
   }
 
-  /** Nothing more comes: a server that has heard several commands and answered none heard the beginning of one. */
+  /** The connection is over: if the server answered none of several commands, they were only the beginning of one. */
   close(): void {
     if (!this.isOnTrial || this.asked === 0) return;
     if (this.answers > 0 || this.asked === 1 || !this.serverSpoke) this.prove();

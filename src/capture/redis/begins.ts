@@ -2,7 +2,7 @@ import { isBlank } from './request.ts';
 
 const LF = 10;
 
-/** Whether these bytes begin with a line that is typed and names a command; a request of HTTP is none. */
+/** Whether these bytes begin with an inline command, as a person types it; a request of HTTP is not a command. */
 export function beginsInline(
   bytes: Uint8Array,
   at: number,
@@ -19,7 +19,7 @@ export function beginsInline(
   return !/ HTTP\/\d(\.\d)?\r?$/.test(Buffer.from(bytes.subarray(behind, to)).toString('latin1'));
 }
 
-/** Whether these bytes may be the beginning of a command, of which there is no more yet, or of one that was typed. */
+/** Whether these bytes may be the incomplete beginning of a command, or of one that was typed. */
 export function mayBegin(
   bytes: Uint8Array,
   at: number,
@@ -28,6 +28,6 @@ export function mayBegin(
 ): boolean {
   const text = Buffer.from(bytes.subarray(at, Math.min(end, at + 64))).toString('latin1');
   if (/^(\r?\n)*(\*(\d{1,7}(\r(\n(\$(\d{1,2}(\r(\n[\w.-]{0,40})?)?)?)?)?)?)?)?$/.test(text)) return true;
-  // A word without anything behind it is not whole yet.
+  // A word is not complete until something follows it.
   return beginsInline(bytes, at, end, isKnown) || /^\s*[A-Za-z]{1,20}$/.test(text);
 }

@@ -2,8 +2,8 @@
 export type KeyPlace = number | 'match' | 'streams';
 
 /*
- * What Redis up to 8.4 and Valkey up to 9 list (`COMMAND`, src/commands/*.json), and the modules' own commands. Any other word
- * may be anything, a password that was typed at a prompt too, and is never kept.
+ * The commands that Redis up to 8.4 and Valkey up to 9 list (`COMMAND`, src/commands/*.json), and the modules' own commands. Any
+ * other word may be anything, even a password that was typed at a prompt, and is never kept.
  */
 const AT_1 = `APPEND BITCOUNT BITFIELD BITFIELD_RO BITPOS BLMOVE BLPOP BRPOP BRPOPLPUSH BZPOPMAX BZPOPMIN COPY DECR DECRBY
 DEL DELEX DELIFEQ DIGEST DUMP EXISTS EXPIRE EXPIREAT EXPIRETIME GEOADD GEODIST GEOHASH GEOPOS GEORADIUS GEORADIUSBYMEMBER
@@ -152,7 +152,7 @@ class CommandNames {
 /** What a kind is found by: behind the bar where there is one. */
 const nameOf = (kind: CommandKind): string => kind.name.slice(kind.name.indexOf('|') + 1);
 
-/** All commands of Redis, Valkey and their modules. Any other word is one kind with all others. */
+/** All commands of Redis, Valkey and their modules. All other words together are one kind. */
 export class Commands {
   readonly kinds: CommandKind[] = [];
   readonly #names = new CommandNames();

@@ -40,7 +40,7 @@ export function redisFacts(analysis: Analysis, names: Names, rows = Number.POSIT
       replication: statistics.replication,
       deepestPipeline: statistics.deepest,
     },
-    /** Ports with TLS; of those that Redis does not have by custom nobody knows what they are. */
+    /** Ports with TLS. Nobody knows what the ports are that Redis does not normally use. */
     tls: redis.tls.slice(0, rows).map(({ address, six, port, ofRedis, connections }) => ({
       server: endOf(addresses.text(address, six), port, names),
       connections,

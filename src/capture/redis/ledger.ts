@@ -22,7 +22,7 @@ export interface Asked {
   behindHole: boolean;
   /** Replies that it gets: one for each channel of SUBSCRIBE. */
   replies: number;
-  /** UNSUBSCRIBE without channels: one for each that there is, or one where there is none. */
+  /** UNSUBSCRIBE without channels: one reply for each subscribed channel, or one reply if there is none. */
   ofAll: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface Ends {
   readonly serverPort: number;
 }
 
-/** Who asks, and whom. */
+/** The client and the server. */
 export interface Client {
   readonly ends: Ends;
   /** Of the clients, from 0. */
@@ -66,7 +66,7 @@ export class Ledger {
     this.scratch = scratch;
   }
 
-  /** Another one of the same commands and patterns, whose counts may be taken over, or not. */
+  /** Another ledger with the same commands and patterns; its counts may be taken over later. */
   provisional(): Ledger {
     const answered: [number, number | undefined][] = [];
     const { commands, patterns, scratch } = this;
@@ -124,12 +124,12 @@ export class Ledger {
     let place = 0;
     if (kind.parts && request.known < 2) {
       const parts = kind.parts.likely(request.bytes, wordAt(1), request.lengths[1]!, request.cutLength);
-      // What changes how the connection is to be read may not be missed.
+      // A command that changes how the connection is read must not be missed.
       if (parts.some(({ steering }) => steering)) return undefined;
       if (parts.length === 1) kind = parts[0]!;
     } else if (kind.parts && request.words > 1) {
       const part = kind.parts.find(request.bytes, wordAt(1), request.lengths[1]!);
-      // Of a subcommand that is none, nothing is known to be a key.
+      // If a subcommand does not exist, none of its words is known to be a key.
       if (part) place = keyPlace(part, request);
       kind = part ?? kind;
     } else place = keyPlace(kind, request);
@@ -154,7 +154,7 @@ export class Ledger {
     };
   }
 
-  /** Counts a command that ran, everywhere it belongs; `error`: the line that it failed with. */
+  /** Counts a command that ran, in every table; `error` is the line that it failed with. */
   count(
     client: Client,
     asked: Asked,

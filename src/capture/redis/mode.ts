@@ -12,11 +12,11 @@ export class Mode {
   skipped = false;
   /** Since HELLO 3: messages are pushes, and an array is never one. */
   #hasPushes = false;
-  /** What it is subscribed to, by the last word of the server. */
+  /** The number of subscriptions, from the server's last reply. */
   #channels = 0;
   #patterns = 0;
   #shards = 0;
-  /** SUBSCRIBE and its like that have no answer yet. */
+  /** SUBSCRIBE and similar commands that have no reply yet. */
   #asked = 0;
 
   reset(): void {
@@ -108,11 +108,11 @@ export class Mode {
     }
     if (!word.endsWith('subscribe')) return type === PUSH;
     this.#count(word, reply.integer);
-    // Nobody asked for it where a channel has moved to another server with its shard.
+    // The server sends this unasked when a channel has moved to another server with its shard.
     return word === 'sunsubscribe' && next?.kind.name !== 'SUNSUBSCRIBE';
   }
 
-  /** The number that a subscription is answered with is that of channels and patterns together, or of shards. */
+  /** The reply to a subscription has the number of channels and patterns together, or of shards. */
   #count(word: string, count: number): void {
     if (word === 'ssubscribe' || word === 'sunsubscribe') this.#shards = count;
     else if (word === 'psubscribe' || word === 'punsubscribe') this.#patterns = count - this.#channels;

@@ -15,15 +15,15 @@ export interface Segment {
   readonly now: number;
 }
 
-/** So much of a client is looked at, and so many segments are held back. */
+/** How many bytes of a client are examined, and how many segments are held back. */
 const HEAD = 1024;
 const MOST_SEGMENTS = 1024;
-/** What a segment takes beside its bytes. */
+/** The memory that a segment needs besides its bytes. */
 const SEGMENT = 128;
 
 /** `+PONG`, `-ERR no`, `:1`, `$3`, `*-1` and what else of RESP begins with a line: what a server answers. */
 const REPLY = /^(\+[^\r\n]*|-[A-Z][^\r\n]*|:[+-]?\d{1,20}|[$*%~]-?\d{1,10}|_|#[tf]|,[^\r\n]{1,40})\r\n/;
-/** The beginning of one, of which there is no more yet. */
+/** The incomplete beginning of a reply. */
 const REPLY_BEGINS = /^([+,][^\r\n]*|-([A-Z][^\r\n]*)?|:[+-]?\d{0,20}|[$*%~]-?\d{0,10}|_|#[tf]?)\r?$/;
 
 /**
@@ -66,7 +66,7 @@ export class Opening {
   }
 
   #asks(seq: number, bytes: Uint8Array): boolean {
-    // Out of order or a second time: the first bytes in a row tell.
+    // The segment is out of order or repeated; the first bytes in sequence decide.
     if (this.#next === undefined || this.#next === seq) {
       const part = bytes.subarray(0, HEAD - this.#headLength);
       this.#head.set(part, this.#headLength);

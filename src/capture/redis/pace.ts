@@ -1,10 +1,10 @@
-/** It is quiet after so many times what replies take of late, and so many nanoseconds at least. */
+/** A connection is quiet after this many times the recent latency of replies, and at least this many nanoseconds. */
 const PATIENCE = 4;
 const QUIET = 2e5;
-/** What a reply may take while none was seen. */
+/** The assumed latency as long as no reply was seen. */
 const SLOW = 1e7;
 
-/** How long replies take of late, and when something was last said. */
+/** The recent latency of replies, and the time of the last message. */
 export class Pace {
   /** When the last command or part of a reply came. */
   lastAt = 0;
@@ -19,7 +19,7 @@ export class Pace {
     this.#latency = this.#latency === SLOW ? latency : this.#latency + (latency - this.#latency) / 8;
   }
 
-  /** Whether nothing was said for a while before `now`. */
+  /** Whether there was no message for a while before `now`. */
   isQuiet(now: number): boolean {
     return now - this.lastAt >= Math.max(QUIET, PATIENCE * this.#latency);
   }

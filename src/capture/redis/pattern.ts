@@ -14,11 +14,11 @@ const DOT = 46;
 const COLON = 58;
 const AT = 64;
 const PERCENT = 37;
-/** What is shorter holds no token, and this long is one by itself. */
+/** A shorter text holds no token, and a text of this length can be a token by itself. */
 const SHORT = 8;
 const LONG = 16;
 
-/** What several words of a key make together. */
+/** Patterns that consist of several words of a key. */
 const ADDRESSES: readonly PatternRule[] = [
   {
     name: '$EMAIL',
@@ -96,7 +96,7 @@ export class Patterns {
     length: number,
   ): Uint8Array | undefined {
     const raw = Buffer.from(bytes.buffer, bytes.byteOffset + at, length).toString('utf8');
-    // A zero says where a name that a rule put in begins and ends.
+    // A zero byte marks the beginning and the end of a name that a rule inserted.
     const text = raw.replaceAll('\0', '\u2400');
     let changed = text;
     for (const { regexp, name } of rules) changed = changed.replace(regexp, () => `\0${name}\0`);
@@ -117,7 +117,7 @@ export class Patterns {
     const made = this.#made;
     let size = 0;
     let from = at;
-    // How far it is known where tokens are.
+    // The place up to which the tokens are known.
     let known = at;
     let tokens: readonly number[] = NONE;
     let token = 0;
@@ -213,7 +213,7 @@ function nameAt(bytes: Uint8Array, at: number, to: number, end: number): Uint8Ar
   return length === 32 ? HASH : LONG_HASH;
 }
 
-/** How far words go on that one token may hold, up to a hash or UUID. */
+/** The end of the words that may belong to one token, up to a hash or UUID. */
 function chainEnd(bytes: Uint8Array, at: number, end: number): number {
   let to = wordEnd(bytes, at, end);
   while (to < end && joins(bytes[to]!)) {
@@ -227,7 +227,7 @@ function chainEnd(bytes: Uint8Array, at: number, end: number): number {
   return to;
 }
 
-/** Whether it is worth a closer look: of small letters in words that are not long, and of digits, none is. */
+/** Whether a text may be a token: short words of small letters, and digits, are not. */
 function mayHoldToken(bytes: Uint8Array, at: number, end: number): boolean {
   if (end - at < SHORT) return false;
   let digits = false;
@@ -244,7 +244,7 @@ function mayHoldToken(bytes: Uint8Array, at: number, end: number): boolean {
   return false;
 }
 
-/** The end of an IPv4 address; 0 where it is none, or goes on. */
+/** The end of an IPv4 address; 0 if it is not an address, or if it continues. */
 function ip4End(bytes: Uint8Array, at: number, end: number): number {
   let from = at;
   for (let group = 0; group < 4; group += 1) {

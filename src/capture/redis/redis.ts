@@ -8,9 +8,9 @@ import { type PatternRule, Patterns } from './pattern.ts';
 import { beginsCommand } from './request.ts';
 import { type TlsPort, TlsPorts } from './tls.ts';
 
-/** Memorystore's with encryption, Redis, its TLS port by custom, Sentinel. */
+/** Memorystore with encryption, Redis, its usual TLS port, Sentinel. */
 const PORTS = new Set([6378, 6379, 6380, 26379]);
-/** Where TLS is taken for Redis, too: the port by custom of a second one, and of the bus of a cluster. */
+/** Further ports on which TLS is assumed to be Redis: the usual port of a second server, and of a cluster's bus. */
 const TLS_PORTS = new Set([...PORTS, 6381, 6382, 6383, 6384, 16379]);
 
 /** What is known of a stream; 0: nothing yet. */
@@ -22,13 +22,13 @@ const HELD = 5;
 
 /** Segments that are looked at before a stream on any other port is left alone. */
 const TRIES = 8;
-/** What all streams together hold back until it shows what they are. */
+/** How many bytes all streams together may hold back until it is known what they are. */
 const MOST_HELD = 16 << 20;
 
 export interface RedisOptions {
   readonly rules: readonly PatternRule[];
   readonly showKeys: boolean;
-  /** Whether it was asked for by name: then TLS on any port is told, and that none was found. */
+  /** Whether the user asked for Redis by name: then TLS on any port is reported, and also that no Redis was found. */
   readonly asked?: boolean;
 }
 
@@ -44,7 +44,7 @@ export class Redis {
   #connections: Array<RedisConnection | undefined> = [];
   /** Ended ones, to be used again. */
   readonly #free: RedisConnection[] = [];
-  /** Streams that may be Redis: what they said until now. */
+  /** Streams that may be Redis, with their segments until now. */
   readonly #openings = new Map<number, Opening>();
   #held = 0;
   readonly #isKnown = (bytes: Uint8Array, at: number, length: number) =>
@@ -114,11 +114,11 @@ export class Redis {
     const isLast =
       closes && fromA === connection.clientIsA && connection.isDone((seq + payload + 1) | 0, ack);
     if (connection.account.disproved) this.#disproved(row, connection);
-    // Both sides are done, or the client is, with all its answers; and nothing is waiting for what came late.
+    // Both sides have finished, or the client has and got all its replies; and nothing waits for a late segment.
     else if (isLast || (connection.closed === 3 && connection.exchange.settled)) this.#close(row, connection);
   }
 
-  /** What looked like commands was a value. On a port that is not Redis's, it may even be the server's. */
+  /** The supposed commands were part of a value. On a port that is not Redis's, the value may even be the server's. */
   #disproved(row: number, connection: RedisConnection): void {
     const { account } = connection;
     const { ends } = account;
@@ -193,7 +193,7 @@ export class Redis {
     } else if (!goesOn || this.#held > MOST_HELD) {
       this.#held -= opening.size;
       this.#openings.delete(row);
-      // What began as something else may still greet, as a proxy does, and be Redis behind that.
+      // A stream may begin with a greeting, as from a proxy, and be Redis after that.
       this.#state[row] = BEGAN;
       this.#tries[row] = 1;
     }

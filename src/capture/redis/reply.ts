@@ -40,9 +40,9 @@ export interface Reply {
   readonly empty: boolean;
   /** The last integer in an array or push; of a subscription, how many there are. */
   readonly integer: number;
-  /** The line of the first error that stands anywhere in it. */
+  /** The line of the first error anywhere in the reply. */
   readonly error: string | undefined;
-  /** Of an array: the first error in each of its values that holds one, by the value's place. */
+  /** For an array: the first error in each of its values that holds one, by the value's place. */
   readonly errors: ReadonlyMap<number, string> | undefined;
 }
 

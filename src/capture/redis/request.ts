@@ -25,10 +25,10 @@ const ESCAPES = new Map([
 /** Whether a byte stands between words that are typed. */
 export const isBlank = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13);
 
-/** A vertical tab stands between words as a blank does, but ends none. */
+/** A vertical tab may stand between words like a blank, but it does not end a word. */
 const endsWord = (byte: number): boolean => byte === 32 || byte === 9 || byte === 10 || byte === 13;
 
-/** The byte of two hexadecimal digits; -1 where they are none. */
+/** The byte that two hexadecimal digits stand for; -1 if they are not such digits. */
 function hexByte(high: number, low: number): number {
   const value =
     Number.parseInt(String.fromCharCode(high), 16) * 16 + Number.parseInt(String.fromCharCode(low), 16);
@@ -59,15 +59,15 @@ export class RequestParser {
   readonly lengths: Int32Array;
   /** Of the first words, how many are known whole. */
   known = 0;
-  /** How long the word is that the command was cut off in; -1 where that is not known. */
+  /** The length of the word in which the command was cut off; -1 if it is not known. */
   cutLength = -1;
-  /** Whether more commands stand behind the one that was cut off. */
+  /** Whether more commands follow the one that was cut off. */
   behindCut = false;
   /** Bytes of the command on the wire. */
   size = 0;
   /** When its first byte came. */
   began = 0;
-  /** Whether an empty line is taken for what no client sends. */
+  /** Whether an empty line counts as something that no client sends. */
   strict = false;
   /** Whether it was typed, not sent as an array. */
   inline = false;
@@ -120,7 +120,7 @@ export class RequestParser {
     this.cutLength =
       this.#body > 0 && this.words < WORDS ? this.lengths[this.words]! + Math.max(0, this.#body - 2) : -1;
     if (this.#body === 0 && this.words < WORDS) this.lengths[this.words] = 0;
-    // Of the last word it is known where it ends, and that another command stands behind that.
+    // The end of the last word is known, and also that another command follows it.
     this.behindCut = this.#left === 1 && this.#body > 0 && length > this.#body;
     this.size += this.behindCut ? this.#body : length;
     return true;

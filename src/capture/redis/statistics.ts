@@ -51,7 +51,7 @@ export interface Notable {
 }
 
 const NOTABLE = 20;
-/** So many kinds of errors that Redis itself does not have are told apart. */
+/** At most this many kinds of errors that Redis itself does not have are counted separately. */
 const MOST_OWN_KINDS = 10;
 
 /** The largest of many, in order. */
@@ -132,7 +132,7 @@ export class RedisStatistics {
   unanswered = 0;
   unasked = 0;
   replication = 0;
-  /** Packets that were cut off within a command and hold more of them behind it. */
+  /** Packets that were cut off within a command and contained more commands after it. */
   behindCut = 0;
   /** The most commands of one connection that waited for their replies at once. */
   deepest = 0;
@@ -190,7 +190,7 @@ export class RedisStatistics {
     else if (this.redirects.size < 1000) this.redirects.set(`${kind} ${to}`, { kind, to, count: 1 });
   }
 
-  /** Whether it may be a kind that a script or a module made up: who makes up ever more of them shows data, not kinds. */
+  /** Whether it may be a kind of a script or a module: if there are more and more of them, they are data and not kinds. */
   #isOwn(kind: string): boolean {
     if (this.#ownKinds.has(kind)) return true;
     if (this.#ownKinds.size >= MOST_OWN_KINDS) return false;

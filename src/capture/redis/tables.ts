@@ -30,7 +30,7 @@ const groupCells = (group: GroupFacts) => [
   ...quantileCells(group.latency),
 ];
 
-/** What is said where none was found, and somebody asked for it. */
+/** The text if the user asked for Redis and none was found. */
 export const NONE_FOUND = '\nRedis: none found\n';
 
 /** Everything of Redis, one piece after the other; `rows` of what stands out. */

@@ -5,12 +5,12 @@ export interface TlsPort {
   readonly address: number;
   readonly six: boolean;
   readonly port: number;
-  /** Whether it is a port that Redis has by custom. */
+  /** Whether it is a port that Redis normally uses. */
   readonly ofRedis: boolean;
   connections: number;
 }
 
-/** So many ports are told apart. */
+/** At most this many ports are counted separately. */
 const MOST = 10_000;
 
 /** The ports on which TLS was seen. */

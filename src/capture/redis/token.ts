@@ -1,8 +1,8 @@
 /**
- * Which parts of a key are made by chance: session ids, API keys, JWTs, in hexadecimal, base32, base36, base62, base64 and
- * base64url. Words and numbers are made otherwise: a word has letters that follow each other in English and capitals where it
- * begins, and a number stands behind a word. Where it is not clear, it is a token: to hide too much costs a name, to hide too
- * little a secret, and a row for each session.
+ * Finds the random parts of a key: session ids, API keys, JWTs, in hexadecimal, base32, base36, base62, base64 and
+ * base64url. Words and numbers are not random: the letters of a word follow each other as in English, its capitals are at its
+ * beginning, and a number follows a word. If it is not clear, the part is a token: hiding too much loses a name, hiding too
+ * little shows a secret, and gives each session its own row.
  */
 
 const A = 97;
@@ -17,11 +17,11 @@ const USUAL = new Uint8Array(LETTERS * LETTERS);
 for (const [first, followers] of FOLLOWERS.entries())
   for (const follower of followers) USUAL[first * LETTERS + follower.charCodeAt(0) - A] = 1;
 
-/** So many characters made by chance are a token. */
+/** This many random characters are a token. */
 const LONG = 16;
-/** Beside a token so many characters belong to it. */
+/** Up to this many characters next to a token belong to it. */
 const FEW = 3;
-/** What secrets of well-known services begin with, beyond what is so short. */
+/** The first characters of the secrets of well-known services. */
 const PREFIXES = new Set([
   'live',
   'test',
@@ -111,7 +111,7 @@ function isToken(length: number, { classes, runs, digitRuns, mixes, pairs, unusu
   const mixed = (classes & DIGIT) !== 0 && classes !== DIGIT;
   if (length >= LONG) {
     if (each < 3 || (mixes && digitRuns > 1 && hex)) return true;
-    // Words and a number behind them, or words with numbers between that are words indeed.
+    // These are words with a number after them, or real words with numbers between them.
     if (mixed) return mixes ? unusual > pairs / 5 : unusual > pairs / 3;
     return unusual > (3 * pairs) / 8;
   }
@@ -124,7 +124,7 @@ function isPlain(length: number, { classes, runs, pairs, unusual }: Look): boole
   return classes === DIGIT || unusual <= pairs / 3;
 }
 
-/** Whether a piece may be of a token: no word, nor a word with a number behind it. */
+/** Whether a piece may be part of a token: it is neither a word nor a word with a number after it. */
 function isOdd(length: number, { classes, runs, mixes, pairs, unusual }: Look): boolean {
   if (classes === DIGIT || length >= LONG) return false;
   if (mixes || length / runs < 2) return true;

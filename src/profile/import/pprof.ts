@@ -46,7 +46,7 @@ const NANOSECONDS: Readonly<Record<string, number>> = {
 export function readPprof(bytes: Uint8Array, wish: ImportWish, target: About): Imported {
   // The library makes up what is not there.
   if (!pprofFields(bytes).areWhole)
-    throw new GkeprofError(EXIT.failed, 'the profile of pprof is cut short', 'get the file again');
+    throw new GkeprofError(EXIT.failed, 'the profile of pprof is cut short', 'copy the file again');
   let data: Pprof;
   try {
     data = Pprof.decode(bytes);

@@ -43,7 +43,7 @@ export interface ProfileData extends Common {
   readonly thread?: Numbers;
   readonly samples: Numbers;
   readonly weight?: Numbers;
-  /** Of what each sample weighs; absent where all of a row weigh the same. */
+  /** Sums of the squares of the samples' weights; absent if all samples of a row weigh the same. */
   readonly squares?: Numbers;
   readonly timeline?: {
     readonly start: number;

@@ -19,11 +19,11 @@ const WIDTH = 1200;
 const ROW = 18;
 const SIDE = 10;
 const BOTTOM = 12;
-/** Narrower boxes are not there before they are zoomed into, as flamegraph.pl leaves them out; what they are is said. */
+/** Narrower boxes are drawn only when zoomed into, as flamegraph.pl leaves them out; a line says how many they are. */
 const LEAST_WIDTH = 0.1;
-/** A pattern is not told in a narrower box. */
+/** A pattern cannot be recognised in a narrower box. */
 const PATTERN_WIDTH = 3;
-/** Letters of a piece, at the least. */
+/** The least number of characters in a piece. */
 const PIECE = 1 << 16;
 /** Of a letter of the monospaced font at 12 px. */
 const LETTER = 7.2;
@@ -171,7 +171,7 @@ function* drawing(
 <g id="heat"></g>
 <g id="frames" role="tree" aria-label="call stacks">
 `;
-  /** Boxes are given away many at once: each piece may be a write of its own. */
+  /** Many boxes are yielded at once, because each piece may be a separate write. */
   let piece = '';
   for (const { node, start, depth: level } of placed) {
     const frame = frames[tree.frame[node]!] ?? ALL;

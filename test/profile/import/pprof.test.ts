@@ -153,7 +153,7 @@ describe('a profile of pprof', () => {
 
   it('says what is not there, and what cannot be read', async () => {
     await expect(read(heap(), { event: 'cpu' })).rejects.toThrow('--event: no sample of cpu');
-    await expect(read(heap(), { from: 1 })).rejects.toThrow('--from: not of a profile of pprof');
+    await expect(read(heap(), { from: 1 })).rejects.toThrow('--from cannot be used with a profile of pprof');
     await expect(read(heap().subarray(0, 100))).rejects.toThrow('the profile of pprof is cut short');
   });
 });

@@ -41,12 +41,12 @@ function writeLines(node, lines, x, y) {
   return lines.length;
 }
 
-/** What the details say, to be laid out for another width. */
+/** The text of the details, kept so that it can be laid out for another width. */
 let lastSaid = { name: '', text: '' };
 
 /**
- * Says what a box is, or what the keys are, in the last lines of the head; long ones cover some of the picture. A name
- * is an element of its own, so that it can be selected without what is said of it.
+ * Shows what a box is, or what the keys do, in the last lines of the head; long texts cover a part of the picture. The name
+ * is a separate element, so that it can be selected without the rest.
  */
 export function sayAll(head, details, said, left, width) {
   lastSaid = said;
@@ -55,12 +55,12 @@ export function sayAll(head, details, said, left, width) {
   const letters = Math.floor((width - 2 * left) / DETAIL_LETTER);
   const names = atMost(linesOf(name, letters));
   const [nameNode, textNode] = details.children;
-  // What fits stands in one line.
+  // A text that fits is on one line.
   const isOneLine = names.length === 1 && name.length + text.length <= letters;
   writeLines(nameNode, names, left, y);
   const below = isOneLine ? 0 : names.length;
   const lines = atMost(linesOf(text, letters));
-  // The blank that a text begins with has no room of its own.
+  // The blank at the beginning of a text takes no room.
   const blank = text.startsWith(' ') ? DETAIL_LETTER : 0;
   const x = isOneLine ? left + nameNode.getComputedTextLength() + blank : left;
   writeLines(textNode, lines, x, y + below * LINE);

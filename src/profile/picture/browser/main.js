@@ -20,10 +20,10 @@ import {
 const ROW = 18;
 const SIDE = 10;
 const LEAST_PIXELS = 0.5;
-/** A box that the keyboard goes to is zoomed to where it is thinner than this, until it is at least so wide. */
+/** If the keyboard moves to a box that is thinner than this, the picture zooms until the box is at least this wide. */
 const SEEN_PIXELS = 2;
 const ZOOMED_PIXELS = 60;
-/** A pattern is not told in a narrower box. */
+/** A pattern cannot be recognised in a narrower box. */
 const PATTERN_PIXELS = 3;
 const PATTERN = { k: 'hatch', j: 'dots', i: 'dots' };
 const CLASS = { t: 'thread', u: 'user', k: 'kernel', j: 'jit', i: 'inlined' };
@@ -219,7 +219,7 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
   return drawn;
 }
 
-/** What is said of a box. An ancestor of the zoomed box is no part of that. */
+/** The description of a box. An ancestor of the zoomed box is not a part of it, so its share is that of the whole. */
 function textOf({ view, zoomed }, box, ancestor) {
   const frame = frameOf(model, view.frame[box]);
   const change = model.comparison && changeOf(box, view.frame[box]);
@@ -234,7 +234,7 @@ const sums = model.comparison && {
   after: wholeView(model, model.afterSelf).total,
 };
 
-/** What a function changed by is chance unless the data says otherwise, or nothing was tested. */
+/** The change of a function counts as chance unless the data says otherwise, or nothing was tested. */
 function changeOf(box, frame) {
   if (state.mode === 'sandwich') return null;
   const [before, after] = [sums.before[box], sums.after[box]];
@@ -461,7 +461,7 @@ function copyStack() {
   copy(line, 'stack');
 }
 
-/** Its name alone, whole. */
+/** Only its name, in full length. */
 function copyName() {
   if (told) copy(told.name, 'name');
   else tell('choose a box first: Tab or click, then C');
