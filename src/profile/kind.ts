@@ -171,7 +171,7 @@ function textKind(text: string, lines: readonly string[]): Named | undefined {
     };
   if (lines.some((line) => /^"[^"]+".* tid=0x[0-9a-f]+/.test(line)))
     return { what: 'a thread dump of Java', hint: 'fold it first: stackcollapse-jstack.pl' };
-  if (/^# callgrind format/m.test(text)) return { what: 'a profile of Callgrind', hint: CALLGRIND };
+  if (/^# callgrind format/m.test(text)) return { what: 'a file of Callgrind', hint: CALLGRIND };
   if (isMarkdown(text) && lines.some((line) => !line.startsWith('#'))) return { what: 'a text in Markdown' };
   if (lines.some((line) => /^(?:```|\|.*\|$)/.test(line))) return { what: 'a text in Markdown' };
   // A stack cut off its count, or with something else in its place.

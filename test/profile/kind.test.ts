@@ -153,11 +153,7 @@ describe('what is no profile', () => {
       'a log',
     ],
     ['a list of requests', 'GET /x;jsessionid=12 200\nGET /y;jsessionid=13 200\n', 'a log'],
-    [
-      'a profile of Callgrind',
-      '# callgrind format\nevents: Ir\nfn=(1) main\n16 400\n',
-      'a profile of Callgrind',
-    ],
+    ['a file of Callgrind', '# callgrind format\nevents: Ir\nfn=(1) main\n16 400\n', 'a file of Callgrind'],
     ['a web page', '<p>there are 3</p>\n', 'XML'],
     ['YAML', 'apiVersion: v1\nkind: Pod\nmetadata:\n  name: x\n', 'YAML'],
     ['HTML', '<!DOCTYPE html>\n<html><body>x 3</body></html>\n', 'an HTML page'],
