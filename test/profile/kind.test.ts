@@ -87,6 +87,8 @@ describe('folded stacks', () => {
   it('say that no stack has a second frame, which a log has not either', async () => {
     expect((await read('main 3\nother 4\n')).isFlat).toBe(true);
     expect((await read('main 3\nmain;f 4\n')).isFlat).toBe(false);
+    expect((await read('a.b.c 3 1234567890\na.b.d 4 1234567890\n')).isFlat).toBe(true);
+    expect((await read('main 3 4\nmain;f 4 5\n')).isFlat).toBe(false);
   });
 });
 
