@@ -57,7 +57,9 @@ async function isCompressed(path: string): Promise<boolean> {
       await handle.close();
     }
   } catch (error) {
-    throw new GkeprofError(EXIT.failed, `cannot read ${printable(path)}: ${printable(reasonOf(error))}`);
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'there is no such file' : printable(reasonOf(error));
+    throw new GkeprofError(EXIT.failed, `cannot read ${printable(path)}: ${reason}`);
   }
   return packingOf(magic) !== undefined;
 }

@@ -117,6 +117,11 @@ function checkPlace(path: string, ifThere: Exclude<IfThere, 'number'>): void {
       'name another file',
     );
   const there = statSync(path, { throwIfNoEntry: false });
+  if (!there && path.endsWith('/'))
+    throw usageError(
+      `cannot write ${name}: there is no folder ${printable(path.replace(/\/+$/, ''))}`,
+      'name a file; --output-dir names a folder',
+    );
   if (there?.isDirectory())
     throw usageError(
       `cannot write ${name}: it is a folder`,

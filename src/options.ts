@@ -256,9 +256,12 @@ export function writableFolder(path: string): string {
     return path;
   } catch (error) {
     const isThere = existsSync(path) || existsSync(dirname(path));
-    const reason = isThere
-      ? reasonOf(error).replace(/, mkdtemp .*/, '')
-      : `there is no folder ${printable(dirname(path))}`;
+    const isFile = (error as NodeJS.ErrnoException).code === 'ENOTDIR';
+    const reason = !isThere
+      ? `there is no folder ${printable(dirname(path))}`
+      : isFile
+        ? 'it is not a folder'
+        : reasonOf(error).replace(/, mkdtemp .*/, '');
     throw usageError(
       `--output-dir: cannot write to "${printable(path)}": ${reason}`,
       'name a folder that exists and is yours',

@@ -147,7 +147,7 @@ describe('parseCommandLine', () => {
 
   it.each([
     ['/proc/nowhere', 'ENOENT: no such file or directory'],
-    ['/etc/passwd', 'ENOTDIR: not a directory'],
+    ['/etc/passwd', 'it is not a folder'],
     ['/proc', 'ENOENT: no such file or directory'], // Root may write there, by access(2), and cannot.
   ])('refuses --output-dir %s before anything else happens', async (folder, why) => {
     const error = await parse(['flamegraph', 'x', '--output-dir', folder]).catch((each: unknown) => each);

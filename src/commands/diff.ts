@@ -16,7 +16,7 @@ import type { Command, Context } from './command.ts';
 import { baseFor, makeFile } from './drawing.ts';
 import { fileFacts, type MadeFile, sweepFolder } from './outcome.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
-import { readFile } from './render.ts';
+import { nothingSeen, readFile } from './render.ts';
 import {
   FILE_OR_FORM,
   fileOrForm,
@@ -175,7 +175,8 @@ export const diff: Command<DiffOptions> = {
     const profiles: Profile[] = [];
     for (const file of files) {
       const path = await recentFile(file, folder, ['.perf-script.txt.gz'], 'raw stacks');
-      const { profile, before } = await readFile(path, choice, context);
+      const reading = await readFile(path, choice, context);
+      const { profile, before } = reading;
       if (before ? files.length > 1 : files.length === 1)
         throw usageError(
           before
@@ -186,7 +187,12 @@ export const diff: Command<DiffOptions> = {
       if (before) {
         paths.push(path);
         profiles.push(before);
-      } else if (profile.samples === 0) throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`);
+      } else if (profile.samples === 0)
+        throw new GkeprofError(
+          EXIT.tool,
+          `no samples in ${printable(path)}`,
+          nothingSeen(reading, choice(false)),
+        );
       paths.push(path);
       profiles.push(profile);
     }

@@ -227,8 +227,8 @@ async function drawTwoColumns(
   return EXIT.done;
 }
 
-/** Why there is nothing to draw, in one line. */
-function nothingSeen(
+/** What to say of an input without a sample: what left them out, or what it is. */
+export function nothingSeen(
   { profile, seen, outside, oddities, header, from }: Reading,
   { from: since, to, include, exclude, comm, tid }: ReadOptions,
 ): string {

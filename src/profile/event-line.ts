@@ -141,7 +141,7 @@ const TIMELESS = {
 const isEventName = (text: string): boolean => !/^(?:PERF_RECORD_|\d+\.\d+$)/.test(text);
 
 /** What an event is called where perf was not asked for its name. */
-const NO_EVENT = 'samples';
+export const NO_EVENT = 'samples';
 
 const numberOf = (text: string | undefined): number => (text === undefined ? Number.NaN : Number(text));
 

@@ -62,8 +62,11 @@ export class FoldedReader {
     return from;
   }
 
-  #line(bytes: Uint8Array, view: DataView, from: number, feed: number): void {
+  #line(bytes: Uint8Array, view: DataView, begin: number, feed: number): void {
     let to = feed;
+    let from = begin;
+    // What was copied out of a page may be indented.
+    while (from < to && isBlank(bytes[from]!)) from += 1;
     while (to > from && isBlank(bytes[to - 1]!)) to -= 1;
     let at = to;
     let count = 0;
@@ -83,7 +86,7 @@ export class FoldedReader {
     const digits = at;
     while (at > from && isBlank(bytes[at - 1]!)) at -= 1;
     if (digits === to || at === digits || at === from || to - digits > 30) {
-      if (to > from && bytes[from] !== HASH) this.#isOdd(bytes, from, to);
+      if (to > from && bytes[from] !== HASH) this.#isOdd(bytes, begin, to);
       return;
     }
     this.#stack(view, from, at, count);

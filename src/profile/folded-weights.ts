@@ -19,6 +19,8 @@ export interface StatedWeights {
 const LEAST_PERIOD = 10_000;
 /** More samples than any recording holds: 64 processors for four hours at 99 Hz are fewer. */
 const MOST_SAMPLES = 1e8;
+const MANY_SAMPLES = 1e6;
+const FEW = 1000;
 
 /**
  * Whether a profile is folded stacks, whose text does not say if its numbers count samples or periods.
@@ -60,6 +62,12 @@ function weighedOne(
   where: string,
   other: Profile,
 ): Weighed {
+  if (profile.weightsVary)
+    return {
+      profile,
+      samplesKnown: false,
+      assumption: `The samples${where} weigh differently, and the file does not say by how much: nothing can be tested (--weight samples counts them)`,
+    };
   if (!isFoldedText(profile)) return { profile, samplesKnown: true };
   if (unit !== undefined)
     return {
@@ -75,7 +83,10 @@ function weighedOne(
       samplesKnown: true,
       assumption: `The folded stacks${where} hold multiples of ${divisor}, which is assumed to be one sample: they are sums of periods (--unit 1 if they are samples)`,
     };
-  if (periods || least >= LEAST_PERIOD || profile.samples > MOST_SAMPLES)
+  // Of samples most stacks have few: millions in which hardly any has are weights, such as cycles of short runs.
+  const few = weights.reduce((sum, weight) => sum + Number(weight < FEW), 0);
+  const areFewRare = profile.samples > MANY_SAMPLES && few * 4 < weights.length;
+  if (periods || least >= LEAST_PERIOD || areFewRare || profile.samples > MOST_SAMPLES)
     return {
       profile: { ...profile, unit: 'events', event: 'weight' },
       samplesKnown: false,

@@ -30,7 +30,7 @@ export function kindOf(head: Uint8Array, whole: boolean): Kind {
     throw new GkeprofError(EXIT.failed, `this is ${foreign.what}, not a profile`, foreign.hint ?? WANTED);
   if (pprofFields(head).arePprof) return 'pprof';
   const text = new TextDecoder().decode(head);
-  if (/^\s*</.test(text)) return markupKind(text);
+  if (MARKUP.test(text)) return markupKind(text);
   if (DUMP.test(text)) return 'perf script';
   const lines = linesOf(text, whole);
   const kind = byLines(lines);
@@ -43,6 +43,11 @@ export function kindOf(head: Uint8Array, whole: boolean): Kind {
   return 'perf script';
 }
 
+/**
+ * Of XML and HTML. `<module> (a.py:3);main` of py-spy, `<main>;x` of Ruby and `<34>Nov 29 …` of syslog (RFC 3164, 4.1.1)
+ * begin with a `<` too, but nothing like that ends in a count.
+ */
+const MARKUP = /^\s*<(?![^\n]*[ \t]\d+(?:\.\d+)?[ \t]*\r?(?:\n|$))(?!\d{1,3}>)/;
 const WANTED =
   'give what perf script prints, folded stacks, a flame graph (SVG), or a profile of pprof or speedscope';
 
@@ -57,8 +62,8 @@ function linesOf(text: string, whole: boolean): string[] {
 }
 
 /** A stack and its count; the stack of two columns ends in the first of them. */
-const STACK = /^(\S.*?)[ \t]+(\d+(?:\.\d+)?)[ \t]*$/;
-const TWO_COLUMNS = /^\S.*?[ \t]+\d+(?:\.\d+)?[ \t]+\d+(?:\.\d+)?[ \t]*$/;
+const STACK = /^[ \t]*(\S.*?)[ \t]+(\d+(?:\.\d+)?)[ \t]*$/;
+const TWO_COLUMNS = /^[ \t]*\S.*?[ \t]+\d+(?:\.\d+)?[ \t]+\d+(?:\.\d+)?[ \t]*$/;
 /** A frame of `perf script`: an address behind blanks, and a symbol. */
 const FRAME = /^[ \t]+[0-9a-f]+[ \t]+\S/;
 
@@ -84,7 +89,9 @@ function byLines(lines: readonly string[]): Kind | undefined {
       continue;
     }
     const stack = isDated(line) ? undefined : STACK.exec(line)?.[1];
-    const form = stack === undefined ? 'odd' : stackForm(stack);
+    const of = stack === undefined ? 'odd' : stackForm(stack);
+    // Where lines are indented, one word and a number are a row of a table.
+    const form = of === 'one' && /^\s/.test(line) ? 'odd' : of;
     if (form === 'odd' && stacks === 0) before += 1;
     else if (form === 'odd') odd += 1;
     else if (form === 'several') stacks += 1;
@@ -117,7 +124,8 @@ function stackForm(stack: string): 'several' | 'one' | 'odd' {
   const blanks = first.match(/\s+/g)?.length ?? 0;
   if (end < 0) return blanks <= 1 ? 'one' : 'odd';
   // `; ` is punctuation: in a list, in what a browser calls itself.
-  if (blanks > 4 || /;\s/.test(stack) || end === 0) return 'odd';
+  // The first one may be empty, as a thread's name may; `; x` begins a comment.
+  if (blanks > 4 || /;\s/.test(stack)) return 'odd';
   return 'several';
 }
 
@@ -128,9 +136,15 @@ const DATES = [
   /^[IWEF]\d{4} \d\d:\d\d:\d\d/,
   /^\[\s*\d+\.\d{6}\] /,
   /^(?:time|ts|level|timestamp)=/,
+  // The time of day, or seconds since 1970, among the first words: `INFO 12:00:01 x`, `1732881600.123 x`.
+  /^[^;]{0,40}?(?<![\d:])\d{1,2}:\d\d:\d\d(?![\d:])/,
+  /^\d{10}\.\d{3,6} /,
+  // RFC 3164, 4.1.1; and what was asked of a web server, whose paths may have a `;jsessionid=`.
+  /^<\d{1,3}>/,
+  /^"?(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE) (?:\/|\w+:\/\/)/,
 ] as const;
 
-/** Whether a line begins as those of logs do, with its time. */
+/** Whether a line begins as those of logs do, mostly with its time. */
 const isDated = (line: string): boolean => DATES.some((date) => date.test(line));
 
 interface Named {
@@ -153,16 +167,26 @@ function textKind(text: string, lines: readonly string[]): Named | undefined {
     };
   if (lines.some((line) => /^"[^"]+".* tid=0x[0-9a-f]+/.test(line)))
     return { what: 'a thread dump of Java', hint: 'fold it first: stackcollapse-jstack.pl' };
-  if (/^#{1,6} \S/m.test(text) && lines.some((line) => !line.startsWith('#')))
-    return { what: 'a text in Markdown' };
+  if (/^# callgrind format/m.test(text)) return { what: 'a file of Callgrind', hint: CALLGRIND };
+  if (isMarkdown(text) && lines.some((line) => !line.startsWith('#'))) return { what: 'a text in Markdown' };
   if (lines.some((line) => /^(?:```|\|.*\|$)/.test(line))) return { what: 'a text in Markdown' };
-  const separator = [',', '\t', ';'].find((each) => isTable(lines, each));
-  if (separator) return { what: 'a table (CSV)' };
+  // A stack cut off its count, or with something else in its place.
+  if (isTable(lines, ';') || (most((line) => /^[^\s;]+;\S/.test(line)) && !isTable(lines, ',')))
+    return {
+      what: 'a table (CSV), or stacks without a count at the end of the line',
+      hint: 'a line of folded stacks is the stack, its frames with ; between them, a blank and a count',
+    };
+  if (isTable(lines, ',') || isTable(lines, '\t')) return { what: 'a table (CSV)' };
   if (most((line) => /^\s*(?:- )?[\w.-]+:(?: |$)/.test(line))) return { what: 'YAML' };
   if (most((line) => (line.match(/(?<!\S)\(?[A-Za-z]{2,}/g)?.length ?? 0) >= 4))
     return { what: 'a plain text' };
   return undefined;
 }
+
+const CALLGRIND = 'callgrind_annotate and kcachegrind read it';
+
+/** A heading is followed by a blank line, or is not the first level, which comments look like. */
+const isMarkdown = (text: string): boolean => /^(?:#{2,6} \S|# \S.*\r?\n\r?\n)/m.test(text);
 
 /** Whether all lines have as many columns, two at least. */
 function isTable(lines: readonly string[], separator: string): boolean {
@@ -170,6 +194,8 @@ function isTable(lines: readonly string[], separator: string): boolean {
   return (
     lines.length > 1 &&
     columns[0]! > 1 &&
+    // A `;` with a blank behind it is punctuation.
+    !(separator === ';' && lines.some((line) => /;\s/.test(line))) &&
     !lines.some((line) => /^\s/.test(line)) &&
     columns.every((count) => count === columns[0])
   );

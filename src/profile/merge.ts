@@ -39,6 +39,7 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
   const merged = builder.profile(aboutAll(profiles), [...events][0] ?? first.event, first.unit);
   return {
     ...merged,
+    ...(profiles.some(({ weightsVary }) => weightsVary) && { weightsVary: true }),
     idle: {
       samples: profiles.reduce((sum, { idle }) => sum + idle.samples, 0),
       leftOut: profiles.some(({ idle }) => idle.leftOut),

@@ -103,6 +103,9 @@ const verdictOf = (chance: number): Verdict =>
 /** Whether the verdict is that a function changed. */
 export const isChange = ({ verdict }: Mover): boolean => verdict === 'clear' || verdict === 'likely';
 
+/** Whether the table would show no difference of shares. */
+const isEqual = ({ beforeShare, afterShare }: Mover): boolean => Math.abs(afterShare - beforeShare) < 0.0005;
+
 const AMOUNT = { samples: 'many samples', nanoseconds: 'much CPU time', events: 'many events' } as const;
 
 /** Rows of a table. */
@@ -124,7 +127,13 @@ export function printMovers(comparison: Comparison, movers: Movers, rows?: numbe
     lines.push(
       `Nothing changed beyond chance in any of ${counted(movers.byTotal.length, 'function')}${rows === undefined ? ` (--rows ${ROWS} lists the largest differences anyway)` : ''}`,
     );
-  if (rows === undefined && isTested && none) return `${lines.join('\n')}\n`;
+  // What is not tested may be the same all the same.
+  const same = !isTested && [...movers.bySelf, ...movers.byTotal].every(isEqual);
+  if (same)
+    lines.push(
+      'Nothing changed: every function has the same share before and after, to a tenth of a percent',
+    );
+  if (rows === undefined && (same || (isTested && none))) return `${lines.join('\n')}\n`;
   const parts = tables.map(([title, all]) => {
     const changed = all.filter(isChange).length;
     if (isTested && rows === undefined && changed === 0) return `${title}: nothing changed beyond chance\n`;

@@ -1,6 +1,6 @@
 import { copyOf, enlarged, joinBytes } from './arrays.ts';
 import { framesBeside, isColumns, isNoEvent } from './columns.ts';
-import { EventBytes, isOtherRecord, parseEventLine, parseLost } from './event-line.ts';
+import { EventBytes, isOtherRecord, NO_EVENT, parseEventLine, parseLost } from './event-line.ts';
 import { type Frame, parseFrameLine } from './frame.ts';
 import { type Layout, USUAL_LAYOUT } from './layout.ts';
 import { END, Lines, SEVERAL } from './lines.ts';
@@ -106,8 +106,29 @@ export class PerfScriptReader {
   }
 
   end(): void {
-    if (this.#carry.length) this.push(Uint8Array.of(NEWLINE));
+    if (this.#carry.length && !this.#dropCut()) this.push(Uint8Array.of(NEWLINE));
     this.#finish();
+  }
+
+  /**
+   * Leaves out a last sample that the text is cut in: a part of a frame is a function that nobody has, and its callers
+   * are not there. Told by what lines before have: an object in brackets behind frames, the event's name.
+   */
+  #dropCut(): boolean {
+    const line = this.#decoder.decode(this.#carry);
+    const isFrame = /^\s+[0-9a-f]+(?:\s|$)/.test(line);
+    const isCut = isFrame
+      ? !line.trimEnd().endsWith(')') && this.frames.some(({ dso }) => dso !== '')
+      : parseEventLine(line)?.event === NO_EVENT &&
+        this.#origins.list.some(({ event }) => event !== NO_EVENT);
+    if (!isCut) return false;
+    this.#carry = new Uint8Array(0);
+    this.#odd(isFrame ? 'frame line' : 'event line', line);
+    if (isFrame) {
+      this.#origin = -1;
+      this.#depth = 0;
+    }
+    return true;
   }
 
   /** Whole lines only. */

@@ -90,6 +90,8 @@ export interface Profile {
   readonly eventNote?: string;
   /** `events`: the event's own count (cycles, faults), by period. */
   readonly unit: Unit;
+  /** Samples of one stack weigh differently, and nothing says by how much: a test of differences needs that. */
+  readonly weightsVary?: true;
   readonly frames: readonly Frame[];
   readonly tree: CallTree;
   readonly threads: readonly Thread[];

@@ -1,3 +1,4 @@
+import { counted } from '../quantity.ts';
 import type { Frame } from './frame.ts';
 import type { Profile } from './profile.ts';
 import { reasonFor } from './unnamed.ts';
@@ -84,7 +85,7 @@ export function qualityOf(profile: Profile): Quality {
     limits.push({
       kind: 'few-samples',
       share: 1,
-      text: `${samples === 1 ? 'there is only 1 sample' : `there are only ${samples} samples`}, too few for shares: record longer, or at a higher frequency`,
+      text: `there ${samples === 1 ? 'is' : 'are'} only ${counted(samples, 'sample')}, too few for shares: record longer, or at a higher frequency`,
     });
   const tells = seen.whole > 0 || seen.hasObjects;
   if (samples >= FEW_SAMPLES) {

@@ -160,6 +160,7 @@ async function readFrom(
       before,
       from: kind,
       oddities: oddLines(reader),
+      isFlat: reader.after.deepest <= 1 && reader.before.deepest <= 1,
     };
   }
   const bytes = await wholeOf(kind, sniffed);

@@ -39,6 +39,20 @@ describe('diff', () => {
     expect(svg).toContain('gone (gone): before 40 samples');
   });
 
+  it('says what left out the samples of a file, as render does', async () => {
+    const perf = put(
+      'a.txt',
+      'app 7/7 [000] 1.5: 1 cycles:\n\t1 f+0x1 (/app)\n\napp 7/7 [000] 3.5: 1 cycles:\n\t1 f+0x1 (/app)\n\n',
+    );
+    const late = await gkeprof(['diff', perf, perf, '--from', '100']);
+    expect(late.code).toBe(4);
+    expect(late.stderr).toBe(
+      `error: no samples in ${perf}\nhint: the recording lasts 2s; none of its 2 samples is later than --from\n`,
+    );
+    const nobody = await gkeprof(['diff', perf, perf, '--comm', 'x']);
+    expect(nobody.stderr).toContain('nothing fits --comm x; threads: app\n');
+  });
+
   it('compares pictures: they carry their stacks', async () => {
     for (const [name, text] of [
       ['a', BEFORE],

@@ -57,6 +57,9 @@ describe('a file that the user named', () => {
         `error: cannot write ${at('no', 'x')}: there is no folder ${at('no')}\nhint: make it first: mkdir -p ${at('no')}\n`,
       );
       expect(missing.code).toBe(2);
+      const slash = await gkeprof(words(`${at('no')}/`));
+      expect(slash.stderr).toContain(`error: cannot write ${at('no')}/: there is no folder ${at('no')}\n`);
+      expect(slash.code).toBe(2);
       const isFolder = await gkeprof(words(folder));
       expect(isFolder.stderr).toContain(`error: cannot write ${folder}: it is a folder\n`);
       const notOne = await gkeprof(words(at('in.folded', 'x')));

@@ -34,6 +34,7 @@ describe('what the numbers of folded stacks are', () => {
     ['cycles', 'a 31234567\nb 1823\nc 90210377\n'],
     ['a clock that jitters', 'a 10101010\nb 20202031\nc 30303017\n'],
     ['more than any recording holds', 'a 90000001\nb 40000007\n'],
+    ['cycles of a short run', 'a 3123457\nb 1\nc 902103\nd 12007\ne 55023\n'],
     ['large ones alone', 'a 70001\nb 40007\nc 33333\n'],
   ])('does not know how many samples varying weights are: %s', (_, text) => {
     const [before, after] = told(text, text);
@@ -45,6 +46,7 @@ describe('what the numbers of folded stacks are', () => {
   it.each([
     ['as few as they are', 'a 100\nb 40\n'],
     ['many', 'a 23456\nb 9\nc 120001\n'],
+    ['very many', 'a 2345601\nb 9\nc 120001\nd 3\ne 27\n'],
     ['round ones', 'a 1000\nb 3000\n'],
     ['as fractions', 'a 1.5\nb 2\n'],
   ])('leaves samples alone: %s', (_, text) => {

@@ -50,10 +50,21 @@ describe('folded stacks', () => {
     ['blanks and tabs around it', 'main;foo \t 3\t \nmain;bar   4\r\n'],
     ['CRLF', 'main;foo 3\r\nmain;bar 4\r\n'],
     ['a byte order mark', `\ufeff${STACKS}`],
+    ['blanks before the stacks', '  main;foo 3\n\tmain;bar 4\n'],
     ['blank lines and comments first', `\n\n# by somebody\n  \n${STACKS}`],
   ])('are read with %s', async (_, text) => {
     for (const cuts of [[], [1, 2, 3, 4, 9]])
       expect(folded((await read(text, {}, cuts)).profile)).toBe(STACKS);
+  });
+
+  it.each([
+    ['a module of Python', '<module> (a.py:3);main (a.py:9) 3\n<module> (a.py:3);x 4\n'],
+    ['a program of Ruby', '<main>;block in Foo#bar 3\n<main>;y 4\n'],
+    ['a thread without a name', ';foo 3\n;foo;bar 4\n'],
+  ])('are read where the first frame is %s', async (_, text) => {
+    const { from, profile, oddities } = await read(text);
+    expect({ from, oddities }).toEqual({ from: 'folded stacks', oddities: [] });
+    expect(profile.samples).toBe(7);
   });
 
   it('are read where the counts have fractions', async () => {
@@ -76,6 +87,8 @@ describe('folded stacks', () => {
   it('say that no stack has a second frame, which a log has not either', async () => {
     expect((await read('main 3\nother 4\n')).isFlat).toBe(true);
     expect((await read('main 3\nmain;f 4\n')).isFlat).toBe(false);
+    expect((await read('a.b.c 3 1234567890\na.b.d 4 1234567890\n')).isFlat).toBe(true);
+    expect((await read('main 3 4\nmain;f 4 5\n')).isFlat).toBe(false);
   });
 });
 
@@ -123,7 +136,27 @@ describe('what is no profile', () => {
     ['what the kernel logs', '[    0.000000] Linux version 6\n[    0.000001] Command line: a;b 3\n', 'a log'],
     ['Markdown', '# Title\n\nThere were 3 of them in chapter 12\nand 4 in 13\n', 'a text in Markdown'],
     ['prose', 'There were 3 of them in chapter 12\nand then there came 4 in 13\n', 'a plain text'],
+    ['prose with a semicolon in each line', 'It was so; we had 3.\nIt was not; we had 4\n', 'a plain text'],
     ['CSV', 'name,count\nfoo,3\nbar,4\n', 'a table (CSV)'],
+    ['CSV with semicolons', 'name;count\nfoo;3\nbar;4\n', 'a table (CSV), or stacks without a count'],
+    ['stacks without counts', 'main;foo\nmain;foo;bar\n', 'or stacks without a count'],
+    ['stacks with words behind their counts', 'main;foo 3 ms\nmain;bar 4 ms\n', 'stacks without a count'],
+    ['a log with the time of day', 'INFO 12:00:01 conn;closed 3\nINFO 12:00:02 conn;open 4\n', 'a log'],
+    ['a log that begins with it', '[12:00:01.5] a;b 3\n[12:00:02.5] a;c 4\n', 'a log'],
+    ['a log of seconds since 1970', '1732881600.123 info x;y 3\n1732881601.123 info x;y 4\n', 'a log'],
+    [
+      'the log of a server',
+      '1:M 29 Nov 2026 12:00:00.123 * x 9\n1:M 29 Nov 2026 12:00:00.124 # y 5\n',
+      'a log',
+    ],
+    [
+      'syslog with priorities',
+      '<34>Nov 29 12:00:01 host su: x 3\n<34>Nov 29 12:00:02 host su: y 4\n',
+      'a log',
+    ],
+    ['a list of requests', 'GET /x;jsessionid=12 200\nGET /y;jsessionid=13 200\n', 'a log'],
+    ['a file of Callgrind', '# callgrind format\nevents: Ir\nfn=(1) main\n16 400\n', 'a file of Callgrind'],
+    ['a web page', '<p>there are 3</p>\n', 'XML'],
     ['YAML', 'apiVersion: v1\nkind: Pod\nmetadata:\n  name: x\n', 'YAML'],
     ['HTML', '<!DOCTYPE html>\n<html><body>x 3</body></html>\n', 'an HTML page'],
     ['XML', '<?xml version="1.0"?>\n<project><a/></project>\n', 'XML'],

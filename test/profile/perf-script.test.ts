@@ -71,6 +71,26 @@ describe('PerfScriptReader', () => {
     expect(profile.lost).toBe(12);
   });
 
+  it('leaves out a last sample that the text is cut in, and says so', async () => {
+    const whole = `app${TAIL}\n\t    10 leaf+0x1 (/x)\n\t    20 main+0x2 (/x)\n`;
+    const wanted = 'app;main;leaf 1\n';
+    for (const end of [
+      'app 1/1 [000] 2.5: 10',
+      '\t    10 lea',
+      '\t    10 leaf+0x',
+      '\t    10 leaf+0x1 (/',
+      '\t    10',
+    ]) {
+      const cut = end.startsWith('\t') ? `app${TAIL}\n${end}` : end;
+      const { profile, oddities } = await read(`${whole}\n${cut}`);
+      expect(folded(profile)).toBe(wanted);
+      expect(oddities).toMatchObject([{ line: end, count: 1 }]);
+    }
+    // Only the last line feed is gone.
+    expect(folded((await read(whole.trimEnd())).profile)).toBe(wanted);
+    expect(folded((await read(whole.replaceAll(' (/x)', '').trimEnd())).profile)).toBe(wanted);
+  });
+
   it('gives the same however the bytes are cut, and keeps nothing of a piece it was given', async () => {
     const whole = (await read(TEXT)).profile;
     await fc.assert(

@@ -82,6 +82,9 @@ describe('summarize', () => {
     expect(lines).toContain('  20 samples  get');
     expect(lines.join('\n')).not.toContain('%');
     expect(lines.at(-1)).toMatch(/^note: there are only 29 samples/);
+    expect(summaryLines(summarize(stacksOf([[['main'], 1]]))).at(-1)).toMatch(
+      /^note: there is only 1 sample,/,
+    );
     expect(summaryLines(summarize(stacksOf([[['main', 'get'], 30]]))).join('\n')).toContain('100.0 %  get');
   });
 

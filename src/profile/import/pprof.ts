@@ -62,7 +62,10 @@ export function readPprof(bytes: Uint8Array, wish: ImportWish, target: About): I
       `--event: no sample of ${wanted}`,
       `the input has ${kinds.map(({ event }) => event).join(', ') || 'no event at all'}`,
     );
-  const { unit, factor } = unitOf(kind, wish.weight);
+  const isTime = NANOSECONDS[kind.unit] !== undefined;
+  const varies = valuesVary(data.sample, kind);
+  // What is no time is weighed where it varies, as that of perf script is.
+  const { unit, factor } = unitOf(kind, wish.weight ?? (varies && !isTime ? 'period' : undefined));
   const builder = new ProfileBuilder();
   const framesOf = frameReader(data, text, builder);
   const rows = new Map(kinds.map(({ event }) => [event, 0]));
@@ -79,7 +82,26 @@ export function readPprof(bytes: Uint8Array, wish: ImportWish, target: About): I
       builder.add(path, thread, count, value * factor);
     }
   }
-  return { profile: builder.profile(about, kind.event, unit), events: rows };
+  const profile = builder.profile(about, kind.event, unit);
+  return {
+    profile: varies && unit !== 'samples' ? { ...profile, weightsVary: true } : profile,
+    events: rows,
+  };
+}
+
+/** Whether samples weigh differently, as far as the sums of rows tell; they are rounded to whole numbers. */
+function valuesVary(samples: readonly Sample[], { count, value }: Counted): boolean {
+  if (count === undefined) return false;
+  let least = Number.POSITIVE_INFINITY;
+  let most = 0;
+  for (const sample of samples) {
+    const of = Number(sample.value[count] ?? 0);
+    if (of <= 0) continue;
+    const each = Number(sample.value[value] ?? 0) / of;
+    least = Math.min(least, each);
+    most = Math.max(most, each);
+  }
+  return most - least > 1 + most * 1e-6;
 }
 
 function countedKinds(data: Pprof, text: (at: number | bigint) => string): Counted[] {

@@ -45,6 +45,7 @@ export interface ProfileData extends Common {
   readonly weight?: Numbers;
   /** Sums of the squares of the samples' weights; absent if all samples of a row weigh the same. */
   readonly squares?: Numbers;
+  readonly weightsVary?: true;
   readonly timeline?: {
     readonly start: number;
     /** Differences to the entry before, in ticks. */
@@ -114,6 +115,7 @@ export function profileData(profile: Profile): ProfileData {
     samples,
     ...(weight !== samples && weight.some((each, row) => each !== samples[row]) && { weight }),
     ...(squares && { squares }),
+    ...(profile.weightsVary && { weightsVary: true }),
     ...(timeline && {
       timeline: {
         start: timeline.start,
@@ -190,6 +192,7 @@ export function profileOf(data: ProfileData | ComparisonData): Profile {
     event: data.event,
     ...(data.eventNote !== undefined && { eventNote: data.eventNote }),
     unit: data.unit,
+    ...(data.weightsVary && { weightsVary: true }),
     frames,
     tree,
     threads: threads.map((each, at) => ({ ...each, ...counts[at]! })),

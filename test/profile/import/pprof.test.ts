@@ -14,12 +14,20 @@ import {
   ValueType,
 } from 'pprof-format';
 import { describe, expect, it } from 'vitest';
+import { compareStated } from '../../../src/commands/diff.ts';
 import { toPprof } from '../../../src/profile/export/pprof.ts';
+import { weighed } from '../../../src/profile/folded-weights.ts';
+import { mergeProfiles } from '../../../src/profile/merge.ts';
+import { moversOf, printMovers } from '../../../src/profile/movers.ts';
+import { profileData, profileOf } from '../../../src/profile/picture/data.ts';
+import type { Comparison } from '../../../src/profile/profile.ts';
 import { topOf } from '../../../src/profile/top.ts';
 import { pprof, pprofIsBuilt } from '../export/go-pprof.ts';
 import { folded, read } from '../reading.ts';
 
 pprofIsBuilt();
+
+const printed = (comparison: Comparison): string => printMovers(comparison, moversOf(comparison));
 
 const PERF = [
   ['redis-server 7/7', 'aeMain', 700],
@@ -142,6 +150,27 @@ describe('a profile of pprof', () => {
     const theirs = topOfGo(bytes, ...(wanted === undefined ? [] : [`-sample_index=${wanted}`]));
     expect(unnamed).toBeGreaterThan(0);
     expect(theirs).toMatchObject(named);
+  });
+
+  it('weighs by what is counted where that varies, as perf script is, and then has no figures to test', async () => {
+    const sample = (name: string, period: number) =>
+      `app 7/7 [000] 1.5: ${period} cycles:\n\t1 ${name}+0x1 (/app)\n\n`;
+    const raw = await read(sample('rare', 1).repeat(30) + sample('work', 30_000_000).repeat(3));
+    const { profile } = await read(toPprof(raw.profile, 'x'));
+    expect(profile).toMatchObject({ event: 'cycles', unit: 'events', samples: 33, weightsVary: true });
+    expect(folded(profile)).toBe(folded(raw.profile));
+    const [side] = weighed([profile, raw.profile], [{}, {}]);
+    expect(side.samplesKnown).toBe(false);
+    expect(side.assumption).toContain('before weigh differently');
+    const same = printed(compareStated([profile, raw.profile], { by: 'time', weights: [{}, {}] }));
+    expect(same).toContain('Nothing changed: every function has the same share');
+    expect(same).not.toContain('By self');
+    const equal = await read(sample('a', 1000).repeat(3) + sample('b', 1000));
+    const again = (await read(toPprof(equal.profile, 'x'), { weight: 'period' })).profile;
+    expect(again.weightsVary).toBeUndefined();
+    // What is made of it knows no more.
+    expect(mergeProfiles([profile, profile]).weightsVary).toBe(true);
+    expect(profileOf(profileData(profile)).weightsVary).toBe(true);
   });
 
   it('has inlined functions in the right order', async () => {
