@@ -1,6 +1,7 @@
 import { isBlank } from './request.ts';
 
 const LF = 10;
+const HTTP = / HTTP\/\d(\.\d)?\r?$/;
 
 /** Whether these bytes begin with a line that is typed and names a command; a request of HTTP is none. */
 export function beginsInline(
@@ -16,7 +17,14 @@ export function beginsInline(
   let behind = from;
   while (behind < to && !isBlank(bytes[behind]!)) behind += 1;
   if (!isKnown(bytes, from, behind - from)) return false;
-  return !/ HTTP\/\d(\.\d)?\r?$/.test(Buffer.from(bytes.subarray(behind, to)).toString('latin1'));
+  return !HTTP.test(Buffer.from(bytes.subarray(behind, to)).toString('latin1'));
+}
+
+/** Whether these bytes begin with a line of text, or are the beginning of one; a request of HTTP is none. */
+export function beginsText(bytes: Uint8Array, at: number, end: number): boolean {
+  const feed = bytes.subarray(at, end).indexOf(LF);
+  const line = Buffer.from(bytes.subarray(at, feed < 0 ? end : at + feed)).toString('latin1');
+  return /^[\t -~\x80-\xff]+\r?$/.test(line) && !HTTP.test(line);
 }
 
 /** Whether these bytes may be the beginning of a command, of which there is no more yet, or of one that was typed. */

@@ -262,6 +262,14 @@ export class RequestParser {
     return this.words === 0 ? !this.strict : this.#complete(now);
   }
 
+  /** Whether what is kept of its words can be typed. */
+  get isText(): boolean {
+    for (let word = 0; word < Math.min(this.words, WORDS); word += 1)
+      for (let at = word * WORD; at < word * WORD + this.lengths[word]!; at += 1)
+        if (this.bytes[at]! < 32 || this.bytes[at] === 127) return false;
+    return true;
+  }
+
   #add(byte: number): void {
     const word = this.words;
     if (word >= WORDS || this.lengths[word]! >= WORD) return;
