@@ -20,11 +20,14 @@ export function beginsInline(
   return !HTTP.test(Buffer.from(bytes.subarray(behind, to)).toString('latin1'));
 }
 
-/** Whether these bytes begin with a line of text, or are the beginning of one; a request of HTTP is none. */
+/**
+ * Whether these bytes begin with a line of text, or are the beginning of one; a request of HTTP is none, nor what a
+ * proxy says before (HAProxy's PROXY protocol, version 1).
+ */
 export function beginsText(bytes: Uint8Array, at: number, end: number): boolean {
   const feed = bytes.subarray(at, end).indexOf(LF);
   const line = Buffer.from(bytes.subarray(at, feed < 0 ? end : at + feed)).toString('latin1');
-  return /^[\t -~\x80-\xff]+\r?$/.test(line) && !HTTP.test(line);
+  return /^[\t -~\x80-\xff]+\r?$/.test(line) && !HTTP.test(line) && !line.startsWith('PROXY ');
 }
 
 /** Whether these bytes may be the beginning of a command, of which there is no more yet, or of one that was typed. */

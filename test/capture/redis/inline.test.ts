@@ -181,6 +181,14 @@ describe('a typed word that Redis does not know, as the first of a connection', 
     }
   });
 
+  it.each([6379, 7001])('is none where a proxy says whom it speaks for: port %i', (port) => {
+    const report = redis(
+      talk([['>', 'PROXY TCP4 192.0.2.1 10.0.0.2 1 2\r\n'], ...GET, ...PING, ...GET], { port }),
+    );
+    expect(calls(report)).toEqual({ GET: 2, PING: 1 });
+    expect(report.missing.commandsWithoutReply).toBe(0);
+  });
+
   it('counts on the port of a server that another connection shows, before or behind', () => {
     const first = talk(typed, { port: 7001 });
     const other = talk(GET, { port: 7001, clientPort: 41000 });
