@@ -136,7 +136,10 @@ export class PcapngFormat implements RecordFormat {
         if (end - at < 4) throw new DamagedError('a packet block too short for its header');
         const length = view.getUint32(at, little);
         const { snapLength } = this.#interface(0);
-        const captured = Math.min(length, snapLength || length, end - at - 4);
+        const sent = Math.min(length, snapLength || length);
+        const captured = Math.min(sent, end - at - 4);
+        if (captured < sent)
+          this.#isMalformed(`a packet of ${sent} bytes is longer than what is left of its block`);
         this.#hand(0, -1, 0, at + 4, captured, length, end);
         return;
       }

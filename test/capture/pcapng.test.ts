@@ -52,6 +52,8 @@ interface Odd {
   readonly packet?: Uint8Array;
   /** Behind the packet. */
   readonly blocks?: Uint8Array;
+  /** Where those hold some, too. */
+  readonly packets?: number;
 }
 
 /** A section, an interface and two packets, with something odd in one of them. */
@@ -104,7 +106,7 @@ describe.each([false, true])('a pcapng file, big-endian: %s', (big) => {
     const run = await gkeprof(['analyze', path, '--show', 'summary', '-o', 'json']);
     expect(run.code).toBe(0);
     const report = JSON.parse(run.stdout.toString());
-    expect(report.summary.packets).toBe(2);
+    expect(report.summary.packets).toBe(odd.packets ?? 2);
     expect(faults('analyze', report)).toEqual([]);
     // It has one reader for both byte orders: asking it once is enough.
     const tshark = big ? undefined : await execa('tshark', ['-r', path], { reject: false });
@@ -155,6 +157,11 @@ describe.each([false, true])('a pcapng file, big-endian: %s', (big) => {
       'secrets of 500 bytes are longer than what is left of their block',
     ],
     ['a custom block', { blocks: to.block(0xbad) }, 'a custom block is too short for its number'],
+    [
+      'a simple packet',
+      { blocks: to.block(3, to.word(4000), text), packets: 3 },
+      'a packet of 4000 bytes is longer than what is left of its block',
+    ],
   ])('that has an odd length in %s is read with a warning; tshark refuses it', async (_, odd, words) => {
     const { path, run, malformed, tshark } = await read(odd);
     expect(run.stderr).toBe(

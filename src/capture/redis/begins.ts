@@ -1,6 +1,7 @@
 import { isBlank } from './request.ts';
 
 const LF = 10;
+const HTTP = / HTTP\/\d(\.\d)?\r?$/;
 
 /** Whether these bytes begin with an inline command, as a person types it; a request of HTTP is not a command. */
 export function beginsInline(
@@ -16,7 +17,17 @@ export function beginsInline(
   let behind = from;
   while (behind < to && !isBlank(bytes[behind]!)) behind += 1;
   if (!isKnown(bytes, from, behind - from)) return false;
-  return !/ HTTP\/\d(\.\d)?\r?$/.test(Buffer.from(bytes.subarray(behind, to)).toString('latin1'));
+  return !HTTP.test(Buffer.from(bytes.subarray(behind, to)).toString('latin1'));
+}
+
+/**
+ * Whether these bytes begin with a line of text, or are the beginning of one; a request of HTTP is none, nor what a
+ * proxy says before (HAProxy's PROXY protocol, version 1).
+ */
+export function beginsText(bytes: Uint8Array, at: number, end: number): boolean {
+  const feed = bytes.subarray(at, end).indexOf(LF);
+  const line = Buffer.from(bytes.subarray(at, feed < 0 ? end : at + feed)).toString('latin1');
+  return /^[\t -~\x80-\xff]+\r?$/.test(line) && !HTTP.test(line) && !line.startsWith('PROXY ');
 }
 
 /** Whether these bytes may be the incomplete beginning of a command, or of one that was typed. */

@@ -278,7 +278,9 @@ export class RedisConnection {
   }
 
   #commandDone(now: number): boolean {
-    const asked = this.account.ledger.asked(this.#request, now, this.#heard, true, this.#trust === 'sure');
+    // The first word that is typed may be no command, as a password; bytes that nobody types are of another protocol.
+    const isSure = this.#trust === 'sure' || (this.#trust === 'whole' && this.#request.isText);
+    const asked = this.account.ledger.asked(this.#request, now, this.#heard, true, isSure);
     if (!asked) return false;
     if (this.#trust === 'whole') this.#trust = 'sure';
     this.#ask(asked, now);

@@ -1,5 +1,5 @@
 import type { Layers } from '../decode.ts';
-import { beginsInline, mayBegin } from './begins.ts';
+import { beginsInline, beginsText, mayBegin } from './begins.ts';
 import type { Ends } from './ledger.ts';
 import { beginsCommand } from './request.ts';
 
@@ -18,6 +18,8 @@ export interface Segment {
 /** How many bytes of a client are examined, and how many segments are held back. */
 const HEAD = 1024;
 const MOST_SEGMENTS = 1024;
+/** How many segments are held back of a client that begins with a word that is no command. */
+const MOST_OF_TEXT = 16;
 /** The memory that a segment needs besides its bytes. */
 const SEGMENT = 128;
 
@@ -25,6 +27,10 @@ const SEGMENT = 128;
 const REPLY = /^(\+[^\r\n]*|-[A-Z][^\r\n]*|:[+-]?\d{1,20}|[$*%~]-?\d{1,10}|_|#[tf]|,[^\r\n]{1,40})\r\n/;
 /** The incomplete beginning of a reply. */
 const REPLY_BEGINS = /^([+,][^\r\n]*|-([A-Z][^\r\n]*)?|:[+-]?\d{0,20}|[$*%~]-?\d{0,10}|_|#[tf]?)\r?$/;
+
+/** What Redis says of a command that it does not know, or that comes before a password (processCommand in its server.c). */
+const REFUSAL = /^-(ERR unknown command|NOAUTH )/;
+const REFUSALS = ['-ERR unknown command', '-NOAUTH '];
 
 /**
  * The first segments of a connection, on a port that is not known as one of Redis, whose first bytes may be a command: typed,
@@ -59,10 +65,14 @@ export class Opening {
     if (this.segments.length > MOST_SEGMENTS) return false;
     if (payload <= 0) return true;
     if (fromA) return this.#asks(seq, own);
-    if (!beginsInline(this.#head, 0, this.#headLength, this.#isKnown)) return false;
+    const isCommand = beginsInline(this.#head, 0, this.#headLength, this.#isKnown);
+    if (!isCommand && !beginsText(this.#head, 0, this.#headLength)) return false;
     this.#answer = (this.#answer + Buffer.from(own).toString('latin1')).slice(0, HEAD);
-    this.isRedis = REPLY.test(this.#answer);
-    return this.isRedis || REPLY_BEGINS.test(this.#answer);
+    this.isRedis = (isCommand ? REPLY : REFUSAL).test(this.#answer);
+    if (this.isRedis) return true;
+    return isCommand
+      ? REPLY_BEGINS.test(this.#answer)
+      : REFUSALS.some((refusal) => refusal.startsWith(this.#answer));
   }
 
   #asks(seq: number, bytes: Uint8Array): boolean {
@@ -77,6 +87,8 @@ export class Opening {
       this.isRedis = true;
       return true;
     }
-    return mayBegin(this.#head, 0, this.#headLength, this.#isKnown);
+    if (mayBegin(this.#head, 0, this.#headLength, this.#isKnown)) return true;
+    // A password, perhaps, or a slip; what goes on and on is none.
+    return this.segments.length <= MOST_OF_TEXT && beginsText(this.#head, 0, this.#headLength);
   }
 }

@@ -12,6 +12,7 @@ const IP = Buffer.from('$IP');
 const DASH = 45;
 const DOT = 46;
 const COLON = 58;
+const UNDERSCORE = 95;
 const AT = 64;
 const PERCENT = 37;
 /** A shorter text holds no token, and a text of this length can be a token by itself. */
@@ -22,7 +23,8 @@ const LONG = 16;
 const ADDRESSES: readonly PatternRule[] = [
   {
     name: '$EMAIL',
-    regexp: /(?:[\p{L}\p{N}.!#$%&'*+=?^_`~-]+|(?<=[{|}]))(?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*/giu,
+    regexp:
+      /(?:[\p{L}\p{N}.!#$%&'*+=?^_`~-]+|(?<=[{|}]))(?:@|%(?:25)*40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*/giu,
   },
   { name: '$MAC', regexp: /(?<![\p{L}\p{N}])(?:[\da-f]{2}[:-]){5}[\da-f]{2}(?![\p{L}\p{N}])/giu },
   // All eight groups, or a global, local or link-local address with some left out (RFC 4291, sections 2.2 and 2.4).
@@ -125,8 +127,15 @@ export class Patterns {
       const byte = bytes[from]!;
       let both = KIND[byte]!;
       if (!(both & WORD)) {
-        made[size++] = byte;
-        from += 1;
+        // The digits of an escape are no word, but for those that a token begins with.
+        const part = escaped(bytes, from, end) && tokens[token] !== from + 1 ? 3 : 1;
+        for (let index = 0; index < part; index += 1) made[size++] = bytes[from + index]!;
+        from += part;
+        if (part > 1) {
+          known = from;
+          tokens = NONE;
+          token = 0;
+        }
         continue;
       }
       const to = wordEnd(bytes, from, end);
@@ -217,6 +226,8 @@ function nameAt(bytes: Uint8Array, at: number, to: number, end: number): Uint8Ar
 function chainEnd(bytes: Uint8Array, at: number, end: number): number {
   let to = wordEnd(bytes, at, end);
   while (to < end && joins(bytes[to]!)) {
+    const character = escaped(bytes, to, end);
+    if (character && !joins(character)) return to;
     let next = to + 1;
     while (next < end && joins(bytes[next]!)) next += 1;
     if (next === end || !(KIND[bytes[next]!]! & WORD)) return next;
@@ -268,9 +279,22 @@ function mayHoldAddress(bytes: Uint8Array, at: number, length: number): boolean 
       if (colons === 7 || (from + 1 < end && bytes[from + 1] === COLON)) return true;
     }
     if ((byte === COLON || byte === DASH) && from + 3 < end && bytes[from + 3] === byte) return true;
-    if (byte === PERCENT && bytes[from + 1] === 52 && bytes[from + 2] === 48) return true;
+    // %40, or %2540 where it was written so twice.
+    if (byte === PERCENT && from + 2 < end && isEscapedAt(bytes[from + 1]!, bytes[from + 2]!)) return true;
   }
   return false;
+}
+
+const isEscapedAt = (high: number, low: number): boolean =>
+  (high === 52 && low === 48) || (high === 50 && low === 53);
+
+/** What `%3A` and the like stand for in a URL (RFC 3986, section 2.1), where it is no letter or digit; 0: no such thing. */
+function escaped(bytes: Uint8Array, at: number, end: number): number {
+  if (bytes[at] !== PERCENT || at + 3 > end) return 0;
+  for (const digit of [bytes[at + 1]!, bytes[at + 2]!])
+    if (!(KIND[digit]! & (LOWER_HEX | UPPER_HEX))) return 0;
+  const byte = Number.parseInt(String.fromCharCode(bytes[at + 1]!, bytes[at + 2]!), 16);
+  return byte < 128 && !(KIND[byte]! & WORD) ? byte : 0;
 }
 
 /** Each run of digits is one number. */
@@ -288,13 +312,14 @@ function put(made: Uint8Array, size: number, text: Uint8Array): number {
   return size + text.length;
 }
 
-/** 8-4-4-4-12 (RFC 9562), and nothing of a word behind it. */
+/** 8-4-4-4-12 (RFC 9562), with underscores for its dashes, too, and nothing of a word behind it. */
 function isUuid(bytes: Uint8Array, at: number, end: number): boolean {
   if (at + 36 > end || (at + 36 < end && KIND[bytes[at + 36]!]! & WORD)) return false;
+  if (bytes[at + 8] !== DASH && bytes[at + 8] !== UNDERSCORE) return false;
   for (let index = 0; index < 36; index += 1) {
     const byte = bytes[at + index]!;
-    const dash = index === 8 || index === 13 || index === 18 || index === 23;
-    if (dash ? byte !== DASH : !(KIND[byte]! & (LOWER_HEX | UPPER_HEX))) return false;
+    const joint = index === 8 || index === 13 || index === 18 || index === 23;
+    if (joint ? byte !== bytes[at + 8] : !(KIND[byte]! & (LOWER_HEX | UPPER_HEX))) return false;
   }
   return true;
 }

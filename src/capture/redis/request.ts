@@ -262,6 +262,15 @@ export class RequestParser {
     return this.words === 0 ? !this.strict : this.#complete(now);
   }
 
+  /** Whether what is kept of its words can be typed, and is not what a proxy says before. */
+  get isText(): boolean {
+    if (Buffer.from(this.bytes.subarray(0, this.lengths[0]!)).toString('latin1') === 'PROXY') return false;
+    for (let word = 0; word < Math.min(this.words, WORDS); word += 1)
+      for (let at = word * WORD; at < word * WORD + this.lengths[word]!; at += 1)
+        if (this.bytes[at]! < 32 || this.bytes[at] === 127) return false;
+    return true;
+  }
+
   #add(byte: number): void {
     const word = this.words;
     if (word >= WORDS || this.lengths[word]! >= WORD) return;

@@ -64,6 +64,7 @@ interface Look {
   /** Stretches of small letters (a capital before them included), of capitals, of digits. */
   readonly runs: number;
   readonly digitRuns: number;
+  readonly digits: number;
   /** Whether letters follow digits. */
   readonly mixes: boolean;
   /** Pairs of letters within its stretches, and how many of them no word has. */
@@ -77,6 +78,7 @@ function look(bytes: Uint8Array, at: number, end: number): Look {
   let classes = 0;
   let runs = 0;
   let digitRuns = 0;
+  let digits = 0;
   let mixes = false;
   let pairs = 0;
   let unusual = 0;
@@ -86,6 +88,7 @@ function look(bytes: Uint8Array, at: number, end: number): Look {
   for (let from = at; from < end; from += 1) {
     const kind = classOf(bytes[from]!);
     classes |= kind;
+    if (kind === DIGIT) digits += 1;
     if (kind !== DIGIT && (bytes[from]! | 32) > 102) hex = false;
     const goesOn = kind === before || (kind === LOWER && before === UPPER && length === 1);
     if (goesOn && kind !== DIGIT) {
@@ -102,21 +105,30 @@ function look(bytes: Uint8Array, at: number, end: number): Look {
     length += 1;
     before = kind;
   }
-  return { classes, runs, digitRuns, mixes, pairs, unusual, hex };
+  return { classes, runs, digitRuns, digits, mixes, pairs, unusual, hex };
 }
 
 /** Whether a piece by itself is a token. */
-function isToken(length: number, { classes, runs, digitRuns, mixes, pairs, unusual, hex }: Look): boolean {
+function isToken(
+  length: number,
+  { classes, runs, digitRuns, digits, mixes, pairs, unusual, hex }: Look,
+): boolean {
   const each = length / runs;
   const mixed = (classes & DIGIT) !== 0 && classes !== DIGIT;
   if (length >= LONG) {
     if (each < 3 || (mixes && digitRuns > 1 && hex)) return true;
+    // Words written as one have at most one number, and that is short.
+    if (classes === (LOWER | UPPER | DIGIT) && (digitRuns > 1 || digits > 3)) return true;
     // These are words with a number after them, or real words with numbers between them.
     if (mixed) return mixes ? unusual > pairs / 5 : unusual > pairs / 3;
     return unusual > (3 * pairs) / 8;
   }
   return length >= 8 && ((digitRuns >= 3 && each < 2.5) || (length >= 10 && mixed && each < 2));
 }
+
+/** The ids of access keys of AWS: four letters that are always the same, then base32. */
+const isAwsKey = (bytes: Uint8Array, at: number, end: number): boolean =>
+  end - at === 20 && /^A(KIA|SIA)[A-Z2-7]{16}$/.test(Buffer.from(bytes.subarray(at, end)).toString('latin1'));
 
 /** Whether a piece is a word in small letters, in capitals or with one capital before it, or a number of some length. */
 function isPlain(length: number, { classes, runs, pairs, unusual }: Look): boolean {
@@ -154,7 +166,7 @@ export function tokensOf(bytes: Uint8Array, at: number, end: number): number[] {
     pieces.push({
       at: from,
       end: to,
-      token: isToken(to - from, seen),
+      token: isToken(to - from, seen) || isAwsKey(bytes, from, to),
       odd: isOdd(to - from, seen),
       plain: isPlain(to - from, seen),
       seen,

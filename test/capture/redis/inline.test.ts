@@ -166,6 +166,60 @@ it('counts a typed word that Redis does not know with all others, and goes on be
   expect(report.missing.lostThread).toBe(0);
 });
 
+describe('a typed word that Redis does not know, as the first of a connection', () => {
+  const typed: Turn[] = [
+    ['>', 'hunter2 is my password\r\n'],
+    ['<', "-ERR unknown command 'hunter2', with args beginning with: 'is'\r\n"],
+  ];
+
+  it.each([6379, 7001])('counts with all others, and the connection is read on: port %i', (port) => {
+    for (const refused of [typed[1]!, ['<', '-NOAUTH Authentication required.\r\n'] as Turn]) {
+      const report = redis(talk([typed[0]!, refused, ...PING, ...GET], { port }));
+      expect(calls(report)).toEqual({ '(others)': 1, PING: 1, GET: 1 });
+      expect(report.connections).toMatchObject({ count: 1, joinedInTheMiddle: 0 });
+      expect(report.missing.lostThread).toBe(0);
+    }
+  });
+
+  it.each([6379, 7001])('is none where a proxy says whom it speaks for: port %i', (port) => {
+    const report = redis(
+      talk([['>', 'PROXY TCP4 192.0.2.1 10.0.0.2 1 2\r\n'], ...GET, ...PING, ...GET], { port }),
+    );
+    expect(calls(report)).toEqual({ GET: 2, PING: 1 });
+    expect(report.missing.commandsWithoutReply).toBe(0);
+  });
+
+  it('counts on the port of a server that another connection shows, before or behind', () => {
+    const first = talk(typed, { port: 7001 });
+    const other = talk(GET, { port: 7001, clientPort: 41000 });
+    for (const packets of [
+      [...first, ...other],
+      [...other, ...first],
+    ])
+      expect(calls(redis(packets))).toEqual({ '(others)': 1, GET: 1 });
+  });
+
+  it('is none where the bytes are no text, or the answer is of another protocol', () => {
+    for (const [asked, answer] of [
+      ['\x00\x01\x02hunter2\r\n', '-ERR unknown command\r\n'],
+      ['EHLO example.org\r\n', '250 ok\r\n'],
+      ['USER me\r\n', '-ERR no such user\r\n'],
+      ['POST / HTTP/1.1\r\nHost: x\r\n\r\n', '-ERR unknown command\r\n'],
+    ] as const)
+      expect(
+        redis(
+          talk(
+            [
+              ['>', asked],
+              ['<', answer],
+            ],
+            { port: 7001 },
+          ),
+        ),
+      ).toBe(null);
+  });
+});
+
 it('has none from before the capture where the first command came in pieces', () => {
   for (const segment of [1, 2, 3, 5, 11]) {
     const report = redis(talk([...GET, ...GET], { port: 7001, segment }));

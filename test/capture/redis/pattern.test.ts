@@ -53,6 +53,14 @@ describe('what is made by chance', () => {
     ['short:a1b2c3d4e5', 'short:$TOKEN'],
     ['job-123e4567-e89b-12d3-a456-426614174000-x', 'job-$UUID-x'],
     [`sha-${'ab12'.repeat(10)}-x`, 'sha-$LONGHASH-x'],
+    ['job_123e4567_e89b_12d3_a456_426614174000_x', 'job_$UUID_x'],
+    ['aws:AKIAIOSFODNN7EXAMPLE', 'aws:$TOKEN'],
+    ['key:SECRETabcdef0123456789', 'key:$TOKEN'],
+    ['key:AbCdEfGh1234567890', 'key:$TOKEN'],
+    ['key:TopSecretPassw0rd1', 'key:$TOKEN'],
+    ['user%3A123e4567-e89b-12d3-a456-426614174000%3Acart', 'user%3A$UUID%3Acart'],
+    ['session%3A9fQ2mZ7cXr4Lt0Vb8Kw3', 'session%3A$TOKEN'],
+    ['session%3A9fQ2mZ%2FcXr4Lt0%2BVb8Kw3', 'session%3A$TOKEN'],
   ])('is found beside words: %s', (key, pattern) => {
     // A prefix that is short stands with what follows it.
     expect(patternOf(key).replace('s$NUMBER/$TOKEN', '$TOKEN')).toBe(
@@ -77,6 +85,7 @@ describe('words and numbers', () => {
     'HTTPRequestCounter',
     'internationalization',
     'configurationmanagement',
+    'user%3Aprofile%7Cpicture',
   ])('stay: %s', (key) => {
     expect(patternOf(key)).toBe(key);
   });
@@ -87,6 +96,8 @@ describe('words and numbers', () => {
     ['notification_preferences_v2_2024', 'notification_preferences_v$NUMBER_$NUMBER'],
     ['k8s_namespace_default', 'k$NUMBERs_namespace_default'],
     ['tel:+4917012345678', 'tel:+$NUMBER'],
+    ['user%3A12%3Aitem', 'user%3A$NUMBER%3Aitem'],
+    ['userNotificationPreferences2', 'userNotificationPreferences$NUMBER'],
     ['us-east1-b-node-31', 'us-east$NUMBER-b-node-$NUMBER'],
   ])('leave their words: %s', (key, pattern) => {
     expect(patternOf(key)).toBe(pattern);
@@ -98,6 +109,7 @@ describe('addresses', () => {
     ['user:alice@example.com:profile', 'user:$EMAIL:profile'],
     ['mail/alice.o+tag@mail.example.co.uk', 'mail/$EMAIL'],
     ['user:alice%40example.com', 'user:$EMAIL'],
+    ['user:alice%2540example.com', 'user:$EMAIL'],
     ['user:zoë@exämple.com', 'user:$EMAIL'],
     ['user:alice@corp', 'user:$EMAIL'],
     ['limit:10.0.0.1', 'limit:$IP'],
