@@ -23,6 +23,9 @@ export const secondsText = (seconds: number): string =>
 /** If this many samples are expected, having none is not chance. */
 const EXPECTED = 10;
 
+/** A target that was held back for a smaller part of the time than this had next to nothing to do. */
+const MUCH = 10;
+
 /** Why a recording is empty. The lack of samples alone does not show whether the target was idle or was held back. */
 export function emptyText(
   target: string,
@@ -35,8 +38,8 @@ export function emptyText(
   const time = formatDuration(seconds);
   const { usedSeconds, throttledSeconds = 0, waitedSeconds = 0 } = cpu ?? {};
   const held = [
-    throttledSeconds > seconds / 100 && `a CPU limit held it back for ${secondsText(throttledSeconds)}`,
-    waitedSeconds > seconds / 100 && `it waited for a processor for ${secondsText(waitedSeconds)}`,
+    throttledSeconds > seconds / MUCH && `a CPU limit held it back for ${secondsText(throttledSeconds)}`,
+    waitedSeconds > seconds / MUCH && `it waited for a processor for ${secondsText(waitedSeconds)}`,
   ].filter((part) => part !== false);
   if (usedSeconds === undefined)
     return `0 samples in ${time}: ${target} was idle or got no processor; the kernel has no counters that would show which`;

@@ -50,7 +50,7 @@ describe('diff', () => {
       `error: no samples in ${perf}\nhint: the recording lasts 2s; none of its 2 samples is later than --from\n`,
     );
     const nobody = await gkeprof(['diff', perf, perf, '--comm', 'x']);
-    expect(nobody.stderr).toContain('nothing fits --comm x; threads: app\n');
+    expect(nobody.stderr).toContain('none of its 2 samples is left after --comm x; threads: app\n');
   });
 
   it('compares pictures: they carry their stacks', async () => {
