@@ -9,6 +9,7 @@ describe('why a recording is empty', () => {
       '0 samples: pod/x was idle, it used 3 ms of CPU time in 10s; profile it while it works, or for longer',
     ],
     ['idle, as a limit that never acted says too', { usedSeconds: 0, throttledSeconds: 0 }, 'was idle'],
+    ['idle, though a busy node let it wait a little', { usedSeconds: 0.003, waitedSeconds: 0.9 }, 'was idle'],
     [
       'throttled',
       { usedSeconds: 0.01, throttledSeconds: 9.2 },
