@@ -92,7 +92,7 @@ const interfaceWord = ({ scope, interface: name }: TcpdumpPlan): string =>
 /** The kernel's buffer, as node/tcpdump.sh sizes it: `$buffer`. */
 const bufferLines = (around: Surroundings): string[] => [
   "# the size of the kernel's buffer in KiB: 1/128 of the node's available memory, 2 to 64 MiB",
-  `buffer=$(${execLine(around, `awk '/^MemAvailable:/ { kib = int($2 / 128); print kib < 2048 ? 2048 : kib > 65536 ? 65536 : kib }' /proc/meminfo`)})`,
+  `buffer=$(${execLine(around, `awk '/^MemAvailable:/ { kib = int($2 / 128); print (kib < 2048 ? 2048 : (kib > 65536 ? 65536 : kib)) }' /proc/meminfo`)})`,
 ];
 
 /** The other end of the pod's eth0: `$interface`. */

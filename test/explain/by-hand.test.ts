@@ -87,6 +87,18 @@ describe('--explain', () => {
     );
   });
 
+  it.each([
+    ['1000 kB', '2048'],
+    ['1000000 kB', '7812'],
+    ['99999999 kB', '65536'],
+  ])('sizes the buffer of tcpdump for %s of available memory', (available, kib) => {
+    // In awk a bare `>` behind print writes to a file.
+    const line = pcapOf(tcpdump).find((each) => each.startsWith('buffer='))!;
+    const [, awk] = /awk '(.*?)'/.exec(line)!;
+    const input = `MemTotal: 1 kB\nMemAvailable:   ${available}\n`;
+    expect(execaSync('awk', [awk!], { input }).stdout).toBe(kib);
+  });
+
   it('of files is what the runbook types', () => {
     expect(packetLines('a.pcap.gz', ['summary', 'ip', 'tcp', 'flags'])).toEqual([
       'capinfos -aceuxs a.pcap.gz',

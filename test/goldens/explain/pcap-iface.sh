@@ -11,7 +11,7 @@ pid=$(kubectl --context=prod exec "$debugger" -- sh -c 'for f in $(grep -l aaaaa
 peer=$(kubectl --context=prod exec "$debugger" -- nsenter -t "$pid" -n ip -o link show eth0 | sed -n 's/.*@if\([0-9]*\):.*/\1/p')
 interface=$(kubectl --context=prod exec "$debugger" -- ip -o link | awk -F': ' -v peer="$peer" '$1 == peer { sub(/@.*/, "", $2); print $2 }')
 # the size of the kernel's buffer in KiB: 1/128 of the node's available memory, 2 to 64 MiB
-buffer=$(kubectl --context=prod exec "$debugger" -- awk '/^MemAvailable:/ { kib = int($2 / 128); print kib < 2048 ? 2048 : kib > 65536 ? 65536 : kib }' /proc/meminfo)
+buffer=$(kubectl --context=prod exec "$debugger" -- awk '/^MemAvailable:/ { kib = int($2 / 128); print (kib < 2048 ? 2048 : (kib > 65536 ? 65536 : kib)) }' /proc/meminfo)
 # ends after 60 s, perhaps without what came in the last one; tcpdump says on stderr what the kernel dropped
 kubectl --context=prod exec "$debugger" -- timeout -s INT 60 tcpdump -U -B "$buffer" -i "$interface" -w - -s 96 -c 10 'tcp[13]' == 2 | gzip > node-a.20261123_133749_UTC.by_hand.pcap.gz
 capinfos -aceuxs node-a.20261123_133749_UTC.by_hand.pcap.gz
