@@ -182,11 +182,26 @@ part_runtime() {
 
 # Sockets of every network namespace, and who holds them open.
 part_sockets() {
-  local pid
-  local -a files=() members
-  one_of_each net
-  for pid in "${members[@]}"; do files+=("/proc/$pid/net/"{tcp,tcp6,udp,udp6}); done
-  grep -aHs '' "${files[@]}" </dev/null
+  local pid link round gone
+  local -a files members
+  local -A links whole=()
+  # Where pids have begun anew at the smallest, the first process of a namespace may be a short one: whatever is gone when its
+  # files were read is asked for again, of another one.
+  for round in 1 2 3; do
+    one_of_each net
+    files=() links=() gone=''
+    for pid in "${members[@]}"; do
+      link=$(readlink "/proc/$pid/ns/net") || { gone=1 && continue; }
+      [[ -z ${whole[$link]-} ]] || continue
+      links[$pid]=$link
+      files+=("/proc/$pid/net/"{tcp,tcp6,udp,udp6})
+    done
+    [[ -n $gone || ${#files[@]} != 0 ]] || break
+    grep -aHs '' "${files[@]}" </dev/null
+    for pid in "${!links[@]}"; do
+      [[ $(readlink "/proc/$pid/ns/net") != "${links[$pid]}" ]] || whole[${links[$pid]}]=1
+    done
+  done
   find /proc/[0-9]*/ns/net -maxdepth 0 -printf 'net:%p %l\n' 2>/dev/null
   find /proc/[0-9]*/fd -lname 'socket:*' -printf 'fd:%p %l\n' 2>/dev/null
 }

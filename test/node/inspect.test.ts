@@ -318,3 +318,22 @@ it('asks of each namespace the process that was there first, not one that may be
   );
   expect(said).toMatch(/^(\d+) of \1 10000\n$/);
 });
+
+describe('part_sockets', () => {
+  // A pid that is the smallest of its namespace may be one that ends at once: pids begin anew.
+  it('reads a namespace by another process where the first one is gone', () => {
+    const text = runShell(
+      PARTS,
+      `sleep 0 & gone=$!; wait; calls=0
+       one_of_each() { calls=$((calls + 1)); if ((calls == 1)); then members=("$gone"); else members=("$$"); fi; }
+       part_sockets; printf 'calls:%s\\n' "$calls"`,
+    );
+    expect(text).toMatch(/^\/proc\/\d+\/net\/tcp: +sl +local_address/m);
+    expect(text).toMatch(/^calls:3$/m);
+  });
+
+  it('reads each namespace once where nothing is gone', () => {
+    const text = runShell(PARTS, `one_of_each() { members=("$$"); }; part_sockets; :`);
+    expect(text.match(/\/net\/tcp: +sl /g)).toHaveLength(1);
+  });
+});
