@@ -6,6 +6,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gkeprof } from '../command-line.ts';
+import { faults } from '../schemas.ts';
 
 const RAW = [
   '# hostname : node-a',
@@ -42,6 +43,16 @@ const speedscope = (unit: string) => ({
 });
 
 describe('render', () => {
+  it('gives as JSON what its schema describes, groups of threads included', async () => {
+    const text = Array.from({ length: 8 }, (_, at) =>
+      `worker 7/${10 + at} [000] 1.${at}: 1 cpu-clock:\n\t1 f+0x1 (/x)\n\t2 main+0x1 (/x)\n\n`.repeat(10),
+    ).join('');
+    const run = await gkeprof(['render', put('pool.txt', text), '--output-dir', folder, '-o', 'json']);
+    const report = JSON.parse(run.stdout.toString());
+    expect(report.profile.threadGroups).toHaveLength(1);
+    expect(faults('render', report)).toEqual([]);
+  });
+
   it('makes a picture of raw stacks, with what their header tells, never over another file', async () => {
     const file = put('x.perf-script.txt.gz', gzipSync(RAW));
     const run = await gkeprof(['render', file, '--output-dir', folder]);
