@@ -191,7 +191,10 @@ part_sockets() {
     one_of_each net
     files=() links=() gone=''
     for pid in "${members[@]}"; do
-      link=$(readlink "/proc/$pid/ns/net") || { gone=1 && continue; }
+      if ! link=$(readlink "/proc/$pid/ns/net"); then
+        gone=1
+        continue
+      fi
       [[ -z ${whole[$link]-} ]] || continue
       links[$pid]=$link
       files+=("/proc/$pid/net/"{tcp,tcp6,udp,udp6})

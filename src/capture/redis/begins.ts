@@ -21,8 +21,8 @@ export function beginsInline(
 }
 
 /**
- * Whether these bytes begin with a line of text, or are the beginning of one; a request of HTTP is none, nor what a
- * proxy says before (HAProxy's PROXY protocol, version 1).
+ * Whether these bytes begin with a line of text, or are the beginning of one. A request of HTTP does not
+ * count as such a line, nor does what a proxy sends first (HAProxy's PROXY protocol, version 1).
  */
 export function beginsText(bytes: Uint8Array, at: number, end: number): boolean {
   const feed = bytes.subarray(at, end).indexOf(LF);

@@ -88,7 +88,7 @@ export class Opening {
       return true;
     }
     if (mayBegin(this.#head, 0, this.#headLength, this.#isKnown)) return true;
-    // A password, perhaps, or a slip; what goes on and on is none.
+    // It may be a password or a mistyped word. A text that goes on and on is neither of the two.
     return this.segments.length <= MOST_OF_TEXT && beginsText(this.#head, 0, this.#headLength);
   }
 }
