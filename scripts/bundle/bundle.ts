@@ -4,149 +4,140 @@ import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
-import { build, type Plugin } from 'esbuild';
+import { build } from 'esbuild';
 import { ASSETS, asset } from '../../src/assets.ts';
 import { completion } from '../../src/commands/completion.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { main } from '../../src/main.ts';
 import { clientInParts } from './client.ts';
+import { guarded, pathOf } from './guarded.ts';
 import { nodeLazily } from './lazily.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Replaces src/assets.ts by a module that holds the files' contents. */
-const embeddedAssets: Plugin = {
-  name: 'embedded-assets',
-  setup(bundle) {
-    bundle.onLoad({ filter: /[\\/]src[\\/]assets\.ts$/ }, () => {
-      const contents = Object.fromEntries(
-        Object.keys(ASSETS).map((name) => [name, asset(name as keyof typeof ASSETS)]),
-      );
-      return {
-        loader: 'js',
-        contents: `const contents = ${JSON.stringify(contents)};\nexport const asset = (name) => contents[name];\n`,
-      };
-    });
-  },
-};
+const embeddedAssets = guarded('embedded-assets', ['assets'], (bundle, matched) => {
+  bundle.onLoad({ filter: pathOf('src/assets.ts') }, () => {
+    matched('assets');
+    const contents = Object.fromEntries(
+      Object.keys(ASSETS).map((name) => [name, asset(name as keyof typeof ASSETS)]),
+    );
+    return {
+      loader: 'js',
+      contents: `const contents = ${JSON.stringify(contents)};\nexport const asset = (name) => contents[name];\n`,
+    };
+  });
+});
 
 /** The Kubernetes client is a piece of its own: half of the verbs never talk to a cluster. */
-const clientApart: Plugin = {
-  name: 'client-apart',
-  setup(bundle) {
-    bundle.onLoad({ filter: /[\\/]src[\\/]cluster[\\/]client\.ts$/ }, async ({ path }) => {
-      const [, names] = /^export \{([^}]+)\} from /m.exec(await readFile(path, 'utf8'))!;
-      return {
-        loader: 'js',
-        contents: `export const {${names}} = $pieces.run('client', 'client');\n`,
-      };
-    });
-  },
-};
+const clientApart = guarded('client-apart', ['client'], (bundle, matched) => {
+  bundle.onLoad({ filter: pathOf('src/cluster/client.ts') }, async ({ path }) => {
+    matched('client');
+    const [, names] = /^export \{([^}]+)\} from /m.exec(await readFile(path, 'utf8'))!;
+    return {
+      loader: 'js',
+      contents: `export const {${names}} = $pieces.run('client', 'client');\n`,
+    };
+  });
+});
 
 /** The other thread of a large file, whose text the bundle carries too: it stays one file. */
-const workerApart: Plugin = {
-  name: 'worker-apart',
-  setup(bundle) {
-    bundle.onLoad({ filter: /[\\/]src[\\/]start-worker\.ts$/ }, () => ({
+const workerApart = guarded('worker-apart', ['worker'], (bundle, matched) => {
+  bundle.onLoad({ filter: pathOf('src/start-worker.ts') }, () => {
+    matched('worker');
+    return {
       loader: 'js',
       contents: `import { Worker } from 'node:worker_threads';
 export const startScanWorker = (workerData) => new Worker($pieces.text('worker'), { eval: true, workerData });
 `,
-    }));
-  },
-};
+    };
+  });
+});
 
 /** execa is for what is done when the cluster has answered: nothing before that waits for it to be evaluated. */
-const execaLater: Plugin = {
-  name: 'execa-later',
-  setup(bundle) {
-    bundle.onResolve({ filter: /^execa$/ }, ({ path, namespace }) =>
-      namespace === 'later' ? undefined : { path, namespace: 'later' },
-    );
-    bundle.onLoad({ filter: /.*/, namespace: 'later' }, () => ({
+const execaLater = guarded('execa-later', ['execa'], (bundle, matched) => {
+  bundle.onResolve({ filter: /^execa$/ }, ({ path, namespace }) =>
+    namespace === 'later' ? undefined : { path, namespace: 'later' },
+  );
+  bundle.onLoad({ filter: /.*/, namespace: 'later' }, () => {
+    matched('execa');
+    return {
       contents: "export const execa = (...words) => require('execa').execa(...words);",
       resolveDir: root,
-    }));
-  },
-};
+    };
+  });
+});
 
 /**
  * yargs measures the columns of its help with string-width, which makes a segmenter and tables of emoji when it is
  * loaded, 35 ms with every start. Our help is plain words: a letter is a column.
  */
-const plainHelp: Plugin = {
-  name: 'plain-help',
-  setup(bundle) {
-    bundle.onResolve({ filter: /^string-width$/ }, ({ path, importer }) =>
-      /node_modules[\\/](?:cliui|wrap-ansi|yargs)[\\/]/.test(importer)
-        ? { path, namespace: 'plain-width' }
-        : undefined,
-    );
-    bundle.onLoad({ filter: /.*/, namespace: 'plain-width' }, () => ({
-      contents: 'export default (text) => text.length;',
-    }));
-  },
-};
+const plainHelp = guarded('plain-help', ['string-width'], (bundle, matched) => {
+  bundle.onResolve({ filter: /^string-width$/ }, ({ path, importer }) =>
+    /node_modules[\\/](?:cliui|wrap-ansi|yargs)[\\/]/.test(importer)
+      ? { path, namespace: 'plain-width' }
+      : undefined,
+  );
+  bundle.onLoad({ filter: /.*/, namespace: 'plain-width' }, () => {
+    matched('string-width');
+    return { contents: 'export default (text) => text.length;' };
+  });
+});
 
 /**
  * Completion needs what commands are called and take, which is data, and nothing of what they do: a piece of its own that
  * is loaded in a fraction of the time.
  */
-const tableAsData: Plugin = {
-  name: 'table-as-data',
-  setup(bundle) {
-    bundle.onLoad({ filter: /[\\/]src[\\/]commands[\\/]index\.ts$/ }, ({ path }) => {
-      const table = COMMANDS.filter(({ hidden }) => !hidden).map(
-        ({ name, describe, options, completes, repeats, subcommands, restWords }) => ({
-          name,
-          describe,
-          options,
-          completes,
-          repeats,
-          subcommands,
-          restWords,
-        }),
-      );
-      return {
-        loader: 'ts',
-        resolveDir: dirname(path),
-        contents: `import { complete } from './complete.ts';
+const tableAsData = guarded('table-as-data', ['table', 'package that is not needed'], (bundle, matched) => {
+  bundle.onLoad({ filter: pathOf('src/commands/index.ts') }, ({ path }) => {
+    matched('table');
+    const table = COMMANDS.filter(({ hidden }) => !hidden).map(
+      ({ name, describe, options, completes, repeats, subcommands, restWords }) => ({
+        name,
+        describe,
+        options,
+        completes,
+        repeats,
+        subcommands,
+        restWords,
+      }),
+    );
+    return {
+      loader: 'ts',
+      resolveDir: dirname(path),
+      contents: `import { complete } from './complete.ts';
 export const COMMANDS = [...${JSON.stringify(table)}, complete];`,
-      };
-    });
-    // Loaded by what takes a command line apart, and by what reads the configuration: neither is of use here.
-    bundle.onResolve({ filter: /^(?:execa|js-yaml|yargs)$/ }, ({ path }) => ({
-      path,
-      namespace: 'not-in-table',
-    }));
-    bundle.onLoad({ filter: /.*/, namespace: 'not-in-table' }, ({ path }) => ({
-      contents: `module.exports = {}; throw new Error('${path} is not in this piece');`,
-    }));
-  },
-};
+    };
+  });
+  // Loaded by what takes a command line apart, and by what reads the configuration: neither is of use here.
+  bundle.onResolve({ filter: /^(?:execa|js-yaml|yargs)$/ }, ({ path }) => ({
+    path,
+    namespace: 'not-in-table',
+  }));
+  bundle.onLoad({ filter: /.*/, namespace: 'not-in-table' }, ({ path }) => {
+    matched('package that is not needed');
+    return { contents: `module.exports = {}; throw new Error('${path} is not in this piece');` };
+  });
+});
 
 /** Names of the cluster's objects are asked for by kubectl, and what runs it: a piece of its own, for completion of flags needs neither. */
-const namesApart: Plugin = {
-  name: 'names-apart',
-  setup(bundle) {
-    bundle.onLoad({ filter: /[\\/]src[\\/]cluster[\\/]names\.ts$/ }, () => ({
+const namesApart = guarded('names-apart', ['names'], (bundle, matched) => {
+  bundle.onLoad({ filter: pathOf('src/cluster/names.ts') }, () => {
+    matched('names');
+    return {
       loader: 'js',
       contents: "export const { namesByKubectl } = $pieces.run('names', 'names');\n",
-    }));
-  },
-};
+    };
+  });
+});
 
 /** The first thing that the launcher does for a verb with a cluster, before it loads the program. */
-const aheadApart: Plugin = {
-  name: 'ahead-apart',
-  setup(bundle) {
-    bundle.onLoad({ filter: /[\\/]src[\\/]cluster[\\/]read-ahead\.ts$/ }, () => ({
-      loader: 'js',
-      contents: 'export const readAhead = () => $pieces.ahead;\n',
-    }));
-  },
-};
+const aheadApart = guarded('ahead-apart', ['read-ahead'], (bundle, matched) => {
+  bundle.onLoad({ filter: pathOf('src/cluster/read-ahead.ts') }, () => {
+    matched('read-ahead');
+    return { loader: 'js', contents: 'export const readAhead = () => $pieces.ahead;\n' };
+  });
+});
 
 const COMMON = {
   bundle: true,
@@ -176,9 +167,10 @@ export async function makePieces(): Promise<
     define: { 'import.meta.url': '$url' },
   };
   const plugins = [embeddedAssets, clientApart, aheadApart, workerApart, plainHelp, execaLater, nodeLazily];
+  const ofTable = [tableAsData, namesApart, clientApart, embeddedAssets, nodeLazily];
   const [program, table, client, names, ahead, worker] = await Promise.all([
     build({ ...entry, plugins }),
-    build({ ...entry, plugins: [tableAsData, namesApart, ...plugins] }),
+    build({ ...entry, plugins: ofTable }),
     build({ ...COMMON, entryPoints: [`${root}src/cluster/client.ts`], plugins: [clientInParts, nodeLazily] }),
     build({ ...COMMON, entryPoints: [`${root}src/cluster/names.ts`], plugins: [nodeLazily] }),
     build({ ...COMMON, entryPoints: [`${root}src/cluster/read-ahead.ts`] }),

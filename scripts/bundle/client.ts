@@ -1,18 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { Plugin } from 'esbuild';
+import { API_CALLS } from '../../src/cluster/api-calls.ts';
+import { guarded } from './guarded.ts';
 
 const CLIENT = /[\\/]@kubernetes[\\/]client-node[\\/]dist[\\/]/;
 const gen = fileURLToPath(new URL('gen/', import.meta.resolve('@kubernetes/client-node')));
 
-/** The calls that src/cluster/api.ts makes: all others are left out of the generated classes. */
+/** All calls that are not made are left out of the generated classes. */
 const USED = new Set(
-  [
-    ...readFileSync(new URL('../../src/cluster/api.ts', import.meta.url), 'utf8').matchAll(
-      /\b(?:core|authentication|authorization)\.(\w+)\(/g,
-    ),
-  ].flatMap(([, name]) => [name!, `${name}WithHttpInfo`]),
+  Object.values(API_CALLS).flatMap((names) => names.flatMap((name) => [name, `${name}WithHttpInfo`])),
 );
 
 /**
@@ -23,30 +20,36 @@ const USED = new Set(
  * - of the 1,500 generated calls those that are made are kept, of the 760 models those that these can meet, and each of
  *   them is evaluated when an object of its kind comes.
  */
-export const clientInParts: Plugin = {
-  name: 'client-in-parts',
-  setup(bundle) {
+export const clientInParts = guarded(
+  'client-in-parts',
+  ['undici', 'module', 'API', 'table of types'],
+  (bundle, matched) => {
     bundle.onResolve({ filter: /.*/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
       if (!CLIENT.test(importer) || pluginData === 'resolved') return undefined;
-      if (path === 'undici') return { path, namespace: 'left-out' };
+      if (path === 'undici') {
+        matched('undici');
+        return { path, namespace: 'left-out' };
+      }
       const found = await bundle.resolve(path, { importer, kind, resolveDir, pluginData: 'resolved' });
-      return CLIENT.test(found.path) ? { ...found, sideEffects: false } : found;
+      if (!CLIENT.test(found.path)) return found;
+      matched('module');
+      return { ...found, sideEffects: false };
     });
     bundle.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
       loader: 'js',
       contents: `const leftOut = () => { throw new Error('undici is not in this bundle'); };
 export { leftOut as Agent, leftOut as ProxyAgent, leftOut as fetch };`,
     }));
-    bundle.onLoad({ filter: /[\\/]gen[\\/](?:apis|types)[\\/]\w+API?\.js$/i }, async ({ path }) => ({
-      loader: 'js',
-      contents: usedCalls(await readFile(path, 'utf8')),
-    }));
-    bundle.onLoad({ filter: /[\\/]gen[\\/]models[\\/]ObjectSerializer\.js$/ }, async ({ path }) => ({
-      loader: 'js',
-      contents: lazyModels(await readFile(path, 'utf8')),
-    }));
+    bundle.onLoad({ filter: /[\\/]gen[\\/](?:apis|types)[\\/]\w+API?\.js$/i }, async ({ path }) => {
+      matched('API');
+      return { loader: 'js', contents: usedCalls(await readFile(path, 'utf8')) };
+    });
+    bundle.onLoad({ filter: /[\\/]gen[\\/]models[\\/]ObjectSerializer\.js$/ }, async ({ path }) => {
+      matched('table of types');
+      return { loader: 'js', contents: lazyModels(await readFile(path, 'utf8')) };
+    });
   },
-};
+);
 
 /** The methods of generated classes, as the generator indents them. */
 const METHOD = /^ {4}(?:async )?(\w+)\([^\n]*\) \{\n(?: {5,}[^\n]*\n|\n)* {4}\}\n/gm;
@@ -68,6 +71,8 @@ function reachableModels(): Set<string> {
       for (const [, type] of readFileSync(file, 'utf8').matchAll(/"type": "([^"]+)"/g)) visit(type!);
     }
   };
+  for (const name of Object.values(API_CALLS).flat())
+    if (!calls.some((text) => text.includes(` ${name}(`))) throw new Error(`the client has no call ${name}`);
   for (const text of calls)
     for (const [, type] of text.matchAll(/ObjectSerializer\.(?:des|s)erialize\(.*?, "([^"]+)"/g))
       visit(type!);

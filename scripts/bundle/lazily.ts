@@ -1,5 +1,5 @@
 import { builtinModules } from 'node:module';
-import type { Plugin } from 'esbuild';
+import { guarded } from './guarded.ts';
 
 /** A module's text that looks like another module, which it loads when the first of its names is read. */
 async function standIn(specifier: string): Promise<string> {
@@ -35,19 +35,16 @@ const CALLED = new Set(['assert', 'child_process']);
  * Has modules of Node loaded when something of theirs is first used, not when a module that imports them is. Loading
  * node:crypto alone takes longer than all of `version`, and every verb imports what another one uses.
  */
-export const nodeLazily: Plugin = {
-  name: 'node-lazily',
-  setup(bundle) {
-    const names = builtinModules.filter((name) => !name.startsWith('_') && !AT_ONCE.has(name));
-    const filter = new RegExp(`^(?:node:)?(?:${names.join('|')})$`);
-    bundle.onResolve({ filter }, ({ path, kind, namespace }) =>
-      kind === 'import-statement' && namespace !== 'lazily'
-        ? { path, namespace: 'lazily' }
-        : { path, external: true },
-    );
-    bundle.onLoad({ filter: /.*/, namespace: 'lazily' }, async ({ path }) => ({
-      loader: 'js',
-      contents: await standIn(path),
-    }));
-  },
-};
+export const nodeLazily = guarded('node-lazily', ['module of Node'], (bundle, matched) => {
+  const names = builtinModules.filter((name) => !name.startsWith('_') && !AT_ONCE.has(name));
+  const filter = new RegExp(`^(?:node:)?(?:${names.join('|')})$`);
+  bundle.onResolve({ filter }, ({ path, kind, namespace }) =>
+    kind === 'import-statement' && namespace !== 'lazily'
+      ? { path, namespace: 'lazily' }
+      : { path, external: true },
+  );
+  bundle.onLoad({ filter: /.*/, namespace: 'lazily' }, async ({ path }) => {
+    matched('module of Node');
+    return { loader: 'js', contents: await standIn(path) };
+  });
+});

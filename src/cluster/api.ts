@@ -1,5 +1,6 @@
 import { clusterError, GkeprofError, reasonOf } from '../errors.ts';
 import { version } from '../version.ts';
+import type { AuthenticationCalls, AuthorizationCalls, CoreCalls } from './api-calls.ts';
 import { DEFAULT_SERVER } from './choose.ts';
 import type { Cluster } from './cluster.ts';
 import { type Connection, parseTimeout } from './connect.ts';
@@ -48,9 +49,9 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
       },
     }),
   });
-  const core = new client.CoreV1Api(configuration);
-  const authentication = new client.AuthenticationV1Api(configuration);
-  const authorization = new client.AuthorizationV1Api(configuration);
+  const core: CoreCalls = new client.CoreV1Api(configuration);
+  const authentication: AuthenticationCalls = new client.AuthenticationV1Api(configuration);
+  const authorization: AuthorizationCalls = new client.AuthorizationV1Api(configuration);
   const kubectl = new Kubectl(connection, home, () => own.flags());
 
   const call = async <T>(what: string, work: Promise<T>): Promise<T> => {
