@@ -93,8 +93,10 @@ export function allNames(analysis: Analysis, given: Names): Names {
 }
 
 export function endOf(address: string, port: number | undefined, names: Names): End {
-  const name = names.get(address);
-  return { address, ...(port !== undefined && { port }), ...(name !== undefined && { name }) };
+  // To look up a text that was just made, its hash has to be made too.
+  const name = names.size > 0 ? names.get(address) : undefined;
+  if (name !== undefined) return { address, ...(port !== undefined && { port }), name };
+  return port === undefined ? { address } : { address, port };
 }
 
 export type ConversationKind = 'ipv4' | 'ipv6' | 'tcp' | 'udp';
@@ -177,13 +179,10 @@ const troubles = (count: (trouble: Trouble) => number): Partial<Record<Trouble, 
 
 /** A display filter that leaves these two: both addresses, both ports. */
 function filterOf(six: boolean, a: End, b: End, ports: 'tcp' | 'udp' | undefined): string {
-  const address = six ? 'ipv6.addr' : 'ip.addr';
   const both = (field: string, one: string | number, other: string | number) =>
-    one === other ? [`${field} == ${one}`] : [`${field} == ${one}`, `${field} == ${other}`];
-  return [
-    ...both(address, a.address, b.address),
-    ...(ports ? both(`${ports}.port`, a.port!, b.port!) : []),
-  ].join(' && ');
+    one === other ? `${field} == ${one}` : `${field} == ${one} && ${field} == ${other}`;
+  const addresses = both(six ? 'ipv6.addr' : 'ip.addr', a.address, b.address);
+  return ports ? `${addresses} && ${both(`${ports}.port`, a.port!, b.port!)}` : addresses;
 }
 
 export function synFacts({ addresses, frames }: Analysis, syn: Syn, names: Names): SynFacts {

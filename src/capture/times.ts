@@ -79,8 +79,18 @@ export function civil(seconds: bigint): Civil | undefined {
 /** What a Date holds, in seconds on either side of 1970 (ECMAScript, 21.4.1.1). */
 const DATE = 8_640_000_000_000;
 
+/** The second of the time that was printed last, with its text. */
+let latest = { seconds: 0, text: '1970-01-01T00:00:00.' };
+
 /** `2022-05-20T22:44:50.961767000Z`, `+010000-01-01T…`; seconds since 1970 where no Date holds it. */
 export function isoTime(time: Time): string {
+  // Nearly all times are of our days, and many are of one second.
+  const [here, beyond] = time;
+  if (here >= 0 && here < DATE && beyond >= 0 && beyond < 1e9) {
+    if (here !== latest.seconds)
+      latest = { seconds: here, text: `${new Date(here * 1000).toISOString().slice(0, -5)}.` };
+    return `${latest.text}${nineDigits(beyond)}Z`;
+  }
   const [givenSeconds, givenNanos] = exact(time);
   const carry = Math.floor(givenNanos / 1e9);
   const seconds = givenSeconds + BigInt(carry);

@@ -15,15 +15,20 @@ const LAID_OUT = 200;
 /** After this many rows other work may get a turn. */
 const TURN = 500;
 const GAP = '  ';
+/** No cell has it, because it is not printable. */
+const BETWEEN = '\0';
 
 /** A table without frames, as kubectl prints them; every cell safe for a terminal. Ends with a line feed. */
 export function table(columns: readonly Column[], rows: ReadonlyArray<readonly string[]>): string {
   return [...tablePieces(columns, () => rows)].join('');
 }
 
+/** So many columns of rows are kept from the first time to the second: making them anew takes longer than all else. */
+const KEPT = 1 << 24;
+
 /**
  * The same table piece after piece, however long it is: the rows are gone through twice, for the widths of the columns and
- * for the lines, and none is kept. An empty piece says that the work goes on.
+ * for the lines, and few of them are in memory. An empty piece says that the work goes on.
  */
 export function* tablePieces(
   columns: readonly Column[],
@@ -32,22 +37,37 @@ export function* tablePieces(
   const head = columns.map(({ title }) => title);
   const widths = head.map(widthOf);
   const first: string[][] = [];
+  // One text a row: many small ones would keep the garbage collector busy.
+  let kept: string[] | undefined = [];
+  const notPlain = new Set<number>();
+  let size = 0;
   let count = 0;
   for (const row of rows()) {
-    const cells = safe(row, columns);
-    for (const [at, cell] of cells.entries()) widths[at] = Math.max(widths[at] ?? 0, widthOf(cell));
+    const { cells, isPlain } = safeRow(row, columns);
+    for (let at = 0; at < cells.length; at += 1) {
+      const width = isPlain ? cells[at]!.length : widthOf(cells[at]!);
+      if (!(width <= widths[at]!)) widths[at] = width;
+      size += width;
+    }
+    if (count < LAID_OUT) first.push(cells);
+    if (size > KEPT) kept = undefined;
+    if (kept && !isPlain) notPlain.add(count);
+    kept?.push(cells.join(BETWEEN));
     count += 1;
-    if (count <= LAID_OUT) first.push(cells);
     if (count % TURN === 0) yield '';
   }
   if (count <= LAID_OUT) {
     yield laidOut(columns, first);
     return;
   }
-  let lines = lineOf(head, columns, widths);
+  let lines = lineOf({ cells: head, isPlain: false }, columns, widths);
   count = 0;
-  for (const row of rows()) {
-    lines += lineOf(safe(row, columns), columns, widths);
+  for (const row of kept ?? rows()) {
+    const safe =
+      typeof row === 'string'
+        ? { cells: row.split(BETWEEN), isPlain: !notPlain.has(count) }
+        : safeRow(row, columns);
+    lines += lineOf(safe, columns, widths);
     count += 1;
     if (count % TURN !== 0) continue;
     yield lines;
@@ -71,20 +91,36 @@ export function* rowsOf<Each>(
   }
 }
 
-const safe = (row: readonly string[], columns: readonly Column[]): string[] =>
-  row.map((cell, at) => shortened(printable(cell), columns[at]?.longest));
+/** Cells that are safe for a terminal. */
+interface SafeRow {
+  readonly cells: string[];
+  /** Each letter of it takes one column. */
+  readonly isPlain: boolean;
+}
+
+function safeRow(row: readonly string[], columns: readonly Column[]): SafeRow {
+  const isPlain = EACH_IS_ONE.test(row.join(' '));
+  return {
+    cells: row.map((cell, at) => shortened(isPlain ? cell : printable(cell), columns[at]?.longest)),
+    isPlain,
+  };
+}
 
 /** The width of a text in columns of a terminal, as cli-table3 measures it. */
 const widthOf = (text: string): number => (EACH_IS_ONE.test(text) ? text.length : strlen(text));
 
-/** ASCII and Latin-1, without © and ®, which may be emoji; and what we ourselves write beside it. */
+/**
+ * ASCII and Latin-1, without © and ®, which may be emoji; and what we ourselves write beside it. All of it is printable,
+ * and nearly every row has nothing else.
+ */
 const EACH_IS_ONE = /^[ -~\u00a1-\u00a8\u00aa-\u00ad\u00af-\u00ff\u2192\u2026]*$/;
 
 /** A row as cli-table3 would lay it out. */
-function lineOf(cells: readonly string[], columns: readonly Column[], widths: readonly number[]): string {
+function lineOf({ cells, isPlain }: SafeRow, columns: readonly Column[], widths: readonly number[]): string {
   let line = '';
-  for (const [at, cell] of cells.entries()) {
-    const blanks = ' '.repeat(widths[at]! - widthOf(cell));
+  for (let at = 0; at < cells.length; at += 1) {
+    const cell = cells[at]!;
+    const blanks = ' '.repeat(widths[at]! - (isPlain ? cell.length : widthOf(cell)));
     if (at > 0) line += GAP;
     line += columns[at]?.right ? blanks + cell : cell + blanks;
   }

@@ -31,9 +31,9 @@ it('a rule for which nothing is found fails the build', async () => {
 });
 
 it('a path is matched at its end, with the separators of any system', () => {
-  const filter = pathOf('src/cluster/names.ts');
-  expect(filter.test('/x/src/cluster/names.ts')).toBe(true);
-  expect(filter.test('C:\\x\\src\\cluster\\names.ts')).toBe(true);
-  expect(filter.test('/x/src/cluster/names-ts')).toBe(false);
-  expect(filter.test('/x/src/cluster/names.tsx')).toBe(false);
+  const filter = pathOf('src/one/names.ts');
+  expect(filter.test('/x/src/one/names.ts')).toBe(true);
+  expect(filter.test('C:\\x\\src\\one\\names.ts')).toBe(true);
+  expect(filter.test('/x/src/one/names-ts')).toBe(false);
+  expect(filter.test('/x/src/one/names.tsx')).toBe(false);
 });
