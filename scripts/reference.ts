@@ -2,14 +2,14 @@
 // that stand between markers. `npm run docs` writes them; test/docs/reference.test.ts checks that they are what it would write.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { COMMANDS } from '../src/commands/index.ts';
 import {
   type CommandHelp,
   describeProgram,
   type FlagHelp,
   flagWords,
   type ProgramHelp,
-} from '../src/help.ts';
+} from '../src/cli/help.ts';
+import { COMMANDS } from '../src/commands/index.ts';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 

@@ -2,11 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { asset } from '../src/assets.ts';
-import { captureScript } from '../src/node/script.ts';
+import { captureScript } from '../src/collectors/script.ts';
 
 const alone = (await execa('git', ['ls-files', '-co', '--exclude-standard', '*.sh', '.ci/run'])).stdout
   .split('\n')
-  .filter((file) => file && !file.startsWith('src/node/'));
+  .filter((file) => file && !/^src\/(?:node|collectors)\//.test(file));
 const checks = [
   { name: 'src/node (capture)', text: captureScript() },
   { name: 'src/node/files.sh', text: asset('node/files.sh') },

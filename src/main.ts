@@ -1,19 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseCommandLine } from './cli.ts';
+import type { Configuration, Context } from './cli/command.ts';
+import { configPath, readConfig } from './cli/config/file.ts';
+import { parseCommandLine } from './cli/parse.ts';
+import { understand } from './cli/settings.ts';
+import { loudness } from './cli/verbosity.ts';
 import { Doors } from './cluster/doors.ts';
 import { readAhead } from './cluster/read-ahead.ts';
-import type { Configuration, Context } from './commands/command.ts';
 import { COMMANDS } from './commands/index.ts';
-import { configPath, readConfig } from './config/file.ts';
 import { EXIT, type ExitCode, GkeprofError, reasonOf } from './errors.ts';
 import { Interrupts, type SignalName } from './interrupts.ts';
 import { Log, type TextSink } from './output/log.ts';
-import { loudness } from './output/loudness.ts';
 import type { ByteSink, ByteSource } from './output/stream.ts';
 import { styleFor } from './output/style.ts';
 import { safeSink } from './output/terminal-text.ts';
-import { printable } from './printable.ts';
-import { understand } from './settings.ts';
+import { printable } from './text/printable.ts';
 
 /** The outside world, handed in by the entry: nothing in src/ asks for a global. */
 export interface Io {
@@ -93,11 +93,11 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       openCluster: (connection) => doors.open(connection),
       windows: io.windows,
       open: async (path) => {
-        const { openFile } = await import('./open.ts');
+        const { openFile } = await import('./files/open.ts');
         return openFile(path, { windows: io.windows, macos: io.macos === true, env: io.env });
       },
       names: async (connection, boundMs) => {
-        const { namesByKubectl } = await import('./cluster/names.ts');
+        const { namesByKubectl } = await import('./cluster/completion-names.ts');
         const home = { env: io.env, windows: io.windows, ...(io.onExit && { onExit: io.onExit }) };
         return namesByKubectl(connection, home, boundMs);
       },

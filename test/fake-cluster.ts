@@ -1,6 +1,6 @@
 import type { V1Pod } from '@kubernetes/client-node';
+import { apiError } from '../src/cluster/api-errors.ts';
 import type { CallResult, Cluster, ContainerRef, RemoteStream } from '../src/cluster/cluster.ts';
-import { apiError } from '../src/cluster/refusal.ts';
 
 /** A cluster in memory for what the real one can't be made to do on demand: every answer can be replaced. */
 export interface FakeCluster extends Cluster {

@@ -1,5 +1,5 @@
-import { type CapturePlan, makePlan, type Plan } from '../src/plan.ts';
-import type { PodTarget, Target } from '../src/target.ts';
+import { type CapturePlan, makePlan, type Plan } from '../src/plan/plan.ts';
+import type { PodTarget, Target } from '../src/plan/target.ts';
 
 export const podOf = (overrides: Partial<PodTarget> = {}): PodTarget => ({
   kind: 'pod',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { apiError } from '../src/cluster/refusal.ts';
+import { apiError } from '../src/cluster/api-errors.ts';
 
 const answer = (code: number, message: string, reason = '') =>
   Object.assign(new Error('x'), { code, body: JSON.stringify({ message, reason }) });

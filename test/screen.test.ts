@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { pcap } from './capture/packets.ts';
-import { command, talk } from './capture/redis-stream.ts';
 import { golden } from './golden.ts';
+import { pcap } from './packets/packets.ts';
+import { command, talk } from './packets/redis/redis-stream.ts';
 import { closeTerminals, terminal } from './terminal.ts';
 
 /** Screens that need no cluster; those that do are in test/e2e/screen.test.ts. */

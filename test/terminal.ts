@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
-import { shellQuote } from '../src/shell-quote.ts';
+import { shellQuote } from '../src/text/shell-quote.ts';
 
 let number = 0;
 

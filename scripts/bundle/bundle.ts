@@ -43,7 +43,7 @@ const clientApart = guarded('client-apart', ['client'], (bundle, matched) => {
 
 /** The other thread of a large file, whose text the bundle carries too: it stays one file. */
 const workerApart = guarded('worker-apart', ['worker'], (bundle, matched) => {
-  bundle.onLoad({ filter: pathOf('src/start-worker.ts') }, () => {
+  bundle.onLoad({ filter: pathOf('src/files/start-worker.ts') }, () => {
     matched('worker');
     return {
       loader: 'js',
@@ -122,7 +122,7 @@ export const COMMANDS = [...${JSON.stringify(table)}, complete];`,
 
 /** Names of the cluster's objects are asked for by kubectl, and what runs it: a piece of its own, for completion of flags needs neither. */
 const namesApart = guarded('names-apart', ['names'], (bundle, matched) => {
-  bundle.onLoad({ filter: pathOf('src/cluster/names.ts') }, () => {
+  bundle.onLoad({ filter: pathOf('src/cluster/completion-names.ts') }, () => {
     matched('names');
     return {
       loader: 'js',
@@ -172,9 +172,9 @@ export async function makePieces(): Promise<
     build({ ...entry, plugins }),
     build({ ...entry, plugins: ofTable }),
     build({ ...COMMON, entryPoints: [`${root}src/cluster/client.ts`], plugins: [clientInParts, nodeLazily] }),
-    build({ ...COMMON, entryPoints: [`${root}src/cluster/names.ts`], plugins: [nodeLazily] }),
+    build({ ...COMMON, entryPoints: [`${root}src/cluster/completion-names.ts`], plugins: [nodeLazily] }),
     build({ ...COMMON, entryPoints: [`${root}src/cluster/read-ahead.ts`] }),
-    build({ ...COMMON, entryPoints: [`${root}src/scan-worker.ts`] }),
+    build({ ...COMMON, entryPoints: [`${root}src/files/parallel-read-worker.ts`] }),
   ]);
   const apart = (text: string) => `(function (require, module, exports) {${text}\n})`;
   const wrapped = (text: string) => `(function (require, module, exports, $url, $pieces) {${text}\n})`;

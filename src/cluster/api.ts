@@ -1,16 +1,16 @@
 import { clusterError, GkeprofError, reasonOf } from '../errors.ts';
 import { version } from '../version.ts';
 import type { AuthenticationCalls, AuthorizationCalls, CoreCalls } from './api-calls.ts';
+import { apiCode, apiError } from './api-errors.ts';
 import { DEFAULT_SERVER } from './choose.ts';
 import type { Cluster } from './cluster.ts';
-import { type Connection, parseTimeout } from './connect.ts';
+import { type Connection, parseTimeout } from './connection.ts';
 import type { Chosen } from './kubeconfig.ts';
 import { Kubectl } from './kubectl.ts';
 import type { KubectlHome } from './kubectl-home.ts';
 import { Login } from './login.ts';
 import { PrivateKubeconfig } from './private-kubeconfig.ts';
 import { readKubeconfig } from './read-kubeconfig.ts';
-import { apiCode, apiError } from './refusal.ts';
 import { Transport } from './transport.ts';
 
 /**

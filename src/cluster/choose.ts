@@ -1,6 +1,6 @@
 import { clusterError } from '../errors.ts';
-import { printable } from '../printable.ts';
-import type { Connection } from './connect.ts';
+import { printable } from '../text/printable.ts';
+import type { Connection } from './connection.ts';
 import type { Chosen, ClusterEntry, Kubeconfig, UserEntry } from './kubeconfig.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

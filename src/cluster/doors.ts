@@ -1,5 +1,5 @@
 import type { Cluster } from './cluster.ts';
-import type { Connection } from './connect.ts';
+import type { Connection } from './connection.ts';
 
 /**
  * The doors that a command has opened: one for each way to reach a cluster, however often it is asked for, so that a

@@ -3,7 +3,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, sep } from 'node:path';
 import { isatty } from 'node:tty';
 import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text/printable.ts';
 import type { Chosen, ExecEntry } from './kubeconfig.ts';
 import type { KubectlHome } from './kubectl-home.ts';
 

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { clusterError } from '../errors.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text/printable.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

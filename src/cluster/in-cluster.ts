@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve as resolvePath } from 'node:path';
 import { DEFAULT_SERVER, isTls, serverUrl } from './choose.ts';
-import { type Connection, parseTimeout } from './connect.ts';
+import { type Connection, parseTimeout } from './connection.ts';
 import type { Chosen } from './kubeconfig.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

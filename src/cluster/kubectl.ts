@@ -3,9 +3,9 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import { clusterError, reasonOf } from '../errors.ts';
-import { quoteFor } from '../shell-quote.ts';
+import { quoteFor } from '../text/shell-quote.ts';
 import type { CallResult, ContainerRef, RemoteStream } from './cluster.ts';
-import { type Connection, kubectlFlags, shownFlags } from './connect.ts';
+import { type Connection, kubectlFlags, shownFlags } from './connection.ts';
 import { childEnvironment, type KubectlHome, NOT_INSTALLED } from './kubectl-home.ts';
 
 /** What is used of execa's subprocess; its own type depends on each option given. */

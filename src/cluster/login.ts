@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { clusterError, reasonOf } from '../errors.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text/printable.ts';
 import { startKubectl } from './ask-kubectl.ts';
 import { isTls } from './choose.ts';
-import { type Connection, kubectlFlags, shownFlags } from './connect.ts';
+import { type Connection, kubectlFlags, shownFlags } from './connection.ts';
 import { type PluginCredential, runPlugin } from './exec-plugin.ts';
 import type { Chosen, UserEntry } from './kubeconfig.ts';
 import type { KubectlHome } from './kubectl-home.ts';

@@ -3,7 +3,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { isTls } from './choose.ts';
-import { type Connection, commonFlags } from './connect.ts';
+import { type Connection, commonFlags } from './connection.ts';
 import type { Chosen } from './kubeconfig.ts';
 import type { Login } from './login.ts';
 

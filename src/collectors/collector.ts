@@ -1,5 +1,5 @@
-import type { Plan } from '../plan.ts';
-import type { NodeEvent } from '../session/events.ts';
+import type { NodeEvent } from '../node/events.ts';
+import type { Plan } from '../plan/plan.ts';
 
 /** A line for people about a refusal of the node's script: reason and, where there is one, the next step. */
 export interface Explanation {

@@ -1,5 +1,5 @@
 import type { V1SecurityContext } from '@kubernetes/client-node';
-import type { CapturePlan } from '../plan.ts';
+import type { CapturePlan } from '../plan/plan.ts';
 
 /** Linux capabilities, as Kubernetes names them: without `CAP_`. */
 export type Capability =

@@ -1,23 +1,23 @@
-import { Packet } from '../capture/packet.ts';
-import { Pseudonyms } from '../capture/redact/pseudonyms.ts';
-import { type PayloadChoice, Redactor } from '../capture/redact/redact.ts';
-import type { PatternRule } from '../capture/redis/pattern.ts';
-import { SECTIONS, type Section, TSHARK_SECTIONS, USUAL_SECTIONS } from '../capture/sections.ts';
-import { parseConversation, type Selection } from '../capture/select.ts';
-import { SORTS, type Sort } from '../capture/sorting.ts';
+import type { Command, Context } from '../cli/command.ts';
+import { EXPLAIN, FORCE, NEW_FILE, type OptionTable, type RawOptions, VERBOSE } from '../cli/options.ts';
+import { MARKDOWN, type NamedFileRule, namedFile, namedFileRule } from '../cli/result-options.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { recentFile } from '../input.ts';
-import { NewFile } from '../new-file.ts';
-import { EXPLAIN, FORCE, NEW_FILE, type OptionTable, type RawOptions, VERBOSE } from '../options.ts';
+import { recentFile } from '../files/input.ts';
+import { NewFile } from '../files/new-file.ts';
+import { redactKey } from '../files/redact-key.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
-import { printable } from '../printable.ts';
-import { counted } from '../quantity.ts';
-import { redactKey } from '../redact-key.ts';
-import { analyzeFiles } from './analysis.ts';
-import { readInto } from './capture-files.ts';
-import type { Command, Context } from './command.ts';
-import { namesBeside } from './names.ts';
-import { MARKDOWN, type NamedFileRule, namedFile, namedFileRule } from './result-options.ts';
+import { Packet } from '../packets/file/packet.ts';
+import { Pseudonyms } from '../packets/redact/pseudonyms.ts';
+import { type PayloadChoice, Redactor } from '../packets/redact/redact.ts';
+import type { PatternRule } from '../packets/redis/pattern.ts';
+import { SECTIONS, type Section, TSHARK_SECTIONS, USUAL_SECTIONS } from '../packets/sections.ts';
+import { parseConversation, type Selection } from '../packets/select.ts';
+import { SORTS, type Sort } from '../packets/sorting.ts';
+import { printable } from '../text/printable.ts';
+import { counted } from '../text/quantity.ts';
+import { analyzeFiles } from '../workflow/analyze-packets.ts';
+import { namesBeside } from '../workflow/pod-addresses.ts';
+import { readInto } from '../workflow/read-packets.ts';
 
 const SHOW = 'What to show:';
 const CUT = 'One conversation:';
@@ -189,7 +189,7 @@ export const analyze: Command<AnalyzeOptions> = {
       options.files.map((name) => recentFile(name, '.', ['.pcap.gz', '.pcap', '.pcapng'], 'packets')),
     );
     if (options.explain) {
-      const { packetLines } = await import('../explain/files.ts');
+      const { packetLines } = await import('../collectors/by-hand/files.ts');
       const lines = files.flatMap((file) => packetLines(file, options.sections));
       context.stdout.write(lines.map((line) => `${line}\n`).join(''));
       return EXIT.done;

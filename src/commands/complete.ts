@@ -1,9 +1,9 @@
-import type { Connection } from '../cluster/connect.ts';
-import { connectionOf } from '../cluster/flags.ts';
-import { DIRECTIVE } from '../completion/answer.ts';
-import type { LineSoFar } from '../completion/words.ts';
+import { connectionOf } from '../cli/cluster-options.ts';
+import type { Command } from '../cli/command.ts';
+import { DIRECTIVE } from '../cli/completion/answer.ts';
+import type { LineSoFar } from '../cli/completion/request.ts';
+import type { Connection } from '../cluster/connection.ts';
 import { EXIT } from '../errors.ts';
-import type { Command } from './command.ts';
 
 /** A person has pressed Tab: what comes later than this is too late. */
 const BOUND_MS = 900;
@@ -24,8 +24,8 @@ export const complete: Command<readonly string[]> = {
   async run(words, { stdout, names }) {
     const [{ COMMANDS }, { wantedFor }, { answerTo, answerText }] = await Promise.all([
       import('./index.ts'),
-      import('../completion/words.ts'),
-      import('../completion/answer.ts'),
+      import('../cli/completion/request.ts'),
+      import('../cli/completion/answer.ts'),
     ]);
     const wanted = wantedFor(words, COMMANDS);
     const connection = wanted.kind === 'names' ? connectionSoFar(wanted.line) : {};

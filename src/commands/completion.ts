@@ -1,14 +1,14 @@
 import { asset } from '../assets.ts';
+import type { Command } from '../cli/command.ts';
+import { nearestNames } from '../cli/suggest.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { nearestNames } from '../nearest.ts';
-import { printable } from '../printable.ts';
-import type { Command } from './command.ts';
+import { printable } from '../text/printable.ts';
 
 const SCRIPTS = {
-  bash: 'completion/scripts/bash.bash',
-  zsh: 'completion/scripts/zsh.zsh',
-  fish: 'completion/scripts/fish.fish',
-  powershell: 'completion/scripts/powershell.ps1',
+  bash: 'cli/completion/scripts/bash.bash',
+  zsh: 'cli/completion/scripts/zsh.zsh',
+  fish: 'cli/completion/scripts/fish.fish',
+  powershell: 'cli/completion/scripts/powershell.ps1',
   kubectl: 'plugin/kubectl_complete-gkeprof',
 } as const;
 

@@ -1,13 +1,13 @@
-import type { Config } from '../config/parse.ts';
+import type { AnyCommand, Command } from '../cli/command.ts';
+import type { Config } from '../cli/config/parse.ts';
+import { environmentName, type OptionTable } from '../cli/options.ts';
+import { presetOf } from '../cli/settings.ts';
+import { nearestNames } from '../cli/suggest.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { nearestNames } from '../nearest.ts';
-import { environmentName, type OptionTable } from '../options.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
-import { printable } from '../printable.ts';
-import { presetOf } from '../settings.ts';
-import type { AnyCommand, Command } from './command.ts';
+import { printable } from '../text/printable.ts';
 
 interface ConfigOptions {
   readonly form: Form;

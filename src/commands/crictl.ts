@@ -1,5 +1,5 @@
-import type { Cluster } from '../cluster/cluster.ts';
-import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
+import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
+import type { Command } from '../cli/command.ts';
 import {
   CRICTL_SUBCOMMANDS,
   type CrictlWords,
@@ -10,21 +10,21 @@ import {
   placeIds,
   rightsOf,
   withoutTerminal,
-} from '../crictl.ts';
-import { clusterError, EXIT, usageError } from '../errors.ts';
-import { bareId, statusesOf } from '../inspect/owner.ts';
+} from '../cli/crictl-args.ts';
 import {
   DEBUG_POD_OPTIONS,
   type DebugPodOptions,
   debugPodOptions,
   type OptionTable,
   TARGET_NODE,
-} from '../options.ts';
-import { type PodTarget, parseTarget, type Target, type TargetName } from '../target.ts';
-import { settled } from './ask-node.ts';
-import type { Command } from './command.ts';
-import { access, lookUp } from './lookup.ts';
-import { onlyTarget, RAW, runOnNode } from './run-on-node.ts';
+} from '../cli/options.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { clusterError, EXIT, usageError } from '../errors.ts';
+import { type PodTarget, parseTarget, type Target, type TargetName } from '../plan/target.ts';
+import { bareId, statusesOf } from '../snapshot/owner.ts';
+import { access, lookUp } from '../workflow/find-target.ts';
+import { settled } from '../workflow/resolve-id.ts';
+import { onlyTarget, RAW, runOnNode } from '../workflow/run-on-node.ts';
 
 interface CrictlOptions {
   readonly debugPod: DebugPodOptions;

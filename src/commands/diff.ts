@@ -1,22 +1,13 @@
-import { EXIT, GkeprofError, usageError } from '../errors.ts';
-import { browserHalf, type Format } from '../formats.ts';
-import { recentFile } from '../input.ts';
-import { FORCE, type OptionTable, OUTPUT_DIR, type RawOptions, VERBOSE, writableFolder } from '../options.ts';
-import type { Form } from '../output/form.ts';
-import { deliver } from '../output/result.ts';
-import { printable } from '../printable.ts';
-import { compare } from '../profile/compare.ts';
-import { foldedComparison } from '../profile/folded-comparison.ts';
-import { isFoldedText, type StatedWeights, weighed } from '../profile/folded-weights.ts';
-import type { Movers } from '../profile/movers.ts';
-import { drawComparison } from '../profile/picture/svg.ts';
-import type { Comparison, Profile } from '../profile/profile.ts';
-import { counted, formatDuration, parseCount } from '../quantity.ts';
-import type { Command, Context } from './command.ts';
-import { baseFor, makeFile } from './drawing.ts';
-import { fileFacts, type MadeFile, sweepFolder } from './outcome.ts';
-import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
-import { nothingSeen, readFile } from './render.ts';
+import type { Command, Context } from '../cli/command.ts';
+import {
+  FORCE,
+  type OptionTable,
+  OUTPUT_DIR,
+  type RawOptions,
+  VERBOSE,
+  writableFolder,
+} from '../cli/options.ts';
+import { READ_OPTIONS, type ReadChoice, readChoice } from '../cli/profile-options.ts';
 import {
   FILE_OR_FORM,
   fileOrForm,
@@ -24,7 +15,23 @@ import {
   type NamedFileRule,
   OPEN,
   openResult,
-} from './result-options.ts';
+} from '../cli/result-options.ts';
+import { EXIT, GkeprofError, usageError } from '../errors.ts';
+import { recentFile } from '../files/input.ts';
+import type { Form } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
+import type { Movers } from '../profile/compare/changes.ts';
+import { compare } from '../profile/compare/compare.ts';
+import { isFoldedText, type StatedWeights, weighed } from '../profile/compare/folded-weights.ts';
+import { foldedComparison } from '../profile/export/folded-comparison.ts';
+import { browserHalf, type Format } from '../profile/export/formats.ts';
+import { drawComparison } from '../profile/picture/svg.ts';
+import type { Comparison, Profile } from '../profile/profile.ts';
+import { fileFacts, type MadeFile, sweepFolder } from '../report/capture.ts';
+import { printable } from '../text/printable.ts';
+import { counted, formatDuration, parseCount } from '../text/quantity.ts';
+import { baseFor, makeFile } from '../workflow/draw-profile.ts';
+import { nothingSeen, readFile } from './render.ts';
 
 interface DiffOptions {
   /** One file if it is already a comparison, with two counts on each line. */
@@ -276,7 +283,7 @@ export async function drawComparisons(
   base: string,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<MadeFile[]> {
-  const { moversOf, printMovers } = await import('../profile/movers.ts');
+  const { moversOf, printMovers } = await import('../profile/compare/changes.ts');
   const movers = moversOf(comparison);
   const tables = printMovers(comparison, movers, rows);
   const made: MadeFile[] = [];
@@ -302,8 +309,8 @@ export async function drawComparisons(
 /** What a comparison is as a result. */
 export async function comparisonOutcome(comparison: Comparison, made: readonly MadeFile[], rows?: number) {
   const [{ moversOf }, { comparisonFacts, comparisonMarkdown }, files] = await Promise.all([
-    import('../profile/movers.ts'),
-    import('./profile-outcome.ts'),
+    import('../profile/compare/changes.ts'),
+    import('../report/profile.ts'),
     fileFacts(made),
   ]);
   const facts = comparisonFacts(comparison, moversOf(comparison), rows);

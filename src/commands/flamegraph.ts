@@ -1,31 +1,31 @@
-import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
-import { perf } from '../collectors/perf.ts';
-import { EXIT, GkeprofError, usageError } from '../errors.ts';
-import { openInput } from '../input.ts';
+import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
+import type { Command, Context } from '../cli/command.ts';
 import {
   CAPTURE_OPTIONS,
   type CaptureOptions,
   captureOptions,
   type OptionTable,
   TARGET_NODE,
-} from '../options.ts';
+} from '../cli/options.ts';
+import { READ_OPTIONS, type ReadChoice, readChoice } from '../cli/profile-options.ts';
+import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
+import { perf } from '../collectors/perf/perf.ts';
+import { EXIT, GkeprofError, usageError } from '../errors.ts';
+import { openInput } from '../files/input.ts';
 import { type Form, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
-import { type CapturePlan, type Plan, targetText } from '../plan.ts';
-import { compare } from '../profile/compare.ts';
+import { type CapturePlan, type Plan, targetText } from '../plan/plan.ts';
+import { parseTarget, type Target, type TargetName } from '../plan/target.ts';
+import { compare } from '../profile/compare/compare.ts';
 import { emptyText } from '../profile/counters.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
-import { readProfile } from '../profile/read.ts';
+import { readProfile } from '../profile/read/read-profile.ts';
 import { type Summary, summarize, summaryLines } from '../profile/summary.ts';
-import { formatDuration, parseCount, parseDuration } from '../quantity.ts';
+import { captureFacts, fileFacts, type MadeFile } from '../report/capture.ts';
 import { captureOf, makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
-import { parseTarget, type Target, type TargetName } from '../target.ts';
-import { containerOfPid } from './ask-node.ts';
-import { endedText, missingText, runCapture, sessionCode } from './capture.ts';
-import type { Command, Context } from './command.ts';
-import { comparisonOutcome, drawComparisons } from './diff.ts';
+import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import {
   aboutFromReceipt,
   countingLosses,
@@ -33,11 +33,11 @@ import {
   type DrawOptions,
   draw,
   drawOptions,
-} from './drawing.ts';
-import { keepSamples } from './kept-samples.ts';
-import { captureFacts, fileFacts, type MadeFile } from './outcome.ts';
-import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
-import { MARKDOWN, OPEN, openResult } from './result-options.ts';
+} from '../workflow/draw-profile.ts';
+import { keepSamples } from '../workflow/partial-profile.ts';
+import { containerOfPid } from '../workflow/resolve-id.ts';
+import { endedText, missingText, runCapture, sessionCode } from '../workflow/run-capture.ts';
+import { comparisonOutcome, drawComparisons } from './diff.ts';
 
 interface FlamegraphOptions {
   readonly capture: CaptureOptions;
@@ -202,7 +202,7 @@ const pictureOf = (made: readonly MadeFile[]): string | undefined =>
 
 /** What a recording is as a result. */
 async function outcomeOf({ profile, summary, receipt, made, ended }: Recording) {
-  const { profileFacts, recordingMarkdown } = await import('./profile-outcome.ts');
+  const { profileFacts, recordingMarkdown } = await import('../report/profile.ts');
   const capture = captureFacts(receipt);
   const files = await fileFacts(made);
   const figures = profileFacts(profile, summary);

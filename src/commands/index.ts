@@ -1,5 +1,5 @@
+import type { AnyCommand } from '../cli/command.ts';
 import { analyze } from './analyze.ts';
-import type { AnyCommand } from './command.ts';
 import { complete } from './complete.ts';
 import { completion } from './completion.ts';
 import { config } from './config.ts';

@@ -1,12 +1,12 @@
 import { dump, loadAll } from 'js-yaml';
 import { asset } from '../assets.ts';
+import type { Command } from '../cli/command.ts';
+import { DEBUG_POD_OPTIONS, PLAIN_IMAGE, VERBOSE } from '../cli/options.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { DEBUG_POD_OPTIONS, PLAIN_IMAGE, VERBOSE } from '../options.ts';
 import { type Form, formOf, isForPrograms, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { admissionPolicy } from '../policy/admission-policy.ts';
 import type { PolicySettings } from '../policy/pod-rules.ts';
-import type { Command } from './command.ts';
 
 const POLICY = 'Admission policy:';
 const ONLY_WITH_POLICY = [

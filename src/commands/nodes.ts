@@ -1,16 +1,16 @@
 import type { V1Node, V1Pod } from '@kubernetes/client-node';
+import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
+import type { Command, Context } from '../cli/command.ts';
+import { INSPECT_OPTIONS, type InspectOptions, inspectOptions, type OptionTable } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
 import { clusterError, EXIT, usageError } from '../errors.ts';
-import { humanAge } from '../inspect/age.ts';
-import { type Probe, probeOf } from '../inspect/probe.ts';
-import { INSPECT_OPTIONS, type InspectOptions, inspectOptions, type OptionTable } from '../options.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
-import type { Command, Context } from './command.ts';
-import { inspectPlan, withNodes } from './look.ts';
-import { checkAccess } from './lookup.ts';
+import { humanAge } from '../snapshot/age.ts';
+import { type Probe, probeOf } from '../snapshot/probe.ts';
+import { checkAccess } from '../workflow/find-target.ts';
+import { inspectPlan, withNodes } from '../workflow/inspect-nodes.ts';
 
 interface NodesOptions {
   readonly inspect: InspectOptions;
@@ -102,7 +102,7 @@ export const nodes: Command<NodesOptions> = {
     const { substrings, selector, pods: podSelector, form } = options;
     const cluster = await context.openCluster(options.inspect.connection);
     if (options.inspect.explain) {
-      const { nodesByHand } = await import('../explain/inspect.ts');
+      const { nodesByHand } = await import('../collectors/snapshot/by-hand.ts');
       context.stdout.write(nodesByHand(options, cluster.namespace, cluster.kubectlLine()));
       return EXIT.done;
     }

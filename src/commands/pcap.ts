@@ -1,6 +1,5 @@
-import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
-import { filterText, tcpdump } from '../collectors/tcpdump.ts';
-import { clusterError, EXIT, reasonOf, usageError } from '../errors.ts';
+import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
+import type { Command, Context } from '../cli/command.ts';
 import {
   CAPTURE_OPTIONS,
   type CaptureOptions,
@@ -8,24 +7,32 @@ import {
   type OptionTable,
   type RawOptions,
   TARGET_NODE,
-} from '../options.ts';
+} from '../cli/options.ts';
+import { MARKDOWN } from '../cli/result-options.ts';
+import { parseTcpdumpWords, type TcpdumpWords } from '../cli/tcpdump-args.ts';
+import { filterText, tcpdump } from '../collectors/tcpdump/tcpdump.ts';
+import { clusterError, EXIT, reasonOf, usageError } from '../errors.ts';
+import { numberOf } from '../node/events.ts';
 import { type Form, formOf, isForPrograms, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
-import type { CapturePlan, Plan, TcpdumpPlan } from '../plan.ts';
-import { counted, formatBytes, formatDuration, parseCount, parseDuration, parseSize } from '../quantity.ts';
-import { numberOf } from '../session/events.ts';
+import type { CapturePlan, Plan, TcpdumpPlan } from '../plan/plan.ts';
+import { parseTarget, type Target, type TargetName } from '../plan/target.ts';
+import { captureFacts, type FileFact, fileFacts } from '../report/capture.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
-import { deleteLine, quoteFor } from '../shell-quote.ts';
-import { parseTarget, type Target, type TargetName } from '../target.ts';
-import { type Analyzed, analysisData, analyzeFiles, withAnalysis } from './analysis.ts';
+import {
+  counted,
+  formatBytes,
+  formatDuration,
+  parseCount,
+  parseDuration,
+  parseSize,
+} from '../text/quantity.ts';
+import { deleteLine, quoteFor } from '../text/shell-quote.ts';
+import { type Analyzed, analysisData, analyzeFiles, withAnalysis } from '../workflow/analyze-packets.ts';
+import { namesOf } from '../workflow/pod-addresses.ts';
+import { endedText, runCapture, sessionCode } from '../workflow/run-capture.ts';
 import { ANALYZE_OPTIONS, type AnalyzeChoice, analyzeChoice } from './analyze.ts';
-import { endedText, runCapture, sessionCode } from './capture.ts';
-import type { Command, Context } from './command.ts';
-import { namesOf } from './names.ts';
-import { captureFacts, type FileFact, fileFacts } from './outcome.ts';
-import { MARKDOWN } from './result-options.ts';
-import { parseTcpdumpWords, type TcpdumpWords } from './tcpdump-words.ts';
 
 interface PcapOptions {
   readonly capture: CaptureOptions;
@@ -325,7 +332,7 @@ async function put(
   form: Form,
   context: Context,
 ): Promise<void> {
-  const { captureMarkdown } = await import('./capture-outcome.ts');
+  const { captureMarkdown } = await import('../report/packets.ts');
   const capture = captureFacts(receipt);
   const analysis =
     found && isForPrograms(form) && (await analysisData(found.analyzed, found.sections, context));

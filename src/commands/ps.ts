@@ -1,33 +1,33 @@
-import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
-import { EXIT, toolError, usageError } from '../errors.ts';
-import {
-  type ContainerRow,
-  containerCells,
-  containersOf,
-  containersOfApi,
-  shortId,
-} from '../inspect/container-list.ts';
-import { forest } from '../inspect/forest.ts';
-import type { Owner } from '../inspect/owner.ts';
-import { type ProcessRow, processJson, processRow, SORT_KEYS, sorting } from '../inspect/process-list.ts';
+import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
+import type { Command, Context } from '../cli/command.ts';
 import {
   INSPECT_OPTIONS,
   type InspectOptions,
   inspectOptions,
   type OptionTable,
   TARGET_NODE,
-} from '../options.ts';
+} from '../cli/options.ts';
+import { regularExpression } from '../cli/regexp.ts';
+import { EXIT, toolError, usageError } from '../errors.ts';
 import { type Form, formOf, isForPrograms, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { fitted, table } from '../output/table.ts';
-import type { SnapshotPart } from '../plan.ts';
-import { type PodTarget, parseTarget, type Target, type TargetName } from '../target.ts';
-import { settled } from './ask-node.ts';
-import { printByHand } from './by-hand.ts';
-import type { Command, Context } from './command.ts';
-import { inspectPlan, isDryRun, sayCuts, type View, withNodes } from './look.ts';
-import { access, lookUpAll } from './lookup.ts';
-import { regularExpression } from './matching.ts';
+import type { SnapshotPart } from '../plan/plan.ts';
+import { type PodTarget, parseTarget, type Target, type TargetName } from '../plan/target.ts';
+import {
+  type ContainerRow,
+  containerCells,
+  containersOf,
+  containersOfApi,
+  shortId,
+} from '../snapshot/container-list.ts';
+import type { Owner } from '../snapshot/owner.ts';
+import { type ProcessRow, processJson, processRow, SORT_KEYS, sorting } from '../snapshot/process-list.ts';
+import { forest } from '../snapshot/process-tree.ts';
+import { printByHand } from '../workflow/by-hand.ts';
+import { access, lookUpAll } from '../workflow/find-target.ts';
+import { inspectPlan, isDryRun, sayCuts, type View, withNodes } from '../workflow/inspect-nodes.ts';
+import { settled } from '../workflow/resolve-id.ts';
 
 interface PsOptions {
   readonly inspect: InspectOptions;
@@ -153,7 +153,7 @@ export const ps: Command<PsOptions> = {
     const user = await cluster.whoAmI();
     const plans = nodes.map((node) => inspectPlan(node, PARTS, asked, user));
     if (options.inspect.explain) {
-      const { psByHand } = await import('../explain/inspect.ts');
+      const { psByHand } = await import('../collectors/snapshot/by-hand.ts');
       printByHand(nodes, 'processes and containers', options.inspect, cluster, context, (around) =>
         psByHand(
           targets.filter(({ node }) => node === around.node),

@@ -1,18 +1,21 @@
+import type { Command, Context } from '../cli/command.ts';
+import { EXPLAIN, type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
+import { READ_OPTIONS, type ReadChoice, readChoice } from '../cli/profile-options.ts';
+import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
-import { type Input, openInput, recentFile } from '../input.ts';
-import { EXPLAIN, type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../options.ts';
+import { type Input, openInput, recentFile } from '../files/input.ts';
+import { readSecondHalf } from '../files/parallel-read.ts';
 import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
-import { printable } from '../printable.ts';
-import { aboutFromHeader } from '../profile/about.ts';
-import { mergeProfiles } from '../profile/merge.ts';
+import { mergeProfiles } from '../profile/merge-profiles.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { Profile } from '../profile/profile.ts';
-import { type Reading, type ReadOptions, readProfile } from '../profile/read.ts';
+import { aboutFromHeader } from '../profile/read/about.ts';
+import { type Reading, type ReadOptions, readProfile } from '../profile/read/read-profile.ts';
 import { type Summary, summarize, summaryLines } from '../profile/summary.ts';
-import { counted, formatDuration } from '../quantity.ts';
-import { readSecondHalf } from '../second-half.ts';
-import type { Command, Context } from './command.ts';
+import { fileFacts, type MadeFile, sweepFolder } from '../report/capture.ts';
+import { printable } from '../text/printable.ts';
+import { counted, formatDuration } from '../text/quantity.ts';
 import {
   aboutFromReceipt,
   baseFor,
@@ -22,10 +25,7 @@ import {
   draw,
   drawOptions,
   receiptBeside,
-} from './drawing.ts';
-import { fileFacts, type MadeFile, sweepFolder } from './outcome.ts';
-import { READ_OPTIONS, type ReadChoice, readChoice } from './reading.ts';
-import { MARKDOWN, OPEN, openResult } from './result-options.ts';
+} from '../workflow/draw-profile.ts';
 
 interface RenderOptions {
   readonly files: readonly string[];
@@ -81,7 +81,7 @@ export const render: Command<RenderOptions> = {
   async run({ files, folder, draw: drawing, choice, explain }, context) {
     const ending = ['.perf-script.txt.gz'];
     if (explain) {
-      const { flameGraphLine } = await import('../explain/files.ts');
+      const { flameGraphLine } = await import('../collectors/by-hand/files.ts');
       for (const file of files) {
         const given = await recentFile(file, folder, ending, 'raw stacks');
         context.stdout.write(`${flameGraphLine(given, `${baseFor(given, folder)}.flamegraph.svg`)}\n`);
@@ -130,7 +130,7 @@ async function putReport(
   form: Form,
   context: Context,
 ): Promise<void> {
-  const { profileFacts, profileMarkdown } = await import('./profile-outcome.ts');
+  const { profileFacts, profileMarkdown } = await import('../report/profile.ts');
   const files = await fileFacts(made);
   const facts = profileFacts(profile, summary);
   const { about } = profile;
@@ -162,7 +162,7 @@ export async function readFile(path: string, choice: ReadChoice, context: Contex
     (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
     readPicture,
     input.plain ? (timeline, layout) => readSecondHalf(path, timeline, layout) : undefined,
-    async (names) => (await import('./demangle.ts')).demangle(names),
+    async (names) => (await import('../workflow/demangle.ts')).demangle(names),
   );
   warnOf(input, context);
   if (reading.isFlat)

@@ -1,17 +1,17 @@
-import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
-import { EXIT, usageError } from '../errors.ts';
+import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
+import type { Command } from '../cli/command.ts';
 import {
   DEBUG_POD_OPTIONS,
   type DebugPodOptions,
   debugPodOptions,
   type OptionTable,
   TARGET_NODE,
-} from '../options.ts';
-import { parseTarget, type TargetName } from '../target.ts';
-import { settled } from './ask-node.ts';
-import type { Command } from './command.ts';
-import { access, lookUp } from './lookup.ts';
-import { onlyTarget, RAW, runOnNode } from './run-on-node.ts';
+} from '../cli/options.ts';
+import { EXIT, usageError } from '../errors.ts';
+import { parseTarget, type TargetName } from '../plan/target.ts';
+import { access, lookUp } from '../workflow/find-target.ts';
+import { settled } from '../workflow/resolve-id.ts';
+import { onlyTarget, RAW, runOnNode } from '../workflow/run-on-node.ts';
 
 interface ShellOptions {
   readonly debugPod: DebugPodOptions;

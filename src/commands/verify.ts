@@ -1,15 +1,15 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Command } from '../cli/command.ts';
+import { type OptionTable, VERBOSE } from '../cli/options.ts';
 import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
-import { recentFile } from '../input.ts';
-import { type OptionTable, VERBOSE } from '../options.ts';
+import { recentFile } from '../files/input.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
-import { printable } from '../printable.ts';
+import { sha256 } from '../report/capture.ts';
 import type { Receipt } from '../session/receipt.ts';
-import type { Command } from './command.ts';
-import { sha256 } from './outcome.ts';
+import { printable } from '../text/printable.ts';
 
 interface VerifyOptions {
   readonly receipts: readonly string[];

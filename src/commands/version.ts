@@ -1,8 +1,8 @@
+import type { Command } from '../cli/command.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { version as release } from '../version.ts';
-import type { Command } from './command.ts';
 
 export const version: Command<{ readonly form: Form }> = {
   name: 'version',

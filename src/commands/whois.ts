@@ -1,28 +1,34 @@
-import { CLUSTER_OPTIONS } from '../cluster/flags.ts';
-import { EXIT, toolError, usageError } from '../errors.ts';
-import { shortId } from '../inspect/container-list.ts';
-import { pidsBehind } from '../inspect/links.ts';
-import { type ProcessRow, processJson, processRow } from '../inspect/process-list.ts';
-import { type Endpoint, isSameEndpoint, parseAddress, parseEndpoint, socketsOf } from '../inspect/sockets.ts';
+import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
+import type { Command, Context } from '../cli/command.ts';
 import {
   INSPECT_OPTIONS,
   type InspectOptions,
   inspectOptions,
   type OptionTable,
   type RawOptions,
-} from '../options.ts';
+} from '../cli/options.ts';
+import { regularExpression } from '../cli/regexp.ts';
+import { EXIT, toolError, usageError } from '../errors.ts';
 import { type Form, formOf, outputOption } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
-import type { SnapshotPart } from '../plan.ts';
-import { printable } from '../printable.ts';
-import { parseCount } from '../quantity.ts';
-import { parseTarget, type TargetName } from '../target.ts';
-import { printByHand } from './by-hand.ts';
-import type { Command, Context } from './command.ts';
-import { inspectPlan, isDryRun, sayCuts, type View, withNodes } from './look.ts';
-import { access, lookUp } from './lookup.ts';
-import { regularExpression } from './matching.ts';
+import type { SnapshotPart } from '../plan/plan.ts';
+import { parseTarget, type TargetName } from '../plan/target.ts';
+import { shortId } from '../snapshot/container-list.ts';
+import { pidsBehind } from '../snapshot/links.ts';
+import { type ProcessRow, processJson, processRow } from '../snapshot/process-list.ts';
+import {
+  type Endpoint,
+  isSameEndpoint,
+  parseAddress,
+  parseEndpoint,
+  socketsOf,
+} from '../snapshot/sockets.ts';
+import { printable } from '../text/printable.ts';
+import { parseCount } from '../text/quantity.ts';
+import { printByHand } from '../workflow/by-hand.ts';
+import { access, lookUp } from '../workflow/find-target.ts';
+import { inspectPlan, isDryRun, sayCuts, type View, withNodes } from '../workflow/inspect-nodes.ts';
 
 /** What is asked about; each finds processes. */
 type Question =
@@ -139,7 +145,7 @@ export const whois: Command<WhoisOptions> = {
     const { node } = await lookUp(options.named, undefined, cluster);
     const plans = [inspectPlan(node, partsFor(options.questions), options.inspect, await cluster.whoAmI())];
     if (options.inspect.explain) {
-      const { whoisByHand } = await import('../explain/inspect.ts');
+      const { whoisByHand } = await import('../collectors/snapshot/by-hand.ts');
       printByHand([node], 'whose it is', options.inspect, cluster, context, (around) =>
         whoisByHand(options.questions, around),
       );

@@ -1,5 +1,5 @@
 # What the debug pod says: one JSON object a line, on stdout and in events.jsonl, by one emitter.
-# Read by src/session/events.ts. No filter, address, thread name or path ever goes into an event, because
+# Read by src/node/events.ts. No filter, address, thread name or path ever goes into an event, because
 # container logs are shipped to central logging; what a tool prints goes to a file in scratch.
 
 readonly OUT=/gkeprof/out CTL=/gkeprof/ctl WORK=/gkeprof/work

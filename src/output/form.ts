@@ -1,6 +1,6 @@
+import type { OptionSpec, RawOptions } from '../cli/options.ts';
 import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
-import type { OptionSpec, RawOptions } from '../options.ts';
-import { printable, printableJson } from '../printable.ts';
+import { printable, printableJson } from '../text/printable.ts';
 import { type Json, jsonPath } from './jsonpath.ts';
 import { JsonPathError } from './jsonpath-parse.ts';
 

@@ -1,4 +1,4 @@
-import { formatDuration } from '../quantity.ts';
+import { formatDuration } from '../text/quantity.ts';
 
 /** As many of the parts as fit into the width, the first ones; the first is cut where not even it does. */
 export function fitted(parts: readonly string[], width: number): string {

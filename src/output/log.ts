@@ -1,4 +1,4 @@
-import { printable, printableLines } from '../printable.ts';
+import { printable, printableLines } from '../text/printable.ts';
 import { fitted } from './live.ts';
 import type { Style } from './style.ts';
 

@@ -1,5 +1,5 @@
 import type { Turns } from '../interrupts.ts';
-import { printableJson } from '../printable.ts';
+import { printableJson } from '../text/printable.ts';
 import { yamlDumper } from './form.ts';
 
 /**

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import { strlen } from 'cli-table3/src/utils.js';
-import { printable } from '../printable.ts';
+import { printable } from '../text/printable.ts';
 import type { ByteSink } from './stream.ts';
 
 export interface Column {

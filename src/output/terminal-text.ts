@@ -1,4 +1,4 @@
-import { printableText } from '../printable.ts';
+import { printableText } from '../text/printable.ts';
 import type { ByteSink } from './stream.ts';
 
 /** A sink for what others wrote: safe where it is a terminal, byte for byte everywhere else. */

@@ -1,5 +1,5 @@
+import { OUT } from '../collectors/script.ts';
 import { REQUESTS } from '../node/requests.ts';
-import { OUT } from '../node/script.ts';
 import { all, any, celLiteral, isOwn, ownerVariables, type Rule } from './cel.ts';
 import { type PolicySettings, podRules, podVariables } from './pod-rules.ts';
 

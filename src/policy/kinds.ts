@@ -1,12 +1,12 @@
-import { runner } from '../collectors/attached.ts';
 import type { NodeWork } from '../collectors/collector.ts';
-import { inspect } from '../collectors/inspect.ts';
-import { perf } from '../collectors/perf.ts';
+import { runner } from '../collectors/command/command.ts';
+import { perf } from '../collectors/perf/perf.ts';
 import { LIMITED_WORK } from '../collectors/privileges.ts';
-import { tcpdump } from '../collectors/tcpdump.ts';
+import { inspect } from '../collectors/snapshot/snapshot.ts';
+import { tcpdump } from '../collectors/tcpdump/tcpdump.ts';
 import type { CollectorName } from '../node/arguments.ts';
-import { type AttachedPlan, type CapturePlan, makePlan, type Plan, type SnapshotPart } from '../plan.ts';
-import type { PodTarget, Target } from '../target.ts';
+import { type AttachedPlan, type CapturePlan, makePlan, type Plan, type SnapshotPart } from '../plan/plan.ts';
+import type { PodTarget, Target } from '../plan/target.ts';
 
 /**
  * Every kind of debug pod that the tool makes, each as a plan that stands for all of its kind: the admission policy is

@@ -1,8 +1,8 @@
 import type { V1Container, V1Pod, V1PodSpec } from '@kubernetes/client-node';
+import { captureCommand, filesCommand } from '../collectors/script.ts';
 import { argumentsPattern } from '../node/arguments.ts';
-import { captureCommand, filesCommand } from '../node/script.ts';
-import { FILES_USERS } from '../plan.ts';
-import { debugPod, FILLED_IN_FIELDS, LABELS_BY_ADMISSION } from '../pod.ts';
+import { FILES_USERS } from '../plan/plan.ts';
+import { debugPod, FILLED_IN_FIELDS, LABELS_BY_ADMISSION } from '../session/pod-manifest.ts';
 import { all, any, celLiteral, celStrings, celText, isOwn, ownerVariables, type Rule } from './cel.ts';
 import { type DebugPodKind, debugPodKinds } from './kinds.ts';
 

@@ -1,4 +1,4 @@
-import { counted, formatDuration } from '../quantity.ts';
+import { counted, formatDuration } from '../text/quantity.ts';
 import { coresText } from './cores.ts';
 import type { Profile } from './profile.ts';
 import type { Summary } from './summary.ts';

@@ -16,7 +16,7 @@ export function coresOf(
 
 /**
  * The same of one thread, which is on one core at a time: N samples span N - 1 periods, so a busy one can come out above.
- * Threads that were merged (pools.ts) have no number of their own, and may be on several.
+ * Threads that were merged (merge-threads.ts) have no number of their own, and may be on several.
  */
 export function coresOfThread(
   profile: Pick<Profile, 'about' | 'event'>,

@@ -1,4 +1,4 @@
-import { formatDuration } from '../quantity.ts';
+import { formatDuration } from '../text/quantity.ts';
 import type { About } from './profile.ts';
 
 /** What the kernel counted for the target, as far as it is known: `CPU time 4.95 s, held back by a limit for 3.2 s`. */

@@ -1,4 +1,4 @@
-import { counted } from '../quantity.ts';
+import { counted } from '../text/quantity.ts';
 import type { Frame } from './frame.ts';
 import type { Profile } from './profile.ts';
 import { reasonFor } from './unnamed.ts';

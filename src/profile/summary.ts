@@ -1,4 +1,4 @@
-import { counted } from '../quantity.ts';
+import { counted } from '../text/quantity.ts';
 import { coresOf, coresOfThread, coresText } from './cores.ts';
 import { countersText } from './counters.ts';
 import type { About, Profile, Unit } from './profile.ts';

@@ -3,9 +3,9 @@ import { gunzipSync } from 'node:zlib';
 import type { Cluster, ContainerRef, RemoteStream } from '../cluster/cluster.ts';
 import { clusterError, type GkeprofError, reasonOf, toolError } from '../errors.ts';
 import { request } from '../node/requests.ts';
-import type { SnapshotPart } from '../plan.ts';
-import { printable } from '../printable.ts';
-import { formatBytes } from '../quantity.ts';
+import type { SnapshotPart } from '../plan/plan.ts';
+import { printable } from '../text/printable.ts';
+import { formatBytes } from '../text/quantity.ts';
 
 /** A question to a debug pod that inspects. */
 export interface Question {
@@ -47,7 +47,7 @@ export async function ask(question: Question, world: Asking): Promise<string> {
     : clusterError(`the debug pod ${question.files.pod} could not be asked: ${said}`);
 }
 
-/** As much as the node's script writes at most (node/inspect.sh, answer_bytes), before and after it is compressed. */
+/** As much as the node's script writes at most (collectors/snapshot/snapshot.sh, answer_bytes), before and after it is compressed. */
 const MOST_BYTES = 2 ** 26;
 const HEADER = /^(\d+) ([0-9a-f]{64})$/;
 const LONGEST_HEADER = 128;

@@ -1,11 +1,11 @@
 import type { ContainerRef } from '../cluster/cluster.ts';
-import { runner } from '../collectors/attached.ts';
+import { runner } from '../collectors/command/command.ts';
 import { clusterError, toolError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { request } from '../node/requests.ts';
 import { type ByteSink, writeAll } from '../output/stream.ts';
-import type { AttachedPlan, Plan } from '../plan.ts';
-import { printable } from '../printable.ts';
+import type { AttachedPlan, Plan } from '../plan/plan.ts';
+import { printable } from '../text/printable.ts';
 import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
 import { FrameReader } from './frames.ts';
 import { nodeRefusal } from './node-refusal.ts';

@@ -1,4 +1,4 @@
-import type { NodeEvent } from './events.ts';
+import type { NodeEvent } from '../node/events.ts';
 
 /** Of the target's cgroup, in seconds over the capture (node/identity.sh); what the kernel does not count is absent. */
 export interface CpuCounters {

@@ -1,13 +1,13 @@
+import { apiCode } from '../cluster/api-errors.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { apiCode } from '../cluster/refusal.ts';
 import type { NodeWork } from '../collectors/collector.ts';
 import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { type Interrupts, unlessAborted } from '../interrupts.ts';
 import type { Log } from '../output/log.ts';
-import type { Plan } from '../plan.ts';
-import { admissionChanges, debugPod } from '../pod.ts';
-import { printable } from '../printable.ts';
-import { formatDuration } from '../quantity.ts';
+import type { Plan } from '../plan/plan.ts';
+import { printable } from '../text/printable.ts';
+import { formatDuration } from '../text/quantity.ts';
+import { admissionChanges, debugPod } from './pod-manifest.ts';
 
 /** What a session needs of the world. */
 export interface World {

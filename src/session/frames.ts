@@ -1,5 +1,5 @@
 import { toolError } from '../errors.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../text/printable.ts';
 
 /** A piece of a frame: its bytes as they come, and all of them together at its end. */
 export interface FramePiece {

@@ -1,9 +1,9 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { type GkeprofError, toolError } from '../errors.ts';
+import { LineSplitter, parseEvent, textOf } from '../node/events.ts';
 import { request } from '../node/requests.ts';
-import type { Plan } from '../plan.ts';
-import { LineSplitter, parseEvent, textOf } from './events.ts';
-import { againHint } from './refused.ts';
+import type { Plan } from '../plan/plan.ts';
+import { againHint } from './node-errors.ts';
 
 /**
  * Why the node's script did not do what it was asked, in words; undefined when it did not refuse. Read from the events'

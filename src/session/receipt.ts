@@ -1,8 +1,8 @@
 import { open, rm } from 'node:fs/promises';
-import type { Plan } from '../plan.ts';
+import { numberOf } from '../node/events.ts';
+import type { Plan } from '../plan/plan.ts';
 import { version } from '../version.ts';
 import type { CpuCounters } from './cpu-counters.ts';
-import { numberOf } from './events.ts';
 import type { Cut, SessionResult } from './session.ts';
 import type { Deletion, StoppedBy } from './stopped-by.ts';
 

@@ -1,24 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, ContainerRef, Reached } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
+import { OUT } from '../collectors/script.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
-import { baseName } from '../names.ts';
+import { type NodeEvent, numberOf, textOf } from '../node/events.ts';
 import { request } from '../node/requests.ts';
-import { OUT } from '../node/script.ts';
 import { leftText, secondsLeft } from '../output/live.ts';
 import type { Log } from '../output/log.ts';
-import { boundSeconds, type Plan } from '../plan.ts';
-import { formatBytes, formatDuration } from '../quantity.ts';
-import { type Artifact, collect } from './collect.ts';
+import { baseName } from '../plan/artifact-name.ts';
+import { boundSeconds, type Plan } from '../plan/plan.ts';
+import { formatBytes, formatDuration } from '../text/quantity.ts';
 import { type CpuCounters, cpuCounters } from './cpu-counters.ts';
 import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
-import { type NodeEvent, numberOf, textOf } from './events.ts';
-import { followEvents } from './follow.ts';
-import { refusal } from './refused.ts';
+import { type Artifact, collect } from './download.ts';
+import { followEvents } from './follow-events.ts';
+import { refusal } from './node-errors.ts';
 import { waitForStart } from './start.ts';
 import { type Deletion, deletionOf, type StoppedBy, stoppedBy } from './stopped-by.ts';
-import { targetChanges } from './unchanged.ts';
+import { targetChanges } from './target-changes.ts';
 
 /** Why a capture ended: the node's word for it, or `lost` when its container died before it could say. */
 export type EndReason =
@@ -43,7 +43,7 @@ export interface SessionResult {
   /** The artifact is what the tool wrote, before anything was made of it on the node. */
   readonly isRaw: boolean;
   readonly cut?: Cut;
-  /** Processes whose files perf was not let read, because they held it up (node/perf.sh). */
+  /** Processes whose files perf was not let read, because they held it up (collectors/perf/perf.sh). */
   readonly unnamedProcesses: number;
   /** What the kernel counted for the target's CPU use during the capture; absent if it did not count. */
   readonly cpu?: CpuCounters;

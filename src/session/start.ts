@@ -1,8 +1,8 @@
 import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
 import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError, type GkeprofError } from '../errors.ts';
-import type { Plan } from '../plan.ts';
-import { printable } from '../printable.ts';
+import type { Plan } from '../plan/plan.ts';
+import { printable } from '../text/printable.ts';
 
 /** What the pod's status says about its start. */
 export type StartState =

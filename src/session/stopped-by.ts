@@ -1,5 +1,5 @@
 import type { V1Pod } from '@kubernetes/client-node';
-import { printable } from '../printable.ts';
+import { printable } from '../text/printable.ts';
 import type { EndReason } from './session.ts';
 
 /**

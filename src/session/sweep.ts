@@ -1,6 +1,6 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import type { Cluster } from '../cluster/cluster.ts';
-import { MANAGED_BY } from '../pod.ts';
+import { MANAGED_BY } from './pod-manifest.ts';
 
 const GRACE_MS = 10_000;
 

@@ -7,7 +7,7 @@ import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { FLAG, framed, pcap, START, tcp } from '../capture/packets.ts';
+import { FLAG, framed, pcap, START, tcp } from '../packets/packets.ts';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const PACKETS = 1_000_000;

@@ -5,9 +5,9 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { openCluster } from '../../src/cluster/api.ts';
-import { inspect } from '../../src/collectors/inspect.ts';
-import { makePlan } from '../../src/plan.ts';
-import { debugPod } from '../../src/pod.ts';
+import { inspect } from '../../src/collectors/snapshot/snapshot.ts';
+import { makePlan } from '../../src/plan/plan.ts';
+import { debugPod } from '../../src/session/pod-manifest.ts';
 import { ensureCluster } from '../cluster/index.ts';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 9);

@@ -8,9 +8,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { browserHalf } from '../../src/formats.ts';
-import { parseFolded } from '../../src/profile/folded-reader.ts';
+import { browserHalf } from '../../src/profile/export/formats.ts';
 import { drawPicture } from '../../src/profile/picture/svg.ts';
+import { parseFolded } from '../../src/profile/read/folded-reader.ts';
 import { FLAGS } from '../browser/chromium.ts';
 import { textOf } from '../profile/reading.ts';
 

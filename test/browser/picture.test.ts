@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { browserHalf } from '../../src/formats.ts';
-import { printable } from '../../src/printable.ts';
-import { compare } from '../../src/profile/compare.ts';
-import { parseFolded } from '../../src/profile/folded-reader.ts';
+import { compare } from '../../src/profile/compare/compare.ts';
+import { browserHalf } from '../../src/profile/export/formats.ts';
 import { drawComparison, drawPicture } from '../../src/profile/picture/svg.ts';
 import type { Profile } from '../../src/profile/profile.ts';
+import { parseFolded } from '../../src/profile/read/folded-reader.ts';
+import { printable } from '../../src/text/printable.ts';
 import { read, stacksOf, textOf } from '../profile/reading.ts';
 import { FLAGS } from './chromium.ts';
 

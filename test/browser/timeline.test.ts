@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { timelinePage } from '../../src/capture/timeline-page.ts';
-import { analyzed } from '../capture/analysis.ts';
-import { pcap } from '../capture/packets.ts';
-import { command, type Turn, talk } from '../capture/redis-stream.ts';
+import { timelinePage } from '../../src/packets/print/timeline-page.ts';
+import { analyzed } from '../packets/analysis.ts';
+import { pcap } from '../packets/packets.ts';
+import { command, type Turn, talk } from '../packets/redis/redis-stream.ts';
 import { FLAGS } from './chromium.ts';
 
 it('the page of a timeline shows its plots and figures, runs nothing, asks for nothing', async () => {

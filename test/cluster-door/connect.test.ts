@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { expect, it } from 'vitest';
 import { isObjectName } from '../../src/cluster/cluster.ts';
-import { type Connection, kubectlFlags } from '../../src/cluster/connect.ts';
+import { type Connection, kubectlFlags } from '../../src/cluster/connection.ts';
 import { KUBECTL_PATH } from '../real-kubectl.ts';
 
 it.each<[Connection, string[]]>([

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Connection } from '../../src/cluster/connect.ts';
+import type { Connection } from '../../src/cluster/connection.ts';
 import { Doors } from '../../src/cluster/doors.ts';
 import { fakeCluster } from '../fake-cluster.ts';
 

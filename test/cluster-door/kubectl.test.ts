@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RemoteStream } from '../../src/cluster/cluster.ts';
-import type { Connection } from '../../src/cluster/connect.ts';
+import type { Connection } from '../../src/cluster/connection.ts';
 import { Kubectl } from '../../src/cluster/kubectl.ts';
 
 const FAKES = fileURLToPath(new URL('../fixtures/bin', import.meta.url));

@@ -9,7 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { openCluster } from '../../src/cluster/api.ts';
-import type { Connection } from '../../src/cluster/connect.ts';
+import type { Connection } from '../../src/cluster/connection.ts';
 import { KUBECTL_PATH } from '../real-kubectl.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gkeprof-transport-'));

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { runner } from '../../src/collectors/attached.ts';
 import type { NodeWork } from '../../src/collectors/collector.ts';
-import { inspect } from '../../src/collectors/inspect.ts';
-import { perf } from '../../src/collectors/perf.ts';
+import { runner } from '../../src/collectors/command/command.ts';
+import { perf } from '../../src/collectors/perf/perf.ts';
 import {
   LIMITED_WORK,
   type LimitedWork,
@@ -10,9 +9,10 @@ import {
   limitedWork,
   privilegesOf,
 } from '../../src/collectors/privileges.ts';
-import { tcpdump } from '../../src/collectors/tcpdump.ts';
-import type { CapturePlan, SnapshotPart } from '../../src/plan.ts';
-import { admissionChanges, debugPod } from '../../src/pod.ts';
+import { inspect } from '../../src/collectors/snapshot/snapshot.ts';
+import { tcpdump } from '../../src/collectors/tcpdump/tcpdump.ts';
+import type { CapturePlan, SnapshotPart } from '../../src/plan/plan.ts';
+import { admissionChanges, debugPod } from '../../src/session/pod-manifest.ts';
 import { planOf, TCPDUMP } from '../plans.ts';
 
 const WORK: Readonly<Record<string, NodeWork>> = { perf, tcpdump, inspect, crictl: runner };

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SECTIONS } from '../../src/capture/sections.ts';
-import { analyzeFiles } from '../../src/commands/analysis.ts';
-import type { Context } from '../../src/commands/command.ts';
+import type { Context } from '../../src/cli/command.ts';
 import { readFile } from '../../src/commands/render.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
-import { pcap, records, udp } from '../capture/packets.ts';
+import { SECTIONS } from '../../src/packets/sections.ts';
+import { analyzeFiles } from '../../src/workflow/analyze-packets.ts';
+import { pcap, records, udp } from '../packets/packets.ts';
 
 let folder: string;
 beforeEach(() => {

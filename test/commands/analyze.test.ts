@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../src/main.ts';
-import { framed, pcap, pcapng, records, START, tcp } from '../capture/packets.ts';
-import { command, talk } from '../capture/redis-stream.ts';
 import { gkeprof } from '../command-line.ts';
+import { framed, pcap, pcapng, records, START, tcp } from '../packets/packets.ts';
+import { command, talk } from '../packets/redis/redis-stream.ts';
 
 let folder: string;
 beforeEach(() => {

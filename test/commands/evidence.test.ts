@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fieldsOf, theirs } from '../capture/judge.ts';
-import { FLAG, framed, pcap, pcapng, records, tcp } from '../capture/packets.ts';
-import { troubled } from '../capture/troubled.ts';
 import { gkeprof } from '../command-line.ts';
+import { fieldsOf, theirs } from '../packets/judge.ts';
+import { FLAG, framed, pcap, pcapng, records, tcp } from '../packets/packets.ts';
+import { troubled } from '../packets/troubled.ts';
 
 let folder: string;
 beforeEach(() => {

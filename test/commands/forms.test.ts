@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { captureMarkdown } from '../../src/commands/capture-outcome.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
-import { captureFacts } from '../../src/commands/outcome.ts';
+import { captureFacts } from '../../src/report/capture.ts';
+import { captureMarkdown } from '../../src/report/packets.ts';
 import { type Receipt, writeReceipt } from '../../src/session/receipt.ts';
-import { framed, pcap, START, udp } from '../capture/packets.ts';
-import { command, talk } from '../capture/redis-stream.ts';
 import { gkeprof } from '../command-line.ts';
+import { framed, pcap, START, udp } from '../packets/packets.ts';
+import { command, talk } from '../packets/redis/redis-stream.ts';
 import { planOf, TCPDUMP } from '../plans.ts';
 import { faults, SCHEMA_NAMES } from '../schemas.ts';
 

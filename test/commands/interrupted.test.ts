@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { pcap, udp } from '../capture/packets.ts';
+import { pcap, udp } from '../packets/packets.ts';
 
 const PLUGIN = fileURLToPath(new URL('../../plugin/kubectl-gkeprof', import.meta.url));
 

@@ -1,5 +1,5 @@
-import { parseCommandLine } from '../../src/cli.ts';
-import type { Context } from '../../src/commands/command.ts';
+import type { Context } from '../../src/cli/command.ts';
+import { parseCommandLine } from '../../src/cli/parse.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import type { GkeprofError } from '../../src/errors.ts';
 import { Interrupts } from '../../src/interrupts.ts';

@@ -10,8 +10,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { framed, pcap, records, tcp } from '../capture/packets.ts';
 import { gkeprof } from '../command-line.ts';
+import { framed, pcap, records, tcp } from '../packets/packets.ts';
 
 let folder: string;
 beforeEach(() => {

@@ -3,9 +3,9 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { bytes, fakeCluster } from '../fake-cluster.ts';
 import { golden } from '../golden.ts';
-import { CRIO, GKE_V2, id, type NodeScene } from '../inspect/nodes.ts';
-import { snapshotText } from '../inspect/scene.ts';
 import { faults } from '../schemas.ts';
+import { CRIO, GKE_V2, id, type NodeScene } from '../snapshot/nodes.ts';
+import { snapshotText } from '../snapshot/scene.ts';
 import { runOn } from './on-cluster.ts';
 
 /** A command against a node of which only this is known. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectAsTshark } from '../capture/judge.ts';
+import { expectAsTshark } from '../packets/judge.ts';
 import {
   captures,
   environment,

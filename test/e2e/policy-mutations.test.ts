@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { debugPod } from '../../src/pod.ts';
 import { debugPodKinds } from '../../src/policy/kinds.ts';
+import { debugPod } from '../../src/session/pod-manifest.ts';
 import { mutationsOf, type Schemas } from '../policy/mutations.ts';
 import { type Answer, apiAs } from '../policy/submit.ts';
 import { world } from './world.ts';

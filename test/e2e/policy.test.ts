@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { debugPod } from '../../src/pod.ts';
 import { debugPodKinds } from '../../src/policy/kinds.ts';
+import { debugPod } from '../../src/session/pod-manifest.ts';
 import { apiAs } from '../policy/submit.ts';
 import {
   captures,

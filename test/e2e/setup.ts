@@ -3,7 +3,7 @@ import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { TestProject } from 'vitest/node';
-import { PLAIN_IMAGE } from '../../src/options.ts';
+import { PLAIN_IMAGE } from '../../src/cli/options.ts';
 import { ensureCluster } from '../cluster/index.ts';
 import { NAMESPACE, pluginDir, type World } from './world.ts';
 

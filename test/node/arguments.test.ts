@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { argumentsPattern, type CollectorName } from '../../src/node/arguments.ts';
-import { captureArguments } from '../../src/pod.ts';
 import { debugPodKinds } from '../../src/policy/kinds.ts';
+import { captureArguments } from '../../src/session/pod-manifest.ts';
 import { runShell } from './shell.ts';
 
 const SCRIPT =
@@ -160,7 +160,7 @@ describe('the words of crictl that change nothing', () => {
 describe('the subcommand of crictl, where it matters what it is', () => {
   const found = (...words: string[]) =>
     runShell(
-      ['node/attached.sh'],
+      ['collectors/command/command.sh'],
       'tool_args=("$@"); find_crictl_subcommand; printf "%s\\n" "$subcommand"',
       words,
     ).trim();

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asset } from '../../src/assets.ts';
-import { captureCommand, captureScript, literal } from '../../src/node/script.ts';
-import { parseEvent } from '../../src/session/events.ts';
+import { captureCommand, captureScript, literal } from '../../src/collectors/script.ts';
+import { parseEvent } from '../../src/node/events.ts';
 import { runShell } from './shell.ts';
 
 describe('json_string', () => {

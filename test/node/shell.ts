@@ -2,8 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AssetName, asset } from '../../src/assets.ts';
-import { captureScript } from '../../src/node/script.ts';
-import { type NodeEvent, parseEvent } from '../../src/session/events.ts';
+import { captureScript } from '../../src/collectors/script.ts';
+import { type NodeEvent, parseEvent } from '../../src/node/events.ts';
 
 /** Runs a piece of bash with parts of the node's script loaded, and returns what it printed. */
 export function runShell(parts: readonly AssetName[], script: string, argv: readonly string[] = []): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RawOptions } from '../../src/options.ts';
+import type { RawOptions } from '../../src/cli/options.ts';
 import { formOf, isForm, isForPrograms, rendered } from '../../src/output/form.ts';
 
 const raw = (output?: string, flags: readonly string[] = []): RawOptions =>

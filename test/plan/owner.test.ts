@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isObjectName } from '../../src/cluster/cluster.ts';
 import { ownerSuffix } from '../../src/plan/owner.ts';
-import { debugPodName } from '../../src/plan.ts';
+import { debugPodName } from '../../src/plan/plan.ts';
 
 describe('ownerSuffix', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { dump, load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
-import { sentScripts } from '../../src/node/script.ts';
+import { sentScripts } from '../../src/collectors/script.ts';
 import { admissionPolicy, type Manifest } from '../../src/policy/admission-policy.ts';
 import { celLiteral, celText } from '../../src/policy/cel.ts';
 import type { PolicySettings } from '../../src/policy/pod-rules.ts';

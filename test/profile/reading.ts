@@ -1,7 +1,7 @@
-import { foldedChunks } from '../../src/profile/folded.ts';
+import { foldedChunks } from '../../src/profile/export/folded.ts';
 import type { Frame } from '../../src/profile/frame.ts';
 import type { Profile } from '../../src/profile/profile.ts';
-import { type Reading, type ReadOptions, readProfile } from '../../src/profile/read.ts';
+import { type Reading, type ReadOptions, readProfile } from '../../src/profile/read/read-profile.ts';
 import { Stacks } from '../../src/profile/stacks.ts';
 import { treeOf } from '../../src/profile/tree.ts';
 

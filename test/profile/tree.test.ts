@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseFolded } from '../../src/profile/folded-reader.ts';
+import { parseFolded } from '../../src/profile/read/folded-reader.ts';
 import { compareText, textOrder } from '../../src/profile/tree.ts';
 
 describe('the tree', () => {

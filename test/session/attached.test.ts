@@ -72,7 +72,7 @@ describe('what runs without a terminal', () => {
       fc.asyncProperty(text, text, fc.nat(255), breaks, fc.nat(6), async (out, err, code, lengths, size) => {
         let connections = 0;
         const got = await run((_ref, argv) => {
-          // The node's half, attached.ts FOLLOW: what is behind what is known already.
+          // The node's half, session/attached.ts FOLLOW: what is behind what is known already.
           const [o, e] = argv.slice(-3, -1).map(Number) as [number, number];
           const all = Buffer.concat([
             frame('c', Buffer.from('cat\n')),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { apiError } from '../../src/cluster/refusal.ts';
+import { apiError } from '../../src/cluster/api-errors.ts';
 import type { GkeprofError } from '../../src/errors.ts';
 import { apiAnswer, bytes, type FakeCluster, fakeCluster, lines, result, status } from '../fake-cluster.ts';
 import { copy, DATA, FILE_NAME, laptop, nodeSide, PLAN } from './scene.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach } from 'vitest';
 import type { Cluster } from '../../src/cluster/cluster.ts';
-import { tcpdump } from '../../src/collectors/tcpdump.ts';
+import { tcpdump } from '../../src/collectors/tcpdump/tcpdump.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
 import type { World } from '../../src/session/debug-pod.ts';

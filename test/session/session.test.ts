@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Cluster } from '../../src/cluster/cluster.ts';
-import { endedText } from '../../src/commands/capture.ts';
 import type { GkeprofError } from '../../src/errors.ts';
 import { makeReceipt } from '../../src/session/receipt.ts';
+import { endedText } from '../../src/workflow/run-capture.ts';
 import { apiAnswer, fakeCluster, lines, result, status } from '../fake-cluster.ts';
 import { copy, DATA, FILE_NAME, laptop, nodeSide, PLAN, SHA } from './scene.ts';
 
@@ -284,7 +284,7 @@ describe('a session', () => {
     cluster.readPod = async (...words) => {
       asked += 1;
       if (asked === 2 || asked === 3) {
-        const { apiError } = await import('../../src/cluster/refusal.ts');
+        const { apiError } = await import('../../src/cluster/api-errors.ts');
         throw apiError(
           new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 10.0.0.1:6443') }),
         );

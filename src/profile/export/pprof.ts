@@ -9,7 +9,7 @@ import {
   StringTable,
   ValueType,
 } from 'pprof-format';
-import { printable } from '../../printable.ts';
+import { printable } from '../../text/printable.ts';
 import { pathOf } from '../paths.ts';
 import type { Profile } from '../profile.ts';
 

@@ -1,4 +1,4 @@
-import { printableJson } from '../../printable.ts';
+import { printableJson } from '../../text/printable.ts';
 import { pathOf } from '../paths.ts';
 import type { Profile } from '../profile.ts';
 

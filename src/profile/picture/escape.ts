@@ -1,4 +1,4 @@
-import { printableText } from '../../printable.ts';
+import { printableText } from '../../text/printable.ts';
 
 /**
  * Text as XML 1.0 allows it: its markup escaped, what would act on a reader or a terminal made visible, and the two

@@ -1,5 +1,5 @@
-import { printable } from '../../printable.ts';
-import { counted } from '../../quantity.ts';
+import { printable } from '../../text/printable.ts';
+import { counted } from '../../text/quantity.ts';
 import type { Frame } from '../frame.ts';
 import type { CallTree, Comparison, Profile, Unit } from '../profile.ts';
 import { colourOf, deltaColour, patternOf } from './colour.ts';

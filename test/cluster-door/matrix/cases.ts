@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Connection } from '../../../src/cluster/connect.ts';
+import type { Connection } from '../../../src/cluster/connection.ts';
 import type { Pki } from './pki.ts';
 import { BEFORE, jwt, LATER, type World } from './world.ts';
 

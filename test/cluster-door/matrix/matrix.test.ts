@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, expect, it } from 'vitest';
 import { openCluster } from '../../../src/cluster/api.ts';
-import { kubectlFlags } from '../../../src/cluster/connect.ts';
+import { kubectlFlags } from '../../../src/cluster/connection.ts';
 import { reasonOf } from '../../../src/errors.ts';
 import { KUBECTL, KUBECTL_PATH } from '../../real-kubectl.ts';
 import { type Case, casesOf } from './cases.ts';

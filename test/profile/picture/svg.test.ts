@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { browserHalf } from '../../../src/formats.ts';
-import { compare } from '../../../src/profile/compare.ts';
-import { parseFolded } from '../../../src/profile/folded-reader.ts';
+import { compare } from '../../../src/profile/compare/compare.ts';
+import { browserHalf } from '../../../src/profile/export/formats.ts';
 import { unpacked } from '../../../src/profile/picture/browser/numbers.js';
 import { deltaColour } from '../../../src/profile/picture/colour.ts';
 import { thinTimeline } from '../../../src/profile/picture/data.ts';
@@ -11,6 +10,7 @@ import { jsonPieces } from '../../../src/profile/picture/escape.ts';
 import { readPicture } from '../../../src/profile/picture/read.ts';
 import { drawComparison, drawPicture, type Picture } from '../../../src/profile/picture/svg.ts';
 import type { Profile } from '../../../src/profile/profile.ts';
+import { parseFolded } from '../../../src/profile/read/folded-reader.ts';
 import { golden } from '../../golden.ts';
 import { read, stacksOf, textOf } from '../reading.ts';
 

@@ -46,7 +46,7 @@ export function frameOf(model, frame) {
   return { name: model.names[frame], kind: data.kinds[frame], dso: visible(data.dsos[data.dso[frame]]) };
 }
 
-// As src/printable.ts: a name can neither turn the direction of what stands beside it nor hide a part of itself.
+// As src/text/printable.ts: a name can neither turn the direction of what stands beside it nor hide a part of itself.
 const visible = (name) =>
   name.replaceAll(
     /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,

@@ -1,0 +1,69 @@
+import type { Cluster } from '../cluster/cluster.ts';
+import type { Names } from '../cluster/completion-names.ts';
+import type { Connection } from '../cluster/connection.ts';
+import type { ExitCode } from '../errors.ts';
+import type { Interrupts } from '../interrupts.ts';
+import type { Log } from '../output/log.ts';
+import type { ByteSource } from '../output/stream.ts';
+import type { SafeSink } from '../output/terminal-text.ts';
+import type { Config } from './config/parse.ts';
+import type { Completes, OptionTable, RawOptions } from './options.ts';
+
+/** What a command may touch. Nothing in src/ reaches for a global. */
+export interface Context {
+  readonly stdin: ByteSource;
+  /** On a terminal everything that is written becomes printable, unless it is written to `raw`. */
+  readonly stdout: SafeSink;
+  readonly stderr: SafeSink;
+  readonly log: Log;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly interrupts: Interrupts;
+  readonly openCluster: (connection: Connection) => Promise<Cluster>;
+  /** For completion: within so many milliseconds, and whatever fails is an empty list. */
+  readonly names: (connection: Connection, boundMs: number) => Promise<Names>;
+  readonly configuration: Configuration;
+  /** Whether commands that are shown are for a shell of Windows. */
+  readonly windows: boolean;
+  /** Opens a file in the browser; why it could not, else undefined. */
+  readonly open: (path: string) => Promise<string | undefined>;
+  readonly now: () => number;
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+/** The file that flags are preset in. */
+export interface Configuration {
+  /** Where it is looked for; undefined where there is no folder for such files. */
+  readonly path: string | undefined;
+  /** Undefined where there is none; throws a usage error for what is not understood. */
+  readonly read: () => Promise<Config | undefined>;
+}
+
+/**
+ * A verb as a value. `validate` understands the command line without touching anything but local folders and
+ * throws usage errors; `run` acts and returns the exit code.
+ */
+export interface Command<Options> {
+  readonly name: string;
+  readonly describe: string;
+  /** More of it, in paragraphs; those that begin with a space stay as they are. */
+  readonly details?: readonly string[];
+  /** Behind the name in the usage line. */
+  readonly usage: string;
+  readonly examples: ReadonlyArray<readonly [line: string, what: string]>;
+  readonly options: OptionTable;
+  /** What its words name, for completion, in their order; the last one also stands for all that follow with `repeats`. */
+  readonly completes?: readonly Completes[];
+  readonly repeats?: true;
+  /** For completion: what the first word may be, and the first behind `--`. */
+  readonly subcommands?: readonly string[];
+  readonly restWords?: readonly string[];
+  /** Not in the help: for programs. */
+  readonly hidden?: true;
+  /** The exit code of its own failures, where every other one is that of what it ran. */
+  readonly failureCode?: ExitCode;
+  validate(raw: RawOptions): Options;
+  run(options: Options, context: Context): Promise<number>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the table holds commands of every kind; each keeps its own type inside.
+export type AnyCommand = Command<any>;

@@ -1,0 +1,170 @@
+import type { AnyCommand } from '../command.ts';
+import { isLevel } from '../expand-flags.ts';
+import type { Completes, OptionSpec, OptionTable } from '../options.ts';
+
+/** One thing that may stand there. */
+export interface Choice {
+  readonly text: string;
+  readonly about?: string;
+}
+
+/** What is wanted at the end of an unfinished command line. */
+export type Wanted =
+  | { readonly kind: 'choices'; readonly choices: readonly Choice[] }
+  | {
+      readonly kind: 'names';
+      readonly of: Completes;
+      /** The part that is there. */
+      readonly begun: string;
+      readonly line: LineSoFar;
+    };
+
+/** What was typed before. */
+export interface LineSoFar {
+  readonly positionals: readonly string[];
+  /** By long name; a switch has ''. */
+  readonly flags: ReadonlyMap<string, string>;
+}
+
+const NOTHING: Wanted = { kind: 'choices', choices: [] };
+
+/**
+ * Decides what may come next. `words` are those behind `kubectl gkeprof`, the last of them unfinished, perhaps empty.
+ * Of `--flag=part` the answer is the value alone: what stands before `=` is the shell's to keep (so does cobra).
+ */
+export function wantedFor(words: readonly string[], table: readonly AnyCommand[]): Wanted {
+  const begun = words.at(-1) ?? '';
+  const visible = table.filter((each) => !each.hidden);
+  const verbs = visible.map(({ name, describe }) => ({ text: name, about: describe }));
+  const [verb, ...rest] = words.slice(0, -1);
+  if (verb === undefined) {
+    const all = begun.startsWith('-')
+      ? [{ text: '--help' }, { text: '--version' }]
+      : [...verbs, { text: 'help', about: 'The help of a command' }];
+    return choices(all, begun);
+  }
+  if (verb === 'help') return rest.length === 0 ? choices(verbs, begun) : NOTHING;
+  const command = visible.find(({ name }) => name === verb);
+  return command ? inCommand(command, rest, begun) : NOTHING;
+}
+
+function inCommand(command: AnyCommand, before: readonly string[], begun: string): Wanted {
+  const { options } = command;
+  const dashes = before.indexOf('--');
+  if (dashes >= 0) {
+    const first = before.length === dashes + 1 ? (command.restWords ?? []) : [];
+    return choices(
+      first.map((text) => ({ text })),
+      begun,
+    );
+  }
+  const { line, pending } = readLine(options, before);
+  if (pending !== undefined) return valuesOf(options[pending]!, begun, line);
+  const equals = begun.startsWith('-') ? begun.indexOf('=') : -1;
+  if (equals >= 0) {
+    const spec = options[longName(options, begun.slice(0, equals)) ?? ''];
+    return spec ? valuesOf(spec, begun.slice(equals + 1), line) : NOTHING;
+  }
+  if (begun.startsWith('-')) return choices(flagsLeft(options, line), begun);
+  const kinds = command.completes ?? [];
+  const at = line.positionals.length;
+  const of = kinds[at] ?? (command.repeats ? kinds.at(-1) : undefined);
+  if (of) return { kind: 'names', of, begun, line };
+  const fixed = at === 0 ? (command.subcommands ?? []) : [];
+  return choices(
+    fixed.map((text) => ({ text })),
+    begun,
+  );
+}
+
+const choices = (all: readonly Choice[], begun: string): Wanted => ({
+  kind: 'choices',
+  choices: all.filter(({ text }) => text.startsWith(begun)),
+});
+
+/** Words and flags as yargs would take them, and the flag that still waits for its value. */
+function readLine(
+  options: OptionTable,
+  words: readonly string[],
+): { readonly line: LineSoFar; readonly pending?: string } {
+  const positionals: string[] = [];
+  const flags = new Map<string, string>();
+  let pending: string | undefined;
+  for (const [at, word] of words.entries()) {
+    if (pending !== undefined) {
+      flags.set(pending, word);
+      pending = undefined;
+    } else if (word.startsWith('--')) {
+      const [, given = '', value] = /^(--[^=]*)(?:=(.*))?$/s.exec(word) ?? [];
+      const name = longName(options, given);
+      if (name === undefined) continue;
+      if (value === undefined && !isSwitch(options[name]!)) pending = name;
+      else flags.set(name, value ?? '');
+    } else if (word.startsWith('-') && word.length > 1) {
+      pending = readShort(options, word.slice(1), flags);
+    } else if (!(isLevel(word) && isVerbose(options, words[at - 1]))) positionals.push(word);
+  }
+  return { line: { positionals, flags }, ...(pending !== undefined && { pending }) };
+}
+
+/** Whether a number behind this word is its level (`-v 2`), as words.ts takes it. */
+const isVerbose = (options: OptionTable, word = ''): boolean => {
+  const long = word.startsWith('--');
+  if (!long && !/^-[A-Za-z]+$/.test(word)) return false;
+  const name = longName(options, long ? word : `-${word.at(-1)}`);
+  return name !== undefined && options[name]!.bare !== undefined;
+};
+
+/** Its value, where it may have one, is the next word only where that is a number: `-v 2`. */
+const isSwitch = ({ type, bare }: OptionSpec): boolean => type === 'boolean' || bare !== undefined;
+
+/** `-vn redis`, `-nredis`: switches, then perhaps one with its value, which may be the next word. */
+function readShort(options: OptionTable, letters: string, flags: Map<string, string>): string | undefined {
+  for (let at = 0; at < letters.length; at += 1) {
+    const name = longName(options, `-${letters[at]}`);
+    if (name === undefined) return undefined;
+    if (isSwitch(options[name]!)) {
+      flags.set(name, '');
+      continue;
+    }
+    const value = letters.slice(at + 1).replace(/^=/, '');
+    if (value === '') return name;
+    flags.set(name, value);
+    return undefined;
+  }
+  return undefined;
+}
+
+const longName = (options: OptionTable, given: string): string | undefined =>
+  given.startsWith('--')
+    ? options[given.slice(2)] && given.slice(2)
+    : Object.keys(options).find((name) => options[name]!.alias === given.slice(1));
+
+/** Those that may still be given: one that is there already only when it can be repeated. */
+const flagsLeft = (options: OptionTable, { flags }: LineSoFar): Choice[] => [
+  ...Object.entries(options)
+    .filter(([name, { type, unlisted }]) => !unlisted && (type === 'array' || !flags.has(name)))
+    .flatMap(([name, { alias, describe }]) => [
+      { text: `--${name}`, about: describe },
+      ...(alias ? [{ text: `-${alias}`, about: describe }] : []),
+    ]),
+  { text: '--help', about: 'The help of this command' },
+];
+
+function valuesOf(spec: OptionSpec, begun: string, line: LineSoFar): Wanted {
+  if (spec.completes) return { kind: 'names', of: spec.completes, begun, line };
+  if (spec.words) {
+    const before = begun.slice(0, begun.lastIndexOf(',') + 1);
+    const used = before.split(',');
+    const left = spec.words.filter((word) => !used.includes(word));
+    return choices(
+      left.map((word) => ({ text: before + word })),
+      begun,
+    );
+  }
+  const fixed = spec.choices ?? (spec.type === 'boolean' ? ['true', 'false'] : []);
+  return choices(
+    fixed.map((text) => ({ text })),
+    begun,
+  );
+}

@@ -1,0 +1,72 @@
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { getuid } from 'node:process';
+import { GkeprofError, reasonOf, usageError } from '../../errors.ts';
+import { printable } from '../../text/printable.ts';
+import type { AnyCommand } from '../command.ts';
+import type { Config } from './parse.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Where the file is looked for: named by `GKEPROF_CONFIG`, else the folder for such files. A relative XDG_CONFIG_HOME counts
+ * as not set (XDG Base Directory Specification): what lies in the working folder is no configuration.
+ */
+export function configPath(env: Environment, windows: boolean): string | undefined {
+  if (env.GKEPROF_CONFIG) return env.GKEPROF_CONFIG;
+  const { XDG_CONFIG_HOME, HOME, APPDATA } = env;
+  const own = XDG_CONFIG_HOME && isAbsolute(XDG_CONFIG_HOME) ? XDG_CONFIG_HOME : undefined;
+  const folder = windows ? APPDATA : own || (HOME && join(HOME, '.config'));
+  return folder ? join(folder, 'gkeprof', 'config.yaml') : undefined;
+}
+
+/**
+ * The file, or undefined where there is none. YAML is loaded when there is one: most people have none; and node:fs is there
+ * when node:fs/promises takes 2 ms more.
+ */
+export async function readConfig(
+  env: Environment,
+  windows: boolean,
+  table: readonly AnyCommand[],
+): Promise<Config | undefined> {
+  const path = configPath(env, windows);
+  if (path === undefined) return undefined;
+  let text: string;
+  try {
+    // A pipe, such as a shell's <(…), may take its time; signals are heard meanwhile.
+    text = statSync(path).isFile() ? readTrusted(path, !env.GKEPROF_CONFIG) : await readPipe(path);
+  } catch (error) {
+    if (error instanceof GkeprofError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if ((code === 'ENOENT' || code === 'ENOTDIR') && !env.GKEPROF_CONFIG) return undefined;
+    const hint = env.GKEPROF_CONFIG ? 'GKEPROF_CONFIG names it' : undefined;
+    throw usageError(`the configuration cannot be read: ${printable(reasonOf(error))}`, hint);
+  }
+  const { parseConfig } = await import('./parse.ts');
+  return parseConfig(text, printable(path), table);
+}
+
+const readPipe = async (path: string): Promise<string> => {
+  const { readFile } = await import('node:fs/promises');
+  return readFile(path, 'utf8');
+};
+
+/**
+ * The file names the image that runs with all rights on a node. Where it was only found, not named, it must therefore be one
+ * that nobody but this user and root can have written. Windows has no such modes.
+ */
+function readTrusted(path: string, isFound: boolean): string {
+  const file = openSync(path, 'r');
+  try {
+    const { uid, mode } = fstatSync(file);
+    const isForeign = getuid !== undefined && ![0, getuid()].includes(uid);
+    if (isFound && (isForeign || (getuid !== undefined && mode & 0o002)))
+      throw usageError(
+        `the configuration ${printable(path)} ${isForeign ? 'belongs to another user' : 'can be written by every user'}, and decides which image runs with all rights on nodes`,
+        isForeign ? 'if you trust it, name it with GKEPROF_CONFIG' : `chmod o-w ${printable(path)}`,
+      );
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,185 @@
+import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
+import { usageError } from '../../errors.ts';
+import { printable } from '../../text/printable.ts';
+import type { AnyCommand } from '../command.ts';
+import type { OptionTable } from '../options.ts';
+import { nearestNames } from '../suggest.ts';
+
+/** What a flag is set to, as it is written there: its meaning is for the command, as with what is typed. */
+export interface Setting {
+  /** More than one only for a flag that can be repeated. */
+  readonly values: readonly string[];
+  /** From 1. */
+  readonly line: number;
+}
+
+/** The configuration file, each name in it known. */
+export interface Config {
+  readonly path: string;
+  /** Of every command that has the flag. */
+  readonly defaults: ReadonlyMap<string, Setting>;
+  /** By the command's name; these go before `defaults`. */
+  readonly commands: ReadonlyMap<string, ReadonlyMap<string, Setting>>;
+}
+
+export const CONFIG_VERSION = 'gkeprof.dev/v1';
+
+/** YAML with the places of its parts. Every scalar is text, quoted or not: `99` and `"99"` are the same flag. */
+type Part = { readonly line: number } & (
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'list'; readonly items: readonly Part[] }
+  | { readonly kind: 'map'; readonly entries: ReadonlyArray<{ key: string; line: number; value: Part }> }
+);
+
+/**
+ * Reads the file: `apiVersion: gkeprof.dev/v1`, `kind: Config`, `defaults` (flag: value) and `commands` (command: flag:
+ * value). In the spirit of kubectl's kuberc. Throws a usage error with the line for what is not understood, and names
+ * the nearest key for one that is not known.
+ */
+export function parseConfig(text: string, path: string, table: readonly AnyCommand[]): Config {
+  const fail = (line: number, reason: string, hint?: string) =>
+    usageError(`${path}:${line}: ${reason}`, hint);
+  const top = partsOf(text, fail);
+  const config = {
+    path,
+    defaults: new Map<string, Setting>(),
+    commands: new Map<string, Map<string, Setting>>(),
+  };
+  let version: string | undefined;
+  let kind: string | undefined;
+
+  const settings = (part: Part, options: OptionTable, whose: string): Map<string, Setting> => {
+    const found = new Map<string, Setting>();
+    for (const { key, line, value } of entriesOf(part, whose)) {
+      const spec = options[key];
+      if (!spec)
+        throw fail(line, `unknown key "${printable(key)}" in ${whose}`, nearest(key, presets(options)));
+      if (spec.perRun) throw fail(line, `"${key}" cannot be preset`, whyNot(key, spec.group));
+      const texts = textsOf(value, key, line);
+      if (texts.length > 1 && spec.type !== 'array') throw fail(line, `"${key}" takes one value`);
+      if (texts.length === 0 || texts.includes('')) throw fail(line, `"${key}" is empty`);
+      found.set(key, { values: texts, line });
+    }
+    return found;
+  };
+  const entriesOf = (part: Part, whose: string) => {
+    if (part.kind === 'map') return part.entries;
+    if (part.kind === 'text' && part.text === '') return [];
+    throw fail(part.line, `${whose} is not a list of "flag: value"`);
+  };
+  const textsOf = (part: Part, key: string, line: number): string[] => {
+    if (part.kind === 'text') return [part.text];
+    if (part.kind === 'list' && part.items.every((each) => each.kind === 'text'))
+      return part.items.map((each) => (each as Part & { kind: 'text' }).text);
+    throw fail(line, `"${key}" is not a value`);
+  };
+
+  for (const { key, line, value } of entriesOf(top, 'the file')) {
+    if (key === 'apiVersion') [version] = textsOf(value, key, line);
+    else if (key === 'kind') [kind] = textsOf(value, key, line);
+    else if (key === 'defaults')
+      for (const [name, setting] of settings(value, allOptions(table), 'defaults'))
+        config.defaults.set(name, setting);
+    else if (key === 'commands') {
+      for (const each of entriesOf(value, 'commands')) {
+        const command = table.find(({ name, hidden }) => name === each.key && !hidden);
+        const names = table.filter(({ options }) => presets(options).length).map(({ name }) => name);
+        if (!command)
+          throw fail(each.line, `unknown command "${printable(each.key)}"`, nearest(each.key, names));
+        config.commands.set(command.name, settings(each.value, command.options, command.name));
+      }
+    } else {
+      throw fail(
+        line,
+        `unknown key "${printable(key)}"`,
+        nearest(key, ['apiVersion', 'kind', 'defaults', 'commands']),
+      );
+    }
+  }
+  if (version !== CONFIG_VERSION || kind !== 'Config') {
+    throw fail(
+      1,
+      `is not a configuration of this release`,
+      `it begins with "apiVersion: ${CONFIG_VERSION}" and "kind: Config"`,
+    );
+  }
+  return config;
+}
+
+/** Of all commands together: the first that has a flag stands for it, and one that may preset it goes before. */
+function allOptions(table: readonly AnyCommand[]): OptionTable {
+  const all: Record<string, OptionTable[string]> = {};
+  for (const { options } of table)
+    for (const [name, spec] of Object.entries(options)) if (!all[name] || all[name].perRun) all[name] = spec;
+  return all;
+}
+
+const presets = (options: OptionTable): string[] =>
+  Object.entries(options)
+    .filter(([, spec]) => !spec.perRun)
+    .map(([name]) => name);
+
+function nearest(key: string, names: readonly string[]): string {
+  const [near] = nearestNames(key, names);
+  return near !== undefined ? `did you mean ${near}?` : `known: ${names.join(', ')}`;
+}
+
+const whyNot = (key: string, group: string): string =>
+  group.startsWith('Cluster')
+    ? 'where the cluster is stands in the kubeconfig, for kubectl and for this: kubectl config set-context --help'
+    : `it names something of one run: --${key} on the command line`;
+
+type Fail = (line: number, reason: string, hint?: string) => Error;
+
+/** Built from js-yaml's events, which have places, where its documents have none. */
+function partsOf(text: string, fail: Fail): Part {
+  const lineAt = (position: number) => text.slice(0, Math.max(0, position)).split('\n').length;
+  const events = eventsOf(text, fail);
+  let at = 0;
+  const isEnd = () => at >= events.length || events[at]!.type === EVENT_ID.POP;
+  const next = (): Part => {
+    const event = events[at++]!;
+    if (event.type === EVENT_ID.SCALAR)
+      return { kind: 'text', line: lineAt(event.valueStart), text: textOf(text, event) };
+    if (event.type === EVENT_ID.SEQUENCE) {
+      const items: Part[] = [];
+      while (!isEnd()) items.push(next());
+      at += 1;
+      return { kind: 'list', line: items[0]?.line ?? lineAt(event.start), items };
+    }
+    if (event.type === EVENT_ID.MAPPING) {
+      const entries: Array<{ key: string; line: number; value: Part }> = [];
+      while (!isEnd()) {
+        const key = next();
+        if (key.kind !== 'text') throw fail(key.line, 'a key is not a word');
+        if (entries.some((each) => each.key === key.text))
+          throw fail(key.line, `"${printable(key.text)}" is there twice`);
+        entries.push({ key: key.text, line: key.line, value: next() });
+      }
+      at += 1;
+      return { kind: 'map', line: entries[0]?.line ?? lineAt(event.start), entries };
+    }
+    throw fail(1, 'anchors and aliases are not understood');
+  };
+  if (events[at]?.type !== EVENT_ID.DOCUMENT) throw fail(1, 'is empty');
+  at += 1;
+  const root = next();
+  if (events.slice(at).some((event) => event.type === EVENT_ID.DOCUMENT))
+    throw fail(1, 'holds more than one document');
+  return root;
+}
+
+function eventsOf(text: string, fail: Fail): Event[] {
+  try {
+    return parseEvents(text, {});
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    throw fail((error.mark?.line ?? 0) + 1, `is not YAML: ${printable(error.reason)}`);
+  }
+}
+
+const textOf = (source: string, event: Event & { type: typeof EVENT_ID.SCALAR }): string => {
+  const text = getScalarValue(source, event);
+  const isNull = event.style === SCALAR_STYLE.PLAIN && (text === '~' || text === 'null');
+  return isNull ? '' : text;
+};

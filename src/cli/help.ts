@@ -1,0 +1,186 @@
+import { EXIT_MEANING, type ExitCode } from '../errors.ts';
+import type { AnyCommand } from './command.ts';
+import { environmentName, type OptionSpec } from './options.ts';
+
+/** What people type before everything else. */
+export const PROGRAM = 'kubectl gkeprof';
+
+/** One flag, as help, documentation and the manual page show it. */
+export interface FlagHelp {
+  /** Without dashes. */
+  readonly name: string;
+  readonly alias?: string;
+  /** What stands for its value; undefined for a switch. */
+  readonly value?: string;
+  readonly describe: string;
+  /** Of what `value` may be. */
+  readonly choices?: readonly string[];
+  readonly default?: string;
+  /** The environment variable that speaks where the flag is silent; undefined where it has to be typed. */
+  readonly env?: string;
+  readonly repeatable: boolean;
+}
+
+export interface FlagGroup {
+  readonly title: string;
+  readonly flags: readonly FlagHelp[];
+}
+
+export interface CommandHelp {
+  readonly name: string;
+  readonly describe: string;
+  /** Paragraphs; those that begin with a space are text as it is written. */
+  readonly details: readonly string[];
+  /** The whole line, from `kubectl gkeprof` on. */
+  readonly usage: string;
+  /** `what` may be empty. */
+  readonly examples: ReadonlyArray<{ readonly line: string; readonly what: string }>;
+  /** In the order of the help; each flag is in one of them. */
+  readonly groups: readonly FlagGroup[];
+  /** How the placeholders of its flags are written. */
+  readonly units: ReadonlyArray<readonly [placeholder: string, meaning: string]>;
+}
+
+export interface ProgramHelp {
+  readonly describe: string;
+  readonly usage: string;
+  readonly commands: readonly CommandHelp[];
+  readonly exitCodes: ReadonlyArray<readonly [ExitCode, string]>;
+}
+
+/** How the values are written that a placeholder stands for (quantity.ts). */
+const UNITS: Readonly<Record<string, string>> = {
+  TIME: '500ms, 30s, 5m or 1m30s; a bare number is seconds',
+  SIZE: '500Mi, 1Gi, 200M or bytes',
+};
+
+/** Everything that is said of every command: what help, docs/ and the manual page are made from. */
+export const describeProgram = (table: readonly AnyCommand[]): ProgramHelp => ({
+  describe: 'CPU flame graphs and packet captures of a pod, from its node to your laptop.',
+  usage: `${PROGRAM} COMMAND [flags]`,
+  commands: table.filter((each) => !each.hidden).map(describeCommand),
+  exitCodes: EXIT_MEANING,
+});
+
+export function describeCommand(command: AnyCommand): CommandHelp {
+  const groups = new Map<string, FlagHelp[]>();
+  for (const [name, spec] of Object.entries(command.options)) {
+    if (spec.unlisted) continue;
+    const title = spec.group.replace(/:$/, '');
+    const flags = groups.get(title) ?? [];
+    flags.push(describeFlag(name, spec));
+    groups.set(title, flags);
+  }
+  const placeholders = new Set(Object.values(command.options).map((spec) => spec.value));
+  return {
+    name: command.name,
+    describe: command.describe,
+    details: command.details ?? [],
+    usage: `${PROGRAM} ${command.name} ${command.usage}`.trim(),
+    examples: command.examples.map(([line, what]) => ({ line, what })),
+    groups: [...groups].map(([title, flags]) => ({ title, flags })),
+    units: Object.entries(UNITS).filter(([placeholder]) => placeholders.has(placeholder)),
+  };
+}
+
+function describeFlag(name: string, spec: OptionSpec): FlagHelp {
+  const env = spec.perRun ? undefined : environmentName(name);
+  const value = spec.type === 'boolean' ? undefined : (spec.value ?? spec.choices?.join('|') ?? 'VALUE');
+  return {
+    name,
+    ...(spec.alias && { alias: spec.alias }),
+    ...(value && { value }),
+    describe: spec.describe,
+    ...(spec.choices && { choices: spec.choices }),
+    ...(spec.defaultText && { default: spec.defaultText }),
+    ...(env && { env }),
+    repeatable: spec.type === 'array',
+  };
+}
+
+/** In columns: the narrowest terminal that is usual. */
+const WIDTH = 80;
+/** Flags that are longer have their description on the next line. */
+const LONGEST_FLAG = 30;
+
+/** The help of a command in kubectl's order: what it does, examples, flags, usage. */
+export function commandHelp(command: AnyCommand): string {
+  const { name, describe, details, usage, examples, groups, units } = describeCommand(command);
+  const width = columnOf(groups.flatMap(({ flags }) => flags));
+  const configurable = groups.some(({ flags }) => flags.some(({ env }) => env));
+  return paragraphs(
+    wrap(`${describe}.`, WIDTH).join('\n'),
+    ...details.map((text) => (text.startsWith(' ') ? text : wrap(text, WIDTH).join('\n'))),
+    `Examples:\n${examples
+      .map(({ line, what }) => `${what ? `${indented(wrap(`# ${what}`, WIDTH - 2), 2)}\n` : ''}  ${line}`)
+      .join('\n\n')}`,
+    ...groups.map(({ title, flags }) => `${title}:\n${flags.map((flag) => flagRow(flag, width)).join('\n')}`),
+    `Usage:\n  ${usage}`,
+    units.map(([placeholder, meaning]) => `${placeholder} is ${meaning}.`).join('\n'),
+    [
+      ...(configurable && name !== 'config'
+        ? [`Flags can be preset: "${PROGRAM} config --help" says how.`]
+        : []),
+      ...(Object.values(command.options).some((spec) => spec.unlisted)
+        ? ['The other flags of "kubectl options" mean what they mean there, or are refused.']
+        : []),
+      `"${PROGRAM} help" lists the commands and the exit codes.`,
+    ].join('\n'),
+  );
+}
+
+/** The help of the program: its commands and exit codes. */
+export function programHelp(table: readonly AnyCommand[]): string {
+  const { describe, usage, commands, exitCodes } = describeProgram(table);
+  const width = Math.max(...commands.map(({ name }) => name.length)) + 4;
+  const row = (left: string, right: string, column: number) =>
+    `${left.padEnd(column)}${indented(wrap(right, WIDTH - column), column).trimStart()}`;
+  return paragraphs(
+    describe,
+    `Examples:\n${commands.flatMap(({ examples }) => examples.slice(0, 1).map(({ line }) => `  ${line}`)).join('\n')}`,
+    `Commands:\n${commands.map((each) => row(`  ${each.name}`, each.describe, width)).join('\n')}`,
+    `Exit codes:\n${exitCodes.map(([code, meaning]) => row(`  ${String(code).padStart(3)}`, meaning, 7)).join('\n')}`,
+    `Usage:\n  ${usage}`,
+    `"${PROGRAM} COMMAND --help" shows the flags of a command.`,
+  );
+}
+
+const paragraphs = (...texts: readonly string[]): string => `${texts.filter(Boolean).join('\n\n')}\n`;
+
+const flagText = ({ name, alias, value }: FlagHelp): string =>
+  `  ${alias ? `-${alias}, ` : '    '}--${name}${value ? ` ${value}` : ''}`;
+
+const columnOf = (flags: readonly FlagHelp[]): number =>
+  Math.max(0, ...flags.map((flag) => flagText(flag).length).filter((length) => length <= LONGEST_FLAG)) + 2;
+
+function flagRow(flag: FlagHelp, column: number): string {
+  const left = flagText(flag);
+  const lines = indented(wrap(flagWords(flag), WIDTH - column), column);
+  return left.length + 2 > column ? `${left}\n${lines}` : `${left.padEnd(column)}${lines.trimStart()}`;
+}
+
+/** What it does, what it may be, what it is otherwise. */
+export function flagWords({ describe, value, choices, default: byDefault, repeatable }: FlagHelp): string {
+  const notes = [
+    ...(choices && value !== choices.join('|') ? [`one of ${choices.join(', ')}`] : []),
+    ...(repeatable ? ['repeatable'] : []),
+    ...(byDefault ? [`default ${byDefault}`] : []),
+  ];
+  return notes.length ? `${describe} (${notes.join('; ')})` : describe;
+}
+
+const indented = (lines: readonly string[], by: number): string =>
+  lines.map((line) => `${' '.repeat(by)}${line}`).join('\n');
+
+/** Broken between words. Our own words only: a character is a column. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line ? `${line} ${word}` : word;
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,270 @@
+import { existsSync, rmdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { isObjectName } from '../cluster/cluster.ts';
+import type { Connection } from '../cluster/connection.ts';
+import { reasonOf, usageError } from '../errors.ts';
+import { type Form, formOf } from '../output/form.ts';
+import type { DebugPodPlan } from '../plan/plan.ts';
+import { temporaryFolder } from '../session/temporary-folder.ts';
+import { printable } from '../text/printable.ts';
+import { parseDuration } from '../text/quantity.ts';
+import { connectionOf } from './cluster-options.ts';
+import type { OptionSpec } from './option-spec.ts';
+
+export type { Completes, OptionSpec } from './option-spec.ts';
+
+/** The environment variable that speaks where a flag is silent: `--image-pull-policy`, `GKEPROF_IMAGE_PULL_POLICY`. */
+export const environmentName = (flag: string): string => `GKEPROF_${flag.toUpperCase().replaceAll('-', '_')}`;
+
+export type OptionTable = Readonly<Record<string, OptionSpec>>;
+
+/** What the command line gave, and where it is silent the environment or the configuration file; not yet understood. */
+export interface RawOptions {
+  readonly positionals: readonly string[];
+  /** Words after `--`. */
+  readonly rest: readonly string[];
+  text(name: string): string | undefined;
+  list(name: string): readonly string[];
+  flag(name: string): boolean;
+  /** On the command line itself. */
+  isTyped(name: string): boolean;
+  /** The variable or the place in the file that set it; undefined where it is typed or not set. */
+  origin(name: string): string | undefined;
+}
+
+const DEBUG_POD = 'Debug pod:';
+const COMMON = 'Common:';
+
+export const OUTPUT_DIR: OptionTable = {
+  'output-dir': {
+    type: 'string',
+    describe: 'Folder for the files; it is created if its parent folder exists',
+    group: COMMON,
+    value: 'DIR',
+    defaultText: 'current folder',
+    completes: 'folder',
+  },
+};
+
+/** Options of the verbs that write a file which the user named. */
+export const FORCE: OptionTable = {
+  force: {
+    type: 'boolean',
+    describe: 'Overwrite the file that you named, if it exists',
+    group: COMMON,
+    perRun: true,
+  },
+};
+
+/** A file that is written, named by its user. */
+export const NEW_FILE = { type: 'string', value: 'FILE', perRun: true, completes: 'file' } as const;
+
+export const VERBOSE: OptionTable = {
+  verbose: {
+    type: 'string',
+    alias: 'v',
+    describe:
+      '1 (-v): show API calls and kubectl commands; 2 (-vv, -v=2): also their times and the events of the node',
+    group: COMMON,
+    value: 'LEVEL',
+    bare: 1,
+  },
+  quiet: { type: 'boolean', describe: 'Show only results and errors', group: COMMON },
+};
+
+/** Of commands that take `id/HEX`. */
+export const TARGET_NODE: OptionTable = {
+  node: {
+    type: 'string',
+    describe: 'With id/HEX: the node it was seen on; then it may be the id of a sandbox (POD ID of crictl)',
+    group: COMMON,
+    value: 'NAME',
+    perRun: true,
+    completes: 'node',
+  },
+};
+
+/** Of the verbs that take the place of something. */
+export const EXPLAIN: OptionSpec = {
+  type: 'boolean',
+  describe: 'Print the equivalent kubectl, perf, tcpdump or tshark commands as a script, and exit',
+  group: COMMON,
+  perRun: true,
+};
+
+/** Where and with what a debug pod runs, whatever it is for. */
+export const DEBUG_POD_OPTIONS: OptionTable = {
+  image: {
+    type: 'string',
+    describe: 'Diagnostic image, such as image/Dockerfile builds',
+    group: DEBUG_POD,
+    value: 'IMAGE',
+    defaultText: 'a plain Debian, tools installed at start',
+  },
+  'image-pull-policy': {
+    type: 'string',
+    describe: 'When to pull it',
+    group: DEBUG_POD,
+    choices: ['Always', 'IfNotPresent', 'Never'],
+    value: 'POLICY',
+    defaultText: 'IfNotPresent',
+  },
+  'image-pull-secret': {
+    type: 'array',
+    describe: 'Secret for the registry',
+    group: DEBUG_POD,
+    value: 'NAME',
+  },
+  'debug-namespace': {
+    type: 'string',
+    describe: 'Namespace for the debug pod',
+    group: DEBUG_POD,
+    value: 'NAME',
+    defaultText: 'gkeprof',
+    completes: 'namespace',
+  },
+  reason: {
+    type: 'string',
+    describe: 'Why, for the audit log (an annotation)',
+    group: DEBUG_POD,
+    value: 'TEXT',
+  },
+  'least-privilege': {
+    type: 'boolean',
+    describe:
+      'Run the debug pod unprivileged, with only the capabilities and host namespaces that it needs; requires --image',
+    group: DEBUG_POD,
+  },
+  'dry-run': {
+    type: 'string',
+    describe: 'Print the pod and stop: client, or server (admission included)',
+    group: COMMON,
+    choices: ['client', 'server'],
+    perRun: true,
+  },
+  explain: EXPLAIN,
+  ...VERBOSE,
+};
+
+export const CAPTURE_OPTIONS: OptionTable = {
+  ...OUTPUT_DIR,
+  ...DEBUG_POD_OPTIONS,
+  keep: {
+    type: 'string',
+    describe: 'How long the node keeps the files for a client that vanished',
+    group: DEBUG_POD,
+    value: 'TIME',
+    defaultText: '10m',
+  },
+};
+
+/** Of commands that ask a node and make no files there. */
+export const INSPECT_OPTIONS: OptionTable = {
+  ...DEBUG_POD_OPTIONS,
+  linger: {
+    type: 'string',
+    describe: 'Keep the debug pod so long after the last question, for the next commands',
+    group: DEBUG_POD,
+    value: 'TIME',
+    defaultText: 'none',
+  },
+};
+
+/** Until a diagnostic image is published: what the tools are installed into, as the runbook's toolbox did. */
+export const PLAIN_IMAGE = 'debian:trixie-slim';
+
+const KEEP_SECONDS = 600;
+
+/** What every command with a debug pod has in common, understood. */
+export interface DebugPodOptions {
+  readonly connection: Connection;
+  readonly debugPod: Omit<DebugPodPlan, 'name'>;
+  readonly reason?: string;
+  readonly dryRun?: 'client' | 'server';
+  /** Only show how it would be done by hand. */
+  readonly explain: boolean;
+  /** Of the result, and of what a dry run shows. */
+  readonly form: Form;
+}
+
+export function debugPodOptions(raw: RawOptions): DebugPodOptions {
+  const image = raw.text('image');
+  if (image !== undefined && !/^[\w][\w.\-/:@]*$/.test(image)) {
+    throw usageError(
+      `--image: "${printable(image)}" is not the name of an image`,
+      'for example registry.example/gkeprof-tools:1',
+    );
+  }
+  const namespace = raw.text('debug-namespace') ?? 'gkeprof';
+  if (!isObjectName(namespace))
+    throw usageError(`--debug-namespace: "${printable(namespace)}" is not a name`);
+  const policy = raw.text('image-pull-policy') as DebugPodPlan['imagePullPolicy'];
+  const leastPrivilege = raw.flag('least-privilege');
+  if (leastPrivilege && image === undefined)
+    throw usageError(
+      '--least-privilege: needs an image with the tools, because installing them at start needs more privileges',
+      'build one from image/Dockerfile and name it with --image',
+    );
+  const reason = raw.text('reason');
+  const dryRun = raw.text('dry-run') as DebugPodOptions['dryRun'];
+  return {
+    connection: connectionOf(raw),
+    debugPod: {
+      namespace,
+      image: image ?? PLAIN_IMAGE,
+      install: image === undefined,
+      ...(policy && { imagePullPolicy: policy }),
+      imagePullSecrets: raw.list('image-pull-secret'),
+      leastPrivilege,
+    },
+    ...(reason !== undefined && { reason }),
+    ...(dryRun && { dryRun }),
+    explain: raw.flag('explain'),
+    form: formOf(raw, { wide: true }),
+  };
+}
+
+/** What flamegraph and pcap have in common, understood. */
+export interface CaptureOptions extends DebugPodOptions {
+  readonly outputDir: string;
+  readonly keepSeconds: number;
+}
+
+export const captureOptions = (raw: RawOptions): CaptureOptions => ({
+  ...debugPodOptions(raw),
+  outputDir: writableFolder(raw.text('output-dir') ?? '.'),
+  keepSeconds: raw.text('keep') === undefined ? KEEP_SECONDS : parseDuration(raw.text('keep')!, '--keep'),
+});
+
+/** What commands that ask a node have in common, understood. */
+export interface InspectOptions extends DebugPodOptions {
+  readonly lingerSeconds: number;
+}
+
+export const inspectOptions = (raw: RawOptions): InspectOptions => ({
+  ...debugPodOptions(raw),
+  lingerSeconds: raw.text('linger') === undefined ? 0 : parseDuration(raw.text('linger')!, '--linger'),
+});
+
+/**
+ * The folder, or the one that it is to be made in, exists and takes files: known before anything is created in the cluster, and by trying, because access(2)
+ * says yes to root and on file systems that take nothing.
+ */
+export function writableFolder(path: string): string {
+  try {
+    rmdirSync(temporaryFolder(existsSync(path) ? path : dirname(path)));
+    return path;
+  } catch (error) {
+    const isThere = existsSync(path) || existsSync(dirname(path));
+    const isFile = (error as NodeJS.ErrnoException).code === 'ENOTDIR';
+    const reason = !isThere
+      ? `there is no folder ${printable(dirname(path))}`
+      : isFile
+        ? 'it is not a folder'
+        : reasonOf(error).replace(/, mkdtemp .*/, '');
+    throw usageError(
+      `--output-dir: cannot write to "${printable(path)}": ${reason}`,
+      'name a folder that exists and is yours',
+    );
+  }
+}

@@ -1,0 +1,112 @@
+import { usageError } from '../errors.ts';
+import type { ReadOptions } from '../profile/read/read-profile.ts';
+import { printable } from '../text/printable.ts';
+import { parseCount } from '../text/quantity.ts';
+import type { OptionTable, RawOptions } from './options.ts';
+import { regularExpression } from './regexp.ts';
+
+const GROUP = 'Samples:';
+
+/** What of a profile is wanted: shared by the verbs that read one. */
+export const READ_OPTIONS: OptionTable = {
+  event: {
+    type: 'string',
+    describe: 'Event to show, if the input has several; different events are never mixed',
+    group: GROUP,
+    value: 'NAME',
+    defaultText: 'the first event of the input',
+    perRun: true,
+  },
+  weight: {
+    type: 'string',
+    describe:
+      'What a sample counts: 1, or its period (the cycles since the last sample; CPU time for clock events)',
+    group: GROUP,
+    choices: ['samples', 'period'],
+    defaultText: 'period for events whose periods vary, else samples',
+  },
+  include: {
+    type: 'string',
+    describe: 'Only stacks with a frame or thread that matches',
+    group: GROUP,
+    value: 'REGEXP',
+    perRun: true,
+  },
+  exclude: {
+    type: 'string',
+    describe: 'No stacks with one that matches',
+    group: GROUP,
+    value: 'REGEXP',
+    perRun: true,
+  },
+  comm: { type: 'string', describe: 'Only threads of this name', group: GROUP, value: 'NAME', perRun: true },
+  tid: { type: 'string', describe: 'Only this thread', group: GROUP, value: 'N', perRun: true },
+  from: {
+    type: 'string',
+    describe: 'Only samples from here on, in seconds since the first',
+    group: GROUP,
+    value: 'SECONDS',
+    perRun: true,
+  },
+  to: { type: 'string', describe: 'Only samples before', group: GROUP, value: 'SECONDS', perRun: true },
+  'no-idle': {
+    type: 'boolean',
+    describe: 'Leave out idle processors (the default for a whole node)',
+    group: GROUP,
+  },
+  idle: { type: 'boolean', describe: 'Keep them', group: GROUP },
+  'merge-threads': {
+    type: 'boolean',
+    describe: 'Show the threads of a pool, whose names differ only in numbers, as one thread',
+    group: GROUP,
+  },
+  'no-time': { type: 'boolean', describe: 'Drop the times: no heat map, no flame chart', group: GROUP },
+};
+
+/** `wholeNode` decides about idle processors where neither flag does. */
+export type ReadChoice = (wholeNode: boolean) => ReadOptions;
+
+export function readChoice(raw: RawOptions): ReadChoice {
+  if (raw.isTyped('idle') && raw.isTyped('no-idle'))
+    throw usageError('--idle and --no-idle: only one of them');
+  // What is typed goes before what the other is preset to.
+  const idle = raw.flag('idle') && !raw.isTyped('no-idle');
+  const noIdle = raw.flag('no-idle') && !raw.isTyped('idle');
+  const event = raw.text('event');
+  const weight = raw.text('weight') as ReadOptions['weight'];
+  const comm = raw.text('comm');
+  const include = regexp(raw, 'include');
+  const exclude = regexp(raw, 'exclude');
+  const from = seconds(raw, 'from');
+  const to = seconds(raw, 'to');
+  if (to !== undefined && to <= (from ?? 0))
+    throw usageError('--to: must be later than --from', 'both count seconds since the first sample');
+  const tid = raw.text('tid');
+  const tidNumber = tid === undefined ? undefined : parseCount(tid, '--tid', 0, 2 ** 31 - 1);
+  return (wholeNode) => ({
+    ...(event !== undefined && { event }),
+    ...(weight !== undefined && { weight }),
+    ...(include && { include }),
+    ...(exclude && { exclude }),
+    ...(comm !== undefined && { comm }),
+    ...(tidNumber !== undefined && { tid: tidNumber }),
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+    noIdle: noIdle || (wholeNode && !idle),
+    timeline: !raw.flag('no-time'),
+    mergeThreads: raw.flag('merge-threads'),
+  });
+}
+
+function regexp(raw: RawOptions, name: string): RegExp | undefined {
+  const text = raw.text(name);
+  return text === undefined ? undefined : regularExpression(text, `--${name}`);
+}
+
+function seconds(raw: RawOptions, name: string): number | undefined {
+  const text = raw.text(name);
+  if (text === undefined) return undefined;
+  if (!/^\d+(?:\.\d+)?s?$/.test(text))
+    throw usageError(`--${name}: "${printable(text)}" is not a number of seconds`, `--${name} 12.5`);
+  return Number.parseFloat(text);
+}

@@ -1,0 +1,118 @@
+import { GkeprofError, usageError } from '../errors.ts';
+import { printable } from '../text/printable.ts';
+import { CLUSTER } from './cluster-options.ts';
+import type { AnyCommand } from './command.ts';
+import type { Config } from './config/parse.ts';
+import { environmentName, type OptionSpec, type RawOptions } from './options.ts';
+import { nearestNames } from './suggest.ts';
+
+/** A command line taken apart, before anything else speaks. A switch has no values. */
+export interface Typed {
+  readonly positionals: readonly string[];
+  /** Words after `--`. */
+  readonly rest: readonly string[];
+  readonly flags: ReadonlyMap<string, readonly string[] | boolean>;
+}
+
+/** What a flag is set to, by something other than the command line. */
+export interface Preset {
+  readonly values: readonly string[];
+  /** The variable, or the file with the line. */
+  readonly from: string;
+  readonly by: 'environment' | 'file';
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a flag of a command is where it is not typed: by the environment, else by the file's part for the command, else by its part for all. */
+export function presetOf(
+  command: AnyCommand,
+  name: string,
+  env: Environment,
+  config: Config | undefined,
+): Preset | undefined {
+  const spec = command.options[name];
+  if (!spec || spec.perRun) return undefined;
+  const variable = environmentName(name);
+  const text = env[variable];
+  if (text) {
+    const values = spec.type === 'array' ? text.split(/\s+/).filter(Boolean) : [text];
+    return { values, from: variable, by: 'environment' };
+  }
+  const setting = config?.commands.get(command.name)?.get(name) ?? config?.defaults.get(name);
+  return setting && { values: setting.values, from: `${config!.path}:${setting.line}`, by: 'file' };
+}
+
+/** The flags of a command with their values in force: command line, else environment, else file. */
+export function settle(
+  command: AnyCommand,
+  typed: Typed,
+  env: Environment,
+  config: Config | undefined,
+): RawOptions {
+  const values = new Map<string, readonly string[] | boolean>();
+  const origins = new Map<string, string>();
+  for (const [name, spec] of Object.entries(command.options)) {
+    const given = typed.flags.get(name);
+    const preset = given === undefined ? presetOf(command, name, env, config) : undefined;
+    if (preset) origins.set(name, preset.from);
+    const value = given ?? (preset && presetValue(name, spec, preset));
+    if (value === undefined) continue;
+    if (typeof value !== 'boolean') checkWords(name, spec, value, preset?.from);
+    values.set(name, value);
+  }
+  const wordsOf = (name: string): readonly string[] => {
+    const value = values.get(name);
+    return typeof value === 'object' ? value : [];
+  };
+  return {
+    positionals: typed.positionals,
+    rest: typed.rest,
+    text: (name) => wordsOf(name).at(-1), // The last one counts, as with kubectl's own flags.
+    list: wordsOf,
+    flag: (name) => values.get(name) === true,
+    isTyped: (name) => typed.flags.has(name),
+    origin: (name) => origins.get(name),
+  };
+}
+
+function presetValue(name: string, spec: OptionSpec, { values, from }: Preset): readonly string[] | boolean {
+  if (spec.type !== 'boolean') return values;
+  const text = values.at(-1);
+  if (text === 'true' || text === '1') return true;
+  if (text === 'false' || text === '0') return false;
+  throw usageError(`--${name}: "${printable(text ?? '')}" is neither true nor false${setBy(from)}`);
+}
+
+function checkWords(
+  name: string,
+  { choices, group }: OptionSpec,
+  values: readonly string[],
+  from: string | undefined,
+): void {
+  for (const value of values) {
+    // kubectl takes an empty value for none: `--context="$CONTEXT"`.
+    if (value === '' && group === CLUSTER) continue;
+    if (value === '') throw usageError(`--${name}: is empty${setBy(from)}`);
+    if (!choices || choices.includes(value)) continue;
+    const [near] = nearestNames(value, choices);
+    throw usageError(
+      `--${name}: "${printable(value)}" is none of ${choices.join(', ')}${setBy(from)}`,
+      near === undefined ? undefined : `did you mean ${near}?`,
+    );
+  }
+}
+
+const setBy = (from: string | undefined): string => (from === undefined ? '' : ` (set by ${from})`);
+
+/** What is made of flags; what is wrong with one that was not typed says where it is from. */
+export function understand<T>(raw: RawOptions, make: (raw: RawOptions) => T): T {
+  try {
+    return make(raw);
+  } catch (error) {
+    const name = error instanceof GkeprofError ? /^--([a-z][a-z-]*)\b/.exec(error.message)?.[1] : undefined;
+    const from = name === undefined ? undefined : raw.origin(name);
+    if (from === undefined || !(error instanceof GkeprofError)) throw error;
+    throw new GkeprofError(error.code, `${error.message}${setBy(from)}`, error.hint, error);
+  }
+}

@@ -1,0 +1,16 @@
+import { usageError } from '../errors.ts';
+import { parseCount } from '../text/quantity.ts';
+import type { RawOptions } from './options.ts';
+
+/** How much is said to people: 0, or the level of -v; nothing but errors with --quiet. */
+export interface Loudness {
+  readonly level: number;
+  readonly quiet: boolean;
+}
+
+export function loudness(raw: RawOptions): Loudness {
+  const quiet = raw.flag('quiet');
+  const level = parseCount(raw.text('verbose') ?? '0', '--verbose', 0, 10);
+  if (quiet && level > 0) throw usageError('--quiet and -v: only one of them');
+  return { level, quiet };
+}

@@ -1,0 +1,103 @@
+import { baseName } from '../../plan/artifact-name.ts';
+import type { PerfPlan, Plan, TcpdumpPlan } from '../../plan/plan.ts';
+import type { Target } from '../../plan/target.ts';
+import { shellQuote } from '../../text/shell-quote.ts';
+import { debuggerLines, execLine, pidLines, type Surroundings } from './debugger.ts';
+import { flameGraphLine, packetLines } from './files.ts';
+
+/** perf by hand: record on the node, script, copy, draw. */
+export function perfByHand(plan: Plan, capture: PerfPlan, around: Surroundings, nowMs: number): string[] {
+  const target = plan.targets[0];
+  const seconds = Math.ceil(plan.limits.durationSeconds);
+  const scope = target.kind === 'node' && capture.pid === undefined ? '' : ' -G "$cgroup"';
+  const base = baseName(plan.node, nowMs, 'by_hand');
+  return [
+    ...debuggerLines(around, ['linux-perf', 'gzip']),
+    ...(scope ? cgroupLines(target, capture, around) : []),
+    '# the event stands before the cgroup; a cgroup is sampled on all processors',
+    execLine(
+      around,
+      `perf record -F ${capture.frequencyHz} -g -a -e cycles${scope} -o /tmp/perf.data -- sleep ${seconds}`,
+    ),
+    '# exec may lose the end of a long stream and say nothing: gzip -t tells',
+    `${execLine(around, "sh -c 'perf script -i /tmp/perf.data --header --no-inline | gzip'")} > ${base}.perf-script.txt.gz`,
+    `gzip -t ${base}.perf-script.txt.gz`,
+    '# https://github.com/brendangregg/FlameGraph',
+    flameGraphLine(`${base}.perf-script.txt.gz`, `${base}.svg`),
+  ];
+}
+
+/** The cgroup that is sampled, as perf wants it: below the mount of its hierarchy. */
+function cgroupLines(target: Target, { scope, pid }: PerfPlan, around: Surroundings): string[] {
+  const container =
+    target.kind === 'pod'
+      ? (target.container ?? target.containers.find(({ running }) => running))
+      : undefined;
+  const ofPod = scope === 'pod' && pid === undefined;
+  return [
+    "# the node's whole tree of cgroups, in place of the part that the pod sees",
+    execLine(around, 'mount --rbind /host/sys/fs/cgroup /sys/fs/cgroup'),
+    ...(pid === undefined ? pidLines(around, container?.id ?? '') : [`pid=${pid}`]),
+    `cgroup=$(${execLine(around, 'cat "/proc/$pid/cgroup"')} | awk -F: '$2 == "perf_event" { v1 = $3 } $1 == 0 { v2 = $3 } END { print v1 ? v1 : v2 }')`,
+    ...(ofPod ? ['cgroup=$(dirname "$cgroup") # the pod: one level up'] : []),
+  ];
+}
+
+/** tcpdump by hand: in the pod's network namespace, on the node's end of its interface, or on the node. */
+export function tcpdumpByHand(
+  plan: Plan,
+  capture: TcpdumpPlan,
+  around: Surroundings,
+  nowMs: number,
+): string[] {
+  const target = plan.targets[0];
+  const seconds = Math.ceil(plan.limits.durationSeconds);
+  const base = baseName(plan.node, nowMs, 'by_hand');
+  const container = target.kind === 'pod' ? target.containers.find(({ running }) => running) : undefined;
+  const enters = capture.scope === 'netns' && target.kind === 'pod';
+  const words = [
+    ...capture.options,
+    ...(capture.linkType ? ['-y', capture.linkType] : []),
+    ...(capture.count ? ['-c', String(capture.count)] : []),
+    ...capture.filter,
+  ].map(shellQuote);
+  const sized = capture.options.includes('-B');
+  const tcpdump = [
+    ...['tcpdump', '-U', ...(sized ? [] : ['-B', '"$buffer"']), '-i', interfaceWord(capture), '-w', '-'],
+    ...words,
+  ].join(' ');
+  return [
+    ...debuggerLines(
+      around,
+      ['tcpdump', 'iproute2', 'util-linux'],
+      capture.scope === 'node' ? 'netadmin' : undefined,
+    ),
+    ...(target.kind === 'pod' && capture.scope !== 'node' ? pidLines(around, container?.id ?? '') : []),
+    ...(capture.scope === 'iface' ? vethLines(around) : []),
+    ...(capture.interface === 'default'
+      ? [
+          `interface=$(${execLine(around, "ip -o route show default | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -n1")})`,
+        ]
+      : []),
+    ...(sized ? [] : bufferLines(around)),
+    `# ends after ${seconds} s, perhaps without what came in the last one; tcpdump says on stderr what the kernel dropped`,
+    `${execLine(around, `timeout -s INT ${seconds} ${enters ? 'nsenter -t "$pid" -n ' : ''}${tcpdump}`)} | gzip > ${base}.pcap.gz`,
+    ...packetLines(`${base}.pcap.gz`, ['summary', 'ip', 'tcp']),
+  ];
+}
+
+const interfaceWord = ({ scope, interface: name }: TcpdumpPlan): string =>
+  scope === 'iface' || name === 'default' ? '"$interface"' : shellQuote(name ?? 'any');
+
+/** The kernel's buffer, as collectors/tcpdump/tcpdump.sh sizes it: `$buffer`. */
+const bufferLines = (around: Surroundings): string[] => [
+  "# the size of the kernel's buffer in KiB: 1/128 of the node's available memory, 2 to 64 MiB",
+  `buffer=$(${execLine(around, `awk '/^MemAvailable:/ { kib = int($2 / 128); print (kib < 2048 ? 2048 : (kib > 65536 ? 65536 : kib)) }' /proc/meminfo`)})`,
+];
+
+/** The other end of the pod's eth0: `$interface`. */
+const vethLines = (around: Surroundings): string[] => [
+  "# the node's interface whose number is the peer of the pod's eth0",
+  `peer=$(${execLine(around, 'nsenter -t "$pid" -n ip -o link show eth0')} | sed -n 's/.*@if\\([0-9]*\\):.*/\\1/p')`,
+  `interface=$(${execLine(around, 'ip -o link')} | awk -F': ' -v peer="$peer" '$1 == peer { sub(/@.*/, "", $2); print $2 }')`,
+];

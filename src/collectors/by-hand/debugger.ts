@@ -1,0 +1,69 @@
+import type { DebugPodPlan } from '../../plan/plan.ts';
+import { shellQuote } from '../../text/shell-quote.ts';
+
+/** What the by-hand lines are made for. */
+export interface Surroundings {
+  /** kubectl with the flags that lead to the cluster, as a person types it. */
+  readonly kubectl: string;
+  readonly node: string;
+  readonly debugPod: Pick<DebugPodPlan, 'image' | 'install' | 'imagePullPolicy' | 'leastPrivilege'>;
+}
+
+/** Runs words of our own in the debugger; `$debugger` is a variable of the script. */
+export const execLine = ({ kubectl }: Surroundings, command: string, flags = ''): string =>
+  `${kubectl} exec ${flags ? `${flags} ` : ''}"$debugger" -- ${command}`;
+
+/**
+ * A privileged pod on the node, by kubectl's own means, that is gone when the script is. `smaller` is a profile of
+ * `kubectl debug` that is enough for these lines, for --least-privilege.
+ */
+export function debuggerLines(
+  around: Surroundings,
+  packages: readonly string[],
+  smaller?: 'netadmin',
+): string[] {
+  const { kubectl, node, debugPod } = around;
+  const profile = (debugPod.leastPrivilege && smaller) || 'sysadmin';
+  const debug = `${kubectl} debug node/${node} --profile=${profile} --image=${debugPod.image} --image-pull-policy=${debugPod.imagePullPolicy ?? 'IfNotPresent'}`;
+  return [
+    profile === 'netadmin'
+      ? "# a pod in the node's namespaces, with NET_ADMIN, NET_RAW and what the runtime gives to every container"
+      : "# a privileged pod on the node, in its pid and network namespaces, the node's files at /host",
+    ...(debugPod.leastPrivilege && profile === 'sysadmin'
+      ? ['# no profile of kubectl debug has only what --least-privilege has and is enough for this']
+      : []),
+    `debugger=$(${debug} -- sleep 3600 2>&1 | grep -o 'node-debugger-[a-z0-9.-]*' | head -n1)`,
+    `trap '${kubectl} delete pod --wait=false "$debugger"' EXIT`,
+    `${kubectl} wait --for=condition=Ready --timeout=120s "pod/$debugger"`,
+    ...(debugPod.install && packages.length
+      ? [
+          execLine(
+            around,
+            `sh -c 'apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends ${packages.join(' ')}'`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** A process of a container, by what its cgroup is called: `$pid`. */
+export const pidLines = (around: Surroundings, containerId: string): string[] => [
+  '# a process of the container, by its cgroup: its first one (1 inside), which stays, before any other',
+  `pid=$(${execLine(around, `sh -c 'for f in $(grep -l ${containerId} /proc/[0-9]*/cgroup 2>/dev/null); do grep -qs "^NSpid:.*[[:space:]]1$" "\${f%cgroup}status" && echo "0 $f" || echo "1 $f"; done'`)} | sort | head -n1 | cut -d/ -f3)`,
+];
+
+/** crictl of the image or of the node, on the node's socket. */
+export const crictlLine = (around: Surroundings, words: readonly string[], flags = ''): string =>
+  crictlText(around, words.map(shellQuote).join(' '), flags);
+
+/** The same with words that are quoted already. */
+export const crictlText = (around: Surroundings, words: string, flags = ''): string =>
+  execLine(
+    around,
+    `env PATH=/usr/local/bin:/usr/bin:/bin:/host/usr/bin:/host/home/kubernetes/bin crictl -r unix:///host/run/containerd/containerd.sock ${words}`,
+    flags,
+  );
+
+/** The lines as a script for bash, with what it stands for. */
+export const script = (what: string, lines: readonly string[]): string =>
+  ['#!/usr/bin/env bash', `# by hand, what this does: ${what}`, 'set -eu', ...lines, ''].join('\n');

@@ -1,0 +1,370 @@
+# The collector `perf`: CPU samples of a node, a pod or a container.
+
+perf_needs() {
+  tools=(perf gzip unshare mount)
+  packages=(linux-perf util-linux mount)
+}
+
+# How long perf may stay in one pod's mount namespace: without doing anything, and in all while there are others' names
+# to be found. The memory that it may use is half of what is free, within these bounds: the names of Node.js, a program
+# of 150 MB, take 190 MB, and it is needed for as many programs as were sampled.
+perf_stuck_ms=10000 perf_slow_ms=60000
+perf_least_kb=$((256 << 10)) perf_most_kb=$((4 << 20))
+# The largest map of a JIT compiler that is read. A large JVM writes 50 MB.
+perf_map_bytes=$((256 << 20))
+# Processes whose files perf must not look for.
+perf_hidden=()
+declare -A perf_hid_in=() perf_held=()
+
+perf_version() { perf version; }
+
+perf_prepare() {
+  perf_scope=() watched_cgroup=.
+  if [[ ${arg[scope]} == node ]]; then
+    find_cgroup_root || cgroup_root=
+  else
+    find_cgroup_root || refuse no-cgroup-mount
+    find_pod_cgroup || refuse pod-not-found
+    watched_cgroup=$pod_cgroup
+    if [[ ${arg[scope]} == container ]]; then
+      find_container_cgroup "${arg[container_id]}" || refuse container-not-found
+      watched_cgroup=$container_cgroup
+    fi
+    # A cgroup includes its descendants; perf wants the event before the cgroup, and all processors.
+    perf_scope=(--cgroup "$watched_cgroup")
+  fi
+}
+
+# For names and build ids perf enters the mount namespace of each process that was running or sampled, and opens files
+# there by their paths, as root (Linux tools/perf/util/namespaces.c, symbol.c, synthetic-events.c). A container can lay
+# anything there: a fifo, which holds perf up for ever, a link to /dev/zero, a file system that does not answer. What
+# perf does meanwhile is watched from outside, and a pod that holds it up loses its own names, nobody else's.
+#
+# perf_apart WORD…: becomes perf, in a mount namespace of its own where the hidden processes are not in /proc. What perf
+# finds nothing of in /proc it takes for ended, and enters nothing for it (nsinfo__init).
+perf_apart() {
+  ulimit -d "$perf_memory_kb"
+  ((${#perf_hidden[@]})) || exec perf "$@"
+  # shellcheck disable=SC2016 # It is the inner shell's.
+  exec unshare --mount --propagation private -- bash -c '
+    readlink "/proc/$$/ns/mnt" >"$1"
+    read -ra hidden <"$2"
+    for pid in "${hidden[@]}"; do
+      mount -t tmpfs -o ro,size=4k none "/proc/$pid" || [[ ! -e /proc/$pid ]] || exit 125
+    done
+    shift 2
+    exec perf "$@"' perf "$WORK/perf.home" <(printf '%s ' "${perf_hidden[@]}") "$@"
+}
+
+# Whether anything can be hidden: a security module may forbid mounts, and then a pod that holds perf up ends it.
+perf_can_hide() {
+  [[ -n ${perf_hides-} ]] ||
+    if unshare --mount --propagation private -- mount -t tmpfs none "/proc/$$" 2>/dev/null; then perf_hides=1; else perf_hides=0; fi
+  ((perf_hides))
+}
+
+# perf_watch: to be called before perf is started anew.
+perf_watch() {
+  local free
+  perf_home=$(readlink /proc/self/ns/mnt)
+  perf_place='' perf_culprit='' perf_problem=''
+  perf_data=0
+  perf_grown=()
+  rm -f "$WORK/perf.home"
+  free=$(grep -oE '^MemAvailable: *[0-9]+' /proc/meminfo)
+  perf_memory_kb=$((${free##* } / 2))
+  ((perf_memory_kb >= perf_least_kb)) || perf_memory_kb=$perf_least_kb
+  ((perf_memory_kb <= perf_most_kb)) || perf_memory_kb=$perf_most_kb
+  perf_page_kb=$(($(getconf PAGESIZE) / 1024))
+}
+declare -A perf_grown=()
+
+# perf_look: where perf is, and what it does there. Fails, with the reason in perf_problem, when it has to be ended; then
+# perf_culprit is the mount namespace that it is for, unless it is nobody's.
+perf_look() {
+  local place progress rchar
+  local -i data at
+  local -a stat
+  place=$(readlink "/proc/$tool_pid/ns/mnt") || return 0
+  # The name in this file is perf's own, or bash's.
+  { read -ra stat <"/proc/$tool_pid/stat" && read -r _ _ _ _ _ data _ <"/proc/$tool_pid/statm" &&
+    read -r _ rchar <"/proc/$tool_pid/io"; } 2>/dev/null || return 0
+  progress="${stat[11]} ${stat[13]} ${stat[14]} $rchar" # major faults, time in user and kernel mode, bytes read
+  [[ -e $WORK/perf.home ]] && perf_home=$(<"$WORK/perf.home")
+  now_ms
+  if [[ $place == "$perf_home" ]]; then
+    perf_place=''
+  elif [[ $place != "$perf_place" ]]; then
+    perf_place=$place perf_since=$now perf_moved=$now perf_progress=$progress
+  fi
+  if [[ -n $perf_place ]]; then
+    ((data <= perf_data)) || perf_grown[$place]=$((${perf_grown[$place]-0} + data - perf_data))
+    [[ $progress == "$perf_progress" ]] || perf_moved=$now
+    perf_progress=$progress
+    if ((now - perf_moved >= perf_stuck_ms)); then
+      perf_problem='stuck' perf_culprit=$place
+      return 1
+    fi
+    # The only one that is asked about may take as long as there is time.
+    if [[ ${arg[scope]} == node ]] && ((now - perf_since >= perf_slow_ms)); then
+      perf_problem='slow' perf_culprit=$place
+      return 1
+    fi
+  fi
+  perf_data=$data
+  # What it cannot get memory for, perf leaves out without a word, and ends with 0.
+  if ((8 * data * perf_page_kb >= 7 * perf_memory_kb)); then
+    perf_problem='memory'
+    at=0
+    [[ ${arg[scope]} == node ]] && for place in "${!perf_grown[@]}"; do
+      ((${perf_grown[$place]} > at)) && at=${perf_grown[$place]} perf_culprit=$place
+    done
+    return 1
+  fi
+}
+
+# The pod of a process, by its cgroup: whatever a container makes below its own lies behind its pod's. No name of a
+# cgroup has a line feed (Linux, cgroup_mkdir).
+perf_pod_of() {
+  local text
+  perf_pod=''
+  text=$(cat "/proc/$1/cgroup" 2>/dev/null)
+  [[ $text =~ [/-]pod([0-9a-f]{8}[-_][0-9a-f_-]{27}|[0-9a-f]{32})(\.slice)?($'\n'|/|$) ]] && perf_pod=${BASH_REMATCH[1]}
+}
+
+# perf_hide NAMESPACE: whoever is in that mount namespace is hidden from now on; for the second one of the same pod all
+# of the pod are, because it can make as many as it likes. Fails when nobody is there.
+perf_hide() {
+  local path link pid pod
+  local -i before=${#perf_hidden[@]}
+  local -A links=() known=() pods=()
+  perf_can_hide || return 1
+  for pid in "${perf_hidden[@]}"; do known[$pid]=1; done
+  while read -r path link; do
+    pid=${path#/proc/}
+    links[${pid%%/*}]=$link
+  done < <(find /proc/[0-9]*/ns/mnt -maxdepth 0 -printf '%p %l\n' 2>/dev/null)
+  for pid in "${!links[@]}"; do
+    [[ ${links[$pid]} == "$1" && -z ${known[$pid]-} ]] || continue
+    known[$pid]=1
+    perf_hidden+=("$pid")
+    perf_pod_of "$pid" && pods[$perf_pod]=1
+  done
+  for pod in "${!pods[@]}"; do
+    perf_hid_in[$pod]=$((${perf_hid_in[$pod]-0} + 1))
+    ((perf_hid_in[$pod] >= 2)) || continue
+    for pid in "${!links[@]}"; do
+      [[ -z ${known[$pid]-} ]] && perf_pod_of "$pid" && [[ $perf_pod == "$pod" ]] && perf_hidden+=("$pid")
+    done
+  done
+  ((${#perf_hidden[@]} > before))
+}
+
+# Hides the processes whose map of a JIT compiler is no file, or too large a one, so that perf need not be held up
+# first. Their /tmp is looked at without entering anything: what a link there leads to is not what perf would find.
+perf_hide_bad_maps() {
+  local line pid mode size
+  local -a paths=()
+  while read -r line; do
+    pid=${line#/proc/}
+    pid=${pid%%/*}
+    [[ /proc/$pid/ns/mnt -ef /proc/self/ns/mnt ]] || paths+=("/proc/$pid/root/tmp/perf-${line##*[[:blank:]]}.map")
+  done < <(grep -Hs '^NStgid:' /proc/[0-9]*/status)
+  perf_can_hide || return 0
+  while read -r mode size line; do
+    pid=${line#/proc/}
+    pid=${pid%%/*}
+    (((16#$mode & 0xf000) == 0x8000 && size <= perf_map_bytes)) && continue
+    [[ " ${perf_hidden[*]} " == *" $pid "* ]] || perf_hidden+=("$pid")
+  done < <(printf '%s\0' "${paths[@]}" | timeout -k 1 10 xargs -0r stat -c '%f %s %n' 2>/dev/null)
+}
+
+# The raw file lies where `files` can read it, so that it is not lost when this container is.
+# --no-bpf-event: without it perf takes a second longer than asked. --buildid-mmap: build ids in the file, so that
+# a program that ended or was replaced gives unknown frames, never another program's names.
+perf_start() {
+  local file
+  local -i until
+  now_ms
+  perf_asked=$now
+  until=$((now + 60000))
+  until perf_begins; do
+    now_ms
+    if ((now >= until)) || [[ -z $perf_culprit ]] || ! perf_hide "$perf_culprit"; then refuse perf-failed log perf.log; fi
+  done
+  now_ms
+  perf_late=$((now - perf_asked))
+  perf_read_cpu
+  perf_used=$cpu_used perf_waited=$cpu_waited
+  for file in "${!cpu_held[@]}"; do perf_held[$file]=${cpu_held[$file]}; done
+}
+
+perf_read_cpu() {
+  if [[ ${arg[scope]} == container ]]; then
+    read_cpu_counters "$watched_cgroup" "$pod_cgroup"
+  else
+    read_cpu_counters "$watched_cgroup"
+  fi
+}
+
+# What the kernel counted meanwhile: the samples alone do not tell an idle target from one that is held back. Limits of a
+# pod and of its containers hold the same threads back, so only the longest time is sure.
+perf_count_cpu() {
+  local file
+  local -i held most=0
+  perf_read_cpu
+  perf_cpu=()
+  [[ -z $perf_used || -z $cpu_used ]] || perf_cpu+=(cpu_used_us: $((cpu_used - perf_used)))
+  [[ -z $perf_waited || -z $cpu_waited ]] || perf_cpu+=(cpu_waited_us: $((cpu_waited - perf_waited)))
+  for file in "${!cpu_held[@]}"; do
+    [[ -n ${perf_held[$file]-} ]] || continue
+    held=$((${cpu_held[$file]} - ${perf_held[$file]}))
+    ((held <= most)) || most=$held
+  done
+  ((${#cpu_held[@]} == 0)) || perf_cpu+=(cpu_throttled_us: "$most")
+}
+
+# Capturing begins when perf acknowledges `enable`, not when it was started.
+perf_begins() {
+  local answer='' said=''
+  local -i until
+  rm -f "$WORK/perf.control" "$WORK/perf.answer"
+  mkfifo "$WORK/perf.control" "$WORK/perf.answer"
+  exec 8<>"$WORK/perf.control" 9<>"$WORK/perf.answer"
+  : >"$OUT/perf.data" # perf would make one that nobody else can read
+  perf_watch
+  perf_apart record --no-bpf-event --buildid-mmap -F "${arg[frequency]}" -g -a -e cycles "${perf_scope[@]}" \
+    --control=fd:8,9 -D -1 -o "$OUT/perf.data" >"$OUT/perf.log" 2>&1 </dev/null &
+  tool_pid=$!
+  printf 'enable\n' >&8
+  now_ms
+  until=$((now + 30000))
+  # On a busy node the time of a read can be up in the middle of the word: what came until then is kept.
+  while read -rt 0.05 -u 9 answer || :; said+=$answer; [[ $said != *ack* ]]; do
+    now_ms
+    if ! tool_is_running || ((now >= until)) || ! perf_look; then
+      perf_kill
+      return 1
+    fi
+  done
+}
+
+# Ends perf, and does not wait for one that the kernel does not let go.
+perf_kill() {
+  local -i until
+  kill -KILL "$tool_pid" 2>/dev/null
+  now_ms
+  until=$((now + 5000))
+  while tool_is_running && ((now < until)); do
+    pause 0.02
+    now_ms
+  done
+  tool_is_running || wait "$tool_pid" 2>/dev/null
+}
+
+perf_bytes() {
+  bytes=$(stat -c %s "$OUT/perf.data" 2>/dev/null) || bytes=0
+  [[ $bytes == "${perf_mended-0}" ]] || perf_mend
+}
+
+# perf writes how long its data is when it ends, and one that is killed never does: then nothing reads the file. So it
+# is written here, whenever the file has grown and when perf was killed (struct perf_file_header: where the data begins
+# is at byte 40, its length at 48, eight bytes each, little-endian on every architecture that runs this).
+perf_mend() {
+  local begin field=
+  local -i at length
+  perf_mended=$bytes
+  ((bytes > 56)) || return 0
+  begin=$(od -An -tu8 -j40 -N8 "$OUT/perf.data")
+  length=$((bytes - begin))
+  ((begin > 0 && length > 0)) || return 0
+  for ((at = 0; at < 64; at += 8)); do printf -v field '%s\\x%02x' "$field" $((length >> at & 255)); done
+  printf '%b' "$field" | dd of="$OUT/perf.data" bs=1 seek=48 conv=notrunc status=none
+}
+
+# perf keeps samples to itself until its buffers are half full; a ping makes it write them. Its answers are not let
+# pile up: it would wait for room.
+perf_counts() {
+  local answer
+  counts=()
+  printf 'ping\n' >&8
+  while read -rt 0.001 -u 9 answer; do :; done
+}
+
+perf_stop() {
+  perf_count_cpu
+  printf 'stop\n' >&8 2>/dev/null
+  tool_ends 20
+}
+
+# perf script runs here, at once, while the processes live and their files can be found (hostPID lets perf enter
+# their mount namespaces); inlined frames are not expanded, because that can take longer than the capture.
+perf_finish() {
+  local -i until round
+  [[ -s $OUT/perf.data ]] || refuse perf-failed log perf.log
+  # Ended by SIGINT or SIGTERM it has written all.
+  ((tool_status <= 128 || tool_status == 130 || tool_status == 143)) || perf_bytes
+  # Within what the plan allows a capture to take in all (captureSeconds in src/plan/plan.ts).
+  now_ms
+  until=$((now + arg[duration_ms] + 240000 - perf_late))
+  perf_hide_bad_maps
+  for ((round = 0; round < 20; round++)); do
+    if perf_script "$until" || [[ -z $perf_culprit ]] || ! perf_hide "$perf_culprit"; then break; fi
+  done
+  counts=("${perf_cpu[@]}")
+  ((${#perf_hidden[@]} == 0)) || counts+=(unnamed: "${#perf_hidden[@]}")
+  [[ -z $perf_problem ]] || counts+=(cut "$perf_problem")
+  if [[ -n $perf_problem ]] && ! perf_trim; then
+    # Nothing came before it was cut: the samples themselves are still here.
+    announce samples perf.data
+    return
+  fi
+  mv "$WORK/perf-script.txt.gz" "$OUT/perf-script.txt.gz"
+  rm -f "$OUT/perf.data"
+  announce stacks perf-script.txt.gz
+}
+
+# perf_script UNTIL: the samples as text. Fails when it is not whole, and says why in perf_problem.
+perf_script() {
+  local -i gzip_pid script_status gzip_status
+  rm -f "$WORK/stacks"
+  mkfifo "$WORK/stacks"
+  perf_watch
+  gzip -c <"$WORK/stacks" >"$WORK/perf-script.txt.gz" &
+  gzip_pid=$!
+  perf_apart script -i "$OUT/perf.data" --header --no-inline --show-lost-events \
+    -F comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso >"$WORK/stacks" 2>"$OUT/perf-script.log" </dev/null &
+  tool_pid=$!
+  while tool_is_running; do
+    now_ms
+    if ((now >= $1)); then
+      perf_problem='time' perf_culprit=''
+    elif perf_look; then
+      pause 0.05
+      continue
+    fi
+    perf_kill
+    # gzip would wait for one that cannot be ended.
+    ! tool_is_running || kill -KILL "$gzip_pid" 2>/dev/null
+    break
+  done
+  script_status=137
+  tool_is_running || { wait "$tool_pid" 2>/dev/null && script_status=0 || script_status=$?; }
+  wait "$gzip_pid" 2>/dev/null && gzip_status=0 || gzip_status=$?
+  if ((gzip_status)); then
+    perf_problem='space' perf_culprit=''
+  elif ((script_status)) && [[ -z $perf_problem ]]; then
+    # It was ended by somebody else, or fell over what it found where it was last seen.
+    perf_problem='failed' perf_culprit=$perf_place
+  fi
+  [[ -z $perf_problem ]]
+}
+
+# What was written of the last sample may not be all of it. Fails when no sample is left.
+perf_trim() {
+  [[ $perf_problem != space ]] || return 1
+  gzip -dc <"$WORK/perf-script.txt.gz" | sed -n -e H -e '/^$/{x;s/^\n//;p;s/.*//;x}' | gzip -c >"$WORK/whole.gz"
+  [[ "${PIPESTATUS[*]}" == '0 0 0' ]] || return 1
+  mv "$WORK/whole.gz" "$WORK/perf-script.txt.gz"
+  gzip -dc <"$WORK/perf-script.txt.gz" | grep -qv '^#'
+}

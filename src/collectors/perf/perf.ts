@@ -1,0 +1,64 @@
+import { numberOf } from '../../node/events.ts';
+import { profileScope } from '../../plan/artifact-name.ts';
+import { targetText } from '../../plan/plan.ts';
+import { formatBytes } from '../../text/quantity.ts';
+import type { Collector } from '../collector.ts';
+import { lastWords } from '../words.ts';
+
+/** CPU samples with perf: perf.sh is its other half. */
+export const perf: Collector = {
+  name: 'perf',
+  ending: '.perf-script.txt.gz',
+  raw: { file: 'perf.data', ending: '.perf.data' },
+  install: 'linux-perf, about 30 s and 60 MB',
+
+  describe(plan) {
+    const { capture, targets } = plan;
+    if (capture.collector !== 'perf') throw new Error('not a plan for perf');
+    const target = targets[0];
+    const what =
+      target.kind === 'pod' && target.container
+        ? `container ${target.container.name} of ${targetText(target)}`
+        : targetText(target);
+    return `CPU samples of ${what}, ${capture.frequencyHz} Hz, frame pointers`;
+  },
+
+  nodeArguments(plan) {
+    if (plan.capture.collector !== 'perf') throw new Error('not a plan for perf');
+    return { keys: [`frequency=${plan.capture.frequencyHz}`], words: [] };
+  },
+
+  scopeName(plan) {
+    const target = plan.targets[0];
+    if (plan.capture.collector === 'perf' && plan.capture.pid !== undefined)
+      return `container_of_pid_${plan.capture.pid}`;
+    return target.kind === 'node'
+      ? 'all_cpus'
+      : profileScope(target.namespace, target.name, target.container?.name);
+  },
+
+  progress(event, before) {
+    const bytes = numberOf(event, 'bytes');
+    const seconds = before ? (event.t - before.t) / 1000 : 0;
+    return [
+      formatBytes(bytes),
+      ...(seconds > 0
+        ? [`${formatBytes(Math.max(0, Math.round((bytes - numberOf(before, 'bytes')) / seconds)))}/s`]
+        : []),
+    ];
+  },
+
+  explain(code, plan, log) {
+    if (code === 'perf-script-failed') return { reason: `perf script failed on the node: ${lastWords(log)}` };
+    if (code !== 'perf-failed') return undefined;
+    const reason = `perf failed on the node ${plan.node}: ${lastWords(log)}`;
+    return /Operation not permitted|Permission denied|EPERM|EACCES/.test(log)
+      ? {
+          reason,
+          hint: plan.debugPod.leastPrivilege
+            ? 'the node does not let an unprivileged container sample, its security modules perhaps: try without --least-privilege'
+            : 'the node does not let a privileged container sample: see kernel.perf_event_paranoid and its security modules',
+        }
+      : { reason };
+  },
+};

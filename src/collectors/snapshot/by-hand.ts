@@ -1,0 +1,160 @@
+import type { PodTarget, Target } from '../../plan/target.ts';
+import { shellQuote } from '../../text/shell-quote.ts';
+import {
+  crictlLine,
+  crictlText,
+  debuggerLines,
+  execLine,
+  pidLines,
+  type Surroundings,
+} from '../by-hand/debugger.ts';
+
+/** `ps uwf` and `crictl ps` of pods or of the node. */
+export function psByHand(targets: readonly Target[], around: Surroundings): string[] {
+  const pods = targets.filter((target): target is PodTarget => target.kind === 'pod');
+  const ids = pods.flatMap(({ container, containers }) =>
+    (container ? [container] : containers).map(({ id }) => id).filter(Boolean),
+  );
+  const patterns = ids.map((id) => `-e ${id}`).join(' ');
+  return [
+    ...debuggerLines(around, ['procps']),
+    ...(pods.length
+      ? [
+          `pids=$(${execLine(around, `sh -c 'grep -l ${patterns} /proc/[0-9]*/cgroup 2>/dev/null' | cut -d/ -f3 | paste -sd,`)})`,
+          execLine(around, 'ps uwf -p "$pids"'),
+        ]
+      : [execLine(around, 'ps auwwf')]),
+    ...(pods.length
+      ? pods.map(({ name, namespace }) =>
+          crictlLine(around, ['pods', '--name', `^${name}$`, '--namespace', namespace]),
+        )
+      : [crictlLine(around, ['ps'])]),
+    ...ids.map((id) => crictlLine(around, ['ps', '--id', id])),
+  ];
+}
+
+/** What is asked of `whois`, as far as a line by hand depends on it. */
+export type Asked = { readonly by: string } & Readonly<Record<string, unknown>>;
+
+/** Pid, port, address … to container and pod, the way the runbook's scripts went. */
+export function whoisByHand(questions: readonly Asked[], around: Surroundings): string[] {
+  return [
+    ...debuggerLines(around, ['procps', 'iproute2', 'util-linux']),
+    '# the last parts of a cgroup are pod and container; crictl and kubectl know their names',
+    ...questions.flatMap((question) => linesFor(question, around)),
+    `${around.kubectl} get pods -A -o wide --field-selector spec.nodeName=${around.node}`,
+  ];
+}
+
+function linesFor(question: Asked, around: Surroundings): string[] {
+  switch (question.by) {
+    case 'pid':
+      return [execLine(around, `cat /proc/${question.pid}/cgroup`)];
+    case 'match':
+      return [
+        execLine(around, `pgrep -f -a ${shellQuote((question.match as RegExp).source)}`),
+        execLine(
+          around,
+          `sh -c ${shellQuote(`for pid in $(pgrep -f ${shellQuote((question.match as RegExp).source)}); do tail -n1 "/proc/$pid/cgroup"; done`)}`,
+        ),
+      ];
+    case 'port':
+    case 'socket':
+      return [
+        '# sockets are of network namespaces: one look into each',
+        execLine(
+          around,
+          `sh -c ${shellQuote(`lsns -t net -n -o PID | while read -r pid; do nsenter -t "$pid" -n ss -tunap ${question.by === 'port' ? `"sport = :${question.port}"` : ''}; done`)}`,
+        ),
+      ];
+    case 'ip':
+      return [
+        `${around.kubectl} get pods -A -o wide --field-selector ${shellQuote(`status.podIP=${question.ip}`)}`,
+      ];
+    case 'container':
+      return [
+        crictlLine(around, ['ps', '--id', String(question.id)]),
+        crictlLine(around, ['pods', '--id', String(question.id)]),
+      ];
+    case 'cgroup':
+      return [
+        execLine(
+          around,
+          `sh -c ${shellQuote(`grep -lF ${shellQuote(`:${question.path}`)} /proc/[0-9]*/cgroup`)}`,
+        ),
+      ];
+    case 'veth':
+      return [
+        execLine(around, `ip -o link show ${shellQuote(String(question.name))}`),
+        '# link-netnsid stands for the namespace at the other end',
+        execLine(around, 'lsns -t net -o NS,NETNSID,PID,COMMAND'),
+      ];
+    default:
+      return [];
+  }
+}
+
+/** crictl with the words that were put together; the one at `podWord` is the id of the target's sandbox. */
+export function crictlByHand(
+  target: Target,
+  words: readonly string[],
+  podWord: number | undefined,
+  tty: boolean,
+  around: Surroundings,
+): string[] {
+  const hasPod = podWord !== undefined && target.kind === 'pod';
+  const typed = words.map((word, at) => (hasPod && at === podWord ? '"$pod"' : shellQuote(word))).join(' ');
+  return [
+    ...debuggerLines(around, []),
+    ...(hasPod
+      ? [
+          `pod=$(${crictlLine(around, ['pods', '--name', `^${target.name}$`, '--namespace', target.namespace, '--state', 'ready', '-q'])})`,
+        ]
+      : []),
+    crictlText(around, typed, tty ? '-it' : ''),
+  ];
+}
+
+/** A shell or a command in the debugger, in namespaces of a container where some are named. */
+export function shellByHand(
+  target: Target,
+  enter: readonly string[],
+  words: readonly string[],
+  around: Surroundings,
+): string[] {
+  const container =
+    target.kind === 'pod'
+      ? (target.container ?? target.containers.find(({ running }) => running))
+      : undefined;
+  const flags = enter
+    .map((kind) => ({ net: '-n', pid: '-p', mnt: '-m', ipc: '-i', uts: '-u' })[kind])
+    .join(' ');
+  const command = words.length ? words.map(shellQuote).join(' ') : 'bash';
+  return [
+    ...debuggerLines(around, ['util-linux']),
+    ...(enter.length ? pidLines(around, container?.id ?? '') : []),
+    execLine(
+      around,
+      `${enter.length ? `nsenter -t "$pid" ${flags} ` : ''}${command}`,
+      words.length ? '' : '-it',
+    ),
+  ];
+}
+
+/** The lists that `nodes` puts together. */
+export function nodesByHand(
+  {
+    substrings,
+    selector,
+    pods,
+  }: { readonly substrings: readonly string[]; readonly selector?: string; readonly pods?: string },
+  namespace: string,
+  kubectl: string,
+): string {
+  const patterns = substrings.map((each) => ` -e ${shellQuote(each)}`).join('');
+  const lines = [
+    `${kubectl} get nodes -o wide${selector === undefined ? '' : ` -l ${shellQuote(selector)}`}${patterns ? ` | grep -F${patterns}` : ''}`,
+    ...(pods === undefined ? [] : [`${kubectl} get pods -n ${namespace} -o wide -l ${shellQuote(pods)}`]),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}

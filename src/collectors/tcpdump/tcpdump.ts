@@ -1,0 +1,86 @@
+import { numberOf } from '../../node/events.ts';
+import type { Plan, TcpdumpPlan } from '../../plan/plan.ts';
+import { targetText } from '../../plan/plan.ts';
+import { counted, formatBytes, formatRate } from '../../text/quantity.ts';
+import type { Collector } from '../collector.ts';
+import { lastWords } from '../words.ts';
+
+const capture = (plan: Plan): TcpdumpPlan => {
+  if (plan.capture.collector !== 'tcpdump') throw new Error('not a plan for tcpdump');
+  return plan.capture;
+};
+
+/** The filter as one line for people. */
+export const filterText = (plan: TcpdumpPlan): string => plan.filter.join(' ') || 'none: every packet';
+
+/** Packets with tcpdump: tcpdump.sh is its other half. */
+export const tcpdump: Collector = {
+  name: 'tcpdump',
+  ending: '.pcap.gz',
+  raw: { file: 'capture.pcap', ending: '.pcap' },
+  install: 'tcpdump and iproute2, about 20 s and 15 MB',
+
+  describe(plan) {
+    const { scope, interface: name } = capture(plan);
+    const on = name ? `, interface ${name}` : '';
+    return `packets of ${targetText(plan.targets[0])}, scope ${scope}${on}, filter: ${filterText(capture(plan))}`;
+  },
+
+  nodeArguments(plan) {
+    const { interface: name, linkType, count, options, filter } = capture(plan);
+    return {
+      keys: [
+        ...(name ? [`interface=${name}`] : []),
+        ...(linkType ? [`link_type=${linkType}`] : []),
+        `count=${count}`,
+      ],
+      // The node takes no word with a line feed, which is a blank in the language of filters (pcap-filter(7)).
+      words: [
+        ...options,
+        ...(count ? ['-c', String(count)] : []),
+        '--',
+        ...filter.map((word) => word.replaceAll('\n', ' ')),
+      ],
+    };
+  },
+
+  scopeName(plan) {
+    const target = plan.targets[0];
+    const { scope } = capture(plan);
+    return target.kind === 'node' || scope === 'node'
+      ? 'node'
+      : `${scope}_${target.namespace}_${target.name}`;
+  },
+
+  progress(event, before) {
+    const packets = numberOf(event, 'packets');
+    const seconds = before ? (event.t - before.t) / 1000 : 0;
+    const rate = seconds > 0 ? formatRate((packets - numberOf(before, 'packets')) / seconds) : undefined;
+    return [
+      `${numberOf(event, 'dropped')} dropped`,
+      ...(rate === undefined ? [] : [`${rate} packets/s`]),
+      formatBytes(numberOf(event, 'bytes')),
+      counted(packets, 'packet'),
+    ];
+  },
+
+  explain(code, plan, log) {
+    const { filter } = capture(plan);
+    switch (code) {
+      case 'filter-rejected':
+        return {
+          reason: `tcpdump rejects the filter "${filter.join(' ')}": ${lastWords(log).replace(/^tcpdump: /, '')}`,
+          hint: 'the language is in pcap-filter(7); `ether` and `vlan` need an Ethernet interface (-- -i eth0), not `any`',
+        };
+      case 'tcpdump-failed':
+        return { reason: `tcpdump failed on the node ${plan.node}: ${lastWords(log)}` };
+      case 'no-interface':
+        return {
+          reason: 'the interface to capture on was not found on the node',
+          hint: 'try --scope netns, or name one with -- -i NAME',
+        };
+      default:
+        return undefined;
+    }
+  },
+};

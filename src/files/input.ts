@@ -1,0 +1,110 @@
+import { createReadStream } from 'node:fs';
+import { open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
+import { PACKING_BYTES, packingOf } from '../text/file-signature.ts';
+import { printable } from '../text/printable.ts';
+import { shellQuote } from '../text/shell-quote.ts';
+import { type Condition, decompress } from './decompress.ts';
+
+export interface Input {
+  /** The file's path; `-` for stdin. */
+  readonly path: string;
+  /** The content, decompressed. A piece is valid until the next one is asked for. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** A local file that is not compressed. */
+  readonly plain: boolean;
+  /** How the compressed file ended; known when all chunks were read. */
+  readonly condition: Readonly<Condition>;
+}
+
+const PIECE = 1 << 20;
+
+/**
+ * Opens a local file, plain, .gz, .zst or .xz by what it holds, or stdin for `-`. A compressed file that is cut short gives
+ * what is there. `verb` is what a hint says to give to what another program unpacks.
+ */
+export async function openInput(
+  path: string,
+  stdin: AsyncIterable<Uint8Array>,
+  verb: 'render' | 'analyze' = 'render',
+): Promise<Input> {
+  const condition: Condition = { cut: false, trailing: false };
+  const isPlain = path !== '-' && !(await isCompressed(path));
+  const unpack = `COMMAND${path === '-' ? '' : ` ${shellQuote(path)}`} | kubectl gkeprof ${verb} -`;
+  return {
+    path,
+    plain: isPlain,
+    chunks: isPlain
+      ? plain(path)
+      : decompress(
+          path === '-' ? stdin : createReadStream(path, { highWaterMark: PIECE }),
+          condition,
+          unpack,
+        ),
+    condition,
+  };
+}
+
+async function isCompressed(path: string): Promise<boolean> {
+  const magic = Buffer.alloc(PACKING_BYTES);
+  try {
+    const handle = await open(path);
+    try {
+      if ((await handle.stat()).isDirectory()) throw new Error('it is a folder');
+      await handle.read(magic, 0, PACKING_BYTES, 0);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'there is no such file' : printable(reasonOf(error));
+    throw new GkeprofError(EXIT.failed, `cannot read ${printable(path)}: ${reason}`);
+  }
+  return packingOf(magic) !== undefined;
+}
+
+/** Reads the next piece while the one before is worked on, into two buffers in turn. */
+async function* plain(path: string): AsyncGenerator<Uint8Array> {
+  const handle = await open(path);
+  try {
+    const buffers = [Buffer.allocUnsafe(PIECE), Buffer.allocUnsafe(PIECE)] as const;
+    let next = handle.read(buffers[0], 0, PIECE, null);
+    for (let turn = 0; ; turn ^= 1) {
+      const { bytesRead } = await next;
+      if (bytesRead === 0) return;
+      next = handle.read(buffers[turn ^ 1]!, 0, PIECE, null);
+      yield buffers[turn]!.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * `@last` and `@2` name recent files of a folder, those with one of the endings; any other name is itself. `what` says
+ * what such files hold.
+ */
+export async function recentFile(
+  name: string,
+  folder: string,
+  endings: readonly string[],
+  what: string,
+): Promise<string> {
+  const asked = /^@(last|[1-9]\d*)$/.exec(name);
+  if (!asked) return name;
+  const place = asked[1] === 'last' ? 1 : Number(asked[1]);
+  const names = (await readdir(folder)).filter((each) => endings.some((ending) => each.endsWith(ending)));
+  const files = await Promise.all(
+    names.map(async (each) => ({ path: join(folder, each), at: (await stat(join(folder, each))).mtimeMs })),
+  );
+  files.sort((a, b) => b.at - a.at || (a.path < b.path ? -1 : 1));
+  const file = files[place - 1];
+  if (!file)
+    throw new GkeprofError(
+      EXIT.failed,
+      `${name}: ${files.length === 0 ? 'no' : `only ${files.length}`} file${files.length === 1 ? '' : 's'} in ${printable(folder)} with ${what}`,
+      'name the file',
+    );
+  return file.path;
+}

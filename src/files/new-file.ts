@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
+import { printable } from '../text/printable.ts';
+import { shellQuote } from '../text/shell-quote.ts';
+
+const BUFFER = 1 << 20;
+
+/** What happens if the file exists: another name is used, the name is refused, or the file is overwritten. */
+export type IfThere = 'number' | 'refuse' | 'replace';
+
+/** A file that is written from its beginning, whole or not at all. Mode 0600. */
+export class NewFile {
+  readonly path: string;
+  readonly #file: number;
+  /** The temporary file that is written first, if it will replace an existing file when it is complete. */
+  readonly #part: string | undefined;
+  readonly #isDevice: boolean = false;
+  readonly #buffer = Buffer.allocUnsafe(BUFFER);
+  #held = 0;
+  #isWhole = false;
+
+  /** If the file exists, a generated name gets a number; a name that the user chose is refused, or the file is replaced. */
+  constructor(wanted: string, ifThere: IfThere = 'number') {
+    try {
+      if (ifThere === 'number') {
+        [this.#file, this.path] = openNumbered(wanted);
+        return;
+      }
+      checkNamedFile(wanted, ifThere);
+      this.path = wanted;
+      this.#isDevice = isDevice(wanted);
+      if (this.#isDevice) {
+        this.#file = openSync(wanted, 'a');
+      } else if (statSync(wanted, { throwIfNoEntry: false }) && ifThere === 'replace') {
+        this.path = realpathSync(wanted);
+        this.#part = `${this.path}.${randomUUID()}.part`;
+        this.#file = openSync(this.#part, 'wx', 0o600);
+      } else {
+        this.#file = openSync(wanted, 'wx', 0o600);
+      }
+    } catch (error) {
+      throw notWritable(wanted, error);
+    }
+  }
+
+  /** Takes a copy. */
+  write(bytes: Uint8Array): void {
+    if (this.#held + bytes.length > BUFFER) this.#flush();
+    if (bytes.length > BUFFER) {
+      writeAllSync(this.#file, bytes);
+      return;
+    }
+    this.#buffer.set(bytes, this.#held);
+    this.#held += bytes.length;
+  }
+
+  close(): void {
+    this.#flush();
+    closeSync(this.#file);
+    this.#isWhole = true;
+    if (this.#part !== undefined) renameSync(this.#part, this.path);
+  }
+
+  /** Instead of `close`: what could not be written whole does not stay. */
+  discard(): void {
+    if (this.#isWhole) return;
+    closeSync(this.#file);
+    if (!this.#isDevice) rmSync(this.#part ?? this.path, { force: true });
+  }
+
+  #flush(): void {
+    writeAllSync(this.#file, this.#buffer.subarray(0, this.#held));
+    this.#held = 0;
+  }
+}
+
+/** A file that the shell or the process itself has open; it is appended to, even if it is a regular file. */
+const OPEN_ALREADY = /^\/(?:dev\/(?:stdout|stderr|fd\/\d+)|proc\/(?:self|\d+)\/fd\/\d+)$/;
+
+const isDevice = (path: string): boolean =>
+  OPEN_ALREADY.test(path) || statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+
+/**
+ * Refuses a name that the user chose if it cannot be written, or if the file exists and must not be replaced. This is
+ * checked before anything is done. A device or a pipe may be written to.
+ */
+export function checkNamedFile(path: string, ifThere: Exclude<IfThere, 'number'>): void {
+  try {
+    checkPlace(path, ifThere);
+  } catch (error) {
+    throw notWritable(path, error);
+  }
+}
+
+function checkPlace(path: string, ifThere: Exclude<IfThere, 'number'>): void {
+  const folder = statSync(dirname(path), { throwIfNoEntry: false });
+  const name = printable(path);
+  if (!folder)
+    throw usageError(
+      `cannot write ${name}: there is no folder ${printable(dirname(path))}`,
+      `make it first: mkdir -p ${shellQuote(dirname(path))}`,
+    );
+  if (!folder.isDirectory())
+    throw usageError(
+      `cannot write ${name}: ${printable(dirname(path))} is not a folder`,
+      'name another file',
+    );
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (!there && path.endsWith('/'))
+    throw usageError(
+      `cannot write ${name}: there is no folder ${printable(path.replace(/\/+$/, ''))}`,
+      'name a file; --output-dir names a folder',
+    );
+  if (there?.isDirectory())
+    throw usageError(
+      `cannot write ${name}: it is a folder`,
+      `name a file in it: ${printable(join(path, 'NAME'))}`,
+    );
+  if (there && !isDevice(path) && ifThere === 'refuse')
+    throw usageError(`${name} exists already`, '--force overwrites it');
+}
+
+function openNumbered(wanted: string): [file: number, path: string] {
+  for (let number = 1; ; number += 1) {
+    const path = number === 1 ? wanted : numbered(wanted, number);
+    try {
+      return [openSync(path, 'wx', 0o600), path];
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** A missing or read-only folder is not a bug. A full disk is reported by the caller, who knows what to do. */
+function notWritable(path: string, error: unknown): unknown {
+  if (error instanceof GkeprofError || !(error instanceof Error)) return error;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === undefined || /^(?:ENOSPC|EDQUOT|EFBIG|EROFS)$/.test(code)) return error;
+  const reason =
+    code === 'ENOENT' && !existsSync(dirname(path))
+      ? `there is no folder ${printable(dirname(path))}`
+      : printable(reasonOf(error));
+  return new GkeprofError(EXIT.failed, `cannot write ${printable(path)}: ${reason}`, 'name another file');
+}
+
+function writeAllSync(file: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+}
+
+/** `a.flamegraph.2.svg`: the ending stays, so that a double click still opens it. */
+export const numbered = (path: string, number: number): string => {
+  const dot = path.lastIndexOf('.');
+  return dot > path.lastIndexOf('/') + 1
+    ? `${path.slice(0, dot)}.${number}${path.slice(dot)}`
+    : `${path}.${number}`;
+};

@@ -1,0 +1,42 @@
+import { open, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import type { Layout } from '../profile/read/layout.ts';
+import type { ReadPart } from '../profile/read/merge-part.ts';
+import type { SecondHalf } from '../profile/read/read-profile.ts';
+
+/** Smaller files are read before another thread is up. */
+const WORTH_IT = 96e6;
+const LONGEST_SAMPLE = 1 << 20;
+/** Half of what is read here until the other thread is up: both end at the same time. */
+const AHEAD = 20 << 20;
+
+/**
+ * Has another thread read the end of a large file of raw stacks, somewhat less than half of it. Undefined where that does
+ * not pay, or where no blank line shows a place to cut.
+ */
+export async function readSecondHalf(
+  path: string,
+  timeline: boolean,
+  layout: Layout,
+): Promise<SecondHalf | undefined> {
+  // On one CPU a second thread only adds work, because each thread parses all its lines itself.
+  if (availableParallelism() < 2) return undefined;
+  const status = await stat(path);
+  if (!status.isFile() || status.size < WORTH_IT) return undefined;
+  const around = Math.floor(status.size / 2) + AHEAD;
+  const window = Buffer.alloc(LONGEST_SAMPLE);
+  const file = await open(path);
+  await file.read(window, 0, window.length, around);
+  await file.close();
+  const blank = window.indexOf('\n\n');
+  if (blank < 0) return undefined;
+  const from = around + blank + 2;
+  const { startScanWorker } = await import('./start-worker.ts');
+  const worker = startScanWorker({ path, from, timeline, layout });
+  const part = new Promise<ReadPart>((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+  part.catch(() => {}); // Whoever waits for it hears of it.
+  return { from, part };
+}

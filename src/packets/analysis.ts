@@ -1,0 +1,240 @@
+import { ConversationTable } from './conversations.ts';
+import type { Addresses } from './decode/addresses.ts';
+import { Decoder, MOBILITY, SYN, TCP, UDP } from './decode/decode.ts';
+import { isCooked } from './decode/link.ts';
+import { Mirror } from './decode/mirror.ts';
+import { Repeats } from './duplicates.ts';
+import type { Packet, PacketSink } from './file/packet.ts';
+import { FlagCounts } from './flags.ts';
+import { FrameNumbers } from './frame-numbers.ts';
+import { Redis, type RedisOptions } from './redis/redis.ts';
+import { Summary } from './summary.ts';
+import { type Spill, SynList } from './syns.ts';
+import { AccurateEcn } from './tcp/accurate-ecn.ts';
+import { Health } from './tcp/health.ts';
+import { RoundTrips } from './tcp/round-trips.ts';
+import { Streams } from './tcp/streams.ts';
+import { TroubleList } from './tcp/trouble-list.ts';
+import { Timeline } from './timeline.ts';
+
+/** What an analysis is to look at. */
+export interface Scope {
+  /** Beyond number, size and time of the packets. */
+  readonly deep: boolean;
+  /** Into tunnels, one level down. */
+  readonly inner: boolean;
+  /** Count a packet once that several interfaces saw, or that a mirror port sent several times. */
+  readonly once: boolean;
+  /** What went wrong in TCP. */
+  readonly health: boolean;
+  /** How long each conversation's segments took to be acknowledged. */
+  readonly roundTrips: boolean;
+  readonly redis?: RedisOptions;
+  readonly timeline: boolean;
+}
+
+/** Frames by what they hold, innermost layer that was read. */
+export interface Protocols {
+  tcp: number;
+  udp: number;
+  icmp: number;
+  arp: number;
+  /** Pieces of datagrams, but those that completed one. */
+  fragments: number;
+  /** Any other over IP. */
+  otherIp: number;
+  other: number;
+}
+
+/** Packet after packet → the tables, in one pass. */
+export class Analysis implements PacketSink {
+  readonly summary = new Summary();
+  readonly ip: ConversationTable;
+  readonly tcp: ConversationTable;
+  readonly udp: ConversationTable;
+  readonly flags = new FlagCounts();
+  readonly syns: SynList;
+  readonly repeats = new Repeats();
+  readonly mirror: Mirror;
+  readonly health: Health | undefined;
+  readonly roundTrips: RoundTrips | undefined;
+  /** Packet by packet, what went wrong in TCP. */
+  readonly troubles: TroubleList | undefined;
+  readonly frames = new FrameNumbers();
+  readonly redis: Redis | undefined;
+  readonly timeline: Timeline | undefined;
+  readonly protocols: Protocols = { tcp: 0, udp: 0, icmp: 0, arp: 0, fragments: 0, otherIp: 0, other: 0 };
+  readonly names = new Map<string, string>();
+  /** What the capturing system says it lost, by interface; its last word. */
+  readonly lost = new Map<number, number>();
+  readonly #decoder: Decoder;
+  readonly #streams: Streams;
+  readonly #ecn = new AccurateEcn();
+  readonly #scope: Scope;
+  /** Whether what has ports is counted for its addresses packet by packet, not taken over at the end. */
+  #countsAtOnce = false;
+
+  /** The list of troubled packets is made where there is a spill for it. */
+  constructor(scope: Scope, spill: Spill, troubles?: Spill) {
+    this.#scope = scope;
+    this.ip = new ConversationTable(!scope.once);
+    this.tcp = new ConversationTable(!scope.once);
+    this.udp = new ConversationTable(!scope.once);
+    this.#streams = new Streams(this.tcp);
+    this.#decoder = new Decoder(scope.inner, !scope.once);
+    this.mirror = new Mirror(scope.inner);
+    this.syns = new SynList(spill);
+    const timeline = scope.timeline ? new Timeline() : undefined;
+    this.timeline = timeline;
+    if (troubles) this.troubles = new TroubleList(troubles);
+    if (scope.health) this.health = new Health(this.troubles);
+    if (scope.roundTrips) this.roundTrips = new RoundTrips();
+    if (scope.redis)
+      this.redis = new Redis(
+        scope.redis,
+        this.#streams,
+        timeline ? (at, latency) => timeline.command(at, latency) : () => {},
+      );
+  }
+
+  get addresses(): Addresses {
+    return this.#decoder.addresses;
+  }
+
+  packet(packet: Packet): void {
+    this.summary.count(packet);
+    if (!this.#scope.deep) return;
+    if (!this.#scope.once || !this.mirror.holds(packet)) this.#look(packet);
+    else if (this.mirror.isDue) this.#lookAtHeld();
+  }
+
+  section(): void {
+    this.summary.sections += 1;
+  }
+
+  event(): void {
+    this.summary.events += 1;
+    if (!this.#scope.once) this.flags.without += 1;
+  }
+
+  name(address: Uint8Array, name: string): void {
+    this.names.set(Buffer.from(address).toString('hex'), name);
+  }
+
+  dropped(interfaceNumber: number, packets: number): void {
+    this.lost.set(interfaceNumber, packets);
+  }
+
+  end(): void {
+    this.#lookAtHeld();
+    this.summary.end();
+    if (!this.#countsAtOnce) this.#takeOver();
+    this.redis?.end();
+    this.timeline?.end();
+  }
+
+  #takeOver(): void {
+    this.ip.take(this.tcp);
+    this.ip.take(this.udp);
+  }
+
+  #lookAtHeld(): void {
+    for (const packet of this.mirror.judged()) this.#look(packet);
+  }
+
+  #look(packet: Packet): void {
+    const decoder = this.#decoder;
+    decoder.decode(packet);
+    const { layers } = decoder;
+    const { seconds, nanos, length } = packet;
+    if (
+      this.#scope.once &&
+      (((isCooked(packet.linkType) || this.summary.interfaces.size > 1) &&
+        this.repeats.isRepeat(packet, layers)) ||
+        this.mirror.isCopy(packet, layers))
+    )
+      return;
+    this.timeline?.packet(this.summary.since(seconds, nanos), length);
+    const { version, src, dst, flags, transport } = layers;
+    if (!this.#countsAtOnce && !this.#scope.once && this.summary.wide) {
+      // Times that far apart have no order for Wireshark but the one in which it sees them.
+      this.#takeOver();
+      this.#countsAtOnce = true;
+    }
+    const shown = flags >= 0 ? flags : layers.quotedFlags;
+    if (shown < 0) this.flags.without += 1;
+    else if (shown & SYN) this.syns.add(packet, layers);
+    if (shown >= 0 && transport !== TCP) this.flags.add(shown, this.#hasCounter(shown));
+    if (transport === TCP) {
+      this.protocols.tcp += 1;
+      const known = this.tcp.rows;
+      const row = this.#streams.rowOf(layers);
+      if (row === known) this.#ipRow(version, src, dst);
+      const { fromA } = this.#streams;
+      this.flags.add(flags, this.#ecn.hasCounter(row, flags));
+      if (layers.optionsEnd > layers.optionsAt) this.#ecn.lookForOption(row, layers);
+      if (this.#countsAtOnce) this.#countIp(packet);
+      this.tcp.count(row, fromA, length, seconds, nanos);
+      if (!layers.fragment && (this.#scope.health || this.#scope.redis)) this.#further(row, fromA, packet);
+    } else if (transport === UDP) {
+      this.protocols.udp += 1;
+      const { sport, dport } = layers;
+      let row = this.udp.find(version, src, dst, sport, dport);
+      if (row < 0) {
+        row = this.udp.add(version, src, dst, sport, dport);
+        this.#ipRow(version, src, dst);
+      }
+      if (this.#countsAtOnce) this.#countIp(packet);
+      this.udp.count(row, this.udp.isFromA(row, src, dst, sport, dport), length, seconds, nanos);
+    } else this.#without(packet);
+  }
+
+  /** Of a segment that is in no conversation: its header is cut, or an ICMP error quotes it. */
+  #hasCounter(flags: number): boolean {
+    const { version, src, dst, quotedSrc, quotedDst, sport, dport, flags: own } = this.#decoder.layers;
+    const row =
+      own >= 0
+        ? this.tcp.find(version, src, dst, sport, dport)
+        : this.tcp.find(version, quotedSrc, quotedDst, sport, dport);
+    return row >= 0 && this.#ecn.hasCounter(row, flags);
+  }
+
+  /** The row of two addresses. What has ports is counted there alone, and taken over at the end. */
+  #ipRow(version: number, src: number, dst: number): number {
+    const row = this.ip.find(version, src, dst, 0, 0);
+    return row < 0 ? this.ip.add(version, src, dst, 0, 0) : row;
+  }
+
+  #further(row: number, fromA: boolean, packet: Packet): void {
+    const { layers } = this.#decoder;
+    const { health, roundTrips } = this;
+    const now = this.summary.since(packet.seconds, packet.nanos);
+    const again = health?.add(row, fromA, layers, now, packet, this.#streams.reused) === true;
+    if (roundTrips && health)
+      roundTrips.add(row, fromA, layers, this.#streams.first(row, fromA), health.afterHole, now);
+    if (again) this.timeline?.retransmission(now);
+    this.redis?.add(row, fromA, layers, now);
+  }
+
+  #countIp({ length, seconds, nanos }: Packet): void {
+    const { version, src, dst } = this.#decoder.layers;
+    const row = this.#ipRow(version, src, dst);
+    this.ip.count(row, this.ip.isFromA(row, src, dst, 0, 0), length, seconds, nanos);
+  }
+
+  #without(packet: Packet): void {
+    const { layers } = this.#decoder;
+    const { version } = layers;
+    // tshark counts pieces of IPv4 datagrams, and of IPv6 ones only the piece that completes them; Mobile IPv6 it does not.
+    if (
+      version === 4 ||
+      (version === 6 && (this.#scope.once || !(layers.fragment || layers.protocol === MOBILITY)))
+    )
+      this.#countIp(packet);
+    if (layers.arp) this.protocols.arp += 1;
+    else if (version === 0) this.protocols.other += 1;
+    else if (layers.fragment) this.protocols.fragments += 1;
+    else if (layers.protocol === 1 || layers.protocol === 58) this.protocols.icmp += 1;
+    else this.protocols.otherIp += 1;
+  }
+}

@@ -1,0 +1,206 @@
+import type { V1Node, V1Pod } from '@kubernetes/client-node';
+import { isObjectName } from '../cluster/cluster.ts';
+import { clusterError, usageError } from '../errors.ts';
+import { bareId, statusesOf } from '../snapshot/owner.ts';
+import { printable } from '../text/printable.ts';
+
+/** What the user typed, understood. */
+export interface TargetName {
+  readonly kind: 'pod' | 'node' | 'id' | WorkloadKind;
+  /** Of an `id` the beginning of a container's, or with `node` of a sandbox's. */
+  readonly name: string;
+  /** Of an `id`: where it was seen. */
+  readonly node?: string;
+  /** Of a `pod` that a node named; else the namespace in force. */
+  readonly namespace?: string;
+}
+
+/** What pods belong to, by the kind in their owner references. */
+export type WorkloadKind = 'Deployment' | 'StatefulSet' | 'DaemonSet' | 'ReplicaSet' | 'Job';
+
+/** A container of the target pod, as the API knows it right before the capture. */
+export interface TargetContainer {
+  readonly name: string;
+  /** The runtime's id without its scheme, 64 hex digits. */
+  readonly id: string;
+  readonly running: boolean;
+}
+
+/** A pod pinned by its identities: what is on the node has to agree with every one of them. */
+export interface PodTarget {
+  readonly kind: 'pod';
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** The UIDs that its cgroup may be named after: the API's, and for a static pod the hash of its manifest. */
+  readonly cgroupUids: readonly string[];
+  readonly node: string;
+  readonly ips: readonly string[];
+  readonly hostNetwork: boolean;
+  readonly containers: readonly TargetContainer[];
+  /** The one container that was asked for with `-c`. */
+  readonly container?: TargetContainer;
+}
+
+export interface NodeTarget {
+  readonly kind: 'node';
+  readonly node: string;
+}
+
+export type Target = PodTarget | NodeTarget;
+
+const KINDS: Readonly<Record<string, TargetName['kind']>> = {
+  ...of('pod', 'pod', 'pods', 'po'),
+  ...of('node', 'node', 'nodes', 'no'),
+  ...of('id', 'id'),
+  ...of('Deployment', 'deployment', 'deployments', 'deploy'),
+  ...of('StatefulSet', 'statefulset', 'statefulsets', 'sts'),
+  ...of('DaemonSet', 'daemonset', 'daemonsets', 'ds'),
+  ...of('ReplicaSet', 'replicaset', 'replicasets', 'rs'),
+  ...of('Job', 'job', 'jobs'),
+};
+
+function of(kind: TargetName['kind'], ...words: string[]): Record<string, TargetName['kind']> {
+  return Object.fromEntries(words.map((word) => [word, kind]));
+}
+
+/** What kubectl calls all things of a kind, by any name that a target may begin with; undefined where it knows none. */
+export function resourceOf(word: string): string | undefined {
+  const kind = KINDS[word.toLowerCase()];
+  return kind === undefined || kind === 'id' ? undefined : `${kind.toLowerCase()}s`;
+}
+
+/**
+ * `pod/x`, `x`, `deploy/x`, `node/x` or `id/HEX`, which may come with the node that it was seen on. Anything else is a
+ * usage error that says what is understood.
+ */
+export function parseTarget(text: string, node?: string): TargetName {
+  const slash = text.indexOf('/');
+  const kind = slash < 0 ? 'pod' : KINDS[text.slice(0, slash).toLowerCase()];
+  const name = text.slice(slash + 1);
+  if (!kind) {
+    throw usageError(
+      `"${printable(text)}": a target is pod/NAME, deploy/NAME (sts, ds, rs, job), node/NAME or id/HEX`,
+      'for example: kubectl gkeprof flamegraph pod/redis-0',
+    );
+  }
+  if (node !== undefined && (kind !== 'id' || !isObjectName(node)))
+    throw kind === 'id'
+      ? usageError(`--node: "${printable(node)}" is not a name`)
+      : usageError('--node: is for ids of sandboxes', 'id/HEX --node NAME; a node itself is node/NAME');
+  if (kind === 'id') {
+    if (!/^[0-9a-f]{6,64}$/.test(name))
+      throw usageError(
+        `"${printable(name)}" is not the id of a container`,
+        'at least 6 of its hex digits, as crictl prints them',
+      );
+    return { kind, name, ...(node !== undefined && { node }) };
+  }
+  if (!isObjectName(name)) {
+    throw usageError(
+      `"${printable(name)}" cannot be the name of a ${kind.toLowerCase()}`,
+      'names are lower case: kubectl get pods',
+    );
+  }
+  return { kind, name };
+}
+
+/**
+ * Whether a pod is of a workload, by who controls it. A Deployment controls by way of a ReplicaSet, which is called
+ * after it and the hash in the pod's label (kubernetes pkg/controller/deployment/sync.go).
+ */
+export function isOfWorkload(pod: V1Pod, kind: WorkloadKind, name: string): boolean {
+  const controller = pod.metadata?.ownerReferences?.find((each) => each.controller);
+  if (kind !== 'Deployment') return controller?.kind === kind && controller.name === name;
+  const hash = pod.metadata?.labels?.['pod-template-hash'];
+  return controller?.kind === 'ReplicaSet' && hash !== undefined && controller.name === `${name}-${hash}`;
+}
+
+/** The pod as a target, or why it cannot be one. Pure: the pod is what the API answered. */
+export function podTarget(pod: V1Pod, containerName?: string): PodTarget {
+  const namespace = pod.metadata?.namespace ?? '';
+  const name = pod.metadata?.name ?? '';
+  const uid = pod.metadata?.uid ?? '';
+  const phase = pod.status?.phase ?? 'Unknown';
+  const node = pod.spec?.nodeName;
+  const say = (text: string) => `pod "${name}" in namespace "${namespace}" ${text}`;
+  if (pod.spec?.runtimeClassName === 'gvisor') {
+    throw clusterError(
+      say('runs in gVisor: the node sees only its sandbox, not its functions or sockets'),
+      'profile it from inside the pod',
+    );
+  }
+  if (phase === 'Succeeded' || phase === 'Failed') {
+    throw clusterError(
+      say(`has ended (${phase}): there is nothing left to observe`),
+      `kubectl get pods -n ${namespace}`,
+    );
+  }
+  if (!node) {
+    throw clusterError(say('is not on a node yet (Pending)'), `kubectl describe pod -n ${namespace} ${name}`);
+  }
+  const containers = containersOf(pod);
+  const container = containerName === undefined ? undefined : chooseContainer(containers, containerName, say);
+  if (!containers.some((each) => each.running)) {
+    throw clusterError(
+      say(`has no running container (${phase})`),
+      `kubectl describe pod -n ${namespace} ${name}`,
+    );
+  }
+  const hash = pod.metadata?.annotations?.['kubernetes.io/config.hash'];
+  const ips = (pod.status?.podIPs ?? []).map((each) => each.ip ?? '').filter(Boolean);
+  return {
+    kind: 'pod',
+    namespace,
+    name,
+    uid,
+    // The kubelet names a static pod's cgroup after the hash of its manifest (pkg/kubelet/config/common.go).
+    cgroupUids: hash ? [hash, uid] : [uid],
+    node,
+    ips: ips.length ? ips : pod.status?.podIP ? [pod.status.podIP] : [],
+    hostNetwork: pod.spec?.hostNetwork === true,
+    containers,
+    ...(container && { container }),
+  };
+}
+
+function containersOf(pod: V1Pod): TargetContainer[] {
+  return statusesOf(pod)
+    .map((status) => ({
+      name: status.name,
+      id: bareId(status.containerID ?? ''),
+      running: status.state?.running !== undefined,
+    }))
+    .filter((container) => container.name !== '');
+}
+
+function chooseContainer(
+  containers: readonly TargetContainer[],
+  name: string,
+  say: (text: string) => string,
+): TargetContainer {
+  const found = containers.find((each) => each.name === name);
+  const names = containers.map((each) => each.name).join(', ');
+  if (!found) throw clusterError(say(`has no container "${printable(name)}"`), `its containers: ${names}`);
+  if (!found.running)
+    throw clusterError(say(`has its container "${name}" not running`), `its containers: ${names}`);
+  return found;
+}
+
+/** That a node is not ready, in a sentence with the kubelet's or the controller's words; undefined when it is. */
+export function notReady(node: V1Node, of = ''): string | undefined {
+  const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
+  if (ready?.status === 'True') return undefined;
+  const why = ready?.message ? `: ${printable(ready.message)}` : '';
+  return `node "${node.metadata?.name}"${of} is not ready${why}`;
+}
+
+/** The node as a place for a debug pod, or why it cannot be one. */
+export function checkNode(node: V1Node, target: string): void {
+  const name = node.metadata?.name ?? '';
+  const problem = notReady(node, target === `node/${name}` ? '' : ` of ${target}`);
+  if (problem) throw clusterError(problem, `kubectl describe node ${name}`);
+  if (node.status?.nodeInfo?.operatingSystem === 'windows') {
+    throw clusterError(`node "${name}" runs Windows: perf and tcpdump are tools of Linux`);
+  }
+}

@@ -1,0 +1,45 @@
+import { type FunctionWeights, functionWeights } from '../functions.ts';
+import type { CallTree, Evidence } from '../profile.ts';
+import { TICKS_PER_SECOND } from '../profile.ts';
+import { closed } from '../tree.ts';
+
+/** The weights of functions in each of the parts that a recording is cut into. */
+export interface Block {
+  readonly functions: FunctionWeights;
+  /** Of all samples of the block. */
+  readonly all: number;
+}
+
+/** The number of blocks: with more, each has too few samples; with fewer, their variance is not known well enough. */
+const MOST_BLOCKS = 24;
+const LEAST_BLOCKS = 6;
+/** Samples of a block. */
+const LEAST_SAMPLES = 8;
+
+/**
+ * A recording cut into blocks of time, one behind the other: of the same length where that is known and `seconds` says
+ * it, else of the same number of samples. Undefined where samples have no times, or are too few.
+ */
+export function blocksOf(
+  { times }: Evidence,
+  tree: CallTree,
+  frames: number,
+  seconds?: number,
+): readonly Block[] | undefined {
+  if (!times) return undefined;
+  const entries = times.at.length;
+  const many = Math.min(MOST_BLOCKS, Math.floor(entries / LEAST_SAMPLES));
+  if (many < LEAST_BLOCKS) return undefined;
+  const ticks = seconds === undefined ? 0 : Math.max(seconds * TICKS_PER_SECOND, times.at.at(-1)! + 1);
+  const block = (entry: number) =>
+    ticks ? Math.floor((times.at[entry]! * many) / ticks) : Math.floor((entry * many) / entries);
+  const blocks: Block[] = [];
+  for (let entry = 0, at = 0; at < many; at += 1) {
+    const self = new Float64Array(tree.frame.length);
+    for (; entry < entries && block(entry) === at; entry += 1)
+      self[times.node[entry]!]! += times.weight[entry]!;
+    const { total } = closed(tree.parent, self);
+    blocks.push({ functions: functionWeights(tree, frames, { self, total }), all: total[0]! });
+  }
+  return blocks;
+}

@@ -1,0 +1,176 @@
+import { usageError } from '../../errors.ts';
+import { foldedFrame } from '../export/folded.ts';
+import type { Frame } from '../frame.ts';
+import { stacksInto } from '../paths.ts';
+import type { Comparison, Evidence, Profile } from '../profile.ts';
+import { Stacks } from '../stacks.ts';
+import { closed, treeOf } from '../tree.ts';
+
+export interface CompareOptions {
+  /** `share`: compare by the totals even if both durations are known. */
+  readonly by?: 'time' | 'share';
+  /** False if it is not known how many samples the weights of one stand for: then nothing is tested. */
+  readonly samplesKnown?: boolean;
+  readonly assumptions?: readonly string[];
+}
+
+/**
+ * Two profiles in one tree, by frames of the same name and kind; by the name alone where one does not tell kinds, as
+ * folded stacks. The one before is made comparable by how long both were recorded, samples also by how often they were
+ * taken, or, where that is not known, by their totals. Throws where they do not count the same.
+ */
+export function compare(
+  one: Profile,
+  other: Profile,
+  { by = 'time', samplesKnown = true, assumptions = [] }: CompareOptions = {},
+): Comparison {
+  if (one.unit !== other.unit || !sameEvent(eventKind(one), eventKind(other)))
+    throw usageError(
+      `diff: ${one.event} (${one.unit}) and ${other.event} (${other.unit}) cannot be compared`,
+      'choose with --event and --weight what both have',
+    );
+  const { before, after, keyOf } = matched(one, other);
+  const frames: Frame[] = [];
+  const numbers = new Map<string, number>();
+  const stacks = new Stacks('root first');
+  const enter = ({ frames: own, tree }: Profile) => {
+    const number = own.map((frame) => {
+      const key = keyOf(frame);
+      let known = numbers.get(key);
+      if (known === undefined) {
+        known = frames.push(frame) - 1;
+        numbers.set(key, known);
+      } else if (frames[known]!.kind === 'user') frames[known] = frame; // It may tell the kind.
+      return known;
+    });
+    return stacksInto(stacks, tree, number, tree.self);
+  };
+  const ends = [enter(before), enter(after)] as const;
+  const weights = [before, after].map(({ tree }, which) => {
+    const values = new Float64Array(stacks.size);
+    ends[which]!.forEach((stack, node) => {
+      if (stack >= 0) values[stack]! += tree.self[node]!;
+    });
+    return values;
+  });
+  const { tree, place } = treeOf(stacks, frames, weights[1]!);
+  const beforeSelf = new Float64Array(tree.frame.length);
+  weights[0]!.forEach((weight, stack) => {
+    beforeSelf[place[stack]!] = weight;
+  });
+  const beforeTotal = closed(tree.parent, beforeSelf).total;
+  const exposures = [exposureOf(before), exposureOf(after)] as const;
+  const totals = [before.tree.total[0]!, after.tree.total[0]!] as const;
+  const because = by === 'share' ? '' : whyByTotals(before, after, exposures);
+  const [from, to] = because === undefined ? exposures : totals;
+  return {
+    before: before.about,
+    after: after.about,
+    event: after.event,
+    unit: after.unit,
+    frames,
+    tree,
+    beforeSelf,
+    beforeTotal,
+    normalizedBy: because === undefined ? 'duration' : 'total',
+    ...(because && { byTotalBecause: because }),
+    // Nothing can be made comparable with nothing: both stay as they were counted.
+    beforeFactor: from > 0 && to > 0 ? to / from : 1,
+    beforeSamples: samplesKnown ? Math.round(before.samples) : undefined,
+    afterSamples: samplesKnown ? Math.round(after.samples) : undefined,
+    assumptions,
+    evidence: samplesKnown
+      ? [
+          evidenceOf(before, ends[0], place, tree.frame.length),
+          evidenceOf(after, ends[1], place, tree.frame.length),
+        ]
+      : undefined,
+  };
+}
+
+/** Two profiles with what frames are the same by: their names as folded text has them where one comes from there. */
+function matched(before: Profile, after: Profile) {
+  const sides = [before, after];
+  const isText = ({ threads, frames }: Profile) =>
+    threads.length === 0 && !frames.some(({ kind }) => kind === 'thread');
+  if (!sides.some(isText)) return { before, after, keyOf: ({ kind, name }: Frame) => `${kind} ${name}` };
+  const tellsKinds = ({ frames }: Profile) => frames.some(({ kind }) => kind !== 'user' && kind !== 'thread');
+  const annotate = sides.every(tellsKinds);
+  const threads = new Set(
+    sides.flatMap(({ frames }) =>
+      frames.flatMap((frame) => (frame.kind === 'thread' ? [foldedFrame(frame, false)] : [])),
+    ),
+  );
+  const [from, to] = sides.map((side) => (isText(side) ? withThreads(side, threads) : side));
+  return {
+    before: from!,
+    after: to!,
+    keyOf: (frame: Frame) => `${frame.kind === 'thread' ? 'thread ' : ''}${foldedFrame(frame, annotate)}`,
+  };
+}
+
+/** The profile of folded text with the frames below the root as threads where they bear the name of one. */
+function withThreads(profile: Profile, threads: ReadonlySet<string>): Profile {
+  const frames = [...profile.frames];
+  const frame = profile.tree.frame.slice();
+  const known = new Map<number, number>();
+  for (let node = 1; node < frame.length; node = profile.tree.next[node]!) {
+    const own = frame[node]!;
+    const name = foldedFrame(frames[own]!, false);
+    if (!threads.has(name)) continue;
+    if (!known.has(own)) known.set(own, frames.push({ ...frames[own]!, kind: 'thread' }) - 1);
+    frame[node] = known.get(own)!;
+  }
+  return { ...profile, frames, tree: { ...profile.tree, frame } };
+}
+
+/** Why two profiles cannot be made comparable by how long they were recorded; undefined where they can. */
+function whyByTotals(before: Profile, after: Profile, exposures: readonly [number, number]) {
+  const unknown = [before, after].map(({ about }) => !about.seconds || about.betweenSamples === true);
+  if (unknown[0] || unknown[1]) {
+    const which =
+      unknown[0] && unknown[1] ? 'either profile' : unknown[0] ? 'the profile before' : 'the profile after';
+    return `it is not known how long ${which} was recorded (--seconds BEFORE,AFTER states it)`;
+  }
+  // Samples per second cannot be compared if only one of the two says how often samples were taken.
+  if (after.unit === 'samples' && !before.about.frequencyHz !== !after.about.frequencyHz)
+    return `it is not known how often samples were taken ${before.about.frequencyHz ? 'after' : 'before'}`;
+  return exposures[0] > 0 && exposures[1] > 0 ? undefined : 'one of the recordings has no duration';
+}
+
+/** The samples of a profile by the nodes of another tree: `ends` are its nodes' stacks, `place` their nodes there. */
+function evidenceOf(
+  { about, stacks, timeline }: Profile,
+  ends: Int32Array,
+  place: Int32Array,
+  size: number,
+): Evidence {
+  const squares = new Float64Array(size);
+  const node = stacks.node.map((own) => (own === 0 ? 0 : place[ends[own]!]!));
+  const perSample = stacks.weight.map((weight, row) => weight / (stacks.samples[row] || 1));
+  node.forEach((at, row) => {
+    squares[at]! += stacks.squares?.[row] ?? stacks.samples[row]! * perSample[row]! ** 2;
+  });
+  return {
+    about,
+    squares,
+    times: timeline && {
+      at: timeline.at,
+      node: timeline.stack.map((row) => node[row]!),
+      weight: Float64Array.from(
+        timeline.stack,
+        (row, entry) => perSample[row]! * (timeline.samples?.[entry] ?? 1),
+      ),
+    },
+  };
+}
+
+/** What a count goes with: for how long samples were taken, times how often where each counts one. */
+const exposureOf = ({ about: { seconds = 0, frequencyHz = 1 }, unit }: Profile): number =>
+  unit === 'samples' ? seconds * frequencyHz : seconds;
+
+/** Folded stacks do not say which event they are of: `samples`. */
+const sameEvent = (a: string, b: string): boolean => a === b || a === 'samples' || b === 'samples';
+
+/** perf may have had to fall back to a modifier: `cycles:P`, `cycles:ppp` are one kind of event. */
+const eventKind = ({ event }: Profile): string => event.replace(/:[ukhGHpPSDWeI]+$/, '');

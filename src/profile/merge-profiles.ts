@@ -1,0 +1,78 @@
+import { usageError } from '../errors.ts';
+import { pathOf } from './paths.ts';
+import type { About, Profile } from './profile.ts';
+import { ProfileBuilder } from './read/builder.ts';
+
+/**
+ * Several profiles as one: their samples added up, threads of the same name and number as one. Throws where they do not
+ * count the same. There is no timeline: each recording has a clock of its own.
+ */
+export function mergeProfiles(profiles: readonly Profile[]): Profile {
+  const first = profiles[0]!;
+  const other = profiles.find(({ unit }) => unit !== first.unit);
+  if (other)
+    throw usageError(
+      `${first.about.target} counts ${unitText(first)}, ${other.about.target} counts ${unitText(other)}: they cannot be added up`,
+      'use --event and --weight to choose what all files have',
+    );
+  const events = new Set(profiles.map(({ event }) => event).filter((event) => event !== 'samples'));
+  if (events.size > 1)
+    throw usageError(
+      `the files are of different events, ${[...events].join(' and ')}: they cannot be added up`,
+      'use --event to choose what all files have',
+    );
+  const builder = new ProfileBuilder();
+  for (const { frames, tree, threads, stacks } of profiles) {
+    const frameNumber = frames.map((frame) => builder.frame(frame));
+    const threadNumber = threads.map(({ comm, pid, tid }) => builder.thread(comm, pid, tid));
+    stacks.node.forEach((node, row) => {
+      const path = Int32Array.from(pathOf(tree, node), (frame) => frameNumber[frame]!);
+      builder.add(
+        path,
+        threadNumber[stacks.thread[row]!] ?? -1,
+        stacks.samples[row]!,
+        stacks.weight[row]!,
+        stacks.squares?.[row],
+      );
+    });
+  }
+  const merged = builder.profile(aboutAll(profiles), [...events][0] ?? first.event, first.unit);
+  return {
+    ...merged,
+    ...(profiles.some(({ weightsVary }) => weightsVary) && { weightsVary: true }),
+    idle: {
+      samples: profiles.reduce((sum, { idle }) => sum + idle.samples, 0),
+      leftOut: profiles.some(({ idle }) => idle.leftOut),
+    },
+    // Unknown as soon as one input does not say.
+    lost: profiles.reduce<number | undefined>(
+      (sum, { lost }) => (sum === undefined || lost === undefined ? undefined : sum + lost),
+      0,
+    ),
+  };
+}
+
+const unitText = ({ event, unit }: Profile): string =>
+  unit === 'samples' ? 'samples' : unit === 'nanoseconds' ? 'CPU time' : `${event} by period`;
+
+/** What is true for all of them; and the sum of the durations, if all are known and all have the same frequency. */
+function aboutAll(profiles: readonly Profile[]): About {
+  const abouts = profiles.map(({ about }) => about);
+  const shared = <K extends keyof About>(key: K): Partial<About> => {
+    const value = abouts[0]![key];
+    return value !== undefined && abouts.every((about) => about[key] === value) ? { [key]: value } : {};
+  };
+  const targets = [...new Set(abouts.map(({ target }) => target))];
+  const isTimed = abouts.every(({ seconds = 0 }) => seconds > 0) && 'frequencyHz' in shared('frequencyHz');
+  return {
+    target: targets.length <= 3 ? targets.join(' + ') : `${profiles.length} files: ${targets[0]} …`,
+    ...shared('node'),
+    ...shared('namespace'),
+    ...shared('pod'),
+    ...shared('container'),
+    ...(isTimed && {
+      ...shared('frequencyHz'),
+      seconds: abouts.reduce((sum, { seconds = 0 }) => sum + seconds, 0),
+    }),
+  };
+}

@@ -1,0 +1,37 @@
+import { printable } from '../text/printable.ts';
+
+/** One line of text in Markdown: nothing in it means anything there. */
+export const plain = (text: string): string => printable(text).replaceAll(/[\\`*_[\]<>|#~]/g, '\\$&');
+
+/** Text as code, within a line or a cell. */
+export const code = (text: string): string =>
+  `\`${printable(text).replaceAll('`', 'ˋ').replaceAll('|', '\\|')}\``;
+
+export interface MarkdownColumn {
+  readonly title: string;
+  readonly right?: boolean;
+}
+
+/** A table; cells are Markdown already. Empty where there are no rows. */
+export function markdownTable(
+  columns: readonly MarkdownColumn[],
+  rows: ReadonlyArray<readonly string[]>,
+): string {
+  if (rows.length === 0) return '';
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [
+    line(columns.map(({ title }) => title)),
+    line(columns.map(({ right }) => (right ? '---:' : '---'))),
+    ...rows.map(line),
+  ].join('\n');
+}
+
+/** Facts as a table of two columns; those without a value are left out. */
+export const factTable = (facts: ReadonlyArray<readonly [string, string | undefined]>): string =>
+  markdownTable(
+    [{ title: 'fact' }, { title: 'value' }],
+    facts.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+
+/** Parts with an empty line between; empty ones are left out. */
+export const block = (...parts: readonly string[]): string => `${parts.filter(Boolean).join('\n\n')}\n`;

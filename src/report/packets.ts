@@ -1,0 +1,167 @@
+import { framesText, troubleWords } from '../packets/print/evidence.ts';
+import {
+  type ConversationKind,
+  conversations,
+  type End,
+  healthFacts,
+  summaryFacts,
+} from '../packets/print/facts.ts';
+import { type RedisFacts, redisFacts } from '../packets/print/redis-facts.ts';
+import { durationText } from '../packets/print/wording.ts';
+import { counted, formatBytes, formatRate } from '../text/quantity.ts';
+import type { Analyzed } from '../workflow/analyze-packets.ts';
+import { type CaptureFacts, captureRows, type FileFact, fileTable, targetWords, utc } from './capture.ts';
+import { block, code, factTable, markdownTable, plain } from './markdown.ts';
+
+const ROWS = 10;
+
+/** A capture as a block for an incident; with what its analysis found, where there was one. */
+export const captureMarkdown = (
+  capture: CaptureFacts,
+  files: readonly FileFact[],
+  ended: string,
+  analyzed?: Analyzed,
+): string =>
+  block(
+    `### Packets of ${targetWords(capture)}`,
+    factTable([
+      ...captureRows(capture, ended),
+      ['scope', plain(capture.scope)],
+      ['filter', capture.filter ? code(capture.filter) : 'none: every packet'],
+      ['captured', counted(capture.packets?.captured ?? 0, 'packet')],
+      ['dropped by the kernel', droppedText(capture.packets?.droppedByKernel ?? 0)],
+      ...(analyzed ? analysisRows(analyzed) : []),
+    ]),
+    ...(analyzed ? analysisTables(analyzed) : []),
+    fileTable(files),
+    `Recorded with kubectl-gkeprof ${plain(capture.gkeprof)}. The capture holds payload.`,
+  );
+
+/** Files of packets as a block for an incident. */
+export const analysisMarkdown = (analyzed: Analyzed, files: readonly FileFact[]): string =>
+  block(
+    `### Packets: ${analyzed.files.map(({ name }) => plain(name)).join(', ')}`,
+    factTable(analysisRows(analyzed)),
+    ...analysisTables(analyzed),
+    fileTable(files),
+  );
+
+const droppedText = (packets: number): string =>
+  `${counted(packets, 'packet')}${packets ? ': the capture has holes' : ''}`;
+
+function analysisRows({ analysis, names }: Analyzed): Array<[string, string | undefined]> {
+  const facts = summaryFacts(analysis, true);
+  const health = healthFacts(analysis, names, ROWS);
+  const troubles = Object.entries(health?.evidence ?? {});
+  const redis = redisFacts(analysis, names, ROWS);
+  return [
+    ['packets', `${facts.packets}, ${formatBytes(facts.bytes)} on the wire`],
+    [
+      'time',
+      facts.start &&
+        `${utc(facts.start)}, ${durationText(facts.durationSeconds ?? 0)}${facts.packetsPerSecond === undefined ? '' : `, ${formatRate(facts.packetsPerSecond)} packets/s`}`,
+    ],
+    ['lost by the system that captured', facts.lostByTheSystem ? String(facts.lostByTheSystem) : undefined],
+    [
+      'TCP connections',
+      health &&
+        `${health.connections.opened} opened, ${health.connections.refused} refused, ${health.connections.unanswered} unanswered, ${health.connections.unseen} began before`,
+    ],
+    [
+      'TCP troubles',
+      health &&
+        (plain(
+          troubles
+            .map(([kind, each]) => `${troubleWords(kind)} ${each.count} (frames ${framesText(each)})`)
+            .join('; '),
+        ) ||
+          'none'),
+    ],
+    ['Redis', redis ? redisText(redis) : analysis.redis?.asked ? 'none found' : undefined],
+  ];
+}
+
+function redisText({ connections, counts, tls }: RedisFacts): string {
+  const encrypted = tls.map(
+    ({ server, connections: count }) => `${counted(count, 'connection')} to ${endText(server)}`,
+  );
+  return [
+    connections.count > 0 &&
+      `${counted(connections.count, 'connection')}, ${counted(counts.commands, 'kind')} of commands`,
+    connections.count === 0 && !tls.some(({ portOfRedis }) => portOfRedis) && 'none found',
+    encrypted.length > 0 && `TLS, which can't be read: ${encrypted.join(', ')}`,
+  ]
+    .filter(Boolean)
+    .join('; ');
+}
+
+function analysisTables({ analysis, names }: Analyzed): string[] {
+  return (['tcp', 'udp'] as const)
+    .map((kind) => talkers(kind, analysis, names))
+    .concat(commands(analysis, names));
+}
+
+/** The conversations with the most bytes. */
+function talkers(kind: ConversationKind, analysis: Analyzed['analysis'], names: Analyzed['names']): string {
+  const most = [];
+  for (const each of conversations(analysis, kind, names)) {
+    most.push(each);
+    if (most.length < 1000) continue;
+    most.sort((a, b) => b.bytesAToB + b.bytesBToA - a.bytesAToB - a.bytesBToA);
+    most.length = ROWS;
+  }
+  most.sort((a, b) => b.bytesAToB + b.bytesBToA - a.bytesAToB - a.bytesBToA);
+  return markdownTable(
+    [
+      { title: `${kind.toUpperCase()}: from` },
+      { title: 'to' },
+      { title: 'packets →', right: true },
+      { title: '←', right: true },
+      { title: 'bytes →', right: true },
+      { title: '←', right: true },
+      { title: 'duration', right: true },
+    ],
+    most
+      .slice(0, ROWS)
+      .map((each) => [
+        endText(each.a),
+        endText(each.b),
+        String(each.framesAToB),
+        String(each.framesBToA),
+        String(each.bytesAToB),
+        String(each.bytesBToA),
+        durationText(each.durationSeconds),
+      ]),
+  );
+}
+
+function commands(analysis: Analyzed['analysis'], names: Analyzed['names']): string {
+  const redis = redisFacts(analysis, names, ROWS);
+  const milliseconds = (seconds: number | undefined) => {
+    if (seconds === undefined) return '';
+    // Three places, more where they would all be 0.
+    const text = (seconds * 1000).toFixed(3);
+    return Number(text) === 0 ? String(Number((seconds * 1000).toPrecision(1))) : text;
+  };
+  return markdownTable(
+    [
+      { title: 'Redis command' },
+      { title: 'calls', right: true },
+      { title: 'errors', right: true },
+      { title: 'ms, median', right: true },
+      { title: 'p99', right: true },
+      { title: 'longest', right: true },
+    ],
+    (redis?.commands ?? []).map((each) => [
+      code(each.command),
+      String(each.calls),
+      String(each.errors),
+      milliseconds(each.latency?.p50Seconds),
+      milliseconds(each.latency?.p99Seconds),
+      milliseconds(each.latency?.maxSeconds),
+    ]),
+  );
+}
+
+const endText = ({ address, port, name }: End): string =>
+  `${code(address.includes(':') && port !== undefined ? `[${address}]:${port}` : port === undefined ? address : `${address}:${port}`)}${name ? ` ${plain(name)}` : ''}`;

@@ -1,0 +1,204 @@
+import { type Mover, type Movers, verdictText } from '../profile/compare/changes.ts';
+import { coresText } from '../profile/cores.ts';
+import { countersText } from '../profile/counters.ts';
+import type { Comparison, Profile } from '../profile/profile.ts';
+import { FEW_SAMPLES } from '../profile/quality.ts';
+import { qualityFacts, type Summary } from '../profile/summary.ts';
+import { formatWeight, topOf } from '../profile/top.ts';
+import { eventText, weighedBy } from '../profile/weighing.ts';
+import { counted, formatDuration } from '../text/quantity.ts';
+import { type CaptureFacts, captureRows, type FileFact, fileTable, targetWords, utc } from './capture.ts';
+import { block, code, factTable, markdownTable, plain } from './markdown.ts';
+
+/** Rows of tables; all there is to find is in `--format json`. */
+const ROWS = 20;
+const MARKDOWN_ROWS = 10;
+
+/** The figures of a profile: counts, hottest functions and stacks, threads, what has no name. Weights are in `unit`. */
+export function profileFacts(profile: Profile, summary: Summary) {
+  const { bySelf, byTotal, threads, chains, unknown, weight } = topOf(profile, ROWS);
+  const { samples, lost, event, seconds, frequencyHz, cores, idle, idleLeftOut, quality, groups } = summary;
+  return {
+    event,
+    ...(profile.eventNote !== undefined && { eventNote: profile.eventNote }),
+    ...{ unit: profile.unit, weighedBy: weighedBy(profile.unit), weight, samples },
+    ...(lost !== undefined && { lost }),
+    ...{ durationSeconds: seconds, frequencyHz, ...(cores !== undefined && { coresBusy: cores }) },
+    ...(summary.cpu && { cpu: summary.cpu }),
+    ...{ idleSamples: idle, idleLeftOut },
+    quality: { ...quality, limits: quality.limits.map((limit) => ({ ...limit })) },
+    functionsBySelf: bySelf.map(functionFacts),
+    functionsByTotal: byTotal.map(functionFacts),
+    threads: threads.map(({ comm, pid, tid, weight: own, samples: count, cores: busy }) => ({
+      ...{ comm, pid, tid, weight: own, samples: count },
+      ...(busy !== undefined && { coresBusy: busy }),
+    })),
+    threadGroups: groups.map(({ cores: busy, ...group }) => ({
+      ...group,
+      ...(busy !== undefined && { coresBusy: busy }),
+    })),
+    stacks: chains.map(({ frames, weight: own }) => ({ frames, weight: own })),
+    unknownObjects: unknown.map(({ dso, unknown: nameless, all, reason }) => ({
+      ...{ object: dso, unknown: nameless, all, reason },
+    })),
+  };
+}
+
+export type ProfileFacts = ReturnType<typeof profileFacts>;
+
+const functionFacts = ({ name, dso, kind, self, total }: ReturnType<typeof topOf>['bySelf'][number]) => ({
+  ...{ name, object: dso, kind, self, total },
+});
+
+/** A recording as a block for an incident. */
+export const recordingMarkdown = (
+  capture: CaptureFacts,
+  profile: ProfileFacts,
+  files: readonly FileFact[],
+  ended: string,
+): string =>
+  block(
+    `### CPU profile of ${targetWords(capture)}`,
+    factTable([...captureRows(capture, ended), ...profileRows(profile)]),
+    hottest(profile),
+    busiest(profile),
+    fileTable(files),
+    `Recorded with kubectl-gkeprof ${plain(capture.gkeprof)}.`,
+  );
+
+/** A profile of a file as a block for an incident. */
+export const profileMarkdown = (
+  { target, startedAt }: Profile['about'],
+  profile: ProfileFacts,
+  files: readonly FileFact[],
+): string =>
+  block(
+    `### CPU profile: ${plain(target)}`,
+    factTable([
+      ['started', startedAt && utc(startedAt)],
+      ['duration', profile.durationSeconds > 0 ? formatDuration(profile.durationSeconds) : undefined],
+      ...profileRows(profile),
+    ]),
+    hottest(profile),
+    busiest(profile),
+    fileTable(files),
+  );
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]> => [
+  [
+    'samples',
+    [
+      profile.samples,
+      profile.lost !== undefined && `${profile.lost} lost`,
+      profile.event !== 'samples' && `event ${plain(eventText(profile))}`,
+      profile.frequencyHz > 0 && `${profile.frequencyHz} Hz`,
+    ]
+      .filter((part) => part !== false)
+      .join(', '),
+  ],
+  [
+    'busy',
+    profile.coresBusy === undefined
+      ? undefined
+      : `${coresText(profile.coresBusy, profile.samples)} cores on average`,
+  ],
+  ["by the kernel's counters", profile.cpu && countersText(profile.cpu)],
+  ['quality', profile.samples < FEW_SAMPLES ? undefined : qualityFacts(profile.quality).join('; ')],
+  ...profile.quality.limits.map(({ text }): [string, string] => ['note', plain(text)]),
+];
+
+const hottest = ({ functionsBySelf, weight, unit }: ProfileFacts): string =>
+  markdownTable(
+    [{ title: 'self', right: true }, { title: '%', right: true }, { title: 'function' }, { title: 'object' }],
+    functionsBySelf
+      .slice(0, MARKDOWN_ROWS)
+      .map(({ self, name, object }) => [
+        formatWeight(self, unit),
+        percent(self / Math.max(weight, Number.MIN_VALUE)),
+        code(name),
+        object ? code(object) : '',
+      ]),
+  );
+
+const busiest = ({ threads, weight, unit }: ProfileFacts): string =>
+  markdownTable(
+    [
+      { title: 'weight', right: true },
+      { title: '%', right: true },
+      { title: 'thread' },
+      { title: 'cores', right: true },
+    ],
+    threads
+      .slice(0, MARKDOWN_ROWS)
+      .map((thread) => [
+        formatWeight(thread.weight, unit),
+        percent(thread.weight / Math.max(weight, Number.MIN_VALUE)),
+        `${code(thread.comm)} ${thread.tid < 0 ? '' : thread.tid}`.trim(),
+        thread.coresBusy === undefined ? '' : coresText(thread.coresBusy, thread.samples),
+      ]),
+  );
+
+/** What differs between two profiles: how they were made comparable, and the functions that moved the most. */
+export const comparisonFacts = (comparison: Comparison, movers: Movers, rows = ROWS) => {
+  const { before, after, event, unit, normalizedBy, byTotalBecause, beforeFactor } = comparison;
+  const { beforeSamples, afterSamples, assumptions } = comparison;
+  return {
+    before: { about: before, ...(beforeSamples !== undefined && { samples: beforeSamples }) },
+    after: { about: after, ...(afterSamples !== undefined && { samples: afterSamples }) },
+    ...{ event, unit, normalizedBy, ...(byTotalBecause && { byTotalBecause }), beforeFactor },
+    tested: testedWords(movers),
+    assumptions,
+    changed: movers.changed.includes(1),
+    movers: movers.bySelf.slice(0, rows),
+    moversByTotal: movers.byTotal.slice(0, rows),
+  };
+};
+
+const testedWords = ({ knowsTimes }: Movers) =>
+  knowsTimes === undefined ? 'not' : knowsTimes ? 'by blocks of time' : 'as independent samples';
+
+export type ComparisonFacts = ReturnType<typeof comparisonFacts>;
+
+export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly FileFact[]): string =>
+  block(
+    `### CPU before and after: ${plain(facts.after.about.target)}`,
+    factTable(
+      (['before', 'after'] as const).map((side) => {
+        const { about, samples } = facts[side];
+        const parts = [
+          plain(about.node ? `${about.target} on ${about.node}` : about.target),
+          about.startedAt && utc(about.startedAt),
+          about.seconds && !about.betweenSamples && formatDuration(about.seconds),
+          samples !== undefined && counted(samples, 'sample'),
+        ];
+        return [side, parts.filter(Boolean).join(', ')];
+      }),
+    ),
+    ...(facts.changed || facts.tested === 'not'
+      ? [changesTable(facts, facts.movers), 'With what they call:', changesTable(facts, facts.moversByTotal)]
+      : ['Nothing changed beyond chance.']),
+    facts.assumptions.map(plain).join('\n'),
+    fileTable(files),
+  );
+
+const changesTable = ({ unit }: ComparisonFacts, movers: readonly Mover[]): string =>
+  markdownTable(
+    [
+      { title: 'before', right: true },
+      { title: 'after', right: true },
+      { title: 'change', right: true },
+      { title: 'is it a change?' },
+      { title: 'function' },
+    ],
+    movers
+      .slice(0, MARKDOWN_ROWS)
+      .map((mover) => [
+        percent(mover.beforeShare),
+        percent(mover.afterShare),
+        `${mover.delta > 0 ? '+' : ''}${formatWeight(mover.delta, unit)}`,
+        verdictText(mover, 'p '),
+        code(mover.name),
+      ]),
+  );

@@ -1,0 +1,206 @@
+import { apiCode } from '../cluster/api-errors.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { clusterError, GkeprofError } from '../errors.ts';
+import { EventReader, LineSplitter, type NodeEvent } from '../node/events.ts';
+import { request } from '../node/requests.ts';
+import { captureSeconds, type Plan } from '../plan/plan.ts';
+import { notReady } from '../plan/target.ts';
+import { printable } from '../text/printable.ts';
+import { formatDuration } from '../text/quantity.ts';
+
+/** What following needs of the world. */
+export interface Following {
+  readonly cluster: Cluster;
+  readonly signal: AbortSignal;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly now: () => number;
+  /** A line for people: output of the node that is not of the protocol (escaped), or a connection that is away. */
+  readonly say: (text: string) => void;
+}
+
+const SILENCE_MS = 12_000;
+const RECONNECT_MS = 500;
+const LAST_TRIES = 10;
+/** Lines of the node that are no events: what the shell there complains about, or a flood. */
+const MOST_FOREIGN = 50;
+
+const isLast = (event: NodeEvent): boolean => event.event === 'end' || event.event === 'refused';
+
+/**
+ * The events of a session in order, each once, up to its last one. They come by the container's log; where
+ * that is silent, ends early or has a gap, the same events are read from events.jsonl through `files`.
+ * Returns without a last event when the capture container ended without one (it was killed).
+ */
+export async function* followEvents(plan: Plan, world: Following): AsyncGenerator<NodeEvent> {
+  const { cluster, signal, sleep } = world;
+  const { namespace, name } = plan.debugPod;
+  const reader = new EventReader(plan.session.nonce);
+  const readFile = async (tries = 1): Promise<string[]> => {
+    const files = { namespace, pod: name, container: 'files' };
+    const result = await cluster.exec(files, request('events'), signal);
+    if (result.exitCode === 0) return Buffer.from(result.stdout).toString('utf8').split('\n').filter(Boolean);
+    if (tries === 1) return [];
+    await sleep(RECONNECT_MS, signal);
+    return readFile(tries - 1);
+  };
+  /** The new events among the lines; a gap in the log is filled from the file before going on. */
+  async function accept(lines: readonly string[]): Promise<NodeEvent[]> {
+    const events: NodeEvent[] = [];
+    for (const line of lines) {
+      let reading = reader.read(line);
+      if (reading.kind === 'gap') {
+        events.push(...fromFile(await readFile()));
+        reading = reader.read(line);
+      }
+      if (reading.kind === 'event') events.push(reading.event);
+      else if (reading.kind === 'foreign') sayForeign(reading.text);
+    }
+    return events;
+  }
+  let foreign = 0;
+  function sayForeign(text: string): void {
+    foreign += 1;
+    if (foreign <= MOST_FOREIGN) world.say(`node: ${text}`);
+    else if (foreign === MOST_FOREIGN + 1) world.say('the node says more that is no event; it is not shown');
+  }
+  function fromFile(lines: readonly string[]): NodeEvent[] {
+    return lines
+      .map((line) => reader.read(line))
+      .flatMap((each) => (each.kind === 'event' ? [each.event] : []));
+  }
+  const silence = new Silence(plan, world);
+  for (;;) {
+    signal.throwIfAborted();
+    for await (const lines of logLines(plan, world)) {
+      const events = lines === 'silence' ? fromFile(await readFile()) : await accept(lines);
+      yield* events;
+      if (events.some(isLast)) return;
+      if (lines !== 'silence' || events.length) silence.isOver();
+      else if (await silence.isForEver()) break;
+    }
+    const ended = await patiently(() => captureEnded(plan, cluster), world);
+    // What is not read now counts as never said: one exec that fails does not give a whole capture up.
+    const events = fromFile(await readFile(ended ? LAST_TRIES : 1));
+    yield* events;
+    if (ended || events.some(isLast)) return;
+    await sleep(RECONNECT_MS, signal);
+  }
+}
+
+/**
+ * When nothing comes, neither by the log nor from the file: a node that is cut off keeps every stream open and says
+ * nothing any more, and its pods stay in the API as they were.
+ */
+class Silence {
+  readonly #plan: Plan;
+  readonly #world: Following;
+  #since: number;
+  #said = false;
+
+  constructor(plan: Plan, world: Following) {
+    this.#plan = plan;
+    this.#world = world;
+    this.#since = world.now();
+  }
+
+  isOver(): void {
+    this.#since = this.#world.now();
+    this.#said = false;
+  }
+
+  /** True when the container is known to be over. Rejects when by the node's own timers it must be, and nobody can say. */
+  async isForEver(): Promise<boolean> {
+    const { cluster, now, say } = this.#world;
+    if (await patiently(() => captureEnded(this.#plan, cluster), this.#world)) return true;
+    const node = await cluster.readNode(this.#plan.node).catch(() => undefined);
+    const problem = node && notReady(node);
+    if (problem && !this.#said) {
+      this.#said = true;
+      say(`${problem}; waiting for it, Ctrl-C twice gives up`);
+    }
+    const seconds = (now() - this.#since) / 1000;
+    if (seconds <= captureSeconds(this.#plan)) return false;
+    throw clusterError(
+      `nothing was heard from node "${this.#plan.node}" for ${formatDuration(seconds)}${problem ? `: ${problem}` : ''}`,
+      `kubectl describe node ${this.#plan.node}`,
+    );
+  }
+}
+
+const PATIENCE_MS = 120_000;
+
+/**
+ * The capture goes on while the API server or the way to it is away or in trouble for a while; so does the client.
+ * A refusal of the server is final.
+ */
+async function patiently<T>(
+  ask: () => Promise<T>,
+  { signal, sleep, say }: Pick<Following, 'signal' | 'sleep' | 'say'>,
+): Promise<T> {
+  for (let waited = 0; ; waited += 1000) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof GkeprofError) || error.cause === undefined || waited >= PATIENCE_MS) throw error;
+      const code = apiCode(error.cause);
+      if (code !== undefined && code < 500 && code !== 429) throw error;
+      if (waited === 0)
+        say(`${error.message}; the capture goes on, trying again for ${PATIENCE_MS / 1000} s`);
+      await sleep(1000, signal);
+    }
+  }
+}
+
+/** Lines of the log as they come, or that nothing came for a while. Ends with the log. */
+async function* logLines(plan: Plan, { cluster, signal }: Following): AsyncGenerator<string[] | 'silence'> {
+  const { namespace, name } = plan.debugPod;
+  const stream = cluster.followLogs({ namespace, pod: name, container: 'capture' });
+  const splitter = new LineSplitter();
+  const chunks = stream.chunks[Symbol.asyncIterator]();
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => {});
+  try {
+    let next = chunks.next();
+    next.catch(() => {});
+    for (;;) {
+      let timer: NodeJS.Timeout | undefined;
+      const silence = new Promise<'silence'>((resolve) => {
+        timer = setTimeout(() => resolve('silence'), SILENCE_MS);
+      });
+      const got = await Promise.race([next, silence, aborted]).finally(() => clearTimeout(timer));
+      if (got === 'silence') {
+        yield 'silence';
+        continue;
+      }
+      if (got.done) break;
+      yield splitter.push(got.value);
+      next = chunks.next();
+      next.catch(() => {});
+    }
+    yield splitter.end();
+  } finally {
+    stream.kill();
+    await stream.ended.catch(() => {});
+  }
+}
+
+/** True when the capture container is over. Rejects when the pod is gone or was ended by the cluster. */
+async function captureEnded(plan: Plan, cluster: Cluster): Promise<boolean> {
+  const { namespace, name } = plan.debugPod;
+  const pod = await cluster.readPod(namespace, name);
+  if (pod.metadata?.deletionTimestamp) {
+    throw clusterError(`the debug pod ${name} was deleted by someone else during the capture`);
+  }
+  if (pod.status?.reason) {
+    throw clusterError(
+      `the cluster ended the debug pod: ${pod.status.reason}: ${printable(pod.status.message ?? '')}`,
+      `kubectl describe node ${plan.node}`,
+    );
+  }
+  return (
+    pod.status?.containerStatuses?.some((each) => each.name === 'capture' && each.state?.terminated) ?? false
+  );
+}

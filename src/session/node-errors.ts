@@ -1,0 +1,87 @@
+import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
+import type { Collector } from '../collectors/collector.ts';
+import { OUT } from '../collectors/script.ts';
+import { lastWords } from '../collectors/words.ts';
+import { clusterError, type GkeprofError, toolError } from '../errors.ts';
+import { type NodeEvent, textOf } from '../node/events.ts';
+import { request } from '../node/requests.ts';
+import { type Plan, targetText } from '../plan/plan.ts';
+import { printableLines } from '../text/printable.ts';
+
+/**
+ * The node's script refused to capture: its code in words, with what the tool said, which is read through
+ * `files` because it may hold filters and addresses and so never goes into the log.
+ */
+export async function refusal(
+  event: NodeEvent,
+  plan: Plan,
+  collector: Collector,
+  cluster: Cluster,
+  files: ContainerRef,
+): Promise<GkeprofError> {
+  const code = textOf(event, 'code');
+  const name = textOf(event, 'log');
+  const log = /^[a-z-]+\.log$/.test(name) ? await readLog(cluster, files, name) : '';
+  const own = collector.explain(code, plan, log);
+  if (own) return toolError(own.reason, own.hint);
+  const target = targetText(plan.targets[0]);
+  switch (code) {
+    case 'tool-missing':
+      return toolError(
+        `the image "${plan.debugPod.image}" lacks ${textOf(event, 'tools').replaceAll(',', ', ')}`,
+        'build one from image/Dockerfile and name it with --image',
+      );
+    case 'install-failed':
+      return toolError(
+        `the tools could not be installed on node ${plan.node}: ${lastWords(log)}`,
+        'a node without a way to the Debian mirrors needs --image with the tools in it (image/Dockerfile)',
+      );
+    case 'no-space':
+      return toolError(
+        `node ${plan.node} has less than ${plan.limits.minFreePercent} % of its disk free: a capture could get pods evicted`,
+        `kubectl describe node ${plan.node}`,
+      );
+    case 'no-cgroup-mount':
+      return toolError(
+        `node ${plan.node} shows no cgroup tree to the debug pod`,
+        'perf and the search for containers need it',
+      );
+    case 'pod-not-found':
+    case 'container-not-found':
+    case 'process-not-found':
+      return clusterError(
+        `${target} is not running on node ${plan.node} any more: it was restarted or moved since it was looked up`,
+        againHint(plan),
+      );
+    case 'wrong-namespace':
+      return clusterError(
+        `node ${plan.node} does not know ${target} as a pod of its namespace, so nothing was captured`,
+        'run the command again; the kubelet keeps the logs of its pods below /var/log/pods, by namespace',
+      );
+    case 'bad-argument':
+      return toolError('the node refused an argument of the debug pod, so nothing was captured');
+    case 'netns-is-the-nodes':
+    case 'pod-ip-mismatch':
+      return clusterError(
+        `the network namespace found for ${target} is not the pod's (${code}), so nothing was captured`,
+        'run the command again; if it stays so, --scope node with a filter for its address',
+      );
+    default:
+      return toolError(`the node refused the capture: ${code}`);
+  }
+}
+
+/** Security modules may hide processes from a container that is not privileged, so that they look like ended ones. */
+export const againHint = (plan: Plan): string =>
+  plan.debugPod.leastPrivilege
+    ? 'run the command again; if it stays so, without --least-privilege'
+    : 'run the command again';
+
+async function readLog(cluster: Cluster, files: ContainerRef, name: string): Promise<string> {
+  for (let attempt = 1; attempt <= 5; attempt += 1) {
+    const result = await cluster.exec(files, request('log', `${OUT}/${name}`)).catch(() => undefined);
+    if (result?.exitCode === 0) return printableLines(Buffer.from(result.stdout).toString('utf8'));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  return '';
+}

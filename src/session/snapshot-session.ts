@@ -1,0 +1,94 @@
+import type { ContainerRef } from '../cluster/cluster.ts';
+import { inspect } from '../collectors/snapshot/snapshot.ts';
+import { EXIT, GkeprofError, toolError } from '../errors.ts';
+import type { Plan, SnapshotPart } from '../plan/plan.ts';
+import { parseSnapshot, type Snapshot } from '../snapshot/snapshot.ts';
+import { formatDuration } from '../text/quantity.ts';
+import { ask } from './ask.ts';
+import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
+import { nodeRefusal } from './node-refusal.ts';
+import { isSameBySession, MANAGED_BY } from './pod-manifest.ts';
+import { waitForStart } from './start.ts';
+
+/** A node that answers. */
+export interface NodeSession {
+  /** A snapshot with these parts. The first question has to be the plan's. */
+  ask(parts: readonly SnapshotPart[]): Promise<Snapshot>;
+  /** Deletes the debug pod, unless it was found or `stays` for the next command; resolves when that was accepted. */
+  close(stays: boolean): Promise<void>;
+  /** Deletes it after something went wrong. */
+  abandon(): Promise<void>;
+}
+
+/**
+ * Opens a node for questions: a debug pod that an earlier command left to linger there, else one of its own, which
+ * answers the plan's question by itself while it starts.
+ */
+export async function openNode(plan: Plan, world: World): Promise<NodeSession> {
+  const { cluster, interrupts, log, sleep, now } = world;
+  const { capture } = plan;
+  if (capture.collector !== 'inspect') throw new Error('not a plan for inspect');
+  const asking = { cluster, signal: interrupts.stop, sleep };
+  const warm = await lingering(plan, world);
+  if (warm) {
+    log.trace(`asking ${warm.pod}, which lingers on ${plan.node}`);
+    const session: NodeSession = {
+      ask: async (parts) => parseSnapshot(await ask({ files: warm, parts, first: false }, asking)),
+      close: async () => {},
+      abandon: async () => {},
+    };
+    return session;
+  }
+  const files: ContainerRef = {
+    namespace: plan.debugPod.namespace,
+    pod: plan.debugPod.name,
+    container: 'files',
+  };
+  interrupts.stop.throwIfAborted();
+  await createDebugPod(plan, inspect, world);
+  if (plan.debugPod.install && capture.parts.includes('links'))
+    log.line(
+      `no diagnostic image: installing iproute2 into ${plan.debugPod.image} on the node (--image avoids it)`,
+    );
+  let first = true;
+  return {
+    async ask(parts) {
+      try {
+        if (first) {
+          const say = (text: string) => log.line(text);
+          await waitForStart(plan, { cluster, signal: interrupts.stop, say, sleep, now });
+        }
+        const text = await ask({ files, parts, first }, asking);
+        first = false;
+        return parseSnapshot(text);
+      } catch (error) {
+        if (!(error instanceof GkeprofError) || error.code !== EXIT.tool) throw error;
+        const refused = await nodeRefusal(plan, cluster).catch(() => undefined);
+        throw refused ?? toolError(`${error.message}: ${await deathOf(plan, cluster)}`, error.hint);
+      }
+    },
+    async close(stays) {
+      if (!stays) return removeDebugPod(plan, world, 30_000);
+      const line = cluster.kubectlLine('delete', 'pod', '-n', files.namespace, files.pod);
+      log.line(
+        `the debug pod stays until ${formatDuration(capture.lingerSeconds)} after the last question; sooner: ${line}`,
+      );
+    },
+    abandon: () => abandonDebugPod(plan, world),
+  };
+}
+
+/** A debug pod that lingers on the node and is, whole, what this user's plan would make. Any other may be anybody's. */
+async function lingering(plan: Plan, { cluster }: World): Promise<ContainerRef | undefined> {
+  const { namespace } = plan.debugPod;
+  const pods = await cluster.listPods(namespace, MANAGED_BY).catch(() => []);
+  const found = pods.find(
+    (pod) =>
+      pod.metadata?.deletionTimestamp === undefined &&
+      pod.status?.containerStatuses?.length === 2 &&
+      pod.status.containerStatuses.every((each) => each.state?.running) &&
+      isSameBySession(plan, inspect, pod),
+  );
+  const name = found?.metadata?.name;
+  return name === undefined ? undefined : { namespace, pod: name, container: 'files' };
+}

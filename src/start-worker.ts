@@ -1,5 +1,0 @@
-import { Worker } from 'node:worker_threads';
-
-/** Starts scan-worker.ts; `npm run build` replaces this module by one that carries the worker's text. */
-export const startScanWorker = (data: unknown): Worker =>
-  new Worker(new URL('./scan-worker.ts', import.meta.url), { workerData: data });

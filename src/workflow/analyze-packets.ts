@@ -1,0 +1,198 @@
+import type { Context } from '../cli/command.ts';
+import { type NamedFileRule, openResult } from '../cli/result-options.ts';
+import type { AnalyzeChoice, AnalyzeOptions } from '../commands/analyze.ts';
+import { EXIT, GkeprofError } from '../errors.ts';
+import { localTimeZone } from '../files/local-time-zone.ts';
+import { NewFile } from '../files/new-file.ts';
+import { FileSpill } from '../files/spill.ts';
+import { Turns } from '../interrupts.ts';
+import { type Form, filled, isForPrograms } from '../output/form.ts';
+import type { Json } from '../output/jsonpath.ts';
+import { type LongResult, longJson, longYaml, whole } from '../output/long.ts';
+import { writeText } from '../output/stream.ts';
+import { Analysis, type Scope } from '../packets/analysis.ts';
+import { Packet, type PacketSink } from '../packets/file/packet.ts';
+import { allNames, type Names } from '../packets/print/facts.ts';
+import { type FileFacts, report } from '../packets/print/json.ts';
+import { printTables } from '../packets/print/tables.ts';
+import { timelinePage } from '../packets/print/timeline-page.ts';
+import { printAsTshark } from '../packets/print/tshark.ts';
+import type { Section } from '../packets/sections.ts';
+import type { Sort } from '../packets/sorting.ts';
+import { Summary } from '../packets/summary.ts';
+import { fileFacts } from '../report/capture.ts';
+import { countedBy, inOrder, readInto, selected } from './read-packets.ts';
+
+/** What packets are read for. */
+export type AnalysisWish = AnalyzeChoice & Partial<Pick<AnalyzeOptions, 'asTshark' | 'selection' | 'write'>>;
+
+/** Packets that were read, as long as their lists are there. */
+export interface Analyzed {
+  readonly analysis: Analysis;
+  readonly files: readonly (FileFacts & { readonly summary: Summary })[];
+  readonly names: Names;
+  readonly sort: Sort;
+  /** The page of the timeline, where one was made. */
+  readonly page: string | undefined;
+}
+
+/** Reads the files as one capture, in order of time, and prints what is wanted. */
+export async function analyzeFiles(
+  given: readonly string[],
+  options: AnalysisWish & { readonly form: Form; readonly open?: boolean },
+  names: Names,
+  context: Context,
+): Promise<number> {
+  const { sections, form } = options;
+  const page = await withAnalysis(given, options, names, context, async (analyzed) => {
+    const { files } = analyzed;
+    if (form.is === 'markdown') {
+      const { analysisMarkdown } = await import('../report/packets.ts');
+      const read = files
+        .filter(({ name }) => name !== 'stdin')
+        .map(({ name }) => ({ role: 'packets', path: name }));
+      context.stdout.write(analysisMarkdown(analyzed, await fileFacts(read)));
+    } else if (form.is === 'jsonpath') {
+      context.stdout.write(filled(form.print, (await analysisData(analyzed, sections, context)) as Json));
+    } else await writeText(context.stdout, await pieces(analyzed, options, context), context.interrupts.next);
+    return analyzed.page;
+  });
+  if (options.open) await openResult(page, context);
+  return EXIT.done;
+}
+
+/** The result in its form, made while it is written. */
+async function pieces(
+  analyzed: Analyzed,
+  { form, sections, asTshark, all, sort }: AnalysisWish & { readonly form: Form },
+  { env }: Context,
+): Promise<Iterable<string>> {
+  const { analysis, files, names } = analyzed;
+  if (form.is === 'name') return files.map(({ name }) => `${name}\n`);
+  if (form.is === 'yaml') return longYaml(reportOf(analyzed, sections));
+  if (form.is === 'json')
+    return (function* () {
+      yield* longJson(reportOf(analyzed, sections));
+      yield '\n';
+    })();
+  return asTshark
+    ? printAsTshark(analysis, files, sections, localTimeZone(env))
+    : printTables(analysis, {
+        sections,
+        names,
+        sort,
+        wide: form.is === 'wide',
+        rows: all ? Number.POSITIVE_INFINITY : 20,
+      });
+}
+
+const reportOf = ({ analysis, files, names, sort }: Analyzed, sections: ReadonlySet<Section>): LongResult =>
+  report(
+    analysis,
+    files.map(({ summary: _, ...facts }) => facts),
+    sections,
+    names,
+    sort,
+  );
+
+/** What one string holds for certain: V8's limit is 2^29. */
+const MOST_CHARACTERS = 2 ** 28;
+
+/** The report as one object. One that is too long for that is refused; as JSON and YAML it is streamed. */
+export const analysisData = (
+  analyzed: Analyzed,
+  sections: ReadonlySet<Section>,
+  { interrupts }: Context,
+): Promise<object> =>
+  whole(
+    reportOf(analyzed, sections),
+    (characters) => {
+      if (characters > MOST_CHARACTERS)
+        throw new GkeprofError(
+          EXIT.failed,
+          'the report is too long for this output format',
+          'use -o json, or fewer parts with --show',
+        );
+    },
+    new Turns(interrupts.next),
+  );
+
+/** Reads the files as one capture, in order of time, and hands on what is known of it. */
+export async function withAnalysis<T>(
+  given: readonly string[],
+  options: AnalysisWish & { readonly form: Form },
+  names: Names,
+  context: Context,
+  use: (analyzed: Analyzed) => Promise<T>,
+): Promise<T> {
+  const { sections, selection, form } = options;
+  const timeline = sections.has('timeline') || options.html !== undefined;
+  const own = !options.asTshark;
+  const scope: Scope = {
+    deep: timeline || [...sections].some((section) => section !== 'summary'),
+    inner: options.inner,
+    once: own,
+    health: own && (timeline || ['health', 'tcp', 'expert'].some((each) => sections.has(each as Section))),
+    roundTrips: own && sections.has('tcp') && (form.is === 'wide' || isForPrograms(form)),
+    timeline,
+    ...(own &&
+      (timeline || sections.has('redis')) && {
+        redis: { rules: options.rules, showKeys: options.showKeys, asked: options.asksRedis },
+      }),
+  };
+  const spill = new FileSpill();
+  const troubles = sections.has('expert') ? new FileSpill() : undefined;
+  let page: string | undefined;
+  let isWritten = false;
+  const copy = options.write === undefined ? undefined : new NewFile(options.write, options.ifThere);
+  try {
+    const analysis = new Analysis(scope, spill, troubles);
+    const sink: PacketSink = selection ? selected(analysis, selection, options.inner, copy) : analysis;
+    const files = await inOrder(given, context);
+    const read: (FileFacts & { summary: Summary })[] = [];
+    const packet = new Packet();
+    for (const path of files) {
+      analysis.frames.begin(path === '-' ? 'stdin' : path, packet.number + packet.others);
+      // Each file of several has a summary of its own, too.
+      const summary = files.length > 1 ? new Summary() : analysis.summary;
+      const counted = files.length > 1 ? countedBy(summary, sink) : sink;
+      const facts = await readInto(path, counted, packet, context);
+      if (files.length > 1) summary.end();
+      read.push({ ...facts, summary });
+    }
+    copy?.close();
+    isWritten = true;
+    analysis.end();
+    if (analysis.summary.packets === 0)
+      context.log.warn(selection ? 'no packet is of this conversation' : 'no packets');
+    if (options.html !== undefined) page = writePage(options.html, options.ifThere, analysis, files, context);
+    if (copy) context.log.line(`Packets: ${analysis.summary.packets}, ${copy.path}`);
+    return await use({ analysis, files: read, names: allNames(analysis, names), sort: options.sort, page });
+  } catch (error) {
+    if (!isWritten) copy?.discard();
+    throw error;
+  } finally {
+    spill.close();
+    troubles?.close();
+  }
+}
+
+function writePage(
+  path: string,
+  ifThere: NamedFileRule,
+  analysis: Analysis,
+  files: readonly string[],
+  { log }: Context,
+): string {
+  const page = new NewFile(path, ifThere);
+  try {
+    const title = files.map((file) => (file === '-' ? 'stdin' : file.split(/[\\/]/).at(-1))).join(', ');
+    for (const piece of timelinePage(analysis, title)) page.write(Buffer.from(piece));
+    page.close();
+  } catch (error) {
+    page.discard();
+    throw error;
+  }
+  log.line(`Timeline: ${page.path}`);
+  return page.path;
+}

@@ -1,0 +1,176 @@
+import type { DebugPodOptions } from '../cli/options.ts';
+import { nearestNames } from '../cli/suggest.ts';
+import { apiCode } from '../cluster/api-errors.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { clusterError, GkeprofError, usageError } from '../errors.ts';
+import {
+  checkNode,
+  isOfWorkload,
+  type PodTarget,
+  podTarget,
+  type Target,
+  type TargetName,
+} from '../plan/target.ts';
+import { bareId, statusesOf } from '../snapshot/owner.ts';
+
+/**
+ * From what was typed to what is in the cluster: the pod with its identities and its node, or the node; each
+ * fit to be looked at. What does not exist is answered with the nearest names.
+ */
+export async function lookUp(
+  named: TargetName,
+  container: string | undefined,
+  cluster: Cluster,
+): Promise<Target> {
+  const [target, ...more] = await lookUpAll({ named }, container, cluster);
+  if (more.length) {
+    const names = [target!, ...more].map((each) => (each.kind === 'pod' ? `pod/${each.name}` : ''));
+    throw clusterError(
+      `${workloadText(named)} has ${names.length} pods, and this takes one`,
+      `name one of them: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`,
+    );
+  }
+  return target!;
+}
+
+/** What was named, or the pods of a workload or that match a selector. Never empty. */
+export async function lookUpAll(
+  { named, selector }: { readonly named?: TargetName; readonly selector?: string },
+  container: string | undefined,
+  cluster: Cluster,
+): Promise<Target[]> {
+  if (named?.kind === 'node') {
+    checkNode(await readOrSuggest(named, cluster, () => cluster.readNode(named.name)), `node/${named.name}`);
+    return [{ kind: 'node', node: named.name }];
+  }
+  const targets = await podTargets(named, selector, container, cluster);
+  const nodes = new Map(targets.map((target) => [target.node, target]));
+  await Promise.all(
+    [...nodes].map(async ([name, target]) => checkNode(await cluster.readNode(name), `pod/${target.name}`)),
+  );
+  return targets;
+}
+
+async function podTargets(
+  named: TargetName | undefined,
+  selector: string | undefined,
+  container: string | undefined,
+  cluster: Cluster,
+): Promise<PodTarget[]> {
+  const { namespace } = cluster;
+  if (named?.kind === 'pod') {
+    const pod = await readOrSuggest(named, cluster, () =>
+      cluster.readPod(named.namespace ?? namespace, named.name),
+    );
+    return [podTarget(pod, container)];
+  }
+  if (named?.kind === 'id') return [await byId(named.name, container, cluster)];
+  const all = await cluster.listPods(namespace, selector);
+  const kind = named?.kind;
+  const pods =
+    kind === undefined || kind === 'node' ? all : all.filter((pod) => isOfWorkload(pod, kind, named!.name));
+  const running = pods.filter((pod) => pod.status?.phase === 'Running' && !pod.metadata?.deletionTimestamp);
+  if (running.length === 0) {
+    const what = named ? `${workloadText(named)} has` : `the selector "${selector}" matches`;
+    throw clusterError(
+      `${what} no running pod in namespace "${namespace}"`,
+      named
+        ? `kubectl get ${named.kind.toLowerCase()},pods -n ${namespace}`
+        : `kubectl get pods -n ${namespace} --show-labels`,
+    );
+  }
+  return running.map((pod) => podTarget(pod, container));
+}
+
+const workloadText = ({ kind, name }: TargetName): string => `${kind.toLowerCase()} "${name}"`;
+
+/** The pod and container of an id, full or short, wherever it runs. */
+async function byId(id: string, container: string | undefined, cluster: Cluster): Promise<PodTarget> {
+  const found = (await cluster.listAllPods()).flatMap((pod) =>
+    statusesOf(pod)
+      .filter((status) => bareId(status.containerID ?? '').startsWith(id))
+      .map((status) => ({ pod, name: status.name })),
+  );
+  const [only, ...others] = found;
+  if (!only) {
+    throw clusterError(
+      `no container's id begins with "${id}"`,
+      'ids of sandboxes are known to their node only: name it with --node',
+    );
+  }
+  if (others.length)
+    throw clusterError(`${found.length} containers' ids begin with "${id}"`, 'give more of its digits');
+  if (container !== undefined && container !== only.name)
+    throw usageError(`-c: the id ${id} is that of container "${only.name}"`);
+  return podTarget(only.pod, only.name);
+}
+
+async function readOrSuggest<T>(named: TargetName, cluster: Cluster, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof GkeprofError) || apiCode(error.cause) !== 404) throw error;
+    const others = await (named.kind === 'node'
+      ? cluster.listNodes()
+      : cluster.listPods(cluster.namespace)
+    ).catch(() => []);
+    const near = nearestNames(
+      named.name,
+      others.map((each) => each.metadata?.name ?? ''),
+    );
+    const where = named.kind === 'node' ? '' : ` in namespace "${cluster.namespace}"`;
+    throw clusterError(
+      `${named.kind} "${named.name}" not found${where}`,
+      near.length
+        ? `did you mean ${near.join(' or ')}?`
+        : named.kind === 'node'
+          ? 'kubectl get nodes'
+          : 'name its namespace with -n; kubectl get pods -A shows them all',
+      error,
+    );
+  }
+}
+
+/** Whether nothing is created: the debug pod is printed, or the lines by hand. */
+export const isOnlyShown = ({ dryRun, explain }: Pick<DebugPodOptions, 'dryRun' | 'explain'>): boolean =>
+  dryRun !== undefined || explain;
+
+/**
+ * Begins to ask whether a debug pod may be used, beside the question for the target; awaited before the pod is created.
+ * Its refusal is told after the target's own problems, which are nearer to what was typed. Where the pod is only shown,
+ * nobody asks.
+ */
+export function access(
+  cluster: Cluster,
+  options: Pick<DebugPodOptions, 'debugPod' | 'dryRun' | 'explain'>,
+  attaches = false,
+): Promise<void> {
+  if (isOnlyShown(options)) return Promise.resolve();
+  const checked = checkAccess(cluster, options.debugPod.namespace, attaches);
+  checked.catch(() => {}); // It is told where it is awaited.
+  cluster.whoAmI().catch(() => {}); // So is this, which the plan will need.
+  return checked;
+}
+
+/** Asks before anything is created: without exec in the debug namespace nothing could be collected. */
+export async function checkAccess(cluster: Cluster, namespace: string, attaches = false): Promise<void> {
+  const questions = [
+    { verb: 'create', resource: 'pods' },
+    { verb: 'get', resource: 'pods' },
+    { verb: 'delete', resource: 'pods' },
+    { verb: 'create', resource: 'pods', subresource: 'exec' },
+    { verb: 'get', resource: 'pods', subresource: 'log' },
+    ...(attaches ? [{ verb: 'create', resource: 'pods', subresource: 'attach' }] : []),
+  ];
+  const answers = await Promise.all(
+    questions.map((question) => cluster.isAllowed({ namespace, ...question })),
+  );
+  const missing = questions
+    .filter((_, at) => !answers[at])
+    .map((each) => `${each.verb} ${each.resource}${each.subresource ? `/${each.subresource}` : ''}`);
+  if (missing.length === 0) return;
+  throw clusterError(
+    `you may not ${missing.join(', ')} in namespace "${namespace}", where the debug pod would run`,
+    'an administrator grants it with the role that `kubectl gkeprof manifests` prints; or name another namespace with --debug-namespace',
+  );
+}

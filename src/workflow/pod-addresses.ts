@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises';
+import type { Names } from '../packets/print/facts.ts';
+import type { Receipt } from '../session/receipt.ts';
+
+/** What the receipts beside captures of ours know of addresses: the pod that was captured. */
+export async function namesBeside(files: readonly string[]): Promise<Names> {
+  const names = new Map<string, string>();
+  for (const file of files) {
+    const base = /^(.*)\.pcap(?:\.gz)?$/.exec(file)?.[1];
+    if (base === undefined) continue;
+    const text = await readFile(`${base}.receipt.json`, 'utf8').catch(() => '');
+    try {
+      for (const [address, name] of namesOf(JSON.parse(text) as Receipt)) names.set(address, name);
+    } catch {
+      // None, or of something else: addresses stay addresses.
+    }
+  }
+  return names;
+}
+
+export function namesOf({ receiptVersion, plan }: Pick<Receipt, 'receiptVersion' | 'plan'>): Names {
+  const names = new Map<string, string>();
+  if (receiptVersion !== 1) return names;
+  for (const target of plan.targets)
+    if (target.kind === 'pod' && !target.hostNetwork)
+      for (const address of target.ips) names.set(address, target.name);
+  return names;
+}

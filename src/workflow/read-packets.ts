@@ -1,0 +1,158 @@
+import { stat } from 'node:fs/promises';
+import type { Context } from '../cli/command.ts';
+import { EXIT, GkeprofError } from '../errors.ts';
+import { openInput } from '../files/input.ts';
+import type { NewFile } from '../files/new-file.ts';
+import type { Analysis } from '../packets/analysis.ts';
+import { Decoder } from '../packets/decode/decode.ts';
+import type { Packet, PacketSink } from '../packets/file/packet.ts';
+import { PacketReader, UnknownFormatError } from '../packets/file/reader.ts';
+import type { FileFacts } from '../packets/print/json.ts';
+import type { Selection } from '../packets/select.ts';
+import type { Summary } from '../packets/summary.ts';
+import type { Time } from '../packets/times.ts';
+import { printable } from '../text/printable.ts';
+import { counted } from '../text/quantity.ts';
+import { shellQuote } from '../text/shell-quote.ts';
+
+/** Hands on the packets of one conversation, and writes them where they are wanted, with all that is no packet. */
+export function selected(
+  analysis: Analysis,
+  selection: Selection,
+  inner: boolean,
+  copy: NewFile | undefined,
+): PacketSink {
+  const decoder = new Decoder(inner);
+  return {
+    packet(packet) {
+      decoder.decode(packet);
+      if (!selection(decoder.layers, decoder.addresses)) return;
+      copy?.write(packet.bytes.subarray(packet.recordAt, packet.recordEnd));
+      analysis.packet(packet);
+    },
+    other: (bytes, at, end) => copy?.write(bytes.subarray(at, end)),
+    section: () => analysis.section(),
+    name: (address, name) => analysis.name(address, name),
+    dropped: (number, packets) => analysis.dropped(number, packets),
+  };
+}
+
+/** Several files are read in the order of their first packets: a rotated set in whatever order it was named. */
+export async function inOrder(files: readonly string[], context: Context): Promise<readonly string[]> {
+  if (files.length < 2) return files;
+  const timed = await Promise.all(
+    files.map(async (path) => ({ path, first: await firstTime(path, context) })),
+  );
+  timed.sort((one, other) => one.first[0] - other.first[0] || one.first[1] - other.first[1]);
+  return timed.map(({ path }) => path);
+}
+
+async function firstTime(path: string, { stdin }: Context): Promise<Time> {
+  let first: Time | undefined;
+  const reader = new PacketReader({
+    packet({ seconds, nanos }) {
+      first ??= [seconds, nanos];
+    },
+  });
+  const { chunks } = await openInput(path, stdin, 'analyze');
+  try {
+    for await (const piece of chunks) {
+      reader.push(piece);
+      if (first) return first;
+    }
+  } catch (error) {
+    throw explained(error, path);
+  }
+  return [Number.POSITIVE_INFINITY, 0];
+}
+
+/** Counts the packets of one file on their way. */
+export const countedBy = (summary: Summary, sink: PacketSink): PacketSink => ({
+  packet(packet) {
+    summary.count(packet);
+    sink.packet(packet);
+  },
+  section() {
+    summary.sections += 1;
+    sink.section?.();
+  },
+  event() {
+    summary.events += 1;
+    sink.event?.();
+  },
+  other: (bytes, at, end) => sink.other?.(bytes, at, end),
+  name: (address, text) => sink.name?.(address, text),
+  dropped: (number, packets) => sink.dropped?.(number, packets),
+});
+
+/**
+ * Reads one file, or stdin until its end or Ctrl-C, and says in a warning what is not whole. With the packet of the
+ * file before, packets are counted on.
+ */
+export async function readInto(
+  path: string,
+  sink: PacketSink,
+  packet: Packet,
+  { stdin, log, interrupts }: Context,
+): Promise<FileFacts> {
+  const input = await openInput(path, stdin, 'analyze');
+  const name = path === '-' ? 'stdin' : path;
+  const before = packet.number;
+  const reader = new PacketReader(sink, packet);
+  // After a capture that Ctrl-C ended, it is the next one that counts.
+  const signal = interrupts.next;
+  try {
+    const iterator = input.chunks[Symbol.asyncIterator]();
+    // What came by a pipe is worth a look, however it ended; a file is there, to be read again.
+    if (path === '-') interrupts.hold();
+    const stopped = new Promise<'stopped'>((resolve) => {
+      signal.addEventListener('abort', () => resolve('stopped'), { once: true });
+    });
+    try {
+      for (;;) {
+        const next = await (path === '-' ? Promise.race([iterator.next(), stopped]) : iterator.next());
+        if (path !== '-') signal.throwIfAborted();
+        if (next === 'stopped' || next.done || signal.aborted) break;
+        reader.push(next.value);
+        if (reader.damaged) break;
+      }
+    } finally {
+      // A pipe that is being waited for is let go, or it would keep the process.
+      if (path === '-' && signal.aborted) stdin.destroy?.();
+      else await iterator.return?.();
+    }
+    const end = reader.end();
+    const packets = packet.number - before;
+    if (end.damage !== undefined)
+      log.warn(
+        `${printable(name)} is damaged behind packet ${packets}: ${end.damage}; this is what stands before`,
+      );
+    else if ((end.cut || input.condition.cut) && !signal.aborted)
+      log.warn(
+        `${printable(name)} appears to have been cut short in the middle of a packet: ${counted(packets, 'packet was', 'packets were')} read`,
+      );
+    if (input.condition.trailing)
+      log.warn(`${printable(name)}: trailing garbage after the compressed data was ignored`);
+    if (end.malformed) {
+      const { count, first } = end.malformed;
+      log.warn(
+        `${printable(name)} is malformed in ${counted(count, 'place')}: ${first}; the malformed parts are left out, the packets are read`,
+      );
+    }
+    const size = path === '-' ? undefined : (await stat(path)).size;
+    return { name, ...(size !== undefined && { bytes: size }), ...end };
+  } catch (error) {
+    throw explained(error, name);
+  }
+}
+
+const explained = (error: unknown, name: string): unknown =>
+  error instanceof UnknownFormatError
+    ? new GkeprofError(
+        EXIT.failed,
+        `${printable(name)}: ${error.message}`,
+        error.other?.converts
+          ? `convert it with Wireshark's editcap: editcap -F pcap ${name === 'stdin' ? '-' : shellQuote(name)} OUT.pcap`
+          : (error.other?.hint ?? 'captures are pcap or pcapng, plain, .gz, .zst or .xz'),
+      )
+    : error;

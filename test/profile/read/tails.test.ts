@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseFrameLine } from '../../../src/profile/frame.ts';
+import { Tails } from '../../../src/profile/read/tails.ts';
+
+/** What the tails of lines give, each line parsed as a whole where its tail is new; and how many were parsed. */
+const framesOf = (lines: readonly string[]) => {
+  const tails = new Tails();
+  const names: string[] = [];
+  let parsed = 0;
+  const frames = lines.map((line) => {
+    const bytes = Buffer.from(`${line}\n`);
+    const numbers = tails.frames(bytes, 0, bytes.length, () => {
+      parsed += 1;
+      return parseFrameLine(line)?.map((frame) => names.push(JSON.stringify(frame)) - 1);
+    });
+    return numbers?.map((number) => JSON.parse(names[number]!));
+  });
+  return { frames, parsed };
+};
+
+describe('Tails', () => {
+  it('parses the lines of one function once', () => {
+    const lines = ['\t    55d0a1 f+0x1 (/x)', '\t    55d0a2 f+0x2 (/x)', '\t 55d0a3 f (/x)'];
+    const { frames, parsed } = framesOf(lines);
+    expect(parsed).toBe(1);
+    expect(frames.map((each) => each![0]!.name)).toEqual(['f', 'f', 'f']);
+  });
+
+  it.each([' 55d0 f (/x)', '55d0 f (/x)', '\tzzz f (/x)', '\t55d0', '\t55d0 f (/x)\r', ''])(
+    'leaves alone what is no line as perf prints it: %j',
+    (line) => expect(framesOf([line])).toEqual({ frames: [undefined], parsed: 0 }),
+  );
+
+  const piece = fc.constantFrom(
+    'f',
+    'operator+',
+    '+0x',
+    '+0x1f',
+    ' (',
+    ')',
+    '(/x)',
+    ' ',
+    '[unknown]',
+    '->',
+    '0x1',
+    'é',
+    '+',
+    ' (deleted)',
+  );
+  const line = fc
+    .tuple(fc.nat(0xffff), fc.array(piece, { minLength: 1, maxLength: 6 }))
+    .map(([address, pieces]) => `\t  ${address.toString(16)} ${pieces.join('')}`);
+
+  it('gives for any lines what parsing each of them gives', () => {
+    fc.assert(
+      fc.property(fc.array(line, { minLength: 1, maxLength: 8 }), (lines) => {
+        const { frames } = framesOf(lines);
+        expect(frames).toEqual(lines.map((each) => parseFrameLine(each)));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});

@@ -1,0 +1,404 @@
+import fc from 'fast-check';
+import { dump } from 'js-yaml';
+import { describe, expect, it } from 'vitest';
+import type { Collector } from '../../src/collectors/collector.ts';
+import { perf } from '../../src/collectors/perf/perf.ts';
+import { captureCommand, captureScript } from '../../src/collectors/script.ts';
+import { inspect } from '../../src/collectors/snapshot/snapshot.ts';
+import { tcpdump } from '../../src/collectors/tcpdump/tcpdump.ts';
+import {
+  boundSeconds,
+  type CapturePlan,
+  captureSeconds,
+  deadlineSeconds,
+  makePlan,
+  type Plan,
+  type TcpdumpPlan,
+} from '../../src/plan/plan.ts';
+import {
+  admissionChanges,
+  captureArguments,
+  debugPod,
+  isSameBySession,
+} from '../../src/session/pod-manifest.ts';
+import { golden } from '../golden.ts';
+import { PERF, planOf, podOf, TCPDUMP } from '../plans.ts';
+
+const HOSTILE = [
+  '$(touch /tmp/x)',
+  '; rm -rf /',
+  "it's",
+  'a\nb',
+  '"',
+  '$$',
+  '$(KUBERNETES_SERVICE_HOST)',
+  '\u001b[31m',
+];
+
+/** What the kubelet makes of `command` and `args`: Expand of k8s.io/kubernetes third_party/forked/golang/expansion. */
+function kubeletExpand(text: string): string {
+  let expanded = '';
+  for (let at = 0; at < text.length; at += 1) {
+    const next = text[at + 1];
+    if (text[at] !== '$' || next === undefined) {
+      expanded += text[at];
+    } else if (next === '(' && text.includes(')', at)) {
+      const end = text.indexOf(')', at);
+      expanded += `<value of ${text.slice(at + 2, end)}>`;
+      at = end;
+    } else {
+      expanded += next === '$' ? '$' : `$${next}`;
+      at += 1;
+    }
+  }
+  return expanded;
+}
+
+it.each([
+  ['$(A)', '<value of A>'],
+  ['$$(A)', '$(A)'],
+  ['$$$(A)', '$<value of A>'],
+  ['$(A', '$(A'],
+  ['a$b$', 'a$b$'],
+  ['$$', '$'],
+  ['$($$)', '<value of $$>'],
+])('the oracle expands %s as the kubelet does', (text, want) => expect(kubeletExpand(text)).toBe(want));
+
+/** Words of what shells, YAML and Kubernetes take for their own. */
+const hostileWord = fc.string({
+  unit: fc.oneof(
+    fc.constantFrom(...'$$$(){}AB=\'"`\\;&|<>*? \t\n\r-#~!%:,'),
+    fc.constantFrom('$(', '$$', '${', '\u001b', '\u2028', 'ü'),
+  ),
+  maxLength: 20,
+});
+
+const limitedPlan = (capture: CapturePlan): Plan => {
+  const { debugPod: where } = planOf(capture);
+  return planOf(capture, undefined, { debugPod: { ...where, leastPrivilege: true } });
+};
+
+describe('debugPod', () => {
+  it.each([
+    ['perf-pod', planOf(PERF), perf],
+    [
+      'perf-container',
+      planOf({ ...PERF, scope: 'container' } as never, podOf({ container: podOf().containers[0]! })),
+      perf,
+    ],
+    ['perf-node', planOf({ ...PERF, scope: 'node' } as never, { kind: 'node', node: 'node-a' }), perf],
+    [
+      'tcpdump',
+      planOf({ ...TCPDUMP, filter: HOSTILE } as TcpdumpPlan, podOf(), { reason: HOSTILE.join(' ') }),
+      tcpdump,
+    ],
+    ['least-perf', limitedPlan({ ...PERF, scope: 'node' } as never), perf],
+    ['least-tcpdump-node', limitedPlan({ ...TCPDUMP, scope: 'node' } as never), tcpdump],
+    ['least-tcpdump-netns', limitedPlan(TCPDUMP), tcpdump],
+    [
+      'least-inspect',
+      limitedPlan({
+        collector: 'inspect',
+        scope: 'node',
+        parts: ['processes', 'runtime'],
+        lingerSeconds: 0,
+      }),
+      inspect,
+    ],
+  ])('is what it always was: %s', (name, plan, collector) => {
+    const pod = debugPod(plan, collector);
+    // The scripts are tested as files; here their place is enough.
+    for (const container of pod.spec!.containers) container.command![2] = '<the script>';
+    golden(`pods/${name}.yaml`, dump(pod, { lineWidth: 100 }));
+  });
+
+  it('has the same commands, byte for byte, whatever the plan says', () => {
+    const sent = (plan: Plan, collector: Collector) =>
+      debugPod(plan, collector).spec!.containers.map((each) => each.command);
+    const constant = sent(planOf(PERF), perf);
+    expect(constant[0]).toEqual(captureCommand());
+    expect(constant[0]![2]!.length).toBeLessThan(131_072); // The longest string that execve takes.
+    fc.assert(
+      fc.property(hostileWord, fc.nat(), (word, number) => {
+        const target = podOf({ name: word, ips: [word], hostNetwork: number % 2 === 0 });
+        const more = { reason: word, limits: { ...planOf(PERF).limits, durationSeconds: number } };
+        const capture = { ...TCPDUMP, count: number, filter: [word], options: [word] } as TcpdumpPlan;
+        expect(sent(planOf(capture, target, more), tcpdump)).toEqual(constant);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('expands nothing of its own scripts', () => {
+    for (const { command } of debugPod(planOf(PERF), perf).spec!.containers) {
+      expect(kubeletExpand(command![2]!)).toBe(command![2]!.replaceAll('$$', '$'));
+    }
+    expect(kubeletExpand(captureCommand()[2]!)).toBe(captureScript());
+  });
+
+  it('gives away no right that it does not need', () => {
+    const pod = debugPod(planOf(TCPDUMP), tcpdump);
+    const [capture, files] = pod.spec!.containers;
+    expect(pod.spec!.containers.map((each) => each.name)).toEqual(['capture', 'files']);
+    expect(pod.spec!.initContainers).toBeUndefined();
+    expect(pod.spec!.ephemeralContainers).toBeUndefined();
+    expect(capture!.securityContext!.privileged).toBe(true);
+    expect(capture).not.toHaveProperty('env');
+    expect(files).not.toHaveProperty('env');
+    expect(files!.securityContext).toMatchObject({
+      privileged: false,
+      allowPrivilegeEscalation: false,
+      runAsNonRoot: true,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
+    const hostPaths = pod.spec!.volumes!.filter((volume) => volume.hostPath);
+    expect(hostPaths.map((volume) => volume.hostPath!.path)).toEqual(['/sys/fs/cgroup']);
+    const readOnly = (mounts: typeof capture) =>
+      mounts!.volumeMounts!.filter((each) => each.readOnly).map((each) => each.mountPath);
+    expect(readOnly(capture)).toEqual(['/sys/fs/cgroup']);
+    expect(readOnly(files)).toEqual(['/gkeprof']);
+    // Root never writes where `files` can: a link laid there would be followed with the rights of the node.
+    expect(captureScript()).not.toMatch(/>\s*"?\$CTL|mkdir[^\n]*\$CTL|touch[^\n]*\$CTL/);
+    expect(pod.spec).toMatchObject({
+      automountServiceAccountToken: false,
+      restartPolicy: 'Never',
+      enableServiceLinks: false,
+      shareProcessNamespace: false,
+      nodeName: 'node-a',
+      tolerations: [{ operator: 'Exists' }],
+    });
+    expect(capture!.resources!.limits).toBeUndefined();
+    expect(pod.spec!.priorityClassName).toBeUndefined();
+  });
+
+  it('ends behind every timer of the scripts', () => {
+    for (const durationSeconds of [0.5, 60, 86_400]) {
+      const plan = planOf(PERF, podOf(), {
+        limits: { durationSeconds, maxBytes: 1, minFreePercent: 12, keepSeconds: 600 },
+      });
+      expect(captureSeconds(plan)).toBeGreaterThan(durationSeconds);
+      expect(boundSeconds(plan)).toBeGreaterThan(captureSeconds(plan));
+      expect(deadlineSeconds(plan)).toBeGreaterThan(boundSeconds(plan) + 300);
+    }
+  });
+
+  it('brings any word to the node as it was given', () => {
+    fc.assert(
+      fc.property(fc.array(hostileWord, { maxLength: 6 }), (filter) => {
+        const plan = planOf({ ...TCPDUMP, filter } as TcpdumpPlan);
+        const sent = debugPod(plan, tcpdump).spec!.containers[0]!.args!;
+        expect(sent.map(kubeletExpand)).toEqual(captureArguments(plan, tcpdump));
+        // A line feed is a blank in a filter, and two words in a list of arguments.
+        const words = filter.map((word) => word.replaceAll('\n', ' '));
+        expect(sent.slice(sent.length - filter.length).map(kubeletExpand)).toEqual(words);
+      }),
+    );
+  });
+
+  it('uses the image, its policy and its secrets as the plan says', () => {
+    const { debugPod: image } = planOf(PERF);
+    const pod = debugPod(
+      planOf(PERF, podOf(), {
+        debugPod: {
+          ...image,
+          image: 'a:1',
+          install: true,
+          imagePullPolicy: 'Never',
+          imagePullSecrets: ['s'],
+        },
+      }),
+      perf,
+    );
+    expect(pod.spec!.containers.map((each) => [each.image, each.imagePullPolicy])).toEqual([
+      ['a:1', 'Never'],
+      ['a:1', 'Never'],
+    ]);
+    expect(pod.spec!.imagePullSecrets).toEqual([{ name: 's' }]);
+    expect(pod.spec!.containers[0]!.args).toContain('install=1');
+  });
+});
+
+it('runs `files` as a user of its own for each session, and whom nobody else is', () => {
+  const users = [PERF, PERF].map(
+    (capture, at) =>
+      debugPod(planOf(capture, podOf(), { session: { id: `abcdef012${at}`, nonce: 'x' } }), perf).spec!,
+  );
+  const of = ({ securityContext, containers }: (typeof users)[number]) => [
+    securityContext!.fsGroup,
+    containers[1]!.securityContext!.runAsUser,
+    containers[1]!.securityContext!.runAsGroup,
+  ];
+  for (const spec of users) {
+    expect(new Set(of(spec)).size).toBe(1);
+    expect(of(spec)[0]).toBeGreaterThanOrEqual(2_000_000_000);
+    expect(of(spec)[0]).toBeLessThan(2_147_352_576);
+    expect(spec.securityContext!.supplementalGroups).toBeUndefined();
+  }
+  expect(of(users[0]!)).not.toEqual(of(users[1]!));
+});
+
+describe('isSameBySession', () => {
+  const INSPECT = { collector: 'inspect', scope: 'node', parts: ['processes'], lingerSeconds: 60 } as const;
+  const plan = planOf(INSPECT, { kind: 'node', node: 'node-a' }, { user: 'jane@example.com' });
+  const other = makePlan({
+    target: { kind: 'node', node: 'node-a' },
+    capture: { ...INSPECT, parts: ['processes', 'runtime'], lingerSeconds: 600 },
+    limits: plan.limits,
+    debugPod: plan.debugPod,
+    user: 'jane@example.com',
+  });
+  const found = () => debugPod(other, inspect);
+  it('takes a pod of another session that was asked other things', () =>
+    expect(isSameBySession(plan, inspect, found())).toBe(true));
+  it.each<[string, (pod: ReturnType<typeof found>) => void]>([
+    ['of another user', (pod) => Object.assign(pod.metadata!, { name: 'gkeprof-inspect-0123456789-joe' })],
+    [
+      'with a name that is no session',
+      (pod) => Object.assign(pod.metadata!.labels!, { 'gkeprof.dev/session': 'x' }),
+    ],
+    ['with another image in files', (pod) => Object.assign(pod.spec!.containers[1]!, { image: 'evil' })],
+    ['with another command in files', (pod) => Object.assign(pod.spec!.containers[1]!, { command: ['sh'] })],
+    [
+      'with a variable',
+      (pod) => Object.assign(pod.spec!.containers[0]!, { env: [{ name: 'BASH_ENV', value: 'x' }] }),
+    ],
+    ['on another node', (pod) => Object.assign(pod.spec!, { nodeName: 'node-b' })],
+    ['with a third container', (pod) => void pod.spec!.containers.push({ name: 'x' })],
+    [
+      'with another volume',
+      (pod) => pod.spec!.volumes!.splice(0, 1, { name: 'scratch', hostPath: { path: '/' } }),
+    ],
+  ])('leaves alone one %s', (_, change) => {
+    const pod = found();
+    change(pod);
+    expect(isSameBySession(plan, inspect, pod)).toBe(false);
+  });
+});
+
+describe('admissionChanges', () => {
+  const sent = () => debugPod(planOf(PERF), perf);
+  it.each<[string, (pod: ReturnType<typeof sent>) => void, string[]]>([
+    ['nothing', () => {}, []],
+    [
+      'a sidecar',
+      (pod) => pod.spec!.containers.push({ name: 'istio-proxy' }),
+      ['container "istio-proxy" was added'],
+    ],
+    [
+      'an init container',
+      (pod) => {
+        pod.spec!.initContainers = [{ name: 'init' }];
+      },
+      ['container "init" was added'],
+    ],
+    [
+      'a limit',
+      (pod) => {
+        pod.spec!.containers[0]!.resources!.limits = { cpu: '100m' };
+      },
+      ['resources of container "capture" changed'],
+    ],
+    ['a volume', (pod) => pod.spec!.volumes!.push({ name: 'token' }), ['volume "token" was added']],
+    [
+      'an image',
+      (pod) => {
+        pod.spec!.containers[1]!.image = 'evil';
+      },
+      ['image of container "files" changed'],
+    ],
+    [
+      'the node',
+      (pod) => {
+        pod.spec!.nodeName = 'node-b';
+      },
+      ['nodeName changed'],
+    ],
+    [
+      'a command',
+      (pod) => {
+        pod.spec!.containers[0]!.command![2] += ' ';
+      },
+      ['command of container "capture" changed'],
+    ],
+    [
+      'an argument',
+      (pod) => pod.spec!.containers[0]!.args!.push('x'),
+      ['args of container "capture" changed'],
+    ],
+    [
+      'a privilege taken and one given',
+      (pod) => {
+        pod.spec!.containers[0]!.securityContext!.privileged = false;
+        pod.spec!.containers[1]!.securityContext!.privileged = true;
+      },
+      ['securityContext of container "capture" changed', 'securityContext of container "files" changed'],
+    ],
+    [
+      'a capability given',
+      (pod) => {
+        pod.spec!.containers[1]!.securityContext!.capabilities = { add: ['SYS_PTRACE'], drop: ['ALL'] };
+      },
+      ['securityContext of container "files" changed'],
+    ],
+    [
+      'a mount',
+      (pod) => pod.spec!.containers[1]!.volumeMounts!.push({ name: 'scratch', mountPath: '/x' }),
+      ['volumeMounts of container "files" changed'],
+    ],
+    [
+      'a token, a deadline and namespaces',
+      (pod) => {
+        pod.spec!.automountServiceAccountToken = true;
+        pod.spec!.activeDeadlineSeconds = 60;
+        pod.spec!.hostPID = false;
+        delete pod.spec!.hostNetwork;
+      },
+      [
+        'activeDeadlineSeconds changed',
+        'automountServiceAccountToken changed',
+        'hostNetwork changed',
+        'hostPID changed',
+      ],
+    ],
+    [
+      'a variable, a hook and a probe',
+      (pod) => {
+        pod.spec!.containers[0]!.env = [{ name: 'BASH_ENV', value: '/x' }];
+        pod.spec!.containers[0]!.lifecycle = { postStart: { exec: { command: ['id'] } } };
+        pod.spec!.containers[1]!.livenessProbe = { exec: { command: ['id'] } };
+      },
+      [
+        'env of container "capture" changed',
+        'lifecycle of container "capture" changed',
+        'livenessProbe of container "files" changed',
+      ],
+    ],
+    [
+      'another source of a volume, and a runtime class',
+      (pod) => {
+        pod.spec!.volumes![0] = { name: 'scratch', hostPath: { path: '/' } };
+        pod.spec!.runtimeClassName = 'gvisor';
+      },
+      ['runtimeClassName changed', 'volumes changed'],
+    ],
+    ['a missing container', (pod) => pod.spec!.containers.pop(), ['container "files" was removed']],
+    [
+      'defaults that change nothing',
+      (pod) => {
+        pod.spec!.schedulerName = 'default-scheduler';
+        pod.spec!.serviceAccountName = 'default';
+        pod.spec!.priority = 0;
+        pod.spec!.tolerations!.push({ key: 'node.kubernetes.io/not-ready', operator: 'Exists' });
+        pod.spec!.containers[0]!.terminationMessagePath = '/dev/termination-log';
+        pod.spec!.containers[0]!.terminationMessagePolicy = 'File';
+        pod.metadata!.annotations!.more = 'x';
+      },
+      [],
+    ],
+  ])('says %s', (_what, change, want) => {
+    const got = sent();
+    change(got);
+    expect(admissionChanges(sent(), got)).toEqual(want);
+  });
+});

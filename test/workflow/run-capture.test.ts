@@ -1,0 +1,115 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Context } from '../../src/cli/command.ts';
+import type { Cluster } from '../../src/cluster/cluster.ts';
+import { tcpdump } from '../../src/collectors/tcpdump/tcpdump.ts';
+import { toolError } from '../../src/errors.ts';
+import { Interrupts } from '../../src/interrupts.ts';
+import { Log } from '../../src/output/log.ts';
+import { type CaptureJob, runCapture } from '../../src/workflow/run-capture.ts';
+import { apiAnswer, type FakeCluster, fakeCluster, lines, status } from '../fake-cluster.ts';
+import { TCPDUMP } from '../plans.ts';
+import { copy, nodeSide, shortly } from '../session/scene.ts';
+
+let folder: string;
+let said: string[];
+beforeEach(() => {
+  said = [];
+  folder = mkdtempSync(join(tmpdir(), 'gkeprof-capture-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** A cluster with one pod to look at, whose debug pod says and gives what it should. */
+function clusterWithPod(overrides: Partial<Cluster> = {}): FakeCluster {
+  const cluster = fakeCluster({ copy, ...overrides });
+  cluster.pods.set('redis-0', {
+    metadata: { name: 'redis-0', namespace: 'default', uid: 'u' },
+    spec: { nodeName: 'node-a', containers: [] },
+    status: {
+      phase: 'Running',
+      podIP: '10.1.2.3',
+      containerStatuses: [{ ...status('redis'), containerID: `containerd://${'a'.repeat(64)}` }],
+    },
+  } as never);
+  const create = cluster.createPod;
+  cluster.createPod = (pod, dryRun) => {
+    const nonce = pod.spec!.containers[0]!.args!.find((each) => each.startsWith('nonce='))!.slice(6);
+    cluster.followLogs = () => lines(nodeSide(nonce).script(), true);
+    return create(pod, dryRun);
+  };
+  return cluster;
+}
+
+function run(cluster: Cluster, finish: CaptureJob['finish']): Promise<number> {
+  const context = {
+    log: new Log({ write: (text) => said.push(text) }),
+    interrupts: new Interrupts(),
+    openCluster: async () => cluster,
+    now: () => Date.now(),
+    sleep: shortly,
+    stdout: { write: (text: string) => said.push(text) },
+  } as unknown as Context;
+  const debugPod = {
+    namespace: 'gkeprof',
+    image: 'tools:1',
+    install: false,
+    imagePullSecrets: [],
+    leastPrivilege: false,
+  };
+  return runCapture(
+    {
+      options: {
+        connection: {},
+        debugPod,
+        explain: false,
+        form: { is: 'text' },
+        outputDir: folder,
+        keepSeconds: 600,
+      },
+      named: { kind: 'pod', name: 'redis-0' },
+      collector: tcpdump,
+      again: 'analyze',
+      limits: { durationSeconds: 1, maxBytes: 1000 },
+      decide: () => TCPDUMP,
+      opening: () => ['opening'],
+      finish,
+    },
+    context,
+  );
+}
+
+describe('runCapture', () => {
+  it('keeps a whole capture when what comes after it fails, and says how to go on: exit code 5', async () => {
+    const cluster = clusterWithPod();
+    const finish = async () => {
+      throw new Error('ENOSPC: no space left on device, write');
+    };
+    await expect(run(cluster, finish)).rejects.toMatchObject({
+      code: 5,
+      message: expect.stringMatching(/\.pcap\.gz is whole, but what was to be made of it failed: ENOSPC/),
+      hint: expect.stringMatching(/^kubectl gkeprof analyze \S+\.pcap\.gz$/),
+    });
+    expect(readdirSync(folder)).toHaveLength(1);
+    expect([...cluster.pods.keys()]).toEqual(['redis-0']);
+  });
+
+  it('says that the debug pod is still there, whatever else failed', async () => {
+    const cluster = clusterWithPod({
+      deletePod: async () => {
+        throw apiAnswer(500, 'etcd is away', 'InternalError');
+      },
+    });
+    await expect(run(cluster, async () => 0)).rejects.toMatchObject({
+      code: 5,
+      message: expect.stringMatching(/was not removed.*kubectl delete pod -n gkeprof gkeprof-tcpdump-/),
+    });
+    said = [];
+    const finish = async () => {
+      throw toolError('it cannot be drawn');
+    };
+    await expect(run(cluster, finish)).rejects.toMatchObject({ message: 'it cannot be drawn' });
+    expect(said.join('')).toMatch(/warning: the debug pod was not removed.*kubectl delete pod -n gkeprof/);
+  });
+});
