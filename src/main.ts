@@ -89,6 +89,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       log,
       env: io.env,
       configuration,
+      commands: COMMANDS,
       interrupts,
       openCluster: (connection) => doors.open(connection),
       windows: io.windows,

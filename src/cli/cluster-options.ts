@@ -1,9 +1,7 @@
 import { type Connection, parseTimeout } from '../cluster/connection.ts';
 import { usageError } from '../errors.ts';
 import { printable } from '../text/printable.ts';
-import type { OptionSpec } from './option-spec.ts';
-import type { OptionTable, RawOptions } from './options.ts';
-
+import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
 /** The group of the flags that are kubectl's own. */
 export const CLUSTER = 'Cluster (as in kubectl):';
 /** Flags of kubectl that would not mean here what they mean there, each with the reason. */

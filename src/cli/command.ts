@@ -7,7 +7,7 @@ import type { Log } from '../output/log.ts';
 import type { ByteSource } from '../output/stream.ts';
 import type { SafeSink } from '../output/terminal-text.ts';
 import type { Config } from './config/parse.ts';
-import type { Completes, OptionTable, RawOptions } from './options.ts';
+import type { Completes, OptionTable, RawOptions } from './option-spec.ts';
 
 /** What a command may touch. Nothing in src/ reaches for a global. */
 export interface Context {
@@ -22,6 +22,8 @@ export interface Context {
   /** For completion: within so many milliseconds, and whatever fails is an empty list. */
   readonly names: (connection: Connection, boundMs: number) => Promise<Names>;
   readonly configuration: Configuration;
+  /** The table of all commands, for those that tell about the others. */
+  readonly commands: readonly AnyCommand[];
   /** Whether commands that are shown are for a shell of Windows. */
   readonly windows: boolean;
   /** Opens a file in the browser; why it could not, else undefined. */

@@ -1,4 +1,4 @@
-import type { OptionSpec, OptionTable } from './options.ts';
+import type { OptionSpec, OptionTable } from './option-spec.ts';
 
 /**
  * The words of a command line as the parser takes them: short flags apart from each other and from what follows them

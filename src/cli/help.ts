@@ -1,6 +1,7 @@
 import { EXIT_MEANING, type ExitCode } from '../errors.ts';
 import type { AnyCommand } from './command.ts';
-import { environmentName, type OptionSpec } from './options.ts';
+import type { OptionSpec } from './option-spec.ts';
+import { environmentName } from './options.ts';
 
 /** What people type before everything else. */
 export const PROGRAM = 'kubectl gkeprof';

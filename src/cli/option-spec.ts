@@ -35,3 +35,25 @@ export type Completes =
   | 'folder'
   | 'capture'
   | 'profile';
+export type OptionTable = Readonly<Record<string, OptionSpec>>;
+
+/** What the command line gave, and where it is silent the environment or the configuration file; not yet understood. */
+export interface RawOptions {
+  readonly positionals: readonly string[];
+  /** Words after `--`. */
+  readonly rest: readonly string[];
+  text(name: string): string | undefined;
+  list(name: string): readonly string[];
+  flag(name: string): boolean;
+  /** On the command line itself. */
+  isTyped(name: string): boolean;
+  /** The variable or the place in the file that set it; undefined where it is typed or not set. */
+  origin(name: string): string | undefined;
+}
+
+/** A command as far as its flags are concerned. */
+export interface FlagOwner {
+  readonly name: string;
+  readonly options: OptionTable;
+  readonly hidden?: true;
+}

@@ -3,35 +3,17 @@ import { dirname } from 'node:path';
 import { isObjectName } from '../cluster/cluster.ts';
 import type { Connection } from '../cluster/connection.ts';
 import { reasonOf, usageError } from '../errors.ts';
-import { type Form, formOf } from '../output/form.ts';
+import type { Form } from '../output/form.ts';
 import type { DebugPodPlan } from '../plan/plan.ts';
 import { temporaryFolder } from '../session/temporary-folder.ts';
 import { printable } from '../text/printable.ts';
 import { parseDuration } from '../text/quantity.ts';
 import { connectionOf } from './cluster-options.ts';
-import type { OptionSpec } from './option-spec.ts';
-
-export type { Completes, OptionSpec } from './option-spec.ts';
+import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
+import { formOf } from './output-option.ts';
 
 /** The environment variable that speaks where a flag is silent: `--image-pull-policy`, `GKEPROF_IMAGE_PULL_POLICY`. */
 export const environmentName = (flag: string): string => `GKEPROF_${flag.toUpperCase().replaceAll('-', '_')}`;
-
-export type OptionTable = Readonly<Record<string, OptionSpec>>;
-
-/** What the command line gave, and where it is silent the environment or the configuration file; not yet understood. */
-export interface RawOptions {
-  readonly positionals: readonly string[];
-  /** Words after `--`. */
-  readonly rest: readonly string[];
-  text(name: string): string | undefined;
-  list(name: string): readonly string[];
-  flag(name: string): boolean;
-  /** On the command line itself. */
-  isTyped(name: string): boolean;
-  /** The variable or the place in the file that set it; undefined where it is typed or not set. */
-  origin(name: string): string | undefined;
-}
-
 const DEBUG_POD = 'Debug pod:';
 const COMMON = 'Common:';
 

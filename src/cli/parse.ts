@@ -5,7 +5,7 @@ import type { AnyCommand } from './command.ts';
 import type { Config } from './config/parse.ts';
 import { separated } from './expand-flags.ts';
 import { commandHelp, PROGRAM, programHelp } from './help.ts';
-import type { OptionSpec, RawOptions } from './options.ts';
+import type { OptionSpec, RawOptions } from './option-spec.ts';
 import { settle, type Typed } from './settings.ts';
 import { nearestNames } from './suggest.ts';
 

@@ -1,11 +1,16 @@
 import { usageError } from '../errors.ts';
+import type { Form } from '../output/form.ts';
+import { FORMATS, type FormatName, parseFormats } from '../profile/export/formats.ts';
 import type { ReadOptions } from '../profile/read/read-profile.ts';
 import { printable } from '../text/printable.ts';
 import { parseCount } from '../text/quantity.ts';
-import type { OptionTable, RawOptions } from './options.ts';
+import type { OptionTable, RawOptions } from './option-spec.ts';
+import { FORCE } from './options.ts';
 import { regularExpression } from './regexp.ts';
+import { FILE_OR_FORM, fileOrForm, type NamedFileRule } from './result-options.ts';
 
 const GROUP = 'Samples:';
+const OUTPUT = 'Output:';
 
 /** What of a profile is wanted: shared by the verbs that read one. */
 export const READ_OPTIONS: OptionTable = {
@@ -109,4 +114,51 @@ function seconds(raw: RawOptions, name: string): number | undefined {
   if (!/^\d+(?:\.\d+)?s?$/.test(text))
     throw usageError(`--${name}: "${printable(text)}" is not a number of seconds`, `--${name} 12.5`);
   return Number.parseFloat(text);
+}
+/** Which files are made of a profile: shared by the verbs that make some. */
+export const DRAW_OPTIONS: OptionTable = {
+  format: {
+    type: 'string',
+    describe: `What to make: ${Object.keys(FORMATS).join(', ')}`,
+    group: OUTPUT,
+    value: 'NAME,…',
+    defaultText: 'svg',
+    words: Object.keys(FORMATS),
+  },
+  output: FILE_OR_FORM,
+  ...FORCE,
+  annotate: {
+    type: 'boolean',
+    describe: 'Folded: FlameGraph’s _[k] _[j] _[i] behind names',
+    group: OUTPUT,
+  },
+};
+
+export interface DrawOptions {
+  readonly formats: readonly FormatName[];
+  readonly output?: string;
+  /** What happens if the file that the user named exists; by default it is refused. */
+  readonly ifThere?: NamedFileRule;
+  readonly annotate: boolean;
+  /** Of the result on stdout. */
+  readonly form: Form;
+  readonly open: boolean;
+}
+
+export function drawOptions(raw: RawOptions): DrawOptions {
+  const formats = parseFormats(raw.text('format') ?? 'svg');
+  const { form, file, ifThere } = fileOrForm(raw);
+  if (file !== undefined && formats.length > 1)
+    throw usageError('--output: takes one format', `--format ${formats[0]}`);
+  const open = raw.flag('open');
+  if (open && (!formats.includes('svg') || file === '-'))
+    throw usageError('--open: opens a picture, and none is made', '--format svg');
+  return {
+    formats,
+    ...(file !== undefined && { output: file }),
+    ifThere,
+    annotate: raw.flag('annotate'),
+    form,
+    open,
+  };
 }

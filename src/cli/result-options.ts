@@ -1,8 +1,9 @@
 import { usageError } from '../errors.ts';
 import { checkNamedFile, type IfThere } from '../files/new-file.ts';
-import { type Form, formOf, isForm } from '../output/form.ts';
+import type { Form } from '../output/form.ts';
 import type { Context } from './command.ts';
-import type { OptionSpec, OptionTable, RawOptions } from './options.ts';
+import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
+import { formOf, isForm } from './output-option.ts';
 
 const GROUP = 'Output:';
 

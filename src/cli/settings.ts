@@ -3,7 +3,8 @@ import { printable } from '../text/printable.ts';
 import { CLUSTER } from './cluster-options.ts';
 import type { AnyCommand } from './command.ts';
 import type { Config } from './config/parse.ts';
-import { environmentName, type OptionSpec, type RawOptions } from './options.ts';
+import type { OptionSpec, RawOptions } from './option-spec.ts';
+import { environmentName } from './options.ts';
 import { nearestNames } from './suggest.ts';
 
 /** A command line taken apart, before anything else speaks. A switch has no values. */

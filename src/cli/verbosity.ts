@@ -1,6 +1,6 @@
 import { usageError } from '../errors.ts';
 import { parseCount } from '../text/quantity.ts';
-import type { RawOptions } from './options.ts';
+import type { RawOptions } from './option-spec.ts';
 
 /** How much is said to people: 0, or the level of -v; nothing but errors with --quiet. */
 export interface Loudness {

@@ -1,19 +1,5 @@
 import { spawn } from 'node:child_process';
-import { childEnvironment, type KubectlHome } from './kubectl-home.ts';
-
-/** What kubectl said, to its end. */
-export interface Said {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A question to kubectl. */
-export interface Asked {
-  readonly said: Promise<Said>;
-  /** Nobody wants the answer any more. */
-  abandon(): void;
-}
+import { type Asked, childEnvironment, type KubectlHome, type Said } from './kubectl-home.ts';
 
 /**
  * Asks kubectl. By node:child_process, because loading execa takes longer than kubectl needs for its answer. `said` rejects

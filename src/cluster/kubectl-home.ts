@@ -1,5 +1,3 @@
-import type { ReadAhead } from './read-ahead.ts';
-
 /** Environment and folder for child processes. */
 export interface KubectlHome {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -24,3 +22,21 @@ export const NOT_INSTALLED = [
   'kubectl was not found on PATH',
   'install kubectl: this is a plugin of it, and uses its exec and cp',
 ] as const;
+/** What kubectl said, to its end. */
+export interface Said {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A question to kubectl. */
+export interface Asked {
+  readonly said: Promise<Said>;
+  /** Nobody wants the answer any more. */
+  abandon(): void;
+}
+/** kubectl's answer about the configuration, on its way. */
+export interface ReadAhead extends Asked {
+  /** Of the file that --kubeconfig names; undefined for that of the environment. */
+  readonly kubeconfig: string | undefined;
+}

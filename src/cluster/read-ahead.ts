@@ -1,11 +1,5 @@
-import { type Asked, startKubectl, viewWords } from './ask-kubectl.ts';
-import type { KubectlHome } from './kubectl-home.ts';
-
-/** kubectl's answer about the configuration, on its way. */
-export interface ReadAhead extends Asked {
-  /** Of the file that --kubeconfig names; undefined for that of the environment. */
-  readonly kubeconfig: string | undefined;
-}
+import { startKubectl, viewWords } from './ask-kubectl.ts';
+import type { KubectlHome, ReadAhead } from './kubectl-home.ts';
 
 /**
  * Has kubectl read the configuration while this process still takes its command line apart, which is half of the time before

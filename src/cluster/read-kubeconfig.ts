@@ -4,13 +4,13 @@ import { delimiter, dirname, isAbsolute, join, resolve as resolvePath, sep } fro
 import { clusterError, type GkeprofError } from '../errors.ts';
 import { printable } from '../text/printable.ts';
 import { quoteFor } from '../text/shell-quote.ts';
-import { type Asked, type Said, startKubectl, viewWords } from './ask-kubectl.ts';
+import { startKubectl, viewWords } from './ask-kubectl.ts';
 import { choose } from './choose.ts';
 import type { Connection } from './connection.ts';
 import { inCluster, isPlainDefault } from './in-cluster.ts';
 import type { Chosen, ClusterEntry, Kubeconfig, UserEntry } from './kubeconfig.ts';
 import { problemsOf } from './kubeconfig-problems.ts';
-import { type KubectlHome, NOT_INSTALLED } from './kubectl-home.ts';
+import { type Asked, type KubectlHome, NOT_INSTALLED, type Said } from './kubectl-home.ts';
 
 /** Has kubectl read the configuration, and chooses from it as kubectl does for every other command. */
 export async function readKubeconfig(connection: Connection, home: KubectlHome): Promise<Chosen> {

@@ -34,3 +34,11 @@ export interface Collector extends NodeWork {
   /** Refusals that only this collector knows. `log` is what its tool printed, already printable. */
   explain(code: string, plan: Plan, log: string): Explanation | undefined;
 }
+/** The last lines of a tool's log that say something, on one line: where tools put the reason. */
+export function lastWords(log: string): string {
+  const lines = log
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
+  return lines.slice(-3).join(' · ') || 'it said nothing';
+}

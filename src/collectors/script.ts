@@ -41,7 +41,3 @@ export const sentScripts = (): { capture: string; files: string } => ({
   capture: literal(captureScript()),
   files: literal(asset('node/files.sh')),
 });
-
-/** Where the pod keeps things; the shell has the same names (node/protocol.sh). */
-export const OUT = '/gkeprof/out';
-export const CTL = '/gkeprof/ctl';

@@ -1,62 +1,32 @@
 import type { Command, Context } from '../cli/command.ts';
-import { EXPLAIN, FORCE, NEW_FILE, type OptionTable, type RawOptions, VERBOSE } from '../cli/options.ts';
-import { MARKDOWN, type NamedFileRule, namedFile, namedFileRule } from '../cli/result-options.ts';
+import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
+import { EXPLAIN, NEW_FILE, VERBOSE } from '../cli/options.ts';
+import { formOf, outputOption } from '../cli/output-option.ts';
+import {
+  ANALYZE_OPTIONS,
+  type AnalyzeOptions,
+  analyzeChoice,
+  type RedactChoice,
+  SHOW,
+} from '../cli/packet-options.ts';
+import { MARKDOWN, namedFile, namedFileRule } from '../cli/result-options.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { recentFile } from '../files/input.ts';
 import { NewFile } from '../files/new-file.ts';
 import { redactKey } from '../files/redact-key.ts';
-import { type Form, formOf, outputOption } from '../output/form.ts';
 import { Packet } from '../packets/file/packet.ts';
 import { Pseudonyms } from '../packets/redact/pseudonyms.ts';
-import { type PayloadChoice, Redactor } from '../packets/redact/redact.ts';
-import type { PatternRule } from '../packets/redis/pattern.ts';
-import { SECTIONS, type Section, TSHARK_SECTIONS, USUAL_SECTIONS } from '../packets/sections.ts';
-import { parseConversation, type Selection } from '../packets/select.ts';
-import { SORTS, type Sort } from '../packets/sorting.ts';
+import { Redactor } from '../packets/redact/redact.ts';
+import { TSHARK_SECTIONS } from '../packets/sections.ts';
+import { parseConversation } from '../packets/select.ts';
 import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
 import { analyzeFiles } from '../workflow/analyze-packets.ts';
 import { namesBeside } from '../workflow/pod-addresses.ts';
 import { readInto } from '../workflow/read-packets.ts';
 
-const SHOW = 'What to show:';
 const CUT = 'One conversation:';
 const REDACT = 'A copy to show:';
-
-export const ANALYZE_OPTIONS: OptionTable = {
-  show: {
-    type: 'string',
-    describe: `Parts: ${SECTIONS.join(', ')}`,
-    group: SHOW,
-    value: 'PART,…',
-    defaultText: 'all except endpoints, expert and timeline',
-    words: SECTIONS,
-  },
-  sort: {
-    type: 'string',
-    describe: 'Sort the conversations by this, largest first; start: earliest first',
-    group: SHOW,
-    choices: SORTS,
-    defaultText: 'packets',
-  },
-  all: { type: 'boolean', describe: 'All rows of the tables', group: SHOW },
-  timeline: { type: 'boolean', describe: 'Packets, commands and latency second by second', group: SHOW },
-  ...FORCE,
-  html: { ...NEW_FILE, describe: 'The timeline with plots, as one page of its own', group: SHOW },
-  inner: {
-    type: 'boolean',
-    describe: 'Into tunnels (VXLAN, Geneve, GRE, IP-in-IP), one level down',
-    group: SHOW,
-  },
-  pattern: {
-    type: 'array',
-    describe: 'Redis keys: what matches becomes NAME',
-    group: SHOW,
-    value: 'REGEXP=NAME',
-  },
-  'show-keys': { type: 'boolean', describe: 'Redis keys as they are; they may be confidential', group: SHOW },
-};
-
 const OPTIONS: OptionTable = {
   ...ANALYZE_OPTIONS,
   format: {
@@ -95,42 +65,6 @@ const OPTIONS: OptionTable = {
   explain: EXPLAIN,
   ...VERBOSE,
 };
-
-/** What is wanted of packets; shared with `pcap --analyze`. */
-export interface AnalyzeChoice {
-  readonly sections: ReadonlySet<Section>;
-  readonly all: boolean;
-  readonly sort: Sort;
-  readonly inner: boolean;
-  readonly rules: readonly PatternRule[];
-  readonly showKeys: boolean;
-  /** Whether the user asked for Redis: then the output says so if none was found. */
-  readonly asksRedis: boolean;
-  /** Where the page of the timeline goes. */
-  readonly html?: string;
-  /** What happens where a file that the user named exists. */
-  readonly ifThere: NamedFileRule;
-}
-
-export interface AnalyzeOptions extends AnalyzeChoice {
-  readonly files: readonly string[];
-  readonly form: Form;
-  /** As capinfos and tshark print them. */
-  readonly asTshark: boolean;
-  readonly open: boolean;
-  readonly explain: boolean;
-  readonly selection?: Selection;
-  readonly write?: string;
-  readonly redact?: RedactChoice;
-}
-
-interface RedactChoice {
-  readonly file: string;
-  readonly ifThere: NamedFileRule;
-  readonly payload: PayloadChoice;
-  readonly key?: string;
-}
-
 export const analyze: Command<AnalyzeOptions> = {
   name: 'analyze',
   describe: 'Conversations, SYNs, TCP health and Redis of a capture. No cluster needed',
@@ -249,55 +183,5 @@ async function redactFile(
   } catch (error) {
     copy.discard();
     throw error;
-  }
-}
-
-export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice {
-  const given = raw.text('show');
-  const sections: string[] = given
-    ? given.split(',').map((name) => name.trim())
-    : asTshark
-      ? ['summary', 'ip', 'tcp', 'flags', 'syns']
-      : [...USUAL_SECTIONS];
-  if (raw.flag('timeline')) sections.push('timeline');
-  const html = namedFile(raw, 'html');
-  if (html !== undefined && asTshark)
-    throw usageError('--html: is nothing that tshark prints', 'leave --format out');
-  const unknown = sections.find((name) => !SECTIONS.includes(name as Section));
-  if (unknown !== undefined)
-    throw usageError(`--show: "${printable(unknown)}" is none`, `parts: ${SECTIONS.join(', ')}`);
-  if (asTshark && raw.isTyped('sort'))
-    throw usageError(
-      '--sort cannot be used with --format tshark, which has its own order',
-      'leave --format out',
-    );
-  return {
-    sections: new Set(sections as Section[]),
-    all: raw.flag('all'),
-    sort: (raw.text('sort') as Sort | undefined) ?? 'packets',
-    inner: raw.flag('inner'),
-    rules: raw.list('pattern').map(parseRule),
-    showKeys: raw.flag('show-keys'),
-    asksRedis: given !== undefined && sections.includes('redis'),
-    ...(html !== undefined && { html }),
-    ifThere: namedFileRule(raw),
-  };
-}
-
-/** `session:[a-z]+=session:$ID`: what stands behind the last `=` takes the place of what matches. */
-function parseRule(text: string): PatternRule {
-  const at = text.lastIndexOf('=');
-  if (at < 1 || at === text.length - 1)
-    throw usageError(
-      `--pattern: "${printable(text)}" is not REGEXP=NAME`,
-      "--pattern 'session:[a-z]+=session:$ID'",
-    );
-  try {
-    return { regexp: new RegExp(text.slice(0, at), 'gu'), name: text.slice(at + 1) };
-  } catch (error) {
-    throw usageError(
-      `--pattern: ${printable((error as Error).message)}`,
-      'regular expressions are JavaScript’s',
-    );
   }
 }

@@ -21,13 +21,12 @@ export const complete: Command<readonly string[]> = {
   options: {},
   hidden: true,
   validate: (raw) => raw.positionals,
-  async run(words, { stdout, names }) {
-    const [{ COMMANDS }, { wantedFor }, { answerTo, answerText }] = await Promise.all([
-      import('./index.ts'),
+  async run(words, { stdout, names, commands }) {
+    const [{ wantedFor }, { answerTo, answerText }] = await Promise.all([
       import('../cli/completion/request.ts'),
       import('../cli/completion/answer.ts'),
     ]);
-    const wanted = wantedFor(words, COMMANDS);
+    const wanted = wantedFor(words, commands);
     const connection = wanted.kind === 'names' ? connectionSoFar(wanted.line) : {};
     // What asks kubectl is loaded when it is to ask: most Tabs are about flags.
     const asked = () => names(connection, BOUND_MS);

@@ -1,10 +1,12 @@
 import type { AnyCommand, Command } from '../cli/command.ts';
 import type { Config } from '../cli/config/parse.ts';
-import { environmentName, type OptionTable } from '../cli/options.ts';
+import type { OptionTable } from '../cli/option-spec.ts';
+import { environmentName } from '../cli/options.ts';
+import { formOf, outputOption } from '../cli/output-option.ts';
 import { presetOf } from '../cli/settings.ts';
 import { nearestNames } from '../cli/suggest.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { type Form, formOf, outputOption } from '../output/form.ts';
+import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import { printable } from '../text/printable.ts';
@@ -62,10 +64,9 @@ export const config: Command<ConfigOptions> = {
   },
 
   async run({ form }, context) {
-    const { configuration, env } = context;
-    const { COMMANDS } = await import('./index.ts');
+    const { configuration, env, commands } = context;
     const file = await configuration.read();
-    const rows = settingRows(COMMANDS, env, file);
+    const rows = settingRows(commands, env, file);
     for (const warning of strayVariables(env, rows)) context.log.warn(warning);
     const place = file ? file.path : `${configuration.path ?? 'nowhere'} (not there)`;
     await deliver(
@@ -73,7 +74,7 @@ export const config: Command<ConfigOptions> = {
       form,
       () => ({ kind: 'ConfigView', version: 1, file: file?.path ?? null, settings: rows }),
       [...new Set(rows.filter(({ from }) => from !== 'default').map(({ flag }) => flag))],
-      () => `configuration file: ${place}\n\n${tableOf(rows, COMMANDS)}`,
+      () => `configuration file: ${place}\n\n${tableOf(rows, commands)}`,
     );
     return EXIT.done;
   },

@@ -11,18 +11,14 @@ import {
   rightsOf,
   withoutTerminal,
 } from '../cli/crictl-args.ts';
-import {
-  DEBUG_POD_OPTIONS,
-  type DebugPodOptions,
-  debugPodOptions,
-  type OptionTable,
-  TARGET_NODE,
-} from '../cli/options.ts';
+import type { OptionTable } from '../cli/option-spec.ts';
+import { DEBUG_POD_OPTIONS, type DebugPodOptions, debugPodOptions, TARGET_NODE } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError, EXIT, usageError } from '../errors.ts';
 import { type PodTarget, parseTarget, type Target, type TargetName } from '../plan/target.ts';
 import { bareId, statusesOf } from '../snapshot/owner.ts';
-import { access, lookUp } from '../workflow/find-target.ts';
+import { access } from '../workflow/access.ts';
+import { lookUp } from '../workflow/find-target.ts';
 import { settled } from '../workflow/resolve-id.ts';
 import { onlyTarget, RAW, runOnNode } from '../workflow/run-on-node.ts';
 

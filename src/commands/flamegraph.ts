@@ -1,18 +1,21 @@
 import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
+import type { OptionTable } from '../cli/option-spec.ts';
+import { CAPTURE_OPTIONS, type CaptureOptions, captureOptions, TARGET_NODE } from '../cli/options.ts';
+import { outputOption } from '../cli/output-option.ts';
 import {
-  CAPTURE_OPTIONS,
-  type CaptureOptions,
-  captureOptions,
-  type OptionTable,
-  TARGET_NODE,
-} from '../cli/options.ts';
-import { READ_OPTIONS, type ReadChoice, readChoice } from '../cli/profile-options.ts';
+  DRAW_OPTIONS,
+  type DrawOptions,
+  drawOptions,
+  READ_OPTIONS,
+  type ReadChoice,
+  readChoice,
+} from '../cli/profile-options.ts';
 import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
 import { perf } from '../collectors/perf/perf.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { openInput } from '../files/input.ts';
-import { type Form, outputOption } from '../output/form.ts';
+import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { type CapturePlan, type Plan, targetText } from '../plan/plan.ts';
 import { parseTarget, type Target, type TargetName } from '../plan/target.ts';
@@ -26,18 +29,12 @@ import { captureFacts, fileFacts, type MadeFile } from '../report/capture.ts';
 import { captureOf, makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
-import {
-  aboutFromReceipt,
-  countingLosses,
-  DRAW_OPTIONS,
-  type DrawOptions,
-  draw,
-  drawOptions,
-} from '../workflow/draw-profile.ts';
+import { comparisonResult, drawComparisons } from '../workflow/compare-profiles.ts';
+import { draw } from '../workflow/draw-profile.ts';
 import { keepSamples } from '../workflow/partial-profile.ts';
+import { aboutFromReceipt, countingLosses } from '../workflow/read-profile.ts';
 import { containerOfPid } from '../workflow/resolve-id.ts';
 import { endedText, missingText, runCapture, sessionCode } from '../workflow/run-capture.ts';
-import { comparisonOutcome, drawComparisons } from './diff.ts';
 
 interface FlamegraphOptions {
   readonly capture: CaptureOptions;
@@ -279,7 +276,7 @@ async function putBoth(
   context: Context,
 ): Promise<void> {
   const [before, after] = await Promise.all([outcomeOf(one), outcomeOf(other)]);
-  const { facts, names, markdown } = await comparisonOutcome(comparison, made);
+  const { facts, names, markdown } = await comparisonResult(comparison, made);
   await deliver(
     context,
     form,

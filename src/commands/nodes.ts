@@ -1,15 +1,17 @@
 import type { V1Node, V1Pod } from '@kubernetes/client-node';
 import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
-import { INSPECT_OPTIONS, type InspectOptions, inspectOptions, type OptionTable } from '../cli/options.ts';
+import type { OptionTable } from '../cli/option-spec.ts';
+import { INSPECT_OPTIONS, type InspectOptions, inspectOptions } from '../cli/options.ts';
+import { formOf, outputOption } from '../cli/output-option.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError, EXIT, usageError } from '../errors.ts';
-import { type Form, formOf, outputOption } from '../output/form.ts';
+import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import { humanAge } from '../snapshot/age.ts';
 import { type Probe, probeOf } from '../snapshot/probe.ts';
-import { checkAccess } from '../workflow/find-target.ts';
+import { checkAccess } from '../workflow/access.ts';
 import { inspectPlan, withNodes } from '../workflow/inspect-nodes.ts';
 
 interface NodesOptions {

@@ -1,23 +1,20 @@
 import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
-import {
-  CAPTURE_OPTIONS,
-  type CaptureOptions,
-  captureOptions,
-  type OptionTable,
-  type RawOptions,
-  TARGET_NODE,
-} from '../cli/options.ts';
+import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
+import { CAPTURE_OPTIONS, type CaptureOptions, captureOptions, TARGET_NODE } from '../cli/options.ts';
+import { formOf, outputOption } from '../cli/output-option.ts';
+import { ANALYZE_OPTIONS, type AnalyzeChoice, analyzeChoice } from '../cli/packet-options.ts';
 import { MARKDOWN } from '../cli/result-options.ts';
 import { parseTcpdumpWords, type TcpdumpWords } from '../cli/tcpdump-args.ts';
 import { filterText, tcpdump } from '../collectors/tcpdump/tcpdump.ts';
 import { clusterError, EXIT, reasonOf, usageError } from '../errors.ts';
 import { numberOf } from '../node/events.ts';
-import { type Form, formOf, isForPrograms, outputOption } from '../output/form.ts';
+import { type Form, isForPrograms } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import type { CapturePlan, Plan, TcpdumpPlan } from '../plan/plan.ts';
 import { parseTarget, type Target, type TargetName } from '../plan/target.ts';
 import { captureFacts, type FileFact, fileFacts } from '../report/capture.ts';
+import type { Analyzed } from '../report/packets.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
 import {
@@ -29,10 +26,9 @@ import {
   parseSize,
 } from '../text/quantity.ts';
 import { deleteLine, quoteFor } from '../text/shell-quote.ts';
-import { type Analyzed, analysisData, analyzeFiles, withAnalysis } from '../workflow/analyze-packets.ts';
+import { analysisData, analyzeFiles, withAnalysis } from '../workflow/analyze-packets.ts';
 import { namesOf } from '../workflow/pod-addresses.ts';
 import { endedText, runCapture, sessionCode } from '../workflow/run-capture.ts';
-import { ANALYZE_OPTIONS, type AnalyzeChoice, analyzeChoice } from './analyze.ts';
 
 interface PcapOptions {
   readonly capture: CaptureOptions;

@@ -1,15 +1,11 @@
 import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
-import {
-  INSPECT_OPTIONS,
-  type InspectOptions,
-  inspectOptions,
-  type OptionTable,
-  TARGET_NODE,
-} from '../cli/options.ts';
+import type { OptionTable } from '../cli/option-spec.ts';
+import { INSPECT_OPTIONS, type InspectOptions, inspectOptions, TARGET_NODE } from '../cli/options.ts';
+import { formOf, outputOption } from '../cli/output-option.ts';
 import { regularExpression } from '../cli/regexp.ts';
 import { EXIT, toolError, usageError } from '../errors.ts';
-import { type Form, formOf, isForPrograms, outputOption } from '../output/form.ts';
+import { type Form, isForPrograms } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { fitted, table } from '../output/table.ts';
 import type { SnapshotPart } from '../plan/plan.ts';
@@ -24,8 +20,9 @@ import {
 import type { Owner } from '../snapshot/owner.ts';
 import { type ProcessRow, processJson, processRow, SORT_KEYS, sorting } from '../snapshot/process-list.ts';
 import { forest } from '../snapshot/process-tree.ts';
+import { access } from '../workflow/access.ts';
 import { printByHand } from '../workflow/by-hand.ts';
-import { access, lookUpAll } from '../workflow/find-target.ts';
+import { lookUpAll } from '../workflow/find-target.ts';
 import { inspectPlan, isDryRun, sayCuts, type View, withNodes } from '../workflow/inspect-nodes.ts';
 import { settled } from '../workflow/resolve-id.ts';
 

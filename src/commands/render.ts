@@ -1,31 +1,27 @@
 import type { Command, Context } from '../cli/command.ts';
-import { EXPLAIN, type OptionTable, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
-import { READ_OPTIONS, type ReadChoice, readChoice } from '../cli/profile-options.ts';
+import type { OptionTable } from '../cli/option-spec.ts';
+import { EXPLAIN, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
+import {
+  DRAW_OPTIONS,
+  type DrawOptions,
+  drawOptions,
+  READ_OPTIONS,
+  type ReadChoice,
+  readChoice,
+} from '../cli/profile-options.ts';
 import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
-import { type Input, openInput, recentFile } from '../files/input.ts';
-import { readSecondHalf } from '../files/parallel-read.ts';
+import { recentFile } from '../files/input.ts';
 import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { mergeProfiles } from '../profile/merge-profiles.ts';
-import { readPicture } from '../profile/picture/read.ts';
 import type { Profile } from '../profile/profile.ts';
-import { aboutFromHeader } from '../profile/read/about.ts';
-import { type Reading, type ReadOptions, readProfile } from '../profile/read/read-profile.ts';
+import type { Reading } from '../profile/read/read-profile.ts';
 import { type Summary, summarize, summaryLines } from '../profile/summary.ts';
 import { fileFacts, type MadeFile, sweepFolder } from '../report/capture.ts';
 import { printable } from '../text/printable.ts';
-import { counted, formatDuration } from '../text/quantity.ts';
-import {
-  aboutFromReceipt,
-  baseFor,
-  countingLosses,
-  DRAW_OPTIONS,
-  type DrawOptions,
-  draw,
-  drawOptions,
-  receiptBeside,
-} from '../workflow/draw-profile.ts';
+import { baseFor, draw } from '../workflow/draw-profile.ts';
+import { nothingSeen, readProfileFile } from '../workflow/read-profile.ts';
 
 interface RenderOptions {
   readonly files: readonly string[];
@@ -93,7 +89,7 @@ export const render: Command<RenderOptions> = {
     const readings: Reading[] = [];
     for (const file of files) {
       const path = await recentFile(file, folder, ending, 'raw stacks');
-      const reading = await readFile(path, choice, context);
+      const reading = await readProfileFile(path, choice, context);
       if (reading.before) {
         if (files.length > 1)
           throw usageError(`${printable(path)} is a comparison: it cannot be added to other files`);
@@ -150,44 +146,6 @@ async function putReport(
   );
 }
 
-/** Reads a local profile with what its receipt, or its header, tells about it. */
-export async function readFile(path: string, choice: ReadChoice, context: Context): Promise<Reading> {
-  const receipt = await receiptBeside(path);
-  const wholeNode = receipt?.plan.targets[0].kind === 'node';
-  const input = await openInput(path, context.stdin);
-  const name = path === '-' ? 'stdin' : (path.split(/[\\/]/).at(-1) ?? path);
-  const reading = await readProfile(
-    unlessInterrupted(input.chunks, context.interrupts.next),
-    choice(wholeNode),
-    (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
-    readPicture,
-    input.plain ? (timeline, layout) => readSecondHalf(path, timeline, layout) : undefined,
-    async (names) => (await import('../workflow/demangle.ts')).demangle(names),
-  );
-  warnOf(input, context);
-  if (reading.isFlat)
-    context.log.warn(`${printable(path)}: no line has a second frame: this may be a log and not a profile`);
-  return receipt ? countingLosses(reading) : reading;
-}
-
-/** Warns if a compressed file did not end as it should. */
-export function warnOf({ path, condition }: Input, { log }: Context): void {
-  if (condition.cut) log.warn(`${printable(path)} is cut short: everything before the cut was read`);
-  if (condition.trailing)
-    log.warn(`${printable(path)}: trailing garbage after the compressed data was ignored`);
-}
-
-/** Ends a long reading between two chunks: nothing is made of a part of a file. */
-async function* unlessInterrupted(
-  chunks: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): AsyncIterable<Uint8Array> {
-  for await (const chunk of chunks) {
-    signal.throwIfAborted();
-    yield chunk;
-  }
-}
-
 /** Several files as one profile. */
 function merged(readings: readonly Reading[], { log }: Context): Reading {
   const profile = mergeProfiles(readings.map((reading) => reading.profile));
@@ -214,47 +172,17 @@ async function drawTwoColumns(
   { formats, ...drawing }: DrawOptions,
   context: Context,
 ): Promise<number> {
-  const { compareStated, isDiffFormat, presentComparison } = await import('./diff.ts');
-  const other = formats.find((format) => !isDiffFormat(format));
+  const { compareStated, isComparisonFormat, presentComparison } = await import(
+    '../workflow/compare-profiles.ts'
+  );
+  const other = formats.find((format) => !isComparisonFormat(format));
   if (other !== undefined)
     throw usageError(
       `--format ${other}: ${printable(path)} is a comparison: it has two counts on each line`,
       'formats: svg, folded, top',
     );
-  const options = { ...drawing, formats: formats.filter(isDiffFormat) };
+  const options = { ...drawing, formats: formats.filter(isComparisonFormat) };
   const comparison = compareStated([before, after], { by: 'time', weights: [{}, {}] });
   await presentComparison(comparison, [path, path], folder, options, context);
   return EXIT.done;
-}
-
-/** What to say of an input without a sample: what left them out, or what it is. */
-export function nothingSeen(
-  { profile, seen, outside, oddities, header, from }: Reading,
-  { from: since, to, include, exclude, comm, tid }: ReadOptions,
-): string {
-  if (seen === 0 && outside) {
-    const samples = `none of its ${counted(outside.samples, 'sample')} is`;
-    const lasts = `the recording lasts ${formatDuration(outside.seconds)}`;
-    if (since === undefined) return `${lasts}; ${samples} earlier than --to`;
-    return `${lasts}; ${samples} ${to === undefined ? 'later than --from' : 'between --from and --to'}`;
-  }
-  if (seen > 0) {
-    const flags = [
-      comm !== undefined && `--comm ${comm}`,
-      tid !== undefined && `--tid ${tid}`,
-      include && `--include ${include.source}`,
-      exclude && `--exclude ${exclude.source}`,
-      profile.idle.leftOut && 'the filter of idle samples',
-    ].filter((flag) => flag !== false && flag !== undefined);
-    const threads = [...new Set(profile.threads.map((thread) => thread.comm))].slice(0, 5);
-    const known = comm !== undefined && threads.length ? `; threads: ${threads.join(', ')}` : '';
-    return printable(
-      `none of its ${counted(seen, 'sample')} is left after ${flags.join(' and ') || 'the flags'}${known}`,
-    );
-  }
-  if (oddities.length) return 'give it the text that perf script prints, or folded stacks';
-  if (header.size) return 'it has the header of a recording but no samples';
-  return from === 'perf script'
-    ? 'it is empty'
-    : `it is ${from === 'picture' ? 'a picture' : from} without samples`;
 }

@@ -1,15 +1,11 @@
 import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command } from '../cli/command.ts';
-import {
-  DEBUG_POD_OPTIONS,
-  type DebugPodOptions,
-  debugPodOptions,
-  type OptionTable,
-  TARGET_NODE,
-} from '../cli/options.ts';
+import type { OptionTable } from '../cli/option-spec.ts';
+import { DEBUG_POD_OPTIONS, type DebugPodOptions, debugPodOptions, TARGET_NODE } from '../cli/options.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { parseTarget, type TargetName } from '../plan/target.ts';
-import { access, lookUp } from '../workflow/find-target.ts';
+import { access } from '../workflow/access.ts';
+import { lookUp } from '../workflow/find-target.ts';
 import { settled } from '../workflow/resolve-id.ts';
 import { onlyTarget, RAW, runOnNode } from '../workflow/run-on-node.ts';
 

@@ -1,10 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from '../cli/command.ts';
-import { type OptionTable, VERBOSE } from '../cli/options.ts';
+import type { OptionTable } from '../cli/option-spec.ts';
+import { VERBOSE } from '../cli/options.ts';
+import { formOf, outputOption } from '../cli/output-option.ts';
 import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { recentFile } from '../files/input.ts';
-import { type Form, formOf, outputOption } from '../output/form.ts';
+import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import { sha256 } from '../report/capture.ts';

@@ -1,6 +1,7 @@
 import type { Command } from '../cli/command.ts';
+import { formOf, outputOption } from '../cli/output-option.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { type Form, formOf, outputOption } from '../output/form.ts';
+import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { version as release } from '../version.ts';
 

@@ -1,15 +1,11 @@
 import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
-import {
-  INSPECT_OPTIONS,
-  type InspectOptions,
-  inspectOptions,
-  type OptionTable,
-  type RawOptions,
-} from '../cli/options.ts';
+import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
+import { INSPECT_OPTIONS, type InspectOptions, inspectOptions } from '../cli/options.ts';
+import { formOf, outputOption } from '../cli/output-option.ts';
 import { regularExpression } from '../cli/regexp.ts';
 import { EXIT, toolError, usageError } from '../errors.ts';
-import { type Form, formOf, outputOption } from '../output/form.ts';
+import type { Form } from '../output/form.ts';
 import { deliver } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import type { SnapshotPart } from '../plan/plan.ts';
@@ -26,8 +22,9 @@ import {
 } from '../snapshot/sockets.ts';
 import { printable } from '../text/printable.ts';
 import { parseCount } from '../text/quantity.ts';
+import { access } from '../workflow/access.ts';
 import { printByHand } from '../workflow/by-hand.ts';
-import { access, lookUp } from '../workflow/find-target.ts';
+import { lookUp } from '../workflow/find-target.ts';
 import { inspectPlan, isDryRun, sayCuts, type View, withNodes } from '../workflow/inspect-nodes.ts';
 
 /** What is asked about; each finds processes. */

@@ -1,4 +1,4 @@
-import { CTL, OUT } from '../collectors/script.ts';
+import { CTL, OUT } from './folders.ts';
 
 /**
  * Everything that a client ever runs in `files`: nothing else is exec'ed into a debug pod. The admission policy takes

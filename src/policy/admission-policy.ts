@@ -1,4 +1,4 @@
-import { OUT } from '../collectors/script.ts';
+import { OUT } from '../node/folders.ts';
 import { REQUESTS } from '../node/requests.ts';
 import { all, any, celLiteral, isOwn, ownerVariables, type Rule } from './cel.ts';
 import { type PolicySettings, podRules, podVariables } from './pod-rules.ts';

@@ -1,15 +1,19 @@
+import type { Analysis } from '../packets/analysis.ts';
 import { framesText, troubleWords } from '../packets/print/evidence.ts';
 import {
   type ConversationKind,
   conversations,
   type End,
   healthFacts,
+  type Names,
   summaryFacts,
 } from '../packets/print/facts.ts';
+import type { FileFacts } from '../packets/print/json.ts';
 import { type RedisFacts, redisFacts } from '../packets/print/redis-facts.ts';
 import { durationText } from '../packets/print/wording.ts';
+import type { Sort } from '../packets/sorting.ts';
+import type { Summary } from '../packets/summary.ts';
 import { counted, formatBytes, formatRate } from '../text/quantity.ts';
-import type { Analyzed } from '../workflow/analyze-packets.ts';
 import { type CaptureFacts, captureRows, type FileFact, fileTable, targetWords, utc } from './capture.ts';
 import { block, code, factTable, markdownTable, plain } from './markdown.ts';
 
@@ -165,3 +169,12 @@ function commands(analysis: Analyzed['analysis'], names: Analyzed['names']): str
 
 const endText = ({ address, port, name }: End): string =>
   `${code(address.includes(':') && port !== undefined ? `[${address}]:${port}` : port === undefined ? address : `${address}:${port}`)}${name ? ` ${plain(name)}` : ''}`;
+/** Packets that were read, as long as their lists are there. */
+export interface Analyzed {
+  readonly analysis: Analysis;
+  readonly files: readonly (FileFacts & { readonly summary: Summary })[];
+  readonly names: Names;
+  readonly sort: Sort;
+  /** The page of the timeline, where one was made. */
+  readonly page: string | undefined;
+}

@@ -1,9 +1,8 @@
 import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
-import type { Collector } from '../collectors/collector.ts';
-import { OUT } from '../collectors/script.ts';
-import { lastWords } from '../collectors/words.ts';
+import { type Collector, lastWords } from '../collectors/collector.ts';
 import { clusterError, type GkeprofError, toolError } from '../errors.ts';
 import { type NodeEvent, textOf } from '../node/events.ts';
+import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { type Plan, targetText } from '../plan/plan.ts';
 import { printableLines } from '../text/printable.ts';

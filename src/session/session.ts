@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster, ContainerRef, Reached } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
-import { OUT } from '../collectors/script.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { type NodeEvent, numberOf, textOf } from '../node/events.ts';
+import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { leftText, secondsLeft } from '../output/live.ts';
 import type { Log } from '../output/log.ts';
@@ -17,20 +17,8 @@ import { type Artifact, collect } from './download.ts';
 import { followEvents } from './follow-events.ts';
 import { refusal } from './node-errors.ts';
 import { waitForStart } from './start.ts';
-import { type Deletion, deletionOf, type StoppedBy, stoppedBy } from './stopped-by.ts';
+import { type Deletion, deletionOf, type EndReason, type StoppedBy, stoppedBy } from './stopped-by.ts';
 import { targetChanges } from './target-changes.ts';
-
-/** Why a capture ended: the node's word for it, or `lost` when its container died before it could say. */
-export type EndReason =
-  | 'time'
-  | 'count'
-  | 'size'
-  | 'space'
-  | 'requested'
-  | 'terminated'
-  | 'tool-ended'
-  | 'target-gone'
-  | 'lost';
 
 /** Why the recording is not whole: what the tool on the node came to before it had written all of it. */
 const CUTS = ['failed', 'stuck', 'slow', 'time', 'memory', 'space'] as const;

@@ -1,7 +1,5 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { printable } from '../text/printable.ts';
-import type { EndReason } from './session.ts';
-
 /**
  * Who or what ended a capture, as far as events and the API tell: nobody signs a request to stop, so what this command did
  * not ask for was asked by another client.
@@ -54,3 +52,14 @@ export function deletionOf(pod: V1Pod | undefined): Deletion | undefined {
     ...(lastWriter !== undefined && { lastWriter: printable(lastWriter) }),
   };
 }
+/** Why a capture ended: the node's word for it, or `lost` when its container died before it could say. */
+export type EndReason =
+  | 'time'
+  | 'count'
+  | 'size'
+  | 'space'
+  | 'requested'
+  | 'terminated'
+  | 'tool-ended'
+  | 'target-gone'
+  | 'lost';

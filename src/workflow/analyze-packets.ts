@@ -1,6 +1,6 @@
 import type { Context } from '../cli/command.ts';
+import type { AnalyzeChoice, AnalyzeOptions } from '../cli/packet-options.ts';
 import { type NamedFileRule, openResult } from '../cli/result-options.ts';
-import type { AnalyzeChoice, AnalyzeOptions } from '../commands/analyze.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { localTimeZone } from '../files/local-time-zone.ts';
 import { NewFile } from '../files/new-file.ts';
@@ -18,23 +18,13 @@ import { printTables } from '../packets/print/tables.ts';
 import { timelinePage } from '../packets/print/timeline-page.ts';
 import { printAsTshark } from '../packets/print/tshark.ts';
 import type { Section } from '../packets/sections.ts';
-import type { Sort } from '../packets/sorting.ts';
 import { Summary } from '../packets/summary.ts';
 import { fileFacts } from '../report/capture.ts';
+import type { Analyzed } from '../report/packets.ts';
 import { countedBy, inOrder, readInto, selected } from './read-packets.ts';
 
 /** What packets are read for. */
 export type AnalysisWish = AnalyzeChoice & Partial<Pick<AnalyzeOptions, 'asTshark' | 'selection' | 'write'>>;
-
-/** Packets that were read, as long as their lists are there. */
-export interface Analyzed {
-  readonly analysis: Analysis;
-  readonly files: readonly (FileFacts & { readonly summary: Summary })[];
-  readonly names: Names;
-  readonly sort: Sort;
-  /** The page of the timeline, where one was made. */
-  readonly page: string | undefined;
-}
 
 /** Reads the files as one capture, in order of time, and prints what is wanted. */
 export async function analyzeFiles(

@@ -5,7 +5,8 @@ import { clusterError, toolError } from '../errors.ts';
 import type { TargetName } from '../plan/target.ts';
 import { bareId, statusesOf } from '../snapshot/owner.ts';
 import { commandText } from '../snapshot/procps.ts';
-import { checkAccess, lookUp } from './find-target.ts';
+import { checkAccess } from './access.ts';
+import { lookUp } from './find-target.ts';
 import { inspectPlan, isDryRun, type View, withNodes } from './inspect-nodes.ts';
 
 /**

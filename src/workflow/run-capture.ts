@@ -13,8 +13,9 @@ import type { Deletion } from '../session/stopped-by.ts';
 import { sweep } from '../session/sweep.ts';
 import { counted } from '../text/quantity.ts';
 import { shellQuote } from '../text/shell-quote.ts';
+import { access, isOnlyShown } from './access.ts';
 import { printByHand } from './by-hand.ts';
-import { access, isOnlyShown, lookUp } from './find-target.ts';
+import { lookUp } from './find-target.ts';
 import { printPods } from './preview.ts';
 import { settled } from './resolve-id.ts';
 

@@ -1,5 +1,6 @@
 import type { Context } from '../cli/command.ts';
-import type { DebugPodOptions, OptionSpec, RawOptions } from '../cli/options.ts';
+import type { OptionSpec, RawOptions } from '../cli/option-spec.ts';
+import type { DebugPodOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { runner } from '../collectors/command/command.ts';
 import { EXIT, usageError } from '../errors.ts';

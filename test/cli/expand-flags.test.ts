@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { separated } from '../../src/cli/expand-flags.ts';
-import { type OptionTable, VERBOSE } from '../../src/cli/options.ts';
+import type { OptionTable } from '../../src/cli/option-spec.ts';
+import { VERBOSE } from '../../src/cli/options.ts';
 
 const OPTIONS: OptionTable = {
   ...VERBOSE,

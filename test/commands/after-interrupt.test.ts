@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Context } from '../../src/cli/command.ts';
-import { readFile } from '../../src/commands/render.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
 import { SECTIONS } from '../../src/packets/sections.ts';
 import { analyzeFiles } from '../../src/workflow/analyze-packets.ts';
+import { readProfileFile } from '../../src/workflow/read-profile.ts';
 import { pcap, records, udp } from '../packets/packets.ts';
 
 let folder: string;
@@ -77,13 +77,13 @@ describe('after Ctrl-C ended a recording', () => {
 
   it('its stacks are read whole', async () => {
     const { context } = surroundings(1);
-    const { profile } = await readFile(stacks(), choice, context);
+    const { profile } = await readProfileFile(stacks(), choice, context);
     expect(profile.samples).toBe(7);
   });
 
   it('a second one ends the reading of its stacks', async () => {
     const { context } = surroundings(2);
-    await expect(readFile(stacks(), choice, context)).rejects.toMatchObject({ code: 130 });
+    await expect(readProfileFile(stacks(), choice, context)).rejects.toMatchObject({ code: 130 });
   });
 
   async function whole(is: (typeof FORMS)[number]): Promise<string> {

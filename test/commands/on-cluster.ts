@@ -33,6 +33,7 @@ export async function runOn(cluster: FakeCluster, words: readonly string[]) {
     stderr: safeSink(err),
     log: new Log(err),
     env: {},
+    commands: [],
     names: async () => {
       throw new Error('not asked');
     },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { RawOptions } from '../../src/cli/options.ts';
-import { formOf, isForm, isForPrograms, rendered } from '../../src/output/form.ts';
+import type { RawOptions } from '../../src/cli/option-spec.ts';
+import { formOf, isForm } from '../../src/cli/output-option.ts';
+import { isForPrograms, rendered } from '../../src/output/form.ts';
 
 const raw = (output?: string, flags: readonly string[] = []): RawOptions =>
   ({ text: () => output, flag: (name: string) => flags.includes(name) }) as unknown as RawOptions;

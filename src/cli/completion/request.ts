@@ -1,6 +1,6 @@
 import type { AnyCommand } from '../command.ts';
 import { isLevel } from '../expand-flags.ts';
-import type { Completes, OptionSpec, OptionTable } from '../options.ts';
+import type { Completes, OptionSpec, OptionTable } from '../option-spec.ts';
 
 /** One thing that may stand there. */
 export interface Choice {

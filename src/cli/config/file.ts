@@ -3,7 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import { getuid } from 'node:process';
 import { GkeprofError, reasonOf, usageError } from '../../errors.ts';
 import { printable } from '../../text/printable.ts';
-import type { AnyCommand } from '../command.ts';
+import type { FlagOwner } from '../option-spec.ts';
 import type { Config } from './parse.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -27,7 +27,7 @@ export function configPath(env: Environment, windows: boolean): string | undefin
 export async function readConfig(
   env: Environment,
   windows: boolean,
-  table: readonly AnyCommand[],
+  table: readonly FlagOwner[],
 ): Promise<Config | undefined> {
   const path = configPath(env, windows);
   if (path === undefined) return undefined;

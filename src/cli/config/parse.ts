@@ -1,8 +1,7 @@
 import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
 import { usageError } from '../../errors.ts';
 import { printable } from '../../text/printable.ts';
-import type { AnyCommand } from '../command.ts';
-import type { OptionTable } from '../options.ts';
+import type { FlagOwner, OptionTable } from '../option-spec.ts';
 import { nearestNames } from '../suggest.ts';
 
 /** What a flag is set to, as it is written there: its meaning is for the command, as with what is typed. */
@@ -36,7 +35,7 @@ type Part = { readonly line: number } & (
  * value). In the spirit of kubectl's kuberc. Throws a usage error with the line for what is not understood, and names
  * the nearest key for one that is not known.
  */
-export function parseConfig(text: string, path: string, table: readonly AnyCommand[]): Config {
+export function parseConfig(text: string, path: string, table: readonly FlagOwner[]): Config {
   const fail = (line: number, reason: string, hint?: string) =>
     usageError(`${path}:${line}: ${reason}`, hint);
   const top = partsOf(text, fail);
@@ -107,7 +106,7 @@ export function parseConfig(text: string, path: string, table: readonly AnyComma
 }
 
 /** Of all commands together: the first that has a flag stands for it, and one that may preset it goes before. */
-function allOptions(table: readonly AnyCommand[]): OptionTable {
+function allOptions(table: readonly FlagOwner[]): OptionTable {
   const all: Record<string, OptionTable[string]> = {};
   for (const { options } of table)
     for (const [name, spec] of Object.entries(options)) if (!all[name] || all[name].perRun) all[name] = spec;

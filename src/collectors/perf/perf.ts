@@ -2,9 +2,7 @@ import { numberOf } from '../../node/events.ts';
 import { profileScope } from '../../plan/artifact-name.ts';
 import { targetText } from '../../plan/plan.ts';
 import { formatBytes } from '../../text/quantity.ts';
-import type { Collector } from '../collector.ts';
-import { lastWords } from '../words.ts';
-
+import { type Collector, lastWords } from '../collector.ts';
 /** CPU samples with perf: perf.sh is its other half. */
 export const perf: Collector = {
   name: 'perf',

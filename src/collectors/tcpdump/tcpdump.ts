@@ -2,8 +2,7 @@ import { numberOf } from '../../node/events.ts';
 import type { Plan, TcpdumpPlan } from '../../plan/plan.ts';
 import { targetText } from '../../plan/plan.ts';
 import { counted, formatBytes, formatRate } from '../../text/quantity.ts';
-import type { Collector } from '../collector.ts';
-import { lastWords } from '../words.ts';
+import { type Collector, lastWords } from '../collector.ts';
 
 const capture = (plan: Plan): TcpdumpPlan => {
   if (plan.capture.collector !== 'tcpdump') throw new Error('not a plan for tcpdump');

@@ -1,5 +1,5 @@
-import { escapeXml } from '../../profile/picture/escape.ts';
 import { counted, formatBytes } from '../../text/quantity.ts';
+import { escapeXml } from '../../text/xml.ts';
 import type { Analysis } from '../analysis.ts';
 import { toTheSecond } from '../times.ts';
 import { framesText, troubleWords } from './evidence.ts';

@@ -1,10 +1,10 @@
 import { bucketOf } from '../durations.ts';
 import type { CommandKind, Commands } from './commands.ts';
+import { findWord, keyPlace } from './key-place.ts';
 import type { Patterns } from './pattern.ts';
 import type { Reply } from './reply.ts';
 import { newScratch, type RequestParser, type Scratch, WORDS_KEPT, wordAt } from './request.ts';
 import { Group, type Notable, RedisStatistics } from './statistics.ts';
-import { findWord, keyPlace } from './words.ts';
 
 /** A command that waits for its reply. */
 export interface Asked {

@@ -1,8 +1,8 @@
+import { text } from './key-place.ts';
 import type { Asked } from './ledger.ts';
 import { ARRAY, MAP, PUSH, type Reply, STATUS } from './reply.ts';
 import type { RequestParser } from './request.ts';
 import type { RedisStatistics } from './statistics.ts';
-import { text } from './words.ts';
 
 /** What its commands have made of a connection: how the next commands and replies are to be taken. */
 export class Mode {

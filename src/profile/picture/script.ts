@@ -1,7 +1,17 @@
 import type { AssetName } from '../../assets.ts';
 
 /** In the order in which they use each other. */
-const MODULES = ['numbers', 'model', 'elements', 'words', 'views', 'layout', 'head', 'heat', 'main'] as const;
+const MODULES = [
+  'numbers',
+  'model',
+  'elements',
+  'labels',
+  'views',
+  'layout',
+  'head',
+  'heat',
+  'main',
+] as const;
 
 /**
  * The browser half as one script without modules, for a picture has no other file to import: the modules one behind

@@ -1,10 +1,11 @@
 import { printable } from '../../text/printable.ts';
 import { counted } from '../../text/quantity.ts';
+import { escapeXml } from '../../text/xml.ts';
 import type { Frame } from '../frame.ts';
 import type { CallTree, Comparison, Profile, Unit } from '../profile.ts';
 import { colourOf, deltaColour, patternOf } from './colour.ts';
 import { comparisonData, profileData, thinTimeline } from './data.ts';
-import { cdata, escapeXml, jsonPieces } from './escape.ts';
+import { cdata, jsonPieces } from './escape.ts';
 
 export interface Picture {
   readonly title: string;

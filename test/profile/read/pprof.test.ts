@@ -14,7 +14,6 @@ import {
   ValueType,
 } from 'pprof-format';
 import { describe, expect, it } from 'vitest';
-import { compareStated } from '../../../src/commands/diff.ts';
 import { moversOf, printMovers } from '../../../src/profile/compare/changes.ts';
 import { weighed } from '../../../src/profile/compare/folded-weights.ts';
 import { toPprof } from '../../../src/profile/export/pprof.ts';
@@ -22,6 +21,7 @@ import { mergeProfiles } from '../../../src/profile/merge-profiles.ts';
 import { profileData, profileOf } from '../../../src/profile/picture/data.ts';
 import type { Comparison } from '../../../src/profile/profile.ts';
 import { topOf } from '../../../src/profile/top.ts';
+import { compareStated } from '../../../src/workflow/compare-profiles.ts';
 import { pprof, pprofIsBuilt } from '../export/go-pprof.ts';
 import { folded, read } from '../reading.ts';
 

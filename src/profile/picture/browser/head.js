@@ -1,6 +1,6 @@
 // What stands above the picture, laid out for a width: title, facts, controls, legend.
 import { element } from './elements.js';
-import { cut } from './words.js';
+import { cut } from './labels.js';
 
 const LINE = 15;
 const CONTROL_ROW = 24;

@@ -3,9 +3,6 @@
 import { button, element } from './elements.js';
 import { layHead, sayAll } from './head.js';
 import { drawHeat, heatOf } from './heat.js';
-import { layOut, visibleBoxes } from './layout.js';
-import { entriesOf, frameOf, readModel } from './model.js';
-import { chartView, sandwichViews, selfBetween, stackOf, wholeView } from './views.js';
 import {
   colourOf,
   cut,
@@ -15,7 +12,10 @@ import {
   foldedLine,
   shareText,
   weightText,
-} from './words.js';
+} from './labels.js';
+import { layOut, visibleBoxes } from './layout.js';
+import { entriesOf, frameOf, readModel } from './model.js';
+import { chartView, sandwichViews, selfBetween, stackOf, wholeView } from './views.js';
 
 const ROW = 18;
 const SIDE = 10;

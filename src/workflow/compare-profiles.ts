@@ -1,0 +1,164 @@
+import type { Context } from '../cli/command.ts';
+import { type NamedFileRule, openResult } from '../cli/result-options.ts';
+import { usageError } from '../errors.ts';
+import type { Form } from '../output/form.ts';
+import { deliver } from '../output/result.ts';
+import type { Movers } from '../profile/compare/changes.ts';
+import { compare } from '../profile/compare/compare.ts';
+import { isFoldedText, type StatedWeights, weighed } from '../profile/compare/folded-weights.ts';
+import { foldedComparison } from '../profile/export/folded-comparison.ts';
+import { browserHalf, type Format } from '../profile/export/formats.ts';
+import { drawComparison } from '../profile/picture/svg.ts';
+import type { Comparison, Profile } from '../profile/profile.ts';
+import { fileFacts, type MadeFile } from '../report/capture.ts';
+import { counted, formatDuration } from '../text/quantity.ts';
+import { baseFor, makeFile } from './draw-profile.ts';
+export const COMPARISON_FORMATS = {
+  svg: { ending: '.diff.svg', label: 'Comparison' },
+  folded: { ending: '.diff.folded', label: 'Folded stacks' },
+  top: { ending: '.diff.txt', label: 'Movers', reading: true },
+} as const satisfies Readonly<Record<string, Omit<Format, 'pieces'>>>;
+
+export type ComparisonFormat = keyof typeof COMPARISON_FORMATS;
+
+export const isComparisonFormat = (name: string): name is ComparisonFormat =>
+  Object.hasOwn(COMPARISON_FORMATS, name);
+
+/** What two profiles are compared by. */
+export interface ComparisonRule {
+  readonly by: 'time' | 'share';
+  /** How long each was recorded, in seconds. */
+  readonly seconds?: readonly [before: number, after: number];
+  readonly weights: readonly [before: StatedWeights, after: StatedWeights];
+}
+
+/** What a comparison is made into, and where it goes. */
+export interface ComparisonOutput {
+  readonly formats: readonly ComparisonFormat[];
+  readonly output?: string;
+  readonly ifThere?: NamedFileRule;
+  readonly form: Form;
+  readonly open: boolean;
+  /** Rows of a table; undefined if the user did not ask for them. */
+  readonly rows?: number;
+}
+
+/** Draws a comparison of files, and puts its result on stdout. */
+export async function presentComparison(
+  comparison: Comparison,
+  paths: readonly string[],
+  folder: string,
+  options: ComparisonOutput,
+  context: Context,
+): Promise<void> {
+  const made = await drawComparisons(comparison, options, baseFor(paths[1]!, folder), context);
+  if (options.form.is !== 'text') {
+    const { facts, names, markdown } = await comparisonResult(comparison, made, options.rows);
+    const [before, after] = paths;
+    await deliver(
+      context,
+      options.form,
+      () => ({ kind: 'ProfileComparison', version: 1, input: { before, after }, ...facts }),
+      names,
+      markdown,
+    );
+  }
+  if (options.open) await openResult(made.find(({ role }) => role === 'svg')?.path, context);
+}
+
+/** Compares two profiles with what the user states about them; the comparison contains the assumptions. */
+export function compareStated(
+  profiles: readonly [before: Profile, after: Profile],
+  { by, seconds, weights }: ComparisonRule,
+): Comparison {
+  if (weights.some(({ unit }) => unit !== undefined && unit !== 1) && !profiles.some(isFoldedText))
+    throw usageError(
+      '--unit: neither file has folded stacks',
+      'files of other kinds contain the weight of their samples',
+    );
+  const sides = weighed(profiles, weights);
+  const samplesKnown = sides.every((side) => side.samplesKnown);
+  const [before, after] = sides.map(({ profile }, side): Profile => {
+    const { betweenSamples, ...about } = profile.about;
+    const timed = seconds ? { ...profile, about: { ...about, seconds: seconds[side]! } } : profile;
+    return samplesKnown ? timed : { ...timed, event: 'weight', unit: 'events' };
+  });
+  return compare(before!, after!, {
+    by: samplesKnown ? by : 'share',
+    samplesKnown,
+    assumptions: [...new Set(sides.flatMap(({ assumption }) => assumption ?? []))],
+  });
+}
+
+/**
+ * Makes the files of a comparison. The changes are always printed for people: on stdout, unless a file or the result for
+ * programs is written there.
+ */
+export async function drawComparisons(
+  comparison: Comparison,
+  { formats, rows, ...options }: Omit<ComparisonOutput, 'open'>,
+  base: string,
+  { stdout, log }: Pick<Context, 'stdout' | 'log'>,
+): Promise<MadeFile[]> {
+  const { moversOf, printMovers } = await import('../profile/compare/changes.ts');
+  const movers = moversOf(comparison);
+  const tables = printMovers(comparison, movers, rows);
+  const made: MadeFile[] = [];
+  for (const name of formats) {
+    const pieces =
+      name === 'top'
+        ? [tables]
+        : name === 'folded'
+          ? foldedComparison(comparison)
+          : drawComparison(
+              comparison,
+              { ...comparisonCaption(comparison, movers), ...browserHalf() },
+              movers.knowsTimes === undefined ? undefined : movers.changed,
+            );
+    made.push(...(await makeFile(name, pieces, COMPARISON_FORMATS[name], options, base, stdout)));
+  }
+  if (formats.includes('top')) return made;
+  if (options.output === '-' || options.form.is !== 'text') log.line(tables.trimEnd());
+  else stdout.write(tables);
+  return made;
+}
+
+/** What a comparison is as a result. */
+export async function comparisonResult(comparison: Comparison, made: readonly MadeFile[], rows?: number) {
+  const [{ moversOf }, { comparisonFacts, comparisonMarkdown }, files] = await Promise.all([
+    import('../profile/compare/changes.ts'),
+    import('../report/profile.ts'),
+    fileFacts(made),
+  ]);
+  const facts = comparisonFacts(comparison, moversOf(comparison), rows);
+  return {
+    facts: { comparison: facts, files },
+    names: files.map(({ path }) => path),
+    markdown: () => comparisonMarkdown(facts, files),
+  };
+}
+
+function comparisonCaption(comparison: Comparison, { knowsTimes }: Movers) {
+  const { before, after, event, unit, normalizedBy, beforeFactor, beforeSamples, afterSamples } = comparison;
+  const side = (word: string, about: typeof before, samples?: number) => {
+    const { target, node, startedAt, seconds, betweenSamples } = about;
+    return [
+      `${word}: ${node ? `${target} on ${node}` : target}`,
+      startedAt && `${startedAt.slice(0, 19).replace('T', ' ')} UTC`,
+      seconds && !betweenSamples && formatDuration(seconds),
+      samples !== undefined && counted(samples, 'sample'),
+    ]
+      .filter(Boolean)
+      .join(' · ');
+  };
+  const width = unit === 'nanoseconds' ? 'CPU time' : unit === 'events' ? event : 'samples';
+  return {
+    title: `${after.target}: before and after`,
+    subtitle: [
+      side('before', before, beforeSamples),
+      side('after', after, afterSamples),
+      `${event === 'samples' ? '' : `${event} · `}width: ${width} before and after together, before × ${Number(beforeFactor.toPrecision(3))} (made comparable by ${normalizedBy}) · orange + more, blue \u2212 less, grey = ${knowsTimes === undefined ? 'equal' : 'no more than chance'}`,
+      ...comparison.assumptions,
+    ],
+  };
+}
