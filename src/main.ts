@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Configuration, Context } from './cli/command.ts';
 import { configPath, readConfig } from './cli/config/file.ts';
 import { parseCommandLine } from './cli/parse.ts';
-import { understand } from './cli/settings.ts';
-import { loudness } from './cli/verbosity.ts';
+import { withOrigin } from './cli/settings.ts';
+import { verbosityOf } from './cli/verbosity.ts';
 import { Doors } from './cluster/doors.ts';
 import { readAhead } from './cluster/read-ahead.ts';
 import { COMMANDS } from './commands/index.ts';
@@ -75,8 +75,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       return EXIT.done;
     }
     const { command, raw } = invocation;
-    const options: unknown = understand(raw, (given) => command.validate(given));
-    const loud = understand(raw, loudness);
+    const options: unknown = withOrigin(raw, (given) => command.validate(given));
+    const loud = withOrigin(raw, verbosityOf);
     level = loud.level;
     showsWhere = raw.text('dry-run') !== undefined;
     log = new Log(io.stderr, { ...loud, style });

@@ -1,4 +1,4 @@
 import { asset } from './assets.ts';
 
 /** The release, as package.json names it. */
-export const version = (): string => (JSON.parse(asset('package.json')) as { version: string }).version;
+export const toolVersion = (): string => (JSON.parse(asset('package.json')) as { version: string }).version;

@@ -1,4 +1,4 @@
-import { type CapturePlan, makePlan, type Plan } from '../src/plan/plan.ts';
+import { makePlan, type NodeTask, type Plan } from '../src/plan/plan.ts';
 import type { PodTarget, Target } from '../src/plan/target.ts';
 
 export const podOf = (overrides: Partial<PodTarget> = {}): PodTarget => ({
@@ -18,7 +18,7 @@ export const podOf = (overrides: Partial<PodTarget> = {}): PodTarget => ({
 });
 
 /** A plan with everything that varies pinned. */
-export const planOf = (capture: CapturePlan, target: Target = podOf(), more: Partial<Plan> = {}): Plan => ({
+export const planOf = (capture: NodeTask, target: Target = podOf(), more: Partial<Plan> = {}): Plan => ({
   ...makePlan({
     target,
     capture,
@@ -35,8 +35,8 @@ export const planOf = (capture: CapturePlan, target: Target = podOf(), more: Par
   ...more,
 });
 
-export const PERF: CapturePlan = { collector: 'perf', scope: 'pod', frequencyHz: 99 };
-export const TCPDUMP: CapturePlan = {
+export const PERF: NodeTask = { collector: 'perf', scope: 'pod', frequencyHz: 99 };
+export const TCPDUMP: NodeTask = {
   collector: 'tcpdump',
   scope: 'netns',
   count: 0,

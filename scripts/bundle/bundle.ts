@@ -92,11 +92,11 @@ const tableAsData = guarded('table-as-data', ['table', 'package that is not need
   bundle.onLoad({ filter: pathOf('src/commands/index.ts') }, ({ path }) => {
     matched('table');
     const table = COMMANDS.filter(({ hidden }) => !hidden).map(
-      ({ name, describe, options, completes, repeats, subcommands, restWords }) => ({
+      ({ name, describe, options, completion, repeats, subcommands, restWords }) => ({
         name,
         describe,
         options,
-        completes,
+        completion,
         repeats,
         subcommands,
         restWords,

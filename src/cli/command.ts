@@ -1,5 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts';
-import type { Names } from '../cluster/completion-names.ts';
+import type { ClusterNames } from '../cluster/completion-names.ts';
 import type { Connection } from '../cluster/connection.ts';
 import type { ExitCode } from '../errors.ts';
 import type { Interrupts } from '../interrupts.ts';
@@ -7,7 +7,7 @@ import type { Log } from '../output/log.ts';
 import type { ByteSource } from '../output/stream.ts';
 import type { SafeSink } from '../output/terminal-text.ts';
 import type { Config } from './config/parse.ts';
-import type { Completes, OptionTable, RawOptions } from './option-spec.ts';
+import type { CompletionKind, OptionTable, RawOptions } from './option-spec.ts';
 
 /** What a command may touch. Nothing in src/ reaches for a global. */
 export interface Context {
@@ -20,7 +20,7 @@ export interface Context {
   readonly interrupts: Interrupts;
   readonly openCluster: (connection: Connection) => Promise<Cluster>;
   /** For completion: within so many milliseconds, and whatever fails is an empty list. */
-  readonly names: (connection: Connection, boundMs: number) => Promise<Names>;
+  readonly names: (connection: Connection, boundMs: number) => Promise<ClusterNames>;
   readonly configuration: Configuration;
   /** The table of all commands, for those that tell about the others. */
   readonly commands: readonly AnyCommand[];
@@ -54,7 +54,7 @@ export interface Command<Options> {
   readonly examples: ReadonlyArray<readonly [line: string, what: string]>;
   readonly options: OptionTable;
   /** What its words name, for completion, in their order; the last one also stands for all that follow with `repeats`. */
-  readonly completes?: readonly Completes[];
+  readonly completion?: readonly CompletionKind[];
   readonly repeats?: true;
   /** For completion: what the first word may be, and the first behind `--`. */
   readonly subcommands?: readonly string[];

@@ -9,7 +9,7 @@ export function separated(words: readonly string[], options: OptionTable): strin
   const out: string[] = [];
   const bare = new Map<string, number>();
   const count = (name: string, spec: OptionSpec) => {
-    bare.set(name, (bare.get(name) ?? 0) + spec.bare!);
+    bare.set(name, (bare.get(name) ?? 0) + spec.valueIfOmitted!);
     return `--${name}=${bare.get(name)}`;
   };
   for (let at = 0; at < words.length; at += 1) {
@@ -17,7 +17,7 @@ export function separated(words: readonly string[], options: OptionTable): strin
     const long = /^--([^=]+)$/.exec(word);
     if (long) {
       const [name, spec] = named(long[1]!, options);
-      if (spec?.bare !== undefined)
+      if (spec?.valueIfOmitted !== undefined)
         out.push(isLevel(words[at + 1]) ? `--${name}=${words[++at]}` : count(name, spec));
       else {
         out.push(word);
@@ -57,7 +57,12 @@ function shortFlags(
     const rest = letters.slice(at + 1);
     const value = rest.startsWith('=') ? rest.slice(1) : undefined;
     if (spec.type === 'boolean' && value === undefined) words.push(`--${name}`);
-    else if (spec.bare !== undefined && value === undefined && !/^\d/.test(rest) && !(rest === '' && level))
+    else if (
+      spec.valueIfOmitted !== undefined &&
+      value === undefined &&
+      !/^\d/.test(rest) &&
+      !(rest === '' && level)
+    )
       words.push(count(name, spec));
     else if (value === undefined && rest === '')
       return { words: [...words, `-${letters[at]}`], isOpen: true };

@@ -85,7 +85,7 @@ export function describeCommand(command: AnyCommand): CommandHelp {
 }
 
 function describeFlag(name: string, spec: OptionSpec): FlagHelp {
-  const env = spec.perRun ? undefined : environmentName(name);
+  const env = spec.notPresettable ? undefined : environmentName(name);
   const value = spec.type === 'boolean' ? undefined : (spec.value ?? spec.choices?.join('|') ?? 'VALUE');
   return {
     name,

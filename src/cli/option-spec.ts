@@ -10,19 +10,19 @@ export interface OptionSpec {
   /** The placeholder of its value in help. */
   readonly value?: string;
   /** Names something of one run: neither the environment nor the configuration file speaks for it. */
-  readonly perRun?: true;
+  readonly notPresettable?: true;
   /** Taken, but not shown: one of the many flags that all of kubectl's commands have. */
   readonly unlisted?: true;
   /** What its value names, for completion. */
-  readonly completes?: Completes;
+  readonly completion?: CompletionKind;
   /** For completion: words that its value is made of, with commas between. */
   readonly words?: readonly string[];
   /** A string that may stand without its value, which is this then; repeated (`-vv`) it counts on. */
-  readonly bare?: number;
+  readonly valueIfOmitted?: number;
 }
 
 /** Kinds of things that can be completed. */
-export type Completes =
+export type CompletionKind =
   | 'target'
   | 'node'
   | 'node-target'

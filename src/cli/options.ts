@@ -3,14 +3,14 @@ import { dirname } from 'node:path';
 import { isObjectName } from '../cluster/cluster.ts';
 import type { Connection } from '../cluster/connection.ts';
 import { reasonOf, usageError } from '../errors.ts';
-import type { Form } from '../output/form.ts';
+import type { OutputFormat } from '../output/format.ts';
 import type { DebugPodPlan } from '../plan/plan.ts';
 import { temporaryFolder } from '../session/temporary-folder.ts';
 import { printable } from '../text/printable.ts';
 import { parseDuration } from '../text/quantity.ts';
 import { connectionOf } from './cluster-options.ts';
 import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
-import { formOf } from './output-option.ts';
+import { outputFormatOf } from './output-option.ts';
 
 /** The environment variable that speaks where a flag is silent: `--image-pull-policy`, `GKEPROF_IMAGE_PULL_POLICY`. */
 export const environmentName = (flag: string): string => `GKEPROF_${flag.toUpperCase().replaceAll('-', '_')}`;
@@ -24,7 +24,7 @@ export const OUTPUT_DIR: OptionTable = {
     group: COMMON,
     value: 'DIR',
     defaultText: 'current folder',
-    completes: 'folder',
+    completion: 'folder',
   },
 };
 
@@ -34,12 +34,12 @@ export const FORCE: OptionTable = {
     type: 'boolean',
     describe: 'Overwrite the file that you named, if it exists',
     group: COMMON,
-    perRun: true,
+    notPresettable: true,
   },
 };
 
 /** A file that is written, named by its user. */
-export const NEW_FILE = { type: 'string', value: 'FILE', perRun: true, completes: 'file' } as const;
+export const NEW_FILE = { type: 'string', value: 'FILE', notPresettable: true, completion: 'file' } as const;
 
 export const VERBOSE: OptionTable = {
   verbose: {
@@ -49,7 +49,7 @@ export const VERBOSE: OptionTable = {
       '1 (-v): show API calls and kubectl commands; 2 (-vv, -v=2): also their times and the events of the node',
     group: COMMON,
     value: 'LEVEL',
-    bare: 1,
+    valueIfOmitted: 1,
   },
   quiet: { type: 'boolean', describe: 'Show only results and errors', group: COMMON },
 };
@@ -61,8 +61,8 @@ export const TARGET_NODE: OptionTable = {
     describe: 'With id/HEX: the node it was seen on; then it may be the id of a sandbox (POD ID of crictl)',
     group: COMMON,
     value: 'NAME',
-    perRun: true,
-    completes: 'node',
+    notPresettable: true,
+    completion: 'node',
   },
 };
 
@@ -71,7 +71,7 @@ export const EXPLAIN: OptionSpec = {
   type: 'boolean',
   describe: 'Print the equivalent kubectl, perf, tcpdump or tshark commands as a script, and exit',
   group: COMMON,
-  perRun: true,
+  notPresettable: true,
 };
 
 /** Where and with what a debug pod runs, whatever it is for. */
@@ -103,7 +103,7 @@ export const DEBUG_POD_OPTIONS: OptionTable = {
     group: DEBUG_POD,
     value: 'NAME',
     defaultText: 'gkeprof',
-    completes: 'namespace',
+    completion: 'namespace',
   },
   reason: {
     type: 'string',
@@ -122,7 +122,7 @@ export const DEBUG_POD_OPTIONS: OptionTable = {
     describe: 'Print the pod and stop: client, or server (admission included)',
     group: COMMON,
     choices: ['client', 'server'],
-    perRun: true,
+    notPresettable: true,
   },
   explain: EXPLAIN,
   ...VERBOSE,
@@ -166,7 +166,7 @@ export interface DebugPodOptions {
   /** Only show how it would be done by hand. */
   readonly explain: boolean;
   /** Of the result, and of what a dry run shows. */
-  readonly form: Form;
+  readonly form: OutputFormat;
 }
 
 export function debugPodOptions(raw: RawOptions): DebugPodOptions {
@@ -202,7 +202,7 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
     ...(reason !== undefined && { reason }),
     ...(dryRun && { dryRun }),
     explain: raw.flag('explain'),
-    form: formOf(raw, { wide: true }),
+    form: outputFormatOf(raw, { wide: true }),
   };
 }
 

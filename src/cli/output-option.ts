@@ -1,5 +1,5 @@
 import { usageError } from '../errors.ts';
-import type { Form } from '../output/form.ts';
+import type { OutputFormat } from '../output/format.ts';
 import { type Json, jsonPath } from '../output/jsonpath.ts';
 import { JsonPathError } from '../output/jsonpath-parse.ts';
 import { printable } from '../text/printable.ts';
@@ -18,15 +18,15 @@ export function outputOption(name: string, wide?: string, group = 'Output:'): Op
     group,
     value: 'FORM',
     words: [...(wide ? ['wide'] : []), 'json', 'yaml', 'name', 'jsonpath='],
-    perRun: true,
+    notPresettable: true,
   };
 }
 
 /** Whether the value of an `--output` is a form, where it may be a file as well. */
-export const isForm = (text: string): boolean => /^(?:json|yaml|name|jsonpath(?:=.*)?)$/s.test(text);
+export const isOutputFormat = (text: string): boolean => /^(?:json|yaml|name|jsonpath(?:=.*)?)$/s.test(text);
 
 /** What `-o` and, where there is one, `--markdown` ask for. */
-export function formOf(raw: RawOptions, allowed: { readonly wide?: boolean } = {}): Form {
+export function outputFormatOf(raw: RawOptions, allowed: { readonly wide?: boolean } = {}): OutputFormat {
   const text = raw.text('output');
   if (raw.flag('markdown')) {
     if (text !== undefined) throw usageError('--markdown and -o: only one of them');

@@ -1,5 +1,5 @@
 import { usageError } from '../errors.ts';
-import type { Form } from '../output/form.ts';
+import type { OutputFormat } from '../output/format.ts';
 import type { PayloadChoice } from '../packets/redact/redact.ts';
 import type { PatternRule } from '../packets/redis/pattern.ts';
 import { SECTIONS, type Section, USUAL_SECTIONS } from '../packets/sections.ts';
@@ -63,7 +63,7 @@ export interface AnalyzeChoice {
 
 export interface AnalyzeOptions extends AnalyzeChoice {
   readonly files: readonly string[];
-  readonly form: Form;
+  readonly form: OutputFormat;
   /** As capinfos and tshark print them. */
   readonly asTshark: boolean;
   readonly open: boolean;

@@ -6,7 +6,7 @@ import type { Config } from './config/parse.ts';
 import { separated } from './expand-flags.ts';
 import { commandHelp, PROGRAM, programHelp } from './help.ts';
 import type { OptionSpec, RawOptions } from './option-spec.ts';
-import { settle, type Typed } from './settings.ts';
+import { resolveFlags, type Typed } from './settings.ts';
 import { nearestNames } from './suggest.ts';
 
 /** What the command line asks for: a verb with its options, or text to print. */
@@ -15,7 +15,7 @@ export type Invocation =
   | { readonly kind: 'print'; readonly text: string };
 
 /** Where presets come from: the environment, and the file, which is read when a verb has flags that it may set. */
-export interface Surroundings {
+export interface PresetSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly readConfig: () => Promise<Config | undefined>;
 }
@@ -27,7 +27,7 @@ export interface Surroundings {
 export async function parseCommandLine(
   argv: readonly string[],
   table: readonly AnyCommand[],
-  { env, readConfig }: Surroundings,
+  { env, readConfig }: PresetSources,
 ): Promise<Invocation> {
   const [verb, ...words] = argv;
   if (verb === undefined || verb === 'help' || verb === '--help' || verb === '-h') {
@@ -41,16 +41,16 @@ export async function parseCommandLine(
     return { kind: 'print', text: commandHelp(command) };
   }
   const typed = await takeApart(command, verb === '--version' ? [] : words);
-  const isPreset = Object.values(command.options).some((spec) => !spec.perRun);
+  const isPreset = Object.values(command.options).some((spec) => !spec.notPresettable);
   return run(command, typed, env, isPreset ? await readConfig() : undefined);
 }
 
 const run = (
   command: AnyCommand,
   typed: Typed,
-  env: Surroundings['env'],
+  env: PresetSources['env'],
   config: Config | undefined,
-): Invocation => ({ kind: 'run', command, raw: settle(command, typed, env, config) });
+): Invocation => ({ kind: 'run', command, raw: resolveFlags(command, typed, env, config) });
 
 const beforeDashes = (words: readonly string[]): readonly string[] => {
   const dashes = words.indexOf('--');
@@ -133,7 +133,7 @@ async function build(command: AnyCommand): Promise<Argv> {
       .string(namesOf(({ type }) => type === 'string'))
       .boolean(namesOf(({ type }) => type === 'boolean'))
       .array(namesOf(({ type }) => type === 'array'))
-      .requiresArg(namesOf(({ type, bare }) => type !== 'boolean' && bare === undefined))
+      .requiresArg(namesOf(({ type, valueIfOmitted }) => type !== 'boolean' && valueIfOmitted === undefined))
       .alias(Object.fromEntries(options.flatMap(([name, { alias }]) => (alias ? [[name, alias]] : []))))
       .help(false)
       .version(false)

@@ -1,5 +1,5 @@
 import { usageError } from '../errors.ts';
-import type { Form } from '../output/form.ts';
+import type { OutputFormat } from '../output/format.ts';
 import { FORMATS, type FormatName, parseFormats } from '../profile/export/formats.ts';
 import type { ReadOptions } from '../profile/read/read-profile.ts';
 import { printable } from '../text/printable.ts';
@@ -20,7 +20,7 @@ export const READ_OPTIONS: OptionTable = {
     group: GROUP,
     value: 'NAME',
     defaultText: 'the first event of the input',
-    perRun: true,
+    notPresettable: true,
   },
   weight: {
     type: 'string',
@@ -35,25 +35,37 @@ export const READ_OPTIONS: OptionTable = {
     describe: 'Only stacks with a frame or thread that matches',
     group: GROUP,
     value: 'REGEXP',
-    perRun: true,
+    notPresettable: true,
   },
   exclude: {
     type: 'string',
     describe: 'No stacks with one that matches',
     group: GROUP,
     value: 'REGEXP',
-    perRun: true,
+    notPresettable: true,
   },
-  comm: { type: 'string', describe: 'Only threads of this name', group: GROUP, value: 'NAME', perRun: true },
-  tid: { type: 'string', describe: 'Only this thread', group: GROUP, value: 'N', perRun: true },
+  comm: {
+    type: 'string',
+    describe: 'Only threads of this name',
+    group: GROUP,
+    value: 'NAME',
+    notPresettable: true,
+  },
+  tid: { type: 'string', describe: 'Only this thread', group: GROUP, value: 'N', notPresettable: true },
   from: {
     type: 'string',
     describe: 'Only samples from here on, in seconds since the first',
     group: GROUP,
     value: 'SECONDS',
-    perRun: true,
+    notPresettable: true,
   },
-  to: { type: 'string', describe: 'Only samples before', group: GROUP, value: 'SECONDS', perRun: true },
+  to: {
+    type: 'string',
+    describe: 'Only samples before',
+    group: GROUP,
+    value: 'SECONDS',
+    notPresettable: true,
+  },
   'no-idle': {
     type: 'boolean',
     describe: 'Leave out idle processors (the default for a whole node)',
@@ -141,7 +153,7 @@ export interface DrawOptions {
   readonly ifThere?: NamedFileRule;
   readonly annotate: boolean;
   /** Of the result on stdout. */
-  readonly form: Form;
+  readonly form: OutputFormat;
   readonly open: boolean;
 }
 

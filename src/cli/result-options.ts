@@ -1,9 +1,9 @@
 import { usageError } from '../errors.ts';
 import { checkNamedFile, type IfThere } from '../files/new-file.ts';
-import type { Form } from '../output/form.ts';
+import type { OutputFormat } from '../output/format.ts';
 import type { Context } from './command.ts';
 import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
-import { formOf, isForm } from './output-option.ts';
+import { isOutputFormat, outputFormatOf } from './output-option.ts';
 
 const GROUP = 'Output:';
 
@@ -13,7 +13,7 @@ export const MARKDOWN: OptionTable = {
     type: 'boolean',
     describe: 'The result as a block of Markdown for an incident: figures, tables, files with SHA-256',
     group: GROUP,
-    perRun: true,
+    notPresettable: true,
   },
 };
 
@@ -30,13 +30,13 @@ export const FILE_OR_FORM: OptionSpec = {
     'json|yaml|name|jsonpath=…: the result for programs (docs/schemas), name: the files made; anything else: the file to write, - for stdout, for one format',
   group: GROUP,
   value: 'FORM|FILE',
-  perRun: true,
-  completes: 'file',
+  notPresettable: true,
+  completion: 'file',
 };
 
 /** What `--output` and `--markdown` ask for, where `--output` may name a file. */
 export function fileOrForm(raw: RawOptions): {
-  readonly form: Form;
+  readonly form: OutputFormat;
   readonly file?: string;
   readonly ifThere: NamedFileRule;
 } {
@@ -44,7 +44,7 @@ export function fileOrForm(raw: RawOptions): {
   const given = raw.text('output');
   // Two openings of one file would write over each other.
   const output = given === '/dev/stdout' ? '-' : given;
-  if (output === undefined || isForm(output)) return { form: formOf(raw), ifThere };
+  if (output === undefined || isOutputFormat(output)) return { form: outputFormatOf(raw), ifThere };
   if (output === '-' && raw.flag('markdown'))
     throw usageError('--markdown and --output -: only one of them fits on stdout');
   if (output !== '-') checkNamedFile(output, ifThere);

@@ -33,7 +33,7 @@ export function presetOf(
   config: Config | undefined,
 ): Preset | undefined {
   const spec = command.options[name];
-  if (!spec || spec.perRun) return undefined;
+  if (!spec || spec.notPresettable) return undefined;
   const variable = environmentName(name);
   const text = env[variable];
   if (text) {
@@ -45,7 +45,7 @@ export function presetOf(
 }
 
 /** The flags of a command with their values in force: command line, else environment, else file. */
-export function settle(
+export function resolveFlags(
   command: AnyCommand,
   typed: Typed,
   env: Environment,
@@ -107,7 +107,7 @@ function checkWords(
 const setBy = (from: string | undefined): string => (from === undefined ? '' : ` (set by ${from})`);
 
 /** What is made of flags; what is wrong with one that was not typed says where it is from. */
-export function understand<T>(raw: RawOptions, make: (raw: RawOptions) => T): T {
+export function withOrigin<T>(raw: RawOptions, make: (raw: RawOptions) => T): T {
   try {
     return make(raw);
   } catch (error) {

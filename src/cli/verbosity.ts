@@ -3,12 +3,12 @@ import { parseCount } from '../text/quantity.ts';
 import type { RawOptions } from './option-spec.ts';
 
 /** How much is said to people: 0, or the level of -v; nothing but errors with --quiet. */
-export interface Loudness {
+export interface Verbosity {
   readonly level: number;
   readonly quiet: boolean;
 }
 
-export function loudness(raw: RawOptions): Loudness {
+export function verbosityOf(raw: RawOptions): Verbosity {
   const quiet = raw.flag('quiet');
   const level = parseCount(raw.text('verbose') ?? '0', '--verbose', 0, 10);
   if (quiet && level > 0) throw usageError('--quiet and -v: only one of them');

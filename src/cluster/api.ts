@@ -1,5 +1,5 @@
 import { clusterError, GkeprofError, reasonOf } from '../errors.ts';
-import { version } from '../version.ts';
+import { toolVersion } from '../version.ts';
 import type { AuthenticationCalls, AuthorizationCalls, CoreCalls } from './api-calls.ts';
 import { apiCode, apiError } from './api-errors.ts';
 import { DEFAULT_SERVER } from './choose.ts';
@@ -31,7 +31,7 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
   const own = new PrivateKubeconfig(chosen, connection, login);
   const transport = new Transport(chosen, {
     timeoutMs: requestTimeoutMs(connection.requestTimeout),
-    headers: { 'User-Agent': `kubectl-gkeprof/${version()}` },
+    headers: { 'User-Agent': `kubectl-gkeprof/${toolVersion()}` },
     env: home.env,
     credentials: () => login.credentials(),
     refused: () => login.refused(),

@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process';
-import { type Asked, childEnvironment, type KubectlHome, type Said } from './kubectl-home.ts';
+import { childEnvironment, type KubectlHome, type KubectlQuestion, type Said } from './kubectl-home.ts';
 
 /**
  * Asks kubectl. By node:child_process, because loading execa takes longer than kubectl needs for its answer. `said` rejects
  * with Node's error where there is no kubectl.
  */
-export function startKubectl(words: readonly string[], home: Pick<KubectlHome, 'env' | 'windows'>): Asked {
+export function startKubectl(
+  words: readonly string[],
+  home: Pick<KubectlHome, 'env' | 'windows'>,
+): KubectlQuestion {
   const child = spawn('kubectl', words, {
     // It is over before Go's collector of garbage has anything to gain, which costs a sixth of its time.
     env: { ...childEnvironment(home), GOGC: 'off' },

@@ -6,7 +6,7 @@ import { Kubectl } from './kubectl.ts';
 import type { KubectlHome } from './kubectl-home.ts';
 
 /** Names of things for completion, each with a word about it. */
-export interface Names {
+export interface ClusterNames {
   /** Of a resource in kubectl's words: `pods` in the namespace in force, `nodes`, `namespaces`, `deployments` … */
   list(resource: string): Promise<readonly Name[]>;
   containers(resource: string, name: string): Promise<readonly Name[]>;
@@ -31,7 +31,7 @@ const CONTAINERS = [
  * Whatever fails, or takes longer than `boundMs`, is an empty list: a person who presses Tab waits for nothing and
  * reads no errors.
  */
-export function namesByKubectl(connection: Connection, home: KubectlHome, boundMs: number): Names {
+export function namesByKubectl(connection: Connection, home: KubectlHome, boundMs: number): ClusterNames {
   const kubectl = new Kubectl({ ...connection, requestTimeout: `${boundMs}ms` }, home);
   const inNamespace = connection.namespace === undefined ? [] : ['-n', connection.namespace];
   const ask = async (...words: string[]) => (await kubectl.ask(words, boundMs)) ?? '';

@@ -30,13 +30,13 @@ export interface Said {
 }
 
 /** A question to kubectl. */
-export interface Asked {
+export interface KubectlQuestion {
   readonly said: Promise<Said>;
   /** Nobody wants the answer any more. */
   abandon(): void;
 }
 /** kubectl's answer about the configuration, on its way. */
-export interface ReadAhead extends Asked {
+export interface ReadAhead extends KubectlQuestion {
   /** Of the file that --kubeconfig names; undefined for that of the environment. */
   readonly kubeconfig: string | undefined;
 }

@@ -10,7 +10,7 @@ import type { Connection } from './connection.ts';
 import { inCluster, isPlainDefault } from './in-cluster.ts';
 import type { Chosen, ClusterEntry, Kubeconfig, UserEntry } from './kubeconfig.ts';
 import { problemsOf } from './kubeconfig-problems.ts';
-import { type Asked, type KubectlHome, NOT_INSTALLED, type Said } from './kubectl-home.ts';
+import { type KubectlHome, type KubectlQuestion, NOT_INSTALLED, type Said } from './kubectl-home.ts';
 
 /** Has kubectl read the configuration, and chooses from it as kubectl does for every other command. */
 export async function readKubeconfig(connection: Connection, home: KubectlHome): Promise<Chosen> {
@@ -57,7 +57,7 @@ async function view(path: string | undefined, home: KubectlHome): Promise<Kubeco
 export async function askedOf(
   words: readonly string[],
   home: KubectlHome,
-  asked: Asked = startKubectl(words, home),
+  asked: KubectlQuestion = startKubectl(words, home),
 ): Promise<Said> {
   home.trace?.(['kubectl', ...words].map(quoteFor(home.windows)).join(' '));
   try {

@@ -23,7 +23,7 @@ import { isTls } from './choose.ts';
 import { hostOf, portOf, proxyFromEnvironment } from './go-proxy.ts';
 import type { Chosen, UserEntry } from './kubeconfig.ts';
 import { bytesOf, type Credentials } from './login.ts';
-import { type Destination, openTunnel, proxyAuthorization } from './tunnel.ts';
+import { type Destination, openProxyTunnel, proxyAuthorization } from './tunnel.ts';
 
 /** What is the same for every call. */
 export interface TransportOptions {
@@ -39,7 +39,7 @@ export interface TransportOptions {
 }
 
 /** What came back, whatever its status. Names of headers are in lower case. */
-export interface Answer {
+export interface HttpAnswer {
   readonly status: number;
   readonly headers: Record<string, string>;
   readonly body: Buffer;
@@ -85,7 +85,7 @@ export class Transport {
   }
 
   /** Rejects with Node's error (`code` says which) when there is no answer, or not all of it. */
-  async send(call: RequestContext): Promise<Answer> {
+  async send(call: RequestContext): Promise<HttpAnswer> {
     const credentials = await this.#options.credentials();
     const method = call.getHttpMethod().toString();
     // A review of one's rights, or of who one is, is a question that is posted.
@@ -121,7 +121,7 @@ export class Transport {
       return proxy.protocol === 'https:' ? new Agent({ ...options, ...ofProxy }) : new PlainAgent(options);
     const open: Open = (destination, { secureContext }) => {
       const tls = { ...ofProxy, ...(secureContext && { secureContext }) };
-      return openTunnel(proxy, destination, tls, this.#options.timeoutMs);
+      return openProxyTunnel(proxy, destination, tls, this.#options.timeoutMs);
     };
     return secure ? new TunnelAgent(ofServer, open) : new PlainTunnelAgent(options, open);
   }
@@ -192,7 +192,7 @@ export class Transport {
     return this.#context.made;
   }
 
-  #exchange(call: RequestContext, options: RequestOptions, again: boolean): Promise<Answer> {
+  #exchange(call: RequestContext, options: RequestOptions, again: boolean): Promise<HttpAnswer> {
     const { timeoutMs } = this.#options;
     const url = new URL(call.getUrl());
     // A proxy that is not tunnelled through gets the whole URL.
@@ -208,7 +208,7 @@ export class Transport {
             headers: { ...options.headers, Host: url.host, ...proxyAuthorization(by) },
           }
         : { ...options, ...placeOf(url) };
-    return new Promise<Answer>((resolve, reject) => {
+    return new Promise<HttpAnswer>((resolve, reject) => {
       const request = (asked.protocol === 'http:' ? plainRequest : tlsRequest)(asked, (response) =>
         read(response).then(resolve, (error: NodeJS.ErrnoException) => reject(named(error))),
       );
@@ -269,7 +269,7 @@ function named(error: NodeJS.ErrnoException): Error {
   return new Error(`${error.code}: ${error.message}`, { cause: error.cause });
 }
 
-async function read(response: IncomingMessage): Promise<Answer> {
+async function read(response: IncomingMessage): Promise<HttpAnswer> {
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   const whole = Buffer.concat(chunks);

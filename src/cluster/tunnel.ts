@@ -11,7 +11,7 @@ export interface Destination {
 }
 
 /** Opens a way through a proxy to a destination, whose name the proxy looks up. `tls` is for a proxy behind https. */
-export async function openTunnel(
+export async function openProxyTunnel(
   proxy: URL,
   destination: Destination,
   tls: ConnectionOptions,

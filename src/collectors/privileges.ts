@@ -1,5 +1,5 @@
 import type { V1SecurityContext } from '@kubernetes/client-node';
-import type { CapturePlan } from '../plan/plan.ts';
+import type { NodeTask } from '../plan/plan.ts';
 
 /** Linux capabilities, as Kubernetes names them: without `CAP_`. */
 export type Capability =
@@ -23,8 +23,8 @@ export interface Privileges {
 
 /** Work that a debug pod can do under --least-privilege. */
 export interface LimitedWork {
-  readonly collector: Exclude<CapturePlan['collector'], 'shell'>;
-  readonly scope: CapturePlan['scope'];
+  readonly collector: Exclude<NodeTask['collector'], 'shell'>;
+  readonly scope: NodeTask['scope'];
   /** inspect: the parts of the snapshots. crictl: `logs`, which needs more than the other subcommands. */
   readonly parts?: readonly string[];
 }
@@ -80,7 +80,7 @@ export function privilegesOf(
 }
 
 /** The kind of work that a plan is. */
-export function limitedWork(plan: CapturePlan): LimitedWork {
+export function limitedWork(plan: NodeTask): LimitedWork {
   const { collector, scope } = plan;
   if (collector === 'shell') throw new Error('a shell has no least privilege');
   if (collector === 'inspect') return { collector, scope, parts: plan.parts };

@@ -1,7 +1,7 @@
 import type { Command, Context } from '../cli/command.ts';
 import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { EXPLAIN, NEW_FILE, VERBOSE } from '../cli/options.ts';
-import { formOf, outputOption } from '../cli/output-option.ts';
+import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import {
   ANALYZE_OPTIONS,
   type AnalyzeOptions,
@@ -39,7 +39,7 @@ const OPTIONS: OptionTable = {
   output: outputOption('the files that were read', 'round trips, bytes in flight and more filters'),
   ...MARKDOWN,
   open: { type: 'boolean', describe: 'Open the page of --html in the browser', group: SHOW },
-  conversation: { type: 'string', describe: 'Only this one', group: CUT, value: 'A-B', perRun: true },
+  conversation: { type: 'string', describe: 'Only this one', group: CUT, value: 'A-B', notPresettable: true },
   write: { ...NEW_FILE, describe: 'Its packets, as they are, into a new file', group: CUT },
   redact: {
     ...NEW_FILE,
@@ -60,7 +60,7 @@ const OPTIONS: OptionTable = {
     group: REDACT,
     value: 'FILE',
     defaultText: 'one that is forgotten',
-    completes: 'file',
+    completion: 'file',
   },
   explain: EXPLAIN,
   ...VERBOSE,
@@ -76,7 +76,7 @@ export const analyze: Command<AnalyzeOptions> = {
     ['tcpdump -i any -w - port 6379 | kubectl gkeprof analyze - --show redis', 'until Ctrl-C'],
   ],
   options: OPTIONS,
-  completes: ['capture'],
+  completion: ['capture'],
   repeats: true,
 
   validate(raw) {
@@ -85,7 +85,7 @@ export const analyze: Command<AnalyzeOptions> = {
     if (raw.rest.length) throw usageError('analyze: takes nothing behind --');
     if (raw.positionals.includes('-') && raw.positionals.length > 1)
       throw usageError('analyze: stdin is not put together with files');
-    const form = formOf(raw, { wide: true });
+    const form = outputFormatOf(raw, { wide: true });
     if (form.is !== 'text' && raw.isTyped('format'))
       throw usageError(`--format and ${form.is === 'markdown' ? '--markdown' : '-o'}: only one of them`);
     const asTshark = form.is === 'text' && raw.text('format') === 'tshark';

@@ -2,17 +2,17 @@ import type { AnyCommand, Command } from '../cli/command.ts';
 import type { Config } from '../cli/config/parse.ts';
 import type { OptionTable } from '../cli/option-spec.ts';
 import { environmentName } from '../cli/options.ts';
-import { formOf, outputOption } from '../cli/output-option.ts';
+import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { presetOf } from '../cli/settings.ts';
 import { nearestNames } from '../cli/suggest.ts';
 import { EXIT, usageError } from '../errors.ts';
-import type { Form } from '../output/form.ts';
-import { deliver } from '../output/result.ts';
+import type { OutputFormat } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import { printable } from '../text/printable.ts';
 
 interface ConfigOptions {
-  readonly form: Form;
+  readonly form: OutputFormat;
 }
 
 const OPTIONS: OptionTable = { output: outputOption('the flags that are preset') };
@@ -60,7 +60,7 @@ export const config: Command<ConfigOptions> = {
         verb === undefined ? 'config: what of it?' : `config: knows "view" alone`,
         'kubectl gkeprof config view',
       );
-    return { form: formOf(raw) };
+    return { form: outputFormatOf(raw) };
   },
 
   async run({ form }, context) {
@@ -69,7 +69,7 @@ export const config: Command<ConfigOptions> = {
     const rows = settingRows(commands, env, file);
     for (const warning of strayVariables(env, rows)) context.log.warn(warning);
     const place = file ? file.path : `${configuration.path ?? 'nowhere'} (not there)`;
-    await deliver(
+    await printResult(
       context,
       form,
       () => ({ kind: 'ConfigView', version: 1, file: file?.path ?? null, settings: rows }),
@@ -89,7 +89,7 @@ export function settingRows(
   const rows = new Map<string, SettingRow & { readonly commands: string[] }>();
   for (const command of commands) {
     for (const [flag, spec] of Object.entries(command.options)) {
-      if (spec.perRun) continue;
+      if (spec.notPresettable) continue;
       const preset = presetOf(command, flag, env, file);
       const byDefault = spec.defaultText ?? (spec.type === 'boolean' ? 'false' : null);
       const value = !preset ? byDefault : spec.type === 'array' ? preset.values : preset.values.at(-1)!;
@@ -128,7 +128,7 @@ function strayVariables(
 
 function tableOf(rows: readonly SettingRow[], commands: readonly AnyCommand[]): string {
   const having = (flag: string) =>
-    commands.filter(({ options }) => options[flag] && !options[flag].perRun).length;
+    commands.filter(({ options }) => options[flag] && !options[flag].notPresettable).length;
   return table(
     [{ title: 'FLAG' }, { title: 'VALUE', longest: 44 }, { title: 'FROM' }, { title: 'COMMANDS' }],
     rows.map(({ flag, value, from, source, commands: of }) => [

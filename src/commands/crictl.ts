@@ -15,16 +15,16 @@ import type { OptionTable } from '../cli/option-spec.ts';
 import { DEBUG_POD_OPTIONS, type DebugPodOptions, debugPodOptions, TARGET_NODE } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError, EXIT, usageError } from '../errors.ts';
-import { type PodTarget, parseTarget, type Target, type TargetName } from '../plan/target.ts';
+import { type PodTarget, parseTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { bareId, statusesOf } from '../snapshot/owner.ts';
-import { access } from '../workflow/access.ts';
-import { lookUp } from '../workflow/find-target.ts';
-import { settled } from '../workflow/resolve-id.ts';
+import { startAccessCheck } from '../workflow/access.ts';
+import { findTarget } from '../workflow/find-target.ts';
+import { resolveId } from '../workflow/resolve-id.ts';
 import { onlyTarget, RAW, runOnNode } from '../workflow/run-on-node.ts';
 
 interface CrictlOptions {
   readonly debugPod: DebugPodOptions;
-  readonly named: TargetName;
+  readonly named: TargetRef;
   readonly container?: string;
   readonly words: CrictlWords;
   readonly dangerous: boolean;
@@ -38,14 +38,14 @@ const OPTIONS: OptionTable = {
     describe: 'The container of the pod that is meant',
     group: 'crictl:',
     value: 'NAME',
-    perRun: true,
-    completes: 'container',
+    notPresettable: true,
+    completion: 'container',
   },
   dangerous: {
     type: 'boolean',
     describe: 'Also what changes the node (stop, rm, rmi …), and exec in what is no container of a pod',
     group: 'crictl:',
-    perRun: true,
+    notPresettable: true,
   },
   raw: RAW,
   ...DEBUG_POD_OPTIONS,
@@ -63,7 +63,7 @@ export const crictl: Command<CrictlOptions> = {
     ['kubectl gkeprof crictl pod/redis-0 -c redis -- exec -it sh', 'a shell in the container'],
   ],
   options: OPTIONS,
-  completes: ['target'],
+  completion: ['target'],
   restWords: CRICTL_SUBCOMMANDS,
   failureCode: EXIT.own,
 
@@ -91,10 +91,10 @@ export const crictl: Command<CrictlOptions> = {
     const { debugPod, container, dangerous } = options;
     const cluster = await context.openCluster(debugPod.connection);
     const asked = interaction(options.words);
-    const allowed = access(cluster, debugPod, asked.stdin || asked.tty);
-    const named = await settled(options.named, debugPod, cluster, context);
+    const allowed = startAccessCheck(cluster, debugPod, asked.stdin || asked.tty);
+    const named = await resolveId(options.named, debugPod, cluster, context);
     if (!named) return EXIT.done;
-    const target = await lookUp(named, container, cluster);
+    const target = await findTarget(named, container, cluster);
     const hasTerminal = context.stdin.isTTY === true && context.stdout.isTTY === true;
     if (asked.tty && !hasTerminal) context.log.warn('-t: there is no terminal here, so it goes without');
     const typed = asked.tty && !hasTerminal ? withoutTerminal(options.words) : options.words;

@@ -62,7 +62,7 @@ const OPTIONS: OptionTable = {
     describe: 'Duration of each recording in seconds, if no receipt or header contains it',
     group: GROUP,
     value: 'BEFORE[,AFTER]',
-    perRun: true,
+    notPresettable: true,
   },
   unit: {
     type: 'string',
@@ -70,7 +70,7 @@ const OPTIONS: OptionTable = {
     group: GROUP,
     value: 'BEFORE[,AFTER]',
     defaultText: 'detected from the numbers',
-    perRun: true,
+    notPresettable: true,
   },
   ...READ_OPTIONS,
   ...VERBOSE,
@@ -86,7 +86,7 @@ export const diff: Command<DiffOptions> = {
     ['difffolded.pl a.folded b.folded | kubectl gkeprof diff -', 'two counts on each line'],
   ],
   options: OPTIONS,
-  completes: ['profile', 'profile'],
+  completion: ['profile', 'profile'],
 
   validate(raw) {
     const [before, after, ...more] = raw.positionals;

@@ -15,32 +15,32 @@ import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
 import { perf } from '../collectors/perf/perf.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { openInput } from '../files/input.ts';
-import type { Form } from '../output/form.ts';
-import { deliver } from '../output/result.ts';
-import { type CapturePlan, type Plan, targetText } from '../plan/plan.ts';
-import { parseTarget, type Target, type TargetName } from '../plan/target.ts';
+import type { OutputFormat } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
+import { type NodeTask, type Plan, targetText } from '../plan/plan.ts';
+import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { compare } from '../profile/compare/compare.ts';
 import { emptyText } from '../profile/counters.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
 import { readProfile } from '../profile/read/read-profile.ts';
-import { type Summary, summarize, summaryLines } from '../profile/summary.ts';
-import { captureFacts, fileFacts, type MadeFile } from '../report/capture.ts';
+import { type ProfileSummary, summarize, summaryLines } from '../profile/summary.ts';
+import { captureFacts, describeFiles, type MadeFile } from '../report/capture.ts';
 import { captureOf, makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import { comparisonResult, drawComparisons } from '../workflow/compare-profiles.ts';
 import { draw } from '../workflow/draw-profile.ts';
-import { keepSamples } from '../workflow/partial-profile.ts';
+import { partialProfileError } from '../workflow/partial-profile.ts';
 import { aboutFromReceipt, countingLosses } from '../workflow/read-profile.ts';
 import { containerOfPid } from '../workflow/resolve-id.ts';
 import { endedText, missingText, runCapture, sessionCode } from '../workflow/run-capture.ts';
 
 interface FlamegraphOptions {
   readonly capture: CaptureOptions;
-  readonly named: TargetName;
+  readonly ref: TargetRef;
   /** The baseline of a comparison. */
-  readonly vs?: TargetName;
+  readonly vs?: TargetRef;
   readonly container?: string;
   /** The container of this process of the node. */
   readonly pid?: number;
@@ -59,15 +59,15 @@ const OPTIONS: OptionTable = {
     describe: 'Only this container of the pod',
     group: GROUP,
     value: 'NAME',
-    perRun: true,
-    completes: 'container',
+    notPresettable: true,
+    completion: 'container',
   },
   pid: {
     type: 'string',
     describe: "Of a node: only the container of this process, by the node's pid",
     group: GROUP,
     value: 'PID',
-    perRun: true,
+    notPresettable: true,
   },
   duration: {
     type: 'string',
@@ -81,8 +81,8 @@ const OPTIONS: OptionTable = {
     describe: 'Record this one too, at the same time, and show what differs from it',
     group: GROUP,
     value: 'TARGET',
-    perRun: true,
-    completes: 'target',
+    notPresettable: true,
+    completion: 'target',
   },
   frequency: {
     type: 'string',
@@ -118,7 +118,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
     ['kubectl gkeprof flamegraph pod/redis-0 --vs pod/redis-1', 'both at once, and what differs'],
   ],
   options: OPTIONS,
-  completes: ['target'],
+  completion: ['target'],
 
   validate(raw) {
     const [target, ...more] = raw.positionals;
@@ -126,18 +126,18 @@ export const flamegraph: Command<FlamegraphOptions> = {
       throw usageError('flamegraph: a target is missing', 'kubectl gkeprof flamegraph pod/NAME');
     if (more.length) throw usageError(`flamegraph: one target at a time, got ${more.length + 1}`);
     if (raw.rest.length) throw usageError('flamegraph: takes nothing behind --');
-    const named = parseTarget(target, raw.text('node'));
+    const ref = parseTarget(target, raw.text('node'));
     const vs = raw.text('vs') === undefined ? undefined : parseTarget(raw.text('vs')!);
     const container = raw.text('container');
-    if (container !== undefined && named.kind === 'node')
+    if (container !== undefined && ref.kind === 'node')
       throw usageError('-c: a node has no containers', 'name a pod');
     const pid = raw.text('pid');
-    if (pid !== undefined && named.kind !== 'node')
+    if (pid !== undefined && ref.kind !== 'node')
       throw usageError('--pid: is a pid of a node', 'kubectl gkeprof flamegraph node/NAME --pid PID');
     if (pid !== undefined && vs) throw usageError('--pid: goes without --vs');
     return {
       capture: captureOptions(raw),
-      named,
+      ref,
       ...(pid !== undefined && { pid: parseCount(pid, '--pid', 1, 2 ** 22, 7154) }),
       ...(vs && { vs }),
       ...(container !== undefined && { container }),
@@ -151,20 +151,20 @@ export const flamegraph: Command<FlamegraphOptions> = {
   async run(options, context) {
     const { form, open } = options.draw;
     if (options.vs) return recordBoth(options, options.vs, context);
-    const named =
+    const ref =
       options.pid === undefined || options.capture.explain
-        ? options.named
-        : await containerOfPid(options.named, options.pid, options.capture, context);
-    if (!named) return EXIT.done;
+        ? options.ref
+        : await containerOfPid(options.ref, options.pid, options.capture, context);
+    if (!ref) return EXIT.done;
     const { code, recording } = await record(
       options,
-      named,
+      ref,
       options.pid === undefined ? options.container : undefined,
       context,
     );
     if (recording && form.is !== 'text') {
       const { facts, markdown } = await outcomeOf(recording);
-      await deliver(
+      await printResult(
         context,
         form,
         () => facts,
@@ -180,7 +180,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
 /** What is there when a capture is over. */
 interface Recording {
   readonly profile: Profile;
-  readonly summary: Summary;
+  readonly summary: ProfileSummary;
   readonly receipt: Receipt;
   readonly base: string;
   readonly made: readonly MadeFile[];
@@ -201,7 +201,7 @@ const pictureOf = (made: readonly MadeFile[]): string | undefined =>
 async function outcomeOf({ profile, summary, receipt, made, ended }: Recording) {
   const { profileFacts, recordingMarkdown } = await import('../report/profile.ts');
   const capture = captureFacts(receipt);
-  const files = await fileFacts(made);
+  const files = await describeFiles(made);
   const figures = profileFacts(profile, summary);
   return {
     facts: { kind: 'FlameGraph', version: 1, ...capture, profile: figures, files },
@@ -212,7 +212,7 @@ async function outcomeOf({ profile, summary, receipt, made, ended }: Recording) 
 /** One session, with its files. */
 async function record(
   options: FlamegraphOptions,
-  named: TargetName,
+  ref: TargetRef,
   container: string | undefined,
   context: Context,
 ): Promise<Recorded> {
@@ -220,7 +220,7 @@ async function record(
   const code = await runCapture(
     {
       options: options.capture,
-      named,
+      ref,
       ...(container !== undefined && { container }),
       collector: perf,
       again: 'render',
@@ -241,10 +241,10 @@ async function record(
 }
 
 /** Two sessions at the same time, then what differs: the baseline is what `--vs` names. */
-async function recordBoth(options: FlamegraphOptions, vs: TargetName, context: Context): Promise<number> {
+async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Context): Promise<number> {
   const both = await Promise.allSettled([
     record(options, vs, undefined, context),
-    record(options, options.named, options.container, context),
+    record(options, options.ref, options.container, context),
   ]);
   const failed = both.find((each) => each.status === 'rejected');
   const kept = both.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
@@ -272,12 +272,12 @@ async function putBoth(
   other: Recording,
   comparison: Comparison,
   made: readonly MadeFile[],
-  form: Form,
+  form: OutputFormat,
   context: Context,
 ): Promise<void> {
   const [before, after] = await Promise.all([outcomeOf(one), outcomeOf(other)]);
   const { facts, names, markdown } = await comparisonResult(comparison, made);
-  await deliver(
+  await printResult(
     context,
     form,
     () => ({ kind: 'FlameGraphComparison', version: 1, before: before.facts, after: after.facts, ...facts }),
@@ -286,7 +286,7 @@ async function putBoth(
   );
 }
 
-function decide(options: FlamegraphOptions, target: Target): CapturePlan {
+function decide(options: FlamegraphOptions, target: Target): NodeTask {
   const scope = target.kind === 'node' ? 'node' : target.container ? 'container' : 'pod';
   return {
     collector: 'perf',
@@ -304,7 +304,7 @@ async function finish(
 ): Promise<Required<Recorded>> {
   const { log, stdout } = context;
   const { artifact } = result;
-  if (result.isRaw) throw await keepSamples(plan, result);
+  if (result.isRaw) throw await partialProfileError(plan, result);
   const about = aboutFromReceipt({ plan, capture: captureOf(result) });
   const input = await openInput(artifact.path, context.stdin);
   const reading = countingLosses(
@@ -314,7 +314,7 @@ async function finish(
   log.line('');
   log.line('Results:');
   const summary = summarize(reading.profile);
-  const receipt = makeReceipt(plan, result, { ...summary, odd: reading.oddities });
+  const receipt = makeReceipt(plan, result, { ...summary, odd: reading.warnings });
   const receiptPath = await writeReceipt(artifact.base, receipt);
   const drawn = await draw(reading, drawing, artifact.base, summary, context);
   if (drawing.form.is === 'text') stdout.write(`Raw stack traces: ${artifact.path}\n`);

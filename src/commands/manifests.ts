@@ -2,10 +2,10 @@ import { dump, loadAll } from 'js-yaml';
 import { asset } from '../assets.ts';
 import type { Command } from '../cli/command.ts';
 import { DEBUG_POD_OPTIONS, PLAIN_IMAGE, VERBOSE } from '../cli/options.ts';
-import { formOf, outputOption } from '../cli/output-option.ts';
+import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { type Form, isForPrograms } from '../output/form.ts';
-import { deliver } from '../output/result.ts';
+import { isForPrograms, type OutputFormat } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
 import { admissionPolicy } from '../policy/admission-policy.ts';
 import type { PolicySettings } from '../policy/pod-rules.ts';
 
@@ -22,7 +22,7 @@ const ONLY_WITH_POLICY = [
 interface ManifestsOptions {
   /** Undefined: without a policy. */
   readonly policy?: PolicySettings;
-  readonly form: Form;
+  readonly form: OutputFormat;
 }
 
 /** The YAML that an administrator applies once: the namespace for debug pods and the least role to use it. */
@@ -43,7 +43,7 @@ export const manifests: Command<ManifestsOptions> = {
       describe:
         'Also the policy that allows exactly the debug pods of this release (Kubernetes 1.30 and newer)',
       group: POLICY,
-      perRun: true,
+      notPresettable: true,
     },
     image: {
       ...DEBUG_POD_OPTIONS.image!,
@@ -55,7 +55,7 @@ export const manifests: Command<ManifestsOptions> = {
       describe: 'Another image that the policy allows',
       group: POLICY,
       value: 'IMAGE',
-      perRun: true,
+      notPresettable: true,
     },
     'image-pull-secret': {
       ...DEBUG_POD_OPTIONS['image-pull-secret']!,
@@ -67,27 +67,27 @@ export const manifests: Command<ManifestsOptions> = {
       describe: 'The priority class that the cluster gives to pods by default, where it has one',
       group: POLICY,
       value: 'NAME',
-      perRun: true,
+      notPresettable: true,
     },
     'allow-shell': {
       type: 'boolean',
       describe: 'Allow `shell`, and `crictl` where it changes something: both are root on every node',
       group: POLICY,
-      perRun: true,
+      notPresettable: true,
     },
     'target-rights': {
       type: 'boolean',
       describe:
         'Let users look only into pods of namespaces where they may create pods/exec; whole nodes need the role gkeprof-nodes',
       group: POLICY,
-      perRun: true,
+      notPresettable: true,
     },
     output: outputOption('as kubectl names them'),
     ...VERBOSE,
   },
   validate(raw) {
     if (raw.positionals.length) throw usageError('manifests: takes no arguments');
-    const form = formOf(raw);
+    const form = outputFormatOf(raw);
     if (!raw.flag('admission-policy')) {
       const stray = ONLY_WITH_POLICY.find((name) => raw.isTyped(name));
       if (stray !== undefined)
@@ -117,7 +117,7 @@ export const manifests: Command<ManifestsOptions> = {
     }
     const items = loadAll(text) as ApplyObject[];
     const list = { apiVersion: 'v1', kind: 'List', items };
-    await deliver(
+    await printResult(
       context,
       form,
       () => list,

@@ -3,16 +3,16 @@ import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
 import type { OptionTable } from '../cli/option-spec.ts';
 import { INSPECT_OPTIONS, type InspectOptions, inspectOptions } from '../cli/options.ts';
-import { formOf, outputOption } from '../cli/output-option.ts';
+import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError, EXIT, usageError } from '../errors.ts';
-import type { Form } from '../output/form.ts';
-import { deliver } from '../output/result.ts';
+import type { OutputFormat } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import { humanAge } from '../snapshot/age.ts';
 import { type Probe, probeOf } from '../snapshot/probe.ts';
-import { checkAccess } from '../workflow/access.ts';
-import { inspectPlan, withNodes } from '../workflow/inspect-nodes.ts';
+import { requireAccess } from '../workflow/access.ts';
+import { inspectNodes, inspectPlan } from '../workflow/inspect-nodes.ts';
 
 interface NodesOptions {
   readonly inspect: InspectOptions;
@@ -20,7 +20,7 @@ interface NodesOptions {
   readonly substrings: readonly string[];
   readonly selector?: string;
   readonly pods?: string;
-  readonly form: Form;
+  readonly form: OutputFormat;
 }
 
 const GROUP = 'Nodes:';
@@ -32,14 +32,14 @@ const OPTIONS: OptionTable = {
     describe: 'With these labels',
     group: GROUP,
     value: 'LABELS',
-    perRun: true,
+    notPresettable: true,
   },
   pods: {
     type: 'string',
     describe: 'Only those that run pods with these labels, in the namespace of -n, and which',
     group: GROUP,
     value: 'LABELS',
-    perRun: true,
+    notPresettable: true,
   },
   output: outputOption('node/NAME', 'with OS image, external address, and what --probe finds', GROUP),
   probe: {
@@ -47,7 +47,7 @@ const OPTIONS: OptionTable = {
     describe:
       'Ask the nodes, by debug pods, for their cgroup mode and whether they have a PMU (at most 5 nodes)',
     group: GROUP,
-    perRun: true,
+    notPresettable: true,
   },
   ...INSPECT_OPTIONS,
   ...CLUSTER_OPTIONS,
@@ -83,7 +83,7 @@ export const nodes: Command<NodesOptions> = {
     ['kubectl gkeprof nodes --pods app=redis -n redis', 'that run these pods, and which'],
   ],
   options: OPTIONS,
-  completes: ['node'],
+  completion: ['node'],
   repeats: true,
 
   validate(raw) {
@@ -96,7 +96,7 @@ export const nodes: Command<NodesOptions> = {
       substrings: raw.positionals,
       ...(selector !== undefined && { selector }),
       ...(pods !== undefined && { pods }),
-      form: formOf(raw, { wide: true }),
+      form: outputFormatOf(raw, { wide: true }),
     };
   },
 
@@ -129,7 +129,7 @@ export const nodes: Command<NodesOptions> = {
       );
     }
     const shown = options.probe ? await probed(rows, options, cluster, context) : rows;
-    await deliver(
+    await printResult(
       context,
       form,
       () => ({ kind: 'NodeList', version: 1, nodes: shown }),
@@ -154,11 +154,11 @@ async function probed(
       `--probe: ${rows.length} nodes would each get a debug pod, and it asks at most ${MOST_PROBED}`,
       'choose some by a part of their names, -l or --pods',
     );
-  await checkAccess(cluster, inspect.debugPod.namespace);
+  await requireAccess(cluster, inspect.debugPod.namespace);
   const user = await cluster.whoAmI();
   const plans = rows.map(({ name }) => inspectPlan(name, ['probe'], inspect, user));
-  return withNodes(plans, inspect, cluster, context, async (outlooks) => {
-    const views = await Promise.all(outlooks.map((outlook) => outlook.look()));
+  return inspectNodes(plans, inspect, cluster, context, async (outlooks) => {
+    const views = await Promise.all(outlooks.map((outlook) => outlook.inspect()));
     return rows.map((row, at) => ({ ...row, probe: probeOf(views[at]!.snapshot) }));
   });
 }

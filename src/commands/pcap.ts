@@ -2,18 +2,18 @@ import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
 import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { CAPTURE_OPTIONS, type CaptureOptions, captureOptions, TARGET_NODE } from '../cli/options.ts';
-import { formOf, outputOption } from '../cli/output-option.ts';
+import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { ANALYZE_OPTIONS, type AnalyzeChoice, analyzeChoice } from '../cli/packet-options.ts';
 import { MARKDOWN } from '../cli/result-options.ts';
 import { parseTcpdumpWords, type TcpdumpWords } from '../cli/tcpdump-args.ts';
 import { filterText, tcpdump } from '../collectors/tcpdump/tcpdump.ts';
 import { clusterError, EXIT, reasonOf, usageError } from '../errors.ts';
 import { numberOf } from '../node/events.ts';
-import { type Form, isForPrograms } from '../output/form.ts';
-import { deliver } from '../output/result.ts';
-import type { CapturePlan, Plan, TcpdumpPlan } from '../plan/plan.ts';
-import { parseTarget, type Target, type TargetName } from '../plan/target.ts';
-import { captureFacts, type FileFact, fileFacts } from '../report/capture.ts';
+import { isForPrograms, type OutputFormat } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
+import type { NodeTask, Plan, TcpdumpTask } from '../plan/plan.ts';
+import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
+import { captureFacts, type DescribedFile, describeFiles } from '../report/capture.ts';
 import type { Analyzed } from '../report/packets.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
@@ -32,28 +32,34 @@ import { endedText, runCapture, sessionCode } from '../workflow/run-capture.ts';
 
 interface PcapOptions {
   readonly capture: CaptureOptions;
-  readonly named: TargetName;
+  readonly ref: TargetRef;
   readonly container?: string;
-  readonly scope?: TcpdumpPlan['scope'];
+  readonly scope?: TcpdumpTask['scope'];
   readonly words: TcpdumpWords;
   readonly durationSeconds: number;
   readonly maxBytes: number;
   readonly count: number;
   readonly analysis?: AnalyzeChoice;
   /** Of the result on stdout. */
-  readonly form: Form;
+  readonly form: OutputFormat;
 }
 
 const GROUP = 'Capture:';
 
 const OPTIONS: OptionTable = {
-  port: { type: 'string', describe: 'Only this TCP or UDP port', group: GROUP, value: 'N', perRun: true },
+  port: {
+    type: 'string',
+    describe: 'Only this TCP or UDP port',
+    group: GROUP,
+    value: 'N',
+    notPresettable: true,
+  },
   filter: {
     type: 'string',
     describe: 'A pcap filter; with --port both must hold',
     group: GROUP,
     value: 'EXPR',
-    perRun: true,
+    notPresettable: true,
   },
   scope: {
     type: 'string',
@@ -105,14 +111,14 @@ export const pcap: Command<PcapOptions> = {
     ['kubectl gkeprof pcap node/NODE --duration 10s -- -i default port 6379', "the node's main interface"],
   ],
   options: OPTIONS,
-  completes: ['target'],
+  completion: ['target'],
 
   validate(raw) {
     const [target, ...more] = raw.positionals;
     if (target === undefined) throw usageError('pcap: a target is missing', 'kubectl gkeprof pcap pod/NAME');
     if (more.length)
       throw usageError(`pcap: one target at a time, got ${more.length + 1}`, 'filter words go behind --');
-    const named = parseTarget(target, raw.text('node'));
+    const ref = parseTarget(target, raw.text('node'));
     const words = parseTcpdumpWords(raw.rest);
     const port = raw.text('port');
     const clauses = [
@@ -124,30 +130,30 @@ export const pcap: Command<PcapOptions> = {
       clauses.length < 2
         ? (clauses[0] ?? [])
         : clauses.flatMap((clause, at) => [...(at ? ['and'] : []), '(', ...clause, ')']);
-    const scope = raw.text('scope') as TcpdumpPlan['scope'] | undefined;
-    if (named.kind === 'node' && scope !== undefined && scope !== 'node') {
+    const scope = raw.text('scope') as TcpdumpTask['scope'] | undefined;
+    if (ref.kind === 'node' && scope !== undefined && scope !== 'node') {
       throw usageError(`--scope ${scope}: a node has no ${scope}`, 'name a pod, or leave --scope out');
     }
     const count = raw.text('count');
     return {
       capture: captureOptions(raw),
-      named,
+      ref,
       ...(scope && { scope }),
       words: { ...words, filter },
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
       maxBytes: parseSize(raw.text('max-size') ?? '1Gi', '--max-size'),
       count: count === undefined ? 0 : parseCount(count, '--count', 1, 2_000_000_000, 10_000),
       ...(wantsAnalysis(raw) && { analysis: analyzeChoice(raw) }),
-      form: formOf(raw),
+      form: outputFormatOf(raw),
     };
   },
 
   run(options, context) {
-    const { capture, named, durationSeconds, maxBytes } = options;
+    const { capture, ref, durationSeconds, maxBytes } = options;
     return runCapture(
       {
         options: capture,
-        named,
+        ref,
         collector: tcpdump,
         again: 'analyze',
         limits: { durationSeconds, maxBytes },
@@ -175,7 +181,7 @@ function filterExpression(text: string): string {
   return text;
 }
 
-function decide(options: PcapOptions, target: Target): CapturePlan {
+function decide(options: PcapOptions, target: Target): NodeTask {
   const scope = options.scope ?? (target.kind === 'node' ? 'node' : 'netns');
   if (scope === 'iface' && target.kind === 'pod' && target.hostNetwork) {
     throw clusterError(
@@ -201,7 +207,7 @@ function decide(options: PcapOptions, target: Target): CapturePlan {
 /** The first line: addresses, scope, filter, and when it ends. */
 function opening(plan: Plan, options: PcapOptions): string[] {
   const target = plan.targets[0];
-  const capture = plan.capture as TcpdumpPlan;
+  const capture = plan.capture as TcpdumpTask;
   const ends = [
     'Ctrl-C',
     formatDuration(options.durationSeconds),
@@ -246,7 +252,7 @@ async function finish(
   );
   if (captured === 0) {
     log.warn(
-      `no packet matched: the filter was "${filterText(plan.capture as TcpdumpPlan)}" in scope ${plan.capture.scope}; is the port right, is there traffic?`,
+      `no packet matched: the filter was "${filterText(plan.capture as TcpdumpTask)}" in scope ${plan.capture.scope}; is the port right, is there traffic?`,
     );
   }
   log.line('');
@@ -273,7 +279,7 @@ async function finish(
     { role: 'packets', path: artifact.path },
     { role: 'receipt', path: receiptPath },
   ];
-  const outcome = { receipt, files: await fileFacts(made), ended: endedText(result) };
+  const outcome = { receipt, files: await describeFiles(made), ended: endedText(result) };
   if (!analysis || captured === 0) {
     await put(outcome, undefined, form, context);
     return kept;
@@ -317,7 +323,7 @@ function displayFilter({ targets: [target], capture }: Plan, quote: (word: strin
 
 interface Outcome {
   readonly receipt: Receipt;
-  readonly files: readonly FileFact[];
+  readonly files: readonly DescribedFile[];
   readonly ended: string;
 }
 
@@ -325,14 +331,14 @@ interface Outcome {
 async function put(
   { receipt, files, ended }: Outcome,
   found: { readonly analyzed: Analyzed; readonly sections: AnalyzeChoice['sections'] } | undefined,
-  form: Form,
+  form: OutputFormat,
   context: Context,
 ): Promise<void> {
   const { captureMarkdown } = await import('../report/packets.ts');
   const capture = captureFacts(receipt);
   const analysis =
     found && isForPrograms(form) && (await analysisData(found.analyzed, found.sections, context));
-  await deliver(
+  await printResult(
     context,
     form,
     () => ({

@@ -2,14 +2,14 @@ import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
 import type { OptionTable } from '../cli/option-spec.ts';
 import { INSPECT_OPTIONS, type InspectOptions, inspectOptions, TARGET_NODE } from '../cli/options.ts';
-import { formOf, outputOption } from '../cli/output-option.ts';
+import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { regularExpression } from '../cli/regexp.ts';
 import { EXIT, toolError, usageError } from '../errors.ts';
-import { type Form, isForPrograms } from '../output/form.ts';
-import { deliver } from '../output/result.ts';
-import { fitted, table } from '../output/table.ts';
+import { isForPrograms, type OutputFormat } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
+import { fitLastColumn, table } from '../output/table.ts';
 import type { SnapshotPart } from '../plan/plan.ts';
-import { type PodTarget, parseTarget, type Target, type TargetName } from '../plan/target.ts';
+import { type PodTarget, parseTarget, type Target, type TargetRef } from '../plan/target.ts';
 import {
   type ContainerRow,
   containerCells,
@@ -20,21 +20,21 @@ import {
 import type { Owner } from '../snapshot/owner.ts';
 import { type ProcessRow, processJson, processRow, SORT_KEYS, sorting } from '../snapshot/process-list.ts';
 import { forest } from '../snapshot/process-tree.ts';
-import { access } from '../workflow/access.ts';
+import { startAccessCheck } from '../workflow/access.ts';
 import { printByHand } from '../workflow/by-hand.ts';
-import { lookUpAll } from '../workflow/find-target.ts';
-import { inspectPlan, isDryRun, sayCuts, type View, withNodes } from '../workflow/inspect-nodes.ts';
-import { settled } from '../workflow/resolve-id.ts';
+import { findTargets } from '../workflow/find-target.ts';
+import { inspectNodes, inspectPlan, isDryRun, type NodeView, sayCuts } from '../workflow/inspect-nodes.ts';
+import { resolveId } from '../workflow/resolve-id.ts';
 
 interface PsOptions {
   readonly inspect: InspectOptions;
-  readonly named?: TargetName;
+  readonly named?: TargetRef;
   readonly selector?: string;
   readonly container?: string;
   readonly match?: RegExp;
   readonly newest: boolean;
   readonly sort?: (a: ProcessRow, b: ProcessRow) => number;
-  readonly form: Form;
+  readonly form: OutputFormat;
   readonly watch: boolean;
 }
 
@@ -47,7 +47,7 @@ const OPTIONS: OptionTable = {
     describe: 'The pods with these labels, instead of a target',
     group: GROUP,
     value: 'LABELS',
-    perRun: true,
+    notPresettable: true,
   },
   container: {
     type: 'string',
@@ -55,21 +55,21 @@ const OPTIONS: OptionTable = {
     describe: 'Only of this container',
     group: GROUP,
     value: 'NAME',
-    perRun: true,
-    completes: 'container',
+    notPresettable: true,
+    completion: 'container',
   },
   match: {
     type: 'string',
     describe: 'Only whose command line matches, as pgrep -f',
     group: GROUP,
     value: 'REGEXP',
-    perRun: true,
+    notPresettable: true,
   },
   newest: {
     type: 'boolean',
     describe: 'Only the one that started last, as pgrep -n',
     group: GROUP,
-    perRun: true,
+    notPresettable: true,
   },
   sort: {
     type: 'string',
@@ -84,7 +84,7 @@ const OPTIONS: OptionTable = {
     alias: 'w',
     describe: 'Again every 2 s, until Ctrl-C',
     group: GROUP,
-    perRun: true,
+    notPresettable: true,
   },
   ...INSPECT_OPTIONS,
   ...TARGET_NODE,
@@ -108,7 +108,7 @@ export const ps: Command<PsOptions> = {
     ['kubectl gkeprof ps deploy/web --sort=-rss', 'of all its pods, the largest first'],
   ],
   options: OPTIONS,
-  completes: ['target'],
+  completion: ['target'],
 
   validate(raw) {
     const [target, ...more] = raw.positionals;
@@ -134,17 +134,17 @@ export const ps: Command<PsOptions> = {
       ...(match !== undefined && { match: regularExpression(match, '--match') }),
       newest: raw.flag('newest'),
       ...(order && { sort: order }),
-      form: formOf(raw, { wide: true }),
+      form: outputFormatOf(raw, { wide: true }),
       watch: raw.flag('watch'),
     };
   },
 
   async run(options, context) {
     const cluster = await context.openCluster(options.inspect.connection);
-    const allowed = access(cluster, options.inspect);
-    const named = options.named && (await settled(options.named, options.inspect, cluster, context));
+    const allowed = startAccessCheck(cluster, options.inspect);
+    const named = options.named && (await resolveId(options.named, options.inspect, cluster, context));
     if (options.named && !named) return EXIT.done;
-    const targets = await lookUpAll({ ...options, ...(named && { named }) }, options.container, cluster);
+    const targets = await findTargets({ ...options, ...(named && { named }) }, options.container, cluster);
     const nodes = [...new Set(targets.map(({ node }) => node))];
     const asked = { ...options.inspect, ...(options.watch && { lingerSeconds: WATCH_LINGER_SECONDS }) };
     const user = await cluster.whoAmI();
@@ -161,10 +161,10 @@ export const ps: Command<PsOptions> = {
     }
     if (await isDryRun(plans, options.inspect, cluster, context)) return EXIT.done;
     await allowed;
-    return withNodes(plans, options.inspect, cluster, context, async (outlooks) => {
+    return inspectNodes(plans, options.inspect, cluster, context, async (outlooks) => {
       for (;;) {
         try {
-          const views = await Promise.all(outlooks.map((outlook) => outlook.look()));
+          const views = await Promise.all(outlooks.map((outlook) => outlook.inspect()));
           if (options.watch && context.stdout.isTTY) context.stdout.raw.write('\u001b[H\u001b[2J');
           await print(views, targets, options, context);
           if (!options.watch)
@@ -180,7 +180,7 @@ export const ps: Command<PsOptions> = {
 };
 
 async function print(
-  views: readonly View[],
+  views: readonly NodeView[],
   targets: readonly Target[],
   options: PsOptions,
   context: Context,
@@ -200,7 +200,7 @@ async function print(
       context.log.line(
         `node ${node}: ${snapshot.runtimeProblem}; its containers are the API's, created is when they started`,
       );
-  await deliver(
+  await printResult(
     context,
     options.form,
     () => ({
@@ -214,13 +214,13 @@ async function print(
     }),
     rows.map(({ proc }) => String(proc.pid)),
     () =>
-      fitted(processTable(rows, options), options.form.is === 'wide' ? {} : context.stdout) +
+      fitLastColumn(processTable(rows, options), options.form.is === 'wide' ? {} : context.stdout) +
       (containers.length ? `\n${containerTable(containers, options, context.now())}` : ''),
   );
 }
 
 /** The processes of the view that were asked for, in their order. */
-function chosenRows(view: View, targets: readonly Target[], { match }: PsOptions): ProcessRow[] {
+function chosenRows(view: NodeView, targets: readonly Target[], { match }: PsOptions): ProcessRow[] {
   const here = targets.filter(({ node }) => node === view.node);
   const isMeant = ({ owner }: ProcessRow) =>
     here.some((target) => target.kind === 'node' || isOf(owner, target));
@@ -247,7 +247,7 @@ const isOf = ({ podUid, container, containerId }: Owner, target: PodTarget): boo
   containerId !== undefined &&
   (target.container === undefined || container === target.container.name);
 
-function chosenContainers(view: View, targets: readonly Target[], { form }: PsOptions): ContainerRow[] {
+function chosenContainers(view: NodeView, targets: readonly Target[], { form }: PsOptions): ContainerRow[] {
   const here = targets.filter(({ node }) => node === view.node);
   const pods = view.pods.filter((pod) =>
     here.some((target) => target.kind === 'node' || target.uid === pod.metadata?.uid),

@@ -12,13 +12,13 @@ import {
 import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { recentFile } from '../files/input.ts';
-import type { Form } from '../output/form.ts';
-import { deliver } from '../output/result.ts';
+import type { OutputFormat } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
 import { mergeProfiles } from '../profile/merge-profiles.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Reading } from '../profile/read/read-profile.ts';
-import { type Summary, summarize, summaryLines } from '../profile/summary.ts';
-import { fileFacts, type MadeFile, sweepFolder } from '../report/capture.ts';
+import { type ProfileSummary, summarize, summaryLines } from '../profile/summary.ts';
+import { describeFiles, type MadeFile, sweepFolder } from '../report/capture.ts';
 import { printable } from '../text/printable.ts';
 import { baseFor, draw } from '../workflow/draw-profile.ts';
 import { nothingSeen, readProfileFile } from '../workflow/read-profile.ts';
@@ -56,7 +56,7 @@ export const render: Command<RenderOptions> = {
     ],
   ],
   options: OPTIONS,
-  completes: ['profile'],
+  completion: ['profile'],
   repeats: true,
 
   validate(raw) {
@@ -121,16 +121,16 @@ export const render: Command<RenderOptions> = {
 async function putReport(
   path: string,
   profile: Profile,
-  summary: Summary,
+  summary: ProfileSummary,
   made: readonly MadeFile[],
-  form: Form,
+  form: OutputFormat,
   context: Context,
 ): Promise<void> {
   const { profileFacts, profileMarkdown } = await import('../report/profile.ts');
-  const files = await fileFacts(made);
+  const files = await describeFiles(made);
   const facts = profileFacts(profile, summary);
   const { about } = profile;
-  await deliver(
+  await printResult(
     context,
     form,
     () => ({
@@ -158,7 +158,7 @@ function merged(readings: readonly Reading[], { log }: Context): Reading {
     ...readings[0]!,
     profile,
     events,
-    oddities: readings.flatMap(({ oddities }) => oddities),
+    warnings: readings.flatMap(({ warnings }) => warnings),
     timelineGivenUp: false,
   };
 }

@@ -3,15 +3,15 @@ import type { Command } from '../cli/command.ts';
 import type { OptionTable } from '../cli/option-spec.ts';
 import { DEBUG_POD_OPTIONS, type DebugPodOptions, debugPodOptions, TARGET_NODE } from '../cli/options.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { parseTarget, type TargetName } from '../plan/target.ts';
-import { access } from '../workflow/access.ts';
-import { lookUp } from '../workflow/find-target.ts';
-import { settled } from '../workflow/resolve-id.ts';
+import { parseTarget, type TargetRef } from '../plan/target.ts';
+import { startAccessCheck } from '../workflow/access.ts';
+import { findTarget } from '../workflow/find-target.ts';
+import { resolveId } from '../workflow/resolve-id.ts';
 import { onlyTarget, RAW, runOnNode } from '../workflow/run-on-node.ts';
 
 interface ShellOptions {
   readonly debugPod: DebugPodOptions;
-  readonly named: TargetName;
+  readonly named: TargetRef;
   readonly container?: string;
   readonly enter: readonly string[];
   readonly words: readonly string[];
@@ -28,7 +28,7 @@ const OPTIONS: OptionTable = {
     group: GROUP,
     value: 'KINDS',
     defaultText: 'none: the node, with the tools',
-    perRun: true,
+    notPresettable: true,
     words: NAMESPACES,
   },
   container: {
@@ -37,8 +37,8 @@ const OPTIONS: OptionTable = {
     describe: 'The container whose pid, mnt, ipc and uts are meant',
     group: GROUP,
     value: 'NAME',
-    perRun: true,
-    completes: 'container',
+    notPresettable: true,
+    completion: 'container',
   },
   raw: RAW,
   ...DEBUG_POD_OPTIONS,
@@ -58,7 +58,7 @@ export const shell: Command<ShellOptions> = {
     ],
   ],
   options: OPTIONS,
-  completes: ['target'],
+  completion: ['target'],
   failureCode: EXIT.own,
 
   validate(raw) {
@@ -98,10 +98,10 @@ export const shell: Command<ShellOptions> = {
         'name a command: kubectl gkeprof shell TARGET -- COMMAND',
       );
     const cluster = await context.openCluster(debugPod.connection);
-    const allowed = access(cluster, debugPod, tty);
-    const named = await settled(typed, debugPod, cluster, context);
+    const allowed = startAccessCheck(cluster, debugPod, tty);
+    const named = await resolveId(typed, debugPod, cluster, context);
     if (!named) return EXIT.done;
-    const target = await lookUp(named, container, cluster);
+    const target = await findTarget(named, container, cluster);
     await allowed;
     return runOnNode(
       {

@@ -3,11 +3,11 @@ import { dirname, join } from 'node:path';
 import type { Command } from '../cli/command.ts';
 import type { OptionTable } from '../cli/option-spec.ts';
 import { VERBOSE } from '../cli/options.ts';
-import { formOf, outputOption } from '../cli/output-option.ts';
+import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { recentFile } from '../files/input.ts';
-import type { Form } from '../output/form.ts';
-import { deliver } from '../output/result.ts';
+import type { OutputFormat } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import { sha256 } from '../report/capture.ts';
 import type { Receipt } from '../session/receipt.ts';
@@ -15,11 +15,11 @@ import { printable } from '../text/printable.ts';
 
 interface VerifyOptions {
   readonly receipts: readonly string[];
-  readonly form: Form;
+  readonly form: OutputFormat;
 }
 
 /** What became of one artifact since its receipt was written. */
-export interface Verdict {
+export interface FileVerdict {
   readonly receipt: string;
   readonly path: string;
   readonly status: 'same' | 'changed' | 'missing';
@@ -44,22 +44,22 @@ export const verify: Command<VerifyOptions> = {
     ['kubectl gkeprof verify *.receipt.json', 'all of them'],
   ],
   options: OPTIONS,
-  completes: ['file'],
+  completion: ['file'],
   repeats: true,
 
   validate(raw) {
     if (raw.positionals.length === 0)
       throw usageError('verify: a receipt is missing', 'kubectl gkeprof verify @last');
     if (raw.rest.length) throw usageError('verify: takes nothing behind --');
-    return { receipts: raw.positionals, form: formOf(raw) };
+    return { receipts: raw.positionals, form: outputFormatOf(raw) };
   },
 
   async run({ receipts, form }, context) {
-    const verdicts: Verdict[] = [];
+    const verdicts: FileVerdict[] = [];
     for (const name of receipts)
       verdicts.push(await verdictOn(await recentFile(name, '.', [ENDING], 'receipts')));
     const isWhole = verdicts.every(({ status }) => status === 'same');
-    await deliver(
+    await printResult(
       context,
       form,
       () => ({ kind: 'Verification', version: 1, artifacts: verdicts }),
@@ -70,7 +70,7 @@ export const verify: Command<VerifyOptions> = {
   },
 };
 
-async function verdictOn(path: string): Promise<Verdict> {
+async function verdictOn(path: string): Promise<FileVerdict> {
   const { artifact } = await readReceipt(path);
   // Only the name counts: a receipt may have moved together with its artifact, and never names another folder.
   const file = join(dirname(path), artifact.file.split(/[\\/]/).at(-1)!);
@@ -104,7 +104,7 @@ const notOne = (path: string, why: string): GkeprofError =>
     `receipts end in ${ENDING}, beside what they are of`,
   );
 
-const verdictTable = (verdicts: readonly Verdict[]): string =>
+const verdictTable = (verdicts: readonly FileVerdict[]): string =>
   table(
     [{ title: 'STATUS' }, { title: 'BYTES', right: true }, { title: 'SHA-256' }, { title: 'FILE' }],
     verdicts.flatMap(({ status, path, expected, found }) => [

@@ -1,11 +1,11 @@
 import type { Command } from '../cli/command.ts';
-import { formOf, outputOption } from '../cli/output-option.ts';
+import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { EXIT, usageError } from '../errors.ts';
-import type { Form } from '../output/form.ts';
-import { deliver } from '../output/result.ts';
-import { version as release } from '../version.ts';
+import type { OutputFormat } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
+import { toolVersion as release } from '../version.ts';
 
-export const version: Command<{ readonly form: Form }> = {
+export const version: Command<{ readonly form: OutputFormat }> = {
   name: 'version',
   describe: 'Print the version',
   usage: '',
@@ -13,11 +13,11 @@ export const version: Command<{ readonly form: Form }> = {
   options: { output: outputOption('kubectl-gkeprof/VERSION') },
   validate(raw) {
     if (raw.positionals.length) throw usageError('version: takes no arguments');
-    return { form: formOf(raw) };
+    return { form: outputFormatOf(raw) };
   },
   async run({ form }, context) {
     const gkeprof = release();
-    await deliver(
+    await printResult(
       context,
       form,
       () => ({ kind: 'Version', version: 1, gkeprof }),

@@ -2,37 +2,42 @@ import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
 import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { INSPECT_OPTIONS, type InspectOptions, inspectOptions } from '../cli/options.ts';
-import { formOf, outputOption } from '../cli/output-option.ts';
+import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { regularExpression } from '../cli/regexp.ts';
 import { EXIT, toolError, usageError } from '../errors.ts';
-import type { Form } from '../output/form.ts';
-import { deliver } from '../output/result.ts';
+import type { OutputFormat } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import type { SnapshotPart } from '../plan/plan.ts';
-import { parseTarget, type TargetName } from '../plan/target.ts';
+import { parseTarget, type TargetRef } from '../plan/target.ts';
 import { shortId } from '../snapshot/container-list.ts';
 import { pidsBehind } from '../snapshot/links.ts';
 import { type ProcessRow, processJson, processRow } from '../snapshot/process-list.ts';
 import {
-  type Endpoint,
   isSameEndpoint,
   parseAddress,
   parseEndpoint,
+  type SocketAddress,
   socketsOf,
 } from '../snapshot/sockets.ts';
 import { printable } from '../text/printable.ts';
 import { parseCount } from '../text/quantity.ts';
-import { access } from '../workflow/access.ts';
+import { startAccessCheck } from '../workflow/access.ts';
 import { printByHand } from '../workflow/by-hand.ts';
-import { lookUp } from '../workflow/find-target.ts';
-import { inspectPlan, isDryRun, sayCuts, type View, withNodes } from '../workflow/inspect-nodes.ts';
+import { findTarget } from '../workflow/find-target.ts';
+import { inspectNodes, inspectPlan, isDryRun, type NodeView, sayCuts } from '../workflow/inspect-nodes.ts';
 
 /** What is asked about; each finds processes. */
 type Question =
   | { readonly by: 'pid'; readonly pid: number }
   | { readonly by: 'match'; readonly match: RegExp }
   | { readonly by: 'port'; readonly port: number }
-  | { readonly by: 'socket'; readonly local: Endpoint; readonly remote: Endpoint; readonly text: string }
+  | {
+      readonly by: 'socket';
+      readonly local: SocketAddress;
+      readonly remote: SocketAddress;
+      readonly text: string;
+    }
   | { readonly by: 'ip'; readonly ip: string }
   | { readonly by: 'cgroup'; readonly path: string }
   | { readonly by: 'container'; readonly id: string }
@@ -40,9 +45,9 @@ type Question =
 
 interface WhoisOptions {
   readonly inspect: InspectOptions;
-  readonly named: TargetName;
+  readonly named: TargetRef;
   readonly questions: readonly Question[];
-  readonly form: Form;
+  readonly form: OutputFormat;
 }
 
 const GROUP = 'Questions:';
@@ -53,49 +58,49 @@ const OPTIONS: OptionTable = {
     describe: 'Processes whose command line matches',
     group: GROUP,
     value: 'REGEXP',
-    perRun: true,
+    notPresettable: true,
   },
   port: {
     type: 'array',
     describe: 'Who listens on a port, TCP or UDP, in any pod',
     group: GROUP,
     value: 'PORT',
-    perRun: true,
+    notPresettable: true,
   },
   socket: {
     type: 'array',
     describe: 'Who has this connection open: 10.0.0.1:6379-10.0.0.2:40000',
     group: GROUP,
     value: 'LOCAL-REMOTE',
-    perRun: true,
+    notPresettable: true,
   },
   ip: {
     type: 'array',
     describe: 'The containers of the pod with this address',
     group: GROUP,
     value: 'ADDRESS',
-    perRun: true,
+    notPresettable: true,
   },
   cgroup: {
     type: 'array',
     describe: 'What runs in a cgroup and below it',
     group: GROUP,
     value: 'PATH',
-    perRun: true,
+    notPresettable: true,
   },
   container: {
     type: 'array',
     describe: 'A container or sandbox (pod) by its id, full or short',
     group: GROUP,
     value: 'ID',
-    perRun: true,
+    notPresettable: true,
   },
   veth: {
     type: 'array',
     describe: 'The pod behind an interface of the node',
     group: GROUP,
     value: 'NAME',
-    perRun: true,
+    notPresettable: true,
   },
   output: outputOption('the pods, node/NAME for what is in none', 'with full ids and the cgroup'),
   ...INSPECT_OPTIONS,
@@ -112,7 +117,7 @@ export const whois: Command<WhoisOptions> = {
     ['kubectl gkeprof whois node/NODE --container 89e7d6da5f404', 'what crictl calls so'],
   ],
   options: OPTIONS,
-  completes: ['node-target'],
+  completion: ['node-target'],
 
   validate(raw) {
     const [target, ...pids] = raw.positionals;
@@ -132,14 +137,14 @@ export const whois: Command<WhoisOptions> = {
       inspect: inspectOptions(raw),
       named: parseTarget(target),
       questions,
-      form: formOf(raw, { wide: true }),
+      form: outputFormatOf(raw, { wide: true }),
     };
   },
 
   async run(options, context) {
     const cluster = await context.openCluster(options.inspect.connection);
-    const allowed = access(cluster, options.inspect);
-    const { node } = await lookUp(options.named, undefined, cluster);
+    const allowed = startAccessCheck(cluster, options.inspect);
+    const { node } = await findTarget(options.named, undefined, cluster);
     const plans = [inspectPlan(node, partsFor(options.questions), options.inspect, await cluster.whoAmI())];
     if (options.inspect.explain) {
       const { whoisByHand } = await import('../collectors/snapshot/by-hand.ts');
@@ -150,8 +155,8 @@ export const whois: Command<WhoisOptions> = {
     }
     if (await isDryRun(plans, options.inspect, cluster, context)) return EXIT.done;
     await allowed;
-    return withNodes(plans, options.inspect, cluster, context, async ([outlook]) =>
-      answer(await outlook!.look(), options, context),
+    return inspectNodes(plans, options.inspect, cluster, context, async ([outlook]) =>
+      answer(await outlook!.inspect(), options, context),
     );
   },
 };
@@ -202,7 +207,7 @@ function partsFor(questions: readonly Question[]): SnapshotPart[] {
 }
 
 /** Prints what was found. What was not is said, and is in the exit code. */
-async function answer(view: View, { questions, form }: WhoisOptions, context: Context): Promise<number> {
+async function answer(view: NodeView, { questions, form }: WhoisOptions, context: Context): Promise<number> {
   const rows = view.snapshot.processes.map((proc) =>
     processRow(view.node, view.snapshot, proc, view.roster.ownerOf(proc)),
   );
@@ -218,7 +223,7 @@ async function answer(view: View, { questions, form }: WhoisOptions, context: Co
     .filter((each) => each.found.length === 0)
     .map(({ question }) => nothing(question, view));
   if (found.length === 0) throw toolError(missing.join('; '));
-  await deliver(
+  await printResult(
     context,
     form,
     () => ({ kind: 'OwnerList', version: 1, owners: found.map(processJson) }),
@@ -233,7 +238,7 @@ async function answer(view: View, { questions, form }: WhoisOptions, context: Co
 const nameOf = ({ node, owner }: ProcessRow): string =>
   owner.pod === undefined ? `node/${node}` : `pod/${owner.pod}`;
 
-function findFor(question: Question, rows: readonly ProcessRow[], view: View): ProcessRow[] {
+function findFor(question: Question, rows: readonly ProcessRow[], view: NodeView): ProcessRow[] {
   switch (question.by) {
     case 'pid':
       return rows.filter(({ proc }) => proc.pid === question.pid);
@@ -269,7 +274,7 @@ const isCalled = (owner: ProcessRow['owner'], id: string): boolean =>
 
 function holders(
   rows: readonly ProcessRow[],
-  { snapshot }: View,
+  { snapshot }: NodeView,
   isMeant: (socket: ReturnType<typeof socketsOf>[number]) => boolean,
 ): ProcessRow[] {
   const pids = new Set(
@@ -292,7 +297,7 @@ function mainOnes(rows: readonly ProcessRow[]): ProcessRow[] {
   return [...first.values()];
 }
 
-function nothing(question: Question, { node, snapshot }: View): string {
+function nothing(question: Question, { node, snapshot }: NodeView): string {
   switch (question.by) {
     case 'pid':
       return `no process ${question.pid} on node ${node}: it may have ended`;

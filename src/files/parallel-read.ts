@@ -2,7 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Layout } from '../profile/read/layout.ts';
 import type { ReadPart } from '../profile/read/merge-part.ts';
-import type { SecondHalf } from '../profile/read/read-profile.ts';
+import type { ParallelPart } from '../profile/read/read-profile.ts';
 
 /** Smaller files are read before another thread is up. */
 const WORTH_IT = 96e6;
@@ -14,11 +14,11 @@ const AHEAD = 20 << 20;
  * Has another thread read the end of a large file of raw stacks, somewhat less than half of it. Undefined where that does
  * not pay, or where no blank line shows a place to cut.
  */
-export async function readSecondHalf(
+export async function readInParallel(
   path: string,
   timeline: boolean,
   layout: Layout,
-): Promise<SecondHalf | undefined> {
+): Promise<ParallelPart | undefined> {
   // On one CPU a second thread only adds work, because each thread parses all its lines itself.
   if (availableParallelism() < 2) return undefined;
   const status = await stat(path);
@@ -31,8 +31,8 @@ export async function readSecondHalf(
   const blank = window.indexOf('\n\n');
   if (blank < 0) return undefined;
   const from = around + blank + 2;
-  const { startScanWorker } = await import('./start-worker.ts');
-  const worker = startScanWorker({ path, from, timeline, layout });
+  const { startParallelRead } = await import('./start-worker.ts');
+  const worker = startParallelRead({ path, from, timeline, layout });
   const part = new Promise<ReadPart>((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);

@@ -42,7 +42,7 @@ export function parseEvent(line: string, nonce: string): NodeEvent | undefined {
 }
 
 /** What reading a line gave. */
-export type Reading =
+export type LineReading =
   | { readonly kind: 'event'; readonly event: NodeEvent }
   /** An event seen before: a reconnect repeats lines. */
   | { readonly kind: 'repeated' }
@@ -63,7 +63,7 @@ export class EventReader {
     this.#nonce = nonce;
   }
 
-  read(line: string): Reading {
+  read(line: string): LineReading {
     const event = parseEvent(line, this.#nonce);
     if (!event) return { kind: 'foreign', text: shown(line) };
     if (event.seq < this.#next) return { kind: 'repeated' };

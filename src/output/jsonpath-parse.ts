@@ -2,7 +2,7 @@
  * kubectl's JSONPath templates as data. The language is the one of `kubectl -o jsonpath=` (kubernetes.io/docs/reference/
  * kubectl/jsonpath, client-go's util/jsonpath): text with `{…}` in it, `{range …}{end}`, filters, slices, unions.
  */
-export type Step =
+export type PathStep =
   | { readonly is: 'field'; readonly name: string }
   | { readonly is: 'wildcard' }
   | { readonly is: 'recursive' }
@@ -12,13 +12,13 @@ export type Step =
   | { readonly is: 'filter'; readonly left: Path; readonly operator: Operator; readonly right: Path }
   | { readonly is: 'constant'; readonly value: string | number | boolean };
 
-export type Path = readonly Step[];
+export type Path = readonly PathStep[];
 export type Operator = '==' | '!=' | '<' | '>' | '<=' | '>=' | 'exists';
 
-export type Block =
+export type TemplateBlock =
   | { readonly is: 'text'; readonly text: string }
   | { readonly is: 'print'; readonly path: Path }
-  | { readonly is: 'range'; readonly path: Path; readonly body: readonly Block[] };
+  | { readonly is: 'range'; readonly path: Path; readonly body: readonly TemplateBlock[] };
 
 /** A template that is none; the message is one line and says where. */
 export class JsonPathError extends Error {}
@@ -27,8 +27,8 @@ const OPERATORS: readonly string[] = ['==', '!=', '<', '>', '<=', '>='];
 const TERMINATORS = new Set([...' \t\r\n.,[]$@{}']);
 
 /** Throws a JsonPathError. */
-export function parseJsonPath(template: string): readonly Block[] {
-  const open: Array<{ path: Path; body: Block[] }> = [{ path: [], body: [] }];
+export function parseJsonPath(template: string): readonly TemplateBlock[] {
+  const open: Array<{ path: Path; body: TemplateBlock[] }> = [{ path: [], body: [] }];
   let at = 0;
   while (at < template.length) {
     const brace = template.indexOf('{', at);
@@ -52,7 +52,7 @@ export function parseJsonPath(template: string): readonly Block[] {
 class Action {
   readonly #text: string;
   #at: number;
-  readonly path: Step[] = [];
+  readonly path: PathStep[] = [];
   word: 'range' | 'end' | undefined;
 
   constructor(text: string, at: number) {

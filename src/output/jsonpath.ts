@@ -1,10 +1,10 @@
 import {
-  type Block,
   JsonPathError,
   type Operator,
   type Path,
+  type PathStep,
   parseJsonPath,
-  type Step,
+  type TemplateBlock,
 } from './jsonpath-parse.ts';
 
 /** Plain data, as JSON has it. */
@@ -16,7 +16,7 @@ export function jsonPath(template: string): (data: Json) => string {
   return (data) => printed(blocks, data);
 }
 
-const printed = (blocks: readonly Block[], data: Json): string =>
+const printed = (blocks: readonly TemplateBlock[], data: Json): string =>
   blocks
     .map((block) => {
       if (block.is === 'text') return block.text;
@@ -36,7 +36,7 @@ const walk = (path: Path, values: readonly Json[]): readonly Json[] =>
     values,
   );
 
-function follow(step: Exclude<Step, { is: 'union' }>, value: Json): readonly Json[] {
+function follow(step: Exclude<PathStep, { is: 'union' }>, value: Json): readonly Json[] {
   switch (step.is) {
     case 'constant':
       return [step.value];
@@ -90,7 +90,10 @@ function elements(
   return value.slice(from, to).filter((_, at) => at % step === 0);
 }
 
-function filtered({ left, operator, right }: Extract<Step, { is: 'filter' }>, value: Json): readonly Json[] {
+function filtered(
+  { left, operator, right }: Extract<PathStep, { is: 'filter' }>,
+  value: Json,
+): readonly Json[] {
   if (!Array.isArray(value))
     throw new JsonPathError(`${kindOf(value)} is not array or slice and cannot be filtered`);
   return value.filter((element: Json) => {

@@ -1,7 +1,7 @@
 import { formatDuration } from '../text/quantity.ts';
 
 /** As many of the parts as fit into the width, the first ones; the first is cut where not even it does. */
-export function fitted(parts: readonly string[], width: number): string {
+export function fitToWidth(parts: readonly string[], width: number): string {
   let shown = parts[0] ?? '';
   if (length(shown) > width) return `${[...shown].slice(0, Math.max(0, width - 1)).join('')}…`;
   for (const part of parts.slice(1)) {

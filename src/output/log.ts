@@ -1,5 +1,5 @@
 import { printable, printableLines } from '../text/printable.ts';
-import { fitted } from './live.ts';
+import { fitToWidth } from './live.ts';
 import type { Style } from './style.ts';
 
 /** As much of a stream as is written to. */
@@ -96,7 +96,7 @@ export class Log {
 
   #show(parts: readonly string[]): void {
     const width = Math.max(1, (this.#sink.columns || 80) - 1);
-    const shown = fitted(parts.map(printable), width);
+    const shown = fitToWidth(parts.map(printable), width);
     this.#sink.write(`\r\u001b[K${shown}`);
     this.#live = true;
   }

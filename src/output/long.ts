@@ -1,6 +1,6 @@
 import type { Turns } from '../interrupts.ts';
 import { printableJson } from '../text/printable.ts';
-import { yamlDumper } from './form.ts';
+import { yamlDumper } from './format.ts';
 
 /**
  * A result with lists that may be long: objects, their values, and lists, whose rows may be made when they are asked for.

@@ -1,4 +1,4 @@
-import { type Form, isForPrograms, rendered } from './form.ts';
+import { isForPrograms, type OutputFormat, rendered } from './format.ts';
 import type { Log } from './log.ts';
 import type { ByteSink } from './stream.ts';
 
@@ -12,9 +12,9 @@ export interface ResultSinks {
  * Puts the result on stdout: as data in the form that was asked for, else as `text` makes it. `names` is what
  * `-o name` prints, one a line. Each is made only when it is wanted.
  */
-export async function deliver(
+export async function printResult(
   { stdout, log }: ResultSinks,
-  form: Form,
+  form: OutputFormat,
   data: () => object,
   names: readonly string[],
   text: () => string,

@@ -165,7 +165,7 @@ function laidOut(columns: readonly Column[], rows: ReadonlyArray<readonly string
  * A table whose last column may be of any length, cut at the edge of the terminal as ps does; of that column as much stays
  * as makes sense. Elsewhere it is whole.
  */
-export function fitted(text: string, { isTTY, columns }: Pick<ByteSink, 'isTTY' | 'columns'>): string {
+export function fitLastColumn(text: string, { isTTY, columns }: Pick<ByteSink, 'isTTY' | 'columns'>): string {
   if (!isTTY || !columns) return text;
   const lines = text.split('\n');
   const last = / (?=\S+$)/.exec(lines[0]!)?.index ?? 0;

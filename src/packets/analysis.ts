@@ -8,14 +8,14 @@ import type { Packet, PacketSink } from './file/packet.ts';
 import { FlagCounts } from './flags.ts';
 import { FrameNumbers } from './frame-numbers.ts';
 import { Redis, type RedisOptions } from './redis/redis.ts';
-import { Summary } from './summary.ts';
+import { CaptureSummary } from './summary.ts';
 import { type Spill, SynList } from './syns.ts';
 import { AccurateEcn } from './tcp/accurate-ecn.ts';
 import { Health } from './tcp/health.ts';
 import { RoundTrips } from './tcp/round-trips.ts';
 import { Streams } from './tcp/streams.ts';
 import { TroubleList } from './tcp/trouble-list.ts';
-import { Timeline } from './timeline.ts';
+import { PacketTimeline } from './timeline.ts';
 
 /** What an analysis is to look at. */
 export interface Scope {
@@ -48,7 +48,7 @@ export interface Protocols {
 
 /** Packet after packet → the tables, in one pass. */
 export class Analysis implements PacketSink {
-  readonly summary = new Summary();
+  readonly summary = new CaptureSummary();
   readonly ip: ConversationTable;
   readonly tcp: ConversationTable;
   readonly udp: ConversationTable;
@@ -62,7 +62,7 @@ export class Analysis implements PacketSink {
   readonly troubles: TroubleList | undefined;
   readonly frames = new FrameNumbers();
   readonly redis: Redis | undefined;
-  readonly timeline: Timeline | undefined;
+  readonly timeline: PacketTimeline | undefined;
   readonly protocols: Protocols = { tcp: 0, udp: 0, icmp: 0, arp: 0, fragments: 0, otherIp: 0, other: 0 };
   readonly names = new Map<string, string>();
   /** What the capturing system says it lost, by interface; its last word. */
@@ -84,7 +84,7 @@ export class Analysis implements PacketSink {
     this.#decoder = new Decoder(scope.inner, !scope.once);
     this.mirror = new Mirror(scope.inner);
     this.syns = new SynList(spill);
-    const timeline = scope.timeline ? new Timeline() : undefined;
+    const timeline = scope.timeline ? new PacketTimeline() : undefined;
     this.timeline = timeline;
     if (troubles) this.troubles = new TroubleList(troubles);
     if (scope.health) this.health = new Health(this.troubles);

@@ -66,7 +66,7 @@ export class Durations {
   }
 
   /** Takes over what another has counted. */
-  absorb(other: Durations): void {
+  merge(other: Durations): void {
     if (other.#few) {
       for (const each of other.#few) this.add(each);
       return;

@@ -1,7 +1,7 @@
 import type { Analysis } from './analysis.ts';
 import { grown } from './columns.ts';
 import { type ConversationTable, mostFirst } from './conversations.ts';
-import { type ConversationKind, type End, endOf, type Names, tableOf } from './print/facts.ts';
+import { type AddressNames, type ConversationKind, type End, endOf, tableOf } from './print/facts.ts';
 
 const KEYS = 3;
 const COUNTS = 4;
@@ -138,7 +138,7 @@ export const ENDPOINT_KINDS = ['ipv4', 'ipv6', 'tcp', 'udp'] as const;
 export function* endpoints(
   analysis: Analysis,
   kind: ConversationKind,
-  names: Names,
+  names: AddressNames,
 ): Generator<EndpointFacts> {
   const found = new Endpoints(tableOf(analysis, kind));
   const ports = kind === 'tcp' || kind === 'udp' ? kind : undefined;

@@ -2,7 +2,7 @@ import type { Packet } from './file/packet.ts';
 import { compareAsWireshark, isAfter, WIDE } from './times.ts';
 
 /** The earliest and the latest time, with their decimal places. */
-export interface Ends {
+export interface TimeRange {
   earliestSeconds: number;
   earliestNanos: number;
   earliestPlaces: number;
@@ -12,7 +12,7 @@ export interface Ends {
 }
 
 /** What is known of a file's packets without looking into them. */
-export class Summary implements Ends {
+export class CaptureSummary implements TimeRange {
   packets = 0;
   /** On the wire, and of them in the file. */
   bytes = 0;
@@ -48,7 +48,7 @@ export class Summary implements Ends {
   earliestPlaces = 6;
   latestPlaces = 6;
   /** What Wireshark takes for both ends, where times are so far apart that it errs. */
-  wide: Ends | undefined;
+  wide: TimeRange | undefined;
   readonly linkTypes = new Map<number, number>();
   readonly interfaces = new Set<number>();
   #linkType = -1;
@@ -145,7 +145,7 @@ const endsOf = ({
   latestSeconds,
   latestNanos,
   latestPlaces,
-}: Ends): Ends => ({
+}: TimeRange): TimeRange => ({
   earliestSeconds,
   earliestNanos,
   earliestPlaces,
@@ -155,7 +155,7 @@ const endsOf = ({
 });
 
 /** As capinfos counts (capinfos.c, process_cap_file). */
-function countWide(ends: Ends, { seconds, nanos, places }: Packet): void {
+function countWide(ends: TimeRange, { seconds, nanos, places }: Packet): void {
   const time = [seconds, nanos] as const;
   if (compareAsWireshark(time, [ends.earliestSeconds, ends.earliestNanos]) < 0) {
     ends.earliestSeconds = seconds;

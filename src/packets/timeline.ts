@@ -1,7 +1,7 @@
 import { Durations } from './durations.ts';
 
 /** What happened in one step of time. */
-export interface Step {
+export interface TimelineStep {
   /** Seconds since the first packet, of the step's beginning. */
   readonly at: number;
   packets: number;
@@ -15,12 +15,12 @@ export interface Step {
 const MOST = 3600;
 
 /** Packets, bytes and what went on in them, second by second; longer steps where those would be too many. */
-export class Timeline {
+export class PacketTimeline {
   /** Seconds of a step. */
   step = 1;
   /** By number; a step in which nothing was is not there. */
-  #steps = new Map<number, Step>();
-  #last: Step | undefined;
+  #steps = new Map<number, TimelineStep>();
+  #last: TimelineStep | undefined;
   #lastNumber = Number.NaN;
 
   packet(now: number, bytes: number): void {
@@ -45,7 +45,7 @@ export class Timeline {
   }
 
   /** In order of time, the empty ones between them included; those of a clock that jumped far are left out. */
-  *steps(): Generator<Step> {
+  *steps(): Generator<TimelineStep> {
     for (const { number, empties } of this.#between()) {
       for (let back = empties; back > 0; back -= 1) yield empty((number - back) * this.step);
       yield this.#steps.get(number)!;
@@ -73,7 +73,7 @@ export class Timeline {
     });
   }
 
-  #at(now: number): Step {
+  #at(now: number): TimelineStep {
     const number = Math.floor(now / 1e9 / this.step);
     if (number === this.#lastNumber) return this.#last!;
     let step = this.#steps.get(number);
@@ -104,13 +104,13 @@ export class Timeline {
         into.bytes += step.bytes;
         into.retransmissions += step.retransmissions;
         into.commands += step.commands;
-        into.latency.absorb(step.latency);
+        into.latency.merge(step.latency);
       }
     }
   }
 }
 
-const empty = (at: number): Step => ({
+const empty = (at: number): TimelineStep => ({
   at,
   packets: 0,
   bytes: 0,

@@ -3,7 +3,7 @@ import { ownerSuffix } from './owner.ts';
 import type { Target } from './target.ts';
 
 /** CPU samples by perf. */
-export interface PerfPlan {
+export interface PerfTask {
   readonly collector: 'perf';
   readonly scope: 'node' | 'pod' | 'container';
   readonly frequencyHz: number;
@@ -12,7 +12,7 @@ export interface PerfPlan {
 }
 
 /** Packets by tcpdump. Words are tcpdump's own and stay words: nothing joins or splits them again. */
-export interface TcpdumpPlan {
+export interface TcpdumpTask {
   readonly collector: 'tcpdump';
   readonly scope: 'node' | 'iface' | 'netns';
   /** `any`, `default` (the interface of the default route) or a name; undefined: the scope's own. */
@@ -25,13 +25,13 @@ export interface TcpdumpPlan {
   readonly filter: readonly string[];
 }
 
-export type CapturePlan = PerfPlan | TcpdumpPlan | InspectPlan | AttachedPlan;
+export type NodeTask = PerfTask | TcpdumpTask | SnapshotTask | NodeCommand;
 
 /** What a snapshot of a node may hold: collectors/snapshot/snapshot.sh has a function for each. */
 export type SnapshotPart = 'processes' | 'runtime' | 'sockets' | 'links' | 'probe';
 
 /** Snapshots of a node: one at once, others as long as it lingers. */
-export interface InspectPlan {
+export interface SnapshotTask {
   readonly collector: 'inspect';
   readonly scope: 'node';
   readonly parts: readonly SnapshotPart[];
@@ -50,7 +50,7 @@ export interface Limits {
 }
 
 /** Something that runs on the node for somebody who looks on: crictl, or a shell. */
-export interface AttachedPlan {
+export interface NodeCommand {
   readonly collector: 'crictl' | 'shell';
   readonly scope: 'node';
   /** crictl's subcommand, for the audit log. */
@@ -85,7 +85,7 @@ export interface Plan {
   readonly session: { readonly id: string; readonly nonce: string };
   readonly node: string;
   readonly targets: readonly [Target, ...Target[]];
-  readonly capture: CapturePlan;
+  readonly capture: NodeTask;
   readonly limits: Limits;
   readonly debugPod: DebugPodPlan;
   /** Whom the API server takes the user for; undefined where it does not say. */
@@ -95,7 +95,7 @@ export interface Plan {
 
 export interface PlanInput {
   readonly target: Target;
-  readonly capture: CapturePlan;
+  readonly capture: NodeTask;
   readonly limits: Limits;
   readonly debugPod: Omit<DebugPodPlan, 'name'>;
   readonly user?: string;
@@ -124,7 +124,7 @@ export function makePlan(input: PlanInput): Plan {
  * `gkeprof-COLLECTOR-SESSION-USER`: the name says whose the pod is, because that is all that an admission policy is told
  * of a pod when somebody execs into it.
  */
-export function debugPodName(collector: CapturePlan['collector'], session: string, user?: string): string {
+export function debugPodName(collector: NodeTask['collector'], session: string, user?: string): string {
   const owner = user === undefined ? undefined : ownerSuffix(user);
   return `gkeprof-${collector}-${session}${owner === undefined ? '' : `-${owner}`}`;
 }

@@ -5,7 +5,7 @@ import { bareId, statusesOf } from '../snapshot/owner.ts';
 import { printable } from '../text/printable.ts';
 
 /** What the user typed, understood. */
-export interface TargetName {
+export interface TargetRef {
   readonly kind: 'pod' | 'node' | 'id' | WorkloadKind;
   /** Of an `id` the beginning of a container's, or with `node` of a sandbox's. */
   readonly name: string;
@@ -49,7 +49,7 @@ export interface NodeTarget {
 
 export type Target = PodTarget | NodeTarget;
 
-const KINDS: Readonly<Record<string, TargetName['kind']>> = {
+const KINDS: Readonly<Record<string, TargetRef['kind']>> = {
   ...of('pod', 'pod', 'pods', 'po'),
   ...of('node', 'node', 'nodes', 'no'),
   ...of('id', 'id'),
@@ -60,7 +60,7 @@ const KINDS: Readonly<Record<string, TargetName['kind']>> = {
   ...of('Job', 'job', 'jobs'),
 };
 
-function of(kind: TargetName['kind'], ...words: string[]): Record<string, TargetName['kind']> {
+function of(kind: TargetRef['kind'], ...words: string[]): Record<string, TargetRef['kind']> {
   return Object.fromEntries(words.map((word) => [word, kind]));
 }
 
@@ -74,7 +74,7 @@ export function resourceOf(word: string): string | undefined {
  * `pod/x`, `x`, `deploy/x`, `node/x` or `id/HEX`, which may come with the node that it was seen on. Anything else is a
  * usage error that says what is understood.
  */
-export function parseTarget(text: string, node?: string): TargetName {
+export function parseTarget(text: string, node?: string): TargetRef {
   const slash = text.indexOf('/');
   const kind = slash < 0 ? 'pod' : KINDS[text.slice(0, slash).toLowerCase()];
   const name = text.slice(slash + 1);

@@ -5,7 +5,7 @@ import { LIMITED_WORK } from '../collectors/privileges.ts';
 import { inspect } from '../collectors/snapshot/snapshot.ts';
 import { tcpdump } from '../collectors/tcpdump/tcpdump.ts';
 import type { CollectorName } from '../node/arguments.ts';
-import { type AttachedPlan, type CapturePlan, makePlan, type Plan, type SnapshotPart } from '../plan/plan.ts';
+import { makePlan, type NodeCommand, type NodeTask, type Plan, type SnapshotPart } from '../plan/plan.ts';
 import type { PodTarget, Target } from '../plan/target.ts';
 
 /**
@@ -43,7 +43,7 @@ const WORK: Readonly<Record<CollectorName, NodeWork>> = {
   shell: runner,
 };
 
-const attached = (more: Partial<AttachedPlan> & Pick<AttachedPlan, 'collector'>): AttachedPlan => ({
+const attached = (more: Partial<NodeCommand> & Pick<NodeCommand, 'collector'>): NodeCommand => ({
   scope: 'node',
   about: '',
   keys: [],
@@ -53,7 +53,7 @@ const attached = (more: Partial<AttachedPlan> & Pick<AttachedPlan, 'collector'>)
   ...more,
 });
 
-const packets = (scope: 'node' | 'netns' | 'iface'): CapturePlan => ({
+const packets = (scope: 'node' | 'netns' | 'iface'): NodeTask => ({
   collector: 'tcpdump',
   scope,
   count: 0,
@@ -63,7 +63,7 @@ const packets = (scope: 'node' | 'netns' | 'iface'): CapturePlan => ({
 
 interface Sample {
   readonly name: string;
-  readonly capture: CapturePlan;
+  readonly capture: NodeTask;
   readonly on: Target;
   readonly target?: DebugPodKind['target'];
   readonly isShell?: true;

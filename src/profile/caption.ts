@@ -1,14 +1,14 @@
 import { counted, formatDuration } from '../text/quantity.ts';
 import { coresText } from './cores.ts';
 import type { Profile } from './profile.ts';
-import type { Summary } from './summary.ts';
+import type { ProfileSummary } from './summary.ts';
 import { eventText } from './weighing.ts';
 
 /**
  * What stands above a picture: target and node; then when, how long, how often, which event, how much was seen and
  * what it is worth. What is not known is not said.
  */
-export function caption(profile: Profile, summary: Summary): { title: string; subtitle: string[] } {
+export function caption(profile: Profile, summary: ProfileSummary): { title: string; subtitle: string[] } {
   const { about, idle, timeline } = profile;
   const facts = [
     about.startedAt && `${about.startedAt.slice(0, 19).replace('T', ' ')} UTC`,

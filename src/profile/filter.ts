@@ -1,8 +1,8 @@
-import type { Profile, StackTable, Timeline } from './profile.ts';
+import type { Profile, SampleTimes, StackTable } from './profile.ts';
 import { closed } from './tree.ts';
 
 /** Which stacks of a profile to keep. */
-export interface Narrowing {
+export interface ProfileFilter {
   /** Only stacks with a frame, the thread's name included, that matches; and none with one that does. */
   readonly include?: RegExp;
   readonly exclude?: RegExp;
@@ -45,7 +45,7 @@ function swappers(frames: Profile['frames'], { frame, next }: Profile['tree']): 
 }
 
 /** The profile with only the stacks that are wanted; how much was idle is counted in any case. */
-export function narrow(profile: Profile, wish: Narrowing): Profile {
+export function filterProfile(profile: Profile, wish: ProfileFilter): Profile {
   const { stacks } = profile;
   const idle = idleRows(profile);
   const matches = nodesThatMatch(profile, wish);
@@ -64,7 +64,7 @@ export function narrow(profile: Profile, wish: Narrowing): Profile {
 
 function nodesThatMatch(
   { frames, tree }: Profile,
-  { include, exclude }: Narrowing,
+  { include, exclude }: ProfileFilter,
 ): (node: number) => boolean {
   if (!include && !exclude) return () => true;
   const included = new Uint8Array(tree.frame.length);
@@ -126,7 +126,7 @@ export function keepRows(profile: Profile, wanted: (row: number) => boolean): Pr
   };
 }
 
-function keepEntries(timeline: Timeline, rows: number, kept: readonly number[]): Timeline {
+function keepEntries(timeline: SampleTimes, rows: number, kept: readonly number[]): SampleTimes {
   const renumbered = new Int32Array(rows).fill(-1);
   kept.forEach((row, at) => {
     renumbered[row] = at;

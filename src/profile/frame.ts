@@ -21,7 +21,7 @@ const JIT_FILE = /(?:^|\/)perf-\d+\.map$|(?:^|\/)jitted-\d+-\d+\.so$|^\[JIT\]/;
 const KERNEL_FILE = /\.ko(?:\.\w+)?$|(?:^|\/)vmlinux[^/]*$|^bpf_(?:prog|trampoline|dispatcher)_/;
 
 /** The kind of a frame of this object. */
-export function kindOf(dso: string): FrameKind {
+export function frameKindOf(dso: string): FrameKind {
   if (dso === 'inlined') return 'inlined';
   if (JIT_FILE.test(dso)) return 'jit';
   if (/^\[.*\]/.test(dso)) return USER_AREA.test(dso) ? 'user' : 'kernel';
@@ -49,7 +49,7 @@ export function parseFrameLine(line: string): readonly Frame[] | undefined {
     ? plain[1]!
     : (open < 0 ? rest : rest.slice(0, Math.max(0, open - 1))).replace(/\+0x[0-9a-f]+$/, '');
   const file = dso.replace(/ \(deleted\)$/, '');
-  const kind = kindOf(file);
+  const kind = frameKindOf(file);
   if (symbol.trim() === '' || symbol === '[unknown]')
     return [{ name: objectName(file), kind, dso, unknown: true }];
   if (/^\([^()]*\)$/.test(symbol)) return [];

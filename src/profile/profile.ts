@@ -38,7 +38,7 @@ export interface StackTable {
 }
 
 /** When each sample was taken, in time order. */
-export interface Timeline {
+export interface SampleTimes {
   /** Of the first sample, in seconds on perf's clock. */
   readonly start: number;
   /** Time since `start` in units of 10 µs, ascending. */
@@ -97,7 +97,7 @@ export interface Profile {
   readonly threads: readonly Thread[];
   readonly stacks: StackTable;
   /** Undefined where the input has no times, or they were not wanted. */
-  readonly timeline: Timeline | undefined;
+  readonly timeline: SampleTimes | undefined;
   readonly samples: number;
   /** Samples of the idle task: in the tree, or left out of it. */
   readonly idle: { readonly samples: number; readonly leftOut: boolean };
@@ -128,11 +128,11 @@ export interface Comparison {
   /** The assumptions of the comparison, one sentence each. */
   readonly assumptions: readonly string[];
   /** What a test needs to know about the samples of each; undefined if their number is not known. */
-  readonly evidence: readonly [before: Evidence, after: Evidence] | undefined;
+  readonly evidence: readonly [before: SampleEvidence, after: SampleEvidence] | undefined;
 }
 
 /** What a test of differences has to know about the samples of one side. */
-export interface Evidence {
+export interface SampleEvidence {
   readonly about: About;
   /** By node of the comparison's tree: sums of the squares of what the samples that ended there weigh. */
   readonly squares: Float64Array;

@@ -36,7 +36,7 @@ export interface ThreadGroup {
   readonly cores?: number;
 }
 
-export interface Summary {
+export interface ProfileSummary {
   readonly samples: number;
   /** Undefined if the input does not say. */
   readonly lost?: number;
@@ -66,7 +66,7 @@ const TOP = 5;
 const NOTES = 3;
 
 /** The figures that stand below a flame graph. Pure. */
-export function summarize(profile: Profile): Summary {
+export function summarize(profile: Profile): ProfileSummary {
   const { frequencyHz = 0, seconds = 0, cpu } = profile.about;
   const { samples, lost, idle } = profile;
   const cores = coresOf(profile, samples - (idle.leftOut ? 0 : idle.samples));
@@ -169,7 +169,7 @@ export const qualityFacts = ({ unnamedInnermost, wholeStacks }: Quality): string
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** The figures as lines for people. */
-export function summaryLines(summary: Summary): string[] {
+export function summaryLines(summary: ProfileSummary): string[] {
   const { samples, cores, quality } = summary;
   const few = samples < FEW_SAMPLES;
   const much = (part: { readonly samples: number; readonly share: number }) =>

@@ -81,7 +81,7 @@ export function treeOf(
  * The tree of these nodes, which are in preorder, with children in the byte order of their names, and those of the
  * same frame as one. Where that is so already the arrays are the tree's.
  */
-export function inOrder(
+export function sortedTree(
   frame: Int32Array,
   parent: Int32Array,
   self: Float64Array,

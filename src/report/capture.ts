@@ -18,7 +18,7 @@ export interface MadeFile {
 }
 
 /** A file of a result. */
-export interface FileFact extends MadeFile {
+export interface DescribedFile extends MadeFile {
   readonly bytes: number;
   readonly sha256: string;
 }
@@ -47,7 +47,7 @@ async function makeFolder(folder: string): Promise<void> {
 }
 
 /** Size and SHA-256 of files; it reads them for that. */
-export const fileFacts = (files: readonly MadeFile[]): Promise<FileFact[]> =>
+export const describeFiles = (files: readonly MadeFile[]): Promise<DescribedFile[]> =>
   Promise.all(
     files.map(async ({ role, path }) => ({
       role,
@@ -132,7 +132,7 @@ export const captureRows = (facts: CaptureFacts, ended: string): Array<[string, 
 export const utc = (iso: string): string => `${iso.slice(0, 19).replace('T', ' ')} UTC`;
 
 /** The files of a result, as a table. */
-export const fileTable = (files: readonly FileFact[]): string =>
+export const fileTable = (files: readonly DescribedFile[]): string =>
   markdownTable(
     [{ title: 'file' }, { title: 'bytes', right: true }, { title: 'SHA-256' }],
     files.map(({ path, bytes, sha256: sum }) => [code(path), String(bytes), code(sum)]),

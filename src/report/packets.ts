@@ -1,20 +1,27 @@
 import type { Analysis } from '../packets/analysis.ts';
 import { framesText, troubleWords } from '../packets/print/evidence.ts';
 import {
+  type AddressNames,
   type ConversationKind,
   conversations,
   type End,
   healthFacts,
-  type Names,
   summaryFacts,
 } from '../packets/print/facts.ts';
-import type { FileFacts } from '../packets/print/json.ts';
+import type { InputFile } from '../packets/print/json.ts';
 import { type RedisFacts, redisFacts } from '../packets/print/redis-facts.ts';
 import { durationText } from '../packets/print/wording.ts';
 import type { Sort } from '../packets/sorting.ts';
-import type { Summary } from '../packets/summary.ts';
+import type { CaptureSummary } from '../packets/summary.ts';
 import { counted, formatBytes, formatRate } from '../text/quantity.ts';
-import { type CaptureFacts, captureRows, type FileFact, fileTable, targetWords, utc } from './capture.ts';
+import {
+  type CaptureFacts,
+  captureRows,
+  type DescribedFile,
+  fileTable,
+  targetWords,
+  utc,
+} from './capture.ts';
 import { block, code, factTable, markdownTable, plain } from './markdown.ts';
 
 const ROWS = 10;
@@ -22,7 +29,7 @@ const ROWS = 10;
 /** A capture as a block for an incident; with what its analysis found, where there was one. */
 export const captureMarkdown = (
   capture: CaptureFacts,
-  files: readonly FileFact[],
+  files: readonly DescribedFile[],
   ended: string,
   analyzed?: Analyzed,
 ): string =>
@@ -42,7 +49,7 @@ export const captureMarkdown = (
   );
 
 /** Files of packets as a block for an incident. */
-export const analysisMarkdown = (analyzed: Analyzed, files: readonly FileFact[]): string =>
+export const analysisMarkdown = (analyzed: Analyzed, files: readonly DescribedFile[]): string =>
   block(
     `### Packets: ${analyzed.files.map(({ name }) => plain(name)).join(', ')}`,
     factTable(analysisRows(analyzed)),
@@ -172,8 +179,8 @@ const endText = ({ address, port, name }: End): string =>
 /** Packets that were read, as long as their lists are there. */
 export interface Analyzed {
   readonly analysis: Analysis;
-  readonly files: readonly (FileFacts & { readonly summary: Summary })[];
-  readonly names: Names;
+  readonly files: readonly (InputFile & { readonly summary: CaptureSummary })[];
+  readonly names: AddressNames;
   readonly sort: Sort;
   /** The page of the timeline, where one was made. */
   readonly page: string | undefined;

@@ -1,13 +1,20 @@
-import { type Mover, type Movers, verdictText } from '../profile/compare/changes.ts';
+import { type Change, type Changes, verdictText } from '../profile/compare/changes.ts';
 import { coresText } from '../profile/cores.ts';
 import { countersText } from '../profile/counters.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
 import { FEW_SAMPLES } from '../profile/quality.ts';
-import { qualityFacts, type Summary } from '../profile/summary.ts';
+import { type ProfileSummary, qualityFacts } from '../profile/summary.ts';
 import { formatWeight, topOf } from '../profile/top.ts';
 import { eventText, weighedBy } from '../profile/weighing.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
-import { type CaptureFacts, captureRows, type FileFact, fileTable, targetWords, utc } from './capture.ts';
+import {
+  type CaptureFacts,
+  captureRows,
+  type DescribedFile,
+  fileTable,
+  targetWords,
+  utc,
+} from './capture.ts';
 import { block, code, factTable, markdownTable, plain } from './markdown.ts';
 
 /** Rows of tables; all there is to find is in `--format json`. */
@@ -15,7 +22,7 @@ const ROWS = 20;
 const MARKDOWN_ROWS = 10;
 
 /** The figures of a profile: counts, hottest functions and stacks, threads, what has no name. Weights are in `unit`. */
-export function profileFacts(profile: Profile, summary: Summary) {
+export function profileFacts(profile: Profile, summary: ProfileSummary) {
   const { bySelf, byTotal, threads, chains, unknown, weight } = topOf(profile, ROWS);
   const { samples, lost, event, seconds, frequencyHz, cores, idle, idleLeftOut, quality, groups } = summary;
   return {
@@ -54,7 +61,7 @@ const functionFacts = ({ name, dso, kind, self, total }: ReturnType<typeof topOf
 export const recordingMarkdown = (
   capture: CaptureFacts,
   profile: ProfileFacts,
-  files: readonly FileFact[],
+  files: readonly DescribedFile[],
   ended: string,
 ): string =>
   block(
@@ -70,7 +77,7 @@ export const recordingMarkdown = (
 export const profileMarkdown = (
   { target, startedAt }: Profile['about'],
   profile: ProfileFacts,
-  files: readonly FileFact[],
+  files: readonly DescribedFile[],
 ): string =>
   block(
     `### CPU profile: ${plain(target)}`,
@@ -141,7 +148,7 @@ const busiest = ({ threads, weight, unit }: ProfileFacts): string =>
   );
 
 /** What differs between two profiles: how they were made comparable, and the functions that moved the most. */
-export const comparisonFacts = (comparison: Comparison, movers: Movers, rows = ROWS) => {
+export const comparisonFacts = (comparison: Comparison, movers: Changes, rows = ROWS) => {
   const { before, after, event, unit, normalizedBy, byTotalBecause, beforeFactor } = comparison;
   const { beforeSamples, afterSamples, assumptions } = comparison;
   return {
@@ -156,12 +163,12 @@ export const comparisonFacts = (comparison: Comparison, movers: Movers, rows = R
   };
 };
 
-const testedWords = ({ knowsTimes }: Movers) =>
+const testedWords = ({ knowsTimes }: Changes) =>
   knowsTimes === undefined ? 'not' : knowsTimes ? 'by blocks of time' : 'as independent samples';
 
 export type ComparisonFacts = ReturnType<typeof comparisonFacts>;
 
-export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly FileFact[]): string =>
+export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly DescribedFile[]): string =>
   block(
     `### CPU before and after: ${plain(facts.after.about.target)}`,
     factTable(
@@ -183,7 +190,7 @@ export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly FileF
     fileTable(files),
   );
 
-const changesTable = ({ unit }: ComparisonFacts, movers: readonly Mover[]): string =>
+const changesTable = ({ unit }: ComparisonFacts, movers: readonly Change[]): string =>
   markdownTable(
     [
       { title: 'before', right: true },

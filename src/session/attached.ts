@@ -4,7 +4,7 @@ import { clusterError, toolError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { request } from '../node/requests.ts';
 import { type ByteSink, writeAll } from '../output/stream.ts';
-import type { AttachedPlan, Plan } from '../plan/plan.ts';
+import type { NodeCommand, Plan } from '../plan/plan.ts';
 import { printable } from '../text/printable.ts';
 import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
 import { FrameReader } from './frames.ts';
@@ -25,7 +25,7 @@ const RENEW_MS = 40_000;
  * The life of a debug pod that runs something for us: create, start, connect, until it has ended; then delete. Returns
  * its exit status.
  */
-export async function runAttached(plan: Plan, audience: Audience, world: World): Promise<number> {
+export async function runNodeCommand(plan: Plan, audience: Audience, world: World): Promise<number> {
   const { interrupts } = world;
   interrupts.stop.throwIfAborted();
   const release = interrupts.hold();
@@ -39,7 +39,7 @@ export async function runAttached(plan: Plan, audience: Audience, world: World):
 
 async function inDebugPod(plan: Plan, audience: Audience, world: World): Promise<number> {
   const { cluster, interrupts, log, sleep, now } = world;
-  const what = plan.capture as AttachedPlan;
+  const what = plan.capture as NodeCommand;
   const over = new AbortController();
   try {
     const signal = interrupts.stop;

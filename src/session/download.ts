@@ -94,7 +94,7 @@ async function watched<T>(
  * from its last byte by ranges whose remote end stays alive until the client has every byte. The final name
  * appears only on the verified file. Rejects with exit code 5 while the node still has it.
  */
-export async function collect(
+export async function download(
   announced: Announced,
   directory: string,
   base: string,

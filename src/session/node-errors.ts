@@ -11,7 +11,7 @@ import { printableLines } from '../text/printable.ts';
  * The node's script refused to capture: its code in words, with what the tool said, which is read through
  * `files` because it may hold filters and addresses and so never goes into the log.
  */
-export async function refusal(
+export async function nodeError(
   event: NodeEvent,
   plan: Plan,
   collector: Collector,

@@ -1,7 +1,7 @@
 import { open, rm } from 'node:fs/promises';
 import { numberOf } from '../node/events.ts';
 import type { Plan } from '../plan/plan.ts';
-import { version } from '../version.ts';
+import { toolVersion } from '../version.ts';
 import type { CpuCounters } from './cpu-counters.ts';
 import type { Cut, SessionResult } from './session.ts';
 import type { Deletion, StoppedBy } from './stopped-by.ts';
@@ -65,7 +65,7 @@ export function makeReceipt(
   const { isCurrent: _, ...cluster } = result.reached;
   return {
     receiptVersion: 1,
-    gkeprof: version(),
+    gkeprof: toolVersion(),
     plan,
     cluster,
     capture: {

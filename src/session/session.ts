@@ -13,9 +13,9 @@ import { boundSeconds, type Plan } from '../plan/plan.ts';
 import { formatBytes, formatDuration } from '../text/quantity.ts';
 import { type CpuCounters, cpuCounters } from './cpu-counters.ts';
 import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
-import { type Artifact, collect } from './download.ts';
+import { type Artifact, download } from './download.ts';
 import { followEvents } from './follow-events.ts';
-import { refusal } from './node-errors.ts';
+import { nodeError } from './node-errors.ts';
 import { waitForStart } from './start.ts';
 import { type Deletion, deletionOf, type EndReason, type StoppedBy, stoppedBy } from './stopped-by.ts';
 import { targetChanges } from './target-changes.ts';
@@ -152,7 +152,7 @@ async function capture(
     interrupts.stop.removeEventListener('abort', onStop);
   }
   const refused = seen.get('refused');
-  if (refused) throw await refusal(refused, plan, collector, cluster, files);
+  if (refused) throw await nodeError(refused, plan, collector, cluster, files);
   const began = seen.get('capturing');
   const end = seen.get('end');
   if (!began) {
@@ -184,7 +184,7 @@ async function capture(
   void renewLease(plan, files, world, AbortSignal.any([collected.signal, interrupts.abandon]));
   const [artifact, changes, debugPod] = await Promise.all([
     end
-      ? collect(announcement, directory, base, ending, collecting)
+      ? download(announcement, directory, base, ending, collecting)
       : salvage(plan, collector, directory, base, collecting),
     targetChanges(plan, cluster),
     cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined),
@@ -311,7 +311,7 @@ async function salvage(
   collector: Collector,
   directory: string,
   base: string,
-  collecting: Parameters<typeof collect>[4],
+  collecting: Parameters<typeof download>[4],
 ): Promise<Artifact> {
   const { cluster, from } = collecting;
   const death = await deathOf(plan, cluster);
@@ -327,7 +327,7 @@ async function salvage(
       `the capture container died on the node, and nothing is left of the capture: ${death}`,
     );
   }
-  return collect(
+  return download(
     { file: raw.file, bytes: Number(bytes), sha256: sum ?? '' },
     directory,
     base,

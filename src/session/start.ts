@@ -72,7 +72,7 @@ const POLL_MS = 200;
 const SAY_AFTER_MS = 4000;
 
 /** What the waiting needs of the world. */
-export interface Waiting {
+export interface StartContext {
   readonly cluster: Cluster;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
@@ -81,7 +81,10 @@ export interface Waiting {
 }
 
 /** Waits until the capture container runs or has run. Rejects as soon as the cluster says that it cannot. */
-export async function waitForStart(plan: Plan, { cluster, signal, say, sleep, now }: Waiting): Promise<void> {
+export async function waitForStart(
+  plan: Plan,
+  { cluster, signal, say, sleep, now }: StartContext,
+): Promise<void> {
   const { namespace, name } = plan.debugPod;
   const began = now();
   let said = began;

@@ -1,7 +1,7 @@
 import type { Snapshot } from './snapshot.ts';
 
 /** An end of a socket. IPv4 in IPv6's clothes is IPv4. */
-export interface Endpoint {
+export interface SocketAddress {
   readonly address: string;
   readonly port: number;
 }
@@ -9,8 +9,8 @@ export interface Endpoint {
 /** A socket of one of the node's network namespaces, and who holds it open. */
 export interface Socket {
   readonly protocol: 'tcp' | 'udp';
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
   readonly listening: boolean;
   /** None for a connection that its processes have left, such as one in TIME_WAIT. */
   readonly pids: readonly number[];
@@ -46,7 +46,7 @@ export function socketsOf({ lines }: Snapshot): Socket[] {
 }
 
 /** `0100007F:1F90`: words of 32 bits in the node's byte order, which is little-endian wherever GKE runs. */
-function endpoint(text = ''): Endpoint | undefined {
+function endpoint(text = ''): SocketAddress | undefined {
   const match = /^([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})$/.exec(text);
   if (!match) return undefined;
   const bytes = match[1]!.match(/.{8}/g)!.flatMap((word) =>
@@ -80,12 +80,12 @@ export function parseAddress(text: string): string | undefined {
 }
 
 /** `10.0.0.1:6379` or `[fd00::1]:6379`; undefined for anything else. */
-export function parseEndpoint(text: string): Endpoint | undefined {
+export function parseEndpoint(text: string): SocketAddress | undefined {
   const match = /^(?:\[([^\]]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text);
   const address = parseAddress(match?.[1] ?? match?.[2] ?? '');
   const port = Number(match?.[3]);
   return address !== undefined && port <= 65_535 ? { address, port } : undefined;
 }
 
-export const isSameEndpoint = (a: Endpoint, b: Endpoint): boolean =>
+export const isSameEndpoint = (a: SocketAddress, b: SocketAddress): boolean =>
   a.port === b.port && a.address === b.address;

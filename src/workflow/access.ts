@@ -10,20 +10,20 @@ export const isOnlyShown = ({ dryRun, explain }: Pick<DebugPodOptions, 'dryRun' 
  * Its refusal is told after the target's own problems, which are nearer to what was typed. Where the pod is only shown,
  * nobody asks.
  */
-export function access(
+export function startAccessCheck(
   cluster: Cluster,
   options: Pick<DebugPodOptions, 'debugPod' | 'dryRun' | 'explain'>,
   attaches = false,
 ): Promise<void> {
   if (isOnlyShown(options)) return Promise.resolve();
-  const checked = checkAccess(cluster, options.debugPod.namespace, attaches);
+  const checked = requireAccess(cluster, options.debugPod.namespace, attaches);
   checked.catch(() => {}); // It is told where it is awaited.
   cluster.whoAmI().catch(() => {}); // So is this, which the plan will need.
   return checked;
 }
 
 /** Asks before anything is created: without exec in the debug namespace nothing could be collected. */
-export async function checkAccess(cluster: Cluster, namespace: string, attaches = false): Promise<void> {
+export async function requireAccess(cluster: Cluster, namespace: string, attaches = false): Promise<void> {
   const questions = [
     { verb: 'create', resource: 'pods' },
     { verb: 'get', resource: 'pods' },

@@ -6,22 +6,22 @@ import { localTimeZone } from '../files/local-time-zone.ts';
 import { NewFile } from '../files/new-file.ts';
 import { FileSpill } from '../files/spill.ts';
 import { Turns } from '../interrupts.ts';
-import { type Form, filled, isForPrograms } from '../output/form.ts';
+import { filled, isForPrograms, type OutputFormat } from '../output/format.ts';
 import type { Json } from '../output/jsonpath.ts';
 import { type LongResult, longJson, longYaml, whole } from '../output/long.ts';
 import { writeText } from '../output/stream.ts';
 import { Analysis, type Scope } from '../packets/analysis.ts';
 import { Packet, type PacketSink } from '../packets/file/packet.ts';
-import { allNames, type Names } from '../packets/print/facts.ts';
-import { type FileFacts, report } from '../packets/print/json.ts';
+import { type AddressNames, allNames } from '../packets/print/facts.ts';
+import { type InputFile, report } from '../packets/print/json.ts';
 import { printTables } from '../packets/print/tables.ts';
 import { timelinePage } from '../packets/print/timeline-page.ts';
 import { printAsTshark } from '../packets/print/tshark.ts';
 import type { Section } from '../packets/sections.ts';
-import { Summary } from '../packets/summary.ts';
-import { fileFacts } from '../report/capture.ts';
+import { CaptureSummary } from '../packets/summary.ts';
+import { describeFiles } from '../report/capture.ts';
 import type { Analyzed } from '../report/packets.ts';
-import { countedBy, inOrder, readInto, selected } from './read-packets.ts';
+import { countedBy, readInto, selected, sortByFirstPacket } from './read-packets.ts';
 
 /** What packets are read for. */
 export type AnalysisWish = AnalyzeChoice & Partial<Pick<AnalyzeOptions, 'asTshark' | 'selection' | 'write'>>;
@@ -29,8 +29,8 @@ export type AnalysisWish = AnalyzeChoice & Partial<Pick<AnalyzeOptions, 'asTshar
 /** Reads the files as one capture, in order of time, and prints what is wanted. */
 export async function analyzeFiles(
   given: readonly string[],
-  options: AnalysisWish & { readonly form: Form; readonly open?: boolean },
-  names: Names,
+  options: AnalysisWish & { readonly form: OutputFormat; readonly open?: boolean },
+  names: AddressNames,
   context: Context,
 ): Promise<number> {
   const { sections, form } = options;
@@ -41,7 +41,7 @@ export async function analyzeFiles(
       const read = files
         .filter(({ name }) => name !== 'stdin')
         .map(({ name }) => ({ role: 'packets', path: name }));
-      context.stdout.write(analysisMarkdown(analyzed, await fileFacts(read)));
+      context.stdout.write(analysisMarkdown(analyzed, await describeFiles(read)));
     } else if (form.is === 'jsonpath') {
       context.stdout.write(filled(form.print, (await analysisData(analyzed, sections, context)) as Json));
     } else await writeText(context.stdout, await pieces(analyzed, options, context), context.interrupts.next);
@@ -54,7 +54,7 @@ export async function analyzeFiles(
 /** The result in its form, made while it is written. */
 async function pieces(
   analyzed: Analyzed,
-  { form, sections, asTshark, all, sort }: AnalysisWish & { readonly form: Form },
+  { form, sections, asTshark, all, sort }: AnalysisWish & { readonly form: OutputFormat },
   { env }: Context,
 ): Promise<Iterable<string>> {
   const { analysis, files, names } = analyzed;
@@ -110,8 +110,8 @@ export const analysisData = (
 /** Reads the files as one capture, in order of time, and hands on what is known of it. */
 export async function withAnalysis<T>(
   given: readonly string[],
-  options: AnalysisWish & { readonly form: Form },
-  names: Names,
+  options: AnalysisWish & { readonly form: OutputFormat },
+  names: AddressNames,
   context: Context,
   use: (analyzed: Analyzed) => Promise<T>,
 ): Promise<T> {
@@ -138,13 +138,13 @@ export async function withAnalysis<T>(
   try {
     const analysis = new Analysis(scope, spill, troubles);
     const sink: PacketSink = selection ? selected(analysis, selection, options.inner, copy) : analysis;
-    const files = await inOrder(given, context);
-    const read: (FileFacts & { summary: Summary })[] = [];
+    const files = await sortByFirstPacket(given, context);
+    const read: (InputFile & { summary: CaptureSummary })[] = [];
     const packet = new Packet();
     for (const path of files) {
       analysis.frames.begin(path === '-' ? 'stdin' : path, packet.number + packet.others);
       // Each file of several has a summary of its own, too.
-      const summary = files.length > 1 ? new Summary() : analysis.summary;
+      const summary = files.length > 1 ? new CaptureSummary() : analysis.summary;
       const counted = files.length > 1 ? countedBy(summary, sink) : sink;
       const facts = await readInto(path, counted, packet, context);
       if (files.length > 1) summary.end();

@@ -1,7 +1,7 @@
 import type { Context } from '../cli/command.ts';
 import type { DebugPodOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { type Surroundings, script } from '../collectors/by-hand/debugger.ts';
+import { type ManualContext, script } from '../collectors/by-hand/debugger.ts';
 
 /** Prints the lines by hand that a line of ours takes the place of; `make` has them for one node. */
 export function printByHand(
@@ -10,7 +10,7 @@ export function printByHand(
   { debugPod }: Pick<DebugPodOptions, 'debugPod'>,
   cluster: Cluster,
   { stdout, log }: Context,
-  make: (around: Surroundings) => readonly string[],
+  make: (around: ManualContext) => readonly string[],
 ): void {
   log.end();
   const kubectl = cluster.kubectlLine();

@@ -1,16 +1,16 @@
 import type { Context } from '../cli/command.ts';
 import { type NamedFileRule, openResult } from '../cli/result-options.ts';
 import { usageError } from '../errors.ts';
-import type { Form } from '../output/form.ts';
-import { deliver } from '../output/result.ts';
-import type { Movers } from '../profile/compare/changes.ts';
+import type { OutputFormat } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
+import type { Changes } from '../profile/compare/changes.ts';
 import { compare } from '../profile/compare/compare.ts';
 import { isFoldedText, type StatedWeights, weighed } from '../profile/compare/folded-weights.ts';
 import { foldedComparison } from '../profile/export/folded-comparison.ts';
 import { browserHalf, type Format } from '../profile/export/formats.ts';
 import { drawComparison } from '../profile/picture/svg.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
-import { fileFacts, type MadeFile } from '../report/capture.ts';
+import { describeFiles, type MadeFile } from '../report/capture.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { baseFor, makeFile } from './draw-profile.ts';
 export const COMPARISON_FORMATS = {
@@ -37,7 +37,7 @@ export interface ComparisonOutput {
   readonly formats: readonly ComparisonFormat[];
   readonly output?: string;
   readonly ifThere?: NamedFileRule;
-  readonly form: Form;
+  readonly form: OutputFormat;
   readonly open: boolean;
   /** Rows of a table; undefined if the user did not ask for them. */
   readonly rows?: number;
@@ -55,7 +55,7 @@ export async function presentComparison(
   if (options.form.is !== 'text') {
     const { facts, names, markdown } = await comparisonResult(comparison, made, options.rows);
     const [before, after] = paths;
-    await deliver(
+    await printResult(
       context,
       options.form,
       () => ({ kind: 'ProfileComparison', version: 1, input: { before, after }, ...facts }),
@@ -100,9 +100,9 @@ export async function drawComparisons(
   base: string,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<MadeFile[]> {
-  const { moversOf, printMovers } = await import('../profile/compare/changes.ts');
-  const movers = moversOf(comparison);
-  const tables = printMovers(comparison, movers, rows);
+  const { changesOf, printChanges } = await import('../profile/compare/changes.ts');
+  const movers = changesOf(comparison);
+  const tables = printChanges(comparison, movers, rows);
   const made: MadeFile[] = [];
   for (const name of formats) {
     const pieces =
@@ -125,12 +125,12 @@ export async function drawComparisons(
 
 /** What a comparison is as a result. */
 export async function comparisonResult(comparison: Comparison, made: readonly MadeFile[], rows?: number) {
-  const [{ moversOf }, { comparisonFacts, comparisonMarkdown }, files] = await Promise.all([
+  const [{ changesOf }, { comparisonFacts, comparisonMarkdown }, files] = await Promise.all([
     import('../profile/compare/changes.ts'),
     import('../report/profile.ts'),
-    fileFacts(made),
+    describeFiles(made),
   ]);
-  const facts = comparisonFacts(comparison, moversOf(comparison), rows);
+  const facts = comparisonFacts(comparison, changesOf(comparison), rows);
   return {
     facts: { comparison: facts, files },
     names: files.map(({ path }) => path),
@@ -138,7 +138,7 @@ export async function comparisonResult(comparison: Comparison, made: readonly Ma
   };
 }
 
-function comparisonCaption(comparison: Comparison, { knowsTimes }: Movers) {
+function comparisonCaption(comparison: Comparison, { knowsTimes }: Changes) {
   const { before, after, event, unit, normalizedBy, beforeFactor, beforeSamples, afterSamples } = comparison;
   const side = (word: string, about: typeof before, samples?: number) => {
     const { target, node, startedAt, seconds, betweenSamples } = about;

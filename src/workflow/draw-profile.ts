@@ -6,7 +6,7 @@ import { writeAll } from '../output/stream.ts';
 import { caption } from '../profile/caption.ts';
 import { FORMATS, type Format } from '../profile/export/formats.ts';
 import type { Reading } from '../profile/read/read-profile.ts';
-import type { Summary } from '../profile/summary.ts';
+import type { ProfileSummary } from '../profile/summary.ts';
 import type { MadeFile } from '../report/capture.ts';
 import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
@@ -16,11 +16,11 @@ export async function draw(
   reading: Reading,
   options: DrawOptions,
   base: string,
-  summary: Summary,
+  summary: ProfileSummary,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<MadeFile[]> {
   const { profile } = reading;
-  for (const odd of reading.oddities)
+  for (const odd of reading.warnings)
     log.warn(
       `${counted(odd.count, 'line was', 'lines were')} not understood (${odd.kind}), the first: ${printable(odd.line)}`,
     );

@@ -8,7 +8,7 @@ import {
   type PodTarget,
   podTarget,
   type Target,
-  type TargetName,
+  type TargetRef,
 } from '../plan/target.ts';
 import { bareId, statusesOf } from '../snapshot/owner.ts';
 
@@ -16,33 +16,33 @@ import { bareId, statusesOf } from '../snapshot/owner.ts';
  * From what was typed to what is in the cluster: the pod with its identities and its node, or the node; each
  * fit to be looked at. What does not exist is answered with the nearest names.
  */
-export async function lookUp(
-  named: TargetName,
+export async function findTarget(
+  ref: TargetRef,
   container: string | undefined,
   cluster: Cluster,
 ): Promise<Target> {
-  const [target, ...more] = await lookUpAll({ named }, container, cluster);
+  const [target, ...more] = await findTargets({ ref }, container, cluster);
   if (more.length) {
     const names = [target!, ...more].map((each) => (each.kind === 'pod' ? `pod/${each.name}` : ''));
     throw clusterError(
-      `${workloadText(named)} has ${names.length} pods, and this takes one`,
+      `${workloadText(ref)} has ${names.length} pods, and this takes one`,
       `name one of them: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`,
     );
   }
   return target!;
 }
 
-/** What was named, or the pods of a workload or that match a selector. Never empty. */
-export async function lookUpAll(
-  { named, selector }: { readonly named?: TargetName; readonly selector?: string },
+/** What was ref, or the pods of a workload or that match a selector. Never empty. */
+export async function findTargets(
+  { ref, selector }: { readonly ref?: TargetRef; readonly selector?: string },
   container: string | undefined,
   cluster: Cluster,
 ): Promise<Target[]> {
-  if (named?.kind === 'node') {
-    checkNode(await readOrSuggest(named, cluster, () => cluster.readNode(named.name)), `node/${named.name}`);
-    return [{ kind: 'node', node: named.name }];
+  if (ref?.kind === 'node') {
+    checkNode(await readOrSuggest(ref, cluster, () => cluster.readNode(ref.name)), `node/${ref.name}`);
+    return [{ kind: 'node', node: ref.name }];
   }
-  const targets = await podTargets(named, selector, container, cluster);
+  const targets = await podTargets(ref, selector, container, cluster);
   const nodes = new Map(targets.map((target) => [target.node, target]));
   await Promise.all(
     [...nodes].map(async ([name, target]) => checkNode(await cluster.readNode(name), `pod/${target.name}`)),
@@ -51,37 +51,37 @@ export async function lookUpAll(
 }
 
 async function podTargets(
-  named: TargetName | undefined,
+  ref: TargetRef | undefined,
   selector: string | undefined,
   container: string | undefined,
   cluster: Cluster,
 ): Promise<PodTarget[]> {
   const { namespace } = cluster;
-  if (named?.kind === 'pod') {
-    const pod = await readOrSuggest(named, cluster, () =>
-      cluster.readPod(named.namespace ?? namespace, named.name),
+  if (ref?.kind === 'pod') {
+    const pod = await readOrSuggest(ref, cluster, () =>
+      cluster.readPod(ref.namespace ?? namespace, ref.name),
     );
     return [podTarget(pod, container)];
   }
-  if (named?.kind === 'id') return [await byId(named.name, container, cluster)];
+  if (ref?.kind === 'id') return [await byId(ref.name, container, cluster)];
   const all = await cluster.listPods(namespace, selector);
-  const kind = named?.kind;
+  const kind = ref?.kind;
   const pods =
-    kind === undefined || kind === 'node' ? all : all.filter((pod) => isOfWorkload(pod, kind, named!.name));
+    kind === undefined || kind === 'node' ? all : all.filter((pod) => isOfWorkload(pod, kind, ref!.name));
   const running = pods.filter((pod) => pod.status?.phase === 'Running' && !pod.metadata?.deletionTimestamp);
   if (running.length === 0) {
-    const what = named ? `${workloadText(named)} has` : `the selector "${selector}" matches`;
+    const what = ref ? `${workloadText(ref)} has` : `the selector "${selector}" matches`;
     throw clusterError(
       `${what} no running pod in namespace "${namespace}"`,
-      named
-        ? `kubectl get ${named.kind.toLowerCase()},pods -n ${namespace}`
+      ref
+        ? `kubectl get ${ref.kind.toLowerCase()},pods -n ${namespace}`
         : `kubectl get pods -n ${namespace} --show-labels`,
     );
   }
   return running.map((pod) => podTarget(pod, container));
 }
 
-const workloadText = ({ kind, name }: TargetName): string => `${kind.toLowerCase()} "${name}"`;
+const workloadText = ({ kind, name }: TargetRef): string => `${kind.toLowerCase()} "${name}"`;
 
 /** The pod and container of an id, full or short, wherever it runs. */
 async function byId(id: string, container: string | undefined, cluster: Cluster): Promise<PodTarget> {
@@ -104,25 +104,25 @@ async function byId(id: string, container: string | undefined, cluster: Cluster)
   return podTarget(only.pod, only.name);
 }
 
-async function readOrSuggest<T>(named: TargetName, cluster: Cluster, read: () => Promise<T>): Promise<T> {
+async function readOrSuggest<T>(ref: TargetRef, cluster: Cluster, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
     if (!(error instanceof GkeprofError) || apiCode(error.cause) !== 404) throw error;
-    const others = await (named.kind === 'node'
+    const others = await (ref.kind === 'node'
       ? cluster.listNodes()
       : cluster.listPods(cluster.namespace)
     ).catch(() => []);
     const near = nearestNames(
-      named.name,
+      ref.name,
       others.map((each) => each.metadata?.name ?? ''),
     );
-    const where = named.kind === 'node' ? '' : ` in namespace "${cluster.namespace}"`;
+    const where = ref.kind === 'node' ? '' : ` in namespace "${cluster.namespace}"`;
     throw clusterError(
-      `${named.kind} "${named.name}" not found${where}`,
+      `${ref.kind} "${ref.name}" not found${where}`,
       near.length
         ? `did you mean ${near.join(' or ')}?`
-        : named.kind === 'node'
+        : ref.kind === 'node'
           ? 'kubectl get nodes'
           : 'name its namespace with -n; kubectl get pods -A shows them all',
       error,

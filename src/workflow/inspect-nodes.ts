@@ -15,7 +15,7 @@ import { counted } from '../text/quantity.ts';
 import { printPods } from './preview.ts';
 
 /** A node at one moment, with the pods of the API that are on it. */
-export interface View {
+export interface NodeView {
   readonly node: string;
   readonly snapshot: Snapshot;
   readonly pods: readonly V1Pod[];
@@ -23,8 +23,8 @@ export interface View {
 }
 
 /** A node that can be looked at again. */
-export interface Outlook {
-  look(): Promise<View>;
+export interface NodeInspector {
+  inspect(): Promise<NodeView>;
 }
 
 /** For how long a debug pod stays at most, however often it is asked. */
@@ -69,12 +69,12 @@ export async function isDryRun(
 }
 
 /** Opens the plans' nodes, hands them on, and takes the debug pods away whatever happens. */
-export async function withNodes<T>(
+export async function inspectNodes<T>(
   plans: readonly Plan[],
   { lingerSeconds }: InspectOptions,
   cluster: Cluster,
   context: Context,
-  use: (outlooks: readonly Outlook[]) => Promise<T>,
+  use: (outlooks: readonly NodeInspector[]) => Promise<T>,
 ): Promise<T> {
   const release = context.interrupts.hold();
   const swept = sweep(cluster, plans[0]!.debugPod.namespace, context.now());
@@ -83,7 +83,7 @@ export async function withNodes<T>(
   try {
     const failed = opened.find((each) => each.status === 'rejected');
     if (failed) throw failed.reason;
-    const result = await use(plans.map((plan, at) => outlookOn(plan, sessions[at]!, cluster, context)));
+    const result = await use(plans.map((plan, at) => nodeInspector(plan, sessions[at]!, cluster, context)));
     context.log.end();
     await Promise.all(sessions.map((session) => session.close(lingerSeconds > 0)));
     release();
@@ -103,7 +103,7 @@ export async function withNodes<T>(
  * every command line of the node counts, because any could have matched.
  */
 export function sayCuts(
-  { node, snapshot }: View,
+  { node, snapshot }: NodeView,
   rows: readonly ProcessRow[],
   isMatched: boolean,
   { log }: Context,
@@ -121,20 +121,20 @@ export function sayCuts(
     );
 }
 
-function outlookOn(
+function nodeInspector(
   plan: Plan,
   session: NodeSession,
   cluster: Cluster,
   { log, interrupts }: Context,
-): Outlook {
+): NodeInspector {
   const { capture, node } = plan;
   if (capture.collector !== 'inspect') throw new Error('not a plan for inspect');
   const { parts } = capture;
   return {
     // Not every call of the API can be ended.
-    look: () => unlessAborted(look(), interrupts.stop),
+    inspect: () => unlessAborted(look(), interrupts.stop),
   };
-  async function look(): Promise<View> {
+  async function look(): Promise<NodeView> {
     const listed = cluster.listAllPods(node);
     listed.catch(() => {}); // Told when it is needed: the node's own trouble comes first.
     const snapshot = await session.ask(parts);

@@ -7,7 +7,7 @@ import { shellQuote } from '../text/shell-quote.ts';
 import { CUT_TEXT } from './run-capture.ts';
 
 /** What a profile ends with when nobody made stacks on the node, where the programs' names are. */
-export async function keepSamples(plan: Plan, result: SessionResult): Promise<GkeprofError> {
+export async function partialProfileError(plan: Plan, result: SessionResult): Promise<GkeprofError> {
   const { path, base } = result.artifact;
   await writeReceipt(base, makeReceipt(plan, result, {}));
   return new GkeprofError(

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import type { Names } from '../packets/print/facts.ts';
+import type { AddressNames } from '../packets/print/facts.ts';
 import type { Receipt } from '../session/receipt.ts';
 
 /** What the receipts beside captures of ours know of addresses: the pod that was captured. */
-export async function namesBeside(files: readonly string[]): Promise<Names> {
+export async function namesBeside(files: readonly string[]): Promise<AddressNames> {
   const names = new Map<string, string>();
   for (const file of files) {
     const base = /^(.*)\.pcap(?:\.gz)?$/.exec(file)?.[1];
@@ -18,7 +18,7 @@ export async function namesBeside(files: readonly string[]): Promise<Names> {
   return names;
 }
 
-export function namesOf({ receiptVersion, plan }: Pick<Receipt, 'receiptVersion' | 'plan'>): Names {
+export function namesOf({ receiptVersion, plan }: Pick<Receipt, 'receiptVersion' | 'plan'>): AddressNames {
   const names = new Map<string, string>();
   if (receiptVersion !== 1) return names;
   for (const target of plan.targets)

@@ -1,11 +1,11 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import type { Context } from '../cli/command.ts';
-import { type Form, isForPrograms, rendered, yaml } from '../output/form.ts';
+import { isForPrograms, type OutputFormat, rendered, yaml } from '../output/format.ts';
 
 /** The debug pods that would be created, as kubectl prints objects: YAML where no form is named. */
 export async function printPods(
   pods: readonly V1Pod[],
-  form: Form,
+  form: OutputFormat,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<void> {
   const documents = pods.map((pod) => ({ apiVersion: 'v1', kind: 'Pod', ...pod }));

@@ -7,9 +7,9 @@ import type { Analysis } from '../packets/analysis.ts';
 import { Decoder } from '../packets/decode/decode.ts';
 import type { Packet, PacketSink } from '../packets/file/packet.ts';
 import { PacketReader, UnknownFormatError } from '../packets/file/reader.ts';
-import type { FileFacts } from '../packets/print/json.ts';
+import type { InputFile } from '../packets/print/json.ts';
 import type { Selection } from '../packets/select.ts';
-import type { Summary } from '../packets/summary.ts';
+import type { CaptureSummary } from '../packets/summary.ts';
 import type { Time } from '../packets/times.ts';
 import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
@@ -38,7 +38,10 @@ export function selected(
 }
 
 /** Several files are read in the order of their first packets: a rotated set in whatever order it was named. */
-export async function inOrder(files: readonly string[], context: Context): Promise<readonly string[]> {
+export async function sortByFirstPacket(
+  files: readonly string[],
+  context: Context,
+): Promise<readonly string[]> {
   if (files.length < 2) return files;
   const timed = await Promise.all(
     files.map(async (path) => ({ path, first: await firstTime(path, context) })),
@@ -67,7 +70,7 @@ async function firstTime(path: string, { stdin }: Context): Promise<Time> {
 }
 
 /** Counts the packets of one file on their way. */
-export const countedBy = (summary: Summary, sink: PacketSink): PacketSink => ({
+export const countedBy = (summary: CaptureSummary, sink: PacketSink): PacketSink => ({
   packet(packet) {
     summary.count(packet);
     sink.packet(packet);
@@ -94,7 +97,7 @@ export async function readInto(
   sink: PacketSink,
   packet: Packet,
   { stdin, log, interrupts }: Context,
-): Promise<FileFacts> {
+): Promise<InputFile> {
   const input = await openInput(path, stdin, 'analyze');
   const name = path === '-' ? 'stdin' : path;
   const before = packet.number;

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Context } from '../cli/command.ts';
 import type { ReadChoice } from '../cli/profile-options.ts';
 import { type Input, openInput } from '../files/input.ts';
-import { readSecondHalf } from '../files/parallel-read.ts';
+import { readInParallel } from '../files/parallel-read.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { About } from '../profile/profile.ts';
 import { aboutFromHeader } from '../profile/read/about.ts';
@@ -56,7 +56,7 @@ export async function readProfileFile(path: string, choice: ReadChoice, context:
     choice(wholeNode),
     (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
     readPicture,
-    input.plain ? (timeline, layout) => readSecondHalf(path, timeline, layout) : undefined,
+    input.plain ? (timeline, layout) => readInParallel(path, timeline, layout) : undefined,
     async (names) => (await import('../workflow/demangle.ts')).demangle(names),
   );
   warnOf(input, context);
@@ -88,7 +88,7 @@ export const countingLosses = (reading: Reading): Reading => ({
 });
 /** What to say of an input without a sample: what left them out, or what it is. */
 export function nothingSeen(
-  { profile, seen, outside, oddities, header, from }: Reading,
+  { profile, seen, outside, warnings, header, from }: Reading,
   { from: since, to, include, exclude, comm, tid }: ReadOptions,
 ): string {
   if (seen === 0 && outside) {
@@ -111,7 +111,7 @@ export function nothingSeen(
       `none of its ${counted(seen, 'sample')} is left after ${flags.join(' and ') || 'the flags'}${known}`,
     );
   }
-  if (oddities.length) return 'give it the text that perf script prints, or folded stacks';
+  if (warnings.length) return 'give it the text that perf script prints, or folded stacks';
   if (header.size) return 'it has the header of a recording but no samples';
   return from === 'perf script'
     ? 'it is empty'

@@ -2,23 +2,23 @@ import type { Context } from '../cli/command.ts';
 import type { DebugPodOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError, toolError } from '../errors.ts';
-import type { TargetName } from '../plan/target.ts';
+import type { TargetRef } from '../plan/target.ts';
 import { bareId, statusesOf } from '../snapshot/owner.ts';
 import { commandText } from '../snapshot/procps.ts';
-import { checkAccess } from './access.ts';
-import { lookUp } from './find-target.ts';
-import { inspectPlan, isDryRun, type View, withNodes } from './inspect-nodes.ts';
+import { requireAccess } from './access.ts';
+import { findTarget } from './find-target.ts';
+import { inspectNodes, inspectPlan, isDryRun, type NodeView } from './inspect-nodes.ts';
 
 /**
  * The container that a process of a node is in, by the same answer as `whois` gives. Undefined after a dry run, which
  * asks nobody.
  */
 export async function containerOfPid(
-  node: TargetName,
+  node: TargetRef,
   pid: number,
   options: DebugPodOptions,
   context: Context,
-): Promise<TargetName | undefined> {
+): Promise<TargetRef | undefined> {
   const cluster = await context.openCluster(options.connection);
   return askNode(node, options, cluster, context, ({ snapshot, roster, node: name }) => {
     const proc = snapshot.processes.find((each) => each.pid === pid);
@@ -35,21 +35,21 @@ export async function containerOfPid(
 }
 
 /**
- * What was named, with the pod in place of the id of its sandbox, which only its node knows (`id/HEX --node NAME`).
+ * What was ref, with the pod in place of the id of its sandbox, which only its node knows (`id/HEX --node NAME`).
  * Undefined after a dry run, which asks nobody.
  */
-export async function settled(
-  named: TargetName,
+export async function resolveId(
+  ref: TargetRef,
   options: DebugPodOptions,
   cluster: Cluster,
   context: Context,
-): Promise<TargetName | undefined> {
-  const { kind, name: id, node } = named;
-  if (kind !== 'id' || node === undefined) return named;
+): Promise<TargetRef | undefined> {
+  const { kind, name: id, node } = ref;
+  if (kind !== 'id' || node === undefined) return ref;
   const isKnown = (await cluster.listAllPods(node)).some((pod) =>
     statusesOf(pod).some((status) => bareId(status.containerID ?? '').startsWith(id)),
   );
-  if (isKnown) return named;
+  if (isKnown) return ref;
   return askNode({ kind: 'node', name: node }, options, cluster, context, ({ snapshot, roster }) => {
     const owners = snapshot.processes
       .map((proc) => roster.ownerOf(proc))
@@ -72,13 +72,13 @@ export async function settled(
 }
 
 async function askNode(
-  node: TargetName,
+  node: TargetRef,
   options: DebugPodOptions,
   cluster: Cluster,
   context: Context,
-  decide: (view: View) => TargetName,
-): Promise<TargetName | undefined> {
-  const target = await lookUp(node, undefined, cluster);
+  decide: (view: NodeView) => TargetRef,
+): Promise<TargetRef | undefined> {
+  const target = await findTarget(node, undefined, cluster);
   const inspect = { ...options, lingerSeconds: 0 };
   const user = await cluster.whoAmI();
   const plans = [inspectPlan(target.node, ['processes', 'runtime'], inspect, user)];
@@ -86,6 +86,8 @@ async function askNode(
     context.log.line('this pod would be asked first; what comes then depends on its answer');
     return undefined;
   }
-  await checkAccess(cluster, options.debugPod.namespace);
-  return withNodes(plans, inspect, cluster, context, async ([outlook]) => decide(await outlook!.look()));
+  await requireAccess(cluster, options.debugPod.namespace);
+  return inspectNodes(plans, inspect, cluster, context, async ([outlook]) =>
+    decide(await outlook!.inspect()),
+  );
 }

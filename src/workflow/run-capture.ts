@@ -4,8 +4,8 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
-import { type CapturePlan, type Limits, makePlan, type Plan } from '../plan/plan.ts';
-import type { Target, TargetName } from '../plan/target.ts';
+import { type Limits, makePlan, type NodeTask, type Plan } from '../plan/plan.ts';
+import type { Target, TargetRef } from '../plan/target.ts';
 import { sweepFolder } from '../report/capture.ts';
 import { debugPod } from '../session/pod-manifest.ts';
 import { type Cut, runSession, type SessionResult } from '../session/session.ts';
@@ -13,23 +13,23 @@ import type { Deletion } from '../session/stopped-by.ts';
 import { sweep } from '../session/sweep.ts';
 import { counted } from '../text/quantity.ts';
 import { shellQuote } from '../text/shell-quote.ts';
-import { access, isOnlyShown } from './access.ts';
+import { isOnlyShown, startAccessCheck } from './access.ts';
 import { printByHand } from './by-hand.ts';
-import { lookUp } from './find-target.ts';
+import { findTarget } from './find-target.ts';
 import { printPods } from './preview.ts';
-import { settled } from './resolve-id.ts';
+import { resolveId } from './resolve-id.ts';
 
 /** What one verb adds to the common life of a capture. */
 export interface CaptureJob {
   readonly options: CaptureOptions;
-  readonly named: TargetName;
+  readonly ref: TargetRef;
   readonly container?: string;
   readonly collector: Collector;
   /** The verb that makes something of the artifact later, when it could not be done at once. */
   readonly again: 'render' | 'analyze';
   readonly limits: Omit<Limits, 'keepSeconds' | 'minFreePercent'>;
   /** The rest of the plan, once the target is known; may refuse the combination. */
-  decide(target: Target): CapturePlan;
+  decide(target: Target): NodeTask;
   /** Said before the pod is created: what is observed, and when it ends. */
   opening(plan: Plan): string[];
   /** Makes what is to be made of the verified artifact. Returns the exit code. */
@@ -91,10 +91,10 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
 
 async function prepare(job: CaptureJob, cluster: Cluster, context: Context) {
   const { options } = job;
-  const allowed = access(cluster, options);
-  const named = await settled(job.named, options, cluster, context);
-  if (!named) return undefined;
-  const target = await lookUp(named, job.container, cluster);
+  const allowed = startAccessCheck(cluster, options);
+  const ref = await resolveId(job.ref, options, cluster, context);
+  if (!ref) return undefined;
+  const target = await findTarget(ref, job.container, cluster);
   await allowed;
   const leftovers = isOnlyShown(options)
     ? Promise.resolve<string[]>([])

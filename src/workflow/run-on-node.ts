@@ -4,9 +4,9 @@ import type { DebugPodOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { runner } from '../collectors/command/command.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { type AttachedPlan, makePlan } from '../plan/plan.ts';
+import { makePlan, type NodeCommand } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
-import { runAttached } from '../session/attached.ts';
+import { runNodeCommand } from '../session/attached.ts';
 import { debugPod } from '../session/pod-manifest.ts';
 import { sweep } from '../session/sweep.ts';
 import { printByHand } from './by-hand.ts';
@@ -16,7 +16,7 @@ import { printPods } from './preview.ts';
 export interface NodeRun {
   readonly target: Target;
   readonly options: DebugPodOptions;
-  readonly what: AttachedPlan;
+  readonly what: NodeCommand;
   /** What it prints reaches a terminal as it is. */
   readonly raw: boolean;
 }
@@ -26,7 +26,7 @@ export const RAW: OptionSpec = {
   describe:
     'On a terminal, print colours and other control characters as they are; without it they are shown, as \\x1b. A file or pipe always gets every byte',
   group: 'Output:',
-  perRun: true,
+  notPresettable: true,
 };
 
 const LONGEST_SECONDS = { terminal: 8 * 3600, command: 3600 };
@@ -94,7 +94,7 @@ export async function runOnNode(
     );
   const swept = sweep(cluster, options.debugPod.namespace, now());
   const audience = raw ? { stdout: stdout.raw, stderr: stderr.raw } : { stdout, stderr };
-  const status = await runAttached(plan, audience, { ...context, cluster });
+  const status = await runNodeCommand(plan, audience, { ...context, cluster });
   await swept;
   return status;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../../src/cli/parse.ts';
-import { understand } from '../../src/cli/settings.ts';
+import { withOrigin } from '../../src/cli/settings.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { golden } from '../golden.ts';
 
@@ -18,7 +18,7 @@ async function parse(
     { env, readConfig: async () => undefined },
   );
   if (invocation.kind !== 'run') throw new Error('it printed');
-  return understand(invocation.raw, (raw) => invocation.command.validate(raw)) as Record<string, unknown>;
+  return withOrigin(invocation.raw, (raw) => invocation.command.validate(raw)) as Record<string, unknown>;
 }
 
 describe('parseCommandLine', () => {

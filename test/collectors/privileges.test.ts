@@ -11,19 +11,19 @@ import {
 } from '../../src/collectors/privileges.ts';
 import { inspect } from '../../src/collectors/snapshot/snapshot.ts';
 import { tcpdump } from '../../src/collectors/tcpdump/tcpdump.ts';
-import type { CapturePlan, SnapshotPart } from '../../src/plan/plan.ts';
+import type { NodeTask, SnapshotPart } from '../../src/plan/plan.ts';
 import { admissionChanges, debugPod } from '../../src/session/pod-manifest.ts';
 import { planOf, TCPDUMP } from '../plans.ts';
 
 const WORK: Readonly<Record<string, NodeWork>> = { perf, tcpdump, inspect, crictl: runner };
 
 /** A plan for this kind of work. */
-function captureOf({ collector, scope, parts = [] }: LimitedWork): CapturePlan {
+function captureOf({ collector, scope, parts = [] }: LimitedWork): NodeTask {
   switch (collector) {
     case 'perf':
       return { collector, scope: scope as 'node', frequencyHz: 99 };
     case 'tcpdump':
-      return { ...TCPDUMP, scope } as CapturePlan;
+      return { ...TCPDUMP, scope } as NodeTask;
     case 'inspect':
       return { collector, scope: 'node', parts: parts as SnapshotPart[], lingerSeconds: 0 };
     case 'crictl':
@@ -88,7 +88,7 @@ describe('least privilege', () => {
   });
 
   it('has no answer for a shell, nor for what is in no table', () => {
-    const shell: CapturePlan = {
+    const shell: NodeTask = {
       collector: 'shell',
       scope: 'node',
       about: '',

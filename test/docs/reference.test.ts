@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { filled, ROOT, reference } from '../../scripts/reference.ts';
-import { version } from '../../src/version.ts';
+import { toolVersion } from '../../src/version.ts';
 
-const files = reference(version());
+const files = reference(toolVersion());
 
 describe('the reference', () => {
   it.each([...files])('%s is what `npm run docs` makes', (path, text) => {

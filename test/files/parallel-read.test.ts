@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readSecondHalf } from '../../src/files/parallel-read.ts';
+import { readInParallel } from '../../src/files/parallel-read.ts';
 import { USUAL_LAYOUT } from '../../src/profile/read/layout.ts';
 import { gkeprof } from '../command-line.ts';
 
@@ -31,7 +31,7 @@ describe('a large file', () => {
   const path = put('large.txt', samples.join(''));
 
   it('gives the same when two threads read it', async () => {
-    const half = await readSecondHalf(path, true, USUAL_LAYOUT);
+    const half = await readInParallel(path, true, USUAL_LAYOUT);
     expect(half!.from).toBeGreaterThan(40e6);
     const fold = ['--format', 'folded', '--output', '-', '--weight', 'period'];
     const both = await gkeprof(['render', path, ...fold]);
@@ -43,9 +43,9 @@ describe('a large file', () => {
   });
 
   it('is read by one where it is small, or has no place to cut', async () => {
-    expect(await readSecondHalf(put('small.txt', samples[0]!), true, USUAL_LAYOUT)).toBeUndefined();
+    expect(await readInParallel(put('small.txt', samples[0]!), true, USUAL_LAYOUT)).toBeUndefined();
     expect(
-      await readSecondHalf(
+      await readInParallel(
         put('lines.txt', 'a 1/1 [000] 1.0: 1 cycles: 1 f (/x)\n'.repeat(3_000_000)),
         true,
         USUAL_LAYOUT,

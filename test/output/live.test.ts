@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fitted, leftText, secondsLeft } from '../../src/output/live.ts';
+import { fitToWidth, leftText, secondsLeft } from '../../src/output/live.ts';
 
 const PARTS = ['capturing 12s of 60s', '48s left', '0 dropped', '1234 packets/s', '1.2 MiB', '14808 packets'];
 
@@ -12,8 +12,8 @@ describe('the live line', () => {
     [80, 'capturing 12s of 60s · 48s left · 0 dropped · 1234 packets/s · 1.2 MiB'],
     [200, PARTS.join(' · ')],
   ])('at %i columns is never longer', (width, expected) => {
-    expect(fitted(PARTS, width)).toBe(expected);
-    expect(fitted(PARTS, width).length).toBeLessThanOrEqual(width);
+    expect(fitToWidth(PARTS, width)).toBe(expected);
+    expect(fitToWidth(PARTS, width).length).toBeLessThanOrEqual(width);
   });
 
   it('ends at the limit that comes first', () => {

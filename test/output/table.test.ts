@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fitted, rowsOf, table, tablePieces } from '../../src/output/table.ts';
+import { fitLastColumn, rowsOf, table, tablePieces } from '../../src/output/table.ts';
 
 describe('table', () => {
   it('aligns columns, without frames and without blanks at the end', () => {
@@ -25,10 +25,10 @@ describe('table', () => {
 
   it('is cut at the edge of a terminal, and of a narrow one behind the beginning of its last column', () => {
     const text = `A  LAST\n1  ${'x'.repeat(99)}\n`;
-    expect(fitted(text, {})).toBe(text);
-    expect(fitted(text, { isTTY: true, columns: 60 })).toBe(`A  LAST\n1  ${'x'.repeat(57)}\n`);
-    expect(fitted(text, { isTTY: true, columns: 10 })).toBe(`A  LAST\n1  ${'x'.repeat(39)}\n`);
-    expect(fitted(text, { isTTY: true, columns: 200 })).toBe(text);
+    expect(fitLastColumn(text, {})).toBe(text);
+    expect(fitLastColumn(text, { isTTY: true, columns: 60 })).toBe(`A  LAST\n1  ${'x'.repeat(57)}\n`);
+    expect(fitLastColumn(text, { isTTY: true, columns: 10 })).toBe(`A  LAST\n1  ${'x'.repeat(39)}\n`);
+    expect(fitLastColumn(text, { isTTY: true, columns: 200 })).toBe(text);
   });
 
   it('lets nothing through that a terminal obeys', () => {

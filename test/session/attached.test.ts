@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Cluster, RemoteStream } from '../../src/cluster/cluster.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
-import { runAttached } from '../../src/session/attached.ts';
+import { runNodeCommand } from '../../src/session/attached.ts';
 import { fakeCluster } from '../fake-cluster.ts';
 import { planOf } from '../plans.ts';
 
@@ -36,7 +36,7 @@ async function run(execStream: Cluster['execStream']) {
   const cluster = fakeCluster({ execStream });
   const said = { stdout: [] as Buffer[], stderr: [] as Buffer[], log: [] as string[] };
   const waits: number[] = [];
-  const status = await runAttached(
+  const status = await runNodeCommand(
     PLAN,
     {
       stdout: { write: (bytes) => said.stdout.push(Buffer.from(bytes as Uint8Array)) > 0 },
@@ -122,7 +122,7 @@ describe('what runs without a terminal', () => {
         ),
     });
     const audience = { stdout: sink, stderr: { write: () => true } };
-    await runAttached(PLAN, audience, {
+    await runNodeCommand(PLAN, audience, {
       cluster,
       interrupts: new Interrupts(),
       log: new Log({ write: () => true }),

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Kubectl } from '../../src/cluster/kubectl.ts';
 import type { GkeprofError } from '../../src/errors.ts';
-import { type Announced, collect } from '../../src/session/download.ts';
+import { type Announced, download } from '../../src/session/download.ts';
 import { fakeCluster } from '../fake-cluster.ts';
 
 const FAKES = fileURLToPath(new URL('../fixtures/bin', import.meta.url));
@@ -43,7 +43,7 @@ function fetchFile(cp: string, rangeBytes = 1 << 30, announced: Partial<Announce
   });
   const sha256 = createHash('sha256').update(data).digest('hex');
   const file = { file: 'capture.pcap.gz', bytes: data.length, sha256, ...announced };
-  return collect(file, directory, 'node.time.scope', '.pcap.gz', {
+  return download(file, directory, 'node.time.scope', '.pcap.gz', {
     cluster,
     from: FROM,
     signal: new AbortController().signal,

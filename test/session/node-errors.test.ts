@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { perf } from '../../src/collectors/perf/perf.ts';
 import { parseEvent } from '../../src/node/events.ts';
-import { refusal } from '../../src/session/node-errors.ts';
+import { nodeError } from '../../src/session/node-errors.ts';
 import { nodeRefusal } from '../../src/session/node-refusal.ts';
 import { fakeCluster, result } from '../fake-cluster.ts';
 import { PERF, planOf } from '../plans.ts';
@@ -27,7 +27,7 @@ it.each(['pod-not-found', 'container-not-found', 'process-not-found', 'perf-fail
         });
         if (code === 'no-runtime-socket') return (await nodeRefusal(plan, cluster))?.hint;
         const files = { namespace: 'gkeprof', pod: 'x', container: 'files' };
-        return (await refusal(parseEvent(line, plan.session.nonce)!, plan, perf, cluster, files)).hint;
+        return (await nodeError(parseEvent(line, plan.session.nonce)!, plan, perf, cluster, files)).hint;
       }),
     );
     expect(hints[0]).toContain('without --least-privilege');

@@ -8,12 +8,12 @@ import { inspect } from '../../src/collectors/snapshot/snapshot.ts';
 import { tcpdump } from '../../src/collectors/tcpdump/tcpdump.ts';
 import {
   boundSeconds,
-  type CapturePlan,
   captureSeconds,
   deadlineSeconds,
   makePlan,
+  type NodeTask,
   type Plan,
-  type TcpdumpPlan,
+  type TcpdumpTask,
 } from '../../src/plan/plan.ts';
 import {
   admissionChanges,
@@ -73,7 +73,7 @@ const hostileWord = fc.string({
   maxLength: 20,
 });
 
-const limitedPlan = (capture: CapturePlan): Plan => {
+const limitedPlan = (capture: NodeTask): Plan => {
   const { debugPod: where } = planOf(capture);
   return planOf(capture, undefined, { debugPod: { ...where, leastPrivilege: true } });
 };
@@ -89,7 +89,7 @@ describe('debugPod', () => {
     ['perf-node', planOf({ ...PERF, scope: 'node' } as never, { kind: 'node', node: 'node-a' }), perf],
     [
       'tcpdump',
-      planOf({ ...TCPDUMP, filter: HOSTILE } as TcpdumpPlan, podOf(), { reason: HOSTILE.join(' ') }),
+      planOf({ ...TCPDUMP, filter: HOSTILE } as TcpdumpTask, podOf(), { reason: HOSTILE.join(' ') }),
       tcpdump,
     ],
     ['least-perf', limitedPlan({ ...PERF, scope: 'node' } as never), perf],
@@ -122,7 +122,7 @@ describe('debugPod', () => {
       fc.property(hostileWord, fc.nat(), (word, number) => {
         const target = podOf({ name: word, ips: [word], hostNetwork: number % 2 === 0 });
         const more = { reason: word, limits: { ...planOf(PERF).limits, durationSeconds: number } };
-        const capture = { ...TCPDUMP, count: number, filter: [word], options: [word] } as TcpdumpPlan;
+        const capture = { ...TCPDUMP, count: number, filter: [word], options: [word] } as TcpdumpTask;
         expect(sent(planOf(capture, target, more), tcpdump)).toEqual(constant);
       }),
       { numRuns: 30 },
@@ -186,7 +186,7 @@ describe('debugPod', () => {
   it('brings any word to the node as it was given', () => {
     fc.assert(
       fc.property(fc.array(hostileWord, { maxLength: 6 }), (filter) => {
-        const plan = planOf({ ...TCPDUMP, filter } as TcpdumpPlan);
+        const plan = planOf({ ...TCPDUMP, filter } as TcpdumpTask);
         const sent = debugPod(plan, tcpdump).spec!.containers[0]!.args!;
         expect(sent.map(kubeletExpand)).toEqual(captureArguments(plan, tcpdump));
         // A line feed is a blank in a filter, and two words in a list of arguments.

@@ -1,7 +1,7 @@
 import { execaSync } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { perfByHand, tcpdumpByHand } from '../../src/collectors/by-hand/capture.ts';
-import { type Surroundings, script } from '../../src/collectors/by-hand/debugger.ts';
+import { type ManualContext, script } from '../../src/collectors/by-hand/debugger.ts';
 import { flameGraphLine, packetLines } from '../../src/collectors/by-hand/files.ts';
 import {
   crictlByHand,
@@ -10,41 +10,41 @@ import {
   shellByHand,
   whoisByHand,
 } from '../../src/collectors/snapshot/by-hand.ts';
-import type { PerfPlan, TcpdumpPlan } from '../../src/plan/plan.ts';
+import type { PerfTask, TcpdumpTask } from '../../src/plan/plan.ts';
 import { golden } from '../golden.ts';
 import { PERF, planOf, podOf, TCPDUMP } from '../plans.ts';
 
-const AROUND: Surroundings = {
+const AROUND: ManualContext = {
   kubectl: 'kubectl --context=prod',
   node: 'node-a',
   debugPod: { image: 'registry.example/gkeprof-tools:1', install: false, leastPrivilege: false },
 };
-const LEAST: Surroundings = { ...AROUND, debugPod: { ...AROUND.debugPod, leastPrivilege: true } };
-const PLAIN: Surroundings = {
+const LEAST: ManualContext = { ...AROUND, debugPod: { ...AROUND.debugPod, leastPrivilege: true } };
+const PLAIN: ManualContext = {
   ...AROUND,
   debugPod: { image: 'debian:trixie-slim', install: true, leastPrivilege: false },
 };
 const AT = Date.parse('2026-11-23T13:37:49Z');
 const POD = podOf();
 const NODE = { kind: 'node', node: 'node-a' } as const;
-const tcpdump = TCPDUMP as TcpdumpPlan;
+const tcpdump = TCPDUMP as TcpdumpTask;
 
-const pcapOf = (capture: TcpdumpPlan, target: typeof POD | typeof NODE = POD, around = AROUND) =>
+const pcapOf = (capture: TcpdumpTask, target: typeof POD | typeof NODE = POD, around = AROUND) =>
   tcpdumpByHand(planOf(capture, target), capture, around, AT);
 
 /** What is explained, and the script; test/e2e/output.test.ts runs some on a real cluster. */
 const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
-  'flamegraph-pod': perfByHand(planOf(PERF), PERF as PerfPlan, AROUND, AT),
+  'flamegraph-pod': perfByHand(planOf(PERF), PERF as PerfTask, AROUND, AT),
   'flamegraph-container-plain': perfByHand(
     planOf(PERF, podOf({ container: POD.containers[1]! })),
-    { ...PERF, scope: 'container' } as PerfPlan,
+    { ...PERF, scope: 'container' } as PerfTask,
     PLAIN,
     AT,
   ),
-  'flamegraph-node': perfByHand(planOf(PERF, NODE), { ...PERF, scope: 'node' } as PerfPlan, AROUND, AT),
+  'flamegraph-node': perfByHand(planOf(PERF, NODE), { ...PERF, scope: 'node' } as PerfTask, AROUND, AT),
   'flamegraph-pid': perfByHand(
     planOf(PERF, NODE),
-    { ...PERF, scope: 'node', pid: 7154 } as PerfPlan,
+    { ...PERF, scope: 'node', pid: 7154 } as PerfTask,
     AROUND,
     AT,
   ),

@@ -68,7 +68,7 @@ function run(cluster: Cluster, finish: CaptureJob['finish']): Promise<number> {
         outputDir: folder,
         keepSeconds: 600,
       },
-      named: { kind: 'pod', name: 'redis-0' },
+      ref: { kind: 'pod', name: 'redis-0' },
       collector: tcpdump,
       again: 'analyze',
       limits: { durationSeconds: 1, maxBytes: 1000 },

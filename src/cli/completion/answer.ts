@@ -1,4 +1,4 @@
-import type { Names } from '../../cluster/completion-names.ts';
+import type { ClusterNames } from '../../cluster/completion-names.ts';
 import { resourceOf } from '../../plan/target.ts';
 import { printable } from '../../text/printable.ts';
 import type { Choice, Wanted } from './request.ts';
@@ -14,7 +14,7 @@ export const DIRECTIVE = {
   keepOrder: 32,
 } as const;
 
-export interface Answer {
+export interface CompletionAnswer {
   readonly choices: readonly Choice[];
   /** A sum of the above. */
   readonly directive: number;
@@ -33,13 +33,13 @@ const ENDINGS: Readonly<Record<'capture' | 'profile', readonly string[]>> = {
 /** How targets are begun, the short names of kubectl. */
 const KINDS = ['pod/', 'node/', 'deploy/', 'sts/', 'ds/', 'rs/', 'job/'];
 
-const only = (choices: readonly Choice[], more = 0): Answer => ({
+const only = (choices: readonly Choice[], more = 0): CompletionAnswer => ({
   choices,
   directive: DIRECTIVE.noFiles + more,
 });
 
 /** Finds the names that are wanted. Rejects with whatever `names` rejects with. */
-export async function answerTo(wanted: Wanted, names: Names): Promise<Answer> {
+export async function answerTo(wanted: Wanted, names: ClusterNames): Promise<CompletionAnswer> {
   if (wanted.kind === 'choices') return only(wanted.choices);
   const { of, begun, line } = wanted;
   const fitting = (found: readonly Choice[], before = '') =>
@@ -84,9 +84,9 @@ const recent = (of: 'capture' | 'profile'): Choice[] => {
 /** Pods by their bare names, running ones first, and the kinds; behind a kind what is of it. */
 async function targets(
   begun: string,
-  names: Names,
+  names: ClusterNames,
   fitting: (found: readonly Choice[], before?: string) => Choice[],
-): Promise<Answer> {
+): Promise<CompletionAnswer> {
   const slash = begun.indexOf('/');
   if (slash >= 0) {
     const resource = resourceOf(begun.slice(0, slash));
@@ -105,7 +105,7 @@ const inOrder = (found: readonly Choice[], resource: string | undefined): readon
   return [...found.filter(isRunning), ...found.filter((each) => !isRunning(each))];
 };
 
-async function containersOf(target: string, names: Names): Promise<readonly Choice[]> {
+async function containersOf(target: string, names: ClusterNames): Promise<readonly Choice[]> {
   const slash = target.indexOf('/');
   const resource = slash < 0 ? 'pods' : resourceOf(target.slice(0, slash));
   if (resource === undefined || resource === 'nodes') return [];
@@ -113,7 +113,7 @@ async function containersOf(target: string, names: Names): Promise<readonly Choi
 }
 
 /** As cobra prints it: a choice a line with its description, and the directive. */
-export const answerText = ({ choices, directive }: Answer): string =>
+export const answerText = ({ choices, directive }: CompletionAnswer): string =>
   `${choices
     .map(({ text, about }) => `${printable(text)}${about ? `\t${printable(about)}` : ''}\n`)
     .join('')}:${directive}\n`;

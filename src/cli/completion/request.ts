@@ -1,6 +1,6 @@
 import type { AnyCommand } from '../command.ts';
 import { isLevel } from '../expand-flags.ts';
-import type { Completes, OptionSpec, OptionTable } from '../option-spec.ts';
+import type { CompletionKind, OptionSpec, OptionTable } from '../option-spec.ts';
 
 /** One thing that may stand there. */
 export interface Choice {
@@ -13,7 +13,7 @@ export type Wanted =
   | { readonly kind: 'choices'; readonly choices: readonly Choice[] }
   | {
       readonly kind: 'names';
-      readonly of: Completes;
+      readonly of: CompletionKind;
       /** The part that is there. */
       readonly begun: string;
       readonly line: LineSoFar;
@@ -66,7 +66,7 @@ function inCommand(command: AnyCommand, before: readonly string[], begun: string
     return spec ? valuesOf(spec, begun.slice(equals + 1), line) : NOTHING;
   }
   if (begun.startsWith('-')) return choices(flagsLeft(options, line), begun);
-  const kinds = command.completes ?? [];
+  const kinds = command.completion ?? [];
   const at = line.positionals.length;
   const of = kinds[at] ?? (command.repeats ? kinds.at(-1) : undefined);
   if (of) return { kind: 'names', of, begun, line };
@@ -112,11 +112,12 @@ const isVerbose = (options: OptionTable, word = ''): boolean => {
   const long = word.startsWith('--');
   if (!long && !/^-[A-Za-z]+$/.test(word)) return false;
   const name = longName(options, long ? word : `-${word.at(-1)}`);
-  return name !== undefined && options[name]!.bare !== undefined;
+  return name !== undefined && options[name]!.valueIfOmitted !== undefined;
 };
 
 /** Its value, where it may have one, is the next word only where that is a number: `-v 2`. */
-const isSwitch = ({ type, bare }: OptionSpec): boolean => type === 'boolean' || bare !== undefined;
+const isSwitch = ({ type, valueIfOmitted }: OptionSpec): boolean =>
+  type === 'boolean' || valueIfOmitted !== undefined;
 
 /** `-vn redis`, `-nredis`: switches, then perhaps one with its value, which may be the next word. */
 function readShort(options: OptionTable, letters: string, flags: Map<string, string>): string | undefined {
@@ -152,7 +153,7 @@ const flagsLeft = (options: OptionTable, { flags }: LineSoFar): Choice[] => [
 ];
 
 function valuesOf(spec: OptionSpec, begun: string, line: LineSoFar): Wanted {
-  if (spec.completes) return { kind: 'names', of: spec.completes, begun, line };
+  if (spec.completion) return { kind: 'names', of: spec.completion, begun, line };
   if (spec.words) {
     const before = begun.slice(0, begun.lastIndexOf(',') + 1);
     const used = before.split(',');

@@ -53,7 +53,7 @@ export function parseConfig(text: string, path: string, table: readonly FlagOwne
       const spec = options[key];
       if (!spec)
         throw fail(line, `unknown key "${printable(key)}" in ${whose}`, nearest(key, presets(options)));
-      if (spec.perRun) throw fail(line, `"${key}" cannot be preset`, whyNot(key, spec.group));
+      if (spec.notPresettable) throw fail(line, `"${key}" cannot be preset`, whyNot(key, spec.group));
       const texts = textsOf(value, key, line);
       if (texts.length > 1 && spec.type !== 'array') throw fail(line, `"${key}" takes one value`);
       if (texts.length === 0 || texts.includes('')) throw fail(line, `"${key}" is empty`);
@@ -109,13 +109,14 @@ export function parseConfig(text: string, path: string, table: readonly FlagOwne
 function allOptions(table: readonly FlagOwner[]): OptionTable {
   const all: Record<string, OptionTable[string]> = {};
   for (const { options } of table)
-    for (const [name, spec] of Object.entries(options)) if (!all[name] || all[name].perRun) all[name] = spec;
+    for (const [name, spec] of Object.entries(options))
+      if (!all[name] || all[name].notPresettable) all[name] = spec;
   return all;
 }
 
 const presets = (options: OptionTable): string[] =>
   Object.entries(options)
-    .filter(([, spec]) => !spec.perRun)
+    .filter(([, spec]) => !spec.notPresettable)
     .map(([name]) => name);
 
 function nearest(key: string, names: readonly string[]): string {

@@ -1,12 +1,12 @@
 import { baseName } from '../../plan/artifact-name.ts';
-import type { PerfPlan, Plan, TcpdumpPlan } from '../../plan/plan.ts';
+import type { PerfTask, Plan, TcpdumpTask } from '../../plan/plan.ts';
 import type { Target } from '../../plan/target.ts';
 import { shellQuote } from '../../text/shell-quote.ts';
-import { debuggerLines, execLine, pidLines, type Surroundings } from './debugger.ts';
+import { debuggerLines, execLine, type ManualContext, pidLines } from './debugger.ts';
 import { flameGraphLine, packetLines } from './files.ts';
 
 /** perf by hand: record on the node, script, copy, draw. */
-export function perfByHand(plan: Plan, capture: PerfPlan, around: Surroundings, nowMs: number): string[] {
+export function perfByHand(plan: Plan, capture: PerfTask, around: ManualContext, nowMs: number): string[] {
   const target = plan.targets[0];
   const seconds = Math.ceil(plan.limits.durationSeconds);
   const scope = target.kind === 'node' && capture.pid === undefined ? '' : ' -G "$cgroup"';
@@ -28,7 +28,7 @@ export function perfByHand(plan: Plan, capture: PerfPlan, around: Surroundings, 
 }
 
 /** The cgroup that is sampled, as perf wants it: below the mount of its hierarchy. */
-function cgroupLines(target: Target, { scope, pid }: PerfPlan, around: Surroundings): string[] {
+function cgroupLines(target: Target, { scope, pid }: PerfTask, around: ManualContext): string[] {
   const container =
     target.kind === 'pod'
       ? (target.container ?? target.containers.find(({ running }) => running))
@@ -46,8 +46,8 @@ function cgroupLines(target: Target, { scope, pid }: PerfPlan, around: Surroundi
 /** tcpdump by hand: in the pod's network namespace, on the node's end of its interface, or on the node. */
 export function tcpdumpByHand(
   plan: Plan,
-  capture: TcpdumpPlan,
-  around: Surroundings,
+  capture: TcpdumpTask,
+  around: ManualContext,
   nowMs: number,
 ): string[] {
   const target = plan.targets[0];
@@ -86,17 +86,17 @@ export function tcpdumpByHand(
   ];
 }
 
-const interfaceWord = ({ scope, interface: name }: TcpdumpPlan): string =>
+const interfaceWord = ({ scope, interface: name }: TcpdumpTask): string =>
   scope === 'iface' || name === 'default' ? '"$interface"' : shellQuote(name ?? 'any');
 
 /** The kernel's buffer, as collectors/tcpdump/tcpdump.sh sizes it: `$buffer`. */
-const bufferLines = (around: Surroundings): string[] => [
+const bufferLines = (around: ManualContext): string[] => [
   "# the size of the kernel's buffer in KiB: 1/128 of the node's available memory, 2 to 64 MiB",
   `buffer=$(${execLine(around, `awk '/^MemAvailable:/ { kib = int($2 / 128); print (kib < 2048 ? 2048 : (kib > 65536 ? 65536 : kib)) }' /proc/meminfo`)})`,
 ];
 
 /** The other end of the pod's eth0: `$interface`. */
-const vethLines = (around: Surroundings): string[] => [
+const vethLines = (around: ManualContext): string[] => [
   "# the node's interface whose number is the peer of the pod's eth0",
   `peer=$(${execLine(around, 'nsenter -t "$pid" -n ip -o link show eth0')} | sed -n 's/.*@if\\([0-9]*\\):.*/\\1/p')`,
   `interface=$(${execLine(around, 'ip -o link')} | awk -F': ' -v peer="$peer" '$1 == peer { sub(/@.*/, "", $2); print $2 }')`,

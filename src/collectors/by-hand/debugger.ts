@@ -2,7 +2,7 @@ import type { DebugPodPlan } from '../../plan/plan.ts';
 import { shellQuote } from '../../text/shell-quote.ts';
 
 /** What the by-hand lines are made for. */
-export interface Surroundings {
+export interface ManualContext {
   /** kubectl with the flags that lead to the cluster, as a person types it. */
   readonly kubectl: string;
   readonly node: string;
@@ -10,7 +10,7 @@ export interface Surroundings {
 }
 
 /** Runs words of our own in the debugger; `$debugger` is a variable of the script. */
-export const execLine = ({ kubectl }: Surroundings, command: string, flags = ''): string =>
+export const execLine = ({ kubectl }: ManualContext, command: string, flags = ''): string =>
   `${kubectl} exec ${flags ? `${flags} ` : ''}"$debugger" -- ${command}`;
 
 /**
@@ -18,7 +18,7 @@ export const execLine = ({ kubectl }: Surroundings, command: string, flags = '')
  * `kubectl debug` that is enough for these lines, for --least-privilege.
  */
 export function debuggerLines(
-  around: Surroundings,
+  around: ManualContext,
   packages: readonly string[],
   smaller?: 'netadmin',
 ): string[] {
@@ -47,17 +47,17 @@ export function debuggerLines(
 }
 
 /** A process of a container, by what its cgroup is called: `$pid`. */
-export const pidLines = (around: Surroundings, containerId: string): string[] => [
+export const pidLines = (around: ManualContext, containerId: string): string[] => [
   '# a process of the container, by its cgroup: its first one (1 inside), which stays, before any other',
   `pid=$(${execLine(around, `sh -c 'for f in $(grep -l ${containerId} /proc/[0-9]*/cgroup 2>/dev/null); do grep -qs "^NSpid:.*[[:space:]]1$" "\${f%cgroup}status" && echo "0 $f" || echo "1 $f"; done'`)} | sort | head -n1 | cut -d/ -f3)`,
 ];
 
 /** crictl of the image or of the node, on the node's socket. */
-export const crictlLine = (around: Surroundings, words: readonly string[], flags = ''): string =>
+export const crictlLine = (around: ManualContext, words: readonly string[], flags = ''): string =>
   crictlText(around, words.map(shellQuote).join(' '), flags);
 
 /** The same with words that are quoted already. */
-export const crictlText = (around: Surroundings, words: string, flags = ''): string =>
+export const crictlText = (around: ManualContext, words: string, flags = ''): string =>
   execLine(
     around,
     `env PATH=/usr/local/bin:/usr/bin:/bin:/host/usr/bin:/host/home/kubernetes/bin crictl -r unix:///host/run/containerd/containerd.sock ${words}`,

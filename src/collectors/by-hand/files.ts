@@ -2,9 +2,9 @@ import { shellQuote } from '../../text/shell-quote.ts';
 
 /** Raw stacks, plain or compressed, to a picture, by the scripts of FlameGraph. */
 export const flameGraphLine = (raw: string, svg: string): string =>
-  `${unpacked(raw)} | stackcollapse-perf.pl | flamegraph.pl > ${shellQuote(svg)}`;
+  `${decompressCommand(raw)} | stackcollapse-perf.pl | flamegraph.pl > ${shellQuote(svg)}`;
 
-export const unpacked = (path: string): string =>
+export const decompressCommand = (path: string): string =>
   path === '-'
     ? 'cat'
     : `${path.endsWith('.gz') ? 'zcat' : path.endsWith('.zst') ? 'zstdcat' : path.endsWith('.xz') ? 'xzcat' : 'cat'} ${shellQuote(path)}`;

@@ -1,8 +1,8 @@
-import type { AttachedPlan, Plan } from '../../plan/plan.ts';
+import type { NodeCommand, Plan } from '../../plan/plan.ts';
 import { targetText } from '../../plan/plan.ts';
 import type { NodeWork } from '../collector.ts';
 
-const attached = (plan: Plan): AttachedPlan => {
+const attached = (plan: Plan): NodeCommand => {
   if (plan.capture.collector !== 'crictl' && plan.capture.collector !== 'shell')
     throw new Error('not a plan for crictl or a shell');
   return plan.capture;

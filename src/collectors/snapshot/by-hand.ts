@@ -5,12 +5,12 @@ import {
   crictlText,
   debuggerLines,
   execLine,
+  type ManualContext,
   pidLines,
-  type Surroundings,
 } from '../by-hand/debugger.ts';
 
 /** `ps uwf` and `crictl ps` of pods or of the node. */
-export function psByHand(targets: readonly Target[], around: Surroundings): string[] {
+export function psByHand(targets: readonly Target[], around: ManualContext): string[] {
   const pods = targets.filter((target): target is PodTarget => target.kind === 'pod');
   const ids = pods.flatMap(({ container, containers }) =>
     (container ? [container] : containers).map(({ id }) => id).filter(Boolean),
@@ -34,10 +34,10 @@ export function psByHand(targets: readonly Target[], around: Surroundings): stri
 }
 
 /** What is asked of `whois`, as far as a line by hand depends on it. */
-export type Asked = { readonly by: string } & Readonly<Record<string, unknown>>;
+export type WhoisQuestion = { readonly by: string } & Readonly<Record<string, unknown>>;
 
 /** Pid, port, address … to container and pod, the way the runbook's scripts went. */
-export function whoisByHand(questions: readonly Asked[], around: Surroundings): string[] {
+export function whoisByHand(questions: readonly WhoisQuestion[], around: ManualContext): string[] {
   return [
     ...debuggerLines(around, ['procps', 'iproute2', 'util-linux']),
     '# the last parts of a cgroup are pod and container; crictl and kubectl know their names',
@@ -46,7 +46,7 @@ export function whoisByHand(questions: readonly Asked[], around: Surroundings): 
   ];
 }
 
-function linesFor(question: Asked, around: Surroundings): string[] {
+function linesFor(question: WhoisQuestion, around: ManualContext): string[] {
   switch (question.by) {
     case 'pid':
       return [execLine(around, `cat /proc/${question.pid}/cgroup`)];
@@ -100,7 +100,7 @@ export function crictlByHand(
   words: readonly string[],
   podWord: number | undefined,
   tty: boolean,
-  around: Surroundings,
+  around: ManualContext,
 ): string[] {
   const hasPod = podWord !== undefined && target.kind === 'pod';
   const typed = words.map((word, at) => (hasPod && at === podWord ? '"$pod"' : shellQuote(word))).join(' ');
@@ -120,7 +120,7 @@ export function shellByHand(
   target: Target,
   enter: readonly string[],
   words: readonly string[],
-  around: Surroundings,
+  around: ManualContext,
 ): string[] {
   const container =
     target.kind === 'pod'

@@ -1,16 +1,16 @@
 import { numberOf } from '../../node/events.ts';
-import type { Plan, TcpdumpPlan } from '../../plan/plan.ts';
+import type { Plan, TcpdumpTask } from '../../plan/plan.ts';
 import { targetText } from '../../plan/plan.ts';
 import { counted, formatBytes, formatRate } from '../../text/quantity.ts';
 import { type Collector, lastWords } from '../collector.ts';
 
-const capture = (plan: Plan): TcpdumpPlan => {
+const capture = (plan: Plan): TcpdumpTask => {
   if (plan.capture.collector !== 'tcpdump') throw new Error('not a plan for tcpdump');
   return plan.capture;
 };
 
 /** The filter as one line for people. */
-export const filterText = (plan: TcpdumpPlan): string => plan.filter.join(' ') || 'none: every packet';
+export const filterText = (plan: TcpdumpTask): string => plan.filter.join(' ') || 'none: every packet';
 
 /** Packets with tcpdump: tcpdump.sh is its other half. */
 export const tcpdump: Collector = {

@@ -4,7 +4,7 @@ import type { Analysis } from '../analysis.ts';
 import { ENDPOINT_KINDS, Endpoints, endpoints } from '../endpoints.ts';
 import { type Evidence, framesText, frameText, troubleWords } from './evidence.ts';
 import { countTroubled, type ExpertFacts, expertFacts } from './expert.ts';
-import { type Names, tableOf } from './facts.ts';
+import { type AddressNames, tableOf } from './facts.ts';
 import { endText, heading, left, right } from './wording.ts';
 
 /** The first frames of each kind of trouble; with `wide` also a filter that finds all of them. */
@@ -26,7 +26,7 @@ export function* evidenceTable(
 }
 
 /** The packets with a problem, one on each line. */
-export function* expertTable(analysis: Analysis, names: Names, rows: number): Generator<string> {
+export function* expertTable(analysis: Analysis, names: AddressNames, rows: number): Generator<string> {
   const count = countTroubled(analysis);
   if (count === 0) return;
   yield heading('Packets with problems', Math.min(rows, count), count);
@@ -50,7 +50,7 @@ const whatText = ({ what, duplicateOf, duplicateNumber }: ExpertFacts): string =
   what.map((name) => (name === 'Dup ACK' ? `Dup ACK ${duplicateOf}#${duplicateNumber}` : name)).join(', ');
 
 /** The endpoints, with what each sent and received. */
-export function* endpointTables(analysis: Analysis, names: Names, rows: number): Generator<string> {
+export function* endpointTables(analysis: Analysis, names: AddressNames, rows: number): Generator<string> {
   const titles = {
     ipv4: 'IPv4 endpoints',
     ipv6: 'IPv6 endpoints',

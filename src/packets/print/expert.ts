@@ -3,7 +3,7 @@ import type { FrameOf } from '../frame-numbers.ts';
 import type { Health } from '../tcp/health.ts';
 import type { TroubledPacket } from '../tcp/trouble-list.ts';
 import { isoTime } from '../times.ts';
-import { type End, endOf, type Names } from './facts.ts';
+import { type AddressNames, type End, endOf } from './facts.ts';
 import { secondsSince } from './tshark.ts';
 
 /** A packet with a problem, as it is reported. */
@@ -37,7 +37,7 @@ export function countTroubled({ troubles, health }: Analysis): number {
 }
 
 /** The packets with a problem, in the order of the capture. */
-export function* expertFacts(analysis: Analysis, names: Names): Generator<ExpertFacts> {
+export function* expertFacts(analysis: Analysis, names: AddressNames): Generator<ExpertFacts> {
   const { troubles, health, tcp, addresses, frames, summary } = analysis;
   if (!troubles || !health) return;
   for (const each of troubles.all()) {

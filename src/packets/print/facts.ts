@@ -13,7 +13,7 @@ import { exact, isoTime, kept, nanosBetween } from '../times.ts';
 import { evidence } from './evidence.ts';
 
 /** Names of pods and services by address. */
-export type Names = ReadonlyMap<string, string>;
+export type AddressNames = ReadonlyMap<string, string>;
 
 /** One side of a conversation. */
 export interface End {
@@ -82,7 +82,7 @@ export const isoAfter = ({ summary }: Analysis, nanos: number): string => {
 };
 
 /** What the analysis knows by name: from the caller, and from the capture's own name blocks. */
-export function allNames(analysis: Analysis, given: Names): Names {
+export function allNames(analysis: Analysis, given: AddressNames): AddressNames {
   const names = new Map<string, string>();
   for (const [hex, name] of analysis.names) {
     const bytes = Buffer.from(hex, 'hex');
@@ -92,7 +92,7 @@ export function allNames(analysis: Analysis, given: Names): Names {
   return names;
 }
 
-export function endOf(address: string, port: number | undefined, names: Names): End {
+export function endOf(address: string, port: number | undefined, names: AddressNames): End {
   // To look up a text that was just made, its hash has to be made too.
   const name = names.size > 0 ? names.get(address) : undefined;
   if (name !== undefined) return { address, ...(port !== undefined && { port }), name };
@@ -108,7 +108,7 @@ export const tableOf = (analysis: Analysis, kind: ConversationKind): Conversatio
 export function* conversations(
   analysis: Analysis,
   kind: ConversationKind,
-  names: Names,
+  names: AddressNames,
   sort: Sort = 'packets',
 ): Generator<ConversationFacts> {
   const table = tableOf(analysis, kind);
@@ -122,7 +122,7 @@ function conversationFacts(
   { addresses, health, roundTrips, frames }: Analysis,
   kind: ConversationKind,
   each: Conversation,
-  names: Names,
+  names: AddressNames,
 ): ConversationFacts {
   const ports = kind === 'tcp' || kind === 'udp';
   const a = endOf(addresses.text(each.a, each.six), ports ? each.aPort : undefined, names);
@@ -185,7 +185,7 @@ function filterOf(six: boolean, a: End, b: End, ports: 'tcp' | 'udp' | undefined
   return ports ? `${addresses} && ${both(`${ports}.port`, a.port!, b.port!)}` : addresses;
 }
 
-export function synFacts({ addresses, frames }: Analysis, syn: Syn, names: Names): SynFacts {
+export function synFacts({ addresses, frames }: Analysis, syn: Syn, names: AddressNames): SynFacts {
   const six = syn.version === 6;
   // Of one that an ICMP error quotes, its own ends are told, not the error's.
   const source = endOf(addresses.text(syn.quoted?.src ?? syn.src, six), syn.sport, names);
@@ -214,7 +214,7 @@ export const quantiles = (of: Durations) =>
       };
 
 /** TCP as a whole, at most `rows` of each list. */
-export function healthFacts(analysis: Analysis, names: Names, rows = Number.POSITIVE_INFINITY) {
+export function healthFacts(analysis: Analysis, names: AddressNames, rows = Number.POSITIVE_INFINITY) {
   const { health, addresses, tcp } = analysis;
   if (!health) return undefined;
   const openings = { opened: 0, refused: 0, unanswered: 0, unseen: 0 };

@@ -6,9 +6,9 @@ import type { Section } from '../sections.ts';
 import type { Sort } from '../sorting.ts';
 import { expertFacts } from './expert.ts';
 import {
+  type AddressNames,
   conversations,
   healthFacts,
-  type Names,
   type SynFacts,
   summaryFacts,
   synFacts,
@@ -17,7 +17,7 @@ import {
 import { redisFacts } from './redis-facts.ts';
 
 /** A file that was read, for the report. */
-export interface FileFacts extends Partial<ReadEnd> {
+export interface InputFile extends Partial<ReadEnd> {
   readonly name: string;
   readonly bytes?: number;
 }
@@ -28,9 +28,9 @@ export interface FileFacts extends Partial<ReadEnd> {
  */
 export function report(
   analysis: Analysis,
-  files: readonly FileFacts[],
+  files: readonly InputFile[],
   sections: ReadonlySet<Section>,
-  names: Names,
+  names: AddressNames,
   sort: Sort = 'packets',
 ): LongResult {
   const deep = [...sections].some((section) => section !== 'summary');
@@ -67,6 +67,6 @@ export function report(
   };
 }
 
-function* syns(analysis: Analysis, names: Names): Generator<SynFacts> {
+function* syns(analysis: Analysis, names: AddressNames): Generator<SynFacts> {
   for (const syn of analysis.syns.all()) yield synFacts(analysis, syn, names);
 }

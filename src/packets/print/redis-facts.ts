@@ -1,6 +1,6 @@
 import type { Analysis } from '../analysis.ts';
 import type { Group, Largest } from '../redis/statistics.ts';
-import { endOf, inSeconds, isoAfter, type Names, quantiles } from './facts.ts';
+import { type AddressNames, endOf, inSeconds, isoAfter, quantiles } from './facts.ts';
 
 const groupFacts = (group: Group) => ({
   calls: group.calls,
@@ -17,10 +17,10 @@ function most<Each>(all: Iterable<Each>, rows: number, calls: (each: Each) => nu
 }
 
 /** Redis as a whole, at most `rows` of each list; undefined where none was seen, not even encrypted. */
-export function redisFacts(analysis: Analysis, names: Names, rows = Number.POSITIVE_INFINITY) {
+export function redisFacts(analysis: Analysis, names: AddressNames, rows = Number.POSITIVE_INFINITY) {
   const { redis, addresses } = analysis;
-  if (!redis || (redis.ledger.statistics.connections === 0 && redis.tls.length === 0)) return undefined;
-  const { statistics, commands, patterns } = redis.ledger;
+  if (!redis || (redis.recorder.statistics.connections === 0 && redis.tls.length === 0)) return undefined;
+  const { statistics, commands, patterns } = redis.recorder;
   const clients = [...statistics.clients.values()];
   const servers = [...statistics.servers.values()];
   const clientEnd = ({ address, six }: (typeof clients)[number]) =>
@@ -48,7 +48,7 @@ export function redisFacts(analysis: Analysis, names: Names, rows = Number.POSIT
     })),
     missing: {
       bytes: statistics.gaps,
-      lostThread: statistics.lostThread,
+      lostThread: statistics.desyncs,
       commandsWithoutReply: statistics.unanswered,
       repliesWithoutCommand: statistics.unasked,
       ...(statistics.behindCut > 0 && { packetsCutBeforeCommands: statistics.behindCut }),

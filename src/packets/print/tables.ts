@@ -9,12 +9,12 @@ import { clockOf, toTheSecond } from '../times.ts';
 import { frameText, troubleWords } from './evidence.ts';
 import { endpointTables, evidenceTable, expertTable } from './evidence-tables.ts';
 import {
+  type AddressNames,
   type ConversationFacts,
   type ConversationKind,
   conversations,
   type HealthFacts,
   healthFacts,
-  type Names,
   type RoundTripFacts,
   summaryFacts,
   synFacts,
@@ -30,7 +30,7 @@ export interface TableChoice {
   readonly sections: ReadonlySet<Section>;
   /** Rows of a table; Infinity for all. */
   readonly rows: number;
-  readonly names: Names;
+  readonly names: AddressNames;
   readonly sort: Sort;
   /** With round trips and filters. */
   readonly wide: boolean;

@@ -4,7 +4,7 @@ import type { Addresses } from '../decode/addresses.ts';
 import { Endpoints } from '../endpoints.ts';
 import { flagText } from '../flags.ts';
 import type { Section } from '../sections.ts';
-import type { Ends, Summary } from '../summary.ts';
+import type { CaptureSummary, TimeRange } from '../summary.ts';
 import type { Syn } from '../syns.ts';
 import { type Civil, civil, delta, exact, type Time } from '../times.ts';
 import type { TimeZone } from './time-zone.ts';
@@ -199,7 +199,7 @@ const fraction = (nanos: number, places: number): string =>
 
 /** Cut, not rounded, to the places that the times have. */
 function durationText(
-  { earliestSeconds, earliestNanos, latestSeconds, latestNanos }: Ends,
+  { earliestSeconds, earliestNanos, latestSeconds, latestNanos }: TimeRange,
   places: number,
 ): string {
   const [whole, nanos] = delta([earliestSeconds, earliestNanos], [latestSeconds, latestNanos]);
@@ -215,7 +215,7 @@ interface CapinfosFile {
 }
 
 /** What `capinfos -aceuxs FILE` prints. */
-function capinfosText(file: CapinfosFile, summary: Summary, zone: TimeZone): string {
+function capinfosText(file: CapinfosFile, summary: CaptureSummary, zone: TimeZone): string {
   const line = (label: string, value: string) => `${`${label}:`.padEnd(21)}${value}\n`;
   const ends = summary.wide ?? summary;
   const places = Math.max(ends.earliestPlaces, ends.latestPlaces);
@@ -267,7 +267,7 @@ function capinfosText(file: CapinfosFile, summary: Summary, zone: TimeZone): str
 /** The parts as capinfos and tshark print them, one behind the other; a summary for each file. */
 export function* printAsTshark(
   analysis: Analysis,
-  files: ReadonlyArray<{ readonly name: string; readonly bytes?: number; readonly summary: Summary }>,
+  files: ReadonlyArray<{ readonly name: string; readonly bytes?: number; readonly summary: CaptureSummary }>,
   sections: ReadonlySet<Section>,
   zone: TimeZone,
 ): Generator<string> {

@@ -1,14 +1,14 @@
-import type { Client, Ends, Ledger } from './ledger.ts';
+import type { Client, CommandRecorder, ConnectionEnds } from './recorder.ts';
 
 /**
- * The ledger in which the commands of one connection are counted. If the capture begins within the connection, the ledger is
+ * The recorder in which the commands of one connection are counted. If the capture begins within the connection, the recorder is
  * provisional until replies show that these are commands: the middle of a value may look like commands, too.
  */
 export class Account {
-  readonly #real: Ledger;
-  ledger: Ledger;
+  readonly #real: CommandRecorder;
+  recorder: CommandRecorder;
   client!: Client;
-  ends!: Ends;
+  ends!: ConnectionEnds;
   /** Commands since it began, and answers to them. */
   asked = 0;
   answers = 0;
@@ -17,13 +17,13 @@ export class Account {
   /** Whether the supposed commands turned out not to be commands. */
   disproved = false;
 
-  constructor(ledger: Ledger) {
-    this.#real = ledger;
-    this.ledger = ledger;
+  constructor(recorder: CommandRecorder) {
+    this.#real = recorder;
+    this.recorder = recorder;
   }
 
   /** `isSure`: it is known that commands follow; `began`: the SYN is in the capture. */
-  open(ends: Ends, isSure: boolean, began: boolean): void {
+  open(ends: ConnectionEnds, isSure: boolean, began: boolean): void {
     this.ends = ends;
     this.serverSpoke = false;
     this.disproved = false;
@@ -31,20 +31,20 @@ export class Account {
   }
 
   get isOnTrial(): boolean {
-    return this.ledger !== this.#real;
+    return this.recorder !== this.#real;
   }
 
   /** Keeps what was counted until now. */
   prove(): void {
-    this.#real.take(this.ledger);
-    this.ledger = this.#real;
+    this.#real.take(this.recorder);
+    this.recorder = this.#real;
     this.client = this.#real.client(this.ends, false);
   }
 
   /** Discards what was counted until now. */
   drop(): void {
     this.disproved = true;
-    this.#begin(false, this.ledger.statistics.joined === 0);
+    this.#begin(false, this.recorder.statistics.joined === 0);
   }
 
   /** The connection is over: if the server answered none of several commands, they were only the beginning of one. */
@@ -54,11 +54,11 @@ export class Account {
   }
 
   #begin(isSure: boolean, began: boolean): void {
-    this.ledger = isSure ? this.#real : this.#real.provisional();
-    const { statistics } = this.ledger;
+    this.recorder = isSure ? this.#real : this.#real.provisional();
+    const { statistics } = this.recorder;
     statistics.connections += 1;
     if (!began) statistics.joined += 1;
-    this.client = this.ledger.client(this.ends);
+    this.client = this.recorder.client(this.ends);
     this.asked = 0;
     this.answers = 0;
   }

@@ -1,13 +1,13 @@
 import { Exchange } from '../tcp/exchange.ts';
 import type { ByteStream } from '../tcp/reassembly.ts';
 import { Account } from './account.ts';
-import type { Asked, Ends, Ledger } from './ledger.ts';
 import { Mode } from './mode.ts';
 import { Pace } from './pace.ts';
+import { PendingCommands } from './pending-commands.ts';
+import type { CommandRecorder, ConnectionEnds, PendingCommand } from './recorder.ts';
 import { ARRAY, PUSH, type Reply, ReplyParser } from './reply.ts';
 import { beginsCommand, RequestParser } from './request.ts';
 import { Transaction } from './transaction.ts';
-import { Waiting } from './waiting.ts';
 
 const MOST_ASKED = 1 << 20;
 /**
@@ -18,7 +18,7 @@ export class RedisConnection {
   readonly account: Account;
   readonly #request: RequestParser;
   readonly #reply: ReplyParser;
-  readonly #waiting: Waiting;
+  readonly #waiting: PendingCommands;
   /** Whether commands are understood, and replies. */
   #asking = false;
   #answering = false;
@@ -27,13 +27,13 @@ export class RedisConnection {
   readonly #mode = new Mode();
   readonly #transaction = new Transaction();
   /** The last command, where it was cut off, and the one whose reply is broken off and was the last. */
-  #cut: Asked | undefined;
-  #brokenOff: Asked | undefined;
+  #cut: PendingCommand | undefined;
+  #brokenOff: PendingCommand | undefined;
   /** What the client has acknowledged. */
   #heard = 0;
   /** Where the segment's first command begins, and what the server had of them when it last replied. */
   #asks = 0;
-  #had = 0;
+  #serverAck = 0;
   readonly #pace = new Pace();
   /** Where replies are taken up again, a sequence number, and whether they are. */
   #resume = 0;
@@ -44,10 +44,12 @@ export class RedisConnection {
   /** A bit for each side that closed. */
   closed = 0;
 
-  constructor(ledger: Ledger) {
-    this.account = new Account(ledger);
-    this.#waiting = new Waiting((asked) => this.account.ledger.unanswered(this.account.client, asked));
-    this.#request = new RequestParser(ledger.scratch, (now) => this.#commandDone(now));
+  constructor(recorder: CommandRecorder) {
+    this.account = new Account(recorder);
+    this.#waiting = new PendingCommands((asked) =>
+      this.account.recorder.unanswered(this.account.client, asked),
+    );
+    this.#request = new RequestParser(recorder.scratch, (now) => this.#commandDone(now));
     this.#reply = new ReplyParser(() => this.#replyDone(this.#reply));
     const toServer: ByteStream = {
       bytes: (bytes, at, end, now, seq, ack) => {
@@ -56,18 +58,18 @@ export class RedisConnection {
         this.#commandBytes(bytes, at, end, now);
       },
       gap: (length, now) => {
-        this.account.ledger.statistics.gaps += length;
+        this.account.recorder.statistics.gaps += length;
         if (!this.#request.skip(length, now)) this.#missedCommands(length, now);
       },
     };
     const toClient: ByteStream = {
       bytes: (bytes, at, end, now, seq, ack) => {
-        this.#had = ack;
+        this.#serverAck = ack;
         this.account.serverSpoke = true;
         this.#replyBytes(bytes, at, end, now, seq);
       },
       gap: (length, now) => {
-        this.account.ledger.statistics.gaps += length;
+        this.account.recorder.statistics.gaps += length;
         if (!this.#answering) this.#repliesGoOn(length);
         else if (!this.#reply.skip(length, now, this.#waiting.length === 1))
           this.#missedReplies(this.exchange.answers);
@@ -80,7 +82,14 @@ export class RedisConnection {
    * Begins anew: one object serves many connections, one after the other. `began`: its SYN is in the capture; `whole`: all
    * that was said is, and `asks` and `answers` are the sequence numbers that both sides begin with then.
    */
-  open(ends: Ends, clientIsA: boolean, began: boolean, whole: boolean, asks: number, answers: number): void {
+  open(
+    ends: ConnectionEnds,
+    clientIsA: boolean,
+    began: boolean,
+    whole: boolean,
+    asks: number,
+    answers: number,
+  ): void {
     this.account.open(ends, whole, began);
     this.#request.strict = !whole;
     this.clientIsA = clientIsA;
@@ -138,9 +147,9 @@ export class RedisConnection {
   #commandBytes(bytes: Uint8Array, at: number, end: number, now: number): void {
     if (this.#mode.kind === 'replication') return;
     if (!this.#asking) {
-      const { commands } = this.account.ledger;
+      const { commands } = this.account.recorder;
       if (!beginsCommand(bytes, at, end, (name, from, length) => commands.isKnown(name, from, length))) {
-        this.#goesOn(end - at, now);
+        this.#extendTruncated(end - at, now);
         return;
       }
       this.#asking = true;
@@ -170,7 +179,7 @@ export class RedisConnection {
 
   /** Nothing is known of commands any more, nor which replies are whose. */
   #lost(): void {
-    if (this.#asking) this.account.ledger.statistics.lostThread += 1;
+    if (this.#asking) this.account.recorder.statistics.desyncs += 1;
     this.#asking = false;
     this.#answering = false;
     this.#trust = 'none';
@@ -185,23 +194,23 @@ export class RedisConnection {
   #missedCommands(length: number, now: number | undefined): void {
     this.#trust = 'none';
     if (!this.#asking) {
-      if (now !== undefined) this.#goesOn(length, now);
+      if (now !== undefined) this.#extendTruncated(length, now);
       return;
     }
     const isNamed = now !== undefined && this.#request.cut(length);
     this.#cut = isNamed
-      ? this.account.ledger.asked(this.#request, now, this.#heard, false, false)
+      ? this.account.recorder.asked(this.#request, now, this.#heard, false, false)
       : undefined;
-    if (isNamed && this.#request.behindCut) this.account.ledger.statistics.behindCut += 1;
+    if (isNamed && this.#request.behindCut) this.account.recorder.statistics.behindCut += 1;
     if (this.#cut && now !== undefined) this.#ask(this.#cut, now);
-    else this.account.ledger.statistics.lostThread += 1;
+    else this.account.recorder.statistics.desyncs += 1;
     this.#asking = false;
-    if (this.#answering && this.#waiting.leadsTell) this.#waiting.skipped(false);
+    if (this.#answering && this.#waiting.canMatchByAck) this.#waiting.skipped(false);
     else this.#lost();
   }
 
   /** More of a command that was cut off: it is not whole before that. */
-  #goesOn(length: number, now: number): void {
+  #extendTruncated(length: number, now: number): void {
     if (!this.#cut) return;
     this.#cut.size += length;
     this.#cut.at = now;
@@ -209,7 +218,7 @@ export class RedisConnection {
 
   /** Replies are taken up with a later command. */
   #lostReplies(): void {
-    if (this.#answering) this.account.ledger.statistics.lostThread += 1;
+    if (this.#answering) this.account.recorder.statistics.desyncs += 1;
     this.#answering = false;
     this.#resumes = false;
     this.#waiting.forget();
@@ -220,7 +229,7 @@ export class RedisConnection {
     const broken = this.#broken();
     const waiting = this.#waiting;
     const { length } = waiting;
-    const resume = this.#answering && waiting.leadsTell ? waiting.missed(start) : undefined;
+    const resume = this.#answering && waiting.canMatchByAck ? waiting.missed(start) : undefined;
     if (broken) {
       // The next command tells where it ended.
       const end = resume === undefined || waiting.length < length || waiting.isHoled ? start : resume;
@@ -233,12 +242,12 @@ export class RedisConnection {
       if (length === 0) this.#brokenOff = broken;
       return;
     }
-    if (!broken && !this.#resumes) this.account.ledger.statistics.lostThread += 1;
+    if (!broken && !this.#resumes) this.account.recorder.statistics.desyncs += 1;
     this.#resumeAt(resume);
   }
 
   /** The command whose reply has begun, of which there is no more. */
-  #broken(): Asked | undefined {
+  #broken(): PendingCommand | undefined {
     const { type, start, isOpen } = this.#reply;
     if (!this.#answering || this.#resumes || !isOpen || type === PUSH || this.#mode.kind !== 'commands')
       return undefined;
@@ -250,7 +259,7 @@ export class RedisConnection {
 
   /** More of the reply that was broken off: nothing else was asked. */
   #repliesGoOn(length: number): void {
-    if (this.#brokenOff) this.account.ledger.more(this.account.client, this.#brokenOff, length);
+    if (this.#brokenOff) this.account.recorder.more(this.account.client, this.#brokenOff, length);
   }
 
   #resumeAt(seq: number): void {
@@ -265,29 +274,29 @@ export class RedisConnection {
    * Takes replies up with this command, if its reply begins where the client had heard up to. Of one that overlaps that is
    * known when it had heard all, the server had had all when it said the last of it, and then it was quiet for a while.
    */
-  #takesUp({ heard }: Asked): boolean {
+  #tryResync({ heard }: PendingCommand): boolean {
     const { answers, answersBegun } = this.exchange;
-    const { leadsTell } = this.#waiting;
-    const tells = leadsTell
+    const { canMatchByAck } = this.#waiting;
+    const tells = canMatchByAck
       ? !answersBegun || ((answers - heard) | 0) <= 0
-      : heard === answers && this.#had === this.#asks && this.#pace.isQuiet(this.#request.began);
+      : heard === answers && this.#serverAck === this.#asks && this.#pace.isQuiet(this.#request.began);
     if (!tells) return false;
     this.#resumeAt(heard);
-    this.#waiting.skipped(!leadsTell);
+    this.#waiting.skipped(!canMatchByAck);
     return true;
   }
 
   #commandDone(now: number): boolean {
     // The first word that is typed may be no command, as a password; bytes that nobody types are of another protocol.
     const isSure = this.#trust === 'sure' || (this.#trust === 'whole' && this.#request.isText);
-    const asked = this.account.ledger.asked(this.#request, now, this.#heard, true, isSure);
+    const asked = this.account.recorder.asked(this.#request, now, this.#heard, true, isSure);
     if (!asked) return false;
     if (this.#trust === 'whole') this.#trust = 'sure';
     this.#ask(asked, now);
     return true;
   }
 
-  #ask(asked: Asked, now: number): void {
+  #ask(asked: PendingCommand, now: number): void {
     this.#brokenOff = undefined;
     // All that was asked before has its answer.
     const account = this.account;
@@ -297,10 +306,10 @@ export class RedisConnection {
     }
     account.asked += 1;
     const request = this.#request;
-    const ledger = this.account.ledger;
-    const { statistics } = ledger;
+    const recorder = this.account.recorder;
+    const { statistics } = recorder;
     if (request.size > statistics.biggestRequests.least)
-      statistics.biggestRequests.add(ledger.notable(this.account.client, request.size, asked, now));
+      statistics.biggestRequests.add(recorder.notable(this.account.client, request.size, asked, now));
     const mode = this.#mode;
     const { skipped } = mode;
     mode.skipped = false;
@@ -309,17 +318,17 @@ export class RedisConnection {
       if (mode.kind === 'replication') this.#waiting.forget();
     }
     if (skipped || mode.silent || asked.replies === 0) {
-      ledger.count(this.account.client, asked, 0, undefined, now);
+      recorder.count(this.account.client, asked, 0, undefined, now);
       return;
     }
-    if (this.#answering || this.#takesUp(asked)) this.#waits(asked);
-    else ledger.unanswered(account.client, asked);
+    if (this.#answering || this.#tryResync(asked)) this.#waits(asked);
+    else recorder.unanswered(account.client, asked);
     this.#pace.lastAt = now;
   }
 
-  #waits(asked: Asked): void {
+  #waits(asked: PendingCommand): void {
     const waiting = this.#waiting;
-    const { statistics } = this.account.ledger;
+    const { statistics } = this.account.recorder;
     const { settled, answers } = this.exchange;
     waiting.add(asked, settled && answers === asked.heard);
     const { length } = waiting;
@@ -330,7 +339,7 @@ export class RedisConnection {
   }
 
   #replyDone(reply: Reply): void {
-    const { statistics } = this.account.ledger;
+    const { statistics } = this.account.recorder;
     if (this.#mode.isMessage(reply, statistics, this.#waiting.next)) return;
     // The rest of a segment in which the thread was lost.
     if (!this.#answering) return;
@@ -347,7 +356,7 @@ export class RedisConnection {
     this.#answered(asked, reply);
   }
 
-  #answered(asked: Asked, reply: Reply): void {
+  #answered(asked: PendingCommand, reply: Reply): void {
     const account = this.account;
     account.answers += 1;
     const { steering, name } = asked.kind;
@@ -355,11 +364,11 @@ export class RedisConnection {
     // Errors in the array that EXEC replies with are of the commands that it ran: `INFO commandstats` counts them there, too.
     if (error !== undefined && name === 'EXEC' && reply.type === ARRAY) error = undefined;
     if (steering || this.#transaction.isOpen) {
-      if (this.#transaction.takes(asked, reply, error !== undefined, account.client, account.ledger)) return;
+      if (this.#transaction.takes(asked, reply, error !== undefined, account.client, account.recorder)) return;
       this.#mode.answered(name, reply);
     }
     const latency = reply.began - asked.at;
     this.#pace.answered(latency);
-    account.ledger.answered(account.client, asked, reply, latency, error);
+    account.recorder.answered(account.client, asked, reply, latency, error);
   }
 }

@@ -1,5 +1,5 @@
 import { text } from './key-place.ts';
-import type { Asked } from './ledger.ts';
+import type { PendingCommand } from './recorder.ts';
 import { ARRAY, MAP, PUSH, type Reply, STATUS } from './reply.ts';
 import type { RequestParser } from './request.ts';
 import type { RedisStatistics } from './statistics.ts';
@@ -37,7 +37,7 @@ export class Mode {
   }
 
   /** A command that changes it, and says how many replies it gets. */
-  steer(asked: Asked, request: RequestParser, statistics: RedisStatistics): void {
+  steer(asked: PendingCommand, request: RequestParser, statistics: RedisStatistics): void {
     switch (asked.kind.name) {
       case 'SUBSCRIBE':
       case 'PSUBSCRIBE':
@@ -83,7 +83,7 @@ export class Mode {
   }
 
   /** Whether this was the last reply to a command that gets several: one for each channel, until an error ends it, or QUEUED. */
-  isLast(asked: Asked, reply: Reply): boolean {
+  isLast(asked: PendingCommand, reply: Reply): boolean {
     if (!asked.ofAll && asked.replies === 1) return true;
     if (reply.type !== ARRAY && reply.type !== PUSH) return true;
     asked.replies -= 1;
@@ -95,7 +95,7 @@ export class Mode {
   }
 
   /** Whether it answers no command: a message to a subscriber, what MONITOR shows, or what RESP3 pushes; `next` waits for its reply. */
-  isMessage(reply: Reply, { pubsub }: RedisStatistics, next: Asked | undefined): boolean {
+  isMessage(reply: Reply, { pubsub }: RedisStatistics, next: PendingCommand | undefined): boolean {
     const { type } = reply;
     if (this.kind === 'monitor' && type === STATUS) return /^\d+\.\d+ \[/.test(reply.text);
     if (type === PUSH) this.#hasPushes = true;

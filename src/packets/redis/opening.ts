@@ -1,6 +1,6 @@
 import type { Layers } from '../decode/decode.ts';
 import { beginsInline, beginsText, mayBegin } from './begins.ts';
-import type { Ends } from './ledger.ts';
+import type { ConnectionEnds } from './recorder.ts';
 import { beginsCommand } from './request.ts';
 
 /** A segment as it came, in memory of its own. */
@@ -37,7 +37,7 @@ const REFUSALS = ['-ERR unknown command', '-NOAUTH '];
  * as `PING`, or sent in pieces. What is answered, and whether other connections know the server, tells whether it is Redis.
  */
 export class Opening {
-  readonly ends: Ends;
+  readonly ends: ConnectionEnds;
   readonly segments: Segment[] = [];
   /** Bytes that are held back. */
   size = 0;
@@ -48,7 +48,7 @@ export class Opening {
   #next: number | undefined;
   #answer = '';
 
-  constructor(ends: Ends, isKnown: (bytes: Uint8Array, at: number, length: number) => boolean) {
+  constructor(ends: ConnectionEnds, isKnown: (bytes: Uint8Array, at: number, length: number) => boolean) {
     this.ends = ends;
     this.#isKnown = isKnown;
   }

@@ -2,9 +2,9 @@ import { FIN, type Layers, RST, SYN } from '../decode/decode.ts';
 import type { Streams } from '../tcp/streams.ts';
 import { Commands } from './commands.ts';
 import { RedisConnection } from './connection.ts';
-import { type Ends, Ledger } from './ledger.ts';
 import { Opening, type Segment } from './opening.ts';
 import { type PatternRule, Patterns } from './pattern.ts';
+import { CommandRecorder, type ConnectionEnds } from './recorder.ts';
 import { beginsCommand } from './request.ts';
 import { type TlsPort, TlsPorts } from './tls.ts';
 
@@ -34,7 +34,7 @@ export interface RedisOptions {
 
 /** Finds the connections that speak RESP, whatever their port, and has them read. */
 export class Redis {
-  readonly ledger: Ledger;
+  readonly recorder: CommandRecorder;
   readonly asked: boolean;
   readonly #tls = new TlsPorts();
   readonly #streams: Streams;
@@ -48,7 +48,7 @@ export class Redis {
   readonly #openings = new Map<number, Opening>();
   #held = 0;
   readonly #isKnown = (bytes: Uint8Array, at: number, length: number) =>
-    this.ledger.commands.isKnown(bytes, at, length);
+    this.recorder.commands.isKnown(bytes, at, length);
 
   constructor(
     { rules, showKeys, asked = false }: RedisOptions,
@@ -57,7 +57,7 @@ export class Redis {
   ) {
     this.#streams = streams;
     this.asked = asked;
-    this.ledger = new Ledger(new Commands(), new Patterns(rules, showKeys), answered);
+    this.recorder = new CommandRecorder(new Commands(), new Patterns(rules, showKeys), answered);
   }
 
   /** Ports with TLS: what is in it can't be read. */
@@ -71,7 +71,7 @@ export class Redis {
     const state = this.#state[row]!;
     if (state === NOT || state === TLS) return;
     if (state === HELD) {
-      this.#goesOn(row, fromA, layers, now);
+      this.#extendHeld(row, fromA, layers, now);
       return;
     }
     if (state !== FOUND) {
@@ -171,8 +171,8 @@ export class Redis {
   }
 
   /** `began`: with a SYN; `whole`: nothing was said before this. */
-  #open(row: number, ends: Ends, clientIsA: boolean, began: boolean, whole: boolean): void {
-    const connection = this.#free.pop() ?? new RedisConnection(this.ledger);
+  #open(row: number, ends: ConnectionEnds, clientIsA: boolean, began: boolean, whole: boolean): void {
+    const connection = this.#free.pop() ?? new RedisConnection(this.recorder);
     const first = (ofA: boolean) => this.#streams.first(row, ofA);
     connection.open(ends, clientIsA, began, whole, first(clientIsA), first(!clientIsA));
     // Without holes, which would make it a table of hashes.
@@ -182,7 +182,7 @@ export class Redis {
   }
 
   /** One more segment of a stream that may be Redis. */
-  #goesOn(row: number, fromA: boolean, layers: Layers, now: number): void {
+  #extendHeld(row: number, fromA: boolean, layers: Layers, now: number): void {
     const opening = this.#openings.get(row)!;
     const before = opening.size;
     const goesOn = opening.takes(fromA, layers, now);
@@ -206,8 +206,8 @@ export class Redis {
       this.#feed(row, segment.fromA, segment, 0, segment.bytes.length, segment.now);
   }
 
-  #isServer({ server, six, serverPort }: Ends): boolean {
-    return this.ledger.isServer(server, six, serverPort);
+  #isServer({ server, six, serverPort }: ConnectionEnds): boolean {
+    return this.recorder.isServer(server, six, serverPort);
   }
 
   #isTls(row: number, fromA: boolean, layers: Layers): boolean {
@@ -236,7 +236,7 @@ export class Redis {
   }
 }
 
-const endsOf = ({ version, src, dst, sport, dport }: Layers, fromClient: boolean): Ends => ({
+const endsOf = ({ version, src, dst, sport, dport }: Layers, fromClient: boolean): ConnectionEnds => ({
   six: version === 6,
   client: fromClient ? src : dst,
   clientPort: fromClient ? sport : dport,

@@ -11,12 +11,12 @@ export class Group {
   bytesOut = 0;
   readonly latency = new Durations();
 
-  absorb({ calls, errors, bytesIn, bytesOut, latency }: Group): void {
+  merge({ calls, errors, bytesIn, bytesOut, latency }: Group): void {
     this.calls += calls;
     this.errors += errors;
     this.bytesIn += bytesIn;
     this.bytesOut += bytesOut;
-    this.latency.absorb(latency);
+    this.latency.merge(latency);
   }
 }
 
@@ -80,7 +80,7 @@ const COUNTERS = [
   'connections',
   'joined',
   'gaps',
-  'lostThread',
+  'desyncs',
   'unanswered',
   'unasked',
   'replication',
@@ -98,7 +98,7 @@ function absorbGroups<Of extends Group>(
       group = make(other);
       groups.set(key, group);
     }
-    group.absorb(other);
+    group.merge(other);
   }
 }
 
@@ -127,7 +127,7 @@ export class RedisStatistics {
   joined = 0;
   /** Bytes that are missing in the capture, and how often that cost the thread. */
   gaps = 0;
-  lostThread = 0;
+  desyncs = 0;
   /** Commands without a reply, and replies without a command. */
   unanswered = 0;
   unasked = 0;
@@ -140,12 +140,12 @@ export class RedisStatistics {
   /** Of all commands that do not block: each is counted with its own kind already. */
   get latency(): Durations {
     const all = new Durations();
-    for (const { latency } of this.commands.values()) all.absorb(latency);
+    for (const { latency } of this.commands.values()) all.merge(latency);
     return all;
   }
 
   /** Takes over what another one has counted. */
-  absorb(other: RedisStatistics): void {
+  merge(other: RedisStatistics): void {
     absorbGroups(this.commands, other.commands, () => new Group());
     absorbGroups(this.patterns, other.patterns, () => new Group());
     absorbGroups(this.clients, other.clients, ({ address, six }) =>
@@ -170,7 +170,7 @@ export class RedisStatistics {
     }
     for (const list of ['slowest', 'biggestRequests', 'biggestReplies'] as const)
       for (const each of other[list].all) if (each.value > this[list].least) this[list].add(each);
-    this.blocking.absorb(other.blocking);
+    this.blocking.merge(other.blocking);
     for (const name of ['executed', 'discarded', 'aborted', 'commands'] as const)
       this.transactions[name] += other.transactions[name];
     for (const name of ['messages', 'messageBytes', 'published', 'subscriptions'] as const)

@@ -1,4 +1,4 @@
-import type { Ends } from './ledger.ts';
+import type { ConnectionEnds } from './recorder.ts';
 
 /** A port with TLS, and its connections. */
 export interface TlsPort {
@@ -17,7 +17,7 @@ const MOST = 10_000;
 export class TlsPorts {
   readonly #ports = new Map<string, TlsPort>();
 
-  add({ server: address, serverPort: port, six }: Ends, ofRedis: boolean): void {
+  add({ server: address, serverPort: port, six }: ConnectionEnds, ofRedis: boolean): void {
     const key = `${six} ${address} ${port}`;
     const known = this.#ports.get(key);
     if (known) known.connections += 1;

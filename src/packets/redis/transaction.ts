@@ -1,9 +1,9 @@
-import type { Asked, Client, Ledger } from './ledger.ts';
+import type { Client, CommandRecorder, PendingCommand } from './recorder.ts';
 import { type Reply, STATUS } from './reply.ts';
 
 /** MULTI … EXEC of one connection: what is queued between them runs, and counts, with EXEC. */
 export class Transaction {
-  #queued: Asked[] | undefined;
+  #queued: PendingCommand[] | undefined;
 
   get isOpen(): boolean {
     return this.#queued !== undefined;
@@ -14,11 +14,17 @@ export class Transaction {
   }
 
   /** Takes a command with its answer; true where it is queued, and does not count yet. */
-  takes(asked: Asked, reply: Reply, failed: boolean, client: Client, ledger: Ledger): boolean {
+  takes(
+    asked: PendingCommand,
+    reply: Reply,
+    failed: boolean,
+    client: Client,
+    recorder: CommandRecorder,
+  ): boolean {
     const { name } = asked.kind;
     if (name === 'MULTI' && !failed) this.#queued = [];
     else if (this.#queued) {
-      const { transactions } = ledger.statistics;
+      const { transactions } = recorder.statistics;
       if (name === 'EXEC') {
         const queued = this.#queued;
         this.#queued = undefined;
@@ -27,7 +33,7 @@ export class Transaction {
           transactions.executed += 1;
           transactions.commands += queued.length;
           for (const [place, each] of queued.entries())
-            ledger.count(client, each, 0, undefined, reply.began, reply.errors?.get(place));
+            recorder.count(client, each, 0, undefined, reply.began, reply.errors?.get(place));
         }
       } else if (name === 'DISCARD' || (name === 'RESET' && !failed)) {
         this.#queued = undefined;

@@ -1,10 +1,10 @@
 import { type FunctionWeights, functionWeights } from '../functions.ts';
-import type { CallTree, Evidence } from '../profile.ts';
+import type { CallTree, SampleEvidence } from '../profile.ts';
 import { TICKS_PER_SECOND } from '../profile.ts';
 import { closed } from '../tree.ts';
 
 /** The weights of functions in each of the parts that a recording is cut into. */
-export interface Block {
+export interface TimeBlock {
   readonly functions: FunctionWeights;
   /** Of all samples of the block. */
   readonly all: number;
@@ -21,11 +21,11 @@ const LEAST_SAMPLES = 8;
  * it, else of the same number of samples. Undefined where samples have no times, or are too few.
  */
 export function blocksOf(
-  { times }: Evidence,
+  { times }: SampleEvidence,
   tree: CallTree,
   frames: number,
   seconds?: number,
-): readonly Block[] | undefined {
+): readonly TimeBlock[] | undefined {
   if (!times) return undefined;
   const entries = times.at.length;
   const many = Math.min(MOST_BLOCKS, Math.floor(entries / LEAST_SAMPLES));
@@ -33,7 +33,7 @@ export function blocksOf(
   const ticks = seconds === undefined ? 0 : Math.max(seconds * TICKS_PER_SECOND, times.at.at(-1)! + 1);
   const block = (entry: number) =>
     ticks ? Math.floor((times.at[entry]! * many) / ticks) : Math.floor((entry * many) / entries);
-  const blocks: Block[] = [];
+  const blocks: TimeBlock[] = [];
   for (let entry = 0, at = 0; at < many; at += 1) {
     const self = new Float64Array(tree.frame.length);
     for (; entry < entries && block(entry) === at; entry += 1)

@@ -9,7 +9,7 @@ import { Tests } from './significance.ts';
 
 export type Verdict = 'clear' | 'likely' | 'within chance' | 'not tested';
 
-export interface Mover {
+export interface Change {
   readonly name: string;
   readonly kind: string;
   /** As counted, in the comparison's unit. */
@@ -28,10 +28,10 @@ export interface Mover {
   readonly verdict: Verdict;
 }
 
-export interface Movers {
+export interface Changes {
   /** By the samples that ended in a function, by those that it was on the stack of; the changed ones first, then by size. */
-  readonly bySelf: readonly Mover[];
-  readonly byTotal: readonly Mover[];
+  readonly bySelf: readonly Change[];
+  readonly byTotal: readonly Change[];
   /** By frame of the comparison: whether it changed by either. */
   readonly changed: Uint8Array;
   /** Whether the test knows when samples were taken, on both sides; undefined where nothing was tested. */
@@ -42,7 +42,7 @@ export interface Movers {
  * The functions whose share, own or with what they call, moved, with how likely chance alone is. See the chapter on
  * comparing of docs/profiles.md for what is tested and why.
  */
-export function moversOf(comparison: Comparison): Movers {
+export function changesOf(comparison: Comparison): Changes {
   const { frames, tree, beforeSelf, beforeTotal, beforeFactor, evidence } = comparison;
   const before = functionWeights(tree, frames.length, { self: beforeSelf, total: beforeTotal });
   const after = functionWeights(tree, frames.length, tree);
@@ -71,7 +71,7 @@ export function moversOf(comparison: Comparison): Movers {
   const rows = (by: 'self' | 'total') =>
     seen
       .filter((at) => before[by][at]! + after[by][at]! > 0)
-      .map((at): Mover => {
+      .map((at): Change => {
         const value = (by === 'total' ? chance.total.get(at) : undefined) ?? chance.self.get(at) ?? 1;
         return {
           name: frames[at]!.name,
@@ -101,10 +101,10 @@ const verdictOf = (chance: number): Verdict =>
   chance < CLEAR ? 'clear' : chance < LIKELY ? 'likely' : 'within chance';
 
 /** Whether the verdict is that a function changed. */
-export const isChange = ({ verdict }: Mover): boolean => verdict === 'clear' || verdict === 'likely';
+export const isChange = ({ verdict }: Change): boolean => verdict === 'clear' || verdict === 'likely';
 
 /** Whether the table would show no difference of shares. */
-const isEqual = ({ beforeShare, afterShare }: Mover): boolean => Math.abs(afterShare - beforeShare) < 0.0005;
+const isEqual = ({ beforeShare, afterShare }: Change): boolean => Math.abs(afterShare - beforeShare) < 0.0005;
 
 const AMOUNT = { samples: 'many samples', nanoseconds: 'much CPU time', events: 'many events' } as const;
 
@@ -115,7 +115,7 @@ const ROWS = 20;
  * The changes as tables, with the way in which the two profiles were made comparable and the assumptions. If nothing changed,
  * no table is printed, unless `rows` asks for it.
  */
-export function printMovers(comparison: Comparison, movers: Movers, rows?: number): string {
+export function printChanges(comparison: Comparison, movers: Changes, rows?: number): string {
   const tables = [
     ['By self', movers.bySelf],
     ['By total, with what they call', movers.byTotal],
@@ -145,7 +145,7 @@ export function printMovers(comparison: Comparison, movers: Movers, rows?: numbe
 }
 
 /** How both were made comparable, and the assumptions of the test, on one line each. */
-export function methodLines(comparison: Comparison, { knowsTimes }: Movers): string[] {
+export function methodLines(comparison: Comparison, { knowsTimes }: Changes): string[] {
   const { normalizedBy, byTotalBecause, beforeFactor, beforeSamples, afterSamples, assumptions } = comparison;
   const by = normalizedBy === 'duration' ? 'how long both were recorded' : 'their totals';
   const why = byTotalBecause ? `: ${byTotalBecause}` : '';
@@ -169,12 +169,12 @@ export function methodLines(comparison: Comparison, { knowsTimes }: Movers): str
   return lines;
 }
 
-function moversTable(comparison: Comparison, movers: readonly Mover[]): string {
+function moversTable(comparison: Comparison, movers: readonly Change[]): string {
   const amount = (weight: number) => formatWeight(weight, comparison.unit);
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const signed = (value: number) =>
     `${value > 0 ? '+' : value < 0 ? '\u2212' : ''}${amount(Math.abs(value))}`;
-  const points = ({ beforeShare, afterShare }: Mover) => {
+  const points = ({ beforeShare, afterShare }: Change) => {
     const change = 100 * (afterShare - beforeShare);
     return `${change >= 0 ? '+' : '\u2212'}${Math.abs(change).toFixed(1)}`;
   };
@@ -204,5 +204,5 @@ function moversTable(comparison: Comparison, movers: readonly Mover[]): string {
 }
 
 /** `clear (< 0.001)`, `within chance (0.412)`, `not tested`; `p` before a number where no column says what it is. */
-export const verdictText = ({ verdict, chance }: Mover, p = ''): string =>
+export const verdictText = ({ verdict, chance }: Change, p = ''): string =>
   chance === undefined ? verdict : `${verdict} (${p}${chance < CLEAR ? '< 0.001' : chance.toFixed(3)})`;

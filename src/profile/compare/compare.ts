@@ -2,7 +2,7 @@ import { usageError } from '../../errors.ts';
 import { foldedFrame } from '../export/folded.ts';
 import type { Frame } from '../frame.ts';
 import { stacksInto } from '../paths.ts';
-import type { Comparison, Evidence, Profile } from '../profile.ts';
+import type { Comparison, Profile, SampleEvidence } from '../profile.ts';
 import { Stacks } from '../stacks.ts';
 import { closed, treeOf } from '../tree.ts';
 
@@ -144,7 +144,7 @@ function evidenceOf(
   ends: Int32Array,
   place: Int32Array,
   size: number,
-): Evidence {
+): SampleEvidence {
   const squares = new Float64Array(size);
   const node = stacks.node.map((own) => (own === 0 ? 0 : place[ends[own]!]!));
   const perSample = stacks.weight.map((weight, row) => weight / (stacks.samples[row] || 1));

@@ -1,7 +1,7 @@
 import { type FunctionWeights, functionWeights } from '../functions.ts';
-import type { Comparison, Evidence } from '../profile.ts';
+import type { Comparison, SampleEvidence } from '../profile.ts';
 import { closed } from '../tree.ts';
-import { type Block, blocksOf } from './blocks.ts';
+import { blocksOf, type TimeBlock } from './blocks.ts';
 import { chanceOf, chanceOfShares, chanceOfT } from './probability.ts';
 
 /** Of both sides of a comparison. */
@@ -23,10 +23,10 @@ export class Tests {
   readonly #perSample: Pair<number>;
   readonly #factor: number;
   readonly #byDuration: boolean;
-  readonly #ofSamples: Pair<readonly Block[] | undefined>;
-  readonly #ofTime: Pair<readonly Block[] | undefined>;
+  readonly #ofSamples: Pair<readonly TimeBlock[] | undefined>;
+  readonly #ofTime: Pair<readonly TimeBlock[] | undefined>;
 
-  constructor(comparison: Comparison, evidence: Pair<Evidence>, weights: Pair<FunctionWeights>) {
+  constructor(comparison: Comparison, evidence: Pair<SampleEvidence>, weights: Pair<FunctionWeights>) {
     const { frames, tree, beforeTotal, beforeFactor, normalizedBy } = comparison;
     this.#weights = weights;
     this.#totals = [beforeTotal[0]!, tree.total[0]!];

@@ -1,11 +1,11 @@
 import { asset } from '../../assets.ts';
 import { usageError } from '../../errors.ts';
-import { version } from '../../version.ts';
+import { toolVersion } from '../../version.ts';
 import { browserScript } from '../picture/script.ts';
 import { drawPicture } from '../picture/svg.ts';
 import type { Profile } from '../profile.ts';
 import { foldedChunks } from './folded.ts';
-import { jsonPieces } from './json.ts';
+import { profileJsonPieces } from './json.ts';
 import { speedscopePieces } from './speedscope.ts';
 
 type Pieces = Iterable<string | Uint8Array>;
@@ -51,7 +51,7 @@ export const FORMATS = {
       return [gzipSync(toPprof(profile, exporter()))];
     },
   },
-  json: { ending: '.profile.json', label: 'JSON', pieces: jsonPieces },
+  json: { ending: '.profile.json', label: 'JSON', pieces: profileJsonPieces },
   top: {
     ending: '.top.txt',
     label: 'Tables',
@@ -71,7 +71,7 @@ export const browserHalf = (): { script: string; style: string } => ({
   style: asset('profile/picture/picture.css'),
 });
 
-const exporter = (): string => `kubectl-gkeprof ${version()}`;
+const exporter = (): string => `kubectl-gkeprof ${toolVersion()}`;
 
 /** `svg,folded` as a list, each once. */
 export function parseFormats(text: string): readonly FormatName[] {

@@ -7,7 +7,7 @@ import { weighedBy } from '../weighing.ts';
  * The profile as JSON, for programs: version 1, frames by number, one entry for each stack and thread with its frames
  * from the root to the leaf. `weight` is in `unit`. The order is the tree's, so the same profile gives the same text.
  */
-export function* jsonPieces(profile: Profile): Generator<string> {
+export function* profileJsonPieces(profile: Profile): Generator<string> {
   const { about, event, eventNote, unit, samples, lost, idle, frames, threads, stacks, tree } = profile;
   yield `{"version":1,"about":${printableJson(about)},"event":${printableJson(event)},${eventNote === undefined ? '' : `"eventNote":${printableJson(eventNote)},`}"unit":"${unit}","weighedBy":"${weighedBy(unit)}","samples":${samples},"lost":${lost ?? null},"idle":${printableJson(idle)},\n"frames":[\n`;
   yield `${frames.map((frame) => printableJson(frame)).join(',\n')}\n],\n"threads":[\n`;

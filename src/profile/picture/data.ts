@@ -5,9 +5,9 @@ import {
   type CallTree,
   type Comparison,
   type Profile,
+  type SampleTimes,
   type Thread,
   TICKS_PER_SECOND,
-  type Timeline,
   type Unit,
 } from '../profile.ts';
 
@@ -241,7 +241,7 @@ function timelineOf({
   stack,
   samples,
   binSeconds,
-}: NonNullable<ProfileData['timeline']>): Timeline {
+}: NonNullable<ProfileData['timeline']>): SampleTimes {
   const at = new Uint32Array(later.length);
   let now = 0;
   for (let entry = 0; entry < later.length; entry += 1) {
@@ -276,7 +276,7 @@ export function thinTimeline(profile: Profile, most = MOST_ENTRIES): Profile {
   return { ...profile, timeline: thinned };
 }
 
-function binned(timeline: Timeline, ticks: number): Timeline {
+function binned(timeline: SampleTimes, ticks: number): SampleTimes {
   const at: number[] = [];
   const stack: number[] = [];
   const samples: number[] = [];

@@ -11,7 +11,7 @@ export const jsonForXml = (value: unknown): string =>
  * The same in pieces, for data with long lists: typed arrays of whole numbers are packed, as browser/numbers.js unpacks
  * them; a picture of many stacks is two fifths smaller than with their digits.
  */
-export function* jsonPieces(value: unknown): Generator<string> {
+export function* embeddedJsonPieces(value: unknown): Generator<string> {
   if (value instanceof Float64Array || value instanceof Int32Array || value instanceof Uint32Array) {
     yield* numbersText(value);
     return;
@@ -24,7 +24,7 @@ export function* jsonPieces(value: unknown): Generator<string> {
   for (const [key, each] of Object.entries(value)) {
     if (each === undefined) continue;
     yield `${separator}${jsonForXml(key)}:`;
-    yield* jsonPieces(each);
+    yield* embeddedJsonPieces(each);
     separator = ',';
   }
   yield separator === '{' ? '{}' : '}';

@@ -5,7 +5,7 @@ import type { Frame } from '../frame.ts';
 import type { CallTree, Comparison, Profile, Unit } from '../profile.ts';
 import { colourOf, deltaColour, patternOf } from './colour.ts';
 import { comparisonData, profileData, thinTimeline } from './data.ts';
-import { cdata, jsonPieces } from './escape.ts';
+import { cdata, embeddedJsonPieces } from './escape.ts';
 
 export interface Picture {
   readonly title: string;
@@ -203,7 +203,7 @@ ${picture.subtitle.map((line, at) => `<text class="subtitle" x="${SIDE}" y="${42
 <g id="details" class="details"></g>
 </g>
 <metadata id="gkeprof-data">`;
-  yield* jsonPieces(data);
+  yield* embeddedJsonPieces(data);
   yield `</metadata>\n<script><![CDATA[${cdata(picture.script)}]]></script>\n</svg>\n`;
 }
 

@@ -1,7 +1,7 @@
 import { GkeprofError } from '../../errors.ts';
 import { keepRows } from '../filter.ts';
 import { shortName } from '../frame.ts';
-import { type About, type Profile, TICKS_PER_SECOND, type Timeline, type Unit } from '../profile.ts';
+import { type About, type Profile, type SampleTimes, TICKS_PER_SECOND, type Unit } from '../profile.ts';
 import { Stacks } from '../stacks.ts';
 import { treeOf } from '../tree.ts';
 import type { ChosenEvent } from './event-choice.ts';
@@ -24,7 +24,7 @@ type Read = Pick<PerfScriptReader, 'origins' | 'rows' | 'frames' | 'stacks' | 'l
  * The profile of an event out of what was read. Without a `weight` it is the period where periods vary, as perf report
  * has it, and the number of samples otherwise. Throws when the period is asked for and only some samples have one.
  */
-export function assemble(
+export function buildProfile(
   reader: PerfScriptReader,
   { name: event, events, note, others }: ChosenEvent,
   weight: Weight | undefined,
@@ -170,7 +170,7 @@ const periodsVary = (origins: readonly Origin[]): boolean =>
   origins.some((origin) => origin.periodsVary) ||
   new Set(origins.map(({ period }) => period).filter((period) => !Number.isNaN(period))).size > 1;
 
-function timelineOf({ timeline, firstTime }: Read): Timeline | undefined {
+function timelineOf({ timeline, firstTime }: Read): SampleTimes | undefined {
   const { size, binTicks, givenUp } = timeline;
   if (givenUp || size === 0) return undefined;
   const order = inTimeOrder(timeline.at, size);

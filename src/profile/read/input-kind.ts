@@ -18,7 +18,7 @@ const LINES = 400;
  * profile, and says what it is. An unknown text is left to the reader of perf script, which counts the lines that it
  * does not understand.
  */
-export function kindOf(head: Uint8Array, whole: boolean): Kind {
+export function inputKindOf(head: Uint8Array, whole: boolean): Kind {
   const foreign = foreignFile(head);
   if (foreign?.what === 'perf.data')
     throw new GkeprofError(

@@ -1,7 +1,7 @@
 import type { Frame } from '../frame.ts';
 import type { Stacks } from '../stacks.ts';
 import { notePeriod } from './origins.ts';
-import type { Oddity, PerfScriptReader } from './perf-script.ts';
+import type { ParseWarning, PerfScriptReader } from './perf-script.ts';
 import { ticksOf } from './sample-times.ts';
 
 /** What a reader has read, as plain data that another thread can be sent. */
@@ -27,7 +27,7 @@ export interface ReadPart {
     readonly squares: Float64Array;
   };
   readonly timeline: { readonly at: Int32Array; readonly row: Int32Array; readonly whole: boolean };
-  readonly oddities: readonly Oddity[];
+  readonly warnings: readonly ParseWarning[];
   readonly lost: number;
   readonly frameLines: number;
   readonly withSymbol: boolean;
@@ -58,7 +58,7 @@ export function partOf(reader: PerfScriptReader): ReadPart {
       row: timeline.row.slice(0, timeline.size),
       whole: !timeline.givenUp && timeline.binTicks === 0,
     },
-    oddities: reader.oddities,
+    warnings: reader.warnings,
     lost: reader.lost,
     frameLines: reader.frameLines,
     withSymbol: reader.withSymbol,
@@ -69,7 +69,7 @@ export function partOf(reader: PerfScriptReader): ReadPart {
 }
 
 /** Goes on as if the reader had read the part's text itself, behind its own: the result is the same to the last byte. */
-export function absorb(reader: PerfScriptReader, part: ReadPart): void {
+export function mergePart(reader: PerfScriptReader, part: ReadPart): void {
   const frames = new Int32Array(part.frames.length);
   const origins: number[] = [];
   const addOrigins = (upTo: number) => {
@@ -112,10 +112,10 @@ export function absorb(reader: PerfScriptReader, part: ReadPart): void {
   reader.frameLines += part.frameLines;
   reader.withSymbol ||= part.withSymbol;
   reader.withoutSymbol ||= part.withoutSymbol;
-  for (const { kind, line, count } of part.oddities) {
-    const known = reader.oddities.find((each) => each.kind === kind);
+  for (const { kind, line, count } of part.warnings) {
+    const known = reader.warnings.find((each) => each.kind === kind);
     if (known) known.count += count;
-    else reader.oddities.push({ kind, line, count });
+    else reader.warnings.push({ kind, line, count });
   }
 }
 

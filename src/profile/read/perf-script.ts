@@ -7,17 +7,17 @@ import { type Layout, USUAL_LAYOUT } from './layout.ts';
 import { END, Lines, SEVERAL } from './line-cache.ts';
 import { notePeriod, type Origin, Origins } from './origins.ts';
 import { Rows } from './rows.ts';
-import { Timeline, ticksOf } from './sample-times.ts';
+import { SampleTimesBuilder, ticksOf } from './sample-times.ts';
 import { Tails } from './tails.ts';
 
 /** Lines that are not of the format, by kind, with the first of each. */
-export interface Oddity {
+export interface ParseWarning {
   readonly kind: 'event line' | 'frame line' | 'folded line';
   readonly line: string;
   count: number;
 }
 
-export interface Wishes {
+export interface ReadFilter {
   /** Seconds since the first sample. */
   readonly from?: number;
   readonly to?: number;
@@ -41,11 +41,11 @@ const HASH = 35;
 export class PerfScriptReader {
   /** `# key : value` of `--header`; the first of each key. */
   readonly header = new Map<string, string>();
-  readonly oddities: Oddity[] = [];
+  readonly warnings: ParseWarning[] = [];
   readonly frames: Frame[] = [];
   readonly stacks = new Stacks('leaf first');
   readonly #origins = new Origins(this.frames);
-  readonly timeline = new Timeline();
+  readonly timeline = new SampleTimesBuilder();
   readonly rows = new Rows();
   /** Samples that the kernel could not deliver, as perf counted them. */
   lost = 0;
@@ -60,7 +60,7 @@ export class PerfScriptReader {
   withSymbol = false;
   withoutSymbol = false;
 
-  readonly #wishes: Wishes;
+  readonly #wishes: ReadFilter;
   readonly #layout: Layout;
   readonly #lines = new Lines();
   readonly #tails = new Tails();
@@ -78,7 +78,7 @@ export class PerfScriptReader {
   /** Frames beside the event, which count where none stand below: else they tell what the event is about (`-F +addr`). */
   #beside: readonly Frame[] = [];
 
-  constructor(wishes: Wishes, layout: Layout = USUAL_LAYOUT) {
+  constructor(wishes: ReadFilter, layout: Layout = USUAL_LAYOUT) {
     this.#wishes = wishes;
     this.#layout = layout;
   }
@@ -347,10 +347,10 @@ export class PerfScriptReader {
     return this.#decoder.decode(bytes.subarray(from, end));
   }
 
-  #odd(kind: Oddity['kind'], line: string): void {
-    const known = this.oddities.find((each) => each.kind === kind);
+  #odd(kind: ParseWarning['kind'], line: string): void {
+    const known = this.warnings.find((each) => each.kind === kind);
     if (known) known.count += 1;
-    else this.oddities.push({ kind, line: line.slice(0, 200), count: 1 });
+    else this.warnings.push({ kind, line: line.slice(0, 200), count: 1 });
   }
 }
 

@@ -6,7 +6,7 @@ import {
   type Sample,
 } from 'pprof-format';
 import { EXIT, GkeprofError, reasonOf, usageError } from '../../errors.ts';
-import { type Frame, kindOf } from '../frame.ts';
+import { type Frame, frameKindOf } from '../frame.ts';
 import type { About, Profile, Unit } from '../profile.ts';
 import { ProfileBuilder } from './builder.ts';
 import { pprofFields } from './pprof-fields.ts';
@@ -182,7 +182,7 @@ function frameReader(
       const { name = 0, systemName = 0 } = functions.get(Number(functionId)) ?? {};
       return text(name) || text(systemName);
     });
-    const kind = kindOf(dso);
+    const kind = frameKindOf(dso);
     const frames = names.reverse().map((name, at): Frame => {
       const unknown = name === '' || /^\[.*\]$/.test(name);
       return { name: name || objectName(dso), kind: at > 0 ? 'inlined' : kind, dso, unknown };

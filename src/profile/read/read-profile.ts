@@ -1,16 +1,16 @@
 import { EXIT, GkeprofError } from '../../errors.ts';
 import { formatBytes } from '../../text/quantity.ts';
-import { type Narrowing, narrow } from '../filter.ts';
+import { filterProfile, type ProfileFilter } from '../filter.ts';
 import { isMangled } from '../frame.ts';
 import { mergeThreads } from '../merge-threads.ts';
 import type { About, Profile } from '../profile.ts';
-import { assemble, type Weight } from './build-profile.ts';
+import { buildProfile, type Weight } from './build-profile.ts';
 import { chooseEvent } from './event-choice.ts';
 import { FoldedReader } from './folded-reader.ts';
 import { type Kind, SNIFFED } from './input-kind.ts';
 import { type Layout, layoutOf } from './layout.ts';
-import { absorb, type ReadPart } from './merge-part.ts';
-import { type Oddity, PerfScriptReader } from './perf-script.ts';
+import { mergePart, type ReadPart } from './merge-part.ts';
+import { type ParseWarning, PerfScriptReader } from './perf-script.ts';
 import { type Sniffed, sniff } from './sniff.ts';
 import { TwoColumnsReader } from './two-columns.ts';
 import { checkUnderstood } from './understood.ts';
@@ -30,12 +30,12 @@ export interface Reading {
   readonly events: ReadonlyMap<string, number>;
   /** What `--header` of perf script says; the first line of each key. */
   readonly header: ReadonlyMap<string, string>;
-  readonly oddities: readonly Oddity[];
+  readonly warnings: readonly ParseWarning[];
   /** Why there is no timeline, where there could have been one. */
   readonly timelineGivenUp: boolean;
 }
 
-export interface ReadOptions extends Narrowing {
+export interface ReadOptions extends ProfileFilter {
   /** By its name as perf prints it; the first one of the input otherwise. */
   readonly event?: string;
   /** By default what fits the event: the period where periods vary, else the number of samples. */
@@ -51,13 +51,13 @@ export interface ReadOptions extends Narrowing {
 }
 
 /** A part of the input that is read by somebody else, from this byte on. */
-export interface SecondHalf {
+export interface ParallelPart {
   readonly from: number;
   readonly part: Promise<ReadPart>;
 }
 
 /** Lets somebody else read the end of the input, with these fields. */
-export type SecondHalfReader = (timeline: boolean, layout: Layout) => Promise<SecondHalf | undefined>;
+export type ParallelReader = (timeline: boolean, layout: Layout) => Promise<ParallelPart | undefined>;
 
 /** Undoes the mangling of names, as far as it can. */
 export type Demangler = (mangled: readonly string[]) => Promise<ReadonlyMap<string, string>>;
@@ -75,7 +75,7 @@ export async function readProfile(
   options: ReadOptions,
   about: (header: ReadonlyMap<string, string>) => About,
   readPicture: PictureReader,
-  secondHalf?: SecondHalfReader,
+  secondHalf?: ParallelReader,
   demangle?: Demangler,
 ): Promise<Reading> {
   const iterator = chunks[Symbol.asyncIterator]();
@@ -93,7 +93,7 @@ async function readFrom(
   options: ReadOptions,
   about: (header: ReadonlyMap<string, string>) => About,
   readPicture: PictureReader,
-  secondHalf: SecondHalfReader | undefined,
+  secondHalf: ParallelReader | undefined,
   demangle: Demangler | undefined,
 ): Promise<Reading> {
   const sniffed = await sniff(iterator);
@@ -107,14 +107,14 @@ async function readFrom(
       isWhole && sniffed.taken < Infinity ? await secondHalf?.(options.timeline, layout) : undefined;
     await readInto(reader, sniffed, half?.from);
     reader.end();
-    if (half) absorb(reader, await half.part);
+    if (half) mergePart(reader, await half.part);
     const event = chooseEvent(reader.origins, options.event);
     checkUnderstood(reader, layout);
     const mangled = reader.frames.flatMap(({ name, kind: of }) =>
       of !== 'thread' && isMangled(name) ? [name] : [],
     );
     const demangled = mangled.length > 0 ? await demangle?.([...new Set(mangled)]) : undefined;
-    const whole = assemble(
+    const whole = buildProfile(
       reader,
       event,
       options.weight,
@@ -123,7 +123,7 @@ async function readFrom(
     );
     return {
       from: kind,
-      profile: narrow(whole, options),
+      profile: filterProfile(whole, options),
       seen: whole.samples,
       ...(reader.outside > 0 && {
         outside: { samples: reader.outside, seconds: reader.lastTime - reader.firstTime },
@@ -133,13 +133,13 @@ async function readFrom(
         ...event.others,
       ]),
       header: reader.header,
-      oddities: reader.oddities,
+      warnings: reader.warnings,
       timelineGivenUp: options.timeline && reader.timeline.givenUp,
     };
   }
   refuseWhatIsNotThere(kind, options);
-  const plain = { events: new Map(), header: new Map(), oddities: [], timelineGivenUp: false };
-  const wanted = (whole: Profile) => ({ profile: narrow(whole, options), seen: whole.samples });
+  const plain = { events: new Map(), header: new Map(), warnings: [], timelineGivenUp: false };
+  const wanted = (whole: Profile) => ({ profile: filterProfile(whole, options), seen: whole.samples });
   const target = about(new Map());
   if (kind === 'folded stacks') {
     const reader = new FoldedReader();
@@ -147,19 +147,19 @@ async function readFrom(
     reader.end();
     const whole = reader.profile(target);
     const isFlat = reader.deepest === 1;
-    return { ...plain, ...wanted(whole), from: kind, oddities: oddLines(reader), isFlat };
+    return { ...plain, ...wanted(whole), from: kind, warnings: oddLines(reader), isFlat };
   }
   if (kind === 'two columns') {
     const reader = new TwoColumnsReader();
     await readInto(reader, sniffed);
     reader.end();
-    const before = narrow(reader.before.profile(target), options);
+    const before = filterProfile(reader.before.profile(target), options);
     return {
       ...plain,
       ...wanted(reader.after.profile(target)),
       before,
       from: kind,
-      oddities: oddLines(reader),
+      warnings: oddLines(reader),
       isFlat: reader.after.deepest <= 1 && reader.before.deepest <= 1,
     };
   }
@@ -184,7 +184,7 @@ async function readFrom(
   return { ...plain, ...wanted(whole), from: ours ? 'picture' : 'flame graph', events };
 }
 
-const oddLines = ({ odd, firstOdd }: { readonly odd: number; readonly firstOdd: string }): Oddity[] =>
+const oddLines = ({ odd, firstOdd }: { readonly odd: number; readonly firstOdd: string }): ParseWarning[] =>
   odd ? [{ kind: 'folded line', line: firstOdd, count: odd }] : [];
 
 /** What each kind of file is called. */

@@ -12,7 +12,7 @@ export const ticksOf = (seconds: number): number => Math.round(seconds * TICKS_P
  * When each sample was, and which row (stack and thread) it was of: 8 bytes a sample. Above two million entries, samples
  * of the same row within a bin become one entry with a count; the bins double as often as that is needed.
  */
-export class Timeline {
+export class SampleTimesBuilder {
   /** Ticks since the first sample; samples of several processors do not come quite in order. */
   at = new Int32Array(4096);
   row = new Int32Array(4096);

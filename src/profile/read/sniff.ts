@@ -1,5 +1,5 @@
 import { encodingOf } from '../../text/file-signature.ts';
-import { type Kind, kindOf, SNIFFED } from './input-kind.ts';
+import { inputKindOf, type Kind, SNIFFED } from './input-kind.ts';
 
 /** The input in UTF-8: its beginning, and the rest. */
 export interface Sniffed {
@@ -30,7 +30,7 @@ export async function sniff(iterator: AsyncIterator<Uint8Array>): Promise<Sniffe
     const head = all.subarray(mark);
     return {
       head,
-      kind: kindOf(head.subarray(0, SNIFFED), ended && size <= SNIFFED),
+      kind: inputKindOf(head.subarray(0, SNIFFED), ended && size <= SNIFFED),
       rest: iterator,
       taken: size,
     };
@@ -38,7 +38,7 @@ export async function sniff(iterator: AsyncIterator<Uint8Array>): Promise<Sniffe
   const recode = recoder(name);
   const head = Buffer.from(recode(all.subarray(mark)));
   const rest = { next: async () => recoded(await iterator.next(), recode) };
-  return { head, kind: kindOf(head.subarray(0, SNIFFED), ended), rest, taken: Infinity };
+  return { head, kind: inputKindOf(head.subarray(0, SNIFFED), ended), rest, taken: Infinity };
 }
 
 /** Pieces of UTF-16, cut anywhere, in UTF-8. */

@@ -1,5 +1,5 @@
 import { EXIT, GkeprofError, reasonOf, usageError } from '../../errors.ts';
-import { type Frame, kindOf } from '../frame.ts';
+import { type Frame, frameKindOf } from '../frame.ts';
 import type { About, Unit } from '../profile.ts';
 import { ProfileBuilder } from './builder.ts';
 import type { Imported, ImportWish } from './pprof.ts';
@@ -103,7 +103,7 @@ function addProfile(
     const dso = given.file ?? '';
     const frame: Frame = {
       name: String(given.name),
-      kind: isName ? 'thread' : kindOf(dso),
+      kind: isName ? 'thread' : frameKindOf(dso),
       dso,
       unknown: /^\[.*\]$/.test(given.name),
     };

@@ -3,7 +3,7 @@ import type { Frame } from '../frame.ts';
 import { stacksInto } from '../paths.ts';
 import type { CallTree } from '../profile.ts';
 import { Stacks } from '../stacks.ts';
-import { inOrder, treeOf } from '../tree.ts';
+import { sortedTree, treeOf } from '../tree.ts';
 
 /** Room for so many nodes at first: memory that is not touched takes no room, and moving what is there does. */
 const ROOM = 1 << 21;
@@ -73,7 +73,7 @@ export class StackTree {
   tree(): CallTree {
     if (this.#stacks) return treeOf(this.#stacks, this.#frames, this.#counts).tree;
     const { frame, parent, self } = this.#nodes();
-    return inOrder(frame, parent, self, this.#frames);
+    return sortedTree(frame, parent, self, this.#frames);
   }
 
   #nodes() {

@@ -14,7 +14,7 @@ export function checkUnderstood(reader: PerfScriptReader, layout: Layout): void 
       'run perf script without -D',
     );
   const samples = reader.outside + reader.origins.reduce((sum, origin) => sum + origin.samples, 0);
-  for (const { kind, line, count } of reader.oddities) {
+  for (const { kind, line, count } of reader.warnings) {
     const good = kind === 'event line' ? samples : reader.frameLines;
     // One bad line may be the place where a text was cut. A text without any sample is reported elsewhere.
     if (samples > 0 && count > Math.max(1, (good + count) / 10))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { answerText, answerTo } from '../../../src/cli/completion/answer.ts';
 import { wantedFor } from '../../../src/cli/completion/request.ts';
-import type { Name, Names } from '../../../src/cluster/completion-names.ts';
+import type { ClusterNames, Name } from '../../../src/cluster/completion-names.ts';
 import { COMMANDS } from '../../../src/commands/index.ts';
 
 const THINGS: Record<string, Name[]> = {
@@ -15,7 +15,7 @@ const THINGS: Record<string, Name[]> = {
   deployments: [{ text: 'web', about: '1/2' }],
   namespaces: [{ text: 'default' }, { text: 'redis' }],
 };
-const names: Names = {
+const names: ClusterNames = {
   list: async (resource) => THINGS[resource] ?? [],
   containers: async (resource, name) => [{ text: `${resource}-${name}-main` }, { text: 'sidecar' }],
   configured: async (what) => [{ text: `${what}-1` }],
@@ -66,7 +66,7 @@ describe('an answer', () => {
   });
 
   it('lets no name of the cluster forge a line', async () => {
-    const hostile: Names = { ...names, list: async () => [{ text: 'a', about: 'x\n:0\x1b[31m' }] };
+    const hostile: ClusterNames = { ...names, list: async () => [{ text: 'a', about: 'x\n:0\x1b[31m' }] };
     expect(await answer('flamegraph pod/a', hostile)).toBe('pod/a\tx\\n:0\\x1b[31m\n:36\n');
     expect(await answer('nodes ', hostile)).toBe('a\tx\\n:0\\x1b[31m\n:4\n');
   });

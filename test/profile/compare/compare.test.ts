@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { moversOf, printMovers } from '../../../src/profile/compare/changes.ts';
+import { changesOf, printChanges } from '../../../src/profile/compare/changes.ts';
 import { compare } from '../../../src/profile/compare/compare.ts';
 import type { Comparison } from '../../../src/profile/profile.ts';
 import { aboutFromHeader } from '../../../src/profile/read/about.ts';
@@ -89,16 +89,16 @@ describe('compare', () => {
     });
     const comparison = compare(parseFolded(before, about(from)), parseFolded(after, about(to)));
     expect(comparison).toMatchObject({ normalizedBy: 'total', beforeFactor: 1 });
-    const movers = moversOf(comparison);
+    const movers = changesOf(comparison);
     for (const mover of movers.bySelf) {
       expect(mover.delta).toBe(mover.after - mover.before);
       expect(mover.verdict).toBe('within chance');
     }
-    expect(printMovers(comparison, movers)).not.toMatch(/NaN|Infinity/);
+    expect(printChanges(comparison, movers)).not.toMatch(/NaN|Infinity/);
   });
 
   it('takes silence in a known time for a finding', () => {
-    const movers = moversOf(compare(folded('', 10), folded('a 300\n', 10)));
+    const movers = changesOf(compare(folded('', 10), folded('a 300\n', 10)));
     expect(movers.bySelf[0]).toMatchObject({ name: 'a', delta: 300, verdict: 'clear' });
   });
 
@@ -135,7 +135,7 @@ describe('the same profile as raw and as folded stacks', () => {
     const folded = parseFolded(await fold(RAW, {}, annotate), { target: 'x' });
     for (const comparison of [compare(folded, profile), compare(profile, folded)]) {
       expect([...comparison.beforeSelf]).toEqual([...comparison.tree.self]);
-      const movers = moversOf(comparison);
+      const movers = changesOf(comparison);
       for (const { name, before, after } of [...movers.bySelf, ...movers.byTotal])
         expect(`${name} ${after}`).toBe(`${name} ${before}`);
       expect(movers.byTotal.map(({ name, kind, after }) => [name, kind, after])).toContainEqual([
@@ -144,7 +144,7 @@ describe('the same profile as raw and as folded stacks', () => {
         1,
       ]);
       expect(movers.bySelf.find(({ name }) => name === 'main')?.after).toBe(2);
-      expect(printMovers(comparison, movers)).toContain('Nothing changed beyond chance in any of');
+      expect(printChanges(comparison, movers)).toContain('Nothing changed beyond chance in any of');
     }
   });
 
@@ -167,7 +167,7 @@ describe('how long was recorded', () => {
     const comparison = compare(before.profile, after.profile);
     expect(comparison).toMatchObject({ normalizedBy: 'total', beforeFactor: 1 });
     expect(comparison.byTotalBecause).toMatch(/^it is not known how long either profile was recorded/);
-    expect(moversOf(comparison).changed.includes(1)).toBe(false);
+    expect(changesOf(comparison).changed.includes(1)).toBe(false);
     const known = { ...after.profile, about: { target: 'x', seconds: 60 } };
     expect(compare(before.profile, known).byTotalBecause).toMatch(/how long the profile before was recorded/);
     expect(compare(known, before.profile).byTotalBecause).toMatch(/how long the profile after was recorded/);
@@ -203,7 +203,7 @@ describe('movers', () => {
       folded('main;hot 100\nmain;noise 12\nmain;rest 1000\n'),
       folded('main;hot 220\nmain;noise 19\nmain;rest 873\n'),
     );
-    const movers = moversOf(comparison).bySelf;
+    const movers = changesOf(comparison).bySelf;
     const verdict = (name: string) => movers.find((mover) => mover.name === name)?.verdict;
     expect(verdict('hot')).toBe('clear');
     expect(verdict('noise')).toBe('within chance');
@@ -219,7 +219,7 @@ describe('movers', () => {
         (await read(text(12, 88), { weight })).profile,
         (await read(text(19, 81), { weight })).profile,
       ];
-      return moversOf(compare(before, after)).bySelf.map(({ name, chance }) => [name, chance!.toFixed(9)]);
+      return changesOf(compare(before, after)).bySelf.map(({ name, chance }) => [name, chance!.toFixed(9)]);
     };
     expect(await by('period')).toEqual(await by('samples'));
   });
@@ -234,7 +234,7 @@ describe('movers', () => {
       unit: after.unit,
     };
     for (const comparison of [compare(before, after), compare(after, before)])
-      expect(moversOf(comparison).bySelf[0]).toMatchObject({
+      expect(changesOf(comparison).bySelf[0]).toMatchObject({
         verdict: 'within chance',
         chance: expect.closeTo(0.25, 9),
       });
@@ -242,7 +242,7 @@ describe('movers', () => {
 
   it('prints both counts, shares, points and the verdict', () => {
     const comparison = compare(folded('main;a 30\nmain;gone 10\n'), folded('main;a 20\nmain;new 20\n'));
-    const text = printMovers(comparison, moversOf(comparison), 20);
+    const text = printChanges(comparison, changesOf(comparison), 20);
     expect(text).toContain('40 samples before, 40 after; made comparable by their totals (before × 1)');
     expect(text).toMatch(/30 {2}75\.0 % +20 {2}50\.0 % +−25\.0 +−10 {2}likely \(0\.037\) +a\n/);
     expect(text).toMatch(/\bnew {2,}.*new\n/);
@@ -251,11 +251,11 @@ describe('movers', () => {
 
   it('lists nothing where nothing changed, unless it is asked to', () => {
     const comparison = compare(folded('main;a 30\nmain;b 10\n'), folded('main;a 28\nmain;b 12\n'));
-    const movers = moversOf(comparison);
-    expect(printMovers(comparison, movers)).toMatch(
+    const movers = changesOf(comparison);
+    expect(printChanges(comparison, movers)).toMatch(
       /Nothing changed beyond chance in any of 3 functions \(--rows 20 lists.*\)\n$/,
     );
-    const text = printMovers(comparison, movers, 1);
+    const text = printChanges(comparison, movers, 1);
     expect(text).toContain('Nothing changed beyond chance in any of 3 functions\n');
     expect(text).toMatch(/By self:\n.*\n +30 .* within chance \(0\.\d+\) +a\n\nBy total/);
   });
@@ -263,7 +263,7 @@ describe('movers', () => {
   it('says how many more changed than there are rows', () => {
     const many = (count: number) => Array.from({ length: 5 }, (_, at) => `m;f${at} ${count}\n`).join('');
     const comparison = compare(folded(`${many(900)}m;rest 1000\n`), folded(`${many(100)}m;rest 5000\n`));
-    const text = printMovers(comparison, moversOf(comparison), 2);
+    const text = printChanges(comparison, changesOf(comparison), 2);
     expect(text).toContain('4 more functions changed: --rows 6 lists all');
   });
 
@@ -272,16 +272,16 @@ describe('movers', () => {
       samplesKnown: false,
       assumptions: ['Nobody knows.'],
     });
-    const movers = moversOf(comparison);
+    const movers = changesOf(comparison);
     expect(movers.bySelf[0]).toMatchObject({ verdict: 'not tested' });
     expect(movers.bySelf[0]).not.toHaveProperty('chance');
-    const text = printMovers(comparison, movers);
+    const text = printChanges(comparison, movers);
     expect(text).toMatch(/^shares of weights; made comparable by their totals.*\nNobody knows\.\nBy self:\n/);
     expect(text).not.toMatch(/clear|likely|chance/);
   });
 
   it('counts a function that calls itself once', () => {
-    const movers = moversOf(compare(folded('m;f;f;f 9\n'), folded('m;f;g 4\nm;f;f 5\n')));
+    const movers = changesOf(compare(folded('m;f;f;f 9\n'), folded('m;f;g 4\nm;f;f 5\n')));
     expect(movers.byTotal.find(({ name }) => name === 'f')).toMatchObject({ before: 9, after: 9 });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isChange, type Mover, type Movers, moversOf } from '../../../src/profile/compare/changes.ts';
+import { type Change, type Changes, changesOf, isChange } from '../../../src/profile/compare/changes.ts';
 import { compare } from '../../../src/profile/compare/compare.ts';
 import type { Profile } from '../../../src/profile/profile.ts';
 import type { ReadOptions } from '../../../src/profile/read/read-profile.ts';
@@ -59,7 +59,7 @@ async function recording(
   return { ...profile, about: { target: 'x', seconds: program.samples / 100, frequencyHz: 100 } };
 }
 
-const flagged = ({ bySelf, byTotal }: Movers) => [...bySelf, ...byTotal].some(isChange);
+const flagged = ({ bySelf, byTotal }: Changes) => [...bySelf, ...byTotal].some(isChange);
 
 /** Of all pairs of so many recordings of one program, how many are said to differ, in percent. */
 async function percentFlagged(
@@ -77,7 +77,7 @@ async function percentFlagged(
   for (const [at, before] of all.entries())
     for (const after of all.slice(at + 1)) {
       pairs += 1;
-      if (flagged(moversOf(compare(before, after)))) found += 1;
+      if (flagged(changesOf(compare(before, after)))) found += 1;
     }
   return (100 * found) / pairs;
 }
@@ -120,19 +120,19 @@ describe('recordings of a program that did not change', () => {
 });
 
 describe('a change that is real', () => {
-  const named = (movers: readonly Mover[]) => movers.filter(isChange).map(({ name }) => name);
+  const named = (movers: readonly Change[]) => movers.filter(isChange).map(({ name }) => name);
 
   /** In how many of eight pairs of recordings a function is found. */
   async function timesFound(
     program: Program,
     shares: readonly number[],
-    found: (movers: Movers) => boolean,
+    found: (movers: Changes) => boolean,
   ): Promise<number> {
     let times = 0;
     for (let seed = 0; seed < 8; seed += 1) {
       const before = await recording(300 + seed, program);
       const after = await recording(600 + seed, { ...program, shares });
-      const movers = moversOf(compare(before, after));
+      const movers = changesOf(compare(before, after));
       expect(movers.knowsTimes).toBe(true);
       if (found(movers)) times += 1;
     }
@@ -153,7 +153,7 @@ describe('a change that is real', () => {
   it.each([40, 48, 55, 64, 100])('is found in %i samples where it is large', async (samples) => {
     const before = await recording(71, { shares: [1, 0.2], samples, stays: 1 });
     const after = await recording(72, { shares: [0.2, 1], samples, stays: 1 });
-    const movers = moversOf(compare(before, after));
+    const movers = changesOf(compare(before, after));
     expect(named(movers.bySelf).sort()).toEqual(['f0', 'f1']);
     expect(movers.knowsTimes).toBe(samples >= 48);
   });
@@ -174,15 +174,15 @@ describe('a change that is real', () => {
     const longer = await recording(42, { shares, samples: Math.round((1500 * grown) / whole), stays: 1 });
     // The same time, on more processors.
     const after = { ...longer, about: before.about };
-    expect(named(moversOf(compare(before, after)).bySelf)).toEqual(['f0']);
-    expect(named(moversOf(compare(before, after, { by: 'share' })).bySelf).length).toBeGreaterThan(1);
+    expect(named(changesOf(compare(before, after)).bySelf)).toEqual(['f0']);
+    expect(named(changesOf(compare(before, after, { by: 'share' })).bySelf).length).toBeGreaterThan(1);
   });
 
   it('is not found where everything has more: that is load', async () => {
     const before = await recording(51, { shares: SHARES, samples: 1000, stays: 1 });
     const longer = await recording(52, { shares: SHARES, samples: 2000, stays: 1 });
     const after = { ...longer, about: before.about };
-    expect(named(moversOf(compare(before, after)).bySelf)).toEqual([]);
+    expect(named(changesOf(compare(before, after)).bySelf)).toEqual([]);
   });
 
   it('is not hidden by functions with too few samples to ever differ', async () => {
@@ -192,7 +192,7 @@ describe('a change that is real', () => {
         samples: 300,
         stays: 1,
       });
-    const all = moversOf(compare(withoutTimes(await rare(61)), withoutTimes(await rare(62))));
+    const all = changesOf(compare(withoutTimes(await rare(61)), withoutTimes(await rare(62))));
     expect(all.bySelf.length).toBeGreaterThan(100);
     expect(named(all.bySelf)).toEqual(['f400']);
   });

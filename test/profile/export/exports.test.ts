@@ -1,6 +1,6 @@
 import { Profile as Pprof } from 'pprof-format';
 import { describe, expect, it } from 'vitest';
-import { jsonPieces } from '../../../src/profile/export/json.ts';
+import { profileJsonPieces } from '../../../src/profile/export/json.ts';
 import { toPprof } from '../../../src/profile/export/pprof.ts';
 import { speedscopePieces } from '../../../src/profile/export/speedscope.ts';
 import type { Profile } from '../../../src/profile/profile.ts';
@@ -59,7 +59,7 @@ describe.each(['samples', 'period'] as const)('exports by %s', (weight) => {
   pprofIsBuilt();
   it('JSON holds everything', async () => {
     const profile = await profileOf(weight);
-    const json = JSON.parse([...jsonPieces(profile)].join(''));
+    const json = JSON.parse([...profileJsonPieces(profile)].join(''));
     expect(json).toMatchObject({
       version: 1,
       about: ABOUT,

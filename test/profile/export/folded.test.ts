@@ -106,17 +106,17 @@ describe('folded output', () => {
   });
 
   it('counts lines that are none, the first is shown', async () => {
-    const { oddities, from } = await read('a;b 3\nnonsense\nmore of it\n');
+    const { warnings, from } = await read('a;b 3\nnonsense\nmore of it\n');
     expect(from).toBe('folded stacks');
-    expect(oddities).toEqual([{ kind: 'folded line', line: 'nonsense', count: 2 }]);
+    expect(warnings).toEqual([{ kind: 'folded line', line: 'nonsense', count: 2 }]);
   });
 
   it.each(['a;b 1e999', 'a;b 0x10', 'a;b 1.2.3', 'a;b -3', 'a;b', '12', ' 12', 'a;b Infinity'])(
     '%j is none of them',
     async (line) => {
-      const { profile, oddities } = await read(`a;b 3\n${line}\n`);
+      const { profile, warnings } = await read(`a;b 3\n${line}\n`);
       expect(profile.samples).toBe(3);
-      expect(oddities).toEqual([{ kind: 'folded line', line, count: 1 }]);
+      expect(warnings).toEqual([{ kind: 'folded line', line, count: 1 }]);
     },
   );
 

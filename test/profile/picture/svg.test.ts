@@ -6,7 +6,7 @@ import { browserHalf } from '../../../src/profile/export/formats.ts';
 import { unpacked } from '../../../src/profile/picture/browser/numbers.js';
 import { deltaColour } from '../../../src/profile/picture/colour.ts';
 import { thinTimeline } from '../../../src/profile/picture/data.ts';
-import { jsonPieces } from '../../../src/profile/picture/escape.ts';
+import { embeddedJsonPieces } from '../../../src/profile/picture/escape.ts';
 import { readPicture } from '../../../src/profile/picture/read.ts';
 import { drawComparison, drawPicture, type Picture } from '../../../src/profile/picture/svg.ts';
 import type { Profile } from '../../../src/profile/profile.ts';
@@ -242,7 +242,7 @@ describe('jsonPieces', () => {
           timeline: { later: Int32Array.of(1, 20), stack: Uint32Array.of() },
         };
         const want = JSON.stringify({ samples: numbers, value, timeline: { later: [1, 20], stack: [] } });
-        expect(unpacked(JSON.parse(textOf(jsonPieces(data))))).toEqual(JSON.parse(want));
+        expect(unpacked(JSON.parse(textOf(embeddedJsonPieces(data))))).toEqual(JSON.parse(want));
       }),
     );
   });

@@ -68,8 +68,8 @@ describe('columns of perf script', () => {
     ['srcline and what is behind it', '  sort.c:12 ABI:2    AX:0x12 \n\n'],
     ['srcline that is not known', '  :0\n\n'],
   ])('on lines of their own are no frames and no samples: %s', async (_, lines) => {
-    const { oddities } = await read(three(`${START}\n${FRAMES}${lines}`));
-    expect(oddities).toEqual([]);
+    const { warnings } = await read(three(`${START}\n${FRAMES}${lines}`));
+    expect(warnings).toEqual([]);
     expect(await fold(three(`${START}\n${FRAMES}${lines}`))).toBe(STACK);
   });
 
@@ -138,7 +138,7 @@ describe('a text without what is needed is refused with the reason', () => {
 
   it('is read where a tenth or less is not understood', async () => {
     const text = `${`${cycles}\n${FRAMES}\n`.repeat(18)}what is this\nand this\n`;
-    expect((await read(text)).oddities).toEqual([{ kind: 'event line', line: 'what is this', count: 2 }]);
+    expect((await read(text)).warnings).toEqual([{ kind: 'event line', line: 'what is this', count: 2 }]);
     await expect(read(`${text}and that\n`)).rejects.toThrow('3 event lines are not understood, of 21');
   });
 });

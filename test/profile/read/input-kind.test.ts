@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EXIT, GkeprofError } from '../../../src/errors.ts';
-import { kindOf } from '../../../src/profile/read/input-kind.ts';
+import { inputKindOf } from '../../../src/profile/read/input-kind.ts';
 import { folded, read } from '../reading.ts';
 
-const kind = (text: string | Uint8Array): string => kindOf(Buffer.from(text as string), true);
+const kind = (text: string | Uint8Array): string => inputKindOf(Buffer.from(text as string), true);
 
 /** What is said of an input that is no profile. */
 function refusal(text: string | Uint8Array): GkeprofError {
   try {
-    kindOf(Buffer.from(text as string), true);
+    inputKindOf(Buffer.from(text as string), true);
   } catch (error) {
     if (error instanceof GkeprofError) return error;
     throw error;
@@ -38,10 +38,10 @@ describe('folded stacks', () => {
     ['a time that a log put there', `2026-11-29 10:00:00 sampled at 99 Hz\n${STACKS}`, 1],
     ['a line with a count that is no stack', `recorded 7 of 7 samples in 10\n${STACKS}`, 0],
   ])('are read behind %s, as flamegraph.pl does', async (_, text, odd) => {
-    const { profile, oddities, from } = await read(text);
+    const { profile, warnings, from } = await read(text);
     expect(from).toBe('folded stacks');
     expect(folded(profile)).toContain('main;bar 4\nmain;foo 3\n');
-    expect(oddities.reduce((sum, { count }) => sum + count, 0)).toBe(odd);
+    expect(warnings.reduce((sum, { count }) => sum + count, 0)).toBe(odd);
   });
 
   it.each([
@@ -62,8 +62,8 @@ describe('folded stacks', () => {
     ['a program of Ruby', '<main>;block in Foo#bar 3\n<main>;y 4\n'],
     ['a thread without a name', ';foo 3\n;foo;bar 4\n'],
   ])('are read where the first frame is %s', async (_, text) => {
-    const { from, profile, oddities } = await read(text);
-    expect({ from, oddities }).toEqual({ from: 'folded stacks', oddities: [] });
+    const { from, profile, warnings } = await read(text);
+    expect({ from, warnings }).toEqual({ from: 'folded stacks', warnings: [] });
     expect(profile.samples).toBe(7);
   });
 
@@ -81,7 +81,7 @@ describe('folded stacks', () => {
 
   it('may be one line that is longer than what is looked at', () => {
     const line = Buffer.from(`${'f;'.repeat(40_000)}g 1\n`);
-    expect(kindOf(line.subarray(0, 1 << 16), false)).toBe('folded stacks');
+    expect(inputKindOf(line.subarray(0, 1 << 16), false)).toBe('folded stacks');
   });
 
   it('say that no stack has a second frame, which a log has not either', async () => {
@@ -111,7 +111,7 @@ describe('UTF-16, as PowerShell writes it', () => {
     const raw = await read(wide(PERF.repeat(9000), big, mark), {}, [7, 70_001]);
     expect(raw.from).toBe('perf script');
     expect(raw.profile.samples).toBe(9000);
-    expect(raw.oddities).toEqual([]);
+    expect(raw.warnings).toEqual([]);
   });
 });
 
@@ -219,14 +219,14 @@ describe('two columns', () => {
   it('are a comparison where all lines have two counts', async () => {
     expect(kind('a;b 3 4\na;c 0 2\n')).toBe('two columns');
     expect(kind('a;b 3 4\na;c 2\n')).toBe('folded stacks');
-    const { before, profile, oddities } = await read(
+    const { before, profile, warnings } = await read(
       'a;b 3 4\r\na;c 0\t2 \n# x\na 1 0\nodd\n',
       {},
       [1, 5, 9, 14],
     );
     expect(folded(before!)).toBe('a 1\na;b 3\n');
     expect(folded(profile)).toBe('a;b 4\na;c 2\n');
-    expect(oddities).toEqual([{ kind: 'folded line', line: 'odd', count: 1 }]);
+    expect(warnings).toEqual([{ kind: 'folded line', line: 'odd', count: 1 }]);
   });
 });
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assemble } from '../../../src/profile/read/build-profile.ts';
+import { buildProfile } from '../../../src/profile/read/build-profile.ts';
 import { chooseEvent } from '../../../src/profile/read/event-choice.ts';
-import { absorb, partOf } from '../../../src/profile/read/merge-part.ts';
+import { mergePart, partOf } from '../../../src/profile/read/merge-part.ts';
 import { PerfScriptReader } from '../../../src/profile/read/perf-script.ts';
 
 const readText = (text: string): PerfScriptReader => {
@@ -12,7 +12,7 @@ const readText = (text: string): PerfScriptReader => {
   return reader;
 };
 
-describe('absorb', () => {
+describe('mergePart', () => {
   it('goes on as if it had read the part’s text itself', () => {
     const sample = fc
       .record({
@@ -33,14 +33,14 @@ describe('absorb', () => {
         );
         const whole = readText(texts.join(''));
         const first = readText(texts.slice(0, cut).join(''));
-        absorb(first, structuredClone(partOf(readText(texts.slice(cut).join('')))));
+        mergePart(first, structuredClone(partOf(readText(texts.slice(cut).join('')))));
         const about = { target: 'x' };
-        expect(assemble(first, chooseEvent(first.origins, undefined), undefined, about)).toEqual(
-          assemble(whole, chooseEvent(whole.origins, undefined), undefined, about),
+        expect(buildProfile(first, chooseEvent(first.origins, undefined), undefined, about)).toEqual(
+          buildProfile(whole, chooseEvent(whole.origins, undefined), undefined, about),
         );
         const counted = ({ origins }: PerfScriptReader) => origins.map(({ frame: _, ...origin }) => origin);
         expect(counted(first)).toEqual(counted(whole));
-        expect(first.oddities).toEqual(whole.oddities);
+        expect(first.warnings).toEqual(whole.warnings);
         expect([first.lost, first.firstTime, first.lastTime]).toEqual([
           whole.lost,
           whole.firstTime,

@@ -38,11 +38,11 @@ const FOLDED = [
 
 describe('PerfScriptReader', () => {
   it('reads samples, header, losses, one-line samples and a last sample without a blank line', async () => {
-    const { profile, header, oddities } = await read(TEXT);
+    const { profile, header, warnings } = await read(TEXT);
     expect(folded(profile)).toBe(FOLDED);
     expect(profile.lost).toBe(7);
     expect(header.get('hostname')).toBe('node-a');
-    expect(oddities).toEqual([]);
+    expect(warnings).toEqual([]);
   });
 
   it('gives the same for CRLF, and for blanks in place of tabs', async () => {
@@ -63,11 +63,11 @@ describe('PerfScriptReader', () => {
       'a 1/2 [000] 1.5: PERF_RECORD_LOST lost 12',
       '',
     ].join('\n');
-    const { profile, oddities } = await read(text);
+    const { profile, warnings } = await read(text);
     expect(folded(profile)).toBe(
       'dead;start_thread 1\njava;LBusy:::main;arrayOopDesc::base;native_write_msr_safe 1\n',
     );
-    expect(oddities).toEqual([]);
+    expect(warnings).toEqual([]);
     expect(profile.lost).toBe(12);
   });
 
@@ -82,9 +82,9 @@ describe('PerfScriptReader', () => {
       '\t    10',
     ]) {
       const cut = end.startsWith('\t') ? `app${TAIL}\n${end}` : end;
-      const { profile, oddities } = await read(`${whole}\n${cut}`);
+      const { profile, warnings } = await read(`${whole}\n${cut}`);
       expect(folded(profile)).toBe(wanted);
-      expect(oddities).toMatchObject([{ line: end, count: 1 }]);
+      expect(warnings).toMatchObject([{ line: end, count: 1 }]);
     }
     // Only the last line feed is gone.
     expect(folded((await read(whole.trimEnd())).profile)).toBe(wanted);
@@ -135,8 +135,8 @@ describe('PerfScriptReader', () => {
             const key = [comm, ...[...stack].reverse()].join(';');
             wanted.set(key, (wanted.get(key) ?? 0) + times);
           }
-          const { profile, oddities } = await read(`some${TAIL}\n\t10 f (/x)\n\n${text}`, {}, cuts);
-          expect(oddities).toEqual([]);
+          const { profile, warnings } = await read(`some${TAIL}\n\t10 f (/x)\n\n${text}`, {}, cuts);
+          expect(warnings).toEqual([]);
           const lines = folded(profile).trimEnd().split('\n');
           expect(
             new Map(
@@ -177,9 +177,9 @@ describe('PerfScriptReader', () => {
 
   it('names what it does not understand, once a kind, with a count', async () => {
     const good = `good${TAIL}\n\t1 f (/x)\n\n`.repeat(20);
-    const { profile, oddities } = await read(`${TEXT}\n\nwhat is this\nand this\n\n\tzz no frame\n${good}`);
+    const { profile, warnings } = await read(`${TEXT}\n\nwhat is this\nand this\n\n\tzz no frame\n${good}`);
     expect(profile.samples).toBe(27);
-    expect(oddities).toEqual([
+    expect(warnings).toEqual([
       { kind: 'event line', line: 'what is this', count: 2 },
       { kind: 'frame line', line: '\tzz no frame', count: 1 },
     ]);
@@ -210,10 +210,10 @@ describe('PerfScriptReader', () => {
       '',
       `a${TAIL}\n\t    55d0 f+0x1 (/x)\n\t    55d1 g+0x1 (/x)\n\t    55d2 main+0x1 (/x)\n\n`.repeat(20),
     ].join('\n');
-    const { profile, oddities } = await read(text);
+    const { profile, warnings } = await read(text);
     expect(folded(profile)).toBe('a;main;g;f 22\n');
     expect(profile.lost).toBe(7);
-    expect(oddities).toEqual([
+    expect(warnings).toEqual([
       { kind: 'frame line', line: '\tthis is no frame', count: 1 },
       { kind: 'event line', line: 'nor this', count: 2 },
     ]);

@@ -14,7 +14,7 @@ import {
   ValueType,
 } from 'pprof-format';
 import { describe, expect, it } from 'vitest';
-import { moversOf, printMovers } from '../../../src/profile/compare/changes.ts';
+import { changesOf, printChanges } from '../../../src/profile/compare/changes.ts';
 import { weighed } from '../../../src/profile/compare/folded-weights.ts';
 import { toPprof } from '../../../src/profile/export/pprof.ts';
 import { mergeProfiles } from '../../../src/profile/merge-profiles.ts';
@@ -27,7 +27,7 @@ import { folded, read } from '../reading.ts';
 
 pprofIsBuilt();
 
-const printed = (comparison: Comparison): string => printMovers(comparison, moversOf(comparison));
+const printed = (comparison: Comparison): string => printChanges(comparison, changesOf(comparison));
 
 const PERF = [
   ['redis-server 7/7', 'aeMain', 700],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RawOptions } from '../../src/cli/option-spec.ts';
-import { formOf, isForm } from '../../src/cli/output-option.ts';
-import { isForPrograms, rendered } from '../../src/output/form.ts';
+import { isOutputFormat, outputFormatOf } from '../../src/cli/output-option.ts';
+import { isForPrograms, rendered } from '../../src/output/format.ts';
 
 const raw = (output?: string, flags: readonly string[] = []): RawOptions =>
   ({ text: () => output, flag: (name: string) => flags.includes(name) }) as unknown as RawOptions;
@@ -14,14 +14,14 @@ const RESULT = {
 };
 
 const shown = async (output: string): Promise<string> => {
-  const form = formOf(raw(output));
+  const form = outputFormatOf(raw(output));
   if (!isForPrograms(form)) throw new Error(form.is);
   return rendered(form, RESULT, ['thing/a', 'thing/b']);
 };
 
 const refusal = (output: string, flags: readonly string[] = []): string => {
   try {
-    formOf(raw(output, flags));
+    outputFormatOf(raw(output, flags));
     return 'none';
   } catch (error) {
     const { message, hint } = error as { message: string; hint?: string };
@@ -41,9 +41,9 @@ describe('-o', () => {
 
   it('is text where nothing is said, wide where it may be, and not both with --markdown', () => {
     expect([
-      formOf(raw()),
-      formOf(raw('wide'), { wide: true }),
-      formOf(raw(undefined, ['markdown'])),
+      outputFormatOf(raw()),
+      outputFormatOf(raw('wide'), { wide: true }),
+      outputFormatOf(raw(undefined, ['markdown'])),
     ]).toEqual([{ is: 'text' }, { is: 'wide' }, { is: 'markdown' }]);
     expect(refusal('json', ['markdown'])).toMatch('--markdown and -o: only one of them');
   });
@@ -66,7 +66,7 @@ describe('-o', () => {
   });
 
   it('tells a form from the name of a file', () => {
-    expect(['json', 'yaml', 'name', 'jsonpath={.a}'].every(isForm)).toBe(true);
-    expect(['-', 'x.json', './json', 'names'].some(isForm)).toBe(false);
+    expect(['json', 'yaml', 'name', 'jsonpath={.a}'].every(isOutputFormat)).toBe(true);
+    expect(['-', 'x.json', './json', 'names'].some(isOutputFormat)).toBe(false);
   });
 });

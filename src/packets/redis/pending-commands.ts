@@ -1,4 +1,4 @@
-import type { Asked } from './ledger.ts';
+import type { PendingCommand } from './recorder.ts';
 
 const NONE = -1;
 /** No sequence number. */
@@ -12,7 +12,7 @@ const NEVER = 0.5;
  * sent after something was heard, is one whose reply begins at `heard`. Who asks on while replies are on their way
  * `overlaps`, and nothing tells there.
  */
-export class Waiting {
+export class PendingCommands {
   /** Whether the client ever asked again before it had heard anything, and before it had heard everything. */
   pipelines = false;
   #overlaps = false;
@@ -21,7 +21,7 @@ export class Waiting {
   /** Whether replies were taken up in the belief that it does not overlap. */
   #believes = false;
   /** From `#first` to `#end`. It never gets shorter, for then the next one would have to make room again. */
-  #asked: Asked[] = [];
+  #asked: PendingCommand[] = [];
   #first = 0;
   #end = 0;
   /** The first of them before which commands are missing. */
@@ -31,10 +31,10 @@ export class Waiting {
   #isFirst = false;
   #heardThen = NEVER;
   #heardBefore = NEVER;
-  readonly #lost: (asked: Asked) => void;
+  readonly #lost: (asked: PendingCommand) => void;
 
   /** `lost` is told of every command whose reply will not be known. */
-  constructor(lost: (asked: Asked) => void) {
+  constructor(lost: (asked: PendingCommand) => void) {
     this.#lost = lost;
   }
 
@@ -53,7 +53,7 @@ export class Waiting {
   }
 
   /** The one whose reply comes next, if nothing is missing. */
-  get next(): Asked | undefined {
+  get next(): PendingCommand | undefined {
     return this.#first === this.#end ? undefined : this.#asked[this.#first];
   }
 
@@ -63,7 +63,7 @@ export class Waiting {
   }
 
   /** Whether the reply to a command that leads begins at `heard`, as far as is known. */
-  get leadsTell(): boolean {
+  get canMatchByAck(): boolean {
     return !this.#overlaps && (!this.pipelines || this.#believes || this.#heardAll);
   }
 
@@ -76,7 +76,7 @@ export class Waiting {
   }
 
   /** The next command; `whole`: every reply that the client had heard is known here. */
-  add(asked: Asked, whole: boolean): void {
+  add(asked: PendingCommand, whole: boolean): void {
     const isFirst = this.#heardBefore === NEVER;
     asked.leads = asked.heard !== this.#heardBefore;
     this.#heardBefore = asked.heard;
@@ -118,7 +118,7 @@ export class Waiting {
   }
 
   /** Whose the reply is that begins at `start`; `unseen` where its command is missing, `lost` where it was not as believed. */
-  whose(start: number): Asked | 'unseen' | 'lost' {
+  whose(start: number): PendingCommand | 'unseen' | 'lost' {
     if (this.#hole !== NONE) this.#pass(start);
     if (this.#first === this.#end) return this.#overlaps ? 'lost' : 'unseen';
     const asked = this.#asked[this.#first]!;

@@ -7,7 +7,7 @@ import { newScratch, type RequestParser, type Scratch, WORDS_KEPT, wordAt } from
 import { Group, type Notable, RedisStatistics } from './statistics.ts';
 
 /** A command that waits for its reply. */
-export interface Asked {
+export interface PendingCommand {
   readonly kind: CommandKind;
   readonly pattern: number;
   size: number;
@@ -27,7 +27,7 @@ export interface Asked {
 }
 
 /** Both ends of a connection; addresses are numbers of Addresses. */
-export interface Ends {
+export interface ConnectionEnds {
   readonly six: boolean;
   readonly client: number;
   readonly clientPort: number;
@@ -37,7 +37,7 @@ export interface Ends {
 
 /** The client and the server. */
 export interface Client {
-  readonly ends: Ends;
+  readonly ends: ConnectionEnds;
   /** Of the clients, from 0. */
   readonly number: number;
   readonly group: Group;
@@ -45,7 +45,7 @@ export interface Client {
 }
 
 /** What all connections share: what they know, and what they count. */
-export class Ledger {
+export class CommandRecorder {
   readonly commands: Commands;
   readonly patterns: Patterns;
   readonly statistics = new RedisStatistics();
@@ -66,23 +66,28 @@ export class Ledger {
     this.scratch = scratch;
   }
 
-  /** Another ledger with the same commands and patterns; its counts may be taken over later. */
-  provisional(): Ledger {
+  /** Another recorder with the same commands and patterns; its counts may be taken over later. */
+  provisional(): CommandRecorder {
     const answered: [number, number | undefined][] = [];
     const { commands, patterns, scratch } = this;
-    const own = new Ledger(commands, patterns, (at, latency) => answered.push([at, latency]), scratch);
+    const own = new CommandRecorder(
+      commands,
+      patterns,
+      (at, latency) => answered.push([at, latency]),
+      scratch,
+    );
     own.#provisional = answered;
     return own;
   }
 
   /** Takes over what another one has counted. */
-  take(other: Ledger): void {
-    this.statistics.absorb(other.statistics);
+  take(other: CommandRecorder): void {
+    this.statistics.merge(other.statistics);
     for (const [at, latency] of other.#provisional) this.#answered(at, latency);
   }
 
   /** A client of a server, each with the group that its commands count for. */
-  client(ends: Ends, isNew = true): Client {
+  client(ends: ConnectionEnds, isNew = true): Client {
     const { six, client, server, serverPort } = ends;
     const { clients, servers } = this.statistics;
     const key = addressKey(client, six);
@@ -115,7 +120,7 @@ export class Ledger {
     heard: number,
     whole: boolean,
     isSure: boolean,
-  ): Asked | undefined {
+  ): PendingCommand | undefined {
     const { commands, patterns } = this;
     let kind = commands.kindOf(request.bytes, 0, request.lengths[0]!);
     // What is typed may be anything: the middle of a value, too.
@@ -157,7 +162,7 @@ export class Ledger {
   /** Counts a command that ran, in every table; `error` is the line that it failed with. */
   count(
     client: Client,
-    asked: Asked,
+    asked: PendingCommand,
     replySize: number,
     latency: number | undefined,
     at: number,
@@ -177,7 +182,13 @@ export class Ledger {
   }
 
   /** Counts a command that was answered, and keeps what stands out. */
-  answered(client: Client, asked: Asked, { size, began }: Reply, latency: number, error?: string): void {
+  answered(
+    client: Client,
+    asked: PendingCommand,
+    { size, began }: Reply,
+    latency: number,
+    error?: string,
+  ): void {
     const { blocking, biggestReplies, slowest } = this.statistics;
     if (asked.blocking) blocking.add(latency);
     this.count(client, asked, size, asked.blocking ? undefined : latency, began, error);
@@ -187,13 +198,13 @@ export class Ledger {
   }
 
   /** Counts a command that was asked. What the reply was, and when, is not known. */
-  unanswered(client: Client, asked: Asked): void {
+  unanswered(client: Client, asked: PendingCommand): void {
     this.statistics.unanswered += 1;
     this.count(client, asked, 0, undefined, asked.at);
   }
 
   /** The reply to a command that was counted has so many bytes more. */
-  more(client: Client, { kind, pattern }: Asked, bytes: number): void {
+  more(client: Client, { kind, pattern }: PendingCommand, bytes: number): void {
     const { commands, patterns } = this.statistics;
     groupOf(commands, kind.id).bytesOut += bytes;
     client.group.bytesOut += bytes;
@@ -201,7 +212,7 @@ export class Ledger {
     if (pattern >= 0) groupOf(patterns, pattern).bytesOut += bytes;
   }
 
-  notable({ ends }: Client, value: number, { kind, pattern }: Asked, at: number): Notable {
+  notable({ ends }: Client, value: number, { kind, pattern }: PendingCommand, at: number): Notable {
     const { client, six, clientPort } = ends;
     const key = pattern < 0 ? '' : this.patterns.text(pattern);
     return { value, command: kind.name, key, client, six, clientPort, at };
@@ -223,7 +234,7 @@ function groupOf(groups: Map<number, Group>, number: number): Group {
 
 function add(
   group: Group,
-  asked: Asked,
+  asked: PendingCommand,
   replySize: number,
   latency: number | undefined,
   bucket: number,

@@ -2,20 +2,20 @@ import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { printable, printableJson } from '../text/printable.ts';
 import type { Json } from './jsonpath.ts';
 /** How the result is put on stdout: for people, or as `-o` says. */
-export type Form = { readonly is: 'text' | 'wide' | 'markdown' } | DataForm;
+export type OutputFormat = { readonly is: 'text' | 'wide' | 'markdown' } | DataFormat;
 
 /** A form for programs. */
-export type DataForm =
+export type DataFormat =
   | { readonly is: 'json' | 'yaml' | 'name' }
   | { readonly is: 'jsonpath'; readonly print: (data: Json) => string };
-export const isForPrograms = (form: Form): form is DataForm =>
+export const isForPrograms = (form: OutputFormat): form is DataFormat =>
   form.is === 'json' || form.is === 'yaml' || form.is === 'name' || form.is === 'jsonpath';
 
 /**
  * The result in a form for programs: JSON with two blanks, YAML without folded lines, what a template makes of it, or
  * the names, one a line.
  */
-export async function rendered(form: DataForm, result: object, names: readonly string[]): Promise<string> {
+export async function rendered(form: DataFormat, result: object, names: readonly string[]): Promise<string> {
   switch (form.is) {
     case 'name':
       return names.map((name) => `${name}\n`).join('');
