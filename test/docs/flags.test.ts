@@ -55,7 +55,7 @@ const EXCEPTIONS: ReadonlyArray<{
 }> = [
   {
     command: 'kubectl',
-    flags: ['-f', '-o', '-l', '-it', '--for', '--replicas', '--client', '--manifest'],
+    flags: ['-f', '-o', '-l', '-it', '--for', '--replicas', '--client', '--manifest', '--archive'],
     reason: 'the reader types it into kubectl',
   },
   {
