@@ -1,5 +1,5 @@
-// The reference, made from the same source as the printed help: docs/commands/, the manual page, and the parts of the README
-// that stand between markers. `npm run docs` writes them; test/docs/reference.test.ts checks that they are what it would write.
+// The reference, made from the same source as the printed help: docs/commands/, the manual page, and the part of the cheat sheet
+// that stands between markers. `npm run docs` writes them; test/docs/reference.test.ts checks that they are what it would write.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
@@ -11,6 +11,7 @@ import {
 } from '../src/cli/help.ts';
 import { COMMANDS } from '../src/commands/index.ts';
 
+const CHEAT_SHEET = 'docs/cheat-sheet.md';
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** Each file of the reference by its path below the repository, with the text that it should have. */
@@ -20,7 +21,10 @@ export function reference(version: string): ReadonlyMap<string, string> {
     ['docs/commands/README.md', overviewPage(program)],
     ...program.commands.map((command) => [`docs/commands/${command.name}.md`, commandPage(command)] as const),
     ['man/kubectl-gkeprof.1', manualPage(program, version)],
-    ['README.md', filled(readFileSync(`${ROOT}README.md`, 'utf8'), { 'exit codes': exitCodes(program) })],
+    [
+      CHEAT_SHEET,
+      filled(readFileSync(`${ROOT}${CHEAT_SHEET}`, 'utf8'), { 'exit codes': exitCodes(program) }),
+    ],
   ]);
 }
 

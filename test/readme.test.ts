@@ -1,40 +1,34 @@
-import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import { EXIT_MEANING } from '../src/errors.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-/** Tables without the formatter's padding. */
-const plain = readme
-  .replaceAll(/ +\|/g, ' |')
-  .replaceAll(/\|[ -]+(?=\|)/g, (cell) => (cell.includes('-') ? '|---' : cell));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const readme = readFileSync(`${ROOT}README.md`, 'utf8');
 
-describe('the README', () => {
-  it('has the exit codes of the code', () => {
-    const table = EXIT_MEANING.map(([code, meaning]) => `| ${code} | ${meaning} |`).join('\n');
-    expect(plain).toContain(`| code | meaning |\n|---|---|\n${table}\n`);
-  });
+it('is shorter than 150 lines', () => expect(readme.split('\n').length).toBeLessThan(150));
 
-  // The quick reference of the runbook, and `crictl ps --id` of its demo.
-  it.each([
-    'crictl ps',
-    'crictl ps --pod $POD_ID',
-    'crictl ps --id',
-    'crictl pods',
-    'crictl pods --namespace redis',
-    'crictl pods --label',
-    'POD_ID=$( crictl pods --latest --quiet --namespace redis )',
-    'CONTAINER_ID=$( crictl ps --latest --quiet --name sentinel )',
-    'crictl inspectp $POD_ID',
-    'crictl inspect $CONTAINER_ID',
-    'crictl inspecti $IMAGE_ID',
-    'crictl exec -it $CONTAINER_ID ps -ef',
-    'crictl exec -it $CONTAINER_ID which redis-cli',
-    'crictl --help',
-    'crictl ps --help',
-  ])('has %s side by side with ours', (line) => {
-    const row = plain
-      .split('\n')
-      .find((each) => each.startsWith('| ') && each.split(' | ')[0]!.includes(`\`${line}`));
-    expect(row?.split(' | ')[1]).toContain('kubectl gkeprof ');
-  });
+it('shows what it is, a picture, how to install it and the two commands, in this order', () => {
+  const places = [
+    /^`kubectl gkeprof` records /m,
+    /^<picture>$/m,
+    /^## Install$/m,
+    /^\$ kubectl gkeprof flamegraph /m,
+    /^\$ kubectl gkeprof pcap /m,
+    /^## Works with \/ does not$/m,
+    /^## Is it safe\?$/m,
+    /^## Why not …$/m,
+  ].map((pattern) => readme.search(pattern));
+  expect(places).not.toContain(-1);
+  expect(places).toEqual([...places].sort((a, b) => a - b));
+});
+
+it('has its picture for readers who prefer a light and a dark background', () => {
+  const pictures = [...readme.matchAll(/(?:src|srcset)="([^"]+)"/g)].map(([, path]) => path!);
+  expect(pictures).toEqual(['docs/pictures/slow-redis-dark.png', 'docs/pictures/slow-redis.png']);
+  for (const path of pictures) expect(existsSync(ROOT + path), path).toBe(true);
+});
+
+it('answers whether it is safe in five lines', () => {
+  const answer = readme.split('## Is it safe?\n')[1]!.split('\n## ')[0]!;
+  expect(answer.trim().split('\n')).toHaveLength(5);
 });

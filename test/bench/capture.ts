@@ -1,5 +1,5 @@
 // `npm run bench:capture`: a million packets, beside capinfos and tshark: few long conversations of Redis, and 100,000
-// short ones; then a file of 2 GB. Prints the finished rows of the table in docs/packets.md: for each line the least and the
+// short ones; then a file of 2 GB. Prints the finished rows of the table in docs/performance.md: for each line the least and the
 // most of ROUNDS (3) rounds, CPU time (user and system together) first, then wall time on one core (taskset) and on all.
 // NEIGHBOUR=1 keeps a core busy meanwhile. tshark's four runs are the runbook's, one after the other, once each.
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';

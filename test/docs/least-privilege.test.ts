@@ -44,19 +44,19 @@ it('the page on least privilege has a row for each kind of work, and says what t
     const { hostPID, hostNetwork, capabilities } = privilegesOf(work.collector, work.scope, work.parts);
     return [nameOf(work), yesNo(hostPID), yesNo(hostNetwork), capabilities.join(', ') || 'none'];
   });
-  const page = rowsBelow('What each kind of work has, and whether that is root');
+  const page = rowsBelow('What each kind of work gets, and whether that is root');
   expect(new Set(page.map((row) => row.slice(0, 4).join(' | ')))).toEqual(
     new Set(rows.map((row) => row.join(' | '))),
   );
 });
 
 it('calls root what looks into the processes of the node, and nothing else', () => {
-  for (const [work, pids, , , root] of rowsBelow('What each kind of work has, and whether that is root'))
+  for (const [work, pids, , , root] of rowsBelow('What each kind of work gets, and whether that is root'))
     expect([work, root!.startsWith('**as good as root**')]).toEqual([work, pids === 'yes']);
 });
 
 it('says of every capability what does not work without it', () => {
-  const said = new Set(rowsBelow('What does not work without it').map(([left]) => left));
+  const said = new Set(rowsBelow('What each capability is needed for').map(([left]) => left));
   for (const { collector, scope, parts } of LIMITED_WORK)
     for (const capability of privilegesOf(collector, scope, parts).capabilities)
       expect(said).toContain(capability);
