@@ -142,9 +142,11 @@ export const ps: Command<PsOptions> = {
   async run(options, context) {
     const cluster = await context.openCluster(options.inspect.connection);
     const allowed = startAccessCheck(cluster, options.inspect);
-    const named = options.named && (await resolveId(options.named, options.inspect, cluster, context));
-    if (options.named && !named) return EXIT.done;
-    const targets = await findTargets({ ...options, ...(named && { named }) }, options.container, cluster);
+    const { named, selector, container } = options;
+    const ref = named && (await resolveId(named, options.inspect, cluster, context));
+    if (named && !ref) return EXIT.done;
+    const wanted = { ...(ref && { ref }), ...(selector !== undefined && { selector }) };
+    const targets = await findTargets(wanted, container, cluster);
     const nodes = [...new Set(targets.map(({ node }) => node))];
     const asked = { ...options.inspect, ...(options.watch && { lingerSeconds: WATCH_LINGER_SECONDS }) };
     const user = await cluster.whoAmI();
