@@ -26,7 +26,7 @@ import type { Comparison, Profile } from '../profile/profile.ts';
 import { readProfile } from '../profile/read/read-profile.ts';
 import { type ProfileSummary, summarize, summaryLines } from '../profile/summary.ts';
 import { captureFacts, describeFiles, type MadeFile } from '../report/capture.ts';
-import { captureOf, makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
+import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import { comparisonResult, drawComparisons } from '../workflow/compare-profiles.ts';
@@ -305,16 +305,17 @@ async function finish(
   const { log, stdout } = context;
   const { artifact } = result;
   if (result.isRaw) throw await partialProfileError(plan, result);
-  const about = aboutFromReceipt({ plan, capture: captureOf(result) });
+  const planned = makeReceipt(plan, result, {});
+  const about = aboutFromReceipt(planned);
   const input = await openInput(artifact.path, context.stdin);
   const reading = countingLosses(
-    await readProfile(input.chunks, choice(plan.targets[0].kind === 'node'), () => about, readPicture),
+    await readProfile(input.chunks, choice(plan.target.kind === 'node'), () => about, readPicture),
   );
   log.end();
   log.line('');
   log.line('Results:');
   const summary = summarize(reading.profile);
-  const receipt = makeReceipt(plan, result, { ...summary, odd: reading.warnings });
+  const receipt = { ...planned, findings: { ...summary, odd: reading.warnings } };
   const receiptPath = await writeReceipt(artifact.base, receipt);
   const drawn = await draw(reading, drawing, artifact.base, summary, context);
   if (drawing.form.is === 'text') stdout.write(`Raw stack traces: ${artifact.path}\n`);
@@ -323,7 +324,7 @@ async function finish(
   for (const line of missingText(result)) log.warn(line);
   if (result.ended !== 'time') log.line(`ended because ${endedText(result)}`);
   const idle = summary.samples === 0 && summary.idle === 0;
-  if (idle) log.warn(emptyText(targetText(plan.targets[0]), summary));
+  if (idle) log.warn(emptyText(targetText(plan.target), summary));
   const code = sessionCode(result);
   return {
     code: idle && code === EXIT.done ? EXIT.tool : code,

@@ -206,7 +206,7 @@ function decide(options: PcapOptions, target: Target): NodeTask {
 
 /** The first line: addresses, scope, filter, and when it ends. */
 function opening(plan: Plan, options: PcapOptions): string[] {
-  const target = plan.targets[0];
+  const { target } = plan;
   const capture = plan.capture as TcpdumpTask;
   const ends = [
     'Ctrl-C',
@@ -315,7 +315,7 @@ async function tried(log: Context['log'], work: () => Promise<unknown>): Promise
 }
 
 /** The display filter that shows the pod's packets alone, where others are in the file. */
-function displayFilter({ targets: [target], capture }: Plan, quote: (word: string) => string): string {
+function displayFilter({ target, capture }: Plan, quote: (word: string) => string): string {
   if (target.kind === 'node' || target.hostNetwork || capture.scope !== 'node') return '';
   const addresses = target.ips.map((ip) => `${ip.includes(':') ? 'ipv6' : 'ip'}.addr == ${ip}`);
   return addresses.length ? ` -Y ${quote(addresses.join(' || '))}` : '';

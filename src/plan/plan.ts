@@ -78,13 +78,13 @@ export interface DebugPodPlan {
 
 /**
  * The frozen decision that everything else is a function of: the pod, its arguments, the file names, the
- * receipt. One plan is one debug pod on one node; it holds a list of targets because one pod can serve several.
+ * receipt. One plan is one debug pod on one node, for one target.
  */
 export interface Plan {
   readonly version: 1;
   readonly session: { readonly id: string; readonly nonce: string };
   readonly node: string;
-  readonly targets: readonly [Target, ...Target[]];
+  readonly target: Target;
   readonly capture: NodeTask;
   readonly limits: Limits;
   readonly debugPod: DebugPodPlan;
@@ -111,7 +111,7 @@ export function makePlan(input: PlanInput): Plan {
     version: 1,
     session: { id, nonce: random.slice(10) },
     node: input.target.node,
-    targets: [input.target] as const,
+    target: input.target,
     capture: input.capture,
     limits: input.limits,
     debugPod: { ...input.debugPod, name: debugPodName(input.capture.collector, id, input.user) },
