@@ -5,14 +5,16 @@ import type { OptionTable } from '../cli/option-spec.ts';
 import { INSPECT_OPTIONS, type InspectOptions, inspectOptions } from '../cli/options.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { inspect } from '../collectors/snapshot/snapshot.ts';
 import { clusterError, EXIT, usageError } from '../errors.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import { humanAge } from '../snapshot/age.ts';
 import { type Probe, probeOf } from '../snapshot/probe.ts';
-import { requireAccess } from '../workflow/access.ts';
+import { startAccessCheck } from '../workflow/access.ts';
 import { inspectNodes, inspectPlan } from '../workflow/inspect-nodes.ts';
+import { preview } from '../workflow/preview.ts';
 
 interface NodesOptions {
   readonly inspect: InspectOptions;
@@ -129,6 +131,7 @@ export const nodes: Command<NodesOptions> = {
       );
     }
     const shown = options.probe ? await probed(rows, options, cluster, context) : rows;
+    if (!shown) return EXIT.done;
     await printResult(
       context,
       form,
@@ -142,22 +145,24 @@ export const nodes: Command<NodesOptions> = {
 
 const MOST_PROBED = 5;
 
-/** Each node asked, all at once. */
+/** Asks all nodes at the same time. Undefined after a preview of the debug pods. */
 async function probed(
   rows: readonly NodeRow[],
-  { inspect }: NodesOptions,
+  { inspect: options }: NodesOptions,
   cluster: Cluster,
   context: Context,
-): Promise<NodeRow[]> {
+): Promise<NodeRow[] | undefined> {
   if (rows.length > MOST_PROBED)
     throw usageError(
       `--probe: ${rows.length} nodes would each get a debug pod, and it asks at most ${MOST_PROBED}`,
       'choose some by a part of their names, -l or --pods',
     );
-  await requireAccess(cluster, inspect.debugPod.namespace);
+  const allowed = startAccessCheck(cluster, options);
   const user = await cluster.whoAmI();
-  const plans = rows.map(({ name }) => inspectPlan(name, ['probe'], inspect, user));
-  return inspectNodes(plans, inspect, cluster, context, async (outlooks) => {
+  const plans = rows.map(({ name }) => inspectPlan(name, ['probe'], options, user));
+  if (await preview({ plans, work: inspect }, options, cluster, context)) return undefined;
+  await allowed;
+  return inspectNodes(plans, options, cluster, context, async (outlooks) => {
     const views = await Promise.all(outlooks.map((outlook) => outlook.inspect()));
     return rows.map((row, at) => ({ ...row, probe: probeOf(views[at]!.snapshot) }));
   });

@@ -16,7 +16,6 @@ import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { captureFacts, type DescribedFile, describeFiles } from '../report/capture.ts';
 import type { Analyzed } from '../report/packets.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
-import type { SessionResult } from '../session/session.ts';
 import {
   counted,
   formatBytes,
@@ -28,7 +27,15 @@ import {
 import { deleteLine, quoteFor } from '../text/shell-quote.ts';
 import { analysisData, analyzeFiles, withAnalysis } from '../workflow/analyze-packets.ts';
 import { namesOf } from '../workflow/pod-addresses.ts';
-import { endedText, runCapture, sessionCode } from '../workflow/run-capture.ts';
+import {
+  endedText,
+  findCaptureTarget,
+  finishCapture,
+  planCapture,
+  type Recorded,
+  runCapture,
+  sessionCode,
+} from '../workflow/run-capture.ts';
 
 interface PcapOptions {
   readonly capture: CaptureOptions;
@@ -148,21 +155,14 @@ export const pcap: Command<PcapOptions> = {
     };
   },
 
-  run(options, context) {
+  async run(options, context) {
     const { capture, ref, durationSeconds, maxBytes } = options;
-    return runCapture(
-      {
-        options: capture,
-        ref,
-        collector: tcpdump,
-        again: 'analyze',
-        limits: { durationSeconds, maxBytes },
-        decide: (target) => decide(options, target),
-        opening: (plan) => opening(plan, options),
-        finish: (plan, result) => finish(plan, result, options, context),
-      },
-      context,
-    );
+    const found = await findCaptureTarget({ options: capture, ref }, context);
+    if (!found) return EXIT.done;
+    const plan = planCapture(found, taskFor(found.target, options), { durationSeconds, maxBytes });
+    const recorded = await runCapture(found, plan, tcpdump, opening(plan, options), context);
+    if (!recorded) return EXIT.done;
+    return finishCapture(recorded, presentCapture(recorded, options, context), context);
   },
 };
 
@@ -181,7 +181,7 @@ function filterExpression(text: string): string {
   return text;
 }
 
-function decide(options: PcapOptions, target: Target): NodeTask {
+function taskFor(target: Target, options: PcapOptions): NodeTask {
   const scope = options.scope ?? (target.kind === 'node' ? 'node' : 'netns');
   if (scope === 'iface' && target.kind === 'pod' && target.hostNetwork) {
     throw clusterError(
@@ -229,9 +229,9 @@ function opening(plan: Plan, options: PcapOptions): string[] {
   return lines;
 }
 
-async function finish(
-  plan: Plan,
-  result: SessionResult,
+/** Writes the receipt of a verified capture, and prints what was captured. */
+async function presentCapture(
+  { plan, result }: Recorded,
   { analysis, form }: PcapOptions,
   context: Context,
 ): Promise<number> {

@@ -4,6 +4,7 @@ import type { OptionTable } from '../cli/option-spec.ts';
 import { INSPECT_OPTIONS, type InspectOptions, inspectOptions, TARGET_NODE } from '../cli/options.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { regularExpression } from '../cli/regexp.ts';
+import { inspect } from '../collectors/snapshot/snapshot.ts';
 import { EXIT, toolError, usageError } from '../errors.ts';
 import { isForPrograms, type OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
@@ -21,9 +22,9 @@ import type { Owner } from '../snapshot/owner.ts';
 import { type ProcessRow, processJson, processRow, SORT_KEYS, sorting } from '../snapshot/process-list.ts';
 import { forest } from '../snapshot/process-tree.ts';
 import { startAccessCheck } from '../workflow/access.ts';
-import { printByHand } from '../workflow/by-hand.ts';
 import { findTargets } from '../workflow/find-target.ts';
-import { inspectNodes, inspectPlan, isDryRun, type NodeView, sayCuts } from '../workflow/inspect-nodes.ts';
+import { inspectNodes, inspectPlan, type NodeView, sayCuts } from '../workflow/inspect-nodes.ts';
+import { preview } from '../workflow/preview.ts';
 import { resolveId } from '../workflow/resolve-id.ts';
 
 interface PsOptions {
@@ -151,17 +152,9 @@ export const ps: Command<PsOptions> = {
     const asked = { ...options.inspect, ...(options.watch && { lingerSeconds: WATCH_LINGER_SECONDS }) };
     const user = await cluster.whoAmI();
     const plans = nodes.map((node) => inspectPlan(node, PARTS, asked, user));
-    if (options.inspect.explain) {
-      const { psByHand } = await import('../collectors/snapshot/by-hand.ts');
-      printByHand(nodes, 'processes and containers', options.inspect, cluster, context, (around) =>
-        psByHand(
-          targets.filter(({ node }) => node === around.node),
-          around,
-        ),
-      );
+    const question = { of: 'processes', targets } as const;
+    if (await preview({ plans, work: inspect, question }, options.inspect, cluster, context))
       return EXIT.done;
-    }
-    if (await isDryRun(plans, options.inspect, cluster, context)) return EXIT.done;
     await allowed;
     return inspectNodes(plans, options.inspect, cluster, context, async (outlooks) => {
       for (;;) {

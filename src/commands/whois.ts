@@ -4,6 +4,7 @@ import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { INSPECT_OPTIONS, type InspectOptions, inspectOptions } from '../cli/options.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { regularExpression } from '../cli/regexp.ts';
+import { inspect } from '../collectors/snapshot/snapshot.ts';
 import { EXIT, toolError, usageError } from '../errors.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
@@ -23,9 +24,9 @@ import {
 import { printable } from '../text/printable.ts';
 import { parseCount } from '../text/quantity.ts';
 import { startAccessCheck } from '../workflow/access.ts';
-import { printByHand } from '../workflow/by-hand.ts';
 import { findTarget } from '../workflow/find-target.ts';
-import { inspectNodes, inspectPlan, isDryRun, type NodeView, sayCuts } from '../workflow/inspect-nodes.ts';
+import { inspectNodes, inspectPlan, type NodeView, sayCuts } from '../workflow/inspect-nodes.ts';
+import { preview } from '../workflow/preview.ts';
 
 /** What is asked about; each finds processes. */
 type Question =
@@ -146,14 +147,9 @@ export const whois: Command<WhoisOptions> = {
     const allowed = startAccessCheck(cluster, options.inspect);
     const { node } = await findTarget(options.named, undefined, cluster);
     const plans = [inspectPlan(node, partsFor(options.questions), options.inspect, await cluster.whoAmI())];
-    if (options.inspect.explain) {
-      const { whoisByHand } = await import('../collectors/snapshot/by-hand.ts');
-      printByHand([node], 'whose it is', options.inspect, cluster, context, (around) =>
-        whoisByHand(options.questions, around),
-      );
+    const question = { of: 'owners', questions: options.questions } as const;
+    if (await preview({ plans, work: inspect, question }, options.inspect, cluster, context))
       return EXIT.done;
-    }
-    if (await isDryRun(plans, options.inspect, cluster, context)) return EXIT.done;
     await allowed;
     return inspectNodes(plans, options.inspect, cluster, context, async ([outlook]) =>
       answer(await outlook!.inspect(), options, context),

@@ -2,17 +2,14 @@ import type { V1Pod } from '@kubernetes/client-node';
 import type { Context } from '../cli/command.ts';
 import type { InspectOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { inspect } from '../collectors/snapshot/snapshot.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { makePlan, type Plan, type SnapshotPart } from '../plan/plan.ts';
-import { debugPod } from '../session/pod-manifest.ts';
 import { type NodeSession, openNode } from '../session/snapshot-session.ts';
 import { sweep } from '../session/sweep.ts';
 import { Roster } from '../snapshot/owner.ts';
 import type { ProcessRow } from '../snapshot/process-list.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { counted } from '../text/quantity.ts';
-import { printPods } from './preview.ts';
 
 /** A node at one moment, with the pods of the API that are on it. */
 export interface NodeView {
@@ -51,21 +48,6 @@ export function inspectPlan(
     ...(user !== undefined && { user }),
     ...(options.reason !== undefined && { reason: options.reason }),
   });
-}
-
-/** Prints the pods that would be created. True when that was all that was asked for. */
-export async function isDryRun(
-  plans: readonly Plan[],
-  options: InspectOptions,
-  cluster: Cluster,
-  context: Context,
-): Promise<boolean> {
-  if (!options.dryRun) return false;
-  const pods = plans.map((plan) => debugPod(plan, inspect));
-  const shown =
-    options.dryRun === 'server' ? await Promise.all(pods.map((pod) => cluster.createPod(pod, true))) : pods;
-  await printPods(shown, options.form, context);
-  return true;
 }
 
 /** Opens the plans' nodes, hands them on, and takes the debug pods away whatever happens. */

@@ -7,10 +7,8 @@ import { EXIT, usageError } from '../errors.ts';
 import { makePlan, type NodeCommand } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
 import { runNodeCommand } from '../session/attached.ts';
-import { debugPod } from '../session/pod-manifest.ts';
 import { sweep } from '../session/sweep.ts';
-import { printByHand } from './by-hand.ts';
-import { printPods } from './preview.ts';
+import { preview } from './preview.ts';
 
 /** What runs, where, and with what. */
 export interface NodeRun {
@@ -64,30 +62,7 @@ export async function runOnNode(
     ...(user !== undefined && { user }),
     ...(options.reason !== undefined && { reason: options.reason }),
   });
-  if (options.explain) {
-    const { crictlByHand, shellByHand } = await import('../collectors/snapshot/by-hand.ts');
-    const keyOf = (name: string) =>
-      what.keys.find((key) => key.startsWith(`${name}=`))?.slice(name.length + 1);
-    const podWord = keyOf('pod_word');
-    printByHand([plan.node], runner.describe(plan), options, cluster, context, (around) =>
-      what.collector === 'crictl'
-        ? crictlByHand(
-            target,
-            what.words,
-            podWord === undefined ? undefined : Number(podWord),
-            what.tty,
-            around,
-          )
-        : shellByHand(target, keyOf('enter')?.split(',') ?? [], what.words, around),
-    );
-    return EXIT.done;
-  }
-  if (options.dryRun) {
-    const pod = debugPod(plan, runner);
-    const shown = options.dryRun === 'server' ? await cluster.createPod(pod, true) : pod;
-    await printPods([shown], options.form, context);
-    return EXIT.done;
-  }
+  if (await preview({ plans: [plan], work: runner }, options, cluster, context)) return EXIT.done;
   if (what.collector === 'shell' && options.debugPod.install)
     log.line(
       `no diagnostic image: the shell has what ${options.debugPod.image} has (--image brings the tools)`,
