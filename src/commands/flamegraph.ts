@@ -221,8 +221,8 @@ async function record(
   if (!found) return undefined;
   const { durationSeconds } = options;
   const plan = planCapture(found, taskFor(found.target, options), { durationSeconds, maxBytes: MAX_BYTES });
-  const opening = `${perf.describe(plan)}, for ${formatDuration(durationSeconds)}, on ${plan.node}`;
-  const recorded = await runCapture(found, plan, perf, [opening], context);
+  const ends = `on ${plan.node}; stops after ${formatDuration(durationSeconds)}, or press Ctrl-C`;
+  const recorded = await runCapture(found, plan, perf, [perf.describe(plan), ends], context);
   return recorded && finishCapture(recorded, drawRecording(recorded, options, context), context);
 }
 
@@ -304,11 +304,12 @@ async function drawRecording(
   const receipt = { ...planned, findings: { ...summary, odd: reading.warnings } };
   const receiptPath = await writeReceipt(artifact.base, receipt);
   const drawn = await draw(reading, drawing, artifact.base, summary, context);
-  if (drawing.form.is === 'text') stdout.write(`Raw stack traces: ${artifact.path}\n`);
+  if (drawing.form.is === 'text')
+    stdout.write(`Raw stack traces: ${artifact.path}\nReceipt:          ${receiptPath}\n`);
   const made = [...drawn, { role: 'stacks', path: artifact.path }, { role: 'receipt', path: receiptPath }];
   for (const line of summaryLines(summary)) log.line(line);
   for (const line of missingText(result)) log.warn(line);
-  if (result.ended !== 'time') log.line(`ended because ${endedText(result)}`);
+  if (result.ended !== 'time') log.line(endedText(result));
   const idle = summary.samples === 0 && summary.idle === 0;
   if (idle) log.warn(emptyText(targetText(plan.target), summary));
   const code = sessionCode(result);

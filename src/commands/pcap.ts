@@ -204,12 +204,11 @@ function taskFor(target: Target, options: PcapOptions): NodeTask {
   };
 }
 
-/** The first line: addresses, scope, filter, and when it ends. */
+/** What is captured, and when it stops. */
 function opening(plan: Plan, options: PcapOptions): string[] {
   const { target } = plan;
-  const capture = plan.capture as TcpdumpTask;
-  const ends = [
-    'Ctrl-C',
+  const task = plan.capture as TcpdumpTask;
+  const limits = [
     formatDuration(options.durationSeconds),
     formatBytes(options.maxBytes),
     ...(options.count ? [counted(options.count, 'packet')] : []),
@@ -218,15 +217,14 @@ function opening(plan: Plan, options: PcapOptions): string[] {
     target.kind === 'node'
       ? `node ${target.node}`
       : `pod ${target.name} (${target.ips.join(', ') || 'no address'}) on ${target.node}`;
-  const lines = [
-    `${who}; scope ${capture.scope}; filter ${filterText(capture)}; ends at ${ends.join(', ')}, whichever comes first`,
+  return [
+    who,
+    `scope ${task.scope}; filter ${filterText(task)}`,
+    `stops after ${limits.slice(0, -1).join(', ')} or ${limits.at(-1)}, or press Ctrl-C`,
+    ...(target.kind === 'pod' && target.hostNetwork && task.scope === 'netns'
+      ? ['note: the pod has hostNetwork, so the capture contains the traffic of the node']
+      : []),
   ];
-  if (target.kind === 'pod' && target.hostNetwork && capture.scope === 'netns') {
-    lines.push(
-      "note: the pod uses the node's network (hostNetwork), so its network namespace is the node's: this sees every pod's traffic",
-    );
-  }
-  return lines;
 }
 
 /** Writes the receipt of a verified capture, and prints what was captured. */
@@ -244,26 +242,24 @@ async function presentCapture(
   log.end();
   log.line(`${counted(captured, 'packet')} captured`);
   // What the filter received is in the receipt alone: on loopback the kernel counts each packet twice.
-  log.line(
-    `${counted(dropped, 'packet')} dropped by the kernel${dropped ? `: the capture has holes; ${againstDrops(numberOf(last, 'buffer'))}` : ''}`,
-  );
-  log.line(
-    `ended because ${endedText(result)}, after ${formatDuration((result.stoppedAt - result.startedAt) / 1000)}`,
-  );
+  log.line(`${counted(dropped, 'packet')} dropped by the kernel${dropped ? ': the capture has holes' : ''}`);
+  if (dropped) log.line(`  ${againstDrops(numberOf(last, 'buffer'))}`);
+  log.line(endedText(result));
   if (captured === 0) {
-    log.warn(
-      `no packet matched: the filter was "${filterText(plan.capture as TcpdumpTask)}" in scope ${plan.capture.scope}; is the port right, is there traffic?`,
+    log.warn(`no packet matched the filter in scope ${plan.capture.scope}`);
+    log.line(
+      `  filter: ${filterText(plan.capture as TcpdumpTask)}; is the port right, and is there traffic?`,
     );
   }
   log.line('');
   log.line('Results:');
   const quote = quoteFor(context.windows);
-  if (form.is === 'text') stdout.write(`Packets: ${artifact.path}\n`);
+  if (form.is === 'text') stdout.write(`Packets: ${artifact.path}\nReceipt: ${receiptPath}\n`);
   log.line(
-    `${formatBytes(artifact.bytes)}, verified; it holds payload: delete after analysis: ${deleteLine(artifact.path, context.windows)}`,
+    `${formatBytes(artifact.bytes)}, verified; the file contains payload, delete it after the analysis`,
   );
-  if (captured > 0)
-    log.line(`look into it: wireshark -r ${quote(artifact.path)}${displayFilter(plan, quote)}`);
+  if (captured > 0) log.line(`open it:   wireshark -r ${quote(artifact.path)}${displayFilter(plan, quote)}`);
+  log.line(`delete it: ${deleteLine(artifact.path, context.windows)}`);
   const code = sessionCode(result);
   const kept = captured === 0 && code === EXIT.done ? EXIT.tool : code;
   if (form.is === 'text') {
@@ -300,7 +296,7 @@ const MOST_BUFFER_KIB = 999_999;
 
 const againstDrops = (buffer: number): string =>
   buffer < MOST_BUFFER_KIB
-    ? `narrow the filter, or take a larger buffer than ${formatBytes(buffer * 1024)}: -- -B ${Math.min(4 * buffer, MOST_BUFFER_KIB)}`
+    ? `narrow the filter, or use a larger buffer than ${formatBytes(buffer * 1024)}: -- -B ${Math.min(4 * buffer, MOST_BUFFER_KIB)}`
     : 'narrow the filter';
 
 /** What comes after a capture may fail without taking it along. */
@@ -309,7 +305,7 @@ async function tried(log: Context['log'], work: () => Promise<unknown>): Promise
     await work();
     return true;
   } catch (error) {
-    log.warn(`the capture is kept, its analysis failed: ${reasonOf(error)}`);
+    log.warn(`the capture is kept, but its analysis failed: ${reasonOf(error)}`);
     return false;
   }
 }

@@ -10,7 +10,7 @@ import { sweepFolder } from '../report/capture.ts';
 import { type Cut, runSession, type SessionResult } from '../session/session.ts';
 import type { Deletion } from '../session/stopped-by.ts';
 import { sweep } from '../session/sweep.ts';
-import { counted } from '../text/quantity.ts';
+import { counted, formatDuration } from '../text/quantity.ts';
 import { shellQuote } from '../text/shell-quote.ts';
 import { startAccessCheck } from './access.ts';
 import { findTarget } from './find-target.ts';
@@ -167,24 +167,22 @@ export const CUT_TEXT: Readonly<Record<Cut, string>> = {
   memory: 'perf script needed more memory than it may use on the node',
   space: "the node's disk is full",
 };
+
 const deletedText = ({ deletionTimestamp, lastWriter }: Deletion): string =>
   `somebody deleted the debug pod (deletionTimestamp ${deletionTimestamp}${lastWriter ? `, last changed by ${lastWriter}` : ''})`;
 
-/** How a capture ended, for people. */
-export function endedText(result: SessionResult): string {
-  const words: Record<SessionResult['ended'], string> = {
-    time: 'its time was up',
-    count: 'the packet count was reached',
-    size: 'the size limit was reached',
-    space: "the node's disk was getting full",
-    requested:
-      result.stoppedBy === 'another client' ? "stopped by somebody else's request" : 'stopped on request',
-    terminated: result.deletion
-      ? deletedText(result.deletion)
-      : 'the debug pod was being ended by the cluster',
-    'tool-ended': `the tool ended by itself (status ${result.toolStatus})`,
-    'target-gone': 'the target vanished',
-    lost: 'the capture container died; this is what it had written',
+/** When and why a capture stopped, for people: `stopped after 5.1s (--duration)`. */
+export function endedText({ ended, startedAt, stoppedAt, stoppedBy, deletion, toolStatus }: SessionResult) {
+  const why: Readonly<Record<SessionResult['ended'], string>> = {
+    time: ' (--duration)',
+    count: ' (--count)',
+    size: ': the recording reached its size limit',
+    space: ": the node's disk was getting full",
+    requested: stoppedBy === 'another client' ? ': another client asked for it' : ' (interrupted)',
+    terminated: `: ${deletion ? deletedText(deletion) : 'the cluster ended the debug pod'}`,
+    'tool-ended': `: the tool ended by itself (status ${toolStatus})`,
+    'target-gone': ': the target is gone',
+    lost: ': the capture container died; this is what it had written',
   };
-  return words[result.ended];
+  return `stopped after ${formatDuration((stoppedAt - startedAt) / 1000)}${why[ended]}`;
 }

@@ -244,13 +244,13 @@ describe('--markdown', () => {
   it('of a capture says what was lost', () => {
     const files = [{ role: 'packets', path: 'a.pcap.gz', bytes: 7, sha256: '0'.repeat(64) }];
     expect(
-      captureMarkdown(captureFacts(RECEIPT), files, 'its time was up'),
+      captureMarkdown(captureFacts(RECEIPT), files, 'stopped after 10s (--duration)'),
     ).toBe(`### Packets of pod redis/redis-0 on node-a
 
 | fact | value |
 | --- | --- |
 | started | 2026-11-23 13:37:49 UTC (by the node's clock) |
-| duration | 10s; ended because its time was up |
+| duration | stopped after 10s (--duration) |
 | node | node-a, kernel 6.1.0, tcpdump version 4.99.3 |
 | scope | netns |
 | filter | \`port 6379\` |
