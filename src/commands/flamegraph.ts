@@ -111,7 +111,7 @@ const OPTIONS: OptionTable = {
   ...CLUSTER_OPTIONS,
 };
 
-/** Of perf.data: an hour at 99 Hz of a 64-core node is about half of it. */
+/** The size limit of perf.data in bytes: an hour at 99 Hz on a node with 64 cores takes about half of it. */
 const MAX_BYTES = 8 * 2 ** 30;
 
 export const flamegraph: Command<FlamegraphOptions> = {
@@ -182,7 +182,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
   },
 };
 
-/** What is there when a capture is over. */
+/** A profile that was recorded, with its files. */
 interface Recording {
   readonly profile: Profile;
   readonly summary: ProfileSummary;
@@ -197,7 +197,7 @@ interface Recording {
 const pictureOf = (made: readonly MadeFile[]): string | undefined =>
   made.find(({ role }) => role === 'svg')?.path;
 
-/** What a recording is as a result. */
+/** The recording as a result for programs and in Markdown. */
 async function outcomeOf({ profile, summary, receipt, made, ended }: Recording) {
   const { profileFacts, recordingMarkdown } = await import('../report/profile.ts');
   const capture = captureFacts(receipt);
@@ -226,7 +226,7 @@ async function record(
   return recorded && finishCapture(recorded, drawRecording(recorded, options, context), context);
 }
 
-/** Two sessions at the same time, then what differs: the baseline is what `--vs` names. */
+/** Runs two sessions at the same time, and compares their profiles: `vs` is the baseline. */
 async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Context): Promise<number> {
   const both = await Promise.allSettled([
     record(options, vs, undefined, context),
@@ -237,7 +237,7 @@ async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Co
   if (failed) {
     if (!kept.some((each) => each !== undefined)) throw failed.reason;
     const { message, hint } = failed.reason as GkeprofError;
-    throw new GkeprofError(EXIT.incomplete, `one of the two was recorded, the other not: ${message}`, hint);
+    throw new GkeprofError(EXIT.incomplete, `only one of the two recordings succeeded: ${message}`, hint);
   }
   const [one, other] = kept;
   if (!one || !other) return EXIT.done;
@@ -252,7 +252,7 @@ async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Co
   return code;
 }
 
-/** Both recordings and what differs, as one result. */
+/** Prints both recordings and their comparison as one result. */
 async function putBoth(
   one: Recording,
   other: Recording,

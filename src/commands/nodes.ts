@@ -124,7 +124,7 @@ export const nodes: Command<NodesOptions> = {
       throw clusterError(
         podSelector === undefined
           ? `no node matches ${wanted.join(', ') || 'anything: the cluster has none'}`
-          : `no such node runs pods with ${podSelector} in namespace "${cluster.namespace}"`,
+          : `no matching node runs pods with ${podSelector} in namespace "${cluster.namespace}"`,
         podSelector === undefined
           ? 'kubectl get nodes'
           : `kubectl get pods -n ${cluster.namespace} -l ${podSelector}`,
@@ -154,8 +154,8 @@ async function probed(
 ): Promise<NodeRow[] | undefined> {
   if (rows.length > MOST_PROBED)
     throw usageError(
-      `--probe: ${rows.length} nodes would each get a debug pod, and it asks at most ${MOST_PROBED}`,
-      'choose some by a part of their names, -l or --pods',
+      `--probe: ${rows.length} nodes would each get a debug pod, but at most ${MOST_PROBED} are allowed`,
+      'choose fewer by a part of their names, by -l or by --pods',
     );
   const allowed = startAccessCheck(cluster, options);
   const user = await cluster.whoAmI();
@@ -170,7 +170,7 @@ async function probed(
 
 const isRunning = ({ status }: V1Pod): boolean => status?.phase === 'Running';
 
-/** `here`: the pods that were asked for, those of this node. */
+/** `here`: those of the pods that the user asked for that run on this node. */
 function nodeRow(node: V1Node, here: readonly V1Pod[] | undefined): NodeRow {
   const { metadata, spec, status } = node;
   const labels = metadata?.labels ?? {};
@@ -199,7 +199,7 @@ function nodeRow(node: V1Node, here: readonly V1Pod[] | undefined): NodeRow {
   };
 }
 
-/** As `kubectl get nodes` says it (kubernetes pkg/printers/internalversion/printers.go, printNode). */
+/** As `kubectl get nodes` prints it (kubernetes pkg/printers/internalversion/printers.go, printNode). */
 function statusText({ status, spec }: V1Node): string {
   const ready = status?.conditions?.find((each) => each.type === 'Ready')?.status;
   const text = ready === undefined ? 'Unknown' : ready === 'True' ? 'Ready' : 'NotReady';
@@ -214,7 +214,7 @@ function rolesText(labels: Readonly<Record<string, string>>): string {
   return [...new Set(roles.filter(Boolean))].sort().join(',');
 }
 
-/** The labels by which clouds say that a node may be taken away. */
+/** Whether a label of the cloud marks the node as one that may be taken away. */
 const isPreemptible = (labels: Readonly<Record<string, string>>): boolean =>
   labels['cloud.google.com/gke-spot'] === 'true' ||
   labels['cloud.google.com/gke-preemptible'] === 'true' ||

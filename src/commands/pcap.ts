@@ -186,11 +186,14 @@ function taskFor(target: Target, options: PcapOptions): NodeTask {
   if (scope === 'iface' && target.kind === 'pod' && target.hostNetwork) {
     throw clusterError(
       `pod "${target.name}" uses the node's network (hostNetwork): it has no interface of its own`,
-      '--scope netns captures the whole node; add --port',
+      'use --scope netns, which captures the whole node, and add --port',
     );
   }
   if (scope === 'iface' && options.words.interface) {
-    throw usageError('-i: the interface is what --scope iface finds', 'leave one of the two out');
+    throw usageError(
+      '-i cannot be used with --scope iface, which finds the interface',
+      'leave one of the two out',
+    );
   }
   const { words, count } = options;
   return {
@@ -219,7 +222,7 @@ function opening(plan: Plan, options: PcapOptions): string[] {
       : `pod ${target.name} (${target.ips.join(', ') || 'no address'}) on ${target.node}`;
   return [
     who,
-    `scope ${task.scope}; filter ${filterText(task)}`,
+    `scope ${task.scope}; ${task.filter.length ? `filter ${filterText(task)}` : 'no filter: every packet'}`,
     `stops after ${limits.slice(0, -1).join(', ')} or ${limits.at(-1)}, or press Ctrl-C`,
     ...(target.kind === 'pod' && target.hostNetwork && task.scope === 'netns'
       ? ['note: the pod has hostNetwork, so the capture contains the traffic of the node']
@@ -291,7 +294,7 @@ async function presentCapture(
   return isDone ? kept : EXIT.incomplete;
 }
 
-/** tcpdump's -B takes up to six digits here. */
+/** The largest buffer, in KiB: the node's script takes at most six digits for tcpdump's -B. */
 const MOST_BUFFER_KIB = 999_999;
 
 const againstDrops = (buffer: number): string =>
@@ -299,7 +302,7 @@ const againstDrops = (buffer: number): string =>
     ? `narrow the filter, or use a larger buffer than ${formatBytes(buffer * 1024)}: -- -B ${Math.min(4 * buffer, MOST_BUFFER_KIB)}`
     : 'narrow the filter';
 
-/** What comes after a capture may fail without taking it along. */
+/** Analyzes a capture that is kept even if that fails. Returns whether it succeeded. */
 async function tried(log: Context['log'], work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
@@ -310,7 +313,7 @@ async function tried(log: Context['log'], work: () => Promise<unknown>): Promise
   }
 }
 
-/** The display filter that shows the pod's packets alone, where others are in the file. */
+/** Wireshark's display filter for the packets of the pod, if the file contains others too. */
 function displayFilter({ target, capture }: Plan, quote: (word: string) => string): string {
   if (target.kind === 'node' || target.hostNetwork || capture.scope !== 'node') return '';
   const addresses = target.ips.map((ip) => `${ip.includes(':') ? 'ipv6' : 'ip'}.addr == ${ip}`);
@@ -323,7 +326,7 @@ interface Outcome {
   readonly ended: string;
 }
 
-/** The capture as a result, with what was found in it. */
+/** Prints the capture as a result, with its analysis if there is one. */
 async function put(
   { receipt, files, ended }: Outcome,
   found: { readonly analyzed: Analyzed; readonly sections: AnalyzeChoice['sections'] } | undefined,

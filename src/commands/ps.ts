@@ -187,13 +187,16 @@ async function print(
   const containers = views.flatMap((view) => chosenContainers(view, targets, options));
   for (const view of views) sayCuts(view, rows, options.match !== undefined, context);
   if (rows.length === 0) {
-    const what = options.match ? `matches ${options.match.source}` : 'is there';
-    throw toolError(`no process of what was named ${what}`);
+    throw toolError(
+      options.match
+        ? `no process of the target matches ${options.match.source}`
+        : 'the target has no processes',
+    );
   }
   for (const { snapshot, node } of views)
     if (snapshot.runtimeProblem)
       context.log.line(
-        `node ${node}: ${snapshot.runtimeProblem}; its containers are the API's, created is when they started`,
+        `node ${node}: ${snapshot.runtimeProblem}; the list of containers is from the API, and CREATED is when they started`,
       );
   await printResult(
     context,
@@ -214,7 +217,7 @@ async function print(
   );
 }
 
-/** The processes of the view that were asked for, in their order. */
+/** The processes of the view that belong to the targets, in the order of the view. */
 function chosenRows(view: NodeView, targets: readonly Target[], { match }: PsOptions): ProcessRow[] {
   const here = targets.filter(({ node }) => node === view.node);
   const isMeant = ({ owner }: ProcessRow) =>
@@ -224,7 +227,7 @@ function chosenRows(view: NodeView, targets: readonly Target[], { match }: PsOpt
     .filter((row) => isMeant(row) && (match?.test(row.command) ?? true));
 }
 
-/** Two that started in the same tick: the higher pid is the later one, as for pgrep. */
+/** Of two processes that started in the same tick, the one with the higher pid is the later one, as for pgrep. */
 function inOrder(rows: readonly ProcessRow[], { newest, sort }: PsOptions): readonly ProcessRow[] {
   if (newest)
     return rows
@@ -236,7 +239,7 @@ function inOrder(rows: readonly ProcessRow[], { newest, sort }: PsOptions): read
   return sort ? rows.toSorted(sort) : rows;
 }
 
-/** Of a container: neither the sandbox's own process, which crictl ps doesn't list either, nor a monitor beside it. */
+/** Whether a process runs in a container of the pod: the sandbox's own process and monitors beside it do not. */
 const isOf = ({ podUid, container, containerId }: Owner, target: PodTarget): boolean =>
   podUid === target.uid &&
   containerId !== undefined &&

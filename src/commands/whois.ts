@@ -202,7 +202,7 @@ function partsFor(questions: readonly Question[]): SnapshotPart[] {
   ];
 }
 
-/** Prints what was found. What was not is said, and is in the exit code. */
+/** Prints what was found, and warns about what was not, which also changes the exit code. */
 async function answer(view: NodeView, { questions, form }: WhoisOptions, context: Context): Promise<number> {
   const rows = view.snapshot.processes.map((proc) =>
     processRow(view.node, view.snapshot, proc, view.roster.ownerOf(proc)),
@@ -230,7 +230,7 @@ async function answer(view: NodeView, { questions, form }: WhoisOptions, context
   return missing.length || view.snapshot.isCut ? EXIT.incomplete : EXIT.done;
 }
 
-/** As a target: what can be typed again. */
+/** The owner as a target that the user can type. */
 const nameOf = ({ node, owner }: ProcessRow): string =>
   owner.pod === undefined ? `node/${node}` : `pod/${owner.pod}`;
 
@@ -264,7 +264,7 @@ function findFor(question: Question, rows: readonly ProcessRow[], view: NodeView
   }
 }
 
-/** A container is called by its own id; by a sandbox's id all of its pod are. */
+/** Whether an id begins like this: the id of the container, or that of the sandbox, which stands for the whole pod. */
 const isCalled = (owner: ProcessRow['owner'], id: string): boolean =>
   (owner.containerId?.startsWith(id) ?? false) || (owner.sandboxId?.startsWith(id) ?? false);
 
@@ -281,7 +281,7 @@ function holders(
   return rows.filter(({ proc }) => pids.has(proc.pid));
 }
 
-/** Of each container the process that started first. */
+/** The process of each container that started first. */
 function mainOnes(rows: readonly ProcessRow[]): ProcessRow[] {
   const first = new Map<string, ProcessRow>();
   for (const row of rows) {
@@ -300,9 +300,9 @@ function nothing(question: Question, { node, snapshot }: NodeView): string {
     case 'match':
       return `no process on node ${node} matches ${question.match.source}`;
     case 'port':
-      return `nobody listens on port ${question.port} on node ${node}`;
+      return `no process listens on port ${question.port} on node ${node}`;
     case 'socket':
-      return `no process on node ${node} has ${question.text} open`;
+      return `no process on node ${node} has the connection ${question.text} open`;
     case 'ip':
       return `no pod on node ${node} has the address ${question.ip}`;
     case 'cgroup':

@@ -13,8 +13,8 @@ import { inspectNodes, inspectPlan, type NodeView } from './inspect-nodes.ts';
 import { preview } from './preview.ts';
 
 /**
- * The container that a process of a node is in, by the same answer as `whois` gives. Undefined after a preview,
- * which asks no node.
+ * The container of a process of a node, found in the same way as by `whois`. Undefined after a preview, which asks no
+ * node.
  */
 export async function containerOfPid(
   node: TargetRef,
@@ -29,8 +29,8 @@ export async function containerOfPid(
     const owner = roster.ownerOf(proc);
     if (owner.what !== 'container')
       throw clusterError(
-        `process ${pid} (${commandText(proc)}) is in no container of a pod: it is of ${owner.what}`,
-        `kubectl gkeprof flamegraph node/${name} profiles all that runs there`,
+        `process ${pid} (${commandText(proc)}) is in no container of a pod, but in: ${owner.what}`,
+        `kubectl gkeprof flamegraph node/${name} profiles everything on the node`,
       );
     context.log.line(`process ${pid}: container ${owner.container} of pod ${owner.namespace}/${owner.pod}`);
     return { kind: 'id', name: owner.containerId! };
@@ -73,7 +73,7 @@ export async function resolveId(
       if (pods.size > 1)
         throw clusterError(
           `the sandboxes of ${pods.size} pods on node ${node} have ids that begin with "${id}"`,
-          'give more of its digits',
+          'type more digits of the id',
         );
       context.log.line(`sandbox ${id}: pod ${only.namespace}/${only.pod}`);
       return { kind: 'pod', name: only.pod!, namespace: only.namespace! };

@@ -29,7 +29,7 @@ export interface CaptureTarget {
   readonly options: CaptureOptions;
   readonly cluster: Cluster;
   readonly target: Target;
-  /** Whom the API server takes the user for; undefined where it does not say. */
+  /** The name by which the API server knows the user; undefined if it does not tell. */
   readonly user?: string;
 }
 
@@ -41,7 +41,7 @@ export interface Recorded {
   readonly leftovers: Promise<string[]>;
 }
 
-/** Above the kubelet's own line, which is 10 % of the node's disk (nodefs.available). */
+/** More than the 10 % of the node's disk below which the kubelet evicts pods (nodefs.available). */
 const MIN_FREE_PERCENT = 12;
 
 /**
@@ -132,14 +132,14 @@ function notMade(plan: Plan, { artifact }: SessionResult, error: unknown, isInte
   return new GkeprofError(
     EXIT.incomplete,
     isInterrupted
-      ? `${artifact.path} is whole, but what was to be made of it was interrupted`
-      : `${artifact.path} is whole, but what was to be made of it failed: ${reasonOf(error)}`,
+      ? `${artifact.path} was recorded and verified, but processing it was interrupted`
+      : `${artifact.path} was recorded and verified, but processing it failed: ${reasonOf(error)}`,
     again && `kubectl gkeprof ${again} ${shellQuote(artifact.path)}`,
     error,
   );
 }
 
-/** The exit code that the session's own end asks for: kept but incomplete, when its end was not its own. */
+/** The exit code by how the capture stopped: incomplete, unless it reached a limit or was interrupted. */
 export function sessionCode(result: SessionResult): ExitCode {
   if (result.ended === 'lost' || result.ended === 'tool-ended' || result.ended === 'target-gone')
     return EXIT.incomplete;
@@ -147,13 +147,13 @@ export function sessionCode(result: SessionResult): ExitCode {
   return result.targetChanges.length ? EXIT.incomplete : EXIT.done;
 }
 
-/** What is missing from a recording, for people, a line each. */
+/** What is missing from a recording, for people, one line each. */
 export function missingText({ cut, unnamedProcesses }: SessionResult): string[] {
   return [
-    ...(cut ? [`the recording is not whole, only its beginning was kept: ${CUT_TEXT[cut]}`] : []),
+    ...(cut ? [`the recording is incomplete, only its beginning was kept: ${CUT_TEXT[cut]}`] : []),
     ...(unnamedProcesses > 0
       ? [
-          `perf did not read the files of ${counted(unnamedProcesses, 'process', 'processes')}, which would have held it up or used up its memory; their functions have no names, those of all others have`,
+          `perf did not read the files of ${counted(unnamedProcesses, 'process', 'processes')}, because that would have blocked it or exhausted its memory: functions of these have no names`,
         ]
       : []),
   ];
@@ -161,10 +161,10 @@ export function missingText({ cut, unnamedProcesses }: SessionResult): string[] 
 
 export const CUT_TEXT: Readonly<Record<Cut, string>> = {
   failed: 'perf script failed or was killed on the node',
-  stuck: 'perf script was held up on the node by a file of the profiled processes',
-  slow: 'perf script took too long on the node with the files of one pod',
-  time: 'perf script was out of time on the node',
-  memory: 'perf script needed more memory than it may use on the node',
+  stuck: 'perf script was blocked on the node by a file of the profiled processes',
+  slow: 'perf script took too long on the node for the files of one pod',
+  time: 'perf script ran out of time on the node',
+  memory: 'perf script needed more memory on the node than it may use',
   space: "the node's disk is full",
 };
 

@@ -10,12 +10,12 @@ import { runNodeCommand } from '../session/attached.ts';
 import { sweep } from '../session/sweep.ts';
 import { preview } from './preview.ts';
 
-/** What runs, where, and with what. */
+/** A command for a node. */
 export interface NodeRun {
   readonly target: Target;
   readonly options: DebugPodOptions;
   readonly what: NodeCommand;
-  /** What it prints reaches a terminal as it is. */
+  /** Its output reaches a terminal unchanged, control characters too. */
   readonly raw: boolean;
 }
 
@@ -29,7 +29,7 @@ export const RAW: OptionSpec = {
 
 const LONGEST_SECONDS = { terminal: 8 * 3600, command: 3600 };
 
-/** The one target of a verb whose further words are what runs there, and stand behind `--`. */
+/** The target of a verb that runs the words after `--` on its node. Throws if there is none, or if words precede `--`. */
 export function onlyTarget(verb: string, { positionals }: RawOptions, example: string): string {
   const [target, ...more] = positionals;
   if (target === undefined) throw usageError(`${verb}: a target is missing`, example);
@@ -41,7 +41,7 @@ export function onlyTarget(verb: string, { positionals }: RawOptions, example: s
   return target;
 }
 
-/** Runs it in a debug pod of its own. Returns its exit status. */
+/** Runs the command in a debug pod of its own. Returns its exit status. */
 export async function runOnNode(
   { target, options, what, raw }: NodeRun,
   cluster: Cluster,
@@ -64,9 +64,7 @@ export async function runOnNode(
   });
   if (await preview({ plans: [plan], work: runner }, options, cluster, context)) return EXIT.done;
   if (what.collector === 'shell' && options.debugPod.install)
-    log.line(
-      `no diagnostic image: the shell has what ${options.debugPod.image} has (--image brings the tools)`,
-    );
+    log.line(`no diagnostic image: the shell has only the tools of ${options.debugPod.image} (see --image)`);
   const swept = sweep(cluster, options.debugPod.namespace, now());
   const audience = raw ? { stdout: stdout.raw, stderr: stderr.raw } : { stdout, stderr };
   const status = await runNodeCommand(plan, audience, { ...context, cluster });

@@ -34,7 +34,7 @@ describe('flamegraph', () => {
   it('says that the recording is cut, in a line, in the receipt, in the result and by exit code 5', async () => {
     const run = await profile('perf-script.txt.gz', STACKS, { cut: 'time' });
     expect(run.stderr).toMatch(
-      /warning: the recording is not whole, .*perf script was out of time on the node\n/,
+      /warning: the recording is incomplete, .*perf script ran out of time on the node\n/,
     );
     expect(run.code).toBe(5);
     expect(run.receipt.capture.cut).toBe('time');
@@ -46,7 +46,7 @@ describe('flamegraph', () => {
   it('keeps the samples, where perf script made nothing of them', async () => {
     const run = await profile('perf.data', SAMPLES, { cut: 'failed' });
     expect(run.stderr).toMatch(
-      /error: perf script failed or was killed on the node, and the names of functions are on the node: no flame graph; its raw samples are kept: \S+\.perf\.data\n/,
+      /error: no flame graph, because perf script failed or was killed on the node, and only the node knows the names of functions; its raw samples are kept: \S+\.perf\.data\n/,
     );
     expect(run.code).toBe(5);
     expect(run.receipt).toMatchObject({ capture: { cut: 'failed' }, artifact: { bytes: SAMPLES.length } });

@@ -81,7 +81,9 @@ describe('runCapture', () => {
     };
     await expect(run(cluster, finish)).rejects.toMatchObject({
       code: 5,
-      message: expect.stringMatching(/\.pcap\.gz is whole, but what was to be made of it failed: ENOSPC/),
+      message: expect.stringMatching(
+        /\.pcap\.gz was recorded and verified, but processing it failed: ENOSPC/,
+      ),
       hint: expect.stringMatching(/^kubectl gkeprof analyze \S+\.pcap\.gz$/),
     });
     expect(readdirSync(folder)).toHaveLength(1);
