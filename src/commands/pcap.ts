@@ -249,10 +249,9 @@ async function presentCapture(
   if (dropped) log.line(`  ${againstDrops(numberOf(last, 'buffer'))}`);
   log.line(endedText(result));
   if (captured === 0) {
-    log.warn(`no packet matched the filter in scope ${plan.capture.scope}`);
-    log.line(
-      `  filter: ${filterText(plan.capture as TcpdumpTask)}; is the port right, and is there traffic?`,
-    );
+    const { scope, filter } = plan.capture as TcpdumpTask;
+    log.warn(filter.length ? `no packet matched in scope ${scope}` : `there was no packet in scope ${scope}`);
+    log.line(filter.length ? `  check the filter: ${filter.join(' ')}` : '  check that there is traffic');
   }
   log.line('');
   log.line('Results:');

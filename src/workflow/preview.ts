@@ -19,7 +19,7 @@ export type NodeQuestion =
 export interface PlannedPods {
   readonly plans: readonly Plan[];
   readonly work: NodeWork;
-  /** With plans of snapshots. */
+  /** What the nodes are asked, if the plans are for snapshots. */
   readonly question?: NodeQuestion;
 }
 

@@ -29,7 +29,7 @@ export async function containerOfPid(
     const owner = roster.ownerOf(proc);
     if (owner.what !== 'container')
       throw clusterError(
-        `process ${pid} (${commandText(proc)}) is in no container of a pod, but in: ${owner.what}`,
+        `process ${pid} (${commandText(proc)}) is in no container of a pod: it belongs to ${owner.what}`,
         `kubectl gkeprof flamegraph node/${name} profiles everything on the node`,
       );
     context.log.line(`process ${pid}: container ${owner.container} of pod ${owner.namespace}/${owner.pod}`);
@@ -38,8 +38,8 @@ export async function containerOfPid(
 }
 
 /**
- * What was ref, with the pod in place of the id of its sandbox, which only its node knows (`id/HEX --node NAME`).
- * Undefined after a preview, which asks no node.
+ * The target as the user named it, or the pod of a sandbox whose id the user named (`id/HEX --node NAME`): only its node
+ * knows that id. Undefined after a preview, which asks no node.
  */
 export async function resolveId(
   ref: TargetRef,

@@ -33,7 +33,7 @@ export interface CaptureTarget {
   readonly user?: string;
 }
 
-/** A recording that was copied and verified; `finishCapture` ends what is still going on. */
+/** A recording that was copied and verified. The removal of its debug pod still goes on: see `finishCapture`. */
 export interface Recorded {
   readonly plan: Plan;
   readonly result: SessionResult;
@@ -62,7 +62,7 @@ export async function findCaptureTarget(
   return { options, cluster, target, ...(user !== undefined && { user }) };
 }
 
-/** The frozen decision, from which everything that follows is derived. */
+/** The plan of a capture, from which everything that follows is derived. */
 export function planCapture(
   { options, target, user }: CaptureTarget,
   task: NodeTask,
@@ -102,7 +102,7 @@ export async function runCapture(
 
 /**
  * Waits for what a command makes of a verified recording, then for the removal of the debug pod, and returns what was
- * made. If the making fails or is interrupted, the recording is kept: exit code 5, with the command that tries again.
+ * made. If that fails or is interrupted, the recording is kept: exit code 5, and a hint with the command that tries again.
  */
 export async function finishCapture<T>(
   { plan, result, leftovers }: Recorded,

@@ -35,7 +35,7 @@ export function onlyTarget(verb: string, { positionals }: RawOptions, example: s
   if (target === undefined) throw usageError(`${verb}: a target is missing`, example);
   if (more.length)
     throw usageError(
-      `${verb}: "${more[0]}" stands before --`,
+      `${verb}: put "${more[0]}" after --`,
       `kubectl gkeprof ${verb} ${target} -- ${more.join(' ')}`,
     );
   return target;

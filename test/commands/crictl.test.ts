@@ -7,7 +7,7 @@ describe('crictl and shell', () => {
     [['crictl', 'node/x', '--bogus', '--', 'ps'], /unknown flag: --bogus/],
     [['crictl', 'node/x', '--', 'pss'], /crictl has no subcommand "pss"/],
     [['crictl', 'node/x', '--', 'rmi', '--all'], /crictl rmi changes the node/],
-    [['crictl', 'node/x', 'ps'], /"ps" stands before --/],
+    [['crictl', 'node/x', 'ps'], /put "ps" after --/],
     [['crictl'], /a target is missing/],
     [['shell', 'node/x', '--bogus'], /unknown flag: --bogus/],
     [['shell', 'node/x'], /this is not a terminal/],
