@@ -48,7 +48,7 @@ export function edgesOf(files: readonly SourceFile[]): Edge[] {
   );
 }
 
-function placeOf(name: string): number {
+export function placeOf(name: string): number {
   const folder = name.includes('/')
     ? name.slice(0, name.indexOf('/'))
     : name === 'entry.ts' || name === 'main.ts'

@@ -1,4 +1,5 @@
 import { EXIT_MEANING, type ExitCode } from '../errors.ts';
+import { wrap } from '../text/wrap.ts';
 import type { AnyCommand } from './command.ts';
 import type { OptionSpec } from './option-spec.ts';
 import { environmentName } from './options.ts';
@@ -172,16 +173,3 @@ export function flagWords({ describe, value, choices, default: byDefault, repeat
 
 const indented = (lines: readonly string[], by: number): string =>
   lines.map((line) => `${' '.repeat(by)}${line}`).join('\n');
-
-/** Broken between words. Our own words only: a character is a column. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line ? `${line} ${word}` : word;
-  }
-  return [...lines, line];
-}

@@ -96,7 +96,7 @@ export const crictl: Command<CrictlOptions> = {
     if (!named) return EXIT.done;
     const target = await findTarget(named, container, cluster);
     const hasTerminal = context.stdin.isTTY === true && context.stdout.isTTY === true;
-    if (asked.tty && !hasTerminal) context.log.warn('-t: there is no terminal here, so it goes without');
+    if (asked.tty && !hasTerminal) context.log.warn('-t has no effect, because this is not a terminal');
     const typed = asked.tty && !hasTerminal ? withoutTerminal(options.words) : options.words;
     const ids = target.kind === 'pod' ? idsOf(target) : undefined;
     const placed =
@@ -139,8 +139,9 @@ const idsOf = ({ containers, container }: PodTarget) => {
 };
 
 /**
- * Whoever may not exec into a pod by the API may not do so by its node either. What is no container of one pod is
- * nobody's to give. Returns the words with the whole of the id that was asked about.
+ * Checks that the user may create pods/exec for the pod: whoever may not do so by the API may not do so by the node. An id
+ * that is not that of exactly one container has no pod to ask about, and needs --dangerous. Returns the words with the id
+ * in full.
  */
 async function entering(
   words: CrictlWords,
@@ -152,7 +153,10 @@ async function entering(
   const id = words.rest[at] ?? '';
   const all = [...words.globals, words.subcommand, ...words.rest];
   if (id === '')
-    throw usageError(`crictl ${words.subcommand}: a container is missing`, 'its id, or a pod with -c');
+    throw usageError(
+      `crictl ${words.subcommand}: a container is missing`,
+      'add its id, or name a pod and -c',
+    );
   const found = (await cluster.listAllPods(target.node)).flatMap((pod) =>
     statusesOf(pod)
       .map((status) => ({ pod, id: bareId(status.containerID ?? '') }))
@@ -163,7 +167,7 @@ async function entering(
     if (dangerous) return { words: all };
     throw clusterError(
       `"${id}" is not the id of a container of one pod on node ${target.node}`,
-      'what belongs to no pod needs --dangerous',
+      'to use it although it belongs to no pod, add --dangerous',
     );
   }
   const { namespace = '', name = '' } = only.pod.metadata ?? {};
@@ -171,7 +175,7 @@ async function entering(
   if (await cluster.isAllowed(question))
     return { words: all.with(all.length - words.rest.length + at, only.id) };
   throw clusterError(
-    `you may not create pods/exec for pod "${name}" in namespace "${namespace}", so not by its node either`,
+    `you may not create pods/exec for pod "${name}" in namespace "${namespace}", so you may not do that by its node either`,
     `kubectl auth can-i create pods/exec -n ${namespace}`,
   );
 }

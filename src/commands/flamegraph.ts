@@ -13,11 +13,11 @@ import {
 } from '../cli/profile-options.ts';
 import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
 import { perf } from '../collectors/perf/perf.ts';
-import { EXIT, GkeprofError, usageError } from '../errors.ts';
+import { EXIT, type ExitCode, GkeprofError, usageError } from '../errors.ts';
 import { openInput } from '../files/input.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
-import { type NodeTask, type Plan, targetText } from '../plan/plan.ts';
+import { type NodeTask, targetText } from '../plan/plan.ts';
 import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { compare } from '../profile/compare/compare.ts';
 import { emptyText } from '../profile/counters.ts';
@@ -26,15 +26,23 @@ import type { Comparison, Profile } from '../profile/profile.ts';
 import { readProfile } from '../profile/read/read-profile.ts';
 import { type ProfileSummary, summarize, summaryLines } from '../profile/summary.ts';
 import { captureFacts, describeFiles, type MadeFile } from '../report/capture.ts';
-import { captureOf, makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
-import type { SessionResult } from '../session/session.ts';
+import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import { comparisonResult, drawComparisons } from '../workflow/compare-profiles.ts';
 import { draw } from '../workflow/draw-profile.ts';
 import { partialProfileError } from '../workflow/partial-profile.ts';
 import { aboutFromReceipt, countingLosses } from '../workflow/read-profile.ts';
 import { containerOfPid } from '../workflow/resolve-id.ts';
-import { endedText, missingText, runCapture, sessionCode } from '../workflow/run-capture.ts';
+import {
+  endedText,
+  findCaptureTarget,
+  finishCapture,
+  missingText,
+  planCapture,
+  type Recorded,
+  runCapture,
+  sessionCode,
+} from '../workflow/run-capture.ts';
 
 interface FlamegraphOptions {
   readonly capture: CaptureOptions;
@@ -103,7 +111,7 @@ const OPTIONS: OptionTable = {
   ...CLUSTER_OPTIONS,
 };
 
-/** Of perf.data: an hour at 99 Hz of a 64-core node is about half of it. */
+/** The size limit of perf.data in bytes: an hour at 99 Hz on a node with 64 cores takes about half of it. */
 const MAX_BYTES = 8 * 2 ** 30;
 
 export const flamegraph: Command<FlamegraphOptions> = {
@@ -156,13 +164,10 @@ export const flamegraph: Command<FlamegraphOptions> = {
         ? options.ref
         : await containerOfPid(options.ref, options.pid, options.capture, context);
     if (!ref) return EXIT.done;
-    const { code, recording } = await record(
-      options,
-      ref,
-      options.pid === undefined ? options.container : undefined,
-      context,
-    );
-    if (recording && form.is !== 'text') {
+    const container = options.pid === undefined ? options.container : undefined;
+    const recording = await record(options, ref, container, context);
+    if (!recording) return EXIT.done;
+    if (form.is !== 'text') {
       const { facts, markdown } = await outcomeOf(recording);
       await printResult(
         context,
@@ -172,12 +177,12 @@ export const flamegraph: Command<FlamegraphOptions> = {
         markdown,
       );
     }
-    if (recording && open) await openResult(pictureOf(recording.made), context);
-    return code;
+    if (open) await openResult(pictureOf(recording.made), context);
+    return recording.code;
   },
 };
 
-/** What is there when a capture is over. */
+/** A profile that was recorded, with its files. */
 interface Recording {
   readonly profile: Profile;
   readonly summary: ProfileSummary;
@@ -186,18 +191,13 @@ interface Recording {
   readonly made: readonly MadeFile[];
   /** How it ended, for people. */
   readonly ended: string;
-}
-
-interface Recorded {
-  readonly code: number;
-  /** Undefined after a dry run. */
-  readonly recording?: Recording;
+  readonly code: ExitCode;
 }
 
 const pictureOf = (made: readonly MadeFile[]): string | undefined =>
   made.find(({ role }) => role === 'svg')?.path;
 
-/** What a recording is as a result. */
+/** The recording as a result for programs and in Markdown. */
 async function outcomeOf({ profile, summary, receipt, made, ended }: Recording) {
   const { profileFacts, recordingMarkdown } = await import('../report/profile.ts');
   const capture = captureFacts(receipt);
@@ -209,38 +209,24 @@ async function outcomeOf({ profile, summary, receipt, made, ended }: Recording) 
   };
 }
 
-/** One session, with its files. */
+/** One session, with its files. Undefined after a preview of its debug pod. */
 async function record(
   options: FlamegraphOptions,
   ref: TargetRef,
   container: string | undefined,
   context: Context,
-): Promise<Recorded> {
-  let recording: Recording | undefined;
-  const code = await runCapture(
-    {
-      options: options.capture,
-      ref,
-      ...(container !== undefined && { container }),
-      collector: perf,
-      again: 'render',
-      limits: { durationSeconds: options.durationSeconds, maxBytes: MAX_BYTES },
-      decide: (target) => decide(options, target),
-      opening: (plan) => [
-        `${perf.describe(plan)}, for ${formatDuration(options.durationSeconds)}, on ${plan.node}`,
-      ],
-      finish: async (plan, result) => {
-        const finished = await finish(options, plan, result, context);
-        recording = finished.recording;
-        return finished.code;
-      },
-    },
-    context,
-  );
-  return { code, ...(recording && { recording }) };
+): Promise<Recording | undefined> {
+  const request = { options: options.capture, ref, ...(container !== undefined && { container }) };
+  const found = await findCaptureTarget(request, context);
+  if (!found) return undefined;
+  const { durationSeconds } = options;
+  const plan = planCapture(found, taskFor(found.target, options), { durationSeconds, maxBytes: MAX_BYTES });
+  const ends = `on ${plan.node}; stops after ${formatDuration(durationSeconds)}, or press Ctrl-C`;
+  const recorded = await runCapture(found, plan, perf, [perf.describe(plan), ends], context);
+  return recorded && finishCapture(recorded, drawRecording(recorded, options, context), context);
 }
 
-/** Two sessions at the same time, then what differs: the baseline is what `--vs` names. */
+/** Runs two sessions at the same time, and compares their profiles: `vs` is the baseline. */
 async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Context): Promise<number> {
   const both = await Promise.allSettled([
     record(options, vs, undefined, context),
@@ -249,14 +235,14 @@ async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Co
   const failed = both.find((each) => each.status === 'rejected');
   const kept = both.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   if (failed) {
-    if (!kept.some((each) => each.recording)) throw failed.reason;
+    if (!kept.some((each) => each !== undefined)) throw failed.reason;
     const { message, hint } = failed.reason as GkeprofError;
-    throw new GkeprofError(EXIT.incomplete, `one of the two was recorded, the other not: ${message}`, hint);
+    throw new GkeprofError(EXIT.incomplete, `only one of the two recordings succeeded: ${message}`, hint);
   }
-  const [before, after] = kept as [Recorded, Recorded];
-  const code = Math.max(before.code, after.code);
-  const [one, other] = [before.recording, after.recording];
-  if (!one?.profile.samples || !other?.profile.samples) return code;
+  const [one, other] = kept;
+  if (!one || !other) return EXIT.done;
+  const code = Math.max(one.code, other.code);
+  if (!one.profile.samples || !other.profile.samples) return code;
   const comparison = compare(one.profile, other.profile);
   context.log.line('');
   const { form, open } = options.draw;
@@ -266,7 +252,7 @@ async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Co
   return code;
 }
 
-/** Both recordings and what differs, as one result. */
+/** Prints both recordings and their comparison as one result. */
 async function putBoth(
   one: Recording,
   other: Recording,
@@ -286,54 +272,54 @@ async function putBoth(
   );
 }
 
-function decide(options: FlamegraphOptions, target: Target): NodeTask {
+function taskFor(target: Target, { frequencyHz, pid }: FlamegraphOptions): NodeTask {
   const scope = target.kind === 'node' ? 'node' : target.container ? 'container' : 'pod';
   return {
     collector: 'perf',
     scope,
-    frequencyHz: options.frequencyHz,
-    ...(options.pid !== undefined && { pid: options.pid }),
+    frequencyHz,
+    ...(pid !== undefined && { pid }),
   };
 }
 
-async function finish(
+/** Makes the files of a verified recording, and prints what was found in it. */
+async function drawRecording(
+  { plan, result }: Recorded,
   { draw: drawing, choice }: FlamegraphOptions,
-  plan: Plan,
-  result: SessionResult,
   context: Context,
-): Promise<Required<Recorded>> {
+): Promise<Recording> {
   const { log, stdout } = context;
   const { artifact } = result;
   if (result.isRaw) throw await partialProfileError(plan, result);
-  const about = aboutFromReceipt({ plan, capture: captureOf(result) });
+  const planned = makeReceipt(plan, result, {});
+  const about = aboutFromReceipt(planned);
   const input = await openInput(artifact.path, context.stdin);
   const reading = countingLosses(
-    await readProfile(input.chunks, choice(plan.targets[0].kind === 'node'), () => about, readPicture),
+    await readProfile(input.chunks, choice(plan.target.kind === 'node'), () => about, readPicture),
   );
   log.end();
   log.line('');
   log.line('Results:');
   const summary = summarize(reading.profile);
-  const receipt = makeReceipt(plan, result, { ...summary, odd: reading.warnings });
+  const receipt = { ...planned, findings: { ...summary, odd: reading.warnings } };
   const receiptPath = await writeReceipt(artifact.base, receipt);
   const drawn = await draw(reading, drawing, artifact.base, summary, context);
-  if (drawing.form.is === 'text') stdout.write(`Raw stack traces: ${artifact.path}\n`);
+  if (drawing.form.is === 'text')
+    stdout.write(`Raw stack traces: ${artifact.path}\nReceipt:          ${receiptPath}\n`);
   const made = [...drawn, { role: 'stacks', path: artifact.path }, { role: 'receipt', path: receiptPath }];
   for (const line of summaryLines(summary)) log.line(line);
   for (const line of missingText(result)) log.warn(line);
-  if (result.ended !== 'time') log.line(`ended because ${endedText(result)}`);
+  if (result.ended !== 'time') log.line(endedText(result));
   const idle = summary.samples === 0 && summary.idle === 0;
-  if (idle) log.warn(emptyText(targetText(plan.targets[0]), summary));
+  if (idle) log.warn(emptyText(targetText(plan.target), summary));
   const code = sessionCode(result);
   return {
+    profile: reading.profile,
+    summary,
+    receipt,
+    base: artifact.base,
+    made,
+    ended: endedText(result),
     code: idle && code === EXIT.done ? EXIT.tool : code,
-    recording: {
-      profile: reading.profile,
-      summary,
-      receipt,
-      base: artifact.base,
-      made,
-      ended: endedText(result),
-    },
   };
 }

@@ -134,7 +134,7 @@ interface ApplyObject {
   readonly metadata: { readonly name: string };
 }
 
-/** `role.rbac.authorization.k8s.io/gkeprof-debug-pods`, as `kubectl apply -o name` says it. */
+/** `role.rbac.authorization.k8s.io/gkeprof-debug-pods`, as `kubectl apply -o name` prints it. */
 function kubectlName({ apiVersion, kind, metadata }: ApplyObject): string {
   const group = apiVersion.includes('/') ? `.${apiVersion.split('/')[0]}` : '';
   return `${kind.toLowerCase()}${group}/${metadata.name}`;

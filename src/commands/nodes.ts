@@ -5,14 +5,16 @@ import type { OptionTable } from '../cli/option-spec.ts';
 import { INSPECT_OPTIONS, type InspectOptions, inspectOptions } from '../cli/options.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { inspect } from '../collectors/snapshot/snapshot.ts';
 import { clusterError, EXIT, usageError } from '../errors.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import { humanAge } from '../snapshot/age.ts';
 import { type Probe, probeOf } from '../snapshot/probe.ts';
-import { requireAccess } from '../workflow/access.ts';
+import { startAccessCheck } from '../workflow/access.ts';
 import { inspectNodes, inspectPlan } from '../workflow/inspect-nodes.ts';
+import { preview } from '../workflow/preview.ts';
 
 interface NodesOptions {
   readonly inspect: InspectOptions;
@@ -122,13 +124,14 @@ export const nodes: Command<NodesOptions> = {
       throw clusterError(
         podSelector === undefined
           ? `no node matches ${wanted.join(', ') || 'anything: the cluster has none'}`
-          : `no such node runs pods with ${podSelector} in namespace "${cluster.namespace}"`,
+          : `no matching node runs pods with ${podSelector} in namespace "${cluster.namespace}"`,
         podSelector === undefined
           ? 'kubectl get nodes'
           : `kubectl get pods -n ${cluster.namespace} -l ${podSelector}`,
       );
     }
     const shown = options.probe ? await probed(rows, options, cluster, context) : rows;
+    if (!shown) return EXIT.done;
     await printResult(
       context,
       form,
@@ -142,22 +145,24 @@ export const nodes: Command<NodesOptions> = {
 
 const MOST_PROBED = 5;
 
-/** Each node asked, all at once. */
+/** Asks all nodes at the same time. Undefined after a preview of the debug pods. */
 async function probed(
   rows: readonly NodeRow[],
-  { inspect }: NodesOptions,
+  { inspect: options }: NodesOptions,
   cluster: Cluster,
   context: Context,
-): Promise<NodeRow[]> {
+): Promise<NodeRow[] | undefined> {
   if (rows.length > MOST_PROBED)
     throw usageError(
-      `--probe: ${rows.length} nodes would each get a debug pod, and it asks at most ${MOST_PROBED}`,
-      'choose some by a part of their names, -l or --pods',
+      `--probe: ${rows.length} nodes would each get a debug pod, but at most ${MOST_PROBED} are allowed`,
+      'choose fewer by a part of their names, by -l or by --pods',
     );
-  await requireAccess(cluster, inspect.debugPod.namespace);
+  const allowed = startAccessCheck(cluster, options);
   const user = await cluster.whoAmI();
-  const plans = rows.map(({ name }) => inspectPlan(name, ['probe'], inspect, user));
-  return inspectNodes(plans, inspect, cluster, context, async (outlooks) => {
+  const plans = rows.map(({ name }) => inspectPlan(name, ['probe'], options, user));
+  if (await preview({ plans, work: inspect }, options, cluster, context)) return undefined;
+  await allowed;
+  return inspectNodes(plans, options, cluster, context, async (outlooks) => {
     const views = await Promise.all(outlooks.map((outlook) => outlook.inspect()));
     return rows.map((row, at) => ({ ...row, probe: probeOf(views[at]!.snapshot) }));
   });
@@ -165,7 +170,7 @@ async function probed(
 
 const isRunning = ({ status }: V1Pod): boolean => status?.phase === 'Running';
 
-/** `here`: the pods that were asked for, those of this node. */
+/** `here`: those of the pods that the user asked for that run on this node. */
 function nodeRow(node: V1Node, here: readonly V1Pod[] | undefined): NodeRow {
   const { metadata, spec, status } = node;
   const labels = metadata?.labels ?? {};
@@ -194,7 +199,7 @@ function nodeRow(node: V1Node, here: readonly V1Pod[] | undefined): NodeRow {
   };
 }
 
-/** As `kubectl get nodes` says it (kubernetes pkg/printers/internalversion/printers.go, printNode). */
+/** As `kubectl get nodes` prints it (kubernetes pkg/printers/internalversion/printers.go, printNode). */
 function statusText({ status, spec }: V1Node): string {
   const ready = status?.conditions?.find((each) => each.type === 'Ready')?.status;
   const text = ready === undefined ? 'Unknown' : ready === 'True' ? 'Ready' : 'NotReady';
@@ -209,7 +214,7 @@ function rolesText(labels: Readonly<Record<string, string>>): string {
   return [...new Set(roles.filter(Boolean))].sort().join(',');
 }
 
-/** The labels by which clouds say that a node may be taken away. */
+/** Whether a label of the cloud marks the node as one that may be taken away. */
 const isPreemptible = (labels: Readonly<Record<string, string>>): boolean =>
   labels['cloud.google.com/gke-spot'] === 'true' ||
   labels['cloud.google.com/gke-preemptible'] === 'true' ||

@@ -16,7 +16,6 @@ import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { captureFacts, type DescribedFile, describeFiles } from '../report/capture.ts';
 import type { Analyzed } from '../report/packets.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
-import type { SessionResult } from '../session/session.ts';
 import {
   counted,
   formatBytes,
@@ -28,7 +27,15 @@ import {
 import { deleteLine, quoteFor } from '../text/shell-quote.ts';
 import { analysisData, analyzeFiles, withAnalysis } from '../workflow/analyze-packets.ts';
 import { namesOf } from '../workflow/pod-addresses.ts';
-import { endedText, runCapture, sessionCode } from '../workflow/run-capture.ts';
+import {
+  endedText,
+  findCaptureTarget,
+  finishCapture,
+  planCapture,
+  type Recorded,
+  runCapture,
+  sessionCode,
+} from '../workflow/run-capture.ts';
 
 interface PcapOptions {
   readonly capture: CaptureOptions;
@@ -148,21 +155,14 @@ export const pcap: Command<PcapOptions> = {
     };
   },
 
-  run(options, context) {
+  async run(options, context) {
     const { capture, ref, durationSeconds, maxBytes } = options;
-    return runCapture(
-      {
-        options: capture,
-        ref,
-        collector: tcpdump,
-        again: 'analyze',
-        limits: { durationSeconds, maxBytes },
-        decide: (target) => decide(options, target),
-        opening: (plan) => opening(plan, options),
-        finish: (plan, result) => finish(plan, result, options, context),
-      },
-      context,
-    );
+    const found = await findCaptureTarget({ options: capture, ref }, context);
+    if (!found) return EXIT.done;
+    const plan = planCapture(found, taskFor(found.target, options), { durationSeconds, maxBytes });
+    const recorded = await runCapture(found, plan, tcpdump, opening(plan, options), context);
+    if (!recorded) return EXIT.done;
+    return finishCapture(recorded, presentCapture(recorded, options, context), context);
   },
 };
 
@@ -181,16 +181,19 @@ function filterExpression(text: string): string {
   return text;
 }
 
-function decide(options: PcapOptions, target: Target): NodeTask {
+function taskFor(target: Target, options: PcapOptions): NodeTask {
   const scope = options.scope ?? (target.kind === 'node' ? 'node' : 'netns');
   if (scope === 'iface' && target.kind === 'pod' && target.hostNetwork) {
     throw clusterError(
       `pod "${target.name}" uses the node's network (hostNetwork): it has no interface of its own`,
-      '--scope netns captures the whole node; add --port',
+      'use --scope netns, which captures the whole node, and add --port',
     );
   }
   if (scope === 'iface' && options.words.interface) {
-    throw usageError('-i: the interface is what --scope iface finds', 'leave one of the two out');
+    throw usageError(
+      '-i cannot be used with --scope iface, which finds the interface',
+      'leave one of the two out',
+    );
   }
   const { words, count } = options;
   return {
@@ -204,12 +207,11 @@ function decide(options: PcapOptions, target: Target): NodeTask {
   };
 }
 
-/** The first line: addresses, scope, filter, and when it ends. */
+/** What is captured, and when it stops. */
 function opening(plan: Plan, options: PcapOptions): string[] {
-  const target = plan.targets[0];
-  const capture = plan.capture as TcpdumpTask;
-  const ends = [
-    'Ctrl-C',
+  const { target } = plan;
+  const task = plan.capture as TcpdumpTask;
+  const limits = [
     formatDuration(options.durationSeconds),
     formatBytes(options.maxBytes),
     ...(options.count ? [counted(options.count, 'packet')] : []),
@@ -218,20 +220,19 @@ function opening(plan: Plan, options: PcapOptions): string[] {
     target.kind === 'node'
       ? `node ${target.node}`
       : `pod ${target.name} (${target.ips.join(', ') || 'no address'}) on ${target.node}`;
-  const lines = [
-    `${who}; scope ${capture.scope}; filter ${filterText(capture)}; ends at ${ends.join(', ')}, whichever comes first`,
+  return [
+    who,
+    `scope ${task.scope}; ${task.filter.length ? `filter ${filterText(task)}` : 'no filter: every packet'}`,
+    `stops after ${limits.slice(0, -1).join(', ')} or ${limits.at(-1)}, or press Ctrl-C`,
+    ...(target.kind === 'pod' && target.hostNetwork && task.scope === 'netns'
+      ? ['note: the pod has hostNetwork, so the capture contains the traffic of the node']
+      : []),
   ];
-  if (target.kind === 'pod' && target.hostNetwork && capture.scope === 'netns') {
-    lines.push(
-      "note: the pod uses the node's network (hostNetwork), so its network namespace is the node's: this sees every pod's traffic",
-    );
-  }
-  return lines;
 }
 
-async function finish(
-  plan: Plan,
-  result: SessionResult,
+/** Writes the receipt of a verified capture, and prints what was captured. */
+async function presentCapture(
+  { plan, result }: Recorded,
   { analysis, form }: PcapOptions,
   context: Context,
 ): Promise<number> {
@@ -244,26 +245,23 @@ async function finish(
   log.end();
   log.line(`${counted(captured, 'packet')} captured`);
   // What the filter received is in the receipt alone: on loopback the kernel counts each packet twice.
-  log.line(
-    `${counted(dropped, 'packet')} dropped by the kernel${dropped ? `: the capture has holes; ${againstDrops(numberOf(last, 'buffer'))}` : ''}`,
-  );
-  log.line(
-    `ended because ${endedText(result)}, after ${formatDuration((result.stoppedAt - result.startedAt) / 1000)}`,
-  );
+  log.line(`${counted(dropped, 'packet')} dropped by the kernel${dropped ? ': the capture has holes' : ''}`);
+  if (dropped) log.line(`  ${againstDrops(numberOf(last, 'buffer'))}`);
+  log.line(endedText(result));
   if (captured === 0) {
-    log.warn(
-      `no packet matched: the filter was "${filterText(plan.capture as TcpdumpTask)}" in scope ${plan.capture.scope}; is the port right, is there traffic?`,
-    );
+    const { scope, filter } = plan.capture as TcpdumpTask;
+    log.warn(filter.length ? `no packet matched in scope ${scope}` : `there was no packet in scope ${scope}`);
+    log.line(filter.length ? `  check the filter: ${filter.join(' ')}` : '  check that there is traffic');
   }
   log.line('');
   log.line('Results:');
   const quote = quoteFor(context.windows);
-  if (form.is === 'text') stdout.write(`Packets: ${artifact.path}\n`);
+  if (form.is === 'text') stdout.write(`Packets: ${artifact.path}\nReceipt: ${receiptPath}\n`);
   log.line(
-    `${formatBytes(artifact.bytes)}, verified; it holds payload: delete after analysis: ${deleteLine(artifact.path, context.windows)}`,
+    `${formatBytes(artifact.bytes)}, verified; the file contains payload, delete it after the analysis`,
   );
-  if (captured > 0)
-    log.line(`look into it: wireshark -r ${quote(artifact.path)}${displayFilter(plan, quote)}`);
+  if (captured > 0) log.line(`open it:   wireshark -r ${quote(artifact.path)}${displayFilter(plan, quote)}`);
+  log.line(`delete it: ${deleteLine(artifact.path, context.windows)}`);
   const code = sessionCode(result);
   const kept = captured === 0 && code === EXIT.done ? EXIT.tool : code;
   if (form.is === 'text') {
@@ -295,27 +293,27 @@ async function finish(
   return isDone ? kept : EXIT.incomplete;
 }
 
-/** tcpdump's -B takes up to six digits here. */
+/** The largest buffer, in KiB: the node's script takes at most six digits for tcpdump's -B. */
 const MOST_BUFFER_KIB = 999_999;
 
 const againstDrops = (buffer: number): string =>
   buffer < MOST_BUFFER_KIB
-    ? `narrow the filter, or take a larger buffer than ${formatBytes(buffer * 1024)}: -- -B ${Math.min(4 * buffer, MOST_BUFFER_KIB)}`
+    ? `narrow the filter, or use a larger buffer than ${formatBytes(buffer * 1024)}: -- -B ${Math.min(4 * buffer, MOST_BUFFER_KIB)}`
     : 'narrow the filter';
 
-/** What comes after a capture may fail without taking it along. */
+/** Analyzes a capture that is kept even if that fails. Returns whether it succeeded. */
 async function tried(log: Context['log'], work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
     return true;
   } catch (error) {
-    log.warn(`the capture is kept, its analysis failed: ${reasonOf(error)}`);
+    log.warn(`the capture is kept, but its analysis failed: ${reasonOf(error)}`);
     return false;
   }
 }
 
-/** The display filter that shows the pod's packets alone, where others are in the file. */
-function displayFilter({ targets: [target], capture }: Plan, quote: (word: string) => string): string {
+/** Wireshark's display filter for the packets of the pod, if the file contains others too. */
+function displayFilter({ target, capture }: Plan, quote: (word: string) => string): string {
   if (target.kind === 'node' || target.hostNetwork || capture.scope !== 'node') return '';
   const addresses = target.ips.map((ip) => `${ip.includes(':') ? 'ipv6' : 'ip'}.addr == ${ip}`);
   return addresses.length ? ` -Y ${quote(addresses.join(' || '))}` : '';
@@ -327,7 +325,7 @@ interface Outcome {
   readonly ended: string;
 }
 
-/** The capture as a result, with what was found in it. */
+/** Prints the capture as a result, with its analysis if there is one. */
 async function put(
   { receipt, files, ended }: Outcome,
   found: { readonly analyzed: Analyzed; readonly sections: AnalyzeChoice['sections'] } | undefined,

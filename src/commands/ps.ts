@@ -4,6 +4,7 @@ import type { OptionTable } from '../cli/option-spec.ts';
 import { INSPECT_OPTIONS, type InspectOptions, inspectOptions, TARGET_NODE } from '../cli/options.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { regularExpression } from '../cli/regexp.ts';
+import { inspect } from '../collectors/snapshot/snapshot.ts';
 import { EXIT, toolError, usageError } from '../errors.ts';
 import { isForPrograms, type OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
@@ -21,9 +22,9 @@ import type { Owner } from '../snapshot/owner.ts';
 import { type ProcessRow, processJson, processRow, SORT_KEYS, sorting } from '../snapshot/process-list.ts';
 import { forest } from '../snapshot/process-tree.ts';
 import { startAccessCheck } from '../workflow/access.ts';
-import { printByHand } from '../workflow/by-hand.ts';
 import { findTargets } from '../workflow/find-target.ts';
-import { inspectNodes, inspectPlan, isDryRun, type NodeView, sayCuts } from '../workflow/inspect-nodes.ts';
+import { inspectNodes, inspectPlan, type NodeView, sayCuts } from '../workflow/inspect-nodes.ts';
+import { preview } from '../workflow/preview.ts';
 import { resolveId } from '../workflow/resolve-id.ts';
 
 interface PsOptions {
@@ -142,24 +143,18 @@ export const ps: Command<PsOptions> = {
   async run(options, context) {
     const cluster = await context.openCluster(options.inspect.connection);
     const allowed = startAccessCheck(cluster, options.inspect);
-    const named = options.named && (await resolveId(options.named, options.inspect, cluster, context));
-    if (options.named && !named) return EXIT.done;
-    const targets = await findTargets({ ...options, ...(named && { named }) }, options.container, cluster);
+    const { named, selector, container } = options;
+    const ref = named && (await resolveId(named, options.inspect, cluster, context));
+    if (named && !ref) return EXIT.done;
+    const wanted = { ...(ref && { ref }), ...(selector !== undefined && { selector }) };
+    const targets = await findTargets(wanted, container, cluster);
     const nodes = [...new Set(targets.map(({ node }) => node))];
     const asked = { ...options.inspect, ...(options.watch && { lingerSeconds: WATCH_LINGER_SECONDS }) };
     const user = await cluster.whoAmI();
     const plans = nodes.map((node) => inspectPlan(node, PARTS, asked, user));
-    if (options.inspect.explain) {
-      const { psByHand } = await import('../collectors/snapshot/by-hand.ts');
-      printByHand(nodes, 'processes and containers', options.inspect, cluster, context, (around) =>
-        psByHand(
-          targets.filter(({ node }) => node === around.node),
-          around,
-        ),
-      );
+    const question = { of: 'processes', targets } as const;
+    if (await preview({ plans, work: inspect, question }, options.inspect, cluster, context))
       return EXIT.done;
-    }
-    if (await isDryRun(plans, options.inspect, cluster, context)) return EXIT.done;
     await allowed;
     return inspectNodes(plans, options.inspect, cluster, context, async (outlooks) => {
       for (;;) {
@@ -192,13 +187,16 @@ async function print(
   const containers = views.flatMap((view) => chosenContainers(view, targets, options));
   for (const view of views) sayCuts(view, rows, options.match !== undefined, context);
   if (rows.length === 0) {
-    const what = options.match ? `matches ${options.match.source}` : 'is there';
-    throw toolError(`no process of what was named ${what}`);
+    throw toolError(
+      options.match
+        ? `no process of the target matches ${options.match.source}`
+        : 'the target has no processes',
+    );
   }
   for (const { snapshot, node } of views)
     if (snapshot.runtimeProblem)
       context.log.line(
-        `node ${node}: ${snapshot.runtimeProblem}; its containers are the API's, created is when they started`,
+        `node ${node}: ${snapshot.runtimeProblem}; the list of containers is from the API, and CREATED is when they started`,
       );
   await printResult(
     context,
@@ -219,7 +217,7 @@ async function print(
   );
 }
 
-/** The processes of the view that were asked for, in their order. */
+/** The processes of the view that belong to the targets, in the order of the view. */
 function chosenRows(view: NodeView, targets: readonly Target[], { match }: PsOptions): ProcessRow[] {
   const here = targets.filter(({ node }) => node === view.node);
   const isMeant = ({ owner }: ProcessRow) =>
@@ -229,7 +227,7 @@ function chosenRows(view: NodeView, targets: readonly Target[], { match }: PsOpt
     .filter((row) => isMeant(row) && (match?.test(row.command) ?? true));
 }
 
-/** Two that started in the same tick: the higher pid is the later one, as for pgrep. */
+/** Of two processes that started in the same tick, the one with the higher pid is the later one, as for pgrep. */
 function inOrder(rows: readonly ProcessRow[], { newest, sort }: PsOptions): readonly ProcessRow[] {
   if (newest)
     return rows
@@ -241,7 +239,7 @@ function inOrder(rows: readonly ProcessRow[], { newest, sort }: PsOptions): read
   return sort ? rows.toSorted(sort) : rows;
 }
 
-/** Of a container: neither the sandbox's own process, which crictl ps doesn't list either, nor a monitor beside it. */
+/** Whether a process runs in a container of the pod: the sandbox's own process and monitors beside it do not. */
 const isOf = ({ podUid, container, containerId }: Owner, target: PodTarget): boolean =>
   podUid === target.uid &&
   containerId !== undefined &&

@@ -94,8 +94,8 @@ export const shell: Command<ShellOptions> = {
     const tty = context.stdin.isTTY === true && context.stdout.isTTY === true;
     if (!tty && words.length === 0)
       throw usageError(
-        'shell: there is no terminal here',
-        'name a command: kubectl gkeprof shell TARGET -- COMMAND',
+        'shell: this is not a terminal',
+        'add a command: kubectl gkeprof shell TARGET -- COMMAND',
       );
     const cluster = await context.openCluster(debugPod.connection);
     const allowed = startAccessCheck(cluster, debugPod, tty);

@@ -4,6 +4,7 @@ import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { INSPECT_OPTIONS, type InspectOptions, inspectOptions } from '../cli/options.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { regularExpression } from '../cli/regexp.ts';
+import { inspect } from '../collectors/snapshot/snapshot.ts';
 import { EXIT, toolError, usageError } from '../errors.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
@@ -23,9 +24,9 @@ import {
 import { printable } from '../text/printable.ts';
 import { parseCount } from '../text/quantity.ts';
 import { startAccessCheck } from '../workflow/access.ts';
-import { printByHand } from '../workflow/by-hand.ts';
 import { findTarget } from '../workflow/find-target.ts';
-import { inspectNodes, inspectPlan, isDryRun, type NodeView, sayCuts } from '../workflow/inspect-nodes.ts';
+import { inspectNodes, inspectPlan, type NodeView, sayCuts } from '../workflow/inspect-nodes.ts';
+import { preview } from '../workflow/preview.ts';
 
 /** What is asked about; each finds processes. */
 type Question =
@@ -146,14 +147,9 @@ export const whois: Command<WhoisOptions> = {
     const allowed = startAccessCheck(cluster, options.inspect);
     const { node } = await findTarget(options.named, undefined, cluster);
     const plans = [inspectPlan(node, partsFor(options.questions), options.inspect, await cluster.whoAmI())];
-    if (options.inspect.explain) {
-      const { whoisByHand } = await import('../collectors/snapshot/by-hand.ts');
-      printByHand([node], 'whose it is', options.inspect, cluster, context, (around) =>
-        whoisByHand(options.questions, around),
-      );
+    const question = { of: 'owners', questions: options.questions } as const;
+    if (await preview({ plans, work: inspect, question }, options.inspect, cluster, context))
       return EXIT.done;
-    }
-    if (await isDryRun(plans, options.inspect, cluster, context)) return EXIT.done;
     await allowed;
     return inspectNodes(plans, options.inspect, cluster, context, async ([outlook]) =>
       answer(await outlook!.inspect(), options, context),
@@ -206,7 +202,7 @@ function partsFor(questions: readonly Question[]): SnapshotPart[] {
   ];
 }
 
-/** Prints what was found. What was not is said, and is in the exit code. */
+/** Prints what was found, and warns about what was not, which also changes the exit code. */
 async function answer(view: NodeView, { questions, form }: WhoisOptions, context: Context): Promise<number> {
   const rows = view.snapshot.processes.map((proc) =>
     processRow(view.node, view.snapshot, proc, view.roster.ownerOf(proc)),
@@ -234,7 +230,7 @@ async function answer(view: NodeView, { questions, form }: WhoisOptions, context
   return missing.length || view.snapshot.isCut ? EXIT.incomplete : EXIT.done;
 }
 
-/** As a target: what can be typed again. */
+/** The owner as a target that the user can type. */
 const nameOf = ({ node, owner }: ProcessRow): string =>
   owner.pod === undefined ? `node/${node}` : `pod/${owner.pod}`;
 
@@ -268,7 +264,7 @@ function findFor(question: Question, rows: readonly ProcessRow[], view: NodeView
   }
 }
 
-/** A container is called by its own id; by a sandbox's id all of its pod are. */
+/** Whether an id begins like this: the id of the container, or that of the sandbox, which stands for the whole pod. */
 const isCalled = (owner: ProcessRow['owner'], id: string): boolean =>
   (owner.containerId?.startsWith(id) ?? false) || (owner.sandboxId?.startsWith(id) ?? false);
 
@@ -285,7 +281,7 @@ function holders(
   return rows.filter(({ proc }) => pids.has(proc.pid));
 }
 
-/** Of each container the process that started first. */
+/** The process of each container that started first. */
 function mainOnes(rows: readonly ProcessRow[]): ProcessRow[] {
   const first = new Map<string, ProcessRow>();
   for (const row of rows) {
@@ -304,9 +300,9 @@ function nothing(question: Question, { node, snapshot }: NodeView): string {
     case 'match':
       return `no process on node ${node} matches ${question.match.source}`;
     case 'port':
-      return `nobody listens on port ${question.port} on node ${node}`;
+      return `no process listens on port ${question.port} on node ${node}`;
     case 'socket':
-      return `no process on node ${node} has ${question.text} open`;
+      return `no process on node ${node} has the connection ${question.text} open`;
     case 'ip':
       return `no pod on node ${node} has the address ${question.ip}`;
     case 'cgroup':

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 
 const LONGEST_NAME = 200;
-/** The longest ending a file of ours has, so that every name of a set is cut at the same place. */
+/** The longest ending of our files. All names reserve room for it, so that all names of one capture are cut at the same place. */
 const LONGEST_ENDING = '.perf-script.txt.gz'.length + '.999'.length;
 
 /**
- * The common beginning of the files of one capture, as the runbook named them:
- * `<node>.<YYYYMMDD_HHMMSS>_UTC.<scope>`. No colons (Windows, `kubectl cp`), at most 200 bytes with its ending:
- * what is longer is cut, with 8 hex digits of the hash of the whole.
+ * The common beginning of the names of one capture's files, in the format of the runbook:
+ * `<node>.<YYYYMMDD_HHMMSS>_UTC.<scope>`. It has no colons, because neither Windows nor `kubectl cp` takes them. With its
+ * ending it has at most 200 bytes: a longer name is cut, and ends in 8 hex digits of the hash of the whole name.
  */
 export function baseName(node: string, startedAtMs: number, scope: string): string {
   const stamp = new Date(startedAtMs)
@@ -24,6 +24,6 @@ export function baseName(node: string, startedAtMs: number, scope: string): stri
 
 const safe = (text: string): string => text.replace(/[^A-Za-z0-9._-]/g, '_').replace(/^\.+/, '_');
 
-/** Scope of a profile in a file name. */
+/** The scope of a profile as a part of its file name. */
 export const profileScope = (namespace: string, pod: string, container?: string): string =>
   container === undefined ? `pod_${namespace}_${pod}` : `container_${namespace}_${pod}_${container}`;

@@ -1,21 +1,21 @@
 /**
- * How a user's name is written at the end of the name of a debug pod: small letters and digits as they are, every
- * other printable character of ASCII as `-` and two hex digits, so that no two names are written alike. The admission
- * policy writes it in the same way and compares: of an exec it is told the pod's name and nothing else of the pod.
+ * The name of a debug pod ends in its user's name: small letters and digits stay as they are, every other printable
+ * character of ASCII becomes `-` and two hex digits, so that two users never get the same ending. The admission policy
+ * computes the same ending and compares, because for an exec it knows nothing of the pod but its name.
  */
 const SELF = /^[a-z0-9]$/;
 
 /** Names of Kubernetes objects are 253 characters long at most; the kubelet makes a folder of namespace, name and UID (255). */
 const LONGEST = 160;
 
-/** The characters that are written otherwise, with how. */
+/** The characters that are escaped, with their escapes. */
 export const OWNER_ESCAPES: Readonly<Record<string, string>> = Object.fromEntries(
   Array.from({ length: 0x7f - 0x20 }, (_, at) => String.fromCharCode(0x20 + at))
     .filter((character) => !SELF.test(character))
     .map((character) => [character, `-${character.charCodeAt(0).toString(16)}`]),
 );
 
-/** The user's name as a part of a pod's name; undefined where it is too long, or holds other characters. */
+/** The user's name as a part of a pod's name; undefined if it is too long, or contains a character that is not printable ASCII. */
 export function ownerSuffix(user: string): string | undefined {
   const parts = [...user].map((character) => (SELF.test(character) ? character : OWNER_ESCAPES[character]));
   const written = parts.join('');

@@ -7,19 +7,19 @@ export interface PerfTask {
   readonly collector: 'perf';
   readonly scope: 'node' | 'pod' | 'container';
   readonly frequencyHz: number;
-  /** The process that the container was named by. */
+  /** With --pid: the process whose container is profiled, by its pid on the node. */
   readonly pid?: number;
 }
 
-/** Packets by tcpdump. Words are tcpdump's own and stay words: nothing joins or splits them again. */
+/** Packets by tcpdump. Its options and its filter are lists of words, which nothing joins or splits. */
 export interface TcpdumpTask {
   readonly collector: 'tcpdump';
   readonly scope: 'node' | 'iface' | 'netns';
-  /** `any`, `default` (the interface of the default route) or a name; undefined: the scope's own. */
+  /** `any`, `default` (the interface of the default route) or a name; undefined: the one that belongs to the scope. */
   readonly interface?: string;
-  /** `-y` of tcpdump, when given: filters are checked against it. */
+  /** The value of tcpdump's `-y`: the filter is compiled for this link type. */
   readonly linkType?: string;
-  /** Ends after so many packets; 0: no such end. */
+  /** The capture stops after this number of packets; 0: no such limit. */
   readonly count: number;
   readonly options: readonly string[];
   readonly filter: readonly string[];
@@ -27,38 +27,38 @@ export interface TcpdumpTask {
 
 export type NodeTask = PerfTask | TcpdumpTask | SnapshotTask | NodeCommand;
 
-/** What a snapshot of a node may hold: collectors/snapshot/snapshot.sh has a function for each. */
+/** A part of a snapshot of a node: collectors/snapshot/snapshot.sh has a function for each. */
 export type SnapshotPart = 'processes' | 'runtime' | 'sockets' | 'links' | 'probe';
 
-/** Snapshots of a node: one at once, others as long as it lingers. */
+/** Snapshots of a node: the first at the start, others on request while the pod lingers. */
 export interface SnapshotTask {
   readonly collector: 'inspect';
   readonly scope: 'node';
   readonly parts: readonly SnapshotPart[];
-  /** How long after the last question the pod stays; 0: until the first is answered. */
+  /** Seconds that the pod stays after the last request; 0: it ends after its first answer. */
   readonly lingerSeconds: number;
 }
 
-/** When a capture ends by itself, and how long the files wait to be collected. */
+/** When a capture stops by itself, and how long the node keeps its files for the client. */
 export interface Limits {
   readonly durationSeconds: number;
-  /** Of what the tool writes on the node, before compression. */
+  /** Bytes that the tool writes on the node, before compression. */
   readonly maxBytes: number;
-  /** The node's scratch file system is never filled beyond this: the kubelet evicts at 10 % free. */
+  /** The capture stops when less of the node's scratch file system is free: below 10 % the kubelet evicts pods. */
   readonly minFreePercent: number;
   readonly keepSeconds: number;
 }
 
-/** Something that runs on the node for somebody who looks on: crictl, or a shell. */
+/** A command on the node whose output the user sees while it runs: crictl or a shell. */
 export interface NodeCommand {
   readonly collector: 'crictl' | 'shell';
   readonly scope: 'node';
   /** crictl's subcommand, for the audit log. */
   readonly about: string;
-  /** Arguments of collectors/command/command.sh. */
+  /** `KEY=VALUE` arguments of collectors/command/command.sh. */
   readonly keys: readonly string[];
   readonly words: readonly string[];
-  /** Whether something may be written to it. */
+  /** Whether it reads what the user types. */
   readonly stdin: boolean;
   readonly tty: boolean;
 }
@@ -68,27 +68,27 @@ export interface DebugPodPlan {
   readonly name: string;
   readonly namespace: string;
   readonly image: string;
-  /** A plain Debian: the tools are installed at start. */
+  /** The image is a plain Debian, in which the tools are installed at the start. */
   readonly install: boolean;
   readonly imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never';
   readonly imagePullSecrets: readonly string[];
-  /** Not privileged: only what collectors/privileges.ts says that the work needs. */
+  /** The pod is not privileged, and gets only what collectors/privileges.ts lists for its task. */
   readonly leastPrivilege: boolean;
 }
 
 /**
  * The frozen decision that everything else is a function of: the pod, its arguments, the file names, the
- * receipt. One plan is one debug pod on one node; it holds a list of targets because one pod can serve several.
+ * receipt. One plan is one debug pod on one node, for one target.
  */
 export interface Plan {
   readonly version: 1;
   readonly session: { readonly id: string; readonly nonce: string };
   readonly node: string;
-  readonly targets: readonly [Target, ...Target[]];
+  readonly target: Target;
   readonly capture: NodeTask;
   readonly limits: Limits;
   readonly debugPod: DebugPodPlan;
-  /** Whom the API server takes the user for; undefined where it does not say. */
+  /** The name by which the API server knows the user; undefined if it does not tell. */
   readonly user?: string;
   readonly reason?: string;
 }
@@ -111,7 +111,7 @@ export function makePlan(input: PlanInput): Plan {
     version: 1,
     session: { id, nonce: random.slice(10) },
     node: input.target.node,
-    targets: [input.target] as const,
+    target: input.target,
     capture: input.capture,
     limits: input.limits,
     debugPod: { ...input.debugPod, name: debugPodName(input.capture.collector, id, input.user) },
@@ -121,8 +121,8 @@ export function makePlan(input: PlanInput): Plan {
 }
 
 /**
- * `gkeprof-COLLECTOR-SESSION-USER`: the name says whose the pod is, because that is all that an admission policy is told
- * of a pod when somebody execs into it.
+ * `gkeprof-COLLECTOR-SESSION-USER`: the name tells whose pod it is, because an admission policy learns only the name of a
+ * pod when somebody calls exec in it.
  */
 export function debugPodName(collector: NodeTask['collector'], session: string, user?: string): string {
   const owner = user === undefined ? undefined : ownerSuffix(user);
@@ -133,38 +133,38 @@ export function debugPodName(collector: NodeTask['collector'], session: string, 
 export const FILES_USERS = { first: 2_000_000_000, count: 2 ** 27 };
 
 /**
- * The user and group that `files` runs as, one of its own for each session: it shares the node's pids, and processes of
- * one user may look into each other. The range is one that nothing else hands out: it lies behind OpenShift's (up to
- * 1999999999) and systemd's containers (up to 1879048191), and before systemd's foreign users (from 2147352576;
- * systemd docs/UIDS-GIDS.md).
+ * The user and group that the container `files` runs as, another one for each session: it shares the PID namespace of the
+ * node, where processes of the same user can inspect each other. Nothing else allocates ids in this range: it is above
+ * those of OpenShift (up to 1999999999) and of systemd's containers (up to 1879048191), and below systemd's foreign users
+ * (from 2147352576; systemd docs/UIDS-GIDS.md).
  */
 export const filesUser = (session: string): number =>
   FILES_USERS.first + (Number.parseInt(session, 16) % FILES_USERS.count);
 
-/** A person's name for a target, as it was or could have been typed. */
+/** The target as a user types it. */
 export const targetText = (target: Target): string =>
   target.kind === 'node' ? `node/${target.node}` : `pod/${target.name}`;
 
-/** Seconds for what a plain image must fetch and unpack before it can capture. */
+/** Seconds in which a plain image downloads and installs the tools. */
 const INSTALL_SECONDS = 240;
 const PULL_SECONDS = 300;
-/** From the end of a capture to its finished artifacts, besides as long again as was captured: collectors/perf/perf.sh keeps to it. */
+/** Seconds from the end of a capture to its finished artifacts, in addition to the duration of the capture; collectors/perf/perf.sh keeps to it. */
 const FINISH_SECONDS = 300;
-/** The longest that a client may take to collect, however often it renews its lease. */
+/** Seconds in which a client has to copy the files, however often it renews its lease. */
 const LEASE_SECONDS = 3600;
 
 /** Seconds from the container's start within which the capture is over and its artifacts are finished. */
 export const captureSeconds = (plan: Plan): number =>
   Math.ceil((plan.debugPod.install ? INSTALL_SECONDS : 0) + 2 * plan.limits.durationSeconds + FINISH_SECONDS);
 
-/** Seconds after which the pod is gone though its client vanished. */
+/** Seconds after which the pod has ended even if its client is gone. */
 export const boundSeconds = (plan: Plan): number => captureSeconds(plan) + Math.ceil(plan.limits.keepSeconds);
 
-/** `activeDeadlineSeconds`: behind every timer of the scripts, because after it nothing can be copied any more. */
+/** `activeDeadlineSeconds`: later than every timer of the scripts, because nothing can be copied after it. */
 export const deadlineSeconds = (plan: Plan): number =>
   PULL_SECONDS + captureSeconds(plan) + Math.max(LEASE_SECONDS, Math.ceil(plan.limits.keepSeconds));
 
-/** `KEY=VALUE` words for the node's script about the target: identities only. */
+/** The identities of the target as `KEY=VALUE` words for the script on the node. */
 export function targetArguments(target: Target): string[] {
   if (target.kind === 'node') return ['host_network=1'];
   return [

@@ -4,18 +4,18 @@ import { clusterError, usageError } from '../errors.ts';
 import { bareId, statusesOf } from '../snapshot/owner.ts';
 import { printable } from '../text/printable.ts';
 
-/** What the user typed, understood. */
+/** A target as the user named it, parsed but not looked up yet. */
 export interface TargetRef {
   readonly kind: 'pod' | 'node' | 'id' | WorkloadKind;
-  /** Of an `id` the beginning of a container's, or with `node` of a sandbox's. */
+  /** For the kind `id`: the first digits of the id of a container, or with `node` of a sandbox. */
   readonly name: string;
-  /** Of an `id`: where it was seen. */
+  /** For the kind `id`: the node that the user saw it on. */
   readonly node?: string;
-  /** Of a `pod` that a node named; else the namespace in force. */
+  /** For the kind `pod`: its namespace, if a node told it; else the namespace of the command applies. */
   readonly namespace?: string;
 }
 
-/** What pods belong to, by the kind in their owner references. */
+/** The kinds of objects that control pods, as owner references name them. */
 export type WorkloadKind = 'Deployment' | 'StatefulSet' | 'DaemonSet' | 'ReplicaSet' | 'Job';
 
 /** A container of the target pod, as the API knows it right before the capture. */
@@ -26,19 +26,19 @@ export interface TargetContainer {
   readonly running: boolean;
 }
 
-/** A pod pinned by its identities: what is on the node has to agree with every one of them. */
+/** A pod with its identities: the pod that the script finds on the node must have all of them. */
 export interface PodTarget {
   readonly kind: 'pod';
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-  /** The UIDs that its cgroup may be named after: the API's, and for a static pod the hash of its manifest. */
+  /** The UIDs by which its cgroup may be named: that of the API, and for a static pod the hash of its manifest. */
   readonly cgroupUids: readonly string[];
   readonly node: string;
   readonly ips: readonly string[];
   readonly hostNetwork: boolean;
   readonly containers: readonly TargetContainer[];
-  /** The one container that was asked for with `-c`. */
+  /** The container that the user chose with `-c`. */
   readonly container?: TargetContainer;
 }
 
@@ -64,15 +64,15 @@ function of(kind: TargetRef['kind'], ...words: string[]): Record<string, TargetR
   return Object.fromEntries(words.map((word) => [word, kind]));
 }
 
-/** What kubectl calls all things of a kind, by any name that a target may begin with; undefined where it knows none. */
+/** kubectl's plural for the kind that a target begins with, in any spelling; undefined for `id` and for unknown kinds. */
 export function resourceOf(word: string): string | undefined {
   const kind = KINDS[word.toLowerCase()];
   return kind === undefined || kind === 'id' ? undefined : `${kind.toLowerCase()}s`;
 }
 
 /**
- * `pod/x`, `x`, `deploy/x`, `node/x` or `id/HEX`, which may come with the node that it was seen on. Anything else is a
- * usage error that says what is understood.
+ * Parses `pod/x`, `x`, `deploy/x`, `node/x`, or `id/HEX`, which may come with the node that the user saw it on. Throws a
+ * usage error that lists these forms for anything else.
  */
 export function parseTarget(text: string, node?: string): TargetRef {
   const slash = text.indexOf('/');
@@ -80,34 +80,34 @@ export function parseTarget(text: string, node?: string): TargetRef {
   const name = text.slice(slash + 1);
   if (!kind) {
     throw usageError(
-      `"${printable(text)}": a target is pod/NAME, deploy/NAME (sts, ds, rs, job), node/NAME or id/HEX`,
+      `"${printable(text)}" is not a target: pod/NAME, deploy/NAME (sts, ds, rs, job), node/NAME or id/HEX`,
       'for example: kubectl gkeprof flamegraph pod/redis-0',
     );
   }
   if (node !== undefined && (kind !== 'id' || !isObjectName(node)))
     throw kind === 'id'
-      ? usageError(`--node: "${printable(node)}" is not a name`)
-      : usageError('--node: is for ids of sandboxes', 'id/HEX --node NAME; a node itself is node/NAME');
+      ? usageError(`--node: "${printable(node)}" is not a valid name of a node`)
+      : usageError('--node works only with id/HEX', 'for a whole node, type node/NAME');
   if (kind === 'id') {
     if (!/^[0-9a-f]{6,64}$/.test(name))
       throw usageError(
         `"${printable(name)}" is not the id of a container`,
-        'at least 6 of its hex digits, as crictl prints them',
+        'type at least 6 hex digits of the id that crictl prints',
       );
     return { kind, name, ...(node !== undefined && { node }) };
   }
   if (!isObjectName(name)) {
     throw usageError(
       `"${printable(name)}" cannot be the name of a ${kind.toLowerCase()}`,
-      'names are lower case: kubectl get pods',
+      'names are in lower case; kubectl get pods shows them',
     );
   }
   return { kind, name };
 }
 
 /**
- * Whether a pod is of a workload, by who controls it. A Deployment controls by way of a ReplicaSet, which is called
- * after it and the hash in the pod's label (kubernetes pkg/controller/deployment/sync.go).
+ * Whether a workload controls the pod. A Deployment controls its pods by a ReplicaSet, whose name is that of the
+ * Deployment and the hash in the label of the pod (kubernetes pkg/controller/deployment/sync.go).
  */
 export function isOfWorkload(pod: V1Pod, kind: WorkloadKind, name: string): boolean {
   const controller = pod.metadata?.ownerReferences?.find((each) => each.controller);
@@ -116,7 +116,7 @@ export function isOfWorkload(pod: V1Pod, kind: WorkloadKind, name: string): bool
   return controller?.kind === 'ReplicaSet' && hash !== undefined && controller.name === `${name}-${hash}`;
 }
 
-/** The pod as a target, or why it cannot be one. Pure: the pod is what the API answered. */
+/** The pod as a target. Throws what prevents it from being one. */
 export function podTarget(pod: V1Pod, containerName?: string): PodTarget {
   const namespace = pod.metadata?.namespace ?? '';
   const name = pod.metadata?.name ?? '';
@@ -183,11 +183,11 @@ function chooseContainer(
   const names = containers.map((each) => each.name).join(', ');
   if (!found) throw clusterError(say(`has no container "${printable(name)}"`), `its containers: ${names}`);
   if (!found.running)
-    throw clusterError(say(`has its container "${name}" not running`), `its containers: ${names}`);
+    throw clusterError(say(`has a container "${name}", but it is not running`), `its containers: ${names}`);
   return found;
 }
 
-/** That a node is not ready, in a sentence with the kubelet's or the controller's words; undefined when it is. */
+/** Says that a node is not ready, with the message of its condition; undefined if it is ready. */
 export function notReady(node: V1Node, of = ''): string | undefined {
   const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
   if (ready?.status === 'True') return undefined;
@@ -195,12 +195,12 @@ export function notReady(node: V1Node, of = ''): string | undefined {
   return `node "${node.metadata?.name}"${of} is not ready${why}`;
 }
 
-/** The node as a place for a debug pod, or why it cannot be one. */
+/** Throws if no debug pod can run on the node. */
 export function checkNode(node: V1Node, target: string): void {
   const name = node.metadata?.name ?? '';
   const problem = notReady(node, target === `node/${name}` ? '' : ` of ${target}`);
   if (problem) throw clusterError(problem, `kubectl describe node ${name}`);
   if (node.status?.nodeInfo?.operatingSystem === 'windows') {
-    throw clusterError(`node "${name}" runs Windows: perf and tcpdump are tools of Linux`);
+    throw clusterError(`node "${name}" runs Windows, but perf and tcpdump need Linux`);
   }
 }

@@ -1,4 +1,5 @@
 import { counted } from '../text/quantity.ts';
+import { wrap } from '../text/wrap.ts';
 import { coresOf, coresOfThread, coresText } from './cores.ts';
 import { countersText } from './counters.ts';
 import type { About, Profile, Unit } from './profile.ts';
@@ -168,6 +169,12 @@ export const qualityFacts = ({ unnamedInnermost, wholeStacks }: Quality): string
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
+const WIDTH = 80;
+
+/** Breaks a long line, but not the rows of a list: the names in them stay whole. */
+const fitted = (line: string): string[] =>
+  line.startsWith(' ') ? [line] : wrap(line, WIDTH - 2).map((part, at) => (at ? `  ${part}` : part));
+
 /** The figures as lines for people. */
 export function summaryLines(summary: ProfileSummary): string[] {
   const { samples, cores, quality } = summary;
@@ -178,14 +185,14 @@ export function summaryLines(summary: ProfileSummary): string[] {
     [
       counted(samples, 'sample'),
       summary.lost !== undefined && `${summary.lost} lost`,
-      // Folded stacks do not tell of which event they are.
-      summary.event !== 'samples' && `event ${eventText(summary)}`,
       cores !== undefined && `${coresText(cores, samples)} cores busy on average`,
     ]
       .filter(Boolean)
       .join(', '),
+    // Folded stacks do not tell of which event they are.
+    ...(summary.event === 'samples' ? [] : [`event: ${eventText(summary)}`]),
   ];
-  if (!few) lines.push(qualityFacts(quality).join('; '));
+  if (!few) lines.push(...qualityFacts(quality));
   if (summary.cpu) lines.push(`by the kernel's counters: ${countersText(summary.cpu)}`);
   if (summary.idle)
     lines.push(
@@ -214,7 +221,7 @@ export function summaryLines(summary: ProfileSummary): string[] {
       );
   }
   for (const { text } of quality.limits.slice(0, NOTES)) lines.push(`note: ${text}`);
-  return lines;
+  return lines.flatMap(fitted);
 
   function busyText(part: { samples: number; share: number; cores?: number }, of: string): string {
     return part.cores === undefined ? much(part) : `${coresText(part.cores, part.samples)} ${of}`;

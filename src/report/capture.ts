@@ -7,7 +7,7 @@ import type { Target } from '../plan/target.ts';
 import type { Receipt } from '../session/receipt.ts';
 import { sweepFolders } from '../session/temporary-folder.ts';
 import { printable } from '../text/printable.ts';
-import { counted, formatDuration } from '../text/quantity.ts';
+import { counted } from '../text/quantity.ts';
 import { code, markdownTable, plain } from './markdown.ts';
 
 /** A file that a command made, before anything else is known of it. */
@@ -118,7 +118,7 @@ export function targetWords({ target, node }: Pick<CaptureFacts, 'target' | 'nod
 /** The rows of a table of facts that every capture has. */
 export const captureRows = (facts: CaptureFacts, ended: string): Array<[string, string | undefined]> => [
   ['started', `${utc(facts.startedAt)} (by the node's clock)`],
-  ['duration', `${formatDuration(facts.durationSeconds)}; ended because ${plain(ended)}`],
+  ['duration', plain(ended)],
   ['not whole', facts.cut && `cut short: ${plain(facts.cut)}`],
   [
     'processes without names',

@@ -23,7 +23,7 @@ export async function nodeError(
   const log = /^[a-z-]+\.log$/.test(name) ? await readLog(cluster, files, name) : '';
   const own = collector.explain(code, plan, log);
   if (own) return toolError(own.reason, own.hint);
-  const target = targetText(plan.targets[0]);
+  const target = targetText(plan.target);
   switch (code) {
     case 'tool-missing':
       return toolError(

@@ -47,11 +47,11 @@ function nameIt(pod: V1Pod, plan: Plan): void {
 
 /** What is captured is on record: the pod's creation is in the audit log, with these (values may be any text). */
 function annotate(pod: V1Pod, plan: Plan, work: NodeWork): void {
-  const namespaces = plan.targets.map((target) => (target.kind === 'pod' ? target.namespace : ''));
+  const { target } = plan;
   pod.metadata!.annotations = {
     ...pod.metadata!.annotations,
-    'gkeprof.dev/target': plan.targets.map(targetText).join(' '),
-    'gkeprof.dev/target-namespace': namespaces.join(' ').trim(),
+    'gkeprof.dev/target': targetText(target),
+    'gkeprof.dev/target-namespace': target.kind === 'pod' ? target.namespace : '',
     'gkeprof.dev/what': work.describe(plan),
     'gkeprof.dev/bound': `${boundSeconds(plan)}s`,
     ...(plan.reason !== undefined && { 'gkeprof.dev/reason': plan.reason }),
@@ -120,7 +120,7 @@ export function captureArguments(plan: Plan, work: NodeWork): string[] {
     `max_bytes=${plan.limits.maxBytes}`,
     `min_free_percent=${plan.limits.minFreePercent}`,
     `install=${plan.debugPod.install ? 1 : 0}`,
-    ...targetArguments(plan.targets[0]),
+    ...targetArguments(plan.target),
     ...keys,
     '--',
     ...words,

@@ -1,16 +1,22 @@
 import { open, rm } from 'node:fs/promises';
 import { numberOf } from '../node/events.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { Target } from '../plan/target.ts';
 import { toolVersion } from '../version.ts';
 import type { CpuCounters } from './cpu-counters.ts';
 import type { Cut, SessionResult } from './session.ts';
 import type { Deletion, StoppedBy } from './stopped-by.ts';
 
+/** The plan as receipts have it: version 1 of the receipt has a list of targets, which has always held one. */
+export interface RecordedPlan extends Omit<Plan, 'target'> {
+  readonly targets: readonly [Target];
+}
+
 /** The JSON beside an artifact: what was planned, what happened, and that both ends hold the same bytes. */
 export interface Receipt {
   readonly receiptVersion: 1;
   readonly gkeprof: string;
-  readonly plan: Plan;
+  readonly plan: RecordedPlan;
   /** Where it was captured: names are the kubeconfig's, the server's URL is without credentials. */
   readonly cluster: { readonly context: string; readonly server: string; readonly user?: string };
   readonly capture: {
@@ -66,7 +72,7 @@ export function makeReceipt(
   return {
     receiptVersion: 1,
     gkeprof: toolVersion(),
-    plan,
+    plan: recordedPlan(plan),
     cluster,
     capture: {
       ...captureOf(result),
@@ -90,8 +96,17 @@ export function makeReceipt(
   };
 }
 
+/** In the order of the fields that receipts have always had. */
+export const recordedPlan = ({ version, session, node, target, ...rest }: Plan): RecordedPlan => ({
+  version,
+  session,
+  node,
+  targets: [target],
+  ...rest,
+});
+
 /** How the capture went. */
-export const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'packets'> => ({
+const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'packets'> => ({
   startedAt: new Date(result.startedAt).toISOString(),
   stoppedAt: new Date(result.stoppedAt).toISOString(),
   ended: result.ended,

@@ -4,13 +4,11 @@ import type { Plan } from '../plan/plan.ts';
 import { type PodTarget, podTarget } from '../plan/target.ts';
 
 /**
- * Reads every target again after the capture and says what is not as it was planned: another pod of the same
+ * Reads the target pod again after the capture and says what is not as it was planned: another pod of the same
  * name, another node, a container that was restarted. Nothing to say is an empty list.
  */
 export async function targetChanges(plan: Plan, cluster: Cluster): Promise<string[]> {
-  const pods = plan.targets.filter((target) => target.kind === 'pod');
-  const changes = await Promise.all(pods.map((pod) => changesOf(pod, cluster)));
-  return changes.flat();
+  return plan.target.kind === 'pod' ? changesOf(plan.target, cluster) : [];
 }
 
 async function changesOf(before: PodTarget, cluster: Cluster): Promise<string[]> {

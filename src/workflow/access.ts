@@ -1,14 +1,15 @@
 import type { DebugPodOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError } from '../errors.ts';
-/** Whether nothing is created: the debug pod is printed, or the lines by hand. */
+
+/** Whether the command creates nothing: it prints the debug pod, or the commands that do the same by hand. */
 export const isOnlyShown = ({ dryRun, explain }: Pick<DebugPodOptions, 'dryRun' | 'explain'>): boolean =>
   dryRun !== undefined || explain;
 
 /**
- * Begins to ask whether a debug pod may be used, beside the question for the target; awaited before the pod is created.
- * Its refusal is told after the target's own problems, which are nearer to what was typed. Where the pod is only shown,
- * nobody asks.
+ * Begins to ask whether the user may create and use debug pods, while the target is looked up; the caller awaits the answer
+ * before it creates one. Problems of the target are reported first, because they are closer to what the user typed. Asks
+ * nothing if the debug pod is only shown.
  */
 export function startAccessCheck(
   cluster: Cluster,
@@ -17,12 +18,12 @@ export function startAccessCheck(
 ): Promise<void> {
   if (isOnlyShown(options)) return Promise.resolve();
   const checked = requireAccess(cluster, options.debugPod.namespace, attaches);
-  checked.catch(() => {}); // It is told where it is awaited.
-  cluster.whoAmI().catch(() => {}); // So is this, which the plan will need.
+  checked.catch(() => {}); // The caller gets the error where it awaits this.
+  cluster.whoAmI().catch(() => {}); // Asked ahead for the plan, which awaits it later.
   return checked;
 }
 
-/** Asks before anything is created: without exec in the debug namespace nothing could be collected. */
+/** Throws if the user lacks a right that a debug pod needs. Without exec, for example, its files could not be copied. */
 export async function requireAccess(cluster: Cluster, namespace: string, attaches = false): Promise<void> {
   const questions = [
     { verb: 'create', resource: 'pods' },
@@ -41,6 +42,6 @@ export async function requireAccess(cluster: Cluster, namespace: string, attache
   if (missing.length === 0) return;
   throw clusterError(
     `you may not ${missing.join(', ')} in namespace "${namespace}", where the debug pod would run`,
-    'an administrator grants it with the role that `kubectl gkeprof manifests` prints; or name another namespace with --debug-namespace',
+    'an administrator can grant this by the role that `kubectl gkeprof manifests` prints; or use another namespace: --debug-namespace',
   );
 }

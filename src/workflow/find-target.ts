@@ -13,8 +13,8 @@ import {
 import { bareId, statusesOf } from '../snapshot/owner.ts';
 
 /**
- * From what was typed to what is in the cluster: the pod with its identities and its node, or the node; each
- * fit to be looked at. What does not exist is answered with the nearest names.
+ * Looks up what the user named: the pod with its identities and its node, or the node. Throws if it does not exist (with
+ * similar names as a hint), or if no debug pod can observe it.
  */
 export async function findTarget(
   ref: TargetRef,
@@ -25,14 +25,14 @@ export async function findTarget(
   if (more.length) {
     const names = [target!, ...more].map((each) => (each.kind === 'pod' ? `pod/${each.name}` : ''));
     throw clusterError(
-      `${workloadText(ref)} has ${names.length} pods, and this takes one`,
+      `${workloadText(ref)} has ${names.length} pods, but this command takes one`,
       `name one of them: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`,
     );
   }
   return target!;
 }
 
-/** What was ref, or the pods of a workload or that match a selector. Never empty. */
+/** The target that the user named, all pods of a workload, or all pods that match a selector. Never empty. */
 export async function findTargets(
   { ref, selector }: { readonly ref?: TargetRef; readonly selector?: string },
   container: string | undefined,
@@ -83,7 +83,7 @@ async function podTargets(
 
 const workloadText = ({ kind, name }: TargetRef): string => `${kind.toLowerCase()} "${name}"`;
 
-/** The pod and container of an id, full or short, wherever it runs. */
+/** The pod and the container whose id begins with these digits, on any node. */
 async function byId(id: string, container: string | undefined, cluster: Cluster): Promise<PodTarget> {
   const found = (await cluster.listAllPods()).flatMap((pod) =>
     statusesOf(pod)
@@ -94,13 +94,13 @@ async function byId(id: string, container: string | undefined, cluster: Cluster)
   if (!only) {
     throw clusterError(
       `no container's id begins with "${id}"`,
-      'ids of sandboxes are known to their node only: name it with --node',
+      'the id of a sandbox is known only to its node: add --node NAME',
     );
   }
   if (others.length)
-    throw clusterError(`${found.length} containers' ids begin with "${id}"`, 'give more of its digits');
+    throw clusterError(`${found.length} containers' ids begin with "${id}"`, 'type more digits of the id');
   if (container !== undefined && container !== only.name)
-    throw usageError(`-c: the id ${id} is that of container "${only.name}"`);
+    throw usageError(`-c: the id ${id} belongs to container "${only.name}"`);
   return podTarget(only.pod, only.name);
 }
 
@@ -124,7 +124,7 @@ async function readOrSuggest<T>(ref: TargetRef, cluster: Cluster, read: () => Pr
         ? `did you mean ${near.join(' or ')}?`
         : ref.kind === 'node'
           ? 'kubectl get nodes'
-          : 'name its namespace with -n; kubectl get pods -A shows them all',
+          : 'choose its namespace with -n; kubectl get pods -A shows all pods',
       error,
     );
   }

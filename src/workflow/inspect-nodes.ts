@@ -2,17 +2,14 @@ import type { V1Pod } from '@kubernetes/client-node';
 import type { Context } from '../cli/command.ts';
 import type { InspectOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { inspect } from '../collectors/snapshot/snapshot.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { makePlan, type Plan, type SnapshotPart } from '../plan/plan.ts';
-import { debugPod } from '../session/pod-manifest.ts';
 import { type NodeSession, openNode } from '../session/snapshot-session.ts';
 import { sweep } from '../session/sweep.ts';
 import { Roster } from '../snapshot/owner.ts';
 import type { ProcessRow } from '../snapshot/process-list.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { counted } from '../text/quantity.ts';
-import { printPods } from './preview.ts';
 
 /** A node at one moment, with the pods of the API that are on it. */
 export interface NodeView {
@@ -22,15 +19,15 @@ export interface NodeView {
   readonly roster: Roster;
 }
 
-/** A node that can be looked at again. */
+/** Looks at a node, as often as it is asked. */
 export interface NodeInspector {
   inspect(): Promise<NodeView>;
 }
 
-/** For how long a debug pod stays at most, however often it is asked. */
+/** The longest that a debug pod stays, however often it is asked, in seconds. */
 const LONGEST_SECONDS = 8 * 3600;
 
-/** `user`: whom the API server takes the user for, whose the debug pod will be. */
+/** The plan of a debug pod that reads these parts of a node. `user`: the name by which the API server knows the user. */
 export function inspectPlan(
   node: string,
   parts: readonly SnapshotPart[],
@@ -53,22 +50,7 @@ export function inspectPlan(
   });
 }
 
-/** Prints the pods that would be created. True when that was all that was asked for. */
-export async function isDryRun(
-  plans: readonly Plan[],
-  options: InspectOptions,
-  cluster: Cluster,
-  context: Context,
-): Promise<boolean> {
-  if (!options.dryRun) return false;
-  const pods = plans.map((plan) => debugPod(plan, inspect));
-  const shown =
-    options.dryRun === 'server' ? await Promise.all(pods.map((pod) => cluster.createPod(pod, true))) : pods;
-  await printPods(shown, options.form, context);
-  return true;
-}
-
-/** Opens the plans' nodes, hands them on, and takes the debug pods away whatever happens. */
+/** Creates the debug pods, lets `use` ask their nodes, and deletes the pods whatever happens. */
 export async function inspectNodes<T>(
   plans: readonly Plan[],
   { lingerSeconds }: InspectOptions,
@@ -99,8 +81,8 @@ export async function inspectNodes<T>(
 }
 
 /**
- * Says what is not all of these rows: command lines and names of users that were read to a bound only. With `isMatched`
- * every command line of the node counts, because any could have matched.
+ * Warns about what is incomplete in these rows: command lines and names of users are read only up to a bound. With
+ * `isMatched` every command line of the node counts, because each could have matched.
  */
 export function sayCuts(
   { node, snapshot }: NodeView,
@@ -112,12 +94,12 @@ export function sayCuts(
   const cut = (isMatched ? snapshot.processes : shown).filter(({ argvCut }) => argvCut).length;
   if (cut)
     log.warn(
-      `node ${node}: ${counted(cut, 'command line')} ${cut === 1 ? 'was' : 'were'} not read to the end: too long, or too many long ones${isMatched ? '; what is not read is not matched' : ''}`,
+      `node ${node}: ${counted(cut, 'command line')} ${cut === 1 ? 'was' : 'were'} not read to the end, because of the length${isMatched ? '; --match saw only what was read' : ''}`,
     );
   const unnamed = shown.filter((proc) => snapshot.isUserCut(proc)).length;
   if (unnamed)
     log.warn(
-      `node ${node}: /etc/passwd of ${counted(unnamed, 'process', 'processes')} was not read to the end, and has no name for their users as far as it was`,
+      `node ${node}: /etc/passwd of ${counted(unnamed, 'process', 'processes')} was not read to the end, so users may have no names`,
     );
 }
 
@@ -131,18 +113,18 @@ function nodeInspector(
   if (capture.collector !== 'inspect') throw new Error('not a plan for inspect');
   const { parts } = capture;
   return {
-    // Not every call of the API can be ended.
+    // Some calls of the API cannot be cancelled.
     inspect: () => unlessAborted(look(), interrupts.stop),
   };
   async function look(): Promise<NodeView> {
     const listed = cluster.listAllPods(node);
-    listed.catch(() => {}); // Told when it is needed: the node's own trouble comes first.
+    listed.catch(() => {}); // Its error is reported where it is awaited: trouble of the node comes first.
     const snapshot = await session.ask(parts);
     if (snapshot.isCut)
-      log.warn(`node ${node}: there is more on it than is read at once, so something may be missing`);
+      log.warn(`node ${node}: the answer was too long to be read whole, so something may be missing`);
     const pods = await listed;
     const roster = new Roster(pods, snapshot.runtime, snapshot.processes);
-    // What began while the pods were read is in no status yet: they are read once more.
+    // Containers that started while the pods were read are in no status yet: read the pods once more.
     const isBehind = snapshot.processes.some((proc) => {
       const { what, containerId } = roster.ownerOf(proc);
       return what === 'pod' && containerId !== undefined;

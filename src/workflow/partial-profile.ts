@@ -6,14 +6,17 @@ import { printable } from '../text/printable.ts';
 import { shellQuote } from '../text/shell-quote.ts';
 import { CUT_TEXT } from './run-capture.ts';
 
-/** What a profile ends with when nobody made stacks on the node, where the programs' names are. */
+/**
+ * Keeps the raw samples of a profile, with a receipt, when the node could not turn them into stacks. Returns the error to
+ * end with: there is no flame graph, because the program files that name the functions are on the node.
+ */
 export async function partialProfileError(plan: Plan, result: SessionResult): Promise<GkeprofError> {
   const { path, base } = result.artifact;
   await writeReceipt(base, makeReceipt(plan, result, {}));
   return new GkeprofError(
     EXIT.incomplete,
-    `${result.cut ? CUT_TEXT[result.cut] : 'the capture container died'}, and the names of functions are on the node: no flame graph; its raw samples are kept: ${path}`,
+    `no flame graph, because ${result.cut ? CUT_TEXT[result.cut] : 'the capture container died'}, and only the node knows the names of functions; its raw samples are kept: ${path}`,
     // perf refuses the file of a newer one: "incompatible file format".
-    `where the same programs are, with ${printable(result.toolVersion) || 'a perf'} or newer: perf script -i ${shellQuote(path)}`,
+    `on a machine with the same program files, with ${printable(result.toolVersion) || 'a perf'} or newer: perf script -i ${shellQuote(path)}`,
   );
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { AddressNames } from '../packets/print/facts.ts';
 import type { Receipt } from '../session/receipt.ts';
 
-/** What the receipts beside captures of ours know of addresses: the pod that was captured. */
+/** The names of addresses that the receipts beside our captures tell: those of the pod that was captured. */
 export async function namesBeside(files: readonly string[]): Promise<AddressNames> {
   const names = new Map<string, string>();
   for (const file of files) {
@@ -12,7 +12,7 @@ export async function namesBeside(files: readonly string[]): Promise<AddressName
     try {
       for (const [address, name] of namesOf(JSON.parse(text) as Receipt)) names.set(address, name);
     } catch {
-      // None, or of something else: addresses stay addresses.
+      // There is no receipt, or it belongs to something else: the addresses have no names.
     }
   }
   return names;

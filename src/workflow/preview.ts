@@ -1,9 +1,110 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import type { Context } from '../cli/command.ts';
+import type { DebugPodOptions } from '../cli/options.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { type ManualContext, script } from '../collectors/by-hand/debugger.ts';
+import type { NodeWork } from '../collectors/collector.ts';
+import type { WhoisQuestion } from '../collectors/snapshot/by-hand.ts';
 import { isForPrograms, type OutputFormat, rendered, yaml } from '../output/format.ts';
+import type { NodeCommand, Plan } from '../plan/plan.ts';
+import type { Target } from '../plan/target.ts';
+import { debugPod } from '../session/pod-manifest.ts';
 
-/** The debug pods that would be created, as kubectl prints objects: YAML where no form is named. */
-export async function printPods(
+/** What a node is asked. The plan of a snapshot holds only which parts of the node are read for the answer. */
+export type NodeQuestion =
+  | { readonly of: 'processes'; readonly targets: readonly Target[] }
+  | { readonly of: 'owners'; readonly questions: readonly WhoisQuestion[] };
+
+/** The debug pods that a command is about to create, all of one kind. */
+export interface PlannedPods {
+  readonly plans: readonly Plan[];
+  readonly work: NodeWork;
+  /** What the nodes are asked, if the plans are for snapshots. */
+  readonly question?: NodeQuestion;
+}
+
+/**
+ * `--explain` and `--dry-run` of every command that creates debug pods: prints the commands that do the same by hand,
+ * or the pods. True when it printed something: then the command is over, and nothing was created.
+ */
+export async function preview(
+  pods: PlannedPods,
+  options: Pick<DebugPodOptions, 'dryRun' | 'explain' | 'form' | 'debugPod'>,
+  cluster: Cluster,
+  context: Context,
+): Promise<boolean> {
+  if (options.explain) {
+    context.log.end();
+    for (const plan of pods.plans) {
+      const around = { kubectl: cluster.kubectlLine(), node: plan.node, debugPod: options.debugPod };
+      const lines = await linesByHand(plan, pods.question, around, context.now());
+      context.stdout.write(script(subjectOf(plan, pods), lines));
+    }
+    return true;
+  }
+  if (options.dryRun) {
+    const planned = pods.plans.map((plan) => debugPod(plan, pods.work));
+    const shown =
+      options.dryRun === 'server'
+        ? await Promise.all(planned.map((pod) => cluster.createPod(pod, true)))
+        : planned;
+    await printPods(shown, options.form, context);
+    return true;
+  }
+  return false;
+}
+
+/** What the commands by hand do, for the first line of the script. */
+function subjectOf(plan: Plan, { work, question }: PlannedPods): string {
+  if (question) return question.of === 'processes' ? 'processes and containers' : 'whose it is';
+  return work.describe(plan);
+}
+
+/** The commands that do by hand what the plan's debug pod would do. */
+async function linesByHand(
+  plan: Plan,
+  question: NodeQuestion | undefined,
+  around: ManualContext,
+  nowMs: number,
+): Promise<readonly string[]> {
+  const { capture, target, node } = plan;
+  switch (capture.collector) {
+    case 'perf': {
+      const { perfByHand } = await import('../collectors/by-hand/capture.ts');
+      return perfByHand(plan, capture, around, nowMs);
+    }
+    case 'tcpdump': {
+      const { tcpdumpByHand } = await import('../collectors/by-hand/capture.ts');
+      return tcpdumpByHand(plan, capture, around, nowMs);
+    }
+    case 'crictl': {
+      const { crictlByHand } = await import('../collectors/snapshot/by-hand.ts');
+      const podWord = keyOf(capture, 'pod_word');
+      const at = podWord === undefined ? undefined : Number(podWord);
+      return crictlByHand(target, capture.words, at, capture.tty, around);
+    }
+    case 'shell': {
+      const { shellByHand } = await import('../collectors/snapshot/by-hand.ts');
+      return shellByHand(target, keyOf(capture, 'enter')?.split(',') ?? [], capture.words, around);
+    }
+    case 'inspect': {
+      if (!question) throw new Error('nothing is asked of the node');
+      const { psByHand, whoisByHand } = await import('../collectors/snapshot/by-hand.ts');
+      return question.of === 'processes'
+        ? psByHand(
+            question.targets.filter((each) => each.node === node),
+            around,
+          )
+        : whoisByHand(question.questions, around);
+    }
+  }
+}
+
+const keyOf = ({ keys }: NodeCommand, name: string): string | undefined =>
+  keys.find((key) => key.startsWith(`${name}=`))?.slice(name.length + 1);
+
+/** Prints pods as kubectl prints objects: in YAML, unless the user asked for another format. */
+async function printPods(
   pods: readonly V1Pod[],
   form: OutputFormat,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,

@@ -2,144 +2,158 @@ import type { Context } from '../cli/command.ts';
 import type { CaptureOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
-import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
+import { EXIT, type ExitCode, GkeprofError, reasonOf } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { type Limits, makePlan, type NodeTask, type Plan } from '../plan/plan.ts';
 import type { Target, TargetRef } from '../plan/target.ts';
 import { sweepFolder } from '../report/capture.ts';
-import { debugPod } from '../session/pod-manifest.ts';
 import { type Cut, runSession, type SessionResult } from '../session/session.ts';
 import type { Deletion } from '../session/stopped-by.ts';
 import { sweep } from '../session/sweep.ts';
-import { counted } from '../text/quantity.ts';
+import { counted, formatDuration } from '../text/quantity.ts';
 import { shellQuote } from '../text/shell-quote.ts';
-import { isOnlyShown, startAccessCheck } from './access.ts';
-import { printByHand } from './by-hand.ts';
+import { startAccessCheck } from './access.ts';
 import { findTarget } from './find-target.ts';
-import { printPods } from './preview.ts';
+import { preview } from './preview.ts';
 import { resolveId } from './resolve-id.ts';
 
-/** What one verb adds to the common life of a capture. */
-export interface CaptureJob {
+/** What the user wants to capture: the target as it was typed, and the options that every capture has. */
+export interface CaptureRequest {
   readonly options: CaptureOptions;
   readonly ref: TargetRef;
   readonly container?: string;
-  readonly collector: Collector;
-  /** The verb that makes something of the artifact later, when it could not be done at once. */
-  readonly again: 'render' | 'analyze';
-  readonly limits: Omit<Limits, 'keepSeconds' | 'minFreePercent'>;
-  /** The rest of the plan, once the target is known; may refuse the combination. */
-  decide(target: Target): NodeTask;
-  /** Said before the pod is created: what is observed, and when it ends. */
-  opening(plan: Plan): string[];
-  /** Makes what is to be made of the verified artifact. Returns the exit code. */
-  finish(plan: Plan, result: SessionResult): Promise<number>;
 }
 
-/** Above the kubelet's own line, which is 10 % of the node's disk (nodefs.available). */
+/** A target that was found, and that this user may capture. */
+export interface CaptureTarget {
+  readonly options: CaptureOptions;
+  readonly cluster: Cluster;
+  readonly target: Target;
+  /** The name by which the API server knows the user; undefined if it does not tell. */
+  readonly user?: string;
+}
+
+/** A recording that was copied and verified. The removal of its debug pod still goes on: see `finishCapture`. */
+export interface Recorded {
+  readonly plan: Plan;
+  readonly result: SessionResult;
+  /** The debug pods of earlier commands that are removed meanwhile, by name. */
+  readonly leftovers: Promise<string[]>;
+}
+
+/** More than the 10 % of the node's disk below which the kubelet evicts pods (nodefs.available). */
 const MIN_FREE_PERCENT = 12;
 
-/** argv is understood; from here on: target → plan → pod → session → artifact → finish. */
-export async function runCapture(job: CaptureJob, context: Context): Promise<number> {
-  const { options, collector } = job;
+/**
+ * Finds the target of a capture and asks whether the user may create the debug pod. Undefined after a preview of the
+ * debug pod that would have been asked for the target first.
+ */
+export async function findCaptureTarget(
+  { options, ref: typed, container }: CaptureRequest,
+  context: Context,
+): Promise<CaptureTarget | undefined> {
   const cluster = await context.openCluster(options.connection);
-  const prepared = await prepare(job, cluster, context);
-  if (!prepared) return EXIT.done;
-  const { target, leftovers } = prepared;
+  const allowed = startAccessCheck(cluster, options);
+  const ref = await resolveId(typed, options, cluster, context);
+  if (!ref) return undefined;
+  const target = await findTarget(ref, container, cluster);
+  await allowed;
   const user = await cluster.whoAmI();
-  const plan = makePlan({
+  return { options, cluster, target, ...(user !== undefined && { user }) };
+}
+
+/** The plan of a capture, from which everything that follows is derived. */
+export function planCapture(
+  { options, target, user }: CaptureTarget,
+  task: NodeTask,
+  limits: Omit<Limits, 'keepSeconds' | 'minFreePercent'>,
+): Plan {
+  return makePlan({
     target,
-    capture: job.decide(target),
-    limits: { ...job.limits, keepSeconds: options.keepSeconds, minFreePercent: MIN_FREE_PERCENT },
+    capture: task,
+    limits: { ...limits, keepSeconds: options.keepSeconds, minFreePercent: MIN_FREE_PERCENT },
     debugPod: options.debugPod,
     ...(user !== undefined && { user }),
     ...(options.reason !== undefined && { reason: options.reason }),
   });
-  if (options.explain) {
-    const { perfByHand, tcpdumpByHand } = await import('../collectors/by-hand/capture.ts');
-    printByHand([plan.node], collector.describe(plan), options, cluster, context, (around) =>
-      plan.capture.collector === 'perf'
-        ? perfByHand(plan, plan.capture, around, context.now())
-        : plan.capture.collector === 'tcpdump'
-          ? tcpdumpByHand(plan, plan.capture, around, context.now())
-          : [],
-    );
-    return EXIT.done;
-  }
-  if (options.dryRun) {
-    const pod = debugPod(plan, collector);
-    const shown = options.dryRun === 'server' ? await cluster.createPod(pod, true) : pod;
-    await printPods([shown], options.form, context);
-    return EXIT.done;
-  }
+}
+
+/**
+ * Captures what is planned, and returns it as soon as the file is verified. `opening` is printed before the debug pod is
+ * created: what is captured, and when it stops. Undefined after --dry-run and --explain.
+ */
+export async function runCapture(
+  { options, cluster }: CaptureTarget,
+  plan: Plan,
+  collector: Collector,
+  opening: readonly string[],
+  context: Context,
+): Promise<Recorded | undefined> {
+  if (await preview({ plans: [plan], work: collector }, options, cluster, context)) return undefined;
+  const leftovers = sweep(cluster, options.debugPod.namespace, context.now());
   await sweepFolder(options.outputDir, context);
-  for (const line of job.opening(plan)) context.log.line(line);
-  // From here on there is a pod to delete, and then a file that is to be read.
+  for (const line of opening) context.log.line(line);
+  // From here on there is a pod to delete, and then a file to read.
   context.interrupts.hold();
   const result = await runSession(plan, collector, options.outputDir, { ...context, cluster });
   for (const change of result.targetChanges) context.log.warn(change);
-  const code = await finished(job, plan, result, context).catch(async (error: unknown) => {
-    await result.removed.catch((problem: unknown) => context.log.warn(reasonOf(problem)));
-    throw error;
-  });
-  context.log.end();
-  for (const name of await unlessAborted(leftovers, context.interrupts.next).catch(() => []))
-    context.log.line(`removed ${name}, which an earlier command had left`);
-  await result.removed;
-  return code;
+  return { plan, result, leftovers };
 }
 
-async function prepare(job: CaptureJob, cluster: Cluster, context: Context) {
-  const { options } = job;
-  const allowed = startAccessCheck(cluster, options);
-  const ref = await resolveId(job.ref, options, cluster, context);
-  if (!ref) return undefined;
-  const target = await findTarget(ref, job.container, cluster);
-  await allowed;
-  const leftovers = isOnlyShown(options)
-    ? Promise.resolve<string[]>([])
-    : sweep(cluster, options.debugPod.namespace, context.now());
-  return { target, leftovers };
-}
-
-/** What comes after a verified artifact may fail without taking it along: that is exit code 5. */
-async function finished(
-  job: CaptureJob,
-  plan: Plan,
-  result: SessionResult,
-  { interrupts }: Context,
-): Promise<number> {
+/**
+ * Waits for what a command makes of a verified recording, then for the removal of the debug pod, and returns what was
+ * made. If that fails or is interrupted, the recording is kept: exit code 5, and a hint with the command that tries again.
+ */
+export async function finishCapture<T>(
+  { plan, result, leftovers }: Recorded,
+  making: Promise<T>,
+  { interrupts, log }: Context,
+): Promise<T> {
   const signal = interrupts.next;
-  try {
-    return await unlessAborted(job.finish(plan, result), signal);
-  } catch (error) {
-    if (error instanceof GkeprofError && !signal.aborted) throw error;
-    throw new GkeprofError(
-      EXIT.incomplete,
-      signal.aborted
-        ? `${result.artifact.path} is whole, but what was to be made of it was interrupted`
-        : `${result.artifact.path} is whole, but what was to be made of it failed: ${reasonOf(error)}`,
-      `kubectl gkeprof ${job.again} ${shellQuote(result.artifact.path)}`,
-      error,
-    );
-  }
+  const made = await unlessAborted(making, signal).catch(async (error: unknown) => {
+    await result.removed.catch((problem: unknown) => log.warn(reasonOf(problem)));
+    throw error instanceof GkeprofError && !signal.aborted
+      ? error
+      : notMade(plan, result, error, signal.aborted);
+  });
+  log.end();
+  for (const name of await unlessAborted(leftovers, interrupts.next).catch(() => []))
+    log.line(`removed ${name}, which an earlier command had left`);
+  await result.removed;
+  return made;
 }
 
-/** The exit code that the session's own end asks for: kept but incomplete, when its end was not its own. */
-export function sessionCode(result: SessionResult): number {
+/** The command that makes the results of a recording later. */
+const AGAIN = { perf: 'render', tcpdump: 'analyze' } as const;
+
+function notMade(plan: Plan, { artifact }: SessionResult, error: unknown, isInterrupted: boolean) {
+  const { collector } = plan.capture;
+  const again = collector === 'perf' || collector === 'tcpdump' ? AGAIN[collector] : undefined;
+  return new GkeprofError(
+    EXIT.incomplete,
+    isInterrupted
+      ? `${artifact.path} was recorded and verified, but processing it was interrupted`
+      : `${artifact.path} was recorded and verified, but processing it failed: ${reasonOf(error)}`,
+    again && `kubectl gkeprof ${again} ${shellQuote(artifact.path)}`,
+    error,
+  );
+}
+
+/** The exit code by how the capture stopped: incomplete, unless it reached a limit or was interrupted. */
+export function sessionCode(result: SessionResult): ExitCode {
   if (result.ended === 'lost' || result.ended === 'tool-ended' || result.ended === 'target-gone')
     return EXIT.incomplete;
   if (result.cut) return EXIT.incomplete;
   return result.targetChanges.length ? EXIT.incomplete : EXIT.done;
 }
 
-/** What is missing from a recording, for people, a line each. */
+/** What is missing from a recording, for people, one line each. */
 export function missingText({ cut, unnamedProcesses }: SessionResult): string[] {
   return [
-    ...(cut ? [`the recording is not whole, only its beginning was kept: ${CUT_TEXT[cut]}`] : []),
+    ...(cut ? [`the recording is incomplete, only its beginning was kept: ${CUT_TEXT[cut]}`] : []),
     ...(unnamedProcesses > 0
       ? [
-          `perf did not read the files of ${counted(unnamedProcesses, 'process', 'processes')}, which would have held it up or used up its memory; their functions have no names, those of all others have`,
+          `perf did not read the files of ${counted(unnamedProcesses, 'process', 'processes')}, because that would have blocked it or exhausted its memory: functions of these have no names`,
         ]
       : []),
   ];
@@ -147,30 +161,28 @@ export function missingText({ cut, unnamedProcesses }: SessionResult): string[] 
 
 export const CUT_TEXT: Readonly<Record<Cut, string>> = {
   failed: 'perf script failed or was killed on the node',
-  stuck: 'perf script was held up on the node by a file of the profiled processes',
-  slow: 'perf script took too long on the node with the files of one pod',
-  time: 'perf script was out of time on the node',
-  memory: 'perf script needed more memory than it may use on the node',
+  stuck: 'perf script was blocked on the node by a file of the profiled processes',
+  slow: 'perf script took too long on the node for the files of one pod',
+  time: 'perf script ran out of time on the node',
+  memory: 'perf script needed more memory on the node than it may use',
   space: "the node's disk is full",
 };
+
 const deletedText = ({ deletionTimestamp, lastWriter }: Deletion): string =>
   `somebody deleted the debug pod (deletionTimestamp ${deletionTimestamp}${lastWriter ? `, last changed by ${lastWriter}` : ''})`;
 
-/** How a capture ended, for people. */
-export function endedText(result: SessionResult): string {
-  const words: Record<SessionResult['ended'], string> = {
-    time: 'its time was up',
-    count: 'the packet count was reached',
-    size: 'the size limit was reached',
-    space: "the node's disk was getting full",
-    requested:
-      result.stoppedBy === 'another client' ? "stopped by somebody else's request" : 'stopped on request',
-    terminated: result.deletion
-      ? deletedText(result.deletion)
-      : 'the debug pod was being ended by the cluster',
-    'tool-ended': `the tool ended by itself (status ${result.toolStatus})`,
-    'target-gone': 'the target vanished',
-    lost: 'the capture container died; this is what it had written',
+/** When and why a capture stopped, for people: `stopped after 5.1s (--duration)`. */
+export function endedText({ ended, startedAt, stoppedAt, stoppedBy, deletion, toolStatus }: SessionResult) {
+  const why: Readonly<Record<SessionResult['ended'], string>> = {
+    time: ' (--duration)',
+    count: ' (--count)',
+    size: ': the recording reached its size limit',
+    space: ": the node's disk was getting full",
+    requested: stoppedBy === 'another client' ? ': another client asked for it' : ' (interrupted)',
+    terminated: `: ${deletion ? deletedText(deletion) : 'the cluster ended the debug pod'}`,
+    'tool-ended': `: the tool ended by itself (status ${toolStatus})`,
+    'target-gone': ': the target is gone',
+    lost: ': the capture container died; this is what it had written',
   };
-  return words[result.ended];
+  return `stopped after ${formatDuration((stoppedAt - startedAt) / 1000)}${why[ended]}`;
 }

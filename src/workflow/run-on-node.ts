@@ -7,17 +7,15 @@ import { EXIT, usageError } from '../errors.ts';
 import { makePlan, type NodeCommand } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
 import { runNodeCommand } from '../session/attached.ts';
-import { debugPod } from '../session/pod-manifest.ts';
 import { sweep } from '../session/sweep.ts';
-import { printByHand } from './by-hand.ts';
-import { printPods } from './preview.ts';
+import { preview } from './preview.ts';
 
-/** What runs, where, and with what. */
+/** A command for a node. */
 export interface NodeRun {
   readonly target: Target;
   readonly options: DebugPodOptions;
   readonly what: NodeCommand;
-  /** What it prints reaches a terminal as it is. */
+  /** Its output reaches a terminal unchanged, control characters too. */
   readonly raw: boolean;
 }
 
@@ -31,19 +29,19 @@ export const RAW: OptionSpec = {
 
 const LONGEST_SECONDS = { terminal: 8 * 3600, command: 3600 };
 
-/** The one target of a verb whose further words are what runs there, and stand behind `--`. */
+/** The target of a verb that runs the words after `--` on its node. Throws if there is none, or if words precede `--`. */
 export function onlyTarget(verb: string, { positionals }: RawOptions, example: string): string {
   const [target, ...more] = positionals;
   if (target === undefined) throw usageError(`${verb}: a target is missing`, example);
   if (more.length)
     throw usageError(
-      `${verb}: "${more[0]}" stands before --`,
+      `${verb}: put "${more[0]}" after --`,
       `kubectl gkeprof ${verb} ${target} -- ${more.join(' ')}`,
     );
   return target;
 }
 
-/** Runs it in a debug pod of its own. Returns its exit status. */
+/** Runs the command in a debug pod of its own. Returns its exit status. */
 export async function runOnNode(
   { target, options, what, raw }: NodeRun,
   cluster: Cluster,
@@ -64,34 +62,9 @@ export async function runOnNode(
     ...(user !== undefined && { user }),
     ...(options.reason !== undefined && { reason: options.reason }),
   });
-  if (options.explain) {
-    const { crictlByHand, shellByHand } = await import('../collectors/snapshot/by-hand.ts');
-    const keyOf = (name: string) =>
-      what.keys.find((key) => key.startsWith(`${name}=`))?.slice(name.length + 1);
-    const podWord = keyOf('pod_word');
-    printByHand([plan.node], runner.describe(plan), options, cluster, context, (around) =>
-      what.collector === 'crictl'
-        ? crictlByHand(
-            target,
-            what.words,
-            podWord === undefined ? undefined : Number(podWord),
-            what.tty,
-            around,
-          )
-        : shellByHand(target, keyOf('enter')?.split(',') ?? [], what.words, around),
-    );
-    return EXIT.done;
-  }
-  if (options.dryRun) {
-    const pod = debugPod(plan, runner);
-    const shown = options.dryRun === 'server' ? await cluster.createPod(pod, true) : pod;
-    await printPods([shown], options.form, context);
-    return EXIT.done;
-  }
+  if (await preview({ plans: [plan], work: runner }, options, cluster, context)) return EXIT.done;
   if (what.collector === 'shell' && options.debugPod.install)
-    log.line(
-      `no diagnostic image: the shell has what ${options.debugPod.image} has (--image brings the tools)`,
-    );
+    log.line(`no diagnostic image: the shell has only the tools of ${options.debugPod.image} (see --image)`);
   const swept = sweep(cluster, options.debugPod.namespace, now());
   const audience = raw ? { stdout: stdout.raw, stderr: stderr.raw } : { stdout, stderr };
   const status = await runNodeCommand(plan, audience, { ...context, cluster });

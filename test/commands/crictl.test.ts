@@ -7,10 +7,10 @@ describe('crictl and shell', () => {
     [['crictl', 'node/x', '--bogus', '--', 'ps'], /unknown flag: --bogus/],
     [['crictl', 'node/x', '--', 'pss'], /crictl has no subcommand "pss"/],
     [['crictl', 'node/x', '--', 'rmi', '--all'], /crictl rmi changes the node/],
-    [['crictl', 'node/x', 'ps'], /"ps" stands before --/],
+    [['crictl', 'node/x', 'ps'], /put "ps" after --/],
     [['crictl'], /a target is missing/],
     [['shell', 'node/x', '--bogus'], /unknown flag: --bogus/],
-    [['shell', 'node/x'], /there is no terminal here/],
+    [['shell', 'node/x'], /this is not a terminal/],
     [['shell', 'x', '--enter', 'user'], /"user" is none of net, pid, mnt, ipc, uts/],
     [['shell', 'node/x', '--kubeconfig', '/nowhere', '--', 'id'], /./],
   ])('%j ends with 125', async (words, reason) => {

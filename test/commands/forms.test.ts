@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { captureFacts } from '../../src/report/capture.ts';
 import { captureMarkdown } from '../../src/report/packets.ts';
-import { type Receipt, writeReceipt } from '../../src/session/receipt.ts';
+import { type Receipt, recordedPlan, writeReceipt } from '../../src/session/receipt.ts';
 import { gkeprof } from '../command-line.ts';
 import { framed, pcap, START, udp } from '../packets/packets.ts';
 import { command, talk } from '../packets/redis/redis-stream.ts';
@@ -42,7 +42,7 @@ const [a, b, packets] = [() => at('a.folded'), () => at('b.folded'), () => at('a
 const RECEIPT: Receipt = {
   receiptVersion: 1,
   gkeprof: '0.1.0',
-  plan: planOf(TCPDUMP),
+  plan: recordedPlan(planOf(TCPDUMP)),
   cluster: { context: 'prod', server: 'https://api.example' },
   capture: {
     startedAt: '2026-11-23T13:37:49.000Z',
@@ -244,13 +244,13 @@ describe('--markdown', () => {
   it('of a capture says what was lost', () => {
     const files = [{ role: 'packets', path: 'a.pcap.gz', bytes: 7, sha256: '0'.repeat(64) }];
     expect(
-      captureMarkdown(captureFacts(RECEIPT), files, 'its time was up'),
+      captureMarkdown(captureFacts(RECEIPT), files, 'stopped after 10s (--duration)'),
     ).toBe(`### Packets of pod redis/redis-0 on node-a
 
 | fact | value |
 | --- | --- |
 | started | 2026-11-23 13:37:49 UTC (by the node's clock) |
-| duration | 10s; ended because its time was up |
+| duration | stopped after 10s (--duration) |
 | node | node-a, kernel 6.1.0, tcpdump version 4.99.3 |
 | scope | netns |
 | filter | \`port 6379\` |

@@ -91,7 +91,9 @@ describe('id/HEX --node', () => {
       3,
       expect.stringContaining('no container or sandbox that runs'),
     ]);
-    await expect(on(GKE_V2, 'ps', 'pod/x', '--node', 'node-a')).rejects.toThrow('--node: is for ids');
+    await expect(on(GKE_V2, 'ps', 'pod/x', '--node', 'node-a')).rejects.toThrow(
+      '--node works only with id/HEX',
+    );
   });
 
   it('and --pid of a dry run asks nobody either', async () => {
@@ -163,7 +165,7 @@ describe('what comes from a node', () => {
     // Nobody is told of another one's long command line, unless it could have matched.
     expect((await on(scene, 'whois', 'node/node-a', '8')).stderr).not.toContain('warning');
     expect((await on(scene, 'ps', 'node/node-a', '--match', 'short')).stderr).toContain(
-      'what is not read is not matched',
+      '--match saw only what was read',
     );
   });
 
@@ -172,7 +174,7 @@ describe('what comes from a node', () => {
     const run = await on(scene, 'ps', 'node/node-a');
     expect([run.code, run.stderr]).toEqual([
       5,
-      expect.stringContaining('there is more on it than is read at once'),
+      expect.stringContaining('the answer was too long to be read whole'),
     ]);
   });
 });

@@ -253,7 +253,7 @@ describe('analyze, of real traffic', () => {
       '--all',
     ]);
     expect(run.exitCode).toBe(0);
-    expect(run.stdout).toMatch(/^Packets: .*\.pcap\.gz\n\nPackets +\d+ /);
+    expect(run.stdout).toMatch(/^Packets: .*\.pcap\.gz\nReceipt: .*\.receipt\.json\n\nPackets +\d+ /);
     expect(run.stdout).toContain('redis-0 (');
     expect(run.stdout).toMatch(/^GET +\d+/m);
     const again = await gkeprof(['analyze', '@last', '--show', 'summary,tcp,redis', '--all'], {

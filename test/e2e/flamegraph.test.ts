@@ -33,7 +33,11 @@ describe('flamegraph', () => {
       new RegExp(`^${world().nodes[0]}\\.\\d{8}_\\d{6}_UTC\\.pod_${NAMESPACE}_redis-0\\.flamegraph\\.svg$`),
     );
     expect(run.stdout).toBe(
-      `Flamegraph:       ${join(output.path(), svg!)}\nRaw stack traces: ${join(output.path(), raw!)}`,
+      [
+        `Flamegraph:       ${join(output.path(), svg!)}`,
+        `Raw stack traces: ${join(output.path(), raw!)}`,
+        `Receipt:          ${join(output.path(), receipt!)}`,
+      ].join('\n'),
     );
     for (const file of [svg, raw, receipt])
       expect(statSync(join(output.path(), file!)).mode & 0o777).toBe(0o600);

@@ -43,12 +43,13 @@ describe('pcap', () => {
     expect(run.stderr).toContain('Results:');
     expect(run.code).toBe(0);
     const ip = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.status.podIP}']);
-    const first = run.stderr.split('\n')[0]!;
-    for (const word of [ip, 'netns', 'port 6379', '1s', '1.0 GiB', 'Ctrl-C']) expect(first).toContain(word);
+    const opening = run.stderr.split('\n').slice(0, 3).join('\n');
+    for (const word of [ip, 'netns', 'port 6379', '1s', '1.0 GiB', 'Ctrl-C']) expect(opening).toContain(word);
     expect(output.files().find((file) => file.endsWith('.pcap.gz'))).toMatch(
       new RegExp(`^${world().nodes[0]}\\.\\d{8}_\\d{6}_UTC\\.netns_${NAMESPACE}_redis-0\\.pcap\\.gz$`),
     );
-    expect(run.stdout).toBe(`Packets: ${pcapFile()}`);
+    const receiptFile = pcapFile().replace('.pcap.gz', '.receipt.json');
+    expect(run.stdout).toBe(`Packets: ${pcapFile()}\nReceipt: ${receiptFile}`);
     const ports = await tshark(pcapFile(), 'frame.number', 'not tcp.port == 6379');
     expect(ports).toEqual([]);
     const frames = await tshark(pcapFile(), 'frame.number');
@@ -59,8 +60,9 @@ describe('pcap', () => {
     expect(
       (await tshark(pcapFile(), 'frame.number', `ip.addr == ${ip} and not ip.addr == 127.0.0.1`)).length,
     ).toBeGreaterThan(0);
-    expect(run.stderr).toMatch(/holds payload: delete after analysis: rm /);
-    const receipt = JSON.parse(readFileSync(pcapFile().replace('.pcap.gz', '.receipt.json'), 'utf8'));
+    expect(run.stderr).toMatch(/contains payload, delete it after the analysis\n/);
+    expect(run.stderr).toMatch(/^delete it: rm /m);
+    const receipt = JSON.parse(readFileSync(receiptFile, 'utf8'));
     expect(receipt.capture.packets.captured).toBe(frames.length);
     const sum = await execa('sha256sum', [pcapFile()]);
     expect(sum.stdout.split(' ')[0]).toBe(receipt.artifact.sha256);
@@ -145,7 +147,7 @@ describe('pcap', () => {
       '6379',
     ]);
     expect(run.code).toBe(0);
-    expect(run.stderr).toContain('the packet count was reached');
+    expect(run.stderr).toMatch(/^stopped after \S+ \(--count\)$/m);
     expect(pcapFile()).toContain(`${world().nodes[1]}.`);
     expect((await tshark(pcapFile(), 'tcp.dstport')).every((port) => port === '6379')).toBe(true);
     expect(await tshark(pcapFile(), 'frame.number')).toHaveLength(50);
@@ -155,7 +157,7 @@ describe('pcap', () => {
   it('ends at the size, and says so', async () => {
     const run = await capture(['redis-0', '--max-size', '200k', '--duration', '30s']);
     expect(run.code).toBe(0);
-    expect(run.stderr).toContain('the size limit was reached');
+    expect(run.stderr).toContain('the recording reached its size limit');
     expect(gunzipSync(readFileSync(pcapFile())).length).toBeGreaterThanOrEqual(200_000);
   });
 
@@ -168,7 +170,7 @@ describe('pcap', () => {
 
   it("says that a hostNetwork pod's network namespace is the node's, and that it has no interface", async () => {
     const run = await capture(['host-network', '--duration', '2s']);
-    expect(run.stderr).toContain("network namespace is the node's");
+    expect(run.stderr).toContain('the pod has hostNetwork, so the capture contains the traffic of the node');
     const iface = await capture(['host-network', '--scope', 'iface', '--duration', '2s']);
     expect(iface.code).toBe(3);
     expect(iface.stderr).toMatch(/no interface of its own\nhint: /);

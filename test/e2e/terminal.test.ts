@@ -193,7 +193,7 @@ describe('without a terminal', () => {
 
   it('shell needs a command, and the right to attach where there is one', async () => {
     const none = await gkeprof(['shell', node()]);
-    expect([none.code, none.stderr]).toEqual([125, expect.stringContaining('there is no terminal here')]);
+    expect([none.code, none.stderr]).toEqual([125, expect.stringContaining('this is not a terminal')]);
     const exec = ['crictl', 'redis-0', '-n', NAMESPACE, '-c', 'redis', '--', 'exec', '-i', 'cat'];
     const refused = await gkeprof(exec, { kubeconfig: world().sre });
     expect([refused.code, refused.stderr]).toEqual([

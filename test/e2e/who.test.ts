@@ -126,7 +126,7 @@ describe('ps', () => {
     const run = await gkeprof(['ps', 'redis-stock', '-n', NAMESPACE], { plainImage: true });
     expect(run.code, run.stderr).toBe(0);
     expect(run.stderr).toContain(
-      'there is no crictl on the node, nor in the image; its containers are the API',
+      'there is no crictl on the node, nor in the image; the list of containers is from the API',
     );
     expect(run.stdout.split('\n\n')[0]).toContain('redis-server *:6379');
     const ids = await kubectl([

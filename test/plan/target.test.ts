@@ -93,7 +93,7 @@ describe('podTarget', () => {
       /has no running container \(Pending\)/,
     ],
     ['a container that is not there', {}, 'nope', /has no container "nope"/],
-    ['a container that does not run', {}, 'old', /has its container "old" not running/],
+    ['a container that does not run', {}, 'old', /has a container "old", but it is not running/],
     ['gVisor', { spec: { runtimeClassName: 'gvisor' } }, undefined, /runs in gVisor/],
   ])('refuses %s', (_what, overrides, container, reason) => {
     const error = refusal(() => podTarget(pod(overrides), container));

@@ -16,9 +16,10 @@ describe('summarize', () => {
     expect(summary).toMatchObject({ samples: 990, lost: 3, event: 'cpu-clock' });
     expect(summary.cores).toBeCloseTo(1, 6);
     const lines = summaryLines(summary);
-    expect(lines[0]).toBe(
-      '990 samples, 3 lost, event cpu-clock (weighed by samples), 1.00 cores busy on average',
-    );
+    expect(lines.slice(0, 2)).toEqual([
+      '990 samples, 3 lost, 1.00 cores busy on average',
+      'event: cpu-clock (weighed by samples)',
+    ]);
     expect(lines).toContain('  redis-server, main thread: 0.98 of one core');
     expect(lines).toContain('  bio_close, thread 9: 0.02 of one core');
     expect(lines).toContain('   98.0 %  call');
@@ -35,11 +36,9 @@ describe('summarize', () => {
 
   it('says no word on losses of perf script text that was not asked to show them, and the number where it was', async () => {
     const plain = await read(sample('a', '1/1', ['main (/x)']));
-    expect(summaryLines(summarize(plain.profile))[0]).toBe('1 sample, event cpu-clock (weighed by samples)');
+    expect(summaryLines(summarize(plain.profile))[0]).toBe('1 sample');
     const lost = `${sample('a', '1/1', ['main (/x)'])}a 1/1 [000] 1.6: PERF_RECORD_LOST lost 12\n`;
-    expect(summaryLines(summarize((await read(lost)).profile))[0]).toBe(
-      '1 sample, 12 lost, event cpu-clock (weighed by samples)',
-    );
+    expect(summaryLines(summarize((await read(lost)).profile))[0]).toBe('1 sample, 12 lost');
   });
 
   it.each([
@@ -81,10 +80,9 @@ describe('summarize', () => {
     );
     expect(lines).toContain('  20 samples  get');
     expect(lines.join('\n')).not.toContain('%');
-    expect(lines.at(-1)).toMatch(/^note: there are only 29 samples/);
-    expect(summaryLines(summarize(stacksOf([[['main'], 1]]))).at(-1)).toMatch(
-      /^note: there is only 1 sample,/,
-    );
+    expect(lines.join('\n')).toMatch(/^note: there are only 29 samples/m);
+    const one = summaryLines(summarize(stacksOf([[['main'], 1]])));
+    expect(one.join('\n')).toMatch(/^note: there is only 1 sample,/m);
     expect(summaryLines(summarize(stacksOf([[['main', 'get'], 30]]))).join('\n')).toContain('100.0 %  get');
   });
 
@@ -105,8 +103,10 @@ describe('summarize', () => {
       ...{ target: 'x', seconds: 10, frequencyHz: 99 },
       cpu: { usedSeconds: 4.953, throttledSeconds: 3.2, waitedSeconds: 0.012 },
     };
-    expect(summaryLines(summarize({ ...stacksOf([[['main'], 490]]), about }))).toContain(
+    const lines = summaryLines(summarize({ ...stacksOf([[['main'], 490]]), about }));
+    expect(lines.join('\n').replaceAll('\n  ', ' ')).toContain(
       "by the kernel's counters: 4.95 s of CPU time, held back by a CPU limit for 3.20 s, waited for a processor for 12 ms",
     );
+    for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
   });
 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { makeReceipt } from '../../src/session/receipt.ts';
 import type { SessionResult } from '../../src/session/session.ts';
-import { planOf, TCPDUMP } from '../plans.ts';
+import { planOf, podOf, TCPDUMP } from '../plans.ts';
 import { faults } from '../schemas.ts';
 
 it('says in which cluster it was, and as whom', () => {
@@ -25,4 +25,9 @@ it('says in which cluster it was, and as whom', () => {
   const receipt = makeReceipt(planOf(TCPDUMP), result, {});
   expect(receipt.cluster).toEqual({ context: 'prod', server: 'https://api.example:6443', user: 'alice' });
   expect(faults('receipt', JSON.parse(JSON.stringify(receipt)))).toEqual([]);
+  const { plan } = JSON.parse(JSON.stringify(receipt));
+  expect(Object.keys(plan)).toEqual([
+    ...['version', 'session', 'node', 'targets', 'capture', 'limits', 'debugPod'],
+  ]);
+  expect(plan.targets).toEqual([podOf()]);
 });

@@ -64,10 +64,11 @@ describe('a session', () => {
     const deletion = { deletionTimestamp: '2026-09-21T14:13:20.000Z', lastWriter: 'kubectl-label' };
     expect(got.deletion).toEqual('managedFields' in metadata ? deletion : undefined);
     expect(makeReceipt(PLAN, got, {}).capture.stoppedBy).toBe(stoppedBy);
-    if (reason === 'requested') expect(endedText(got)).toBe("stopped by somebody else's request");
+    if (reason === 'requested')
+      expect(endedText(got)).toMatch(/^stopped after \S+: another client asked for it$/);
     if ('managedFields' in metadata)
       expect(endedText(got)).toBe(
-        'somebody deleted the debug pod (deletionTimestamp 2026-09-21T14:13:20.000Z, last changed by kubectl-label)',
+        'stopped after 60s: somebody deleted the debug pod (deletionTimestamp 2026-09-21T14:13:20.000Z, last changed by kubectl-label)',
       );
   });
 

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Context } from '../../src/cli/command.ts';
+import type { CaptureOptions } from '../../src/cli/options.ts';
 import type { Cluster } from '../../src/cluster/cluster.ts';
 import { tcpdump } from '../../src/collectors/tcpdump/tcpdump.ts';
 import { toolError } from '../../src/errors.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
-import { type CaptureJob, runCapture } from '../../src/workflow/run-capture.ts';
+import { findCaptureTarget, finishCapture, planCapture, runCapture } from '../../src/workflow/run-capture.ts';
 import { apiAnswer, type FakeCluster, fakeCluster, lines, status } from '../fake-cluster.ts';
 import { TCPDUMP } from '../plans.ts';
 import { copy, nodeSide, shortly } from '../session/scene.ts';
@@ -42,7 +43,7 @@ function clusterWithPod(overrides: Partial<Cluster> = {}): FakeCluster {
   return cluster;
 }
 
-function run(cluster: Cluster, finish: CaptureJob['finish']): Promise<number> {
+async function run(cluster: Cluster, finish: () => Promise<number>): Promise<number> {
   const context = {
     log: new Log({ write: (text) => said.push(text) }),
     interrupts: new Interrupts(),
@@ -58,26 +59,18 @@ function run(cluster: Cluster, finish: CaptureJob['finish']): Promise<number> {
     imagePullSecrets: [],
     leastPrivilege: false,
   };
-  return runCapture(
-    {
-      options: {
-        connection: {},
-        debugPod,
-        explain: false,
-        form: { is: 'text' },
-        outputDir: folder,
-        keepSeconds: 600,
-      },
-      ref: { kind: 'pod', name: 'redis-0' },
-      collector: tcpdump,
-      again: 'analyze',
-      limits: { durationSeconds: 1, maxBytes: 1000 },
-      decide: () => TCPDUMP,
-      opening: () => ['opening'],
-      finish,
-    },
-    context,
-  );
+  const options: CaptureOptions = {
+    connection: {},
+    debugPod,
+    explain: false,
+    form: { is: 'text' },
+    outputDir: folder,
+    keepSeconds: 600,
+  };
+  const found = (await findCaptureTarget({ options, ref: { kind: 'pod', name: 'redis-0' } }, context))!;
+  const plan = planCapture(found, TCPDUMP, { durationSeconds: 1, maxBytes: 1000 });
+  const recorded = (await runCapture(found, plan, tcpdump, ['opening'], context))!;
+  return finishCapture(recorded, finish(), context);
 }
 
 describe('runCapture', () => {
@@ -88,7 +81,9 @@ describe('runCapture', () => {
     };
     await expect(run(cluster, finish)).rejects.toMatchObject({
       code: 5,
-      message: expect.stringMatching(/\.pcap\.gz is whole, but what was to be made of it failed: ENOSPC/),
+      message: expect.stringMatching(
+        /\.pcap\.gz was recorded and verified, but processing it failed: ENOSPC/,
+      ),
       hint: expect.stringMatching(/^kubectl gkeprof analyze \S+\.pcap\.gz$/),
     });
     expect(readdirSync(folder)).toHaveLength(1);

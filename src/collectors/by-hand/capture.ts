@@ -7,7 +7,7 @@ import { flameGraphLine, packetLines } from './files.ts';
 
 /** perf by hand: record on the node, script, copy, draw. */
 export function perfByHand(plan: Plan, capture: PerfTask, around: ManualContext, nowMs: number): string[] {
-  const target = plan.targets[0];
+  const { target } = plan;
   const seconds = Math.ceil(plan.limits.durationSeconds);
   const scope = target.kind === 'node' && capture.pid === undefined ? '' : ' -G "$cgroup"';
   const base = baseName(plan.node, nowMs, 'by_hand');
@@ -50,7 +50,7 @@ export function tcpdumpByHand(
   around: ManualContext,
   nowMs: number,
 ): string[] {
-  const target = plan.targets[0];
+  const { target } = plan;
   const seconds = Math.ceil(plan.limits.durationSeconds);
   const base = baseName(plan.node, nowMs, 'by_hand');
   const container = target.kind === 'pod' ? target.containers.find(({ running }) => running) : undefined;

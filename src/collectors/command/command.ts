@@ -12,7 +12,7 @@ const attached = (plan: Plan): NodeCommand => {
 export const runner: NodeWork = {
   describe(plan) {
     const { collector, words } = attached(plan);
-    const where = targetText(plan.targets[0]);
+    const where = targetText(plan.target);
     // Its words may hold secrets, and an annotation is read by many.
     return collector === 'crictl'
       ? `crictl ${attached(plan).about} for ${where}`

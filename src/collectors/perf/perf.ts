@@ -11,9 +11,8 @@ export const perf: Collector = {
   install: 'linux-perf, about 30 s and 60 MB',
 
   describe(plan) {
-    const { capture, targets } = plan;
+    const { capture, target } = plan;
     if (capture.collector !== 'perf') throw new Error('not a plan for perf');
-    const target = targets[0];
     const what =
       target.kind === 'pod' && target.container
         ? `container ${target.container.name} of ${targetText(target)}`
@@ -27,7 +26,7 @@ export const perf: Collector = {
   },
 
   scopeName(plan) {
-    const target = plan.targets[0];
+    const { target } = plan;
     if (plan.capture.collector === 'perf' && plan.capture.pid !== undefined)
       return `container_of_pid_${plan.capture.pid}`;
     return target.kind === 'node'

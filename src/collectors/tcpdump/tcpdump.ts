@@ -22,7 +22,7 @@ export const tcpdump: Collector = {
   describe(plan) {
     const { scope, interface: name } = capture(plan);
     const on = name ? `, interface ${name}` : '';
-    return `packets of ${targetText(plan.targets[0])}, scope ${scope}${on}, filter: ${filterText(capture(plan))}`;
+    return `packets of ${targetText(plan.target)}, scope ${scope}${on}, filter: ${filterText(capture(plan))}`;
   },
 
   nodeArguments(plan) {
@@ -44,7 +44,7 @@ export const tcpdump: Collector = {
   },
 
   scopeName(plan) {
-    const target = plan.targets[0];
+    const { target } = plan;
     const { scope } = capture(plan);
     return target.kind === 'node' || scope === 'node'
       ? 'node'
