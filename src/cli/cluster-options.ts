@@ -5,7 +5,7 @@ import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
 /** The group of the flags that are kubectl's own. */
 export const CLUSTER = 'Cluster (as in kubectl):';
 /** Flags of kubectl that would not mean here what they mean there, each with the reason. */
-const NOT_HERE: Readonly<Record<string, string>> = {
+export const REFUSED_FLAGS: Readonly<Record<string, string>> = {
   'match-server-version': "it compares kubectl's own version with the server's, and this is another program",
   'warnings-as-errors': 'warnings of the API server are not read here',
   profile: 'it profiles kubectl itself',
@@ -113,7 +113,7 @@ export const CLUSTER_OPTIONS: OptionTable = {
     'disable-compression': { describe: 'Ask for answers that are not compressed', type: 'boolean' },
     'cache-dir': { describe: "Folder of kubectl's cache", value: 'DIR', completion: 'folder' },
     ...Object.fromEntries(
-      Object.entries(NOT_HERE).map(([name, describe]) => [
+      Object.entries(REFUSED_FLAGS).map(([name, describe]) => [
         name,
         { describe, ...(SWITCHES.has(name) && { type: 'boolean' as const }) },
       ]),
@@ -123,7 +123,7 @@ export const CLUSTER_OPTIONS: OptionTable = {
 
 /** What they say together; a usage error where one would not mean what it means to kubectl. */
 export function connectionOf(raw: RawOptions): Connection {
-  for (const [name, reason] of Object.entries(NOT_HERE))
+  for (const [name, reason] of Object.entries(REFUSED_FLAGS))
     if (raw.isTyped(name)) throw usageError(`--${name}: ${reason}`, 'leave the flag out');
   const timeout = raw.text('request-timeout');
   // kubectl's own words, client-go tools/clientcmd/helpers.go.

@@ -6,6 +6,7 @@ import type { Interrupts } from '../interrupts.ts';
 import type { Log } from '../output/log.ts';
 import type { ByteSource } from '../output/stream.ts';
 import type { SafeSink } from '../output/terminal-text.ts';
+import type { Arguments } from './arguments.ts';
 import type { Config } from './config/parse.ts';
 import type { CompletionKind, OptionTable, RawOptions } from './option-spec.ts';
 
@@ -52,6 +53,8 @@ export interface Command<Options> {
   /** Behind the name in the usage line. */
   readonly usage: string;
   readonly examples: ReadonlyArray<readonly [line: string, what: string]>;
+  /** What follows the name besides flags; nothing, if absent. */
+  readonly args?: Arguments;
   readonly options: OptionTable;
   /** What its words name, for completion, in their order; the last one also stands for all that follow with `repeats`. */
   readonly completion?: readonly CompletionKind[];

@@ -1,4 +1,5 @@
 import { EXIT_MEANING, type ExitCode } from '../errors.ts';
+import { CLUSTER_OPTIONS, REFUSED_FLAGS } from './cluster-options.ts';
 import type { AnyCommand } from './command.ts';
 import type { OptionSpec } from './option-spec.ts';
 import { environmentName } from './options.ts';
@@ -123,10 +124,29 @@ export function commandHelp(command: AnyCommand): string {
         ? [`Flags can be preset: "${PROGRAM} config --help" says how.`]
         : []),
       ...(Object.values(command.options).some((spec) => spec.unlisted)
-        ? ['The other flags of "kubectl options" mean what they mean there, or are refused.']
+        ? [`"${PROGRAM} options" lists the other flags that are taken from kubectl.`]
         : []),
       `"${PROGRAM} help" lists the commands and the exit codes.`,
     ].join('\n'),
+  );
+}
+
+/** The flags that kubectl has everywhere, as `kubectl options` lists them: those that are taken, and those that are refused. */
+export function optionsHelp(): string {
+  const flags = Object.entries(CLUSTER_OPTIONS).map(([name, spec]) => describeFlag(name, spec));
+  const list = (isWanted: (name: string) => boolean) => {
+    const some = flags.filter(({ name }) => isWanted(name));
+    return some.map((flag) => flagRow(flag, columnOf(some))).join('\n');
+  };
+  return paragraphs(
+    wrap(
+      `Every command that talks to a cluster takes these flags of kubectl, before or after the command:`,
+      WIDTH,
+    ).join('\n'),
+    list((name) => !Object.hasOwn(REFUSED_FLAGS, name)),
+    'These flags of kubectl are refused, for the reason beside them:',
+    list((name) => Object.hasOwn(REFUSED_FLAGS, name)),
+    `"${PROGRAM} COMMAND --help" shows the other flags of a command.`,
   );
 }
 
@@ -148,8 +168,14 @@ export function programHelp(table: readonly AnyCommand[]): string {
 
 const paragraphs = (...texts: readonly string[]): string => `${texts.filter(Boolean).join('\n\n')}\n`;
 
-const flagText = ({ name, alias, value }: FlagHelp): string =>
-  `  ${alias ? `-${alias}, ` : '    '}--${name}${value ? ` ${value}` : ''}`;
+const flagText = (flag: FlagHelp): string =>
+  `  ${flag.alias || flag.name.length === 1 ? '' : '    '}${flagSyntax(flag)}`;
+
+/** `-n, --namespace NAME`, as it stands in every kind of help. */
+export function flagSyntax({ name, alias, value }: FlagHelp): string {
+  const flag = name.length === 1 ? `-${name}` : `${alias ? `-${alias}, ` : ''}--${name}`;
+  return value ? `${flag} ${value}` : flag;
+}
 
 const columnOf = (flags: readonly FlagHelp[]): number =>
   Math.max(0, ...flags.map((flag) => flagText(flag).length).filter((length) => length <= LONGEST_FLAG)) + 2;

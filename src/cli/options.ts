@@ -119,9 +119,11 @@ export const DEBUG_POD_OPTIONS: OptionTable = {
   },
   'dry-run': {
     type: 'string',
-    describe: 'Print the pod and stop: client, or server (admission included)',
+    describe: 'Print the debug pod and exit; server: with what admission changes in it',
     group: COMMON,
-    choices: ['client', 'server'],
+    choices: ['none', 'client', 'server'],
+    valueIfOmitted: 'client',
+    defaultText: 'none',
     notPresettable: true,
   },
   explain: EXPLAIN,
@@ -188,7 +190,7 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
       'build one from image/Dockerfile and name it with --image',
     );
   const reason = raw.text('reason');
-  const dryRun = raw.text('dry-run') as DebugPodOptions['dryRun'];
+  const dryRun = raw.text('dry-run') as DebugPodOptions['dryRun'] | 'none';
   return {
     connection: connectionOf(raw),
     debugPod: {
@@ -200,7 +202,7 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
       leastPrivilege,
     },
     ...(reason !== undefined && { reason }),
-    ...(dryRun && { dryRun }),
+    ...(dryRun && dryRun !== 'none' && { dryRun }),
     explain: raw.flag('explain'),
     form: outputFormatOf(raw, { wide: true }),
   };

@@ -6,8 +6,9 @@ import { printable } from '../text/printable.ts';
 import { parseCount } from '../text/quantity.ts';
 import type { OptionTable, RawOptions } from './option-spec.ts';
 import { FORCE } from './options.ts';
+import { outputFormatOf } from './output-option.ts';
 import { regularExpression } from './regexp.ts';
-import { FILE_OR_FORM, fileOrForm, type NamedFileRule } from './result-options.ts';
+import { FILE_AND_FORMAT, fileAndFormat, type NamedFileRule, namedFileRule } from './result-options.ts';
 
 const GROUP = 'Samples:';
 const OUTPUT = 'Output:';
@@ -137,7 +138,7 @@ export const DRAW_OPTIONS: OptionTable = {
     defaultText: 'svg',
     words: Object.keys(FORMATS),
   },
-  output: FILE_OR_FORM,
+  ...FILE_AND_FORMAT,
   ...FORCE,
   annotate: {
     type: 'boolean',
@@ -159,7 +160,10 @@ export interface DrawOptions {
 
 export function drawOptions(raw: RawOptions): DrawOptions {
   const formats = parseFormats(raw.text('format') ?? 'svg');
-  const { form, file, ifThere } = fileOrForm(raw);
+  // Of a recording, the plan says what the files are called.
+  const { form, file, ifThere } = raw.knows('o')
+    ? fileAndFormat(raw)
+    : { form: outputFormatOf(raw), file: undefined, ifThere: namedFileRule(raw) };
   if (file !== undefined && formats.length > 1)
     throw usageError('--output: takes one format', `--format ${formats[0]}`);
   const open = raw.flag('open');

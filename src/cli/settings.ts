@@ -72,6 +72,7 @@ export function resolveFlags(
     text: (name) => wordsOf(name).at(-1), // The last one counts, as with kubectl's own flags.
     list: wordsOf,
     flag: (name) => values.get(name) === true,
+    knows: (name) => Object.hasOwn(command.options, name),
     isTyped: (name) => typed.flags.has(name),
     origin: (name) => origins.get(name),
   };

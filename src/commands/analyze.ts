@@ -69,6 +69,7 @@ export const analyze: Command<AnalyzeOptions> = {
   name: 'analyze',
   describe: 'Conversations, SYNs, TCP health and Redis of a capture. No cluster needed',
   usage: 'FILE…|@last|- [flags]',
+  args: { noun: 'file', min: 1 },
   examples: [
     ['kubectl gkeprof analyze @last', 'the newest capture of this folder'],
     ['kubectl gkeprof analyze a.pcap.gz --format tshark', 'as capinfos and tshark print them'],
@@ -80,9 +81,6 @@ export const analyze: Command<AnalyzeOptions> = {
   repeats: true,
 
   validate(raw) {
-    if (raw.positionals.length === 0)
-      throw usageError('analyze: a file is missing', 'kubectl gkeprof analyze @last');
-    if (raw.rest.length) throw usageError('analyze: takes nothing behind --');
     if (raw.positionals.includes('-') && raw.positionals.length > 1)
       throw usageError('analyze: stdin is not put together with files');
     const form = outputFormatOf(raw, { wide: true });

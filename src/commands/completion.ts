@@ -26,6 +26,7 @@ export const completion: Command<Shell> = {
   powershell  kubectl gkeprof completion powershell >>$PROFILE`,
   ],
   usage: Object.keys(SCRIPTS).join('|'),
+  args: { noun: 'shell', min: 1, max: 1 },
   examples: [
     [
       'kubectl gkeprof completion kubectl >~/.local/bin/kubectl_complete-gkeprof',
@@ -38,14 +39,12 @@ export const completion: Command<Shell> = {
   subcommands: Object.keys(SCRIPTS),
   validate(raw) {
     const shells = Object.keys(SCRIPTS);
-    const [shell, ...more] = raw.positionals;
-    if (shell === undefined || more.length || raw.rest.length)
-      throw usageError('completion: takes the name of one shell', `one of ${shells.join(', ')}`);
+    const shell = raw.positionals[0]!;
     if (Object.hasOwn(SCRIPTS, shell)) return shell as Shell;
     const [near] = nearestNames(shell, shells);
     throw usageError(
-      `completion: "${printable(shell)}" is none of ${shells.join(', ')}`,
-      near === undefined ? 'kubectl gkeprof completion --help' : `did you mean ${near}?`,
+      `completion: unknown shell "${printable(shell)}"`,
+      near === undefined ? `shells: ${shells.join(', ')}` : `did you mean ${near}?`,
     );
   },
   async run(shell, { stdout }) {

@@ -46,6 +46,7 @@ export const config: Command<ConfigOptions> = {
     "Flags that name something of one run (--pid, --filter, --dry-run …) are always typed, and kubectl's own (--context, --namespace …) have their place in the kubeconfig.",
   ],
   usage: 'view [flags]',
+  args: { noun: 'subcommand', min: 1, max: 1 },
   examples: [
     ['kubectl gkeprof config view', 'what is in force, and from where'],
     ['GKEPROF_DURATION=10s kubectl gkeprof config view -o json', 'for programs'],
@@ -54,11 +55,11 @@ export const config: Command<ConfigOptions> = {
   subcommands: ['view'],
 
   validate(raw) {
-    const [verb, ...more] = raw.positionals;
-    if (verb !== 'view' || more.length || raw.rest.length)
+    const [subcommand] = raw.positionals;
+    if (subcommand !== 'view')
       throw usageError(
-        verb === undefined ? 'config: what of it?' : `config: knows "view" alone`,
-        'kubectl gkeprof config view',
+        `config: unknown subcommand "${printable(subcommand!)}"`,
+        'the only subcommand is view: kubectl gkeprof config view',
       );
     return { form: outputFormatOf(raw) };
   },

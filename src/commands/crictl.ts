@@ -20,7 +20,7 @@ import { bareId, statusesOf } from '../snapshot/owner.ts';
 import { startAccessCheck } from '../workflow/access.ts';
 import { findTarget } from '../workflow/find-target.ts';
 import { resolveId } from '../workflow/resolve-id.ts';
-import { onlyTarget, RAW, runOnNode } from '../workflow/run-on-node.ts';
+import { RAW, runOnNode } from '../workflow/run-on-node.ts';
 
 interface CrictlOptions {
   readonly debugPod: DebugPodOptions;
@@ -56,7 +56,8 @@ const OPTIONS: OptionTable = {
 export const crictl: Command<CrictlOptions> = {
   name: 'crictl',
   describe: "Run crictl on a pod's node or a node; a pod's ids are put where they belong",
-  usage: 'TARGET [flags] -- ARGS…',
+  usage: 'TARGET [flags] [--] ARGS…',
+  args: { noun: 'target', min: 1, max: 1, rest: 'inline', tooMany: 'put the arguments of crictl after --' },
   examples: [
     ['kubectl gkeprof crictl pod/redis-0 -- ps', "the pod's containers"],
     ['kubectl gkeprof crictl node/NODE -- pods --namespace redis', 'pods of a namespace on the node'],
@@ -68,7 +69,6 @@ export const crictl: Command<CrictlOptions> = {
   failureCode: EXIT.own,
 
   validate(raw) {
-    const target = onlyTarget('crictl', raw, 'kubectl gkeprof crictl pod/NAME -- ps');
     const container = raw.text('container');
     const words = parseCrictlWords(raw.rest);
     const dangerous = raw.flag('dangerous');
@@ -79,7 +79,7 @@ export const crictl: Command<CrictlOptions> = {
       );
     return {
       debugPod: debugPodOptions(raw),
-      named: parseTarget(target, raw.text('node')),
+      named: parseTarget(raw.positionals[0]!, raw.text('node')),
       ...(container !== undefined && { container }),
       words,
       dangerous,

@@ -2,7 +2,7 @@ import type { Command } from '../cli/command.ts';
 import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { FORCE, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from '../cli/profile-options.ts';
-import { FILE_OR_FORM, fileOrForm, MARKDOWN, OPEN } from '../cli/result-options.ts';
+import { FILE_AND_FORMAT, fileAndFormat, MARKDOWN, OPEN } from '../cli/result-options.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { recentFile } from '../files/input.ts';
 import type { StatedWeights } from '../profile/compare/folded-weights.ts';
@@ -38,7 +38,7 @@ const OPTIONS: OptionTable = {
     defaultText: 'svg',
     words: Object.keys(COMPARISON_FORMATS),
   },
-  output: FILE_OR_FORM,
+  ...FILE_AND_FORMAT,
   ...FORCE,
   ...MARKDOWN,
   ...OPEN,
@@ -80,6 +80,7 @@ export const diff: Command<DiffOptions> = {
   name: 'diff',
   describe: 'Compare two profiles: one picture, and the functions that changed. No cluster needed',
   usage: 'BEFORE AFTER|BOTH [flags]',
+  args: { noun: 'file', min: 1, max: 2 },
   examples: [
     ['kubectl gkeprof diff @2 @last', 'the two newest recordings of this folder'],
     ['kubectl gkeprof diff before.svg after.svg --format top', 'pictures carry their stacks'],
@@ -89,13 +90,7 @@ export const diff: Command<DiffOptions> = {
   completion: ['profile', 'profile'],
 
   validate(raw) {
-    const [before, after, ...more] = raw.positionals;
-    if (before === undefined || more.length)
-      throw usageError(
-        `diff: takes two files, got ${raw.positionals.length}`,
-        'kubectl gkeprof diff BEFORE AFTER',
-      );
-    if (raw.rest.length) throw usageError('diff: takes nothing behind --');
+    const [before, after] = raw.positionals;
     if (raw.positionals.every((file) => file === '-') && after !== undefined)
       throw usageError('diff: only one of the two can be stdin');
     const formats = [...new Set((raw.text('format') ?? 'svg').split(',').map((name) => name.trim()))];
@@ -105,7 +100,7 @@ export const diff: Command<DiffOptions> = {
         `--format: "${printable(unknown)}" is none`,
         `formats: ${Object.keys(COMPARISON_FORMATS).join(', ')}`,
       );
-    const { form, file: output, ifThere } = fileOrForm(raw);
+    const { form, file: output, ifThere } = fileAndFormat(raw);
     if (output !== undefined && formats.length > 1)
       throw usageError('--output: takes one format', `--format ${formats[0]}`);
     const open = raw.flag('open');
@@ -128,7 +123,7 @@ export const diff: Command<DiffOptions> = {
       throw usageError('--seconds cannot be used with --by share', 'leave --by share out');
     const choice = readChoice(raw);
     return {
-      files: after === undefined ? [before] : [before, after],
+      files: after === undefined ? [before!] : [before!, after],
       folder: writableFolder(raw.text('output-dir') ?? '.'),
       formats: formats as ComparisonFormat[],
       ...(output !== undefined && { output }),

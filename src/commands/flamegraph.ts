@@ -71,6 +71,7 @@ const OPTIONS: OptionTable = {
   },
   duration: {
     type: 'string',
+    alias: 't',
     describe: 'How long to sample',
     group: GROUP,
     value: 'TIME',
@@ -110,6 +111,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
   name: 'flamegraph',
   describe: 'Profile the CPU of a pod, container or node with perf, and draw it',
   usage: 'TARGET [flags]',
+  args: { noun: 'target', min: 1, max: 1 },
   examples: [
     ['kubectl gkeprof flamegraph pod/redis-0', '60 s later: an SVG and the raw stacks'],
     ['kubectl gkeprof flamegraph pod/redis-0 -c redis --duration 10s', 'one container'],
@@ -121,12 +123,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
   completion: ['target'],
 
   validate(raw) {
-    const [target, ...more] = raw.positionals;
-    if (target === undefined)
-      throw usageError('flamegraph: a target is missing', 'kubectl gkeprof flamegraph pod/NAME');
-    if (more.length) throw usageError(`flamegraph: one target at a time, got ${more.length + 1}`);
-    if (raw.rest.length) throw usageError('flamegraph: takes nothing behind --');
-    const ref = parseTarget(target, raw.text('node'));
+    const ref = parseTarget(raw.positionals[0]!, raw.text('node'));
     const vs = raw.text('vs') === undefined ? undefined : parseTarget(raw.text('vs')!);
     const container = raw.text('container');
     if (container !== undefined && ref.kind === 'node')

@@ -86,7 +86,6 @@ export const manifests: Command<ManifestsOptions> = {
     ...VERBOSE,
   },
   validate(raw) {
-    if (raw.positionals.length) throw usageError('manifests: takes no arguments');
     const form = outputFormatOf(raw);
     if (!raw.flag('admission-policy')) {
       const stray = ONLY_WITH_POLICY.find((name) => raw.isTyped(name));

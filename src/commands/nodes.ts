@@ -78,6 +78,7 @@ export const nodes: Command<NodesOptions> = {
   name: 'nodes',
   describe: 'List nodes, and which of them run some pods. No debug pod needed',
   usage: '[SUBSTRING…] [flags]',
+  args: { noun: 'substring', min: 0 },
   examples: [
     ['kubectl gkeprof nodes redis-ratelimiting', 'whose names contain it'],
     ['kubectl gkeprof nodes --pods app=redis -n redis', 'that run these pods, and which'],
@@ -87,7 +88,6 @@ export const nodes: Command<NodesOptions> = {
   repeats: true,
 
   validate(raw) {
-    if (raw.rest.length) throw usageError('nodes: takes nothing behind --');
     const selector = raw.text('selector');
     const pods = raw.text('pods');
     return {

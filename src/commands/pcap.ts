@@ -48,8 +48,8 @@ const GROUP = 'Capture:';
 
 const OPTIONS: OptionTable = {
   port: {
-    type: 'string',
-    describe: 'Only this TCP or UDP port',
+    type: 'array',
+    describe: 'Capture only packets from or to this TCP or UDP port',
     group: GROUP,
     value: 'N',
     notPresettable: true,
@@ -71,6 +71,7 @@ const OPTIONS: OptionTable = {
   },
   duration: {
     type: 'string',
+    alias: 't',
     describe: 'Ends after this time',
     group: GROUP,
     value: 'TIME',
@@ -103,6 +104,7 @@ export const pcap: Command<PcapOptions> = {
   name: 'pcap',
   describe: 'Capture the packets of a pod or node with tcpdump',
   usage: 'TARGET [flags] [-- TCPDUMP-ARGS]',
+  args: { noun: 'target', min: 1, max: 1, rest: 'separate', tooMany: 'put the words of a filter after --' },
   examples: [
     ['kubectl gkeprof pcap pod/redis-0 --port 6379', 'until Ctrl-C, 60 s or 1 GiB'],
     ['kubectl gkeprof pcap pod/redis-0 --port 6379 --analyze', 'and what analyze prints of it'],
@@ -114,15 +116,17 @@ export const pcap: Command<PcapOptions> = {
   completion: ['target'],
 
   validate(raw) {
-    const [target, ...more] = raw.positionals;
-    if (target === undefined) throw usageError('pcap: a target is missing', 'kubectl gkeprof pcap pod/NAME');
-    if (more.length)
-      throw usageError(`pcap: one target at a time, got ${more.length + 1}`, 'filter words go behind --');
-    const ref = parseTarget(target, raw.text('node'));
+    const ref = parseTarget(raw.positionals[0]!, raw.text('node'));
     const words = parseTcpdumpWords(raw.rest);
-    const port = raw.text('port');
+    const ports = raw
+      .list('port')
+      .flatMap((text, at) => [
+        ...(at ? ['or'] : []),
+        'port',
+        String(parseCount(text, '--port', 1, 65535, 6379)),
+      ]);
     const clauses = [
-      ...(port === undefined ? [] : [['port', String(parseCount(port, '--port', 1, 65535, 6379))]]),
+      ...(ports.length ? [ports] : []),
       ...(raw.text('filter') === undefined ? [] : [[filterExpression(raw.text('filter')!)]]),
       ...(words.filter.length ? [words.filter] : []),
     ];

@@ -99,6 +99,7 @@ export const ps: Command<PsOptions> = {
   name: 'ps',
   describe: 'Processes and containers of pods or a node, and whose they are',
   usage: 'TARGET|-l LABELS [flags]',
+  args: { noun: 'target', min: 0, max: 1, tooMany: 'to name several pods, use -l LABELS' },
   examples: [
     [
       'kubectl gkeprof ps pod/redis-0',
@@ -111,13 +112,12 @@ export const ps: Command<PsOptions> = {
   completion: ['target'],
 
   validate(raw) {
-    const [target, ...more] = raw.positionals;
+    const [target] = raw.positionals;
     const selector = raw.text('selector');
-    if (more.length)
-      throw usageError(`ps: one target at a time, got ${more.length + 1}`, 'several pods: -l LABELS');
-    if ((target === undefined) === (selector === undefined))
-      throw usageError('ps: name a target or a selector', 'kubectl gkeprof ps pod/NAME, or -l app=NAME');
-    if (raw.rest.length) throw usageError('ps: takes nothing behind --');
+    if (target === undefined && selector === undefined)
+      throw usageError('ps: missing target', 'name one, such as pod/NAME, or use -l LABELS');
+    if (target !== undefined && selector !== undefined)
+      throw usageError('ps: a target and -l cannot be used together', 'leave one of them out');
     const named = target === undefined ? undefined : parseTarget(target, raw.text('node'));
     const container = raw.text('container');
     if (container !== undefined && named?.kind === 'node')

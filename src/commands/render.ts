@@ -46,6 +46,7 @@ export const render: Command<RenderOptions> = {
   describe:
     'Draw or export a profile: raw or folded stacks, a flame graph (SVG), pprof, speedscope. No cluster needed',
   usage: 'FILE…|@last|- [flags]',
+  args: { noun: 'file', min: 1 },
   examples: [
     ['kubectl gkeprof render @last --format top', 'the newest recording of this folder, as tables'],
     ['kubectl gkeprof render raw.perf-script.txt.gz --comm redis-server --from 10 --to 20', 'a part of it'],
@@ -61,10 +62,8 @@ export const render: Command<RenderOptions> = {
 
   validate(raw) {
     const files = raw.positionals;
-    if (files.length === 0) throw usageError('render: a file is missing', 'kubectl gkeprof render @last');
     if (files.filter((file) => file === '-').length > 1)
       throw usageError('render: only one of the files can be stdin');
-    if (raw.rest.length) throw usageError('render: takes nothing behind --');
     return {
       files,
       folder: writableFolder(raw.text('output-dir') ?? '.'),

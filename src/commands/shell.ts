@@ -7,7 +7,7 @@ import { parseTarget, type TargetRef } from '../plan/target.ts';
 import { startAccessCheck } from '../workflow/access.ts';
 import { findTarget } from '../workflow/find-target.ts';
 import { resolveId } from '../workflow/resolve-id.ts';
-import { onlyTarget, RAW, runOnNode } from '../workflow/run-on-node.ts';
+import { RAW, runOnNode } from '../workflow/run-on-node.ts';
 
 interface ShellOptions {
   readonly debugPod: DebugPodOptions;
@@ -15,6 +15,8 @@ interface ShellOptions {
   readonly container?: string;
   readonly enter: readonly string[];
   readonly words: readonly string[];
+  /** Whether -i or -t was given. */
+  readonly interactive: boolean;
   readonly raw: boolean;
 }
 
@@ -40,6 +42,23 @@ const OPTIONS: OptionTable = {
     notPresettable: true,
     completion: 'container',
   },
+  // As kubectl exec and kubectl debug take them. A shell has both wherever there is a terminal.
+  stdin: {
+    type: 'boolean',
+    alias: 'i',
+    describe: 'Accepted as in kubectl exec: the shell reads from your terminal anyway',
+    group: GROUP,
+    notPresettable: true,
+    unlisted: true,
+  },
+  tty: {
+    type: 'boolean',
+    alias: 't',
+    describe: 'Accepted as in kubectl exec: the shell runs on your terminal anyway',
+    group: GROUP,
+    notPresettable: true,
+    unlisted: true,
+  },
   raw: RAW,
   ...DEBUG_POD_OPTIONS,
   ...TARGET_NODE,
@@ -49,7 +68,8 @@ const OPTIONS: OptionTable = {
 export const shell: Command<ShellOptions> = {
   name: 'shell',
   describe: "A root shell with the tools on a pod's node, in the pod's namespaces on request",
-  usage: 'TARGET [flags] [-- COMMAND…]',
+  usage: 'TARGET [flags] [--] [COMMAND…]',
+  args: { noun: 'target', min: 1, max: 1, rest: 'inline', tooMany: 'put the command after --' },
   examples: [
     ['kubectl gkeprof shell node/NODE', 'perf, tcpdump, ip, crictl; the pod goes when you leave'],
     [
@@ -67,8 +87,7 @@ export const shell: Command<ShellOptions> = {
         '--least-privilege: a shell on the node has all privileges, so it cannot be opened with this flag',
         'open it with --least-privilege=false; ps, whois and crictl work with the flag',
       );
-    const target = onlyTarget('shell', raw, 'kubectl gkeprof shell pod/NAME');
-    const named = parseTarget(target, raw.text('node'));
+    const named = parseTarget(raw.positionals[0]!, raw.text('node'));
     const enter = (raw.text('enter') ?? '').split(',').filter(Boolean);
     const unknown = enter.find((kind) => !NAMESPACES.includes(kind));
     if (unknown !== undefined) throw usageError(`--enter: "${unknown}" is none of ${NAMESPACES.join(', ')}`);
@@ -86,17 +105,20 @@ export const shell: Command<ShellOptions> = {
       ...(container !== undefined && { container }),
       enter,
       words: raw.rest,
+      interactive: raw.flag('stdin') || raw.flag('tty'),
       raw: raw.flag('raw'),
     };
   },
 
-  async run({ debugPod, named: typed, container, enter, words, raw }, context) {
+  async run({ debugPod, named: typed, container, enter, words, interactive, raw }, context) {
     const tty = context.stdin.isTTY === true && context.stdout.isTTY === true;
     if (!tty && words.length === 0)
       throw usageError(
         'shell: there is no terminal here',
         'name a command: kubectl gkeprof shell TARGET -- COMMAND',
       );
+    if (!tty && interactive)
+      context.log.warn('-i, -t: there is no terminal here, so the command runs without input');
     const cluster = await context.openCluster(debugPod.connection);
     const allowed = startAccessCheck(cluster, debugPod, tty);
     const named = await resolveId(typed, debugPod, cluster, context);

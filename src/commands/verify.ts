@@ -4,7 +4,7 @@ import type { Command } from '../cli/command.ts';
 import type { OptionTable } from '../cli/option-spec.ts';
 import { VERBOSE } from '../cli/options.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
-import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
+import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { recentFile } from '../files/input.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
@@ -39,6 +39,7 @@ export const verify: Command<VerifyOptions> = {
     'A receipt lies beside what it is of. Size and SHA-256 of that file are compared with what the node announced when it was captured. Exit code 0: the same; 1: changed or missing.',
   ],
   usage: 'RECEIPT…|@last [flags]',
+  args: { noun: 'receipt', min: 1 },
   examples: [
     ['kubectl gkeprof verify @last', 'the newest receipt of this folder'],
     ['kubectl gkeprof verify *.receipt.json', 'all of them'],
@@ -48,9 +49,6 @@ export const verify: Command<VerifyOptions> = {
   repeats: true,
 
   validate(raw) {
-    if (raw.positionals.length === 0)
-      throw usageError('verify: a receipt is missing', 'kubectl gkeprof verify @last');
-    if (raw.rest.length) throw usageError('verify: takes nothing behind --');
     return { receipts: raw.positionals, form: outputFormatOf(raw) };
   },
 

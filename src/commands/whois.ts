@@ -111,6 +111,7 @@ export const whois: Command<WhoisOptions> = {
   name: 'whois',
   describe: 'Which container and pod a pid, port, address, cgroup or interface of a node belongs to',
   usage: 'node/NODE [PID…] [flags]',
+  args: { noun: 'node', min: 1 },
   examples: [
     ['kubectl gkeprof whois node/NODE 7154', 'its container, pod, addresses and cgroup'],
     ['kubectl gkeprof whois node/NODE --port 6379', 'who listens there, in every pod'],
@@ -121,21 +122,18 @@ export const whois: Command<WhoisOptions> = {
 
   validate(raw) {
     const [target, ...pids] = raw.positionals;
-    if (target === undefined)
-      throw usageError('whois: a node is missing', 'kubectl gkeprof whois node/NAME PID');
-    if (raw.rest.length) throw usageError('whois: takes nothing behind --');
     const questions = [
       ...pids.map((text) => ({ by: 'pid' as const, pid: parseCount(text, 'PID', 1, 2 ** 22) })),
       ...questionsOf(raw),
     ];
     if (questions.length === 0)
       throw usageError(
-        'whois: who is what?',
-        'a PID of the node, or --match, --port, --socket, --ip, --cgroup, --container, --veth',
+        'whois: nothing to look up',
+        'give a PID of the node, or --match, --port, --socket, --ip, --cgroup, --container or --veth',
       );
     return {
       inspect: inspectOptions(raw),
-      named: parseTarget(target),
+      named: parseTarget(target!),
       questions,
       form: outputFormatOf(raw, { wide: true }),
     };

@@ -1,9 +1,9 @@
 import type { Context } from '../cli/command.ts';
-import type { OptionSpec, RawOptions } from '../cli/option-spec.ts';
+import type { OptionSpec } from '../cli/option-spec.ts';
 import type { DebugPodOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { runner } from '../collectors/command/command.ts';
-import { EXIT, usageError } from '../errors.ts';
+import { EXIT } from '../errors.ts';
 import { makePlan, type NodeCommand } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
 import { runNodeCommand } from '../session/attached.ts';
@@ -30,18 +30,6 @@ export const RAW: OptionSpec = {
 };
 
 const LONGEST_SECONDS = { terminal: 8 * 3600, command: 3600 };
-
-/** The one target of a verb whose further words are what runs there, and stand behind `--`. */
-export function onlyTarget(verb: string, { positionals }: RawOptions, example: string): string {
-  const [target, ...more] = positionals;
-  if (target === undefined) throw usageError(`${verb}: a target is missing`, example);
-  if (more.length)
-    throw usageError(
-      `${verb}: "${more[0]}" stands before --`,
-      `kubectl gkeprof ${verb} ${target} -- ${more.join(' ')}`,
-    );
-  return target;
-}
 
 /** Runs it in a debug pod of its own. Returns its exit status. */
 export async function runOnNode(

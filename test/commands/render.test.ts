@@ -298,7 +298,7 @@ describe('render', () => {
     const drawn = await gkeprof(['render', both, '--output-dir', folder]);
     expect(drawn.stdout.toString()).toContain(join(folder, 'x.diff.svg'));
     expect(readFileSync(join(folder, 'x.diff.svg'), 'utf8')).toContain('before and after');
-    const stdin = await gkeprof(['diff', '-', '--format', 'folded', '-o', '-'], readFileSync(both));
+    const stdin = await gkeprof(['diff', '-', '--format', 'folded', '--output', '-'], readFileSync(both));
     expect(stdin.stdout.toString()).toBe('a;b 300 300\na;c 0 200\n');
   });
 
