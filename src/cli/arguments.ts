@@ -3,22 +3,6 @@ import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
 import type { AnyCommand } from './command.ts';
 
-/** The arguments of a command: what follows its name and is not a flag. */
-export interface Arguments {
-  /** What one of them is called in messages, in the singular. */
-  readonly noun: string;
-  readonly min: number;
-  /** Any number of them, where this is absent. */
-  readonly max?: number;
-  /**
-   * Whether arguments after `--` are taken. `inline`: they belong to a program that runs on the node, and `--` may be
-   * left out as long as they contain no flags.
-   */
-  readonly rest?: 'separate' | 'inline';
-  /** The hint if there are too many. */
-  readonly tooMany?: string;
-}
-
 /** Throws a usage error if the command takes fewer or more arguments than were given. */
 export function checkArguments(
   { name, args, examples }: Pick<AnyCommand, 'name' | 'args' | 'examples'>,

@@ -6,7 +6,6 @@ import type { Interrupts } from '../interrupts.ts';
 import type { Log } from '../output/log.ts';
 import type { ByteSource } from '../output/stream.ts';
 import type { SafeSink } from '../output/terminal-text.ts';
-import type { Arguments } from './arguments.ts';
 import type { Config } from './config/parse.ts';
 import type { CompletionKind, OptionTable, RawOptions } from './option-spec.ts';
 
@@ -39,6 +38,22 @@ export interface Configuration {
   readonly path: string | undefined;
   /** Undefined where there is none; throws a usage error for what is not understood. */
   readonly read: () => Promise<Config | undefined>;
+}
+
+/** The arguments of a command: what follows its name and is not a flag. */
+export interface Arguments {
+  /** What one of them is called in messages, in the singular. */
+  readonly noun: string;
+  readonly min: number;
+  /** Any number of them, where this is absent. */
+  readonly max?: number;
+  /**
+   * Whether arguments after `--` are taken. `inline`: they belong to a program that runs on the node, and `--` may be
+   * left out as long as they contain no flags.
+   */
+  readonly rest?: 'separate' | 'inline';
+  /** The hint if there are too many. */
+  readonly tooMany?: string;
 }
 
 /**

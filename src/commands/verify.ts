@@ -86,20 +86,26 @@ async function readReceipt(path: string): Promise<Receipt> {
     receipt = JSON.parse(await readFile(path, 'utf8')) as Partial<Receipt> | null;
   } catch (error) {
     const isJson = error instanceof SyntaxError;
-    throw notOne(path, isJson ? 'it is no JSON' : reasonOf(error));
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new GkeprofError(
+        EXIT.failed,
+        `cannot read ${printable(path)}: no such file`,
+        `receipts end in ${ENDING}, beside their files`,
+      );
+    throw notOne(path, isJson ? 'it is not JSON' : reasonOf(error));
   }
   if (receipt?.receiptVersion !== 1) throw notOne(path, 'it has no receiptVersion 1');
   const { file, bytes, sha256: sum } = receipt.artifact ?? {};
   if (typeof file !== 'string' || typeof bytes !== 'number' || typeof sum !== 'string')
-    throw notOne(path, 'it names no artifact');
+    throw notOne(path, 'it does not name an artifact');
   return receipt as Receipt;
 }
 
 const notOne = (path: string, why: string): GkeprofError =>
   new GkeprofError(
     EXIT.failed,
-    `${printable(path)} can not be read as a receipt: ${printable(why)}`,
-    `receipts end in ${ENDING}, beside what they are of`,
+    `${printable(path)} cannot be read as a receipt: ${printable(why)}`,
+    `receipts end in ${ENDING}, beside their files`,
   );
 
 const verdictTable = (verdicts: readonly FileVerdict[]): string =>
