@@ -4,7 +4,7 @@ import type { AnyCommand } from './command.ts';
 import type { OptionSpec } from './option-spec.ts';
 import { environmentName } from './options.ts';
 
-/** What people type before everything else. */
+/** What users type in front of a command. */
 export const PROGRAM = 'kubectl gkeprof';
 
 /** One flag, as help, documentation and the manual page show it. */
@@ -12,13 +12,13 @@ export interface FlagHelp {
   /** Without dashes. */
   readonly name: string;
   readonly alias?: string;
-  /** What stands for its value; undefined for a switch. */
+  /** The placeholder of its value; undefined for a switch. */
   readonly value?: string;
   readonly describe: string;
   /** Of what `value` may be. */
   readonly choices?: readonly string[];
   readonly default?: string;
-  /** The environment variable that speaks where the flag is silent; undefined where it has to be typed. */
+  /** The environment variable that presets it; undefined if it cannot be preset. */
   readonly env?: string;
   readonly repeatable: boolean;
 }
@@ -50,15 +50,15 @@ export interface ProgramHelp {
   readonly exitCodes: ReadonlyArray<readonly [ExitCode, string]>;
 }
 
-/** How the values are written that a placeholder stands for (quantity.ts). */
+/** How the values of a placeholder are written (quantity.ts). */
 const UNITS: Readonly<Record<string, string>> = {
   TIME: '500ms, 30s, 5m or 1m30s; a bare number is seconds',
   SIZE: '500Mi, 1Gi, 200M or bytes',
 };
 
-/** Everything that is said of every command: what help, docs/ and the manual page are made from. */
+/** All commands as data: help, docs/ and the manual page are made from this. */
 export const describeProgram = (table: readonly AnyCommand[]): ProgramHelp => ({
-  describe: 'CPU flame graphs and packet captures of a pod, from its node to your laptop.',
+  describe: 'Record CPU flame graphs and packets of a pod on its node, from your laptop.',
   usage: `${PROGRAM} COMMAND [flags]`,
   commands: table.filter((each) => !each.hidden).map(describeCommand),
   exitCodes: EXIT_MEANING,
@@ -120,9 +120,7 @@ export function commandHelp(command: AnyCommand): string {
     `Usage:\n  ${usage}`,
     units.map(([placeholder, meaning]) => `${placeholder} is ${meaning}.`).join('\n'),
     [
-      ...(configurable && name !== 'config'
-        ? [`Flags can be preset: "${PROGRAM} config --help" says how.`]
-        : []),
+      ...(configurable && name !== 'config' ? [`"${PROGRAM} config --help" shows how to preset flags.`] : []),
       ...(Object.values(command.options).some((spec) => spec.unlisted)
         ? [`"${PROGRAM} options" lists the other flags that are taken from kubectl.`]
         : []),
@@ -186,7 +184,7 @@ function flagRow(flag: FlagHelp, column: number): string {
   return left.length + 2 > column ? `${left}\n${lines}` : `${left.padEnd(column)}${lines.trimStart()}`;
 }
 
-/** What it does, what it may be, what it is otherwise. */
+/** What the flag does, its choices and its default. */
 export function flagWords({ describe, value, choices, default: byDefault, repeatable }: FlagHelp): string {
   const notes = [
     ...(choices && value !== choices.join('|') ? [`one of ${choices.join(', ')}`] : []),
@@ -199,7 +197,7 @@ export function flagWords({ describe, value, choices, default: byDefault, repeat
 const indented = (lines: readonly string[], by: number): string =>
   lines.map((line) => `${' '.repeat(by)}${line}`).join('\n');
 
-/** Broken between words. Our own words only: a character is a column. */
+/** Breaks a text between words. A character is a column, because all texts are our own. */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';

@@ -8,11 +8,11 @@ import { isOutputFormat, outputFormatOf } from './output-option.ts';
 
 const GROUP = 'Output:';
 
-/** A block for an incident; of the verbs that record or read something. */
+/** Of the verbs that record or read something. */
 export const MARKDOWN: OptionTable = {
   markdown: {
     type: 'boolean',
-    describe: 'The result as a block of Markdown for an incident: figures, tables, files with SHA-256',
+    describe: 'Print the result as Markdown for an incident: figures, tables, files with SHA-256',
     group: GROUP,
     notPresettable: true,
   },
@@ -90,9 +90,9 @@ export function namedFile(raw: RawOptions, option: string): string | undefined {
   return path;
 }
 
-/** Opens what was made, or says why not and where it is. */
+/** Opens the file that was made, or says why that was not possible. */
 export async function openResult(path: string | undefined, { open, log }: Context): Promise<void> {
   if (path === undefined) return;
   const reason = await open(path);
-  log.line(reason === undefined ? `opened ${path}` : `not opened: ${reason}; it is ${path}`);
+  log.line(reason === undefined ? `opened ${path}` : `could not open ${path}: ${reason}`);
 }

@@ -28,21 +28,21 @@ export interface FileVerdict {
   readonly found?: { readonly bytes: number; readonly sha256: string };
 }
 
-const OPTIONS: OptionTable = { output: outputOption('the artifacts that are as they were'), ...VERBOSE };
+const OPTIONS: OptionTable = { output: outputOption('the files that have not changed'), ...VERBOSE };
 
 const ENDING = '.receipt.json';
 
 export const verify: Command<VerifyOptions> = {
   name: 'verify',
-  describe: 'Check that artifacts are still what their receipts say. No cluster needed',
+  describe: 'Check that captured files still match their receipts. Needs no cluster',
   details: [
-    'A receipt lies beside what it is of. Size and SHA-256 of that file are compared with what the node announced when it was captured. Exit code 0: the same; 1: changed or missing.',
+    'A receipt is written beside each captured file. It contains the size and SHA-256 that the node announced after the capture; the file is compared with them. The exit code is 0 if all files are the same, and 1 if one has changed or is missing.',
   ],
   usage: 'RECEIPT…|@last [flags]',
   args: { noun: 'receipt', min: 1 },
   examples: [
-    ['kubectl gkeprof verify @last', 'the newest receipt of this folder'],
-    ['kubectl gkeprof verify *.receipt.json', 'all of them'],
+    ['kubectl gkeprof verify @last', 'Check the newest receipt in this folder'],
+    ['kubectl gkeprof verify *.receipt.json', 'Check all receipts in this folder'],
   ],
   options: OPTIONS,
   completion: ['file'],
@@ -86,7 +86,7 @@ async function readReceipt(path: string): Promise<Receipt> {
     receipt = JSON.parse(await readFile(path, 'utf8')) as Partial<Receipt> | null;
   } catch (error) {
     const isJson = error instanceof SyntaxError;
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
       throw new GkeprofError(
         EXIT.failed,
         `cannot read ${printable(path)}: no such file`,

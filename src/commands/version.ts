@@ -9,7 +9,7 @@ export const version: Command<{ readonly form: OutputFormat }> = {
   name: 'version',
   describe: 'Print the version',
   usage: '',
-  examples: [['kubectl gkeprof version', '']],
+  examples: [['kubectl gkeprof version', 'Print the version']],
   options: { output: outputOption('kubectl-gkeprof/VERSION') },
   validate(raw) {
     return { form: outputFormatOf(raw) };
