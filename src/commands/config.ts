@@ -49,7 +49,10 @@ export const config: Command<ConfigOptions> = {
   args: { noun: 'subcommand', min: 1, max: 1 },
   examples: [
     ['kubectl gkeprof config view', 'Show the value of each flag, and where it comes from'],
-    ['GKEPROF_DURATION=10s kubectl gkeprof config view -o json', 'Print the same as JSON'],
+    [
+      'GKEPROF_DURATION=10s kubectl gkeprof config view -o json',
+      'Print the same as JSON, with a preset by a variable',
+    ],
   ],
   options: OPTIONS,
   subcommands: ['view'],

@@ -153,7 +153,7 @@ export const diff: Command<DiffOptions> = {
         throw usageError(
           before
             ? `diff: ${printable(path)} is already a comparison: it has two counts on each line`
-            : 'diff: takes two files, got 1',
+            : 'diff: takes 2 files, got 1',
           before ? `kubectl gkeprof diff ${printable(path)}` : 'kubectl gkeprof diff BEFORE AFTER',
         );
       if (before) {

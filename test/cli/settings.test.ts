@@ -145,9 +145,9 @@ describe('presets at work', () => {
     expect((await run(['render', '--idle', ...capture])).stderr).toMatch(noFile);
     expect((await run(['analyze', 'nowhere.pcap', '-o', 'json'])).stderr).toMatch(noFile);
     const both = await run(['analyze', 'nowhere.pcap', '-o', 'json', '--format', 'table']);
-    expect(both.stderr).toMatch(/--format and -o: only one of them/);
+    expect(both.stderr).toMatch(/--format and -o cannot be used together/);
     const analysis = await run(['pcap', 'x', '--show', 'redis']);
-    expect(analysis.stderr).toMatch(/--show: is of the analysis/);
+    expect(analysis.stderr).toMatch(/--show needs --analyze/);
     const capturing = await run(['pcap', 'x', '--duration', 'wrong']);
     expect(capturing.stderr).toMatch(/^error: --duration: "wrong" is not a duration\n/);
   });

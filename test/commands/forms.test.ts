@@ -298,13 +298,13 @@ describe('--open', () => {
   ])('says where the picture is when it is not opened: %s %j', async (script, env, reason) => {
     const run = await gkeprof(line(), '', { ...desktop(script), ...env });
     expect(run.code).toBe(0);
-    expect(run.stderr).toContain(`not opened: ${reason}; it is ${at('a.flamegraph.svg')}\n`);
+    expect(run.stderr).toContain(`could not open ${at('a.flamegraph.svg')}: ${reason}\n`);
   });
 
   it('needs something to open', async () => {
     expect((await gkeprof(['render', a(), '--format', 'top', '--open'])).stderr).toMatch(
-      /--open: opens a picture/,
+      /--open: no picture is written/,
     );
-    expect((await gkeprof(['analyze', packets(), '--open'])).stderr).toMatch(/--open: opens the page/);
+    expect((await gkeprof(['analyze', packets(), '--open'])).stderr).toMatch(/--open needs --html/);
   });
 });
