@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import {
   type CommandHelp,
   describeProgram,
-  type FlagHelp,
+  flagSyntax,
   flagWords,
   type ProgramHelp,
 } from '../src/cli/help.ts';
@@ -60,7 +60,7 @@ function commandPage(command: CommandHelp): string {
         '| --- | --- | --- | --- |',
         ...flags.map(
           (flag) =>
-            `| \`${cell(flagText(flag))}\` | ${cell(flagWords({ ...flag, default: '' }))} | ${cell(flag.default ?? '')} | ${
+            `| \`${cell(flagSyntax(flag))}\` | ${cell(flagWords({ ...flag, default: '' }))} | ${cell(flag.default ?? '')} | ${
               flag.env ? `\`${flag.env}\`` : ''
             } |`,
         ),
@@ -78,9 +78,6 @@ const exitCodes = (program: ProgramHelp): string =>
     '| --- | --- |',
     ...program.exitCodes.map(([code, meaning]) => `| ${code} | ${cell(meaning)} |`),
   );
-
-const flagText = ({ name, alias, value }: FlagHelp): string =>
-  `${alias ? `-${alias}, ` : ''}--${name}${value ? ` ${value}` : ''}`;
 
 /** man(7), in the macros that every man and mandoc knows. */
 function manualPage(program: ProgramHelp, version: string): string {
@@ -105,7 +102,7 @@ function manualPage(program: ProgramHelp, version: string): string {
         text.startsWith(' ') ? ['.PP', '.nf', ...text.split('\n').map(roff), '.fi'] : ['.PP', roff(text)],
       ),
       ...command.groups.flatMap(({ flags }) =>
-        flags.flatMap((flag) => ['.TP', `.B ${roff(flagText(flag))}`, roff(flagWords(flag))]),
+        flags.flatMap((flag) => ['.TP', `.B ${roff(flagSyntax(flag))}`, roff(flagWords(flag))]),
       ),
       '.PP',
       'Examples:',

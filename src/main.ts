@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Configuration, Context } from './cli/command.ts';
 import { configPath, readConfig } from './cli/config/file.ts';
+import { commandOf } from './cli/find-verb.ts';
 import { parseCommandLine } from './cli/parse.ts';
 import { withOrigin } from './cli/settings.ts';
 import { verbosityOf } from './cli/verbosity.ts';
@@ -39,7 +40,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   const style = styleFor(() => io.stderr.isTTY === true, io.env);
   let log = new Log(io.stderr, { style });
   let level = 0;
-  const verb = COMMANDS.find(({ name }) => name === argv[0]);
+  const verb = commandOf(argv, COMMANDS);
   const failureCode: ExitCode | undefined = verb?.failureCode;
   const ahead = verb?.options.kubeconfig ? readAhead(argv, io) : undefined;
   const configuration: Configuration = {
@@ -78,7 +79,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     const options: unknown = withOrigin(raw, (given) => command.validate(given));
     const loud = withOrigin(raw, verbosityOf);
     level = loud.level;
-    showsWhere = raw.text('dry-run') !== undefined;
+    showsWhere = (raw.text('dry-run') ?? 'none') !== 'none';
     log = new Log(io.stderr, { ...loud, style });
     const context: Context = {
       get stdin() {

@@ -4,20 +4,21 @@ import { printable } from '../text/printable.ts';
 import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
 /** The group of the flags that are kubectl's own. */
 export const CLUSTER = 'Cluster (as in kubectl):';
-/** Flags of kubectl that would not mean here what they mean there, each with the reason. */
-const NOT_HERE: Readonly<Record<string, string>> = {
-  'match-server-version': "it compares kubectl's own version with the server's, and this is another program",
-  'warnings-as-errors': 'warnings of the API server are not read here',
+/** Flags of kubectl that are refused, because they could not mean the same here; each with the reason. */
+export const REFUSED_FLAGS: Readonly<Record<string, string>> = {
+  'match-server-version':
+    'it compares the version of kubectl with that of the API server, and this is another program',
+  'warnings-as-errors': 'kubectl gkeprof does not read the warnings of the API server',
   profile: 'it profiles kubectl itself',
   'profile-output': 'it profiles kubectl itself',
-  'log-flush-frequency': "it is about kubectl's own log; here -v shows what is done",
-  vmodule: "it is about kubectl's own log; here -v shows what is done",
-  kuberc: "it names a file of defaults for kubectl's commands, which are not followed here",
+  'log-flush-frequency': 'it controls the log of kubectl; to see what kubectl gkeprof does, use -v',
+  vmodule: 'it controls the log of kubectl; to see what kubectl gkeprof does, use -v',
+  kuberc: 'it names a file of defaults for the commands of kubectl, which have no meaning here',
 };
 
 const SWITCHES: ReadonlySet<string> = new Set(['match-server-version', 'warnings-as-errors']);
 
-/** Taken, but not in the help of every verb: `kubectl options` lists them. Without a type they are strings. */
+/** Flags that are taken but left out of the help of each verb; `options` lists them. Without a type they are strings. */
 const unlisted = (specs: Readonly<Record<string, Partial<OptionSpec> & { describe: string }>>): OptionTable =>
   Object.fromEntries(
     Object.entries(specs).map(([name, spec]) => [
@@ -26,7 +27,7 @@ const unlisted = (specs: Readonly<Record<string, Partial<OptionSpec> & { describ
     ]),
   );
 
-/** kubectl's own: what they should be by themselves stands in the kubeconfig, for kubectl and for us. */
+/** The flags of kubectl. They cannot be preset here, because their defaults are in the kubeconfig. */
 export const CLUSTER_OPTIONS: OptionTable = {
   namespace: {
     type: 'string',
@@ -39,7 +40,7 @@ export const CLUSTER_OPTIONS: OptionTable = {
   },
   context: {
     type: 'string',
-    describe: 'Context of the kubeconfig',
+    describe: 'Context of the kubeconfig to use',
     group: CLUSTER,
     value: 'NAME',
     notPresettable: true,
@@ -47,7 +48,7 @@ export const CLUSTER_OPTIONS: OptionTable = {
   },
   kubeconfig: {
     type: 'string',
-    describe: 'Kubeconfig file',
+    describe: 'Path of the kubeconfig file',
     group: CLUSTER,
     value: 'FILE',
     notPresettable: true,
@@ -55,7 +56,7 @@ export const CLUSTER_OPTIONS: OptionTable = {
   },
   cluster: {
     type: 'string',
-    describe: 'Cluster of the kubeconfig',
+    describe: 'Cluster of the kubeconfig to use',
     group: CLUSTER,
     value: 'NAME',
     notPresettable: true,
@@ -63,7 +64,7 @@ export const CLUSTER_OPTIONS: OptionTable = {
   },
   user: {
     type: 'string',
-    describe: 'User of the kubeconfig',
+    describe: 'User of the kubeconfig to use',
     group: CLUSTER,
     value: 'NAME',
     notPresettable: true,
@@ -85,7 +86,7 @@ export const CLUSTER_OPTIONS: OptionTable = {
   },
   'request-timeout': {
     type: 'string',
-    describe: 'Longest wait for one API answer; 0 for none',
+    describe: 'Longest wait for one answer of the API server; 0 means no limit',
     group: CLUSTER,
     value: 'TIME',
     defaultText: '30s',
@@ -94,26 +95,30 @@ export const CLUSTER_OPTIONS: OptionTable = {
   ...unlisted({
     'as-uid': { describe: 'UID to impersonate', value: 'UID' },
     server: { describe: 'Address of the API server', alias: 's', value: 'URL' },
-    'tls-server-name': { describe: "Name that the server's certificate has to have", value: 'NAME' },
-    'insecure-skip-tls-verify': { describe: "Take any certificate of the server's", type: 'boolean' },
+    'tls-server-name': { describe: 'Name to expect in the certificate of the API server', value: 'NAME' },
+    'insecure-skip-tls-verify': { describe: 'Accept any certificate of the API server', type: 'boolean' },
     'certificate-authority': {
-      describe: "File with the authority that the server's certificate is from",
+      describe: 'File with the certificate authority of the API server',
       value: 'FILE',
       completion: 'file',
     },
     'client-certificate': {
-      describe: 'File with the certificate to log in with',
+      describe: 'File with the client certificate to log in with',
       value: 'FILE',
       completion: 'file',
     },
-    'client-key': { describe: 'File with its key', value: 'FILE', completion: 'file' },
+    'client-key': {
+      describe: 'File with the key of the client certificate',
+      value: 'FILE',
+      completion: 'file',
+    },
     token: { describe: 'Bearer token to log in with', value: 'TOKEN' },
     username: { describe: 'User name to log in with', value: 'NAME' },
     password: { describe: 'Password to log in with', value: 'PASSWORD' },
-    'disable-compression': { describe: 'Ask for answers that are not compressed', type: 'boolean' },
-    'cache-dir': { describe: "Folder of kubectl's cache", value: 'DIR', completion: 'folder' },
+    'disable-compression': { describe: 'Ask the API server for uncompressed answers', type: 'boolean' },
+    'cache-dir': { describe: 'Cache folder of kubectl', value: 'DIR', completion: 'folder' },
     ...Object.fromEntries(
-      Object.entries(NOT_HERE).map(([name, describe]) => [
+      Object.entries(REFUSED_FLAGS).map(([name, describe]) => [
         name,
         { describe, ...(SWITCHES.has(name) && { type: 'boolean' as const }) },
       ]),
@@ -121,9 +126,9 @@ export const CLUSTER_OPTIONS: OptionTable = {
   }),
 };
 
-/** What they say together; a usage error where one would not mean what it means to kubectl. */
+/** The connection that these flags describe. Throws a usage error for a flag that is refused. */
 export function connectionOf(raw: RawOptions): Connection {
-  for (const [name, reason] of Object.entries(NOT_HERE))
+  for (const [name, reason] of Object.entries(REFUSED_FLAGS))
     if (raw.isTyped(name)) throw usageError(`--${name}: ${reason}`, 'leave the flag out');
   const timeout = raw.text('request-timeout');
   // kubectl's own words, client-go tools/clientcmd/helpers.go.

@@ -40,6 +40,22 @@ export interface Configuration {
   readonly read: () => Promise<Config | undefined>;
 }
 
+/** The arguments of a command: what follows its name and is not a flag. */
+export interface Arguments {
+  /** What one of them is called in messages, in the singular. */
+  readonly noun: string;
+  readonly min: number;
+  /** Any number of them, where this is absent. */
+  readonly max?: number;
+  /**
+   * Whether arguments after `--` are taken. `inline`: they belong to a program that runs on the node, and `--` may be
+   * left out as long as they contain no flags.
+   */
+  readonly rest?: 'separate' | 'inline';
+  /** The hint if there are too many. */
+  readonly tooMany?: string;
+}
+
 /**
  * A verb as a value. `validate` understands the command line without touching anything but local folders and
  * throws usage errors; `run` acts and returns the exit code.
@@ -52,6 +68,8 @@ export interface Command<Options> {
   /** Behind the name in the usage line. */
   readonly usage: string;
   readonly examples: ReadonlyArray<readonly [line: string, what: string]>;
+  /** What follows the name besides flags; nothing, if absent. */
+  readonly args?: Arguments;
   readonly options: OptionTable;
   /** What its words name, for completion, in their order; the last one also stands for all that follow with `repeats`. */
   readonly completion?: readonly CompletionKind[];

@@ -1,7 +1,7 @@
 import { usageError } from '../errors.ts';
 import { printable } from '../text/printable.ts';
 
-/** Words for crictl, understood as far as it takes to know what they do and where the target's ids go. */
+/** Arguments of crictl, parsed as far as is needed to know what they do and where the target's ids belong. */
 export interface CrictlWords {
   /** Flags before the subcommand. */
   readonly globals: readonly string[];
@@ -96,7 +96,7 @@ export function parseCrictlWords(words: readonly string[]): CrictlWords {
   const odd = words.find((word) => word.includes('\n'));
   if (odd !== undefined && rightsOf(parsed) === 'read')
     throw usageError(
-      `crictl ${parsed.subcommand}: "${printable(odd)}" holds a line feed, which the node refuses`,
+      `crictl ${parsed.subcommand}: "${printable(odd)}" contains a line feed, which the node refuses`,
     );
   return parsed;
 }
@@ -109,15 +109,15 @@ function takeApart(words: readonly string[]): CrictlWords {
     else if (GLOBAL_SWITCHES.has(word) || /^--timeout=/.test(word)) at += 1;
     else
       throw usageError(
-        `crictl ${printable(word)}: the endpoint and the configuration are found on the node`,
-        'of its global flags --timeout, --debug, --help and --version are taken',
+        `crictl ${printable(word)} is not allowed: the node knows its endpoint and configuration`,
+        'allowed global flags of crictl: --timeout, --debug, --help and --version',
       );
   }
   const globals = words.slice(0, at);
   const typed = words[at];
   if (typed === undefined) {
     if (globals.length === 0)
-      throw usageError('crictl: no subcommand', 'kubectl gkeprof crictl node/NODE -- ps');
+      throw usageError('crictl: missing subcommand', 'for example: kubectl gkeprof crictl node/NODE -- ps');
     return { globals, subcommand: '', rest: [] };
   }
   const [name] =
@@ -125,7 +125,7 @@ function takeApart(words: readonly string[]): CrictlWords {
     [];
   if (name === undefined)
     throw usageError(
-      `crictl has no subcommand "${printable(typed)}"`,
+      `crictl: unknown subcommand "${printable(typed)}"`,
       'kubectl gkeprof crictl node/NODE -- --help',
     );
   const rest = words.slice(at + 1);
@@ -171,8 +171,8 @@ export function containerWord(words: CrictlWords): number {
   });
   if (odd !== undefined)
     throw usageError(
-      `crictl ${words.subcommand} ${printable(odd)}: whose container that would enter is not known before`,
-      'name one container by its id, or a pod with -c',
+      `crictl ${words.subcommand} ${printable(odd)} is not allowed: it does not name one container`,
+      'give the id of one container, or a pod with -c NAME',
     );
   return at;
 }

@@ -1,56 +1,103 @@
+import { usageError } from '../errors.ts';
+import { printable } from '../text/printable.ts';
 import type { OptionSpec, OptionTable } from './option-spec.ts';
 
 /**
  * The words of a command line as the parser takes them: short flags apart from each other and from what follows them
- * (`-ojson`, `-wv`), and flags that may stand without a value with one (`-v`, `-vv`, `-v=2`, `-v 2`), all as kubectl has
- * it. What is a flag's value is left alone.
+ * (`-ojson`, `-wv`), and flags whose value may be omitted with one (`-v`, `-vv`, `-v=2`, `-v 2`, `--dry-run`), all as
+ * kubectl has it. What is a flag's value is left alone.
  */
 export function separated(words: readonly string[], options: OptionTable): string[] {
   const out: string[] = [];
-  const bare = new Map<string, number>();
-  const count = (name: string, spec: OptionSpec) => {
-    bare.set(name, (bare.get(name) ?? 0) + spec.valueIfOmitted!);
-    return `--${name}=${bare.get(name)}`;
+  const levels = new Map<string, number>();
+  const withDefault = (name: string, spec: OptionSpec) => {
+    const value = spec.valueIfOmitted!;
+    if (typeof value === 'string') return `--${name}=${value}`;
+    levels.set(name, (levels.get(name) ?? 0) + value);
+    return `--${name}=${levels.get(name)}`;
   };
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at]!;
+    const next = words[at + 1];
     const long = /^--([^=]+)$/.exec(word);
     if (long) {
       const [name, spec] = named(long[1]!, options);
       if (spec?.valueIfOmitted !== undefined)
-        out.push(isLevel(words[at + 1]) ? `--${name}=${words[++at]}` : count(name, spec));
+        out.push(isValueOf(spec, next, word) ? `--${name}=${words[++at]}` : withDefault(name, spec));
       else {
         out.push(word);
-        if (takesValue(spec) && at + 1 < words.length) out.push(words[++at]!);
+        if (takesValue(spec) && next !== undefined) out.push(words[++at]!);
       }
       continue;
     }
     const letters = /^-([A-Za-z]+.*)$/s.exec(word)?.[1];
-    const short =
-      letters === undefined ? undefined : shortFlags(letters, options, count, isLevel(words[at + 1]));
+    const short = letters === undefined ? undefined : shortFlags(letters, options, withDefault, next);
     out.push(...(short?.words ?? [word]));
-    if (short?.isOpen && at + 1 < words.length) out.push(words[++at]!);
+    if (short?.isOpen && next !== undefined) out.push(words[++at]!);
   }
   return out;
 }
 
-/**
- * A level of `-v`: a number behind it is never a file or a target, because kubectl's `-v 2` is a level. A file of that name
- * can be written as `./2`.
- */
+/** Where the first word is that is neither a flag nor the value of one; -1 where there is none before `--`. */
+export function firstArgument(words: readonly string[], options: OptionTable): number {
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at]!;
+    if (word === '--') return -1;
+    if (!word.startsWith('-') || word === '-') return at;
+    if (takesNext(word, words[at + 1], options)) at += 1;
+  }
+  return -1;
+}
+
+/** Whether the word behind a flag is its value. */
+function takesNext(flag: string, next: string | undefined, options: OptionTable): boolean {
+  const long = /^--([^=]+)$/.exec(flag);
+  if (long) {
+    const [, spec] = named(long[1]!, options);
+    return spec?.valueIfOmitted === undefined ? takesValue(spec) : isChoiceOf(spec, next);
+  }
+  const letters = /^-([A-Za-z]+)$/.exec(flag)?.[1] ?? '';
+  for (const [at, letter] of [...letters].entries()) {
+    const [, spec] = named(letter, options);
+    if (!spec) return false;
+    const isLast = at === letters.length - 1;
+    if (spec.valueIfOmitted !== undefined) {
+      if (isLast) return isChoiceOf(spec, next);
+    } else if (takesValue(spec)) return isLast;
+  }
+  return false;
+}
+
+/** A level of `-v`, which is a number: `-v 2`. A file of that name can be written as `./2`. */
 export const isLevel = (word: string | undefined): boolean => word !== undefined && /^(?:\d|10)$/.test(word);
 
+/** Whether a word can be the value of a flag whose value may be omitted. */
+const isChoiceOf = ({ valueIfOmitted, choices }: OptionSpec, word: string | undefined): boolean =>
+  typeof valueIfOmitted === 'number' ? isLevel(word) : choices!.includes(word ?? '');
+
 /**
- * The flags of `-abc`; undefined where one of them is unknown. Open: its value is the next word. `level`: the next word
- * would be a level.
+ * The same for the word that follows such a flag. As in kubectl, `-v` takes a number: a word behind it that is neither a
+ * number nor a flag is refused, because a target there could be meant as the value.
  */
+function isValueOf(spec: OptionSpec, word: string | undefined, flag: string): boolean {
+  if (isChoiceOf(spec, word)) return true;
+  if (typeof spec.valueIfOmitted === 'number' && word !== undefined && !word.startsWith('-'))
+    throw usageError(
+      `${flag}: "${printable(word)}" is not a level from 0 to 10`,
+      `write ${flag}=1, or put ${flag} at the end`,
+    );
+  return false;
+}
+
+/** The flags of `-abc`; undefined where one of them is unknown. Open: its value is the next word. */
 function shortFlags(
   letters: string,
   options: OptionTable,
-  count: (name: string, spec: OptionSpec) => string,
-  level: boolean,
+  withDefault: (name: string, spec: OptionSpec) => string,
+  next: string | undefined,
 ): { readonly words: string[]; readonly isOpen: boolean } | undefined {
   const words: string[] = [];
+  let repeated = false;
   for (let at = 0; at < letters.length; at += 1) {
     const [name, spec] = named(letters[at]!, options);
     if (!spec) return undefined;
@@ -61,10 +108,12 @@ function shortFlags(
       spec.valueIfOmitted !== undefined &&
       value === undefined &&
       !/^\d/.test(rest) &&
-      !(rest === '' && level)
-    )
-      words.push(count(name, spec));
-    else if (value === undefined && rest === '')
+      // `-vv x`: the level is said already, so x is not taken for one.
+      !(rest === '' && (repeated ? isChoiceOf(spec, next) : isValueOf(spec, next, `-${letters[at]}`)))
+    ) {
+      words.push(withDefault(name, spec));
+      repeated = true;
+    } else if (value === undefined && rest === '')
       return { words: [...words, `-${letters[at]}`], isOpen: true };
     else return { words: [...words, `--${name}=${value ?? rest}`], isOpen: false };
   }

@@ -1,10 +1,11 @@
 import { EXIT_MEANING, type ExitCode } from '../errors.ts';
 import { wrap } from '../text/wrap.ts';
+import { CLUSTER_OPTIONS, REFUSED_FLAGS } from './cluster-options.ts';
 import type { AnyCommand } from './command.ts';
 import type { OptionSpec } from './option-spec.ts';
 import { environmentName } from './options.ts';
 
-/** What people type before everything else. */
+/** What users type in front of a command. */
 export const PROGRAM = 'kubectl gkeprof';
 
 /** One flag, as help, documentation and the manual page show it. */
@@ -12,13 +13,13 @@ export interface FlagHelp {
   /** Without dashes. */
   readonly name: string;
   readonly alias?: string;
-  /** What stands for its value; undefined for a switch. */
+  /** The placeholder of its value; undefined for a switch. */
   readonly value?: string;
   readonly describe: string;
   /** Of what `value` may be. */
   readonly choices?: readonly string[];
   readonly default?: string;
-  /** The environment variable that speaks where the flag is silent; undefined where it has to be typed. */
+  /** The environment variable that presets it; undefined if it cannot be preset. */
   readonly env?: string;
   readonly repeatable: boolean;
 }
@@ -50,15 +51,15 @@ export interface ProgramHelp {
   readonly exitCodes: ReadonlyArray<readonly [ExitCode, string]>;
 }
 
-/** How the values are written that a placeholder stands for (quantity.ts). */
+/** How the values of a placeholder are written (quantity.ts). */
 const UNITS: Readonly<Record<string, string>> = {
   TIME: '500ms, 30s, 5m or 1m30s; a bare number is seconds',
   SIZE: '500Mi, 1Gi, 200M or bytes',
 };
 
-/** Everything that is said of every command: what help, docs/ and the manual page are made from. */
+/** All commands as data: help, docs/ and the manual page are made from this. */
 export const describeProgram = (table: readonly AnyCommand[]): ProgramHelp => ({
-  describe: 'CPU flame graphs and packet captures of a pod, from its node to your laptop.',
+  describe: 'Record CPU flame graphs and packets of a pod on its node, from your laptop.',
   usage: `${PROGRAM} COMMAND [flags]`,
   commands: table.filter((each) => !each.hidden).map(describeCommand),
   exitCodes: EXIT_MEANING,
@@ -120,14 +121,31 @@ export function commandHelp(command: AnyCommand): string {
     `Usage:\n  ${usage}`,
     units.map(([placeholder, meaning]) => `${placeholder} is ${meaning}.`).join('\n'),
     [
-      ...(configurable && name !== 'config'
-        ? [`Flags can be preset: "${PROGRAM} config --help" says how.`]
-        : []),
+      ...(configurable && name !== 'config' ? [`"${PROGRAM} config --help" shows how to preset flags.`] : []),
       ...(Object.values(command.options).some((spec) => spec.unlisted)
-        ? ['The other flags of "kubectl options" mean what they mean there, or are refused.']
+        ? [`"${PROGRAM} options" lists the other flags that are taken from kubectl.`]
         : []),
       `"${PROGRAM} help" lists the commands and the exit codes.`,
     ].join('\n'),
+  );
+}
+
+/** The flags that kubectl has everywhere, as `kubectl options` lists them: those that are taken, and those that are refused. */
+export function optionsHelp(): string {
+  const flags = Object.entries(CLUSTER_OPTIONS).map(([name, spec]) => describeFlag(name, spec));
+  const list = (isWanted: (name: string) => boolean) => {
+    const some = flags.filter(({ name }) => isWanted(name));
+    return some.map((flag) => flagRow(flag, columnOf(some))).join('\n');
+  };
+  return paragraphs(
+    wrap(
+      `Every command that talks to a cluster takes these flags of kubectl, before or after the command:`,
+      WIDTH,
+    ).join('\n'),
+    list((name) => !Object.hasOwn(REFUSED_FLAGS, name)),
+    'These flags of kubectl are refused, for the reason beside them:',
+    list((name) => Object.hasOwn(REFUSED_FLAGS, name)),
+    `"${PROGRAM} COMMAND --help" shows the other flags of a command.`,
   );
 }
 
@@ -149,8 +167,14 @@ export function programHelp(table: readonly AnyCommand[]): string {
 
 const paragraphs = (...texts: readonly string[]): string => `${texts.filter(Boolean).join('\n\n')}\n`;
 
-const flagText = ({ name, alias, value }: FlagHelp): string =>
-  `  ${alias ? `-${alias}, ` : '    '}--${name}${value ? ` ${value}` : ''}`;
+const flagText = (flag: FlagHelp): string =>
+  `  ${flag.alias || flag.name.length === 1 ? '' : '    '}${flagSyntax(flag)}`;
+
+/** `-n, --namespace NAME`, as it stands in every kind of help. */
+export function flagSyntax({ name, alias, value }: FlagHelp): string {
+  const flag = name.length === 1 ? `-${name}` : `${alias ? `-${alias}, ` : ''}--${name}`;
+  return value ? `${flag} ${value}` : flag;
+}
 
 const columnOf = (flags: readonly FlagHelp[]): number =>
   Math.max(0, ...flags.map((flag) => flagText(flag).length).filter((length) => length <= LONGEST_FLAG)) + 2;
@@ -161,7 +185,7 @@ function flagRow(flag: FlagHelp, column: number): string {
   return left.length + 2 > column ? `${left}\n${lines}` : `${left.padEnd(column)}${lines.trimStart()}`;
 }
 
-/** What it does, what it may be, what it is otherwise. */
+/** What the flag does, its choices and its default. */
 export function flagWords({ describe, value, choices, default: byDefault, repeatable }: FlagHelp): string {
   const notes = [
     ...(choices && value !== choices.join('|') ? [`one of ${choices.join(', ')}`] : []),

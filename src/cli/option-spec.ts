@@ -17,8 +17,11 @@ export interface OptionSpec {
   readonly completion?: CompletionKind;
   /** For completion: words that its value is made of, with commas between. */
   readonly words?: readonly string[];
-  /** A string that may stand without its value, which is this then; repeated (`-vv`) it counts on. */
-  readonly valueIfOmitted?: number;
+  /**
+   * A string whose value may be omitted, and is this then. A number counts on when the flag is repeated (`-vv`); with
+   * text, one of `choices` in the next word is the value (`--dry-run client`).
+   */
+  readonly valueIfOmitted?: number | string;
 }
 
 /** Kinds of things that can be completed. */
@@ -45,6 +48,8 @@ export interface RawOptions {
   text(name: string): string | undefined;
   list(name: string): readonly string[];
   flag(name: string): boolean;
+  /** Whether the command has this flag. */
+  knows(name: string): boolean;
   /** On the command line itself. */
   isTyped(name: string): boolean;
   /** The variable or the place in the file that set it; undefined where it is typed or not set. */

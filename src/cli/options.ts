@@ -12,7 +12,7 @@ import { connectionOf } from './cluster-options.ts';
 import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
 import { outputFormatOf } from './output-option.ts';
 
-/** The environment variable that speaks where a flag is silent: `--image-pull-policy`, `GKEPROF_IMAGE_PULL_POLICY`. */
+/** The environment variable that presets a flag: `--image-pull-policy`, `GKEPROF_IMAGE_PULL_POLICY`. */
 export const environmentName = (flag: string): string => `GKEPROF_${flag.toUpperCase().replaceAll('-', '_')}`;
 const DEBUG_POD = 'Debug pod:';
 const COMMON = 'Common:';
@@ -28,7 +28,7 @@ export const OUTPUT_DIR: OptionTable = {
   },
 };
 
-/** Options of the verbs that write a file which the user named. */
+/** Of the verbs that write a file whose name the user gave. */
 export const FORCE: OptionTable = {
   force: {
     type: 'boolean',
@@ -38,7 +38,7 @@ export const FORCE: OptionTable = {
   },
 };
 
-/** A file that is written, named by its user. */
+/** A flag that names a file to write. */
 export const NEW_FILE = { type: 'string', value: 'FILE', notPresettable: true, completion: 'file' } as const;
 
 export const VERBOSE: OptionTable = {
@@ -46,7 +46,7 @@ export const VERBOSE: OptionTable = {
     type: 'string',
     alias: 'v',
     describe:
-      '1 (-v): show API calls and kubectl commands; 2 (-vv, -v=2): also their times and the events of the node',
+      '1 (-v) shows API calls and kubectl commands; 2 (-vv) also shows their times and the events of the node',
     group: COMMON,
     value: 'LEVEL',
     valueIfOmitted: 1,
@@ -58,7 +58,7 @@ export const VERBOSE: OptionTable = {
 export const TARGET_NODE: OptionTable = {
   node: {
     type: 'string',
-    describe: 'With id/HEX: the node it was seen on; then it may be the id of a sandbox (POD ID of crictl)',
+    describe: 'Node of a target id/HEX; with it, HEX may also be the id of a sandbox (POD ID in crictl)',
     group: COMMON,
     value: 'NAME',
     notPresettable: true,
@@ -66,7 +66,7 @@ export const TARGET_NODE: OptionTable = {
   },
 };
 
-/** Of the verbs that take the place of something. */
+/** Of the verbs that could also be done by hand. */
 export const EXPLAIN: OptionSpec = {
   type: 'boolean',
   describe: 'Print the equivalent kubectl, perf, tcpdump or tshark commands as a script, and exit',
@@ -78,14 +78,14 @@ export const EXPLAIN: OptionSpec = {
 export const DEBUG_POD_OPTIONS: OptionTable = {
   image: {
     type: 'string',
-    describe: 'Diagnostic image, such as image/Dockerfile builds',
+    describe: 'Image of the debug pod, such as image/Dockerfile builds',
     group: DEBUG_POD,
     value: 'IMAGE',
-    defaultText: 'a plain Debian, tools installed at start',
+    defaultText: 'a plain Debian, which installs the tools at start',
   },
   'image-pull-policy': {
     type: 'string',
-    describe: 'When to pull it',
+    describe: 'When the node pulls the image',
     group: DEBUG_POD,
     choices: ['Always', 'IfNotPresent', 'Never'],
     value: 'POLICY',
@@ -93,13 +93,13 @@ export const DEBUG_POD_OPTIONS: OptionTable = {
   },
   'image-pull-secret': {
     type: 'array',
-    describe: 'Secret for the registry',
+    describe: 'Secret for the registry of the image',
     group: DEBUG_POD,
     value: 'NAME',
   },
   'debug-namespace': {
     type: 'string',
-    describe: 'Namespace for the debug pod',
+    describe: 'Namespace in which the debug pod runs',
     group: DEBUG_POD,
     value: 'NAME',
     defaultText: 'gkeprof',
@@ -107,7 +107,7 @@ export const DEBUG_POD_OPTIONS: OptionTable = {
   },
   reason: {
     type: 'string',
-    describe: 'Why, for the audit log (an annotation)',
+    describe: 'Reason for the audit log; an annotation of the debug pod',
     group: DEBUG_POD,
     value: 'TEXT',
   },
@@ -119,9 +119,11 @@ export const DEBUG_POD_OPTIONS: OptionTable = {
   },
   'dry-run': {
     type: 'string',
-    describe: 'Print the pod and stop: client, or server (admission included)',
+    describe: 'Print the debug pod and exit; server: as the API server would admit it',
     group: COMMON,
-    choices: ['client', 'server'],
+    choices: ['none', 'client', 'server'],
+    valueIfOmitted: 'client',
+    defaultText: 'none',
     notPresettable: true,
   },
   explain: EXPLAIN,
@@ -133,7 +135,7 @@ export const CAPTURE_OPTIONS: OptionTable = {
   ...DEBUG_POD_OPTIONS,
   keep: {
     type: 'string',
-    describe: 'How long the node keeps the files for a client that vanished',
+    describe: 'How long the node keeps the files if this client dies',
     group: DEBUG_POD,
     value: 'TIME',
     defaultText: '10m',
@@ -145,7 +147,7 @@ export const INSPECT_OPTIONS: OptionTable = {
   ...DEBUG_POD_OPTIONS,
   linger: {
     type: 'string',
-    describe: 'Keep the debug pod so long after the last question, for the next commands',
+    describe: 'Keep the debug pod this long after the command, so that the next one starts faster',
     group: DEBUG_POD,
     value: 'TIME',
     defaultText: 'none',
@@ -179,16 +181,16 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
   }
   const namespace = raw.text('debug-namespace') ?? 'gkeprof';
   if (!isObjectName(namespace))
-    throw usageError(`--debug-namespace: "${printable(namespace)}" is not a name`);
+    throw usageError(`--debug-namespace: "${printable(namespace)}" is not the name of a namespace`);
   const policy = raw.text('image-pull-policy') as DebugPodPlan['imagePullPolicy'];
   const leastPrivilege = raw.flag('least-privilege');
   if (leastPrivilege && image === undefined)
     throw usageError(
-      '--least-privilege: needs an image with the tools, because installing them at start needs more privileges',
+      '--least-privilege: requires an image with the tools, because installing them at start needs more privileges',
       'build one from image/Dockerfile and name it with --image',
     );
   const reason = raw.text('reason');
-  const dryRun = raw.text('dry-run') as DebugPodOptions['dryRun'];
+  const dryRun = raw.text('dry-run') as DebugPodOptions['dryRun'] | 'none';
   return {
     connection: connectionOf(raw),
     debugPod: {
@@ -200,7 +202,7 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
       leastPrivilege,
     },
     ...(reason !== undefined && { reason }),
-    ...(dryRun && { dryRun }),
+    ...(dryRun && dryRun !== 'none' && { dryRun }),
     explain: raw.flag('explain'),
     form: outputFormatOf(raw, { wide: true }),
   };
@@ -246,7 +248,7 @@ export function writableFolder(path: string): string {
         : reasonOf(error).replace(/, mkdtemp .*/, '');
     throw usageError(
       `--output-dir: cannot write to "${printable(path)}": ${reason}`,
-      'name a folder that exists and is yours',
+      'name a folder that exists and that you may write to',
     );
   }
 }

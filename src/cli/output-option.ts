@@ -5,44 +5,58 @@ import { JsonPathError } from '../output/jsonpath-parse.ts';
 import { printable } from '../text/printable.ts';
 import type { OptionSpec, RawOptions } from './option-spec.ts';
 
-const FORMS = ['json', 'yaml', 'name', 'jsonpath=…'];
+const FORMATS = ['json', 'yaml', 'name', 'jsonpath=…'];
 
-/** `-o`; `name` says what `-o name` gives, `wide` what `-o wide` adds. */
+/** `-o`; `name` says what `-o name` prints, `wide` what `-o wide` adds. */
 export function outputOption(name: string, wide?: string, group = 'Output:'): OptionSpec {
   return {
     type: 'string',
     alias: 'o',
-    describe: `${[...(wide ? ['wide'] : []), ...FORMS].join('|')}: the result for programs (docs/schemas)${
-      wide ? `; wide: ${wide}` : ''
-    }; name: ${name}`,
+    describe: `Print the result as ${[...(wide ? ['wide'] : []), ...FORMATS].join('|')}${
+      wide ? `; wide adds ${wide}` : ''
+    }; name prints ${name}`,
     group,
-    value: 'FORM',
+    value: 'FORMAT',
     words: [...(wide ? ['wide'] : []), 'json', 'yaml', 'name', 'jsonpath='],
     notPresettable: true,
   };
 }
 
-/** Whether the value of an `--output` is a form, where it may be a file as well. */
-export const isOutputFormat = (text: string): boolean => /^(?:json|yaml|name|jsonpath(?:=.*)?)$/s.test(text);
+/** Whether the value of an `--output` is a format, where it may be a file as well. */
+export const isOutputFormat = (text: string): boolean =>
+  /^(?:json|yaml|name|wide|markdown|jsonpath(?:=.*)?)$/s.test(text);
+
+/** Which flag names the format; whether `wide` is one here; where files are named, the hint for a name in its place. */
+export interface FormatRule {
+  readonly flag?: 'o' | 'output';
+  readonly wide?: boolean;
+  readonly fileHint?: string;
+}
 
 /** What `-o` and, where there is one, `--markdown` ask for. */
-export function outputFormatOf(raw: RawOptions, allowed: { readonly wide?: boolean } = {}): OutputFormat {
-  const text = raw.text('output');
+export function outputFormatOf(
+  raw: RawOptions,
+  { flag = 'output', wide = false, fileHint }: FormatRule = {},
+): OutputFormat {
+  const text = raw.text(flag);
   if (raw.flag('markdown')) {
-    if (text !== undefined) throw usageError('--markdown and -o: only one of them');
+    if (text !== undefined)
+      throw usageError('--markdown and -o cannot be used together', 'leave one of them out');
     return { is: 'markdown' };
   }
   if (text === undefined) return { is: 'text' };
-  if (text === 'json' || text === 'yaml' || text === 'name' || (text === 'wide' && allowed.wide))
-    return { is: text };
+  if (text === 'json' || text === 'yaml' || text === 'name' || (text === 'wide' && wide)) return { is: text };
   const template = /^jsonpath(?:=(.*))?$/s.exec(text);
   if (!template) {
+    const formats = [...FORMATS.slice(0, 3), ...(wide ? ['wide'] : []), FORMATS[3]!].join(', ');
     throw usageError(
-      `-o: "${printable(text)}" is none`,
-      `allowed formats are: ${[...FORMS.slice(0, 3), ...(allowed.wide ? ['wide'] : []), FORMS[3]!].join(', ')}`,
+      `-o: unknown format "${printable(text)}"`,
+      text === 'markdown' && raw.knows('markdown')
+        ? 'did you mean --markdown?'
+        : `formats: ${formats}${fileHint ? `; ${fileHint}` : ''}`,
     );
   }
-  if (!template[1]) throw usageError('-o jsonpath: without a template', "-o jsonpath='{.files[*].path}'");
+  if (!template[1]) throw usageError('-o jsonpath: missing template', "-o jsonpath='{.files[*].path}'");
   return { is: 'jsonpath', print: parsed(template[1]) };
 }
 
@@ -53,7 +67,7 @@ function parsed(template: string): (data: Json) => string {
     if (!(error instanceof JsonPathError)) throw error;
     throw usageError(
       `-o jsonpath: ${printable(error.message)}`,
-      "as kubectl's: -o jsonpath='{range .files[*]}{.path}{\"\\n\"}{end}'",
+      'templates are those of kubectl: -o jsonpath=\'{range .files[*]}{.path}{"\\n"}{end}\'',
     );
   }
 }

@@ -9,12 +9,12 @@ import { printable } from '../text/printable.ts';
 import type { OptionTable, RawOptions } from './option-spec.ts';
 import { FORCE, NEW_FILE } from './options.ts';
 import { type NamedFileRule, namedFile, namedFileRule } from './result-options.ts';
-export const SHOW = 'What to show:';
+export const SHOW = 'Analysis:';
 
 export const ANALYZE_OPTIONS: OptionTable = {
   show: {
     type: 'string',
-    describe: `Parts: ${SECTIONS.join(', ')}`,
+    describe: `Parts to print: ${SECTIONS.join(', ')}`,
     group: SHOW,
     value: 'PART,…',
     defaultText: 'all except endpoints, expert and timeline',
@@ -22,30 +22,34 @@ export const ANALYZE_OPTIONS: OptionTable = {
   },
   sort: {
     type: 'string',
-    describe: 'Sort the conversations by this, largest first; start: earliest first',
+    describe: 'Sort the conversations by this value, largest first (start: earliest first)',
     group: SHOW,
     choices: SORTS,
     defaultText: 'packets',
   },
-  all: { type: 'boolean', describe: 'All rows of the tables', group: SHOW },
-  timeline: { type: 'boolean', describe: 'Packets, commands and latency second by second', group: SHOW },
+  all: { type: 'boolean', describe: 'Print all rows of the tables', group: SHOW },
+  timeline: { type: 'boolean', describe: 'Print packets, commands and latency for each second', group: SHOW },
   ...FORCE,
-  html: { ...NEW_FILE, describe: 'The timeline with plots, as one page of its own', group: SHOW },
+  html: { ...NEW_FILE, describe: 'Write the timeline with plots as an HTML page', group: SHOW },
   inner: {
     type: 'boolean',
-    describe: 'Into tunnels (VXLAN, Geneve, GRE, IP-in-IP), one level down',
+    describe: 'Decode the inner packets of tunnels (VXLAN, Geneve, GRE, IP-in-IP), one level deep',
     group: SHOW,
   },
   pattern: {
     type: 'array',
-    describe: 'Redis keys: what matches becomes NAME',
+    describe: 'Group Redis keys: the part that matches is replaced by NAME',
     group: SHOW,
     value: 'REGEXP=NAME',
   },
-  'show-keys': { type: 'boolean', describe: 'Redis keys as they are; they may be confidential', group: SHOW },
+  'show-keys': {
+    type: 'boolean',
+    describe: 'Print Redis keys unchanged; they may be confidential',
+    group: SHOW,
+  },
 };
 
-/** What is wanted of packets; shared with `pcap --analyze`. */
+/** What to print about packets; shared with `pcap --analyze`. */
 export interface AnalyzeChoice {
   readonly sections: ReadonlySet<Section>;
   readonly all: boolean;
@@ -90,10 +94,10 @@ export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice 
   if (raw.flag('timeline')) sections.push('timeline');
   const html = namedFile(raw, 'html');
   if (html !== undefined && asTshark)
-    throw usageError('--html: is nothing that tshark prints', 'leave --format out');
+    throw usageError('--html cannot be used with --format tshark', 'leave --format out');
   const unknown = sections.find((name) => !SECTIONS.includes(name as Section));
   if (unknown !== undefined)
-    throw usageError(`--show: "${printable(unknown)}" is none`, `parts: ${SECTIONS.join(', ')}`);
+    throw usageError(`--show: unknown part "${printable(unknown)}"`, `parts: ${SECTIONS.join(', ')}`);
   if (asTshark && raw.isTyped('sort'))
     throw usageError(
       '--sort cannot be used with --format tshark, which has its own order',
@@ -112,7 +116,7 @@ export function analyzeChoice(raw: RawOptions, asTshark = false): AnalyzeChoice 
   };
 }
 
-/** `session:[a-z]+=session:$ID`: what stands behind the last `=` takes the place of what matches. */
+/** `session:[a-z]+=session:$ID`: what follows the last `=` replaces what matches. */
 function parseRule(text: string): PatternRule {
   const at = text.lastIndexOf('=');
   if (at < 1 || at === text.length - 1)
@@ -125,7 +129,7 @@ function parseRule(text: string): PatternRule {
   } catch (error) {
     throw usageError(
       `--pattern: ${printable((error as Error).message)}`,
-      'regular expressions are JavaScript’s',
+      'regular expressions are those of JavaScript',
     );
   }
 }

@@ -1,11 +1,14 @@
 import type { Argv } from 'yargs';
-import { usageError } from '../errors.ts';
+import { type GkeprofError, usageError } from '../errors.ts';
 import { printable } from '../text/printable.ts';
+import { checkArguments } from './arguments.ts';
+import { CLUSTER } from './cluster-options.ts';
 import type { AnyCommand } from './command.ts';
 import type { Config } from './config/parse.ts';
-import { separated } from './expand-flags.ts';
-import { commandHelp, PROGRAM, programHelp } from './help.ts';
-import type { OptionSpec, RawOptions } from './option-spec.ts';
+import { firstArgument, separated } from './expand-flags.ts';
+import { allOptions, beforeDashes, findVerb, type VerbLine } from './find-verb.ts';
+import { commandHelp, optionsHelp, PROGRAM, programHelp } from './help.ts';
+import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
 import { resolveFlags, type Typed } from './settings.ts';
 import { nearestNames } from './suggest.ts';
 
@@ -29,21 +32,31 @@ export async function parseCommandLine(
   table: readonly AnyCommand[],
   { env, readConfig }: PresetSources,
 ): Promise<Invocation> {
-  const [verb, ...words] = argv;
-  if (verb === undefined || verb === 'help' || verb === '--help' || verb === '-h') {
-    const about = words.find((word) => !word.startsWith('-'));
-    const text = about === undefined ? programHelp(table) : commandHelp(byName(about, table));
-    return { kind: 'print', text };
-  }
-  const command = byName(verb === '--version' ? 'version' : verb, table);
-  if (command.hidden) return run(command, { positionals: words, rest: [], flags: new Map() }, {}, undefined);
-  if (beforeDashes(words).some((word) => word === '--help' || word === '-h')) {
-    return { kind: 'print', text: commandHelp(command) };
-  }
-  const typed = await takeApart(command, verb === '--version' ? [] : words);
+  const hidden = table.find((each) => each.hidden && each.name === argv[0]);
+  if (hidden) return run(hidden, { positionals: argv.slice(1), rest: [], flags: new Map() }, {}, undefined);
+  const typed = beforeDashes(argv);
+  const words = typed.filter((word) => !isHelp(word));
+  const asksHelp = words.length < typed.length;
+  const visible = table.filter((each) => !each.hidden);
+  const everything = allOptions(visible);
+  const topics = ['help', 'options'].map((name) => ({ name, options: everything }));
+  const line = findVerb(words, [...visible, ...topics]) ?? withoutVerb(words, argv, visible);
+  const subject = line.after[firstArgument(line.after, everything)];
+  if (line.verb === 'help') return print(subject ?? '', visible);
+  const command = visible.find(({ name }) => name === line.verb);
+  if (!command || asksHelp || line.after[firstArgument(line.after, command.options)] === 'help')
+    return print(line.verb, visible);
+  const given = await takeApart(
+    command,
+    line,
+    typed.length < argv.length ? argv.slice(typed.length + 1) : undefined,
+  );
+  checkArguments(command, given);
   const isPreset = Object.values(command.options).some((spec) => !spec.notPresettable);
-  return run(command, typed, env, isPreset ? await readConfig() : undefined);
+  return run(command, given, env, isPreset ? await readConfig() : undefined);
 }
+
+const isHelp = (word: string): boolean => word === '--help' || word === '-h';
 
 const run = (
   command: AnyCommand,
@@ -52,48 +65,154 @@ const run = (
   config: Config | undefined,
 ): Invocation => ({ kind: 'run', command, raw: resolveFlags(command, typed, env, config) });
 
-const beforeDashes = (words: readonly string[]): readonly string[] => {
-  const dashes = words.indexOf('--');
-  return dashes < 0 ? words : words.slice(0, dashes);
-};
+/** The help about a command, or about all of them. */
+function print(subject: string, commands: readonly AnyCommand[]): Invocation {
+  if (subject === '' || subject === 'help') return { kind: 'print', text: programHelp(commands) };
+  if (subject === 'options') return { kind: 'print', text: optionsHelp() };
+  const command = commands.find(({ name }) => name === subject);
+  if (!command) throw unknownCommand(subject, commands);
+  return { kind: 'print', text: commandHelp(command) };
+}
 
-function byName(verb: string, table: readonly AnyCommand[]): AnyCommand {
-  const command = table.find((each) => each.name === verb);
-  if (command) return command;
-  const names = table.filter((each) => !each.hidden).map((each) => each.name);
-  if (verb.startsWith('-')) {
-    throw usageError(
-      `flags go behind the verb: "${printable(verb)}" came first`,
-      `${PROGRAM} flamegraph pod/NAME ${printable(verb)} …`,
-    );
-  }
-  const near = nearestNames(verb, names);
-  throw usageError(
-    `unknown command "${printable(verb)}"`,
-    near.length ? `did you mean ${near.join(' or ')}?` : `commands: ${names.join(', ')}`,
+/** What a command line without any verb asks for; a usage error if it contains a word that could be meant as one. */
+function withoutVerb(
+  words: readonly string[],
+  argv: readonly string[],
+  commands: readonly AnyCommand[],
+): VerbLine {
+  if (words[0] === '--version') return { verb: 'version', before: [], after: words.slice(1) };
+  const options = allOptions(commands);
+  const at = firstArgument(words, options);
+  const before = at < 0 ? words : words.slice(0, at);
+  const unknown = before.find((word) => isUnknownFlag(word, options));
+  if (unknown !== undefined)
+    throw usageError(`unknown flag: ${printable(unknown.split('=')[0]!)}`, `${PROGRAM} help`);
+  if (at >= 0) throw unknownCommand(words[at]!, commands);
+  if (argv.includes('--')) throw usageError('missing command before --', `${PROGRAM} help`);
+  return { verb: 'help', before: [], after: [] };
+}
+
+function isUnknownFlag(word: string, options: OptionTable): boolean {
+  const name = /^--([^=]+)/.exec(word)?.[1];
+  if (name !== undefined) return !Object.hasOwn(options, name) && name !== 'v';
+  const letter = /^-(.)/.exec(word)?.[1];
+  return letter !== undefined && !Object.values(options).some(({ alias }) => alias === letter);
+}
+
+function unknownCommand(word: string, commands: readonly AnyCommand[]): GkeprofError {
+  const names = commands.map((each) => each.name);
+  const near = nearestNames(word, [...names, 'help', 'options']);
+  const other = OTHER_TOOLS[word];
+  return usageError(
+    `unknown command "${printable(word)}"`,
+    other ?? (near.length ? `did you mean ${near.join(' or ')}?` : `commands: ${names.join(', ')}`),
   );
 }
 
-async function takeApart(command: AnyCommand, words: readonly string[]): Promise<Typed> {
-  const given = beforeDashes(words);
-  const rest = words.slice(given.length + 1);
-  if (given.length === 0) return { positionals: [], rest, flags: new Map() };
+/** Verbs of kubectl and of the tools that run on the node, with what to type here. */
+const OTHER_TOOLS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ['profile', 'perf', 'record', 'pprof', 'flame', 'cpu'].map((word) => [
+      word,
+      `did you mean flamegraph? ${PROGRAM} flamegraph pod/NAME`,
+    ]),
+  ),
+  top: `did you mean ps? ${PROGRAM} ps pod/NAME --sort=-cpu; for the functions: ${PROGRAM} flamegraph pod/NAME --format top`,
+  ...Object.fromEntries(
+    ['tcpdump', 'capture', 'sniff', 'packets', 'dump'].map((word) => [
+      word,
+      `did you mean pcap? ${PROGRAM} pcap pod/NAME`,
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['tshark', 'wireshark', 'capinfos'].map((word) => [
+      word,
+      `did you mean analyze? ${PROGRAM} analyze FILE`,
+    ]),
+  ),
+  exec: `did you mean shell? ${PROGRAM} shell pod/NAME -- COMMAND; in the container: ${PROGRAM} crictl pod/NAME -c NAME -- exec -it sh`,
+  logs: `did you mean crictl? ${PROGRAM} crictl pod/NAME -- logs`,
+  ...Object.fromEntries(
+    ['debug', 'attach', 'ssh'].map((word) => [word, `did you mean shell? ${PROGRAM} shell pod/NAME`]),
+  ),
+};
+
+/** `rest`: the words after `--`; undefined without `--`. */
+async function takeApart(
+  command: AnyCommand,
+  { before, after }: VerbLine,
+  rest: readonly string[] | undefined,
+): Promise<Typed> {
+  const { own, inline } =
+    command.args?.rest === 'inline' && rest === undefined
+      ? splitInline(command, after)
+      : { own: after, inline: rest ?? [] };
+  const given = [...before, ...own];
+  if (given.length === 0) return { positionals: [], rest: inline, flags: new Map() };
   const parser = (await build(command)).fail((message, error) => {
     throw usageError(plainWords(message ?? error?.message ?? ''), `${PROGRAM} ${command.name} --help`);
   });
-  const argv = parser.parseSync(separated(given, command.options)) as unknown as Record<string, unknown> & {
+  const words = [before, own].flatMap((part) => separated(part, command.options));
+  const argv = parser.parseSync(words) as unknown as Record<string, unknown> & {
     _: Array<string | number>;
   };
   refuseUnknown(command, given, argv);
   const flags = new Map<string, readonly string[] | boolean>();
-  for (const name of Object.keys(command.options)) {
+  for (const [name, spec] of Object.entries(command.options)) {
     const value = argv[name];
-    if (typeof value === 'boolean') flags.set(name, value);
-    else if (Array.isArray(value))
-      flags.set(name, typeof value[0] === 'boolean' ? value.at(-1) === true : value.map(String));
-    else if (value !== undefined) flags.set(name, [String(value)]);
+    if (value === undefined) continue;
+    const values = Array.isArray(value) ? value : [value];
+    refuseTwice(name, spec, spec.type === 'boolean' ? switchesIn(words, name) : values.map(String));
+    flags.set(name, typeof values[0] === 'boolean' ? values.at(-1) === true : values.map(String));
   }
-  return { positionals: argv._.map(String), rest, flags };
+  return { positionals: argv._.map(String), rest: inline, flags };
+}
+
+/**
+ * Without `--`, all words from the second argument on are for the program on the node. A flag among them could be meant
+ * for either side, so it is refused.
+ */
+function splitInline(
+  command: AnyCommand,
+  words: readonly string[],
+): { readonly own: readonly string[]; readonly inline: readonly string[] } {
+  const target = firstArgument(words, command.options);
+  const more = target < 0 ? -1 : firstArgument(words.slice(target + 1), command.options);
+  if (more < 0) return { own: words, inline: [] };
+  const [own, inline] = [words.slice(0, target + 1 + more), words.slice(target + 1 + more)];
+  const flag = inline.find((word) => word.length > 1 && word.startsWith('-'));
+  if (flag !== undefined)
+    throw usageError(
+      `${command.name}: "${printable(flag)}" after "${printable(inline[0]!)}" needs -- in front of the command`,
+      printable([PROGRAM, command.name, ...own, '--', ...inline].join(' ')),
+    );
+  return { own, inline };
+}
+
+/** Every value of a switch; yargs keeps the last one alone. */
+const switchesIn = (words: readonly string[], name: string): string[] =>
+  words
+    .filter((word) => word === `--${name}` || word.startsWith(`--${name}=`))
+    .map((word) => word.slice(`--${name}=`.length) || 'true');
+
+/**
+ * A flag that takes one value is refused if it is given twice with different ones. The last one counts for kubectl's own
+ * flags, as in kubectl.
+ */
+function refuseTwice(
+  name: string,
+  { type, group, valueIfOmitted }: OptionSpec,
+  values: readonly string[],
+): void {
+  if (type === 'array' || group === CLUSTER || typeof valueIfOmitted === 'number') return;
+  const [first, ...others] = values;
+  const other = others.find((value) => value !== first);
+  if (other === undefined) return;
+  const dashes = name.length === 1 ? '-' : '--';
+  throw usageError(
+    `${dashes}${name}: given twice, as "${printable(first!)}" and as "${printable(other)}"`,
+    'give it once',
+  );
 }
 
 function refuseUnknown(command: AnyCommand, given: readonly string[], argv: Record<string, unknown>): void {

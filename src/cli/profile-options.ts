@@ -6,13 +6,14 @@ import { printable } from '../text/printable.ts';
 import { parseCount } from '../text/quantity.ts';
 import type { OptionTable, RawOptions } from './option-spec.ts';
 import { FORCE } from './options.ts';
+import { outputFormatOf } from './output-option.ts';
 import { regularExpression } from './regexp.ts';
-import { FILE_OR_FORM, fileOrForm, type NamedFileRule } from './result-options.ts';
+import { FILE_AND_FORMAT, fileAndFormat, type NamedFileRule, namedFileRule } from './result-options.ts';
 
 const GROUP = 'Samples:';
 const OUTPUT = 'Output:';
 
-/** What of a profile is wanted: shared by the verbs that read one. */
+/** Which part of a profile is shown: shared by the verbs that read one. */
 export const READ_OPTIONS: OptionTable = {
   event: {
     type: 'string',
@@ -25,68 +26,78 @@ export const READ_OPTIONS: OptionTable = {
   weight: {
     type: 'string',
     describe:
-      'What a sample counts: 1, or its period (the cycles since the last sample; CPU time for clock events)',
+      'Count each sample as one (samples), or by its period: the cycles since the last sample, or the CPU time for clock events',
     group: GROUP,
     choices: ['samples', 'period'],
     defaultText: 'period for events whose periods vary, else samples',
   },
   include: {
     type: 'string',
-    describe: 'Only stacks with a frame or thread that matches',
+    describe: 'Keep only stacks in which the name of a frame or the thread matches',
     group: GROUP,
     value: 'REGEXP',
     notPresettable: true,
   },
   exclude: {
     type: 'string',
-    describe: 'No stacks with one that matches',
+    describe: 'Leave out stacks in which the name of a frame or the thread matches',
     group: GROUP,
     value: 'REGEXP',
     notPresettable: true,
   },
   comm: {
     type: 'string',
-    describe: 'Only threads of this name',
+    describe: 'Keep only threads with this name',
     group: GROUP,
     value: 'NAME',
     notPresettable: true,
   },
-  tid: { type: 'string', describe: 'Only this thread', group: GROUP, value: 'N', notPresettable: true },
+  tid: {
+    type: 'string',
+    describe: 'Keep only the thread with this ID',
+    group: GROUP,
+    value: 'N',
+    notPresettable: true,
+  },
   from: {
     type: 'string',
-    describe: 'Only samples from here on, in seconds since the first',
+    describe: 'Keep only samples from this time on, in seconds after the first sample',
     group: GROUP,
     value: 'SECONDS',
     notPresettable: true,
   },
   to: {
     type: 'string',
-    describe: 'Only samples before',
+    describe: 'Keep only samples before this time, in seconds after the first sample',
     group: GROUP,
     value: 'SECONDS',
     notPresettable: true,
   },
   'no-idle': {
     type: 'boolean',
-    describe: 'Leave out idle processors (the default for a whole node)',
+    describe: 'Leave out idle CPUs (the default for a whole node)',
     group: GROUP,
   },
-  idle: { type: 'boolean', describe: 'Keep them', group: GROUP },
+  idle: { type: 'boolean', describe: 'Include idle CPUs', group: GROUP },
   'merge-threads': {
     type: 'boolean',
     describe: 'Show the threads of a pool, whose names differ only in numbers, as one thread',
     group: GROUP,
   },
-  'no-time': { type: 'boolean', describe: 'Drop the times: no heat map, no flame chart', group: GROUP },
+  'no-time': {
+    type: 'boolean',
+    describe: 'Drop the times of the samples; the picture then has no heat map and no flame chart',
+    group: GROUP,
+  },
 };
 
-/** `wholeNode` decides about idle processors where neither flag does. */
+/** `wholeNode` decides whether idle CPUs are left out if neither flag is given. */
 export type ReadChoice = (wholeNode: boolean) => ReadOptions;
 
 export function readChoice(raw: RawOptions): ReadChoice {
   if (raw.isTyped('idle') && raw.isTyped('no-idle'))
-    throw usageError('--idle and --no-idle: only one of them');
-  // What is typed goes before what the other is preset to.
+    throw usageError('--idle and --no-idle cannot be used together', 'leave one of them out');
+  // A typed flag overrides a preset of the other flag.
   const idle = raw.flag('idle') && !raw.isTyped('no-idle');
   const noIdle = raw.flag('no-idle') && !raw.isTyped('idle');
   const event = raw.text('event');
@@ -97,7 +108,7 @@ export function readChoice(raw: RawOptions): ReadChoice {
   const from = seconds(raw, 'from');
   const to = seconds(raw, 'to');
   if (to !== undefined && to <= (from ?? 0))
-    throw usageError('--to: must be later than --from', 'both count seconds since the first sample');
+    throw usageError('--to: must be later than --from', 'both are seconds after the first sample');
   const tid = raw.text('tid');
   const tidNumber = tid === undefined ? undefined : parseCount(tid, '--tid', 0, 2 ** 31 - 1);
   return (wholeNode) => ({
@@ -127,21 +138,22 @@ function seconds(raw: RawOptions, name: string): number | undefined {
     throw usageError(`--${name}: "${printable(text)}" is not a number of seconds`, `--${name} 12.5`);
   return Number.parseFloat(text);
 }
-/** Which files are made of a profile: shared by the verbs that make some. */
+/** Which files are made of a profile: shared by the verbs that write files. */
 export const DRAW_OPTIONS: OptionTable = {
   format: {
     type: 'string',
-    describe: `What to make: ${Object.keys(FORMATS).join(', ')}`,
+    describe: `Formats to write: ${Object.keys(FORMATS).join(', ')}`,
     group: OUTPUT,
     value: 'NAME,…',
     defaultText: 'svg',
     words: Object.keys(FORMATS),
   },
-  output: FILE_OR_FORM,
+  ...FILE_AND_FORMAT,
   ...FORCE,
   annotate: {
     type: 'boolean',
-    describe: 'Folded: FlameGraph’s _[k] _[j] _[i] behind names',
+    describe:
+      'In folded stacks, mark kernel, JIT and inlined functions with _[k], _[j] and _[i], as FlameGraph does',
     group: OUTPUT,
   },
 };
@@ -159,12 +171,15 @@ export interface DrawOptions {
 
 export function drawOptions(raw: RawOptions): DrawOptions {
   const formats = parseFormats(raw.text('format') ?? 'svg');
-  const { form, file, ifThere } = fileOrForm(raw);
+  // Of a recording, the plan says what the files are called.
+  const { form, file, ifThere } = raw.knows('o')
+    ? fileAndFormat(raw)
+    : { form: outputFormatOf(raw), file: undefined, ifThere: namedFileRule(raw) };
   if (file !== undefined && formats.length > 1)
-    throw usageError('--output: takes one format', `--format ${formats[0]}`);
+    throw usageError('--output names one file, so it needs one --format', `--format ${formats[0]}`);
   const open = raw.flag('open');
   if (open && (!formats.includes('svg') || file === '-'))
-    throw usageError('--open: opens a picture, and none is made', '--format svg');
+    throw usageError('--open: no picture is written that could be opened', '--format svg');
   return {
     formats,
     ...(file !== undefined && { output: file }),

@@ -6,6 +6,6 @@ export function regularExpression(text: string, flag: string): RegExp {
   try {
     return new RegExp(text, 'u');
   } catch (error) {
-    throw usageError(`${flag}: ${printable(reasonOf(error))}`, 'regular expressions are JavaScript’s');
+    throw usageError(`${flag}: ${printable(reasonOf(error))}`, 'regular expressions are those of JavaScript');
   }
 }

@@ -1,17 +1,18 @@
 import { usageError } from '../errors.ts';
 import { checkNamedFile, type IfThere } from '../files/new-file.ts';
 import type { OutputFormat } from '../output/format.ts';
+import { printable } from '../text/printable.ts';
 import type { Context } from './command.ts';
-import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
+import type { OptionTable, RawOptions } from './option-spec.ts';
 import { isOutputFormat, outputFormatOf } from './output-option.ts';
 
 const GROUP = 'Output:';
 
-/** A block for an incident; of the verbs that record or read something. */
+/** Of the verbs that record or read something. */
 export const MARKDOWN: OptionTable = {
   markdown: {
     type: 'boolean',
-    describe: 'The result as a block of Markdown for an incident: figures, tables, files with SHA-256',
+    describe: 'Print the result as Markdown for an incident: figures, tables, files with SHA-256',
     group: GROUP,
     notPresettable: true,
   },
@@ -22,33 +23,59 @@ export const OPEN: OptionTable = {
   open: { type: 'boolean', describe: 'Open the picture in the browser', group: GROUP },
 };
 
-/** `--output` of the verbs that make files of files: a file, or the form of the result. */
-export const FILE_OR_FORM: OptionSpec = {
-  type: 'string',
-  alias: 'o',
-  describe:
-    'json|yaml|name|jsonpath=…: the result for programs (docs/schemas), name: the files made; anything else: the file to write, - for stdout, for one format',
-  group: GROUP,
-  value: 'FORM|FILE',
-  notPresettable: true,
-  completion: 'file',
+/**
+ * Of the verbs that make files of files: `-o` is the format of the result and nothing else, `--output` names the file. As
+ * kubectl's long form of `-o`, `--output` takes a format too; a file with such a name can be written as `./json`.
+ */
+export const FILE_AND_FORMAT: OptionTable = {
+  output: {
+    type: 'string',
+    describe: 'Write the file under this name; - writes it to stdout. Only with one --format',
+    group: GROUP,
+    value: 'FILE',
+    notPresettable: true,
+    completion: 'file',
+  },
+  o: {
+    type: 'string',
+    describe: 'Print the result as json|yaml|name|jsonpath=…; name prints the files that were made',
+    group: GROUP,
+    value: 'FORMAT',
+    words: ['json', 'yaml', 'name', 'jsonpath='],
+    notPresettable: true,
+  },
 };
 
-/** What `--output` and `--markdown` ask for, where `--output` may name a file. */
-export function fileOrForm(raw: RawOptions): {
+/** What `-o`, `--output` and `--markdown` ask for. */
+export function fileAndFormat(raw: RawOptions): {
   readonly form: OutputFormat;
   readonly file?: string;
   readonly ifThere: NamedFileRule;
 } {
   const ifThere = namedFileRule(raw);
   const given = raw.text('output');
+  const short = raw.text('o');
+  if (given !== undefined && isOutputFormat(given)) {
+    if (short !== undefined)
+      throw usageError(
+        `-o ${printable(short)} and --output ${printable(given)} both name a format`,
+        `to write a file of that name: --output ./${printable(given)}`,
+      );
+    const fileHint = `to write a file of that name: --output ./${printable(given)}`;
+    return { form: outputFormatOf(raw, { fileHint }), ifThere };
+  }
+  const fileHint = `to name the file: --output ${printable(short ?? '')}`;
+  const form = outputFormatOf(raw, { flag: 'o', fileHint });
   // Two openings of one file would write over each other.
-  const output = given === '/dev/stdout' ? '-' : given;
-  if (output === undefined || isOutputFormat(output)) return { form: outputFormatOf(raw), ifThere };
-  if (output === '-' && raw.flag('markdown'))
-    throw usageError('--markdown and --output -: only one of them fits on stdout');
-  if (output !== '-') checkNamedFile(output, ifThere);
-  return { form: { is: raw.flag('markdown') ? 'markdown' : 'text' }, file: output, ifThere };
+  const file = given === '/dev/stdout' ? '-' : given;
+  if (file === undefined) return { form, ifThere };
+  if (file === '-' && form.is !== 'text')
+    throw usageError(
+      `${form.is === 'markdown' ? '--markdown' : '-o'} and --output - both write to stdout`,
+      '--output FILE',
+    );
+  if (file !== '-') checkNamedFile(file, ifThere);
+  return { form, file, ifThere };
 }
 
 /** What happens to a file whose name the user gave, where it exists. */
@@ -63,9 +90,9 @@ export function namedFile(raw: RawOptions, option: string): string | undefined {
   return path;
 }
 
-/** Opens what was made, or says why not and where it is. */
+/** Opens the file that was made, or says why that was not possible. */
 export async function openResult(path: string | undefined, { open, log }: Context): Promise<void> {
   if (path === undefined) return;
   const reason = await open(path);
-  log.line(reason === undefined ? `opened ${path}` : `not opened: ${reason}; it is ${path}`);
+  log.line(reason === undefined ? `opened ${path}` : `could not open ${path}: ${reason}`);
 }

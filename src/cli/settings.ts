@@ -7,7 +7,7 @@ import type { OptionSpec, RawOptions } from './option-spec.ts';
 import { environmentName } from './options.ts';
 import { nearestNames } from './suggest.ts';
 
-/** A command line taken apart, before anything else speaks. A switch has no values. */
+/** A command line taken apart, before presets are added. A switch has no values. */
 export interface Typed {
   readonly positionals: readonly string[];
   /** Words after `--`. */
@@ -25,7 +25,7 @@ export interface Preset {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What a flag of a command is where it is not typed: by the environment, else by the file's part for the command, else by its part for all. */
+/** The preset of a flag: the environment's, else the file's for the command, else the file's for all commands. */
 export function presetOf(
   command: AnyCommand,
   name: string,
@@ -72,6 +72,7 @@ export function resolveFlags(
     text: (name) => wordsOf(name).at(-1), // The last one counts, as with kubectl's own flags.
     list: wordsOf,
     flag: (name) => values.get(name) === true,
+    knows: (name) => Object.hasOwn(command.options, name),
     isTyped: (name) => typed.flags.has(name),
     origin: (name) => origins.get(name),
   };
@@ -92,21 +93,21 @@ function checkWords(
   from: string | undefined,
 ): void {
   for (const value of values) {
-    // kubectl takes an empty value for none: `--context="$CONTEXT"`.
+    // kubectl ignores an empty value: `--context="$CONTEXT"`.
     if (value === '' && group === CLUSTER) continue;
     if (value === '') throw usageError(`--${name}: is empty${setBy(from)}`);
     if (!choices || choices.includes(value)) continue;
     const [near] = nearestNames(value, choices);
     throw usageError(
-      `--${name}: "${printable(value)}" is none of ${choices.join(', ')}${setBy(from)}`,
-      near === undefined ? undefined : `did you mean ${near}?`,
+      `--${name}: unknown value "${printable(value)}"${setBy(from)}`,
+      `${near === undefined ? '' : `did you mean ${near}? `}values: ${choices.join(', ')}`,
     );
   }
 }
 
 const setBy = (from: string | undefined): string => (from === undefined ? '' : ` (set by ${from})`);
 
-/** What is made of flags; what is wrong with one that was not typed says where it is from. */
+/** Calls `make`; an error about a flag that was not typed also says what set it. */
 export function withOrigin<T>(raw: RawOptions, make: (raw: RawOptions) => T): T {
   try {
     return make(raw);

@@ -20,17 +20,17 @@ const SWITCHES = new Set(['K', 'p', 'n', 'v']);
 
 const ALLOWED = 'allowed: -s -B -Q -K -p -y -n -v -i, then filter words';
 
-/** Refused by name, with what serves instead: each of them runs programs, names files, or is ours to decide. */
+/** Options that run programs, name files, or are chosen by this tool; each with the reason or what to use instead. */
 const REFUSED: Readonly<Record<string, string>> = {
   z: 'it runs a program on the node as root',
-  Z: 'the user on the node is decided by the tool',
-  w: 'the file is decided by the tool: --output-dir says where it ends up',
-  r: 'nothing is read on the node',
-  F: 'a filter is given as words, not as a file of the node',
-  V: 'nothing is read on the node',
-  C: 'one file is kept: --max-size ends the capture',
-  G: 'one file is kept: --duration ends the capture',
-  W: 'one file is kept: --max-size and --duration end the capture',
+  Z: 'the user on the node is chosen by kubectl gkeprof',
+  w: 'the file is named by kubectl gkeprof; use --output-dir to choose its folder',
+  r: 'no file is read on the node',
+  F: 'write the filter as arguments, not in a file on the node',
+  V: 'no file is read on the node',
+  C: 'there is one file only; --max-size ends the capture',
+  G: 'there is one file only; --duration ends the capture',
+  W: 'there is one file only; --max-size and --duration end the capture',
 };
 
 /**
@@ -49,7 +49,7 @@ export function parseTcpdumpWords(words: readonly string[]): TcpdumpWords {
     if (word.startsWith('--')) {
       throw usageError(
         `tcpdump option ${printable(word)} is not allowed`,
-        'short options only: -s -B -Q -K -p -y -n -v -i',
+        'only short options are allowed: -s -B -Q -K -p -y -n -v -i',
       );
     }
     const letters = word.slice(1);
@@ -65,22 +65,19 @@ export function parseTcpdumpWords(words: readonly string[]): TcpdumpWords {
       if (letter in REFUSED)
         throw usageError(`tcpdump option -${letter} is refused: ${REFUSED[letter]}`, ALLOWED);
       if (letter === 'c')
-        throw usageError(
-          `tcpdump option -c is a flag of ours`,
-          `did you mean --count ${printable(value())}?`,
-        );
+        throw usageError(`tcpdump option -c is not allowed`, `did you mean --count ${printable(value())}?`);
       if (letter === 'i') {
         netInterface = value();
         if (!/^[A-Za-z0-9_.:@-]{1,32}$/.test(netInterface) || netInterface.startsWith('-')) {
           throw usageError(
             `"${printable(netInterface)}" is not the name of an interface`,
-            '-i any, -i default or -i eth0',
+            'for example -i any, -i default or -i eth0',
           );
         }
       } else if (letter in WITH_VALUE) {
         const given = value();
         if (!WITH_VALUE[letter]!.test(given))
-          throw usageError(`tcpdump option -${letter}: "${printable(given)}" does not fit`);
+          throw usageError(`tcpdump option -${letter}: "${printable(given)}" is not a valid value`);
         if (letter === 'y') linkType = given;
         options.push(`-${letter}`, given);
       } else if (SWITCHES.has(letter)) {
@@ -95,8 +92,8 @@ export function parseTcpdumpWords(words: readonly string[]): TcpdumpWords {
   const stray = filter.find((word) => /^-/.test(word));
   if (stray !== undefined) {
     throw usageError(
-      `"${printable(stray)}" stands in the filter but looks like an option`,
-      'options go before the filter',
+      `"${printable(stray)}" looks like an option, but follows the filter`,
+      'put options in front of the filter',
     );
   }
   return {

@@ -11,6 +11,6 @@ export interface Verbosity {
 export function verbosityOf(raw: RawOptions): Verbosity {
   const quiet = raw.flag('quiet');
   const level = parseCount(raw.text('verbose') ?? '0', '--verbose', 0, 10);
-  if (quiet && level > 0) throw usageError('--quiet and -v: only one of them');
+  if (quiet && level > 0) throw usageError('--quiet and -v cannot be used together', 'leave one of them out');
   return { level, quiet };
 }

@@ -23,9 +23,12 @@ const CLUSTER_CONFIG = 'client.authentication.k8s.io/exec';
 
 const failed = (reason: string, hint?: string): GkeprofError =>
   clusterError(
-    printable(`getting credentials: ${reason}`),
-    printable(hint ?? '') || 'kubectl refuses it too: check the user in the kubeconfig',
+    onOneLine(`getting credentials: ${reason}`),
+    onOneLine(hint ?? '') || 'kubectl refuses it too: check the user in the kubeconfig',
   );
+
+/** What a kubeconfig or a plugin says may be broken into lines, which stand beside each other here. */
+const onOneLine = (text: string): string => printable(text.trim().replaceAll(/\s+/g, ' '));
 
 /**
  * Runs a credential plugin as client-go does (plugin/pkg/client/auth/exec/exec.go): its questions go to the user's

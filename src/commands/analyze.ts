@@ -26,40 +26,51 @@ import { namesBeside } from '../workflow/pod-addresses.ts';
 import { readInto } from '../workflow/read-packets.ts';
 
 const CUT = 'One conversation:';
-const REDACT = 'A copy to show:';
+const REDACT = 'Redaction:';
 const OPTIONS: OptionTable = {
   ...ANALYZE_OPTIONS,
   format: {
     type: 'string',
-    describe: 'tshark: byte for byte as capinfos and tshark print them',
+    describe: 'tshark prints byte for byte what capinfos and tshark print',
     group: 'Output:',
     choices: ['table', 'tshark'],
     defaultText: 'table',
   },
-  output: outputOption('the files that were read', 'round trips, bytes in flight and more filters'),
+  output: outputOption('the files that were read', 'round-trip times, bytes in flight and more filters'),
   ...MARKDOWN,
   open: { type: 'boolean', describe: 'Open the page of --html in the browser', group: SHOW },
-  conversation: { type: 'string', describe: 'Only this one', group: CUT, value: 'A-B', notPresettable: true },
-  write: { ...NEW_FILE, describe: 'Its packets, as they are, into a new file', group: CUT },
+  conversation: {
+    type: 'string',
+    describe: 'Read only this conversation',
+    group: CUT,
+    value: 'A-B',
+    notPresettable: true,
+  },
+  write: {
+    ...NEW_FILE,
+    describe: 'Write the packets of --conversation unchanged into this new file',
+    group: CUT,
+  },
   redact: {
     ...NEW_FILE,
-    describe: 'A copy with other addresses and without payload, into a new file',
+    describe: 'Write a copy with other addresses and without payload into this new file',
     group: REDACT,
   },
   'redact-payload': {
     type: 'string',
     describe:
-      'cut: none is left; mask: of Redis all but types, lengths and names of commands is written over',
+      'cut removes the payload; mask keeps the types, lengths and command names of Redis and overwrites the rest',
     group: REDACT,
     choices: ['cut', 'mask'],
     defaultText: 'cut',
   },
   'redact-key': {
     type: 'string',
-    describe: 'Same key, same addresses in other copies; made where it is not there. Keep it to yourself',
+    describe:
+      'File with the key: copies with the same key have the same addresses. It is created if it does not exist; keep it secret',
     group: REDACT,
     value: 'FILE',
-    defaultText: 'one that is forgotten',
+    defaultText: 'a key that is not saved',
     completion: 'file',
   },
   explain: EXPLAIN,
@@ -67,44 +78,54 @@ const OPTIONS: OptionTable = {
 };
 export const analyze: Command<AnalyzeOptions> = {
   name: 'analyze',
-  describe: 'Conversations, SYNs, TCP health and Redis of a capture. No cluster needed',
+  describe: 'Analyze packets: conversations, SYNs, TCP health and Redis. Needs no cluster',
   usage: 'FILE…|@last|- [flags]',
+  args: { noun: 'file', min: 1 },
   examples: [
-    ['kubectl gkeprof analyze @last', 'the newest capture of this folder'],
-    ['kubectl gkeprof analyze a.pcap.gz --format tshark', 'as capinfos and tshark print them'],
-    ['kubectl gkeprof analyze a.pcap --conversation 10.0.0.1:40000-10.0.0.2:6379 --write one.pcap', ''],
-    ['tcpdump -i any -w - port 6379 | kubectl gkeprof analyze - --show redis', 'until Ctrl-C'],
+    ['kubectl gkeprof analyze @last', 'Analyze the newest capture in this folder'],
+    ['kubectl gkeprof analyze a.pcap.gz --format tshark', 'Print what capinfos and tshark print'],
+    [
+      'kubectl gkeprof analyze a.pcap --conversation 10.0.0.1:40000-10.0.0.2:6379 --write one.pcap',
+      'Cut one conversation out',
+    ],
+    [
+      'tcpdump -i any -w - port 6379 | kubectl gkeprof analyze - --show redis',
+      'Analyze packets while they arrive, until Ctrl-C',
+    ],
   ],
   options: OPTIONS,
   completion: ['capture'],
   repeats: true,
 
   validate(raw) {
-    if (raw.positionals.length === 0)
-      throw usageError('analyze: a file is missing', 'kubectl gkeprof analyze @last');
-    if (raw.rest.length) throw usageError('analyze: takes nothing behind --');
     if (raw.positionals.includes('-') && raw.positionals.length > 1)
-      throw usageError('analyze: stdin is not put together with files');
+      throw usageError('analyze: stdin (-) cannot be combined with files', 'analyze it alone');
     const form = outputFormatOf(raw, { wide: true });
     if (form.is !== 'text' && raw.isTyped('format'))
-      throw usageError(`--format and ${form.is === 'markdown' ? '--markdown' : '-o'}: only one of them`);
+      throw usageError(
+        `--format and ${form.is === 'markdown' ? '--markdown' : '-o'} cannot be used together`,
+        'leave one of them out',
+      );
     const asTshark = form.is === 'text' && raw.text('format') === 'tshark';
     const open = raw.flag('open');
     if (open && raw.text('html') === undefined)
-      throw usageError('--open: opens the page of the timeline', '--html FILE --open');
+      throw usageError('--open needs --html, whose page it opens', '--html FILE --open');
     const write = namedFile(raw, 'write');
     const conversation = raw.text('conversation');
     if (write !== undefined && conversation === undefined)
-      throw usageError('--write: of which conversation?', '--conversation A-B');
+      throw usageError('--write needs --conversation', '--conversation A-B');
     const redact = redactChoice(raw);
     if (redact && (raw.positionals.length > 1 || conversation !== undefined))
-      throw usageError('--redact: takes one file, whole', 'cut the conversation out first, with --write');
+      throw usageError(
+        '--redact takes one whole file',
+        'to redact one conversation, cut it out first with --write',
+      );
     if (write !== undefined && raw.positionals.length > 1)
-      throw usageError('--write: takes one file', 'mergecap puts several together');
+      throw usageError('--write takes one file', 'merge several files with mergecap first');
     const choice = analyzeChoice(raw, asTshark);
     const foreign = [...choice.sections].find((section) => !TSHARK_SECTIONS.includes(section as never));
     if (asTshark && foreign)
-      throw usageError(`--show: ${foreign} is nothing that tshark prints`, 'leave --format out');
+      throw usageError(`--show ${foreign} cannot be used with --format tshark`, 'leave --format out');
     return {
       ...choice,
       files: raw.positionals,
@@ -133,7 +154,7 @@ export const analyze: Command<AnalyzeOptions> = {
   },
 };
 
-/** Flags that ask for an analysis, which --redact does not make. */
+/** Flags of an analysis, which --redact does not make. */
 const NOT_WITH_REDACT: readonly string[] = [
   ...Object.keys(ANALYZE_OPTIONS).filter((name) => name !== 'force'),
   ...['format', 'output', 'markdown', 'open', 'explain'],
@@ -158,7 +179,7 @@ function redactChoice(raw: RawOptions): RedactChoice | undefined {
     };
   }
   const idle = ['redact-key', 'redact-payload'].find((name) => raw.isTyped(name));
-  if (idle !== undefined) throw usageError(`--${idle}: of which copy?`, '--redact FILE');
+  if (idle !== undefined) throw usageError(`--${idle} needs --redact`, '--redact FILE');
   return undefined;
 }
 
@@ -175,9 +196,11 @@ async function redactFile(
     copy.close();
     context.stdout.write(`Redacted: ${copy.path}\n`);
     context.log.line(
-      `${counted(redactor.packets, 'packet')}; addresses are made up (prefixes kept), ${
-        payload === 'cut' ? 'payload is cut off' : 'payload of Redis is written over, any other cut off'
-      }${key === undefined ? '; the key is forgotten' : `; the key is in ${printable(key)}: keep it to yourself`}`,
+      `${counted(redactor.packets, 'packet')}; addresses were replaced (prefixes are kept), ${
+        payload === 'cut'
+          ? 'the payload was removed'
+          : 'the payload of Redis was overwritten, and all other payload removed'
+      }${key === undefined ? '; the key was not saved' : `; the key is in ${printable(key)}: keep it secret`}`,
     );
     return EXIT.done;
   } catch (error) {

@@ -52,6 +52,7 @@ function connectionSoFar({ flags }: LineSoFar): Connection {
       text: (name) => flags.get(name),
       list: (name) => (flags.has(name) ? [flags.get(name)!] : []),
       flag: (name) => flags.has(name) && flags.get(name) !== 'false',
+      knows: () => true,
       isTyped: (name) => flags.has(name),
       origin: () => undefined,
     });

@@ -16,36 +16,35 @@ type Shell = keyof typeof SCRIPTS;
 
 export const completion: Command<Shell> = {
   name: 'completion',
-  describe: 'Print the script that completes this in a shell',
+  describe: 'Print a completion script for a shell',
   details: [
-    'Where kubectl is completed (kubectl completion --help), it asks an executable named kubectl_complete-gkeprof on PATH: put that beside the plugin, and verbs, flags, pods, nodes, containers, namespaces and contexts are completed in every shell that kubectl knows.',
-    'Or let the shell ask directly, also for the plain command kubectl-gkeprof: the scripts below, after that of kubectl. That of PowerShell is for kubectl-gkeprof alone.',
+    'The completion of kubectl (kubectl completion --help) asks an executable named kubectl_complete-gkeprof on PATH. Put it beside the plugin: commands, flags, pods, nodes, containers, namespaces and contexts are then completed in every shell that kubectl supports.',
+    'Alternatively, load one of the scripts below after the completion of kubectl. They also complete the plain command kubectl-gkeprof; the script for PowerShell completes that one only.',
     `  bash        echo 'source <(kubectl gkeprof completion bash)' >>~/.bashrc
   zsh         echo 'source <(kubectl gkeprof completion zsh)' >>~/.zshrc
   fish        kubectl gkeprof completion fish >~/.config/fish/conf.d/gkeprof.fish
   powershell  kubectl gkeprof completion powershell >>$PROFILE`,
   ],
   usage: Object.keys(SCRIPTS).join('|'),
+  args: { noun: 'shell', min: 1, max: 1 },
   examples: [
     [
       'kubectl gkeprof completion kubectl >~/.local/bin/kubectl_complete-gkeprof',
-      'for kubectl, in any shell',
+      'Complete the plugin wherever kubectl is completed',
     ],
     ['chmod +x ~/.local/bin/kubectl_complete-gkeprof', ''],
-    ['source <(kubectl gkeprof completion bash)', 'in this shell'],
+    ['source <(kubectl gkeprof completion bash)', 'Load the completion into this shell'],
   ],
   options: {},
   subcommands: Object.keys(SCRIPTS),
   validate(raw) {
     const shells = Object.keys(SCRIPTS);
-    const [shell, ...more] = raw.positionals;
-    if (shell === undefined || more.length || raw.rest.length)
-      throw usageError('completion: takes the name of one shell', `one of ${shells.join(', ')}`);
+    const shell = raw.positionals[0]!;
     if (Object.hasOwn(SCRIPTS, shell)) return shell as Shell;
     const [near] = nearestNames(shell, shells);
     throw usageError(
-      `completion: "${printable(shell)}" is none of ${shells.join(', ')}`,
-      near === undefined ? 'kubectl gkeprof completion --help' : `did you mean ${near}?`,
+      `completion: unknown shell "${printable(shell)}"`,
+      near === undefined ? `shells: ${shells.join(', ')}` : `did you mean ${near}?`,
     );
   },
   async run(shell, { stdout }) {

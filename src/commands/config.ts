@@ -17,7 +17,7 @@ interface ConfigOptions {
 
 const OPTIONS: OptionTable = { output: outputOption('the flags that are preset') };
 
-/** A flag that can be preset, and what it is where it is not typed, in some of the commands that have it. */
+/** A flag that can be preset, with the value that it has if it is not typed, in some of its commands. */
 export interface SettingRow {
   readonly flag: string;
   readonly env: string;
@@ -31,10 +31,10 @@ export interface SettingRow {
 
 export const config: Command<ConfigOptions> = {
   name: 'config',
-  describe: 'Show how flags are preset, and by what',
+  describe: 'Show which flags are preset, and by what',
   details: [
-    'A flag that is not typed is what the environment variable of its name says (--image-pull-policy: GKEPROF_IMAGE_PULL_POLICY; spaces between values where there can be several; true or false for a switch), else what the configuration file says, else its default. A switch that is preset is turned off by --NAME=false.',
-    'The file is $XDG_CONFIG_HOME/gkeprof/config.yaml, else ~/.config/gkeprof/config.yaml, on Windows %APPDATA%\\gkeprof\\config.yaml; GKEPROF_CONFIG names another. A part for one command goes before the part for all:',
+    'A flag that is not typed takes its value from its environment variable (GKEPROF_IMAGE_PULL_POLICY for --image-pull-policy), else from the configuration file, else from its default. Several values are separated by spaces; a flag without a value is true or false. To turn off a flag that is preset, type --NAME=false.',
+    'The file is $XDG_CONFIG_HOME/gkeprof/config.yaml, or ~/.config/gkeprof/config.yaml if that variable is not set; on Windows it is %APPDATA%\\gkeprof\\config.yaml. GKEPROF_CONFIG names another file. The settings of one command override the defaults:',
     `  apiVersion: gkeprof.dev/v1
   kind: Config
   defaults:
@@ -43,22 +43,26 @@ export const config: Command<ConfigOptions> = {
   commands:
     flamegraph:
       duration: 30s`,
-    "Flags that name something of one run (--pid, --filter, --dry-run …) are always typed, and kubectl's own (--context, --namespace …) have their place in the kubeconfig.",
+    'Flags that are specific to one run (--pid, --filter, --dry-run …) cannot be preset. The flags of kubectl (--context, --namespace …) have their defaults in the kubeconfig.',
   ],
   usage: 'view [flags]',
+  args: { noun: 'subcommand', min: 1, max: 1 },
   examples: [
-    ['kubectl gkeprof config view', 'what is in force, and from where'],
-    ['GKEPROF_DURATION=10s kubectl gkeprof config view -o json', 'for programs'],
+    ['kubectl gkeprof config view', 'Show the value of each flag, and where it comes from'],
+    [
+      'GKEPROF_DURATION=10s kubectl gkeprof config view -o json',
+      'Print the same as JSON, with a preset by a variable',
+    ],
   ],
   options: OPTIONS,
   subcommands: ['view'],
 
   validate(raw) {
-    const [verb, ...more] = raw.positionals;
-    if (verb !== 'view' || more.length || raw.rest.length)
+    const [subcommand] = raw.positionals;
+    if (subcommand !== 'view')
       throw usageError(
-        verb === undefined ? 'config: what of it?' : `config: knows "view" alone`,
-        'kubectl gkeprof config view',
+        `config: unknown subcommand "${printable(subcommand!)}"`,
+        'the only subcommand is view: kubectl gkeprof config view',
       );
     return { form: outputFormatOf(raw) };
   },
@@ -68,7 +72,7 @@ export const config: Command<ConfigOptions> = {
     const file = await configuration.read();
     const rows = settingRows(commands, env, file);
     for (const warning of strayVariables(env, rows)) context.log.warn(warning);
-    const place = file ? file.path : `${configuration.path ?? 'nowhere'} (not there)`;
+    const place = file ? file.path : `${configuration.path ?? 'none'} (does not exist)`;
     await printResult(
       context,
       form,
@@ -122,7 +126,7 @@ function strayVariables(
     .filter((name) => name.startsWith(prefix) && !known.includes(name))
     .map((name) => {
       const [near] = nearestNames(bare(name), known.map(bare));
-      return `${printable(name)} presets nothing${near ? `: did you mean ${environmentName(near)}?` : ''}`;
+      return `${printable(name)} presets no flag${near ? `: did you mean ${environmentName(near)}?` : ''}`;
     });
 }
 

@@ -20,7 +20,7 @@ import { bareId, statusesOf } from '../snapshot/owner.ts';
 import { startAccessCheck } from '../workflow/access.ts';
 import { findTarget } from '../workflow/find-target.ts';
 import { resolveId } from '../workflow/resolve-id.ts';
-import { onlyTarget, RAW, runOnNode } from '../workflow/run-on-node.ts';
+import { RAW, runOnNode } from '../workflow/run-on-node.ts';
 
 interface CrictlOptions {
   readonly debugPod: DebugPodOptions;
@@ -35,7 +35,7 @@ const OPTIONS: OptionTable = {
   container: {
     type: 'string',
     alias: 'c',
-    describe: 'The container of the pod that is meant',
+    describe: 'Container of the pod',
     group: 'crictl:',
     value: 'NAME',
     notPresettable: true,
@@ -43,7 +43,8 @@ const OPTIONS: OptionTable = {
   },
   dangerous: {
     type: 'boolean',
-    describe: 'Also what changes the node (stop, rm, rmi …), and exec in what is no container of a pod',
+    describe:
+      'Allow commands that change the node (stop, rm, rmi …), and exec in containers that belong to no pod',
     group: 'crictl:',
     notPresettable: true,
   },
@@ -55,12 +56,16 @@ const OPTIONS: OptionTable = {
 
 export const crictl: Command<CrictlOptions> = {
   name: 'crictl',
-  describe: "Run crictl on a pod's node or a node; a pod's ids are put where they belong",
-  usage: 'TARGET [flags] -- ARGS…',
+  describe: "Run crictl on a node, or on the node of a pod with the pod's ids filled in",
+  usage: 'TARGET [flags] [--] ARGS…',
+  args: { noun: 'target', min: 1, max: 1, rest: 'inline', tooMany: 'put the arguments of crictl after --' },
   examples: [
-    ['kubectl gkeprof crictl pod/redis-0 -- ps', "the pod's containers"],
-    ['kubectl gkeprof crictl node/NODE -- pods --namespace redis', 'pods of a namespace on the node'],
-    ['kubectl gkeprof crictl pod/redis-0 -c redis -- exec -it sh', 'a shell in the container'],
+    ['kubectl gkeprof crictl pod/redis-0 -- ps', 'List the containers of the pod'],
+    [
+      'kubectl gkeprof crictl node/NODE -- pods --namespace redis',
+      'List the pods of a namespace on the node',
+    ],
+    ['kubectl gkeprof crictl pod/redis-0 -c redis -- exec -it sh', 'Open a shell in the container'],
   ],
   options: OPTIONS,
   completion: ['target'],
@@ -68,18 +73,14 @@ export const crictl: Command<CrictlOptions> = {
   failureCode: EXIT.own,
 
   validate(raw) {
-    const target = onlyTarget('crictl', raw, 'kubectl gkeprof crictl pod/NAME -- ps');
     const container = raw.text('container');
     const words = parseCrictlWords(raw.rest);
     const dangerous = raw.flag('dangerous');
     if (rightsOf(words) === 'change' && !dangerous)
-      throw usageError(
-        `crictl ${words.subcommand} changes the node`,
-        'if that is what you want: --dangerous',
-      );
+      throw usageError(`crictl ${words.subcommand} changes the node`, 'to allow it: --dangerous');
     return {
       debugPod: debugPodOptions(raw),
-      named: parseTarget(target, raw.text('node')),
+      named: parseTarget(raw.positionals[0]!, raw.text('node')),
       ...(container !== undefined && { container }),
       words,
       dangerous,
@@ -96,7 +97,8 @@ export const crictl: Command<CrictlOptions> = {
     if (!named) return EXIT.done;
     const target = await findTarget(named, container, cluster);
     const hasTerminal = context.stdin.isTTY === true && context.stdout.isTTY === true;
-    if (asked.tty && !hasTerminal) context.log.warn('-t has no effect, because this is not a terminal');
+    if (asked.tty && !hasTerminal)
+      context.log.warn('-t: there is no terminal here, so crictl runs without one');
     const typed = asked.tty && !hasTerminal ? withoutTerminal(options.words) : options.words;
     const ids = target.kind === 'pod' ? idsOf(target) : undefined;
     const placed =
@@ -153,10 +155,7 @@ async function entering(
   const id = words.rest[at] ?? '';
   const all = [...words.globals, words.subcommand, ...words.rest];
   if (id === '')
-    throw usageError(
-      `crictl ${words.subcommand}: a container is missing`,
-      'add its id, or name a pod and -c',
-    );
+    throw usageError(`crictl ${words.subcommand}: missing container`, 'give its id, or a pod with -c NAME');
   const found = (await cluster.listAllPods(target.node)).flatMap((pod) =>
     statusesOf(pod)
       .map((status) => ({ pod, id: bareId(status.containerID ?? '') }))
@@ -167,7 +166,7 @@ async function entering(
     if (dangerous) return { words: all };
     throw clusterError(
       `"${id}" is not the id of a container of one pod on node ${target.node}`,
-      'to use it although it belongs to no pod, add --dangerous',
+      'to enter a container that belongs to no pod: --dangerous',
     );
   }
   const { namespace = '', name = '' } = only.pod.metadata ?? {};

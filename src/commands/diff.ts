@@ -2,7 +2,7 @@ import type { Command } from '../cli/command.ts';
 import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { FORCE, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from '../cli/profile-options.ts';
-import { FILE_OR_FORM, fileOrForm, MARKDOWN, OPEN } from '../cli/result-options.ts';
+import { FILE_AND_FORMAT, fileAndFormat, MARKDOWN, OPEN } from '../cli/result-options.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { recentFile } from '../files/input.ts';
 import type { StatedWeights } from '../profile/compare/folded-weights.ts';
@@ -32,20 +32,20 @@ const GROUP = 'Comparison:';
 const OPTIONS: OptionTable = {
   format: {
     type: 'string',
-    describe: `What to make: ${Object.keys(COMPARISON_FORMATS).join(', ')}`,
+    describe: `Formats to write: ${Object.keys(COMPARISON_FORMATS).join(', ')}`,
     group: 'Output:',
     value: 'NAME,…',
     defaultText: 'svg',
     words: Object.keys(COMPARISON_FORMATS),
   },
-  output: FILE_OR_FORM,
+  ...FILE_AND_FORMAT,
   ...FORCE,
   ...MARKDOWN,
   ...OPEN,
   ...OUTPUT_DIR,
   rows: {
     type: 'string',
-    describe: 'Rows of each table of functions; the tables are then printed even if nothing changed',
+    describe: 'Print this many rows of each table of functions, even if nothing changed',
     group: 'Output:',
     value: 'N',
     defaultText: '20; no table if nothing changed',
@@ -78,39 +78,37 @@ const OPTIONS: OptionTable = {
 
 export const diff: Command<DiffOptions> = {
   name: 'diff',
-  describe: 'Compare two profiles: one picture, and the functions that changed. No cluster needed',
+  describe: 'Compare two profiles: draw one picture and list the functions that changed. Needs no cluster',
   usage: 'BEFORE AFTER|BOTH [flags]',
+  args: { noun: 'file', min: 1, max: 2 },
   examples: [
-    ['kubectl gkeprof diff @2 @last', 'the two newest recordings of this folder'],
-    ['kubectl gkeprof diff before.svg after.svg --format top', 'pictures carry their stacks'],
-    ['difffolded.pl a.folded b.folded | kubectl gkeprof diff -', 'two counts on each line'],
+    ['kubectl gkeprof diff @2 @last', 'Compare the two newest recordings in this folder'],
+    [
+      'kubectl gkeprof diff before.svg after.svg --format top',
+      'Compare two pictures, which embed their stacks, as tables',
+    ],
+    ['difffolded.pl a.folded b.folded | kubectl gkeprof diff -', 'Read a file with two counts on each line'],
   ],
   options: OPTIONS,
   completion: ['profile', 'profile'],
 
   validate(raw) {
-    const [before, after, ...more] = raw.positionals;
-    if (before === undefined || more.length)
-      throw usageError(
-        `diff: takes two files, got ${raw.positionals.length}`,
-        'kubectl gkeprof diff BEFORE AFTER',
-      );
-    if (raw.rest.length) throw usageError('diff: takes nothing behind --');
+    const [before, after] = raw.positionals;
     if (raw.positionals.every((file) => file === '-') && after !== undefined)
-      throw usageError('diff: only one of the two can be stdin');
+      throw usageError('diff: only one of the two files can be stdin (-)');
     const formats = [...new Set((raw.text('format') ?? 'svg').split(',').map((name) => name.trim()))];
     const unknown = formats.find((name) => !Object.hasOwn(COMPARISON_FORMATS, name));
     if (unknown !== undefined)
       throw usageError(
-        `--format: "${printable(unknown)}" is none`,
+        `--format: unknown format "${printable(unknown)}"`,
         `formats: ${Object.keys(COMPARISON_FORMATS).join(', ')}`,
       );
-    const { form, file: output, ifThere } = fileOrForm(raw);
+    const { form, file: output, ifThere } = fileAndFormat(raw);
     if (output !== undefined && formats.length > 1)
-      throw usageError('--output: takes one format', `--format ${formats[0]}`);
+      throw usageError('--output names one file, so it needs one --format', `--format ${formats[0]}`);
     const open = raw.flag('open');
     if (open && (!formats.includes('svg') || output === '-'))
-      throw usageError('--open: opens a picture, and none is made', '--format svg');
+      throw usageError('--open: no picture is written that could be opened', '--format svg');
     const seconds = pairOf(raw, 'seconds', '60,30');
     const units = pairOf(raw, 'unit', '10101010');
     const stated = (unit: number | undefined): StatedWeights =>
@@ -128,7 +126,7 @@ export const diff: Command<DiffOptions> = {
       throw usageError('--seconds cannot be used with --by share', 'leave --by share out');
     const choice = readChoice(raw);
     return {
-      files: after === undefined ? [before] : [before, after],
+      files: after === undefined ? [before!] : [before!, after],
       folder: writableFolder(raw.text('output-dir') ?? '.'),
       formats: formats as ComparisonFormat[],
       ...(output !== undefined && { output }),
@@ -155,7 +153,7 @@ export const diff: Command<DiffOptions> = {
         throw usageError(
           before
             ? `diff: ${printable(path)} is already a comparison: it has two counts on each line`
-            : 'diff: takes two files, got 1',
+            : 'diff: takes 2 files, got 1',
           before ? `kubectl gkeprof diff ${printable(path)}` : 'kubectl gkeprof diff BEFORE AFTER',
         );
       if (before) {

@@ -64,7 +64,7 @@ const OPTIONS: OptionTable = {
   container: {
     type: 'string',
     alias: 'c',
-    describe: 'Only this container of the pod',
+    describe: 'Profile only this container of the pod',
     group: GROUP,
     value: 'NAME',
     notPresettable: true,
@@ -72,21 +72,22 @@ const OPTIONS: OptionTable = {
   },
   pid: {
     type: 'string',
-    describe: "Of a node: only the container of this process, by the node's pid",
+    describe: 'With node/NODE: profile only the container that runs this host PID',
     group: GROUP,
     value: 'PID',
     notPresettable: true,
   },
   duration: {
     type: 'string',
-    describe: 'How long to sample',
+    alias: 't',
+    describe: 'How long to record',
     group: GROUP,
     value: 'TIME',
     defaultText: '60s',
   },
   vs: {
     type: 'string',
-    describe: 'Record this one too, at the same time, and show what differs from it',
+    describe: 'Record this second target at the same time, and show how the first differs from it',
     group: GROUP,
     value: 'TARGET',
     notPresettable: true,
@@ -94,13 +95,13 @@ const OPTIONS: OptionTable = {
   },
   frequency: {
     type: 'string',
-    describe: 'Samples a second and processor',
+    describe: 'Samples per second per CPU',
     group: GROUP,
     value: 'HZ',
     defaultText: '99',
   },
   format: DRAW_OPTIONS.format!,
-  output: outputOption('the files'),
+  output: outputOption('the files that were written'),
   ...MARKDOWN,
   ...OPEN,
   idle: READ_OPTIONS.idle!,
@@ -116,33 +117,33 @@ const MAX_BYTES = 8 * 2 ** 30;
 
 export const flamegraph: Command<FlamegraphOptions> = {
   name: 'flamegraph',
-  describe: 'Profile the CPU of a pod, container or node with perf, and draw it',
+  describe: 'Profile the CPU of a pod, container or node with perf, and draw a flame graph',
   usage: 'TARGET [flags]',
+  args: { noun: 'target', min: 1, max: 1 },
   examples: [
-    ['kubectl gkeprof flamegraph pod/redis-0', '60 s later: an SVG and the raw stacks'],
-    ['kubectl gkeprof flamegraph pod/redis-0 -c redis --duration 10s', 'one container'],
-    ['kubectl gkeprof flamegraph node/NODE', 'everything that runs on a node'],
-    ['kubectl gkeprof flamegraph node/NODE --pid 7154', 'the container of a process'],
-    ['kubectl gkeprof flamegraph pod/redis-0 --vs pod/redis-1', 'both at once, and what differs'],
+    ['kubectl gkeprof flamegraph pod/redis-0', 'Record 60 seconds; write an SVG and the raw stacks'],
+    [
+      'kubectl gkeprof flamegraph pod/redis-0 -c redis --duration 10s',
+      'Profile one container for 10 seconds',
+    ],
+    ['kubectl gkeprof flamegraph node/NODE', 'Profile everything that runs on a node'],
+    ['kubectl gkeprof flamegraph node/NODE --pid 7154', 'Profile the container of a process'],
+    ['kubectl gkeprof flamegraph pod/redis-0 --vs pod/redis-1', 'Record two pods at once and compare them'],
   ],
   options: OPTIONS,
   completion: ['target'],
 
   validate(raw) {
-    const [target, ...more] = raw.positionals;
-    if (target === undefined)
-      throw usageError('flamegraph: a target is missing', 'kubectl gkeprof flamegraph pod/NAME');
-    if (more.length) throw usageError(`flamegraph: one target at a time, got ${more.length + 1}`);
-    if (raw.rest.length) throw usageError('flamegraph: takes nothing behind --');
-    const ref = parseTarget(target, raw.text('node'));
+    const ref = parseTarget(raw.positionals[0]!, raw.text('node'));
     const vs = raw.text('vs') === undefined ? undefined : parseTarget(raw.text('vs')!);
     const container = raw.text('container');
     if (container !== undefined && ref.kind === 'node')
-      throw usageError('-c: a node has no containers', 'name a pod');
+      throw usageError('-c cannot be used with a node', 'name a pod, or use --pid');
     const pid = raw.text('pid');
     if (pid !== undefined && ref.kind !== 'node')
-      throw usageError('--pid: is a pid of a node', 'kubectl gkeprof flamegraph node/NAME --pid PID');
-    if (pid !== undefined && vs) throw usageError('--pid: goes without --vs');
+      throw usageError('--pid needs a node as target', 'kubectl gkeprof flamegraph node/NAME --pid PID');
+    if (pid !== undefined && vs)
+      throw usageError('--pid and --vs cannot be used together', 'leave one of them out');
     return {
       capture: captureOptions(raw),
       ref,

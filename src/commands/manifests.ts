@@ -28,70 +28,72 @@ interface ManifestsOptions {
 /** The YAML that an administrator applies once: the namespace for debug pods and the least role to use it. */
 export const manifests: Command<ManifestsOptions> = {
   name: 'manifests',
-  describe: 'Print the namespace and the least RBAC, for kubectl apply',
+  describe: 'Print the namespace for debug pods and the minimal RBAC role, for kubectl apply',
   usage: '[flags]',
   examples: [
-    ['kubectl gkeprof manifests | kubectl apply -f -', 'once, as an administrator'],
+    ['kubectl gkeprof manifests | kubectl apply -f -', 'One-time setup by an administrator'],
     [
       'kubectl gkeprof manifests --admission-policy | kubectl apply -f -',
-      'and let the namespace take nothing but debug pods',
+      'Also admit nothing but debug pods in the namespace',
     ],
   ],
   options: {
     'admission-policy': {
       type: 'boolean',
       describe:
-        'Also the policy that allows exactly the debug pods of this release (Kubernetes 1.30 and newer)',
+        'Also print the policy that admits exactly the debug pods of this release (Kubernetes 1.30 and newer)',
       group: POLICY,
       notPresettable: true,
     },
     image: {
       ...DEBUG_POD_OPTIONS.image!,
-      describe: 'Diagnostic image of your debug pods: the policy allows no other',
+      describe: 'Image of your debug pods; the policy allows no other',
       group: POLICY,
     },
     'allow-image': {
       type: 'array',
-      describe: 'Another image that the policy allows',
+      describe: 'Also allow this image',
       group: POLICY,
       value: 'IMAGE',
       notPresettable: true,
     },
     'image-pull-secret': {
       ...DEBUG_POD_OPTIONS['image-pull-secret']!,
-      describe: 'Secret for the registry that debug pods may name',
+      describe: 'Allow debug pods to name this secret for their registry',
       group: POLICY,
     },
     'allow-priority-class': {
       type: 'array',
-      describe: 'The priority class that the cluster gives to pods by default, where it has one',
+      describe: 'Priority class that the cluster gives to pods by default, if it has one',
       group: POLICY,
       value: 'NAME',
       notPresettable: true,
     },
     'allow-shell': {
       type: 'boolean',
-      describe: 'Allow `shell`, and `crictl` where it changes something: both are root on every node',
+      describe: 'Allow `shell`, and `crictl` commands that change a node; both are root on every node',
       group: POLICY,
       notPresettable: true,
     },
     'target-rights': {
       type: 'boolean',
       describe:
-        'Let users look only into pods of namespaces where they may create pods/exec; whole nodes need the role gkeprof-nodes',
+        'Allow users only pods in namespaces where they may create pods/exec; whole nodes need the role gkeprof-nodes',
       group: POLICY,
       notPresettable: true,
     },
-    output: outputOption('as kubectl names them'),
+    output: outputOption('the names of the objects, as kubectl apply does'),
     ...VERBOSE,
   },
   validate(raw) {
-    if (raw.positionals.length) throw usageError('manifests: takes no arguments');
     const form = outputFormatOf(raw);
     if (!raw.flag('admission-policy')) {
       const stray = ONLY_WITH_POLICY.find((name) => raw.isTyped(name));
       if (stray !== undefined)
-        throw usageError(`--${stray}: it says what the policy allows`, 'give --admission-policy too');
+        throw usageError(
+          `--${stray} needs --admission-policy, because it says what the policy allows`,
+          'add --admission-policy',
+        );
       return { form };
     }
     return {

@@ -31,23 +31,23 @@ const OPTIONS: OptionTable = {
   selector: {
     type: 'string',
     alias: 'l',
-    describe: 'With these labels',
+    describe: 'List only nodes with these labels',
     group: GROUP,
     value: 'LABELS',
     notPresettable: true,
   },
   pods: {
     type: 'string',
-    describe: 'Only those that run pods with these labels, in the namespace of -n, and which',
+    describe: 'List only nodes that run pods with these labels in the namespace of -n, and those pods',
     group: GROUP,
     value: 'LABELS',
     notPresettable: true,
   },
-  output: outputOption('node/NAME', 'with OS image, external address, and what --probe finds', GROUP),
+  output: outputOption('node/NAME', 'the OS image, the external address and the results of --probe', GROUP),
   probe: {
     type: 'boolean',
     describe:
-      'Ask the nodes, by debug pods, for their cgroup mode and whether they have a PMU (at most 5 nodes)',
+      'Find out the cgroup version and whether there is a PMU, with a debug pod on each node (at most 5)',
     group: GROUP,
     notPresettable: true,
   },
@@ -78,18 +78,18 @@ interface NodeRow {
 
 export const nodes: Command<NodesOptions> = {
   name: 'nodes',
-  describe: 'List nodes, and which of them run some pods. No debug pod needed',
+  describe: 'List nodes, and which of them run certain pods. Needs no debug pod',
   usage: '[SUBSTRING…] [flags]',
+  args: { noun: 'substring', min: 0 },
   examples: [
-    ['kubectl gkeprof nodes redis-ratelimiting', 'whose names contain it'],
-    ['kubectl gkeprof nodes --pods app=redis -n redis', 'that run these pods, and which'],
+    ['kubectl gkeprof nodes redis-ratelimiting', 'List the nodes whose names contain a text'],
+    ['kubectl gkeprof nodes --pods app=redis -n redis', 'List the nodes that run these pods, with the pods'],
   ],
   options: OPTIONS,
   completion: ['node'],
   repeats: true,
 
   validate(raw) {
-    if (raw.rest.length) throw usageError('nodes: takes nothing behind --');
     const selector = raw.text('selector');
     const pods = raw.text('pods');
     return {

@@ -55,15 +55,15 @@ const GROUP = 'Capture:';
 
 const OPTIONS: OptionTable = {
   port: {
-    type: 'string',
-    describe: 'Only this TCP or UDP port',
+    type: 'array',
+    describe: 'Capture only packets from or to this TCP or UDP port',
     group: GROUP,
     value: 'N',
     notPresettable: true,
   },
   filter: {
     type: 'string',
-    describe: 'A pcap filter; with --port both must hold',
+    describe: 'Capture only packets that match this pcap filter, and --port if given',
     group: GROUP,
     value: 'EXPR',
     notPresettable: true,
@@ -71,35 +71,36 @@ const OPTIONS: OptionTable = {
   scope: {
     type: 'string',
     describe:
-      "netns: the pod's network namespace, with loopback; iface: the node's end of its interface; node: every interface of the node",
+      "Where to capture. netns: in the pod's network namespace, with loopback; iface: at the node's end of the pod's interface; node: on all interfaces of the node",
     group: GROUP,
     choices: ['netns', 'iface', 'node'],
-    defaultText: 'netns, or node for a node',
+    defaultText: 'netns; node for a node',
   },
   duration: {
     type: 'string',
-    describe: 'Ends after this time',
+    alias: 't',
+    describe: 'Stop after this time',
     group: GROUP,
     value: 'TIME',
     defaultText: '60s',
   },
-  count: { type: 'string', describe: 'Ends after so many packets', group: GROUP, value: 'N' },
+  count: { type: 'string', describe: 'Stop after this many packets', group: GROUP, value: 'N' },
   'max-size': {
     type: 'string',
-    describe: 'Ends at this size on the node',
+    describe: 'Stop at this size of the file on the node',
     group: GROUP,
     value: 'SIZE',
     defaultText: '1Gi',
   },
   analyze: {
     type: 'boolean',
-    describe: 'Then print what analyze prints of the file',
+    describe: 'Also analyze the capture and print the result',
     group: 'Analysis:',
   },
   ...Object.fromEntries(
     Object.entries(ANALYZE_OPTIONS).map(([name, option]) => [name, { ...option, group: 'Analysis:' }]),
   ),
-  output: outputOption('the files'),
+  output: outputOption('the files that were written'),
   ...MARKDOWN,
   ...CAPTURE_OPTIONS,
   ...TARGET_NODE,
@@ -110,26 +111,38 @@ export const pcap: Command<PcapOptions> = {
   name: 'pcap',
   describe: 'Capture the packets of a pod or node with tcpdump',
   usage: 'TARGET [flags] [-- TCPDUMP-ARGS]',
+  args: { noun: 'target', min: 1, max: 1, rest: 'separate', tooMany: 'put the words of a filter after --' },
   examples: [
-    ['kubectl gkeprof pcap pod/redis-0 --port 6379', 'until Ctrl-C, 60 s or 1 GiB'],
-    ['kubectl gkeprof pcap pod/redis-0 --port 6379 --analyze', 'and what analyze prints of it'],
-    ['kubectl gkeprof pcap pod/redis-0 --duration 10s -- dst port 6379', 'requests only'],
-    ['kubectl gkeprof pcap pod/redis-0 --scope iface --count 10000', 'without loopback'],
-    ['kubectl gkeprof pcap node/NODE --duration 10s -- -i default port 6379', "the node's main interface"],
+    ['kubectl gkeprof pcap pod/redis-0 --port 6379', 'Capture for 60 seconds, until 1 GiB or Ctrl-C'],
+    ['kubectl gkeprof pcap pod/redis-0 --port 6379 --analyze', 'Capture, and analyze the packets'],
+    [
+      'kubectl gkeprof pcap pod/redis-0 --duration 10s -- dst port 6379',
+      'Capture requests only, by a filter of tcpdump',
+    ],
+    [
+      'kubectl gkeprof pcap pod/redis-0 --scope iface --count 10000',
+      'Capture 10000 packets without loopback',
+    ],
+    [
+      'kubectl gkeprof pcap node/NODE --duration 10s -- -i default port 6379',
+      'Capture on the main interface of a node',
+    ],
   ],
   options: OPTIONS,
   completion: ['target'],
 
   validate(raw) {
-    const [target, ...more] = raw.positionals;
-    if (target === undefined) throw usageError('pcap: a target is missing', 'kubectl gkeprof pcap pod/NAME');
-    if (more.length)
-      throw usageError(`pcap: one target at a time, got ${more.length + 1}`, 'filter words go behind --');
-    const ref = parseTarget(target, raw.text('node'));
+    const ref = parseTarget(raw.positionals[0]!, raw.text('node'));
     const words = parseTcpdumpWords(raw.rest);
-    const port = raw.text('port');
+    const ports = raw
+      .list('port')
+      .flatMap((text, at) => [
+        ...(at ? ['or'] : []),
+        'port',
+        String(parseCount(text, '--port', 1, 65535, 6379)),
+      ]);
     const clauses = [
-      ...(port === undefined ? [] : [['port', String(parseCount(port, '--port', 1, 65535, 6379))]]),
+      ...(ports.length ? [ports] : []),
       ...(raw.text('filter') === undefined ? [] : [[filterExpression(raw.text('filter')!)]]),
       ...(words.filter.length ? [words.filter] : []),
     ];
@@ -139,7 +152,7 @@ export const pcap: Command<PcapOptions> = {
         : clauses.flatMap((clause, at) => [...(at ? ['and'] : []), '(', ...clause, ')']);
     const scope = raw.text('scope') as TcpdumpTask['scope'] | undefined;
     if (ref.kind === 'node' && scope !== undefined && scope !== 'node') {
-      throw usageError(`--scope ${scope}: a node has no ${scope}`, 'name a pod, or leave --scope out');
+      throw usageError(`--scope ${scope} cannot be used with a node`, 'name a pod, or leave --scope out');
     }
     const count = raw.text('count');
     return {
@@ -170,14 +183,14 @@ export const pcap: Command<PcapOptions> = {
 function wantsAnalysis(raw: RawOptions): boolean {
   if (raw.flag('analyze')) return true;
   const idle = Object.keys(ANALYZE_OPTIONS).find((name) => raw.isTyped(name));
-  if (idle) throw usageError(`--${idle}: is of the analysis`, 'add --analyze');
+  if (idle) throw usageError(`--${idle} needs --analyze`, 'add --analyze');
   return false;
 }
 
 function filterExpression(text: string): string {
   if (text.trim() === '') throw usageError('--filter: is empty', 'leave it out to capture every packet');
   if (text.startsWith('-'))
-    throw usageError('--filter: looks like an option', 'options of tcpdump go behind --');
+    throw usageError('--filter: looks like an option', 'put options of tcpdump after --');
   return text;
 }
 

@@ -21,6 +21,7 @@ import {
 import type { Owner } from '../snapshot/owner.ts';
 import { type ProcessRow, processJson, processRow, SORT_KEYS, sorting } from '../snapshot/process-list.ts';
 import { forest } from '../snapshot/process-tree.ts';
+import { printable } from '../text/printable.ts';
 import { startAccessCheck } from '../workflow/access.ts';
 import { findTargets } from '../workflow/find-target.ts';
 import { inspectNodes, inspectPlan, type NodeView, sayCuts } from '../workflow/inspect-nodes.ts';
@@ -45,7 +46,7 @@ const OPTIONS: OptionTable = {
   selector: {
     type: 'string',
     alias: 'l',
-    describe: 'The pods with these labels, instead of a target',
+    describe: 'Show the pods with these labels, instead of a target',
     group: GROUP,
     value: 'LABELS',
     notPresettable: true,
@@ -53,7 +54,7 @@ const OPTIONS: OptionTable = {
   container: {
     type: 'string',
     alias: 'c',
-    describe: 'Only of this container',
+    describe: 'Show only this container',
     group: GROUP,
     value: 'NAME',
     notPresettable: true,
@@ -61,29 +62,29 @@ const OPTIONS: OptionTable = {
   },
   match: {
     type: 'string',
-    describe: 'Only whose command line matches, as pgrep -f',
+    describe: 'Show only processes whose command line matches, as pgrep -f does',
     group: GROUP,
     value: 'REGEXP',
     notPresettable: true,
   },
   newest: {
     type: 'boolean',
-    describe: 'Only the one that started last, as pgrep -n',
+    describe: 'Show only the process that started last, as pgrep -n does',
     group: GROUP,
     notPresettable: true,
   },
   sort: {
     type: 'string',
-    describe: `By columns, without the forest: --sort=-rss,pid (${SORT_KEYS.join(', ')})`,
+    describe: `Sort by columns instead of showing the tree, such as -rss,pid (${SORT_KEYS.join(', ')})`,
     group: GROUP,
     value: 'KEYS',
     words: SORT_KEYS,
   },
-  output: outputOption('the pids alone', 'with uid, parent and ids', GROUP),
+  output: outputOption('only the PIDs', 'UID, parent and ids', GROUP),
   watch: {
     type: 'boolean',
     alias: 'w',
-    describe: 'Again every 2 s, until Ctrl-C',
+    describe: 'Repeat every 2 seconds until Ctrl-C',
     group: GROUP,
     notPresettable: true,
   },
@@ -98,34 +99,38 @@ const PARTS: readonly SnapshotPart[] = ['processes', 'runtime'];
 
 export const ps: Command<PsOptions> = {
   name: 'ps',
-  describe: 'Processes and containers of pods or a node, and whose they are',
+  describe: 'List processes and containers of pods or a node',
   usage: 'TARGET|-l LABELS [flags]',
+  args: { noun: 'target', min: 0, max: 1, tooMany: 'to name several pods, use -l LABELS' },
   examples: [
+    ['kubectl gkeprof ps pod/redis-0', 'List processes as `ps uwf` does, and containers as crictl does'],
     [
-      'kubectl gkeprof ps pod/redis-0',
-      'its processes as `ps uwf` prints them, and its containers as crictl does',
+      "kubectl gkeprof ps node/NODE --match 'redis-server .*:6379' --newest -o name",
+      'Print a PID, as pgrep -n -f does',
     ],
-    ["kubectl gkeprof ps node/NODE --match 'redis-server .*:6379' --newest -o name", 'a pid, as pgrep -n -f'],
-    ['kubectl gkeprof ps deploy/web --sort=-rss', 'of all its pods, the largest first'],
+    [
+      'kubectl gkeprof ps deploy/web --sort=-rss',
+      'List the processes of all pods of a deployment, largest first',
+    ],
   ],
   options: OPTIONS,
   completion: ['target'],
 
   validate(raw) {
-    const [target, ...more] = raw.positionals;
+    const [target] = raw.positionals;
     const selector = raw.text('selector');
-    if (more.length)
-      throw usageError(`ps: one target at a time, got ${more.length + 1}`, 'several pods: -l LABELS');
-    if ((target === undefined) === (selector === undefined))
-      throw usageError('ps: name a target or a selector', 'kubectl gkeprof ps pod/NAME, or -l app=NAME');
-    if (raw.rest.length) throw usageError('ps: takes nothing behind --');
+    if (target === undefined && selector === undefined)
+      throw usageError('ps: missing target', 'name one, such as pod/NAME, or use -l LABELS');
+    if (target !== undefined && selector !== undefined)
+      throw usageError('ps: a target and -l cannot be used together', 'leave one of them out');
     const named = target === undefined ? undefined : parseTarget(target, raw.text('node'));
     const container = raw.text('container');
     if (container !== undefined && named?.kind === 'node')
-      throw usageError('-c: a node has no containers', 'name a pod');
+      throw usageError('-c cannot be used with a node', 'name a pod');
     const sort = raw.text('sort');
     const order = sort === undefined ? undefined : sorting(sort);
-    if (sort !== undefined && !order) throw usageError(`--sort: "${sort}" is not of ${SORT_KEYS.join(', ')}`);
+    if (sort !== undefined && !order)
+      throw usageError(`--sort: unknown column in "${printable(sort)}"`, `columns: ${SORT_KEYS.join(', ')}`);
     const match = raw.text('match');
     return {
       inspect: inspectOptions(raw),

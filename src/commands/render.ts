@@ -44,15 +44,19 @@ const OPTIONS: OptionTable = {
 export const render: Command<RenderOptions> = {
   name: 'render',
   describe:
-    'Draw or export a profile: raw or folded stacks, a flame graph (SVG), pprof, speedscope. No cluster needed',
+    'Draw or export a profile from raw or folded stacks, an SVG, pprof or speedscope. Needs no cluster',
   usage: 'FILE…|@last|- [flags]',
+  args: { noun: 'file', min: 1 },
   examples: [
-    ['kubectl gkeprof render @last --format top', 'the newest recording of this folder, as tables'],
-    ['kubectl gkeprof render raw.perf-script.txt.gz --comm redis-server --from 10 --to 20', 'a part of it'],
-    ['kubectl gkeprof render a.folded b.pb.gz', 'several files as one profile'],
+    ['kubectl gkeprof render @last --format top', 'Print the newest recording in this folder as tables'],
+    [
+      'kubectl gkeprof render raw.perf-script.txt.gz --comm redis-server --from 10 --to 20',
+      'Draw one thread, from second 10 to 20',
+    ],
+    ['kubectl gkeprof render a.folded b.pb.gz', 'Draw several files as one profile'],
     [
       'perf script | kubectl gkeprof render - --format folded --weight period --output -',
-      'as stackcollapse-perf.pl',
+      'Print folded stacks, as stackcollapse-perf.pl does',
     ],
   ],
   options: OPTIONS,
@@ -61,10 +65,8 @@ export const render: Command<RenderOptions> = {
 
   validate(raw) {
     const files = raw.positionals;
-    if (files.length === 0) throw usageError('render: a file is missing', 'kubectl gkeprof render @last');
     if (files.filter((file) => file === '-').length > 1)
-      throw usageError('render: only one of the files can be stdin');
-    if (raw.rest.length) throw usageError('render: takes nothing behind --');
+      throw usageError('render: only one of the files can be stdin (-)');
     return {
       files,
       folder: writableFolder(raw.text('output-dir') ?? '.'),

@@ -4,7 +4,7 @@ import type { Command } from '../cli/command.ts';
 import type { OptionTable } from '../cli/option-spec.ts';
 import { VERBOSE } from '../cli/options.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
-import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
+import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { recentFile } from '../files/input.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
@@ -28,29 +28,27 @@ export interface FileVerdict {
   readonly found?: { readonly bytes: number; readonly sha256: string };
 }
 
-const OPTIONS: OptionTable = { output: outputOption('the artifacts that are as they were'), ...VERBOSE };
+const OPTIONS: OptionTable = { output: outputOption('the files that have not changed'), ...VERBOSE };
 
 const ENDING = '.receipt.json';
 
 export const verify: Command<VerifyOptions> = {
   name: 'verify',
-  describe: 'Check that artifacts are still what their receipts say. No cluster needed',
+  describe: 'Check that captured files still match their receipts. Needs no cluster',
   details: [
-    'A receipt lies beside what it is of. Size and SHA-256 of that file are compared with what the node announced when it was captured. Exit code 0: the same; 1: changed or missing.',
+    'A receipt is written beside each captured file. It contains the size and SHA-256 that the node announced after the capture; the file is compared with them. The exit code is 0 if all files are the same, and 1 if one has changed or is missing.',
   ],
   usage: 'RECEIPT…|@last [flags]',
+  args: { noun: 'receipt', min: 1 },
   examples: [
-    ['kubectl gkeprof verify @last', 'the newest receipt of this folder'],
-    ['kubectl gkeprof verify *.receipt.json', 'all of them'],
+    ['kubectl gkeprof verify @last', 'Check the newest receipt in this folder'],
+    ['kubectl gkeprof verify *.receipt.json', 'Check all receipts in this folder'],
   ],
   options: OPTIONS,
   completion: ['file'],
   repeats: true,
 
   validate(raw) {
-    if (raw.positionals.length === 0)
-      throw usageError('verify: a receipt is missing', 'kubectl gkeprof verify @last');
-    if (raw.rest.length) throw usageError('verify: takes nothing behind --');
     return { receipts: raw.positionals, form: outputFormatOf(raw) };
   },
 
@@ -88,20 +86,26 @@ async function readReceipt(path: string): Promise<Receipt> {
     receipt = JSON.parse(await readFile(path, 'utf8')) as Partial<Receipt> | null;
   } catch (error) {
     const isJson = error instanceof SyntaxError;
-    throw notOne(path, isJson ? 'it is no JSON' : reasonOf(error));
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new GkeprofError(
+        EXIT.failed,
+        `cannot read ${printable(path)}: no such file`,
+        `receipts end in ${ENDING}, beside their files`,
+      );
+    throw notOne(path, isJson ? 'it is not JSON' : reasonOf(error));
   }
   if (receipt?.receiptVersion !== 1) throw notOne(path, 'it has no receiptVersion 1');
   const { file, bytes, sha256: sum } = receipt.artifact ?? {};
   if (typeof file !== 'string' || typeof bytes !== 'number' || typeof sum !== 'string')
-    throw notOne(path, 'it names no artifact');
+    throw notOne(path, 'it does not name an artifact');
   return receipt as Receipt;
 }
 
 const notOne = (path: string, why: string): GkeprofError =>
   new GkeprofError(
     EXIT.failed,
-    `${printable(path)} can not be read as a receipt: ${printable(why)}`,
-    `receipts end in ${ENDING}, beside what they are of`,
+    `${printable(path)} cannot be read as a receipt: ${printable(why)}`,
+    `receipts end in ${ENDING}, beside their files`,
   );
 
 const verdictTable = (verdicts: readonly FileVerdict[]): string =>

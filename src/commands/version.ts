@@ -1,6 +1,6 @@
 import type { Command } from '../cli/command.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
-import { EXIT, usageError } from '../errors.ts';
+import { EXIT } from '../errors.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { toolVersion as release } from '../version.ts';
@@ -9,10 +9,9 @@ export const version: Command<{ readonly form: OutputFormat }> = {
   name: 'version',
   describe: 'Print the version',
   usage: '',
-  examples: [['kubectl gkeprof version', '']],
+  examples: [['kubectl gkeprof version', 'Print the version']],
   options: { output: outputOption('kubectl-gkeprof/VERSION') },
   validate(raw) {
-    if (raw.positionals.length) throw usageError('version: takes no arguments');
     return { form: outputFormatOf(raw) };
   },
   async run({ form }, context) {

@@ -51,92 +51,93 @@ interface WhoisOptions {
   readonly form: OutputFormat;
 }
 
-const GROUP = 'Questions:';
+const GROUP = 'Lookup:';
 
 const OPTIONS: OptionTable = {
   match: {
     type: 'array',
-    describe: 'Processes whose command line matches',
+    describe: 'Look up processes whose command line matches',
     group: GROUP,
     value: 'REGEXP',
     notPresettable: true,
   },
   port: {
     type: 'array',
-    describe: 'Who listens on a port, TCP or UDP, in any pod',
+    describe: 'Look up who listens on this TCP or UDP port, in any pod',
     group: GROUP,
     value: 'PORT',
     notPresettable: true,
   },
   socket: {
     type: 'array',
-    describe: 'Who has this connection open: 10.0.0.1:6379-10.0.0.2:40000',
+    describe: 'Look up who has this connection open, such as 10.0.0.1:6379-10.0.0.2:40000',
     group: GROUP,
     value: 'LOCAL-REMOTE',
     notPresettable: true,
   },
   ip: {
     type: 'array',
-    describe: 'The containers of the pod with this address',
+    describe: 'Look up the containers of the pod with this address',
     group: GROUP,
     value: 'ADDRESS',
     notPresettable: true,
   },
   cgroup: {
     type: 'array',
-    describe: 'What runs in a cgroup and below it',
+    describe: 'Look up what runs in this cgroup and below it',
     group: GROUP,
     value: 'PATH',
     notPresettable: true,
   },
   container: {
     type: 'array',
-    describe: 'A container or sandbox (pod) by its id, full or short',
+    describe: 'Look up a container or sandbox (pod) by its full or short id',
     group: GROUP,
     value: 'ID',
     notPresettable: true,
   },
   veth: {
     type: 'array',
-    describe: 'The pod behind an interface of the node',
+    describe: 'Look up the pod behind this interface of the node',
     group: GROUP,
     value: 'NAME',
     notPresettable: true,
   },
-  output: outputOption('the pods, node/NAME for what is in none', 'with full ids and the cgroup'),
+  output: outputOption('the pods, and node/NAME for processes outside of pods', 'full ids and the cgroup'),
   ...INSPECT_OPTIONS,
   ...CLUSTER_OPTIONS,
 };
 
 export const whois: Command<WhoisOptions> = {
   name: 'whois',
-  describe: 'Which container and pod a pid, port, address, cgroup or interface of a node belongs to',
+  describe: 'Find the container and pod of a PID, port, address, cgroup or interface of a node',
   usage: 'node/NODE [PID…] [flags]',
+  args: { noun: 'node', min: 1 },
   examples: [
-    ['kubectl gkeprof whois node/NODE 7154', 'its container, pod, addresses and cgroup'],
-    ['kubectl gkeprof whois node/NODE --port 6379', 'who listens there, in every pod'],
-    ['kubectl gkeprof whois node/NODE --container 89e7d6da5f404', 'what crictl calls so'],
+    ['kubectl gkeprof whois node/NODE 7154', 'Show the container, pod, addresses and cgroup of a PID'],
+    ['kubectl gkeprof whois node/NODE --port 6379', 'Show who listens on a port, in all pods'],
+    [
+      'kubectl gkeprof whois node/NODE --container 89e7d6da5f404',
+      'Look up a container by the id that crictl prints',
+    ],
   ],
   options: OPTIONS,
   completion: ['node-target'],
 
   validate(raw) {
     const [target, ...pids] = raw.positionals;
-    if (target === undefined)
-      throw usageError('whois: a node is missing', 'kubectl gkeprof whois node/NAME PID');
-    if (raw.rest.length) throw usageError('whois: takes nothing behind --');
     const questions = [
       ...pids.map((text) => ({ by: 'pid' as const, pid: parseCount(text, 'PID', 1, 2 ** 22) })),
       ...questionsOf(raw),
     ];
     if (questions.length === 0)
       throw usageError(
-        'whois: who is what?',
-        'a PID of the node, or --match, --port, --socket, --ip, --cgroup, --container, --veth',
+        'whois: nothing to look up',
+        'give a PID of the node, or --match, --port, --socket, --ip, --cgroup, --container or --veth',
       );
     return {
       inspect: inspectOptions(raw),
-      named: parseTarget(target),
+      named: parseTarget(target!),
       questions,
       form: outputFormatOf(raw, { wide: true }),
     };
@@ -176,8 +177,8 @@ function questionsOf(raw: RawOptions): Question[] {
     ...raw.list('container').map((id) => {
       if (!/^[0-9a-f]{6,64}$/.test(id))
         throw usageError(
-          `--container: "${id}" is not an id`,
-          'at least 6 of its hex digits, as crictl prints them',
+          `--container: "${printable(id)}" is not an id`,
+          'give at least 6 of its hex digits, as crictl prints them',
         );
       return { by: 'container' as const, id };
     }),
@@ -188,7 +189,10 @@ function questionsOf(raw: RawOptions): Question[] {
 function socketQuestion(text: string): Question {
   const [local, remote] = text.split('-').map(parseEndpoint);
   if (!local || !remote)
-    throw usageError(`--socket: "${text}" is not two ends`, 'write it as 10.0.0.1:6379-[fd00::2]:40000');
+    throw usageError(
+      `--socket: "${printable(text)}" does not name both ends of a connection`,
+      'write it as 10.0.0.1:6379-[fd00::2]:40000',
+    );
   return { by: 'socket', local, remote, text };
 }
 

@@ -58,7 +58,7 @@ async function isCompressed(path: string): Promise<boolean> {
     }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'there is no such file' : printable(reasonOf(error));
+    const reason = code === 'ENOENT' ? 'no such file' : printable(reasonOf(error));
     throw new GkeprofError(EXIT.failed, `cannot read ${printable(path)}: ${reason}`);
   }
   return packingOf(magic) !== undefined;

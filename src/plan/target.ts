@@ -1,6 +1,6 @@
 import type { V1Node, V1Pod } from '@kubernetes/client-node';
 import { isObjectName } from '../cluster/cluster.ts';
-import { clusterError, usageError } from '../errors.ts';
+import { clusterError, type GkeprofError, usageError } from '../errors.ts';
 import { bareId, statusesOf } from '../snapshot/owner.ts';
 import { printable } from '../text/printable.ts';
 
@@ -96,13 +96,23 @@ export function parseTarget(text: string, node?: string): TargetRef {
       );
     return { kind, name, ...(node !== undefined && { node }) };
   }
-  if (!isObjectName(name)) {
-    throw usageError(
-      `"${printable(name)}" cannot be the name of a ${kind.toLowerCase()}`,
-      'names are in lower case; kubectl get pods shows them',
-    );
-  }
+  if (!isObjectName(name)) throw badName(kind.toLowerCase(), name);
   return { kind, name };
+}
+
+/** What is wrong with the name of an object. */
+function badName(kind: string, name: string): GkeprofError {
+  if (name === '') return usageError(`missing the name of the ${kind}`, `${kind}/NAME`);
+  if (/[*?[\]]/.test(name))
+    return usageError(
+      `"${printable(name)}": wildcards are not supported in the name of a ${kind}`,
+      'name one pod; ps takes several by their labels: kubectl gkeprof ps -l app=NAME',
+    );
+  const lower = name.toLowerCase();
+  return usageError(
+    `"${printable(name)}" cannot be the name of a ${kind}: names consist of lower-case letters, digits, "-" and "." (RFC 1123)`,
+    isObjectName(lower) ? `did you mean ${lower}?` : `kubectl get ${kind}s lists the names`,
+  );
 }
 
 /**

@@ -122,7 +122,9 @@ function withNamespaceHint(error: unknown, namespace: string): unknown {
   if (!(error instanceof GkeprofError) || !/namespaces "[^"]*" not found/.test(error.message)) return error;
   return clusterError(
     `the namespace "${namespace}" for debug pods does not exist`,
-    'an administrator makes it with: kubectl gkeprof manifests | kubectl apply -f -',
+    namespace === 'gkeprof'
+      ? 'an administrator creates it: kubectl gkeprof manifests | kubectl apply -f -'
+      : `check the name after --debug-namespace, or create the namespace: kubectl create namespace ${namespace}`,
     error,
   );
 }

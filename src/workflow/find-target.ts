@@ -104,11 +104,24 @@ async function byId(id: string, container: string | undefined, cluster: Cluster)
   return podTarget(only.pod, only.name);
 }
 
+const isNode = (name: string, cluster: Cluster): Promise<boolean> =>
+  cluster.readNode(name).then(
+    () => true,
+    () => false,
+  );
+
 async function readOrSuggest<T>(ref: TargetRef, cluster: Cluster, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
     if (!(error instanceof GkeprofError) || apiCode(error.cause) !== 404) throw error;
+    // A node's name without node/ is taken for a pod's.
+    if (ref.kind === 'pod' && (await isNode(ref.name, cluster)))
+      throw clusterError(
+        `pod "${ref.name}" not found in namespace "${cluster.namespace}"`,
+        `did you mean node/${ref.name}?`,
+        error,
+      );
     const others = await (ref.kind === 'node'
       ? cluster.listNodes()
       : cluster.listPods(cluster.namespace)

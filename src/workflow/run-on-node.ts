@@ -1,9 +1,9 @@
 import type { Context } from '../cli/command.ts';
-import type { OptionSpec, RawOptions } from '../cli/option-spec.ts';
+import type { OptionSpec } from '../cli/option-spec.ts';
 import type { DebugPodOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { runner } from '../collectors/command/command.ts';
-import { EXIT, usageError } from '../errors.ts';
+import { EXIT } from '../errors.ts';
 import { makePlan, type NodeCommand } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
 import { runNodeCommand } from '../session/attached.ts';
@@ -28,18 +28,6 @@ export const RAW: OptionSpec = {
 };
 
 const LONGEST_SECONDS = { terminal: 8 * 3600, command: 3600 };
-
-/** The target of a verb that runs the words after `--` on its node. Throws if there is none, or if words precede `--`. */
-export function onlyTarget(verb: string, { positionals }: RawOptions, example: string): string {
-  const [target, ...more] = positionals;
-  if (target === undefined) throw usageError(`${verb}: a target is missing`, example);
-  if (more.length)
-    throw usageError(
-      `${verb}: put "${more[0]}" after --`,
-      `kubectl gkeprof ${verb} ${target} -- ${more.join(' ')}`,
-    );
-  return target;
-}
 
 /** Runs the command in a debug pod of its own. Returns its exit status. */
 export async function runOnNode(

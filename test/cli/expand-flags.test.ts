@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { separated } from '../../src/cli/expand-flags.ts';
+import { firstArgument, separated } from '../../src/cli/expand-flags.ts';
 import type { OptionTable } from '../../src/cli/option-spec.ts';
 import { VERBOSE } from '../../src/cli/options.ts';
 
@@ -8,12 +8,20 @@ const OPTIONS: OptionTable = {
   output: { type: 'string', alias: 'o', describe: '', group: '' },
   watch: { type: 'boolean', alias: 'w', describe: '', group: '' },
   filter: { type: 'string', describe: '', group: '' },
+  'dry-run': {
+    type: 'string',
+    describe: '',
+    group: '',
+    choices: ['none', 'client', 'server'],
+    valueIfOmitted: 'client',
+  },
 };
 
 describe('separated', () => {
   it.each([
     ['pod/x -v', 'pod/x --verbose=1'],
-    ['-v pod/x', '--verbose=1 pod/x'],
+    ['-v --watch pod/x', '--verbose=1 --watch pod/x'],
+    ['-vv pod/x', '--verbose=1 --verbose=2 pod/x'],
     ['-vv', '--verbose=1 --verbose=2'],
     ['-v -v --verbose', '--verbose=1 --verbose=2 --verbose=3'],
     ['-v=6', '--verbose=6'],
@@ -25,9 +33,6 @@ describe('separated', () => {
     ['-vv 3', '--verbose=1 -v 3'],
     ['--v 2 y', '--verbose=2 y'],
     ['--verbose 10', '--verbose=10'],
-    ['-v 11', '--verbose=1 11'],
-    ['-v 2.pcap', '--verbose=1 2.pcap'],
-    ['-v ./2', '--verbose=1 ./2'],
     ['-v -2', '--verbose=1 -2'],
     ['-w 2', '--watch 2'],
     ['--verbose=2', '--verbose=2'],
@@ -42,7 +47,36 @@ describe('separated', () => {
     ['--filter=-v', '--filter=-v'],
     ['-x -wx', '-x -wx'],
     ['- a-b --unknown', '- a-b --unknown'],
+    ['--dry-run pod/x', '--dry-run=client pod/x'],
+    ['--dry-run server pod/x', '--dry-run=server pod/x'],
+    ['--dry-run=none', '--dry-run=none'],
+    ['x --dry-run', 'x --dry-run=client'],
   ])('%s → %s', (typed, expected) => {
     expect(separated(typed.split(' '), OPTIONS).join(' ')).toBe(expected);
   });
+
+  it.each(['-v 11', '-v pod/x', '-v ./2', '-wv x', '--verbose 2.pcap', '--v x'])(
+    'refuses %s: as in kubectl, the word behind it would be the level',
+    (typed) => {
+      expect(() => separated(typed.split(' '), OPTIONS)).toThrow(/^-.*: ".*" is not a level from 0 to 10$/);
+    },
+  );
+});
+
+describe('firstArgument', () => {
+  it.each([
+    ['x', 0],
+    ['-o json x', 2],
+    ['-ojson x', 1],
+    ['-wo json x', 2],
+    ['-v 3 x', 2],
+    ['-v x', 1],
+    ['--filter x', -1],
+    ['--filter=x y', 1],
+    ['--dry-run x', 1],
+    ['--dry-run client x', 2],
+    ['--unknown x', 1],
+    ['- x', 0],
+    ['-w -- x', -1],
+  ])('of %s is word %d', (typed, at) => expect(firstArgument(typed.split(' '), OPTIONS)).toBe(at));
 });

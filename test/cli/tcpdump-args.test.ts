@@ -36,13 +36,13 @@ describe('parseTcpdumpWords', () => {
     [['--count'], /--count is not allowed/],
     [['-X'], /-X is not allowed/],
     [['-s'], /-s needs a value/],
-    [['-s', 'x'], /-s: "x" does not fit/],
-    [['-Q', 'up'], /-Q: "up" does not fit/],
+    [['-s', 'x'], /-s: "x" is not a valid value/],
+    [['-Q', 'up'], /-Q: "up" is not a valid value/],
     [['-i', '-w'], /is not the name of an interface/],
     [['-i', 'a b'], /is not the name of an interface/],
     // getopt permutes: an option is one wherever it stands.
-    [['port', '6379', '-w', '/tmp/x'], /"-w" stands in the filter/],
-    [['-n', 'tcp', '--', '-z'], /"--" stands in the filter/],
+    [['port', '6379', '-w', '/tmp/x'], /"-w" looks like an option, but follows the filter/],
+    [['-n', 'tcp', '--', '-z'], /"--" looks like an option/],
   ])('refuses %j', (words, reason) => {
     expect(() => parseTcpdumpWords(words)).toThrow(
       expect.objectContaining({ code: 2, message: expect.stringMatching(reason) }),

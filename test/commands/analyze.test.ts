@@ -201,21 +201,25 @@ describe('kubectl gkeprof analyze', () => {
   });
 
   it.each([
-    [['analyze'], 'a file is missing', 2],
-    [['analyze', 'a', '--show', 'what'], '--show: "what" is none', 2],
-    [['analyze', 'a', '--format', 'tshark', '--show', 'redis'], 'redis is nothing that tshark prints', 2],
-    [['analyze', 'a', '--format', 'tshark', '-o', 'json'], 'only one of them', 2],
-    [['analyze', 'a', '--write', 'b'], 'of which conversation?', 2],
-    [['analyze', 'a', 'b', '--conversation', '1.1.1.1', '--write', 'c'], '--write: takes one file', 2],
+    [['analyze'], 'analyze: missing file', 2],
+    [['analyze', 'a', '--show', 'what'], '--show: unknown part "what"', 2],
+    [
+      ['analyze', 'a', '--format', 'tshark', '--show', 'redis'],
+      '--show redis cannot be used with --format tshark',
+      2,
+    ],
+    [['analyze', 'a', '--format', 'tshark', '-o', 'json'], '--format and -o cannot be used together', 2],
+    [['analyze', 'a', '--write', 'b'], '--write needs --conversation', 2],
+    [['analyze', 'a', 'b', '--conversation', '1.1.1.1', '--write', 'c'], '--write takes one file', 2],
     [['analyze', 'a', '--conversation', 'x-y'], '"x-y" is not two ends', 2],
     [['analyze', 'a', '--pattern', 'x'], 'is not REGEXP=NAME', 2],
     [['analyze', 'a', '--pattern', '(=x'], '--pattern: Invalid regular expression', 2],
-    [['analyze', 'a', '--redact-key', 'k'], '--redact-key: of which copy?', 2],
-    [['analyze', 'a', 'b', '--redact', 'c'], '--redact: takes one file, whole', 2],
-    [['analyze', '-', 'b'], 'stdin is not put together with files', 2],
+    [['analyze', 'a', '--redact-key', 'k'], '--redact-key needs --redact', 2],
+    [['analyze', 'a', 'b', '--redact', 'c'], '--redact takes one whole file', 2],
+    [['analyze', '-', 'b'], 'stdin (-) cannot be combined with files', 2],
     [['analyze', '/nowhere/a.pcap'], 'cannot read /nowhere/a.pcap', 1],
     [['analyze', '@last'], '@last: no files in . with packets', 1],
-    [['pcap', 'pod/x', '--show', 'redis'], '--show: is of the analysis', 2],
+    [['pcap', 'pod/x', '--show', 'redis'], '--show needs --analyze', 2],
   ])('%j: %s', async (argv, words, code) => {
     const run = await gkeprof(argv as string[]);
     expect(run.stderr).toContain(words);

@@ -84,10 +84,10 @@ describe('diff', () => {
   });
 
   it.each([
-    [[], 2, 'diff: takes two files, got 0'],
-    [['a', 'b', 'c'], 2, 'diff: takes two files, got 3'],
-    [['-', '-'], 2, 'only one of the two can be stdin'],
-    [['a', 'b', '--format', 'pprof'], 2, '--format: "pprof" is none'],
+    [[], 2, 'diff: missing file'],
+    [['a', 'b', 'c'], 2, 'diff: takes at most 2 files, got 3'],
+    [['-', '-'], 2, 'only one of the two files can be stdin'],
+    [['a', 'b', '--format', 'pprof'], 2, '--format: unknown format "pprof"'],
     [['/nonexistent/a', '/nonexistent/b'], 1, 'cannot read /nonexistent/a'],
   ])('%j: exit %i', async (words, code, message) => {
     const run = await gkeprof(['diff', ...words]);

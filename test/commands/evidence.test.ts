@@ -224,7 +224,7 @@ describe('conversations are sorted', () => {
     const run = await gkeprof(['analyze', put('a.pcap', pcap('ethernet', mixed())), '--sort', 'size']);
     expect([run.code, run.stderr]).toEqual([
       2,
-      'error: --sort: "size" is none of packets, bytes, start, duration, rtt, retransmissions, troubles\n',
+      'error: --sort: unknown value "size"\nhint: values: packets, bytes, start, duration, rtt, retransmissions, troubles\n',
     ]);
     const tshark = await gkeprof([
       'analyze',

@@ -114,7 +114,9 @@ describe.each(LINES)('%s', (verb, words, names) => {
 
 describe('docs/schemas', () => {
   it('has one for each verb that prints data, and for the receipt', () => {
-    const verbs = COMMANDS.filter(({ options }) => options.output?.alias === 'o').map(({ name }) => name);
+    const verbs = COMMANDS.filter(({ options }) => options.output?.alias === 'o' || options.o).map(
+      ({ name }) => name,
+    );
     expect(SCHEMA_NAMES.toSorted()).toEqual([...verbs, 'receipt'].toSorted());
   });
 
@@ -162,15 +164,15 @@ describe('verify', () => {
   });
 
   it.each([
-    ['{', 'it is no JSON'],
+    ['{', 'it is not JSON'],
     ['null', 'it has no receiptVersion 1'],
-    ['{"receiptVersion":1}', 'it names no artifact'],
+    ['{"receiptVersion":1}', 'it does not name an artifact'],
   ])('takes %s for no receipt', async (text, reason) => {
     writeFileSync(at('x.receipt.json'), text);
     const run = await gkeprof(['verify', at('x.receipt.json')]);
     expect([run.code, run.stderr]).toEqual([
       1,
-      expect.stringContaining(`can not be read as a receipt: ${reason}`),
+      expect.stringContaining(`cannot be read as a receipt: ${reason}`),
     ]);
   });
 });
@@ -296,13 +298,13 @@ describe('--open', () => {
   ])('says where the picture is when it is not opened: %s %j', async (script, env, reason) => {
     const run = await gkeprof(line(), '', { ...desktop(script), ...env });
     expect(run.code).toBe(0);
-    expect(run.stderr).toContain(`not opened: ${reason}; it is ${at('a.flamegraph.svg')}\n`);
+    expect(run.stderr).toContain(`could not open ${at('a.flamegraph.svg')}: ${reason}\n`);
   });
 
   it('needs something to open', async () => {
     expect((await gkeprof(['render', a(), '--format', 'top', '--open'])).stderr).toMatch(
-      /--open: opens a picture/,
+      /--open: no picture is written/,
     );
-    expect((await gkeprof(['analyze', packets(), '--open'])).stderr).toMatch(/--open: opens the page/);
+    expect((await gkeprof(['analyze', packets(), '--open'])).stderr).toMatch(/--open needs --html/);
   });
 });

@@ -26,7 +26,10 @@ const at = (...names: string[]): string => join(folder, ...names);
 /** Every verb that writes a file which the user named, without the file's name. */
 const WRITERS: ReadonlyArray<readonly [what: string, words: (given: string) => readonly string[]]> = [
   ['render --output', (file) => ['render', at('in.folded'), '--format', 'folded', '--output', file]],
-  ['diff --output', (file) => ['diff', at('in.folded'), at('in.folded'), '--format', 'folded', '-o', file]],
+  [
+    'diff --output',
+    (file) => ['diff', at('in.folded'), at('in.folded'), '--format', 'folded', '--output', file],
+  ],
   ['analyze --html', (file) => ['analyze', at('in.pcap'), '--html', file]],
   ['analyze --write', (file) => ['analyze', at('in.pcap'), '--conversation', '10.0.0.1', '--write', file]],
   ['analyze --redact', (file) => ['analyze', at('in.pcap'), '--redact', file]],

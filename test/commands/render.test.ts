@@ -169,11 +169,17 @@ describe('render', () => {
   });
 
   it.each([
-    [[], 'error: render: a file is missing'],
+    [[], 'error: render: missing file'],
     [['-', '-'], 'error: render: only one of the files can be stdin'],
-    [['x', '--format', 'png'], 'error: --format: "png" is none\nhint: formats: svg, folded, speedscope'],
-    [['x', '--format', 'svg,folded', '--output', '-'], 'error: --output: takes one format'],
-    [['x', '--idle', '--no-idle'], 'error: --idle and --no-idle: only one of them'],
+    [
+      ['x', '--format', 'png'],
+      'error: --format: unknown format "png"\nhint: formats: svg, folded, speedscope',
+    ],
+    [
+      ['x', '--format', 'svg,folded', '--output', '-'],
+      'error: --output names one file, so it needs one --format',
+    ],
+    [['x', '--idle', '--no-idle'], 'error: --idle and --no-idle cannot be used together'],
     [['x', '--include', '('], 'error: --include: Invalid regular expression'],
     [['x', '--from', '5', '--to', '3'], 'error: --to: must be later than --from'],
     [['x', '--from', 'soon'], 'error: --from: "soon" is not a number of seconds'],
@@ -298,7 +304,7 @@ describe('render', () => {
     const drawn = await gkeprof(['render', both, '--output-dir', folder]);
     expect(drawn.stdout.toString()).toContain(join(folder, 'x.diff.svg'));
     expect(readFileSync(join(folder, 'x.diff.svg'), 'utf8')).toContain('before and after');
-    const stdin = await gkeprof(['diff', '-', '--format', 'folded', '-o', '-'], readFileSync(both));
+    const stdin = await gkeprof(['diff', '-', '--format', 'folded', '--output', '-'], readFileSync(both));
     expect(stdin.stdout.toString()).toBe('a;b 300 300\na;c 0 200\n');
   });
 
@@ -306,7 +312,7 @@ describe('render', () => {
     [['render', 'both', '--format', 'pprof'], '--format pprof: '],
     [['render', 'both', 'one'], 'is a comparison: it cannot be added to other files'],
     [['diff', 'both', 'one'], 'is already a comparison: it has two counts on each line'],
-    [['diff', 'one'], 'diff: takes two files, got 1'],
+    [['diff', 'one'], 'diff: takes 2 files, got 1'],
   ])('%j: usage', async (words, message) => {
     put('both', 'a;b 3 4\n');
     put('one', 'a;b 3\n');

@@ -45,15 +45,15 @@ describe('-o', () => {
       outputFormatOf(raw('wide'), { wide: true }),
       outputFormatOf(raw(undefined, ['markdown'])),
     ]).toEqual([{ is: 'text' }, { is: 'wide' }, { is: 'markdown' }]);
-    expect(refusal('json', ['markdown'])).toMatch('--markdown and -o: only one of them');
+    expect(refusal('json', ['markdown'])).toMatch('--markdown and -o cannot be used together');
   });
 
   it.each([
-    ['xml', '-o: "xml" is none | allowed formats are: json, yaml, name, jsonpath=…'],
-    ['wide', '-o: "wide" is none | allowed formats are: json, yaml, name, jsonpath=…'],
-    ['jsonpath', "-o jsonpath: without a template | -o jsonpath='{.files[*].path}'"],
-    ['jsonpath=', "-o jsonpath: without a template | -o jsonpath='{.files[*].path}'"],
-    ['jsonpath={.a', /^-o jsonpath: "\{\.a" has no closing brace \| as kubectl's/],
+    ['xml', '-o: unknown format "xml" | formats: json, yaml, name, jsonpath=…'],
+    ['wide', '-o: unknown format "wide" | formats: json, yaml, name, jsonpath=…'],
+    ['jsonpath', "-o jsonpath: missing template | -o jsonpath='{.files[*].path}'"],
+    ['jsonpath=', "-o jsonpath: missing template | -o jsonpath='{.files[*].path}'"],
+    ['jsonpath={.a', /^-o jsonpath: "\{\.a" has no closing brace \| templates are those of kubectl/],
     ['jsonpath={a}', /^-o jsonpath: unrecognized identifier a: a field begins with a dot, as in \{\.a\}/],
   ])('%s is refused with what is allowed', (output, expected) => {
     expect(refusal(output)).toMatch(expected);

@@ -49,6 +49,15 @@ describe('parseTarget', () => {
   );
 });
 
+it.each([
+  ['Redis-0', /^"Redis-0" cannot be the name of a pod: .*lower-case.*RFC 1123/, 'did you mean redis-0?'],
+  ['node/A_b', /^"A_b" cannot be the name of a node/, 'kubectl get nodes lists the names'],
+  ['redis-*', /^"redis-\*": wildcards are not supported/, expect.stringContaining('ps -l app=NAME')],
+  ['pod/', /^missing the name of the pod$/, 'pod/NAME'],
+])('says what is wrong with %s', (text, message, hint) => {
+  expect(refusal(() => parseTarget(text))).toMatchObject({ message: expect.stringMatching(message), hint });
+});
+
 describe('podTarget', () => {
   it('holds every identity', () => {
     expect(podTarget(pod())).toEqual({

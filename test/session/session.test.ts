@@ -72,6 +72,19 @@ describe('a session', () => {
       );
   });
 
+  it('names the namespace that does not exist in the hint, if it is not the usual one', async () => {
+    const cluster = fakeCluster({
+      createPod: async () => {
+        throw apiAnswer(404, 'namespaces "nope" not found', 'NotFound');
+      },
+    });
+    const plan = { ...PLAN, debugPod: { ...PLAN.debugPod, namespace: 'nope' } };
+    await expect(run(cluster, plan)).rejects.toMatchObject({
+      message: 'the namespace "nope" for debug pods does not exist',
+      hint: expect.stringContaining('kubectl create namespace nope'),
+    });
+  });
+
   const refuse = async (): Promise<never> => {
     throw apiAnswer(403, 'pods is forbidden: User "x" cannot do that', 'Forbidden');
   };

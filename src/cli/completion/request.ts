@@ -1,5 +1,7 @@
+import { CLUSTER_OPTIONS } from '../cluster-options.ts';
 import type { AnyCommand } from '../command.ts';
 import { isLevel } from '../expand-flags.ts';
+import { allOptions, beforeDashes, findVerb } from '../find-verb.ts';
 import type { CompletionKind, OptionSpec, OptionTable } from '../option-spec.ts';
 
 /** One thing that may stand there. */
@@ -34,18 +36,38 @@ const NOTHING: Wanted = { kind: 'choices', choices: [] };
  */
 export function wantedFor(words: readonly string[], table: readonly AnyCommand[]): Wanted {
   const begun = words.at(-1) ?? '';
+  const before = words.slice(0, -1);
   const visible = table.filter((each) => !each.hidden);
+  const topics = ['help', 'options'].map((name) => ({ name, options: {} }));
+  const found = findVerb(beforeDashes(before), [...visible, ...topics]);
+  if (!found) return beforeVerb(before, begun, visible);
   const verbs = visible.map(({ name, describe }) => ({ text: name, about: describe }));
-  const [verb, ...rest] = words.slice(0, -1);
-  if (verb === undefined) {
-    const all = begun.startsWith('-')
-      ? [{ text: '--help' }, { text: '--version' }]
-      : [...verbs, { text: 'help', about: 'The help of a command' }];
-    return choices(all, begun);
-  }
-  if (verb === 'help') return rest.length === 0 ? choices(verbs, begun) : NOTHING;
-  const command = visible.find(({ name }) => name === verb);
-  return command ? inCommand(command, rest, begun) : NOTHING;
+  if (found.verb === 'help')
+    return found.after.length === 0 ? choices([...verbs, OPTIONS_TOPIC], begun) : NOTHING;
+  const command = visible.find(({ name }) => name === found.verb);
+  const at = found.before.length;
+  return command ? inCommand(command, [...found.before, ...before.slice(at + 1)], begun) : NOTHING;
+}
+
+const OPTIONS_TOPIC: Choice = { text: 'options', about: 'List the flags that are taken from kubectl' };
+
+/** No verb is there yet: a verb, or one of the flags that may stand before it. */
+function beforeVerb(before: readonly string[], begun: string, commands: readonly AnyCommand[]): Wanted {
+  const options = allOptions(commands);
+  const { line, pending } = readLine(options, before);
+  if (pending !== undefined) return valuesOf(options[pending]!, begun, line);
+  if (line.positionals.length > 0 || before.includes('--')) return NOTHING;
+  if (before.length === 0 && begun.startsWith('-') && !begun.includes('='))
+    return choices(
+      [{ text: '--help' }, { text: '--version' }, ...flagsLeft(CLUSTER_OPTIONS, line).slice(0, -1)],
+      begun,
+    );
+  const equals = begun.startsWith('-') ? begun.indexOf('=') : -1;
+  const spec = equals < 0 ? undefined : options[longName(options, begun.slice(0, equals)) ?? ''];
+  if (spec) return valuesOf(spec, begun.slice(equals + 1), line);
+  if (begun.startsWith('-')) return choices(flagsLeft(CLUSTER_OPTIONS, line), begun);
+  const verbs = commands.map(({ name, describe }) => ({ text: name, about: describe }));
+  return choices([...verbs, { text: 'help', about: 'Show the help of a command' }, OPTIONS_TOPIC], begun);
 }
 
 function inCommand(command: AnyCommand, before: readonly string[], begun: string): Wanted {
@@ -92,9 +114,12 @@ function readLine(
   let pending: string | undefined;
   for (const [at, word] of words.entries()) {
     if (pending !== undefined) {
-      flags.set(pending, word);
+      const isValue = !isOmitted(options[pending]!, word);
+      flags.set(pending, isValue ? word : '');
       pending = undefined;
-    } else if (word.startsWith('--')) {
+      if (isValue) continue;
+    }
+    if (word.startsWith('--')) {
       const [, given = '', value] = /^(--[^=]*)(?:=(.*))?$/s.exec(word) ?? [];
       const name = longName(options, given);
       if (name === undefined) continue;
@@ -107,17 +132,21 @@ function readLine(
   return { line: { positionals, flags }, ...(pending !== undefined && { pending }) };
 }
 
-/** Whether a number behind this word is its level (`-v 2`), as words.ts takes it. */
+/** Whether a number behind this word is its level (`-v 2`), as expand-flags.ts takes it. */
 const isVerbose = (options: OptionTable, word = ''): boolean => {
   const long = word.startsWith('--');
   if (!long && !/^-[A-Za-z]+$/.test(word)) return false;
   const name = longName(options, long ? word : `-${word.at(-1)}`);
-  return name !== undefined && options[name]!.valueIfOmitted !== undefined;
+  return name !== undefined && typeof options[name]!.valueIfOmitted === 'number';
 };
+
+/** Whether the value of a flag is omitted, as the word behind it is none (`--dry-run pod/x`). */
+const isOmitted = ({ valueIfOmitted, choices }: OptionSpec, word: string): boolean =>
+  valueIfOmitted !== undefined && choices?.includes(word) === false;
 
 /** Its value, where it may have one, is the next word only where that is a number: `-v 2`. */
 const isSwitch = ({ type, valueIfOmitted }: OptionSpec): boolean =>
-  type === 'boolean' || valueIfOmitted !== undefined;
+  type === 'boolean' || typeof valueIfOmitted === 'number';
 
 /** `-vn redis`, `-nredis`: switches, then perhaps one with its value, which may be the next word. */
 function readShort(options: OptionTable, letters: string, flags: Map<string, string>): string | undefined {
@@ -139,17 +168,17 @@ function readShort(options: OptionTable, letters: string, flags: Map<string, str
 const longName = (options: OptionTable, given: string): string | undefined =>
   given.startsWith('--')
     ? options[given.slice(2)] && given.slice(2)
-    : Object.keys(options).find((name) => options[name]!.alias === given.slice(1));
+    : Object.keys(options).find((name) => name === given.slice(1) || options[name]!.alias === given.slice(1));
 
 /** Those that may still be given: one that is there already only when it can be repeated. */
 const flagsLeft = (options: OptionTable, { flags }: LineSoFar): Choice[] => [
   ...Object.entries(options)
     .filter(([name, { type, unlisted }]) => !unlisted && (type === 'array' || !flags.has(name)))
     .flatMap(([name, { alias, describe }]) => [
-      { text: `--${name}`, about: describe },
+      { text: name.length === 1 ? `-${name}` : `--${name}`, about: describe },
       ...(alias ? [{ text: `-${alias}`, about: describe }] : []),
     ]),
-  { text: '--help', about: 'The help of this command' },
+  { text: '--help', about: 'Show the help of this command' },
 ];
 
 function valuesOf(spec: OptionSpec, begun: string, line: LineSoFar): Wanted {

@@ -78,6 +78,6 @@ export function parseFormats(text: string): readonly FormatName[] {
   const names = [...new Set(text.split(',').map((name) => name.trim()))];
   const unknown = names.find((name) => !Object.hasOwn(FORMATS, name));
   if (unknown !== undefined)
-    throw usageError(`--format: "${unknown}" is none`, `formats: ${Object.keys(FORMATS).join(', ')}`);
+    throw usageError(`--format: unknown format "${unknown}"`, `formats: ${Object.keys(FORMATS).join(', ')}`);
   return names as FormatName[];
 }

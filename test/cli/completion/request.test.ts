@@ -16,7 +16,16 @@ describe('what is offered without asking anyone', () => {
     ['fl', ['flamegraph']],
     ['p', ['pcap', 'ps']],
     ['__', []],
-    ['--', ['--help', '--version']],
+    ['--v', ['--version']],
+    ['-n shop --context c fl', ['flamegraph']],
+    ['-n shop pcap x --sco', ['--scope']],
+    ['--as-g', ['--as-group']],
+    ['-n shop --as-g', ['--as-group']],
+    ['o', ['options']],
+    ['options ', []],
+    ['help o', ['options']],
+    ['pcap x --dry-run ', ['none', 'client', 'server']],
+    ['render f -o y', ['yaml']],
     ['help an', ['analyze']],
     ['help pcap ', []],
     ['nonsense ', []],
@@ -53,7 +62,7 @@ describe('what is offered without asking anyone', () => {
     expect(verbs).toMatchObject({
       choices: [
         { text: 'flamegraph', about: expect.stringMatching(/perf/) },
-        ...Array(COMMANDS.length - 1).fill({}),
+        ...Array(COMMANDS.length).fill({}),
       ],
     });
     expect(offered('')).not.toContain('__complete');
@@ -73,6 +82,9 @@ describe('whose names are wanted', () => {
     ['pcap -vn redis --context=a=b ', 'target', '', [], { verbose: '', namespace: 'redis', context: 'a=b' }],
     ['pcap -v 2 ', 'target', '', [], { verbose: '' }],
     ['analyze --quiet 2 ', 'capture', '', ['2'], { quiet: '' }],
+    ['-n ', 'namespace', '', [], {}],
+    ['-n shop pcap ', 'target', '', [], { namespace: 'shop' }],
+    ['pcap --dry-run x -n ', 'namespace', '', ['x'], { 'dry-run': '' }],
     ['pcap --as bob x -n ', 'namespace', '', ['x'], { as: 'bob' }],
     ['pcap x --namespace=re', 'namespace', 're', ['x'], {}],
     ['pcap x --debug-namespace ', 'namespace', '', ['x'], {}],

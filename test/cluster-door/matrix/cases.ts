@@ -577,7 +577,7 @@ export function casesOf({ ports }: World, pki: Pki, folderOf: (name: string) => 
     },
     {
       name: 'a plugin that is not there',
-      files: config(alpha, plugin({ installHint: 'get it at example.test' })),
+      files: config(alpha, plugin({ installHint: '\nget it\n\tat example.test\n' })),
       refused: /getting credentials: exec: fork\/exec .*plugin: no such file or directory/,
     },
     {
