@@ -30,11 +30,11 @@ export function outputFormatOf(raw: RawOptions, allowed: { readonly wide?: boole
   const text = raw.text('output');
   if (raw.flag('markdown')) {
     if (text !== undefined) throw usageError('--markdown and -o: only one of them');
-    return { is: 'markdown' };
+    return { kind: 'markdown' };
   }
-  if (text === undefined) return { is: 'text' };
+  if (text === undefined) return { kind: 'text' };
   if (text === 'json' || text === 'yaml' || text === 'name' || (text === 'wide' && allowed.wide))
-    return { is: text };
+    return { kind: text };
   const template = /^jsonpath(?:=(.*))?$/s.exec(text);
   if (!template) {
     throw usageError(
@@ -43,7 +43,7 @@ export function outputFormatOf(raw: RawOptions, allowed: { readonly wide?: boole
     );
   }
   if (!template[1]) throw usageError('-o jsonpath: without a template', "-o jsonpath='{.files[*].path}'");
-  return { is: 'jsonpath', print: parsed(template[1]) };
+  return { kind: 'jsonpath', print: parsed(template[1]) };
 }
 
 function parsed(template: string): (data: Json) => string {

@@ -7,7 +7,7 @@ import { parseCount } from '../text/quantity.ts';
 import type { OptionTable, RawOptions } from './option-spec.ts';
 import { FORCE } from './options.ts';
 import { regularExpression } from './regexp.ts';
-import { FILE_OR_FORM, fileOrForm, type NamedFileRule } from './result-options.ts';
+import { FILE_OR_FORMAT, fileOrFormat, type NamedFileRule } from './result-options.ts';
 
 const GROUP = 'Samples:';
 const OUTPUT = 'Output:';
@@ -137,7 +137,7 @@ export const DRAW_OPTIONS: OptionTable = {
     defaultText: 'svg',
     words: Object.keys(FORMATS),
   },
-  output: FILE_OR_FORM,
+  output: FILE_OR_FORMAT,
   ...FORCE,
   annotate: {
     type: 'boolean',
@@ -153,13 +153,13 @@ export interface DrawOptions {
   readonly ifThere?: NamedFileRule;
   readonly annotate: boolean;
   /** Of the result on stdout. */
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
   readonly open: boolean;
 }
 
 export function drawOptions(raw: RawOptions): DrawOptions {
   const formats = parseFormats(raw.text('format') ?? 'svg');
-  const { form, file, ifThere } = fileOrForm(raw);
+  const { format, file, ifThere } = fileOrFormat(raw);
   if (file !== undefined && formats.length > 1)
     throw usageError('--output: takes one format', `--format ${formats[0]}`);
   const open = raw.flag('open');
@@ -170,7 +170,7 @@ export function drawOptions(raw: RawOptions): DrawOptions {
     ...(file !== undefined && { output: file }),
     ifThere,
     annotate: raw.flag('annotate'),
-    form,
+    format,
     open,
   };
 }

@@ -23,7 +23,7 @@ export const OPEN: OptionTable = {
 };
 
 /** `--output` of the verbs that make files of files: a file, or the form of the result. */
-export const FILE_OR_FORM: OptionSpec = {
+export const FILE_OR_FORMAT: OptionSpec = {
   type: 'string',
   alias: 'o',
   describe:
@@ -35,8 +35,8 @@ export const FILE_OR_FORM: OptionSpec = {
 };
 
 /** What `--output` and `--markdown` ask for, where `--output` may name a file. */
-export function fileOrForm(raw: RawOptions): {
-  readonly form: OutputFormat;
+export function fileOrFormat(raw: RawOptions): {
+  readonly format: OutputFormat;
   readonly file?: string;
   readonly ifThere: NamedFileRule;
 } {
@@ -44,11 +44,11 @@ export function fileOrForm(raw: RawOptions): {
   const given = raw.text('output');
   // Two openings of one file would write over each other.
   const output = given === '/dev/stdout' ? '-' : given;
-  if (output === undefined || isOutputFormat(output)) return { form: outputFormatOf(raw), ifThere };
+  if (output === undefined || isOutputFormat(output)) return { format: outputFormatOf(raw), ifThere };
   if (output === '-' && raw.flag('markdown'))
     throw usageError('--markdown and --output -: only one of them fits on stdout');
   if (output !== '-') checkNamedFile(output, ifThere);
-  return { form: { is: raw.flag('markdown') ? 'markdown' : 'text' }, file: output, ifThere };
+  return { format: { kind: raw.flag('markdown') ? 'markdown' : 'text' }, file: output, ifThere };
 }
 
 /** What happens to a file whose name the user gave, where it exists. */

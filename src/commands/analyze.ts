@@ -85,10 +85,10 @@ export const analyze: Command<AnalyzeOptions> = {
     if (raw.rest.length) throw usageError('analyze: takes nothing behind --');
     if (raw.positionals.includes('-') && raw.positionals.length > 1)
       throw usageError('analyze: stdin is not put together with files');
-    const form = outputFormatOf(raw, { wide: true });
-    if (form.is !== 'text' && raw.isTyped('format'))
-      throw usageError(`--format and ${form.is === 'markdown' ? '--markdown' : '-o'}: only one of them`);
-    const asTshark = form.is === 'text' && raw.text('format') === 'tshark';
+    const format = outputFormatOf(raw, { wide: true });
+    if (format.kind !== 'text' && raw.isTyped('format'))
+      throw usageError(`--format and ${format.kind === 'markdown' ? '--markdown' : '-o'}: only one of them`);
+    const asTshark = format.kind === 'text' && raw.text('format') === 'tshark';
     const open = raw.flag('open');
     if (open && raw.text('html') === undefined)
       throw usageError('--open: opens the page of the timeline', '--html FILE --open');
@@ -108,7 +108,7 @@ export const analyze: Command<AnalyzeOptions> = {
     return {
       ...choice,
       files: raw.positionals,
-      form,
+      format,
       asTshark,
       open,
       explain: raw.flag('explain'),

@@ -2,7 +2,7 @@ import type { Command } from '../cli/command.ts';
 import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { FORCE, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from '../cli/profile-options.ts';
-import { FILE_OR_FORM, fileOrForm, MARKDOWN, OPEN } from '../cli/result-options.ts';
+import { FILE_OR_FORMAT, fileOrFormat, MARKDOWN, OPEN } from '../cli/result-options.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { recentFile } from '../files/input.ts';
 import type { StatedWeights } from '../profile/compare/folded-weights.ts';
@@ -38,7 +38,7 @@ const OPTIONS: OptionTable = {
     defaultText: 'svg',
     words: Object.keys(COMPARISON_FORMATS),
   },
-  output: FILE_OR_FORM,
+  output: FILE_OR_FORMAT,
   ...FORCE,
   ...MARKDOWN,
   ...OPEN,
@@ -105,7 +105,7 @@ export const diff: Command<DiffOptions> = {
         `--format: "${printable(unknown)}" is none`,
         `formats: ${Object.keys(COMPARISON_FORMATS).join(', ')}`,
       );
-    const { form, file: output, ifThere } = fileOrForm(raw);
+    const { format, file: output, ifThere } = fileOrFormat(raw);
     if (output !== undefined && formats.length > 1)
       throw usageError('--output: takes one format', `--format ${formats[0]}`);
     const open = raw.flag('open');
@@ -133,7 +133,7 @@ export const diff: Command<DiffOptions> = {
       formats: formats as ComparisonFormat[],
       ...(output !== undefined && { output }),
       ifThere,
-      form,
+      format,
       open,
       choice: (wholeNode) => ({ ...choice(wholeNode), foldedPeriods: true }),
       by,

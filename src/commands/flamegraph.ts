@@ -149,7 +149,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
   },
 
   async run(options, context) {
-    const { form, open } = options.draw;
+    const { format, open } = options.draw;
     if (options.vs) return recordBoth(options, options.vs, context);
     const ref =
       options.pid === undefined || options.capture.explain
@@ -162,11 +162,11 @@ export const flamegraph: Command<FlamegraphOptions> = {
       options.pid === undefined ? options.container : undefined,
       context,
     );
-    if (recording && form.is !== 'text') {
+    if (recording && format.kind !== 'text') {
       const { facts, markdown } = await outcomeOf(recording);
       await printResult(
         context,
-        form,
+        format,
         () => facts,
         facts.files.map(({ path }) => path),
         markdown,
@@ -259,9 +259,9 @@ async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Co
   if (!one?.profile.samples || !other?.profile.samples) return code;
   const comparison = compare(one.profile, other.profile);
   context.log.line('');
-  const { form, open } = options.draw;
-  const made = await drawComparisons(comparison, { formats: ['svg'], form }, other.base, context);
-  if (form.is !== 'text') await putBoth(one, other, comparison, made, form, context);
+  const { format, open } = options.draw;
+  const made = await drawComparisons(comparison, { formats: ['svg'], format }, other.base, context);
+  if (format.kind !== 'text') await putBoth(one, other, comparison, made, format, context);
   if (open) await openResult(pictureOf(made), context);
   return code;
 }
@@ -272,14 +272,14 @@ async function putBoth(
   other: Recording,
   comparison: Comparison,
   made: readonly MadeFile[],
-  form: OutputFormat,
+  format: OutputFormat,
   context: Context,
 ): Promise<void> {
   const [before, after] = await Promise.all([outcomeOf(one), outcomeOf(other)]);
   const { facts, names, markdown } = await comparisonResult(comparison, made);
   await printResult(
     context,
-    form,
+    format,
     () => ({ kind: 'FlameGraphComparison', version: 1, before: before.facts, after: after.facts, ...facts }),
     [...before.facts.files, ...after.facts.files].map(({ path }) => path).concat(names),
     () => [markdown(), before.markdown(), after.markdown()].join('\n'),
@@ -317,7 +317,7 @@ async function finish(
   const receipt = makeReceipt(plan, result, { ...summary, odd: reading.warnings });
   const receiptPath = await writeReceipt(artifact.base, receipt);
   const drawn = await draw(reading, drawing, artifact.base, summary, context);
-  if (drawing.form.is === 'text') stdout.write(`Raw stack traces: ${artifact.path}\n`);
+  if (drawing.format.kind === 'text') stdout.write(`Raw stack traces: ${artifact.path}\n`);
   const made = [...drawn, { role: 'stacks', path: artifact.path }, { role: 'receipt', path: receiptPath }];
   for (const line of summaryLines(summary)) log.line(line);
   for (const line of missingText(result)) log.warn(line);

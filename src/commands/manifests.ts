@@ -22,7 +22,7 @@ const ONLY_WITH_POLICY = [
 interface ManifestsOptions {
   /** Undefined: without a policy. */
   readonly policy?: PolicySettings;
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
 }
 
 /** The YAML that an administrator applies once: the namespace for debug pods and the least role to use it. */
@@ -87,12 +87,12 @@ export const manifests: Command<ManifestsOptions> = {
   },
   validate(raw) {
     if (raw.positionals.length) throw usageError('manifests: takes no arguments');
-    const form = outputFormatOf(raw);
+    const format = outputFormatOf(raw);
     if (!raw.flag('admission-policy')) {
       const stray = ONLY_WITH_POLICY.find((name) => raw.isTyped(name));
       if (stray !== undefined)
         throw usageError(`--${stray}: it says what the policy allows`, 'give --admission-policy too');
-      return { form };
+      return { format };
     }
     return {
       policy: {
@@ -103,15 +103,15 @@ export const manifests: Command<ManifestsOptions> = {
         allowShell: raw.flag('allow-shell'),
         targetRights: raw.flag('target-rights'),
       },
-      form,
+      format,
     };
   },
-  async run({ policy, form }, context) {
+  async run({ policy, format }, context) {
     const documents = [asset('manifests/namespace.yaml'), asset('manifests/rbac.yaml')];
     if (policy?.targetRights) documents.push(asset('manifests/node-rights.yaml'));
     if (policy) documents.push(...admissionPolicy(policy).map((each) => dump(each, { lineWidth: -1 })));
     const text = documents.join('---\n');
-    if (!isForPrograms(form) || form.is === 'yaml') {
+    if (!isForPrograms(format) || format.kind === 'yaml') {
       context.stdout.write(text);
       return EXIT.done;
     }
@@ -119,7 +119,7 @@ export const manifests: Command<ManifestsOptions> = {
     const list = { apiVersion: 'v1', kind: 'List', items };
     await printResult(
       context,
-      form,
+      format,
       () => list,
       items.map(kubectlName),
       () => text,

@@ -110,8 +110,8 @@ export const render: Command<RenderOptions> = {
     const summary = summarize(reading.profile);
     const made = await draw(reading, drawing, base, summary, context);
     for (const line of summaryLines(summary)) context.log.line(line);
-    if (drawing.form.is !== 'text')
-      await putReport(path, reading.profile, summary, made, drawing.form, context);
+    if (drawing.format.kind !== 'text')
+      await putReport(path, reading.profile, summary, made, drawing.format, context);
     if (drawing.open) await openResult(made.find(({ role }) => role === 'svg')?.path, context);
     return EXIT.done;
   },
@@ -123,7 +123,7 @@ async function putReport(
   profile: Profile,
   summary: ProfileSummary,
   made: readonly MadeFile[],
-  form: OutputFormat,
+  format: OutputFormat,
   context: Context,
 ): Promise<void> {
   const { profileFacts, profileMarkdown } = await import('../report/profile.ts');
@@ -132,7 +132,7 @@ async function putReport(
   const { about } = profile;
   await printResult(
     context,
-    form,
+    format,
     () => ({
       kind: 'ProfileReport',
       version: 1,

@@ -15,7 +15,7 @@ import { printable } from '../text/printable.ts';
 
 interface VerifyOptions {
   readonly receipts: readonly string[];
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
 }
 
 /** What became of one artifact since its receipt was written. */
@@ -51,17 +51,17 @@ export const verify: Command<VerifyOptions> = {
     if (raw.positionals.length === 0)
       throw usageError('verify: a receipt is missing', 'kubectl gkeprof verify @last');
     if (raw.rest.length) throw usageError('verify: takes nothing behind --');
-    return { receipts: raw.positionals, form: outputFormatOf(raw) };
+    return { receipts: raw.positionals, format: outputFormatOf(raw) };
   },
 
-  async run({ receipts, form }, context) {
+  async run({ receipts, format }, context) {
     const verdicts: FileVerdict[] = [];
     for (const name of receipts)
       verdicts.push(await verdictOn(await recentFile(name, '.', [ENDING], 'receipts')));
     const isWhole = verdicts.every(({ status }) => status === 'same');
     await printResult(
       context,
-      form,
+      format,
       () => ({ kind: 'Verification', version: 1, artifacts: verdicts }),
       verdicts.filter(({ status }) => status === 'same').map(({ path }) => path),
       () => verdictTable(verdicts),

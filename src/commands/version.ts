@@ -5,7 +5,7 @@ import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { toolVersion as release } from '../version.ts';
 
-export const version: Command<{ readonly form: OutputFormat }> = {
+export const version: Command<{ readonly format: OutputFormat }> = {
   name: 'version',
   describe: 'Print the version',
   usage: '',
@@ -13,13 +13,13 @@ export const version: Command<{ readonly form: OutputFormat }> = {
   options: { output: outputOption('kubectl-gkeprof/VERSION') },
   validate(raw) {
     if (raw.positionals.length) throw usageError('version: takes no arguments');
-    return { form: outputFormatOf(raw) };
+    return { format: outputFormatOf(raw) };
   },
-  async run({ form }, context) {
+  async run({ format }, context) {
     const gkeprof = release();
     await printResult(
       context,
-      form,
+      format,
       () => ({ kind: 'Version', version: 1, gkeprof }),
       [`kubectl-gkeprof/${gkeprof}`],
       () => `${gkeprof}\n`,

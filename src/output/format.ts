@@ -2,21 +2,25 @@ import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { printable, printableJson } from '../text/printable.ts';
 import type { Json } from './jsonpath.ts';
 /** How the result is put on stdout: for people, or as `-o` says. */
-export type OutputFormat = { readonly is: 'text' | 'wide' | 'markdown' } | DataFormat;
+export type OutputFormat = { readonly kind: 'text' | 'wide' | 'markdown' } | DataFormat;
 
-/** A form for programs. */
+/** A format for programs. */
 export type DataFormat =
-  | { readonly is: 'json' | 'yaml' | 'name' }
-  | { readonly is: 'jsonpath'; readonly print: (data: Json) => string };
-export const isForPrograms = (form: OutputFormat): form is DataFormat =>
-  form.is === 'json' || form.is === 'yaml' || form.is === 'name' || form.is === 'jsonpath';
+  | { readonly kind: 'json' | 'yaml' | 'name' }
+  | { readonly kind: 'jsonpath'; readonly print: (data: Json) => string };
+export const isForPrograms = (format: OutputFormat): format is DataFormat =>
+  format.kind === 'json' || format.kind === 'yaml' || format.kind === 'name' || format.kind === 'jsonpath';
 
 /**
- * The result in a form for programs: JSON with two blanks, YAML without folded lines, what a template makes of it, or
+ * The result in a format for programs: JSON with two blanks, YAML without folded lines, what a template makes of it, or
  * the names, one a line.
  */
-export async function rendered(form: DataFormat, result: object, names: readonly string[]): Promise<string> {
-  switch (form.is) {
+export async function rendered(
+  format: DataFormat,
+  result: object,
+  names: readonly string[],
+): Promise<string> {
+  switch (format.kind) {
     case 'name':
       return names.map((name) => `${name}\n`).join('');
     case 'json':
@@ -24,7 +28,7 @@ export async function rendered(form: DataFormat, result: object, names: readonly
     case 'yaml':
       return yaml(result);
     case 'jsonpath':
-      return filled(form.print, plain(result));
+      return filled(format.print, plain(result));
   }
 }
 

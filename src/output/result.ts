@@ -9,16 +9,16 @@ export interface ResultSinks {
 }
 
 /**
- * Puts the result on stdout: as data in the form that was asked for, else as `text` makes it. `names` is what
+ * Puts the result on stdout: as data in the format that was asked for, else as `text` makes it. `names` is what
  * `-o name` prints, one a line. Each is made only when it is wanted.
  */
 export async function printResult(
   { stdout, log }: ResultSinks,
-  form: OutputFormat,
+  format: OutputFormat,
   data: () => object,
   names: readonly string[],
   text: () => string,
 ): Promise<void> {
   log.end();
-  stdout.write(isForPrograms(form) ? await rendered(form, data(), names) : text());
+  stdout.write(isForPrograms(format) ? await rendered(format, data(), names) : text());
 }

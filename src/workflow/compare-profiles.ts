@@ -37,7 +37,7 @@ export interface ComparisonOutput {
   readonly formats: readonly ComparisonFormat[];
   readonly output?: string;
   readonly ifThere?: NamedFileRule;
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
   readonly open: boolean;
   /** Rows of a table; undefined if the user did not ask for them. */
   readonly rows?: number;
@@ -52,12 +52,12 @@ export async function presentComparison(
   context: Context,
 ): Promise<void> {
   const made = await drawComparisons(comparison, options, baseFor(paths[1]!, folder), context);
-  if (options.form.is !== 'text') {
+  if (options.format.kind !== 'text') {
     const { facts, names, markdown } = await comparisonResult(comparison, made, options.rows);
     const [before, after] = paths;
     await printResult(
       context,
-      options.form,
+      options.format,
       () => ({ kind: 'ProfileComparison', version: 1, input: { before, after }, ...facts }),
       names,
       markdown,
@@ -118,7 +118,7 @@ export async function drawComparisons(
     made.push(...(await makeFile(name, pieces, COMPARISON_FORMATS[name], options, base, stdout)));
   }
   if (formats.includes('top')) return made;
-  if (options.output === '-' || options.form.is !== 'text') log.line(tables.trimEnd());
+  if (options.output === '-' || options.format.kind !== 'text') log.line(tables.trimEnd());
   else stdout.write(tables);
   return made;
 }

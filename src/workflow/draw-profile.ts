@@ -51,11 +51,11 @@ export async function makeFile(
   role: string,
   pieces: Iterable<string | Uint8Array>,
   { ending, label, reading }: Pick<Format, 'ending' | 'label' | 'reading'>,
-  { output, ifThere = 'refuse', form }: Pick<DrawOptions, 'output' | 'ifThere' | 'form'>,
+  { output, ifThere = 'refuse', format }: Pick<DrawOptions, 'output' | 'ifThere' | 'format'>,
   base: string,
   stdout: Context['stdout'],
 ): Promise<MadeFile[]> {
-  const isText = form.is === 'text';
+  const isText = format.kind === 'text';
   if (output === '-' || (output === undefined && reading)) {
     if (isText) await writeAll(stdout, pieces); // Else it is in the result.
     return [];

@@ -64,7 +64,7 @@ export async function isDryRun(
   const pods = plans.map((plan) => debugPod(plan, inspect));
   const shown =
     options.dryRun === 'server' ? await Promise.all(pods.map((pod) => cluster.createPod(pod, true))) : pods;
-  await printPods(shown, options.form, context);
+  await printPods(shown, options.format, context);
   return true;
 }
 

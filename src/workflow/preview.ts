@@ -5,12 +5,12 @@ import { isForPrograms, type OutputFormat, rendered, yaml } from '../output/form
 /** The debug pods that would be created, as kubectl prints objects: YAML where no form is named. */
 export async function printPods(
   pods: readonly V1Pod[],
-  form: OutputFormat,
+  format: OutputFormat,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<void> {
   const documents = pods.map((pod) => ({ apiVersion: 'v1', kind: 'Pod', ...pod }));
   log.end();
-  if (!isForPrograms(form) || form.is === 'yaml') {
+  if (!isForPrograms(format) || format.kind === 'yaml') {
     stdout.write((await Promise.all(documents.map(yaml))).join('---\n'));
     return;
   }
@@ -18,7 +18,7 @@ export async function printPods(
   const whole = more.length ? { apiVersion: 'v1', kind: 'List', items: documents } : only!;
   stdout.write(
     await rendered(
-      form,
+      format,
       whole,
       documents.map(({ metadata }) => `pod/${metadata?.name}`),
     ),

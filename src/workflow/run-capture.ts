@@ -69,7 +69,7 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
   if (options.dryRun) {
     const pod = debugPod(plan, collector);
     const shown = options.dryRun === 'server' ? await cluster.createPod(pod, true) : pod;
-    await printPods([shown], options.form, context);
+    await printPods([shown], options.format, context);
     return EXIT.done;
   }
   await sweepFolder(options.outputDir, context);

@@ -85,7 +85,7 @@ export async function runOnNode(
   if (options.dryRun) {
     const pod = debugPod(plan, runner);
     const shown = options.dryRun === 'server' ? await cluster.createPod(pod, true) : pod;
-    await printPods([shown], options.form, context);
+    await printPods([shown], options.format, context);
     return EXIT.done;
   }
   if (what.collector === 'shell' && options.debugPod.install)

@@ -64,7 +64,7 @@ function run(cluster: Cluster, finish: CaptureJob['finish']): Promise<number> {
         connection: {},
         debugPod,
         explain: false,
-        form: { is: 'text' },
+        format: { kind: 'text' },
         outputDir: folder,
         keepSeconds: 600,
       },
