@@ -63,9 +63,10 @@ export function namedFile(raw: RawOptions, option: string): string | undefined {
   return path;
 }
 
-/** Opens what was made, or says why not and where it is. */
+/** Opens the file in the browser. A failure is only a warning, because the file exists all the same. */
 export async function openResult(path: string | undefined, { open, log }: Context): Promise<void> {
   if (path === undefined) return;
   const reason = await open(path);
-  log.line(reason === undefined ? `opened ${path}` : `not opened: ${reason}; it is ${path}`);
+  if (reason === undefined) log.line(`opened ${path}`);
+  else log.warn(`cannot open ${path} in the browser: ${reason}`);
 }

@@ -104,7 +104,7 @@ export const render: Command<RenderOptions> = {
       paths.push(path);
       readings.push(reading);
     }
-    const reading = readings.length === 1 ? readings[0]! : merged(readings, context);
+    const reading = readings.length === 1 ? readings[0]! : mergeReadings(readings, context);
     const path = paths.join(' + ');
     const base = `${baseFor(paths[0]!, folder)}${readings.length === 1 ? '' : '.merged'}`;
     const summary = summarize(reading.profile);
@@ -147,10 +147,10 @@ async function putReport(
 }
 
 /** Several files as one profile. */
-function merged(readings: readonly Reading[], { log }: Context): Reading {
+function mergeReadings(readings: readonly Reading[], { log }: Context): Reading {
   const profile = mergeProfiles(readings.map((reading) => reading.profile));
   if (readings.some((reading) => reading.profile.timeline))
-    log.line('several recordings have no common clock: there is no heat map and no flame chart');
+    log.warn('the recordings have no common clock, so there is no heat map and no flame chart');
   const events = new Map<string, number>();
   for (const [event, samples] of readings.flatMap((reading) => [...reading.events]))
     events.set(event, (events.get(event) ?? 0) + samples);

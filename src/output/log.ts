@@ -14,6 +14,8 @@ export interface LogSettings {
   readonly level?: number;
   /** Errors alone. */
   readonly quiet?: boolean;
+  /** Warnings and errors alone, as kubectl does where the result is for a program. */
+  readonly warningsOnly?: boolean;
   readonly style?: Style;
 }
 
@@ -27,20 +29,26 @@ export class Log {
   readonly #sink: TextSink;
   readonly #level: number;
   readonly #quiet: boolean;
+  /** Whether steps, figures and summaries are shown. */
+  readonly #tells: boolean;
   readonly #style: Style;
   #live = false;
   #ticking: NodeJS.Timeout | undefined;
 
-  constructor(sink: TextSink, { level = 0, quiet = false, style = (word) => word }: LogSettings = {}) {
+  constructor(
+    sink: TextSink,
+    { level = 0, quiet = false, warningsOnly = false, style = (word) => word }: LogSettings = {},
+  ) {
     this.#sink = sink;
     this.#level = level;
     this.#quiet = quiet;
+    this.#tells = !quiet && !warningsOnly;
     this.#style = style;
   }
 
   /** A line that stays. */
   line(text: string): void {
-    if (!this.#quiet) this.#write(printableLines(text));
+    if (this.#tells) this.#write(printableLines(text));
   }
 
   warn(text: string): void {
@@ -60,7 +68,7 @@ export class Log {
   phase(text: string): void {
     this.#stopTicking();
     if (!this.#sink.isTTY || this.#level > 0) this.line(text);
-    if (!this.#sink.isTTY || this.#quiet) return;
+    if (!this.#sink.isTTY || !this.#tells) return;
     const began = Date.now();
     const show = () => {
       const seconds = Math.floor((Date.now() - began) / 1000);
@@ -73,7 +81,7 @@ export class Log {
   /** Passing figures, the most important first: on a terminal only, as many as fit. */
   figures(...parts: readonly string[]): void {
     this.#stopTicking();
-    if (this.#sink.isTTY && !this.#quiet) this.#show(parts);
+    if (this.#sink.isTTY && this.#tells) this.#show(parts);
   }
 
   /** API calls and kubectl lines, with -v; what is only of interest to a closer look, from level 2 on. */

@@ -171,24 +171,32 @@ export type ComparisonFacts = ReturnType<typeof comparisonFacts>;
 export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly DescribedFile[]): string =>
   block(
     `### CPU before and after: ${plain(facts.after.about.target)}`,
-    factTable(
-      (['before', 'after'] as const).map((side) => {
-        const { about, samples } = facts[side];
-        const parts = [
-          plain(about.node ? `${about.target} on ${about.node}` : about.target),
-          about.startedAt && utc(about.startedAt),
-          about.seconds && !about.betweenSamples && formatDuration(about.seconds),
-          samples !== undefined && counted(samples, 'sample'),
-        ];
-        return [side, parts.filter(Boolean).join(', ')];
-      }),
-    ),
+    factTable([
+      ['before', sideText(facts.before)],
+      ['after', sideText(facts.after)],
+      ['compared by', methodText(facts)],
+    ]),
     ...(facts.changed || facts.tested === 'not'
       ? [changesTable(facts, facts.movers), 'With what they call:', changesTable(facts, facts.moversByTotal)]
       : ['Nothing changed beyond chance.']),
     facts.assumptions.map(plain).join('\n'),
     fileTable(files),
   );
+
+const sideText = ({ about, samples }: ComparisonFacts['before']): string =>
+  [
+    plain(about.node ? `${about.target} on ${about.node}` : about.target),
+    about.startedAt && utc(about.startedAt),
+    about.seconds && !about.betweenSamples && formatDuration(about.seconds),
+    samples !== undefined && counted(samples, 'sample'),
+  ]
+    .filter(Boolean)
+    .join(', ');
+
+const methodText = ({ normalizedBy, beforeFactor, byTotalBecause }: ComparisonFacts): string =>
+  `${normalizedBy === 'duration' ? 'rates per second' : 'totals'} (before × ${Number(beforeFactor.toPrecision(3))})${
+    byTotalBecause ? `: ${plain(byTotalBecause)}` : ''
+  }`;
 
 const changesTable = ({ unit }: ComparisonFacts, movers: readonly Change[]): string =>
   markdownTable(

@@ -91,8 +91,8 @@ export function compareStated(
 }
 
 /**
- * Makes the files of a comparison. The changes are always printed for people: on stdout, unless a file or the result for
- * programs is written there.
+ * Makes the files of a comparison, and prints the tables of what changed: on stdout, or on stderr if stdout gets a file.
+ * Where the result is data or Markdown, it contains the changes itself.
  */
 export async function drawComparisons(
   comparison: Comparison,
@@ -117,8 +117,8 @@ export async function drawComparisons(
             );
     made.push(...(await makeFile(name, pieces, COMPARISON_FORMATS[name], options, base, stdout)));
   }
-  if (formats.includes('top')) return made;
-  if (options.output === '-' || options.format.kind !== 'text') log.line(tables.trimEnd());
+  if (formats.includes('top') || options.format.kind !== 'text') return made;
+  if (options.output === '-') log.line(tables.trimEnd());
   else stdout.write(tables);
   return made;
 }

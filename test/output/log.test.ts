@@ -66,6 +66,19 @@ describe('Log', () => {
     }
   });
 
+  it('keeps warnings where the result is for a program, on a terminal and elsewhere', () => {
+    for (const out of [sink(), sink({ isTTY: true })]) {
+      const log = new Log(out, { warningsOnly: true });
+      log.phase('capturing');
+      log.figures('1s');
+      log.line('note');
+      log.warn('careful');
+      log.error('it failed', 'try again');
+      log.end();
+      expect(out.text()).toBe('warning: careful\nerror: it failed\nhint: try again\n');
+    }
+  });
+
   it('gives an error one line, whatever is in it, and marks its words where there are colours', () => {
     const out = sink({ isTTY: true });
     const log = new Log(out, { style: (word) => `<${word}>` });
