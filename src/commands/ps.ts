@@ -197,7 +197,7 @@ async function print(
   }
   for (const { snapshot, node } of views)
     if (snapshot.runtimeProblem)
-      context.log.line(
+      context.log.warn(
         `node ${node}: ${snapshot.runtimeProblem}; its containers are the API's, created is when they started`,
       );
   await printResult(
