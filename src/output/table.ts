@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import { strlen } from 'cli-table3/src/utils.js';
 import { printable } from '../text/printable.ts';
+import { shorten } from '../text/wrap.ts';
 import type { ByteSink } from './stream.ts';
 
 export interface Column {
@@ -101,7 +102,7 @@ interface SafeRow {
 function safeRow(row: readonly string[], columns: readonly Column[]): SafeRow {
   const isPlain = EACH_IS_ONE.test(row.join(' '));
   return {
-    cells: row.map((cell, at) => shortened(isPlain ? cell : printable(cell), columns[at]?.longest)),
+    cells: row.map((cell, at) => shorten(isPlain ? cell : printable(cell), columns[at]?.longest ?? Number.POSITIVE_INFINITY)),
     isPlain,
   };
 }
@@ -173,11 +174,3 @@ export function fitLastColumn(text: string, { isTTY, columns }: Pick<ByteSink, '
 }
 
 const LEAST_OF_LAST = 40;
-
-function shortened(text: string, longest = Number.POSITIVE_INFINITY): string {
-  if (text.length <= longest) return text;
-  const characters = [...text];
-  if (characters.length <= longest) return text;
-  const head = Math.ceil((longest - 1) / 2);
-  return `${characters.slice(0, head).join('')}…${characters.slice(head + 1 - longest).join('')}`;
-}
