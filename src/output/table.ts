@@ -102,7 +102,9 @@ interface SafeRow {
 function safeRow(row: readonly string[], columns: readonly Column[]): SafeRow {
   const isPlain = EACH_IS_ONE.test(row.join(' '));
   return {
-    cells: row.map((cell, at) => shorten(isPlain ? cell : printable(cell), columns[at]?.longest ?? Number.POSITIVE_INFINITY)),
+    cells: row.map((cell, at) =>
+      shorten(isPlain ? cell : printable(cell), columns[at]?.longest ?? Number.POSITIVE_INFINITY),
+    ),
     isPlain,
   };
 }

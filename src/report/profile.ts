@@ -178,7 +178,7 @@ export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly Descr
     ]),
     ...(facts.changed || facts.tested === 'not'
       ? [changesTable(facts, facts.movers), 'With what they call:', changesTable(facts, facts.moversByTotal)]
-      : ['Nothing changed beyond chance.']),
+      : ['No function changed significantly.']),
     facts.assumptions.map(plain).join('\n'),
     fileTable(files),
   );
@@ -194,7 +194,7 @@ const sideText = ({ about, samples }: ComparisonFacts['before']): string =>
     .join(', ');
 
 const methodText = ({ normalizedBy, beforeFactor, byTotalBecause }: ComparisonFacts): string =>
-  `${normalizedBy === 'duration' ? 'rates per second' : 'totals'} (before × ${Number(beforeFactor.toPrecision(3))})${
+  `${normalizedBy === 'duration' ? 'amount per second' : 'share of the total'} (before × ${Number(beforeFactor.toPrecision(3))})${
     byTotalBecause ? `: ${plain(byTotalBecause)}` : ''
   }`;
 
@@ -213,7 +213,7 @@ const changesTable = ({ unit }: ComparisonFacts, movers: readonly Change[]): str
         percent(mover.beforeShare),
         percent(mover.afterShare),
         `${mover.delta > 0 ? '+' : ''}${formatWeight(mover.delta, unit)}`,
-        verdictText(mover, 'p '),
+        verdictText(mover),
         code(mover.name),
       ]),
   );

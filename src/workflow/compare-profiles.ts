@@ -16,7 +16,7 @@ import { baseFor, makeFile } from './draw-profile.ts';
 export const COMPARISON_FORMATS = {
   svg: { ending: '.diff.svg', label: 'Comparison' },
   folded: { ending: '.diff.folded', label: 'Folded stacks' },
-  top: { ending: '.diff.txt', label: 'Movers', reading: true },
+  top: { ending: '.diff.txt', label: 'Changes', reading: true },
 } as const satisfies Readonly<Record<string, Omit<Format, 'pieces'>>>;
 
 export type ComparisonFormat = keyof typeof COMPARISON_FORMATS;
@@ -101,8 +101,8 @@ export async function drawComparisons(
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<MadeFile[]> {
   const { changesOf, printChanges } = await import('../profile/compare/changes.ts');
-  const movers = changesOf(comparison);
-  const tables = printChanges(comparison, movers, rows);
+  const changes = changesOf(comparison);
+  const tables = printChanges(comparison, changes, rows);
   const made: MadeFile[] = [];
   for (const name of formats) {
     const pieces =
@@ -112,8 +112,8 @@ export async function drawComparisons(
           ? foldedComparison(comparison)
           : drawComparison(
               comparison,
-              { ...comparisonCaption(comparison, movers), ...browserHalf() },
-              movers.knowsTimes === undefined ? undefined : movers.changed,
+              { ...comparisonCaption(comparison, changes), ...browserHalf() },
+              changes.knowsTimes === undefined ? undefined : changes.changed,
             );
     made.push(...(await makeFile(name, pieces, COMPARISON_FORMATS[name], options, base, stdout)));
   }
@@ -157,7 +157,7 @@ function comparisonCaption(comparison: Comparison, { knowsTimes }: Changes) {
     subtitle: [
       side('before', before, beforeSamples),
       side('after', after, afterSamples),
-      `${event === 'samples' ? '' : `${event} · `}width: ${width} before and after together, before × ${Number(beforeFactor.toPrecision(3))} (made comparable by ${normalizedBy}) · orange + more, blue \u2212 less, grey = ${knowsTimes === undefined ? 'equal' : 'no more than chance'}`,
+      `${event === 'samples' ? '' : `${event} · `}width: ${width} before and after together, before × ${Number(beforeFactor.toPrecision(3))} (compared by ${normalizedBy}) · orange + more, blue \u2212 less, grey = ${knowsTimes === undefined ? 'equal' : 'not significant'}`,
       ...comparison.assumptions,
     ],
   };
