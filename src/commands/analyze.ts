@@ -11,8 +11,8 @@ import {
 } from '../cli/packet-options.ts';
 import { MARKDOWN, namedFile, namedFileRule } from '../cli/result-options.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { recentFile } from '../files/input.ts';
 import { NewFile } from '../files/new-file.ts';
+import { recentFile } from '../files/recent-file.ts';
 import { redactKey } from '../files/redact-key.ts';
 import { Packet } from '../packets/file/packet.ts';
 import { Pseudonyms } from '../packets/redact/pseudonyms.ts';

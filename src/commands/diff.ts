@@ -4,10 +4,9 @@ import { FORCE, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from '../cli/profile-options.ts';
 import { FILE_OR_FORMAT, fileOrFormat, MARKDOWN, OPEN } from '../cli/result-options.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
-import { recentFile } from '../files/input.ts';
+import { recentFile } from '../files/recent-file.ts';
 import type { StatedWeights } from '../profile/compare/folded-weights.ts';
 import type { Profile } from '../profile/profile.ts';
-import { sweepFolder } from '../report/capture.ts';
 import { printable } from '../text/printable.ts';
 import { parseCount } from '../text/quantity.ts';
 import {
@@ -18,6 +17,7 @@ import {
   compareStated,
   presentComparison,
 } from '../workflow/compare-profiles.ts';
+import { prepareFolder } from '../workflow/output-folder.ts';
 import { nothingSeen, readProfileFile } from '../workflow/read-profile.ts';
 
 interface DiffOptions extends ComparisonRule, ComparisonOutput {
@@ -144,7 +144,7 @@ export const diff: Command<DiffOptions> = {
   },
 
   async run({ files, folder, choice, by, seconds, weights, ...options }, context) {
-    await sweepFolder(folder, context);
+    await prepareFolder(folder, context);
     const paths: string[] = [];
     const profiles: Profile[] = [];
     for (const file of files) {

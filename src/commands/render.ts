@@ -11,16 +11,17 @@ import {
 } from '../cli/profile-options.ts';
 import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
-import { recentFile } from '../files/input.ts';
+import { recentFile } from '../files/recent-file.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { mergeProfiles } from '../profile/merge-profiles.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Reading } from '../profile/read/read-profile.ts';
 import { type ProfileSummary, summarize, summaryLines } from '../profile/summary.ts';
-import { describeFiles, type MadeFile, sweepFolder } from '../report/capture.ts';
+import { describeFiles, type MadeFile } from '../report/files.ts';
 import { printable } from '../text/printable.ts';
 import { baseFor, draw } from '../workflow/draw-profile.ts';
+import { prepareFolder } from '../workflow/output-folder.ts';
 import { nothingSeen, readProfileFile } from '../workflow/read-profile.ts';
 
 interface RenderOptions {
@@ -84,7 +85,7 @@ export const render: Command<RenderOptions> = {
       }
       return EXIT.done;
     }
-    await sweepFolder(folder, context);
+    await prepareFolder(folder, context);
     const paths: string[] = [];
     const readings: Reading[] = [];
     for (const file of files) {

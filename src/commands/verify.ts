@@ -5,11 +5,11 @@ import type { OptionTable } from '../cli/option-spec.ts';
 import { VERBOSE } from '../cli/options.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
-import { recentFile } from '../files/input.ts';
+import { recentFile } from '../files/recent-file.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
-import { sha256 } from '../report/capture.ts';
+import { sha256 } from '../report/files.ts';
 import type { Receipt } from '../session/receipt.ts';
 import { printable } from '../text/printable.ts';
 

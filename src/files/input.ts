@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { PACKING_BYTES, packingOf } from '../text/file-signature.ts';
 import { printable } from '../text/printable.ts';
@@ -79,32 +78,4 @@ async function* plain(path: string): AsyncGenerator<Uint8Array> {
   } finally {
     await handle.close();
   }
-}
-
-/**
- * `@last` and `@2` name recent files of a folder, those with one of the endings; any other name is itself. `what` says
- * what such files hold.
- */
-export async function recentFile(
-  name: string,
-  folder: string,
-  endings: readonly string[],
-  what: string,
-): Promise<string> {
-  const asked = /^@(last|[1-9]\d*)$/.exec(name);
-  if (!asked) return name;
-  const place = asked[1] === 'last' ? 1 : Number(asked[1]);
-  const names = (await readdir(folder)).filter((each) => endings.some((ending) => each.endsWith(ending)));
-  const files = await Promise.all(
-    names.map(async (each) => ({ path: join(folder, each), at: (await stat(join(folder, each))).mtimeMs })),
-  );
-  files.sort((a, b) => b.at - a.at || (a.path < b.path ? -1 : 1));
-  const file = files[place - 1];
-  if (!file)
-    throw new GkeprofError(
-      EXIT.failed,
-      `${name}: ${files.length === 0 ? 'no' : `only ${files.length}`} file${files.length === 1 ? '' : 's'} in ${printable(folder)} with ${what}`,
-      'name the file',
-    );
-  return file.path;
 }

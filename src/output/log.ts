@@ -1,6 +1,6 @@
+import { styleText } from 'node:util';
 import { printable, printableLines } from '../text/printable.ts';
 import { fitToWidth } from './live.ts';
-import type { Style } from './style.ts';
 
 /** As much of a stream as is written to. */
 export interface TextSink {
@@ -113,4 +113,18 @@ export class Log {
     clearInterval(this.#ticking);
     this.#ticking = undefined;
   }
+}
+
+/** Colours the word that begins a line; without colours it returns the word as it is. */
+export type Style = (word: 'error:' | 'warning:' | 'hint:') => string;
+
+const COLOURS = { 'error:': 'red', 'warning:': 'yellow', 'hint:': 'cyan' } as const;
+
+/** Colours only for a terminal that has them (TERM is not `dumb`) and for a user who wants them (no-color.org). */
+export function styleFor(
+  isTerminal: () => boolean,
+  env: Readonly<Record<string, string | undefined>>,
+): Style {
+  const hasColours = () => !env.NO_COLOR && env.TERM !== 'dumb' && isTerminal();
+  return (word) => (hasColours() ? styleText(COLOURS[word], word, { validateStream: false }) : word);
 }

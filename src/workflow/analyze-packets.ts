@@ -8,7 +8,7 @@ import { FileSpill } from '../files/spill.ts';
 import { Turns } from '../interrupts.ts';
 import { filled, isForPrograms, type OutputFormat } from '../output/format.ts';
 import type { Json } from '../output/jsonpath.ts';
-import { type LongResult, longJson, longYaml, whole } from '../output/long.ts';
+import { asOneObject, type LongResult, longJson, longYaml } from '../output/long-result.ts';
 import { writeText } from '../output/stream.ts';
 import { Analysis, type Scope } from '../packets/analysis.ts';
 import { Packet, type PacketSink } from '../packets/file/packet.ts';
@@ -19,7 +19,7 @@ import { timelinePage } from '../packets/print/timeline-page.ts';
 import { printAsTshark } from '../packets/print/tshark.ts';
 import type { Section } from '../packets/sections.ts';
 import { CaptureSummary } from '../packets/summary.ts';
-import { describeFiles } from '../report/capture.ts';
+import { describeFiles } from '../report/files.ts';
 import type { Analyzed } from '../report/packets.ts';
 import { countedBy, readInto, selected, sortByFirstPacket } from './read-packets.ts';
 
@@ -94,7 +94,7 @@ export const analysisData = (
   sections: ReadonlySet<Section>,
   { interrupts }: Context,
 ): Promise<object> =>
-  whole(
+  asOneObject(
     reportOf(analyzed, sections),
     (characters) => {
       if (characters > MOST_CHARACTERS)

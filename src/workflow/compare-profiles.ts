@@ -10,9 +10,10 @@ import { foldedComparison } from '../profile/export/folded-comparison.ts';
 import { browserHalf, type Format } from '../profile/export/formats.ts';
 import { drawComparison } from '../profile/picture/svg.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
-import { describeFiles, type MadeFile } from '../report/capture.ts';
+import { describeFiles, type MadeFile } from '../report/files.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { baseFor, makeFile } from './draw-profile.ts';
+
 export const COMPARISON_FORMATS = {
   svg: { ending: '.diff.svg', label: 'Comparison' },
   folded: { ending: '.diff.folded', label: 'Folded stacks' },
@@ -127,7 +128,7 @@ export async function drawComparisons(
 export async function comparisonResult(comparison: Comparison, made: readonly MadeFile[], rows?: number) {
   const [{ changesOf }, { comparisonFacts, comparisonMarkdown }, files] = await Promise.all([
     import('../profile/compare/changes.ts'),
-    import('../report/profile.ts'),
+    import('../report/comparison.ts'),
     describeFiles(made),
   ]);
   const facts = comparisonFacts(comparison, changesOf(comparison), rows);

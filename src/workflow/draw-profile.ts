@@ -7,7 +7,7 @@ import { caption } from '../profile/caption.ts';
 import { FORMATS, type Format } from '../profile/export/formats.ts';
 import type { Reading } from '../profile/read/read-profile.ts';
 import type { ProfileSummary } from '../profile/summary.ts';
-import type { MadeFile } from '../report/capture.ts';
+import type { MadeFile } from '../report/files.ts';
 import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
 

@@ -6,7 +6,6 @@ import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { type Limits, makePlan, type NodeTask, type Plan } from '../plan/plan.ts';
 import type { Target, TargetRef } from '../plan/target.ts';
-import { sweepFolder } from '../report/capture.ts';
 import { debugPod } from '../session/pod-manifest.ts';
 import { type Cut, runSession, type SessionResult } from '../session/session.ts';
 import type { Deletion } from '../session/stopped-by.ts';
@@ -16,6 +15,7 @@ import { shellQuote } from '../text/shell-quote.ts';
 import { isOnlyShown, startAccessCheck } from './access.ts';
 import { printByHand } from './by-hand.ts';
 import { findTarget } from './find-target.ts';
+import { prepareFolder } from './output-folder.ts';
 import { printPods } from './preview.ts';
 import { resolveId } from './resolve-id.ts';
 
@@ -72,7 +72,7 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
     await printPods([shown], options.format, context);
     return EXIT.done;
   }
-  await sweepFolder(options.outputDir, context);
+  await prepareFolder(options.outputDir, context);
   for (const line of job.opening(plan)) context.log.line(line);
   // From here on there is a pod to delete, and then a file that is to be read.
   context.interrupts.hold();

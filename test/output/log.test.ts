@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Log } from '../../src/output/log.ts';
+import { Log, styleFor } from '../../src/output/log.ts';
 
 function sink(terminal: { isTTY?: boolean; columns?: number } = {}) {
   const written: string[] = [];
@@ -121,5 +121,20 @@ describe('Log', () => {
       log.end();
       expect(out.text()).toBe('copying\n\r\u001b[Kcopying\r\u001b[K');
     });
+  });
+});
+
+describe('colours', () => {
+  const RED = '\u001b[31merror:\u001b[39m';
+  it.each([
+    [true, {}, RED],
+    [true, { TERM: 'xterm-256color' }, RED],
+    [true, { NO_COLOR: '' }, RED],
+    [true, { NO_COLOR: '1' }, 'error:'],
+    [true, { NO_COLOR: '0' }, 'error:'],
+    [true, { TERM: 'dumb' }, 'error:'],
+    [false, {}, 'error:'],
+  ])('terminal %j, environment %j', (isTerminal, env, expected) => {
+    expect(styleFor(() => isTerminal, env)('error:')).toBe(expected);
   });
 });

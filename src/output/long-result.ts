@@ -80,7 +80,7 @@ export async function longYaml(result: LongResult): Promise<Iterable<string>> {
 type Bound = (characters: number) => void;
 
 /** The result as one object with the values that JSON has. */
-export async function whole(result: LongResult, bound: Bound, turns: Turns): Promise<object> {
+export async function asOneObject(result: LongResult, bound: Bound, turns: Turns): Promise<object> {
   let characters = 0;
   const plain = (value: unknown): unknown => {
     const text = JSON.stringify(value);
