@@ -3,7 +3,7 @@ import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { FORCE, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from '../cli/profile-options.ts';
 import { FILE_OR_FORMAT, fileOrFormat, MARKDOWN, OPEN } from '../cli/result-options.ts';
-import { EXIT, GkeprofError, usageError } from '../errors.ts';
+import { EXIT, usageError } from '../errors.ts';
 import { recentFile } from '../files/recent-file.ts';
 import type { StatedWeights } from '../profile/compare/folded-weights.ts';
 import type { Profile } from '../profile/profile.ts';
@@ -18,7 +18,7 @@ import {
   presentComparison,
 } from '../workflow/compare-profiles.ts';
 import { prepareFolder } from '../workflow/output-folder.ts';
-import { nothingSeen, readProfileFile } from '../workflow/read-profile.ts';
+import { readProfileFile, requireSamples } from '../workflow/read-profile.ts';
 
 interface DiffOptions extends ComparisonRule, ComparisonOutput {
   /** One file if it is already a comparison, with two counts on each line. */
@@ -161,12 +161,7 @@ export const diff: Command<DiffOptions> = {
       if (before) {
         paths.push(path);
         profiles.push(before);
-      } else if (profile.samples === 0)
-        throw new GkeprofError(
-          EXIT.tool,
-          `no samples in ${printable(path)}`,
-          nothingSeen(reading, choice(false)),
-        );
+      } else requireSamples(path, reading, choice(false));
       paths.push(path);
       profiles.push(profile);
     }

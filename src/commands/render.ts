@@ -10,7 +10,7 @@ import {
   readChoice,
 } from '../cli/profile-options.ts';
 import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
-import { EXIT, GkeprofError, usageError } from '../errors.ts';
+import { EXIT, usageError } from '../errors.ts';
 import { recentFile } from '../files/recent-file.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
@@ -22,7 +22,7 @@ import { describeFiles, type MadeFile } from '../report/files.ts';
 import { printable } from '../text/printable.ts';
 import { baseFor, draw } from '../workflow/draw-profile.ts';
 import { prepareFolder } from '../workflow/output-folder.ts';
-import { nothingSeen, readProfileFile } from '../workflow/read-profile.ts';
+import { readProfileFile, requireSamples } from '../workflow/read-profile.ts';
 
 interface RenderOptions {
   readonly files: readonly string[];
@@ -96,12 +96,7 @@ export const render: Command<RenderOptions> = {
           throw usageError(`${printable(path)} is a comparison: it cannot be added to other files`);
         return await drawTwoColumns(path, reading.before, reading.profile, folder, drawing, context);
       }
-      if (reading.profile.samples === 0)
-        throw new GkeprofError(
-          EXIT.tool,
-          `no samples in ${printable(path)}`,
-          nothingSeen(reading, choice(false)),
-        );
+      requireSamples(path, reading, choice(false));
       paths.push(path);
       readings.push(reading);
     }
