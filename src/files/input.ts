@@ -9,19 +9,20 @@ import { type Condition, decompress } from './decompress.ts';
 export interface Input {
   /** The file's path; `-` for stdin. */
   readonly path: string;
-  /** The content, decompressed. A piece is valid until the next one is asked for. */
+  /** The decompressed content. A piece is valid until the next one is read. */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** A local file that is not compressed. */
   readonly plain: boolean;
-  /** How the compressed file ended; known when all chunks were read. */
+  /** How the compressed file ended; known after all chunks were read. */
   readonly condition: Readonly<Condition>;
 }
 
 const PIECE = 1 << 20;
 
 /**
- * Opens a local file, plain, .gz, .zst or .xz by what it holds, or stdin for `-`. A compressed file that is cut short gives
- * what is there. `verb` is what a hint says to give to what another program unpacks.
+ * Opens a local file, or stdin for `-`. Whether it is plain, gzip, zstd or xz is decided by its content, not by its name. Of a
+ * compressed file that is cut short, everything before the cut is read. `verb` is the command in the hint for a compression
+ * that only another program can unpack.
  */
 export async function openInput(
   path: string,
@@ -63,7 +64,7 @@ async function isCompressed(path: string): Promise<boolean> {
   return packingOf(magic) !== undefined;
 }
 
-/** Reads the next piece while the one before is worked on, into two buffers in turn. */
+/** Reads the next piece while the caller works on the one before, into two buffers in turn. */
 async function* plain(path: string): AsyncGenerator<Uint8Array> {
   const handle = await open(path);
   try {

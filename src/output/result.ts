@@ -2,7 +2,7 @@ import { isForPrograms, type OutputFormat, rendered } from './format.ts';
 import type { Log } from './log.ts';
 import type { ByteSink } from './stream.ts';
 
-/** Where a result goes, and the live line that has to be gone before. */
+/** Where a result is printed, and the log, whose live line is removed first. */
 export interface ResultSinks {
   readonly stdout: ByteSink;
   readonly log: Log;
