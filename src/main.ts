@@ -10,9 +10,8 @@ import { readAhead } from './cluster/read-ahead.ts';
 import { COMMANDS } from './commands/index.ts';
 import { EXIT, type ExitCode, GkeprofError, reasonOf } from './errors.ts';
 import { Interrupts, type SignalName } from './interrupts.ts';
-import { Log, type TextSink } from './output/log.ts';
+import { Log, styleFor, type TextSink } from './output/log.ts';
 import type { ByteSink, ByteSource } from './output/stream.ts';
-import { styleFor } from './output/style.ts';
 import { safeSink } from './output/terminal-text.ts';
 import { printable } from './text/printable.ts';
 

@@ -1,5 +1,5 @@
 import { EXIT_MEANING, type ExitCode } from '../errors.ts';
-import { wrap } from '../text/wrap.ts';
+import { breakText } from '../text/wrap.ts';
 import { CLUSTER_OPTIONS, REFUSED_FLAGS } from './cluster-options.ts';
 import type { AnyCommand } from './command.ts';
 import type { OptionSpec } from './option-spec.ts';
@@ -112,10 +112,12 @@ export function commandHelp(command: AnyCommand): string {
   const width = columnOf(groups.flatMap(({ flags }) => flags));
   const configurable = groups.some(({ flags }) => flags.some(({ env }) => env));
   return paragraphs(
-    wrap(`${describe}.`, WIDTH).join('\n'),
-    ...details.map((text) => (text.startsWith(' ') ? text : wrap(text, WIDTH).join('\n'))),
+    breakText(`${describe}.`, WIDTH).join('\n'),
+    ...details.map((text) => (text.startsWith(' ') ? text : breakText(text, WIDTH).join('\n'))),
     `Examples:\n${examples
-      .map(({ line, what }) => `${what ? `${indented(wrap(`# ${what}`, WIDTH - 2), 2)}\n` : ''}  ${line}`)
+      .map(
+        ({ line, what }) => `${what ? `${indented(breakText(`# ${what}`, WIDTH - 2), 2)}\n` : ''}  ${line}`,
+      )
       .join('\n\n')}`,
     ...groups.map(({ title, flags }) => `${title}:\n${flags.map((flag) => flagRow(flag, width)).join('\n')}`),
     `Usage:\n  ${usage}`,
@@ -138,7 +140,7 @@ export function optionsHelp(): string {
     return some.map((flag) => flagRow(flag, columnOf(some))).join('\n');
   };
   return paragraphs(
-    wrap(
+    breakText(
       `Every command that talks to a cluster takes these flags of kubectl, before or after the command:`,
       WIDTH,
     ).join('\n'),
@@ -154,7 +156,7 @@ export function programHelp(table: readonly AnyCommand[]): string {
   const { describe, usage, commands, exitCodes } = describeProgram(table);
   const width = Math.max(...commands.map(({ name }) => name.length)) + 4;
   const row = (left: string, right: string, column: number) =>
-    `${left.padEnd(column)}${indented(wrap(right, WIDTH - column), column).trimStart()}`;
+    `${left.padEnd(column)}${indented(breakText(right, WIDTH - column), column).trimStart()}`;
   return paragraphs(
     describe,
     `Examples:\n${commands.flatMap(({ examples }) => examples.slice(0, 1).map(({ line }) => `  ${line}`)).join('\n')}`,
@@ -181,7 +183,7 @@ const columnOf = (flags: readonly FlagHelp[]): number =>
 
 function flagRow(flag: FlagHelp, column: number): string {
   const left = flagText(flag);
-  const lines = indented(wrap(flagWords(flag), WIDTH - column), column);
+  const lines = indented(breakText(flagWords(flag), WIDTH - column), column);
   return left.length + 2 > column ? `${left}\n${lines}` : `${left.padEnd(column)}${lines.trimStart()}`;
 }
 

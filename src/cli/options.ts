@@ -168,7 +168,7 @@ export interface DebugPodOptions {
   /** Only show how it would be done by hand. */
   readonly explain: boolean;
   /** Of the result, and of what a dry run shows. */
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
 }
 
 export function debugPodOptions(raw: RawOptions): DebugPodOptions {
@@ -204,7 +204,7 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
     ...(reason !== undefined && { reason }),
     ...(dryRun && dryRun !== 'none' && { dryRun }),
     explain: raw.flag('explain'),
-    form: outputFormatOf(raw, { wide: true }),
+    format: outputFormatOf(raw, { wide: true }),
   };
 }
 

@@ -42,10 +42,11 @@ export function outputFormatOf(
   if (raw.flag('markdown')) {
     if (text !== undefined)
       throw usageError('--markdown and -o cannot be used together', 'leave one of them out');
-    return { is: 'markdown' };
+    return { kind: 'markdown' };
   }
-  if (text === undefined) return { is: 'text' };
-  if (text === 'json' || text === 'yaml' || text === 'name' || (text === 'wide' && wide)) return { is: text };
+  if (text === undefined) return { kind: 'text' };
+  if (text === 'json' || text === 'yaml' || text === 'name' || (text === 'wide' && wide))
+    return { kind: text };
   const template = /^jsonpath(?:=(.*))?$/s.exec(text);
   if (!template) {
     const formats = [...FORMATS.slice(0, 3), ...(wide ? ['wide'] : []), FORMATS[3]!].join(', ');
@@ -57,7 +58,7 @@ export function outputFormatOf(
     );
   }
   if (!template[1]) throw usageError('-o jsonpath: missing template', "-o jsonpath='{.files[*].path}'");
-  return { is: 'jsonpath', print: parsed(template[1]) };
+  return { kind: 'jsonpath', print: parsed(template[1]) };
 }
 
 function parsed(template: string): (data: Json) => string {

@@ -67,7 +67,7 @@ export interface AnalyzeChoice {
 
 export interface AnalyzeOptions extends AnalyzeChoice {
   readonly files: readonly string[];
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
   /** As capinfos and tshark print them. */
   readonly asTshark: boolean;
   readonly open: boolean;

@@ -165,16 +165,16 @@ export interface DrawOptions {
   readonly ifThere?: NamedFileRule;
   readonly annotate: boolean;
   /** Of the result on stdout. */
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
   readonly open: boolean;
 }
 
 export function drawOptions(raw: RawOptions): DrawOptions {
   const formats = parseFormats(raw.text('format') ?? 'svg');
   // Of a recording, the plan says what the files are called.
-  const { form, file, ifThere } = raw.knows('o')
+  const { format, file, ifThere } = raw.knows('o')
     ? fileAndFormat(raw)
-    : { form: outputFormatOf(raw), file: undefined, ifThere: namedFileRule(raw) };
+    : { format: outputFormatOf(raw), file: undefined, ifThere: namedFileRule(raw) };
   if (file !== undefined && formats.length > 1)
     throw usageError('--output names one file, so it needs one --format', `--format ${formats[0]}`);
   const open = raw.flag('open');
@@ -185,7 +185,7 @@ export function drawOptions(raw: RawOptions): DrawOptions {
     ...(file !== undefined && { output: file }),
     ifThere,
     annotate: raw.flag('annotate'),
-    form,
+    format,
     open,
   };
 }

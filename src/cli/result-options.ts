@@ -48,7 +48,7 @@ export const FILE_AND_FORMAT: OptionTable = {
 
 /** What `-o`, `--output` and `--markdown` ask for. */
 export function fileAndFormat(raw: RawOptions): {
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
   readonly file?: string;
   readonly ifThere: NamedFileRule;
 } {
@@ -62,20 +62,20 @@ export function fileAndFormat(raw: RawOptions): {
         `to write a file of that name: --output ./${printable(given)}`,
       );
     const fileHint = `to write a file of that name: --output ./${printable(given)}`;
-    return { form: outputFormatOf(raw, { fileHint }), ifThere };
+    return { format: outputFormatOf(raw, { fileHint }), ifThere };
   }
   const fileHint = `to name the file: --output ${printable(short ?? '')}`;
-  const form = outputFormatOf(raw, { flag: 'o', fileHint });
+  const format = outputFormatOf(raw, { flag: 'o', fileHint });
   // Two openings of one file would write over each other.
   const file = given === '/dev/stdout' ? '-' : given;
-  if (file === undefined) return { form, ifThere };
-  if (file === '-' && form.is !== 'text')
+  if (file === undefined) return { format, ifThere };
+  if (file === '-' && format.kind !== 'text')
     throw usageError(
-      `${form.is === 'markdown' ? '--markdown' : '-o'} and --output - both write to stdout`,
+      `${format.kind === 'markdown' ? '--markdown' : '-o'} and --output - both write to stdout`,
       '--output FILE',
     );
   if (file !== '-') checkNamedFile(file, ifThere);
-  return { form, file, ifThere };
+  return { format, file, ifThere };
 }
 
 /** What happens to a file whose name the user gave, where it exists. */
@@ -90,9 +90,10 @@ export function namedFile(raw: RawOptions, option: string): string | undefined {
   return path;
 }
 
-/** Opens the file that was made, or says why that was not possible. */
+/** Opens the file in the browser. A failure is only a warning, because the file exists all the same. */
 export async function openResult(path: string | undefined, { open, log }: Context): Promise<void> {
   if (path === undefined) return;
   const reason = await open(path);
-  log.line(reason === undefined ? `opened ${path}` : `could not open ${path}: ${reason}`);
+  if (reason === undefined) log.line(`opened ${path}`);
+  else log.warn(`cannot open ${path} in the browser: ${reason}`);
 }

@@ -11,8 +11,8 @@ import {
 } from '../cli/packet-options.ts';
 import { MARKDOWN, namedFile, namedFileRule } from '../cli/result-options.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { recentFile } from '../files/input.ts';
 import { NewFile } from '../files/new-file.ts';
+import { recentFile } from '../files/recent-file.ts';
 import { redactKey } from '../files/redact-key.ts';
 import { Packet } from '../packets/file/packet.ts';
 import { Pseudonyms } from '../packets/redact/pseudonyms.ts';
@@ -100,13 +100,13 @@ export const analyze: Command<AnalyzeOptions> = {
   validate(raw) {
     if (raw.positionals.includes('-') && raw.positionals.length > 1)
       throw usageError('analyze: stdin (-) cannot be combined with files', 'analyze it alone');
-    const form = outputFormatOf(raw, { wide: true });
-    if (form.is !== 'text' && raw.isTyped('format'))
+    const format = outputFormatOf(raw, { wide: true });
+    if (format.kind !== 'text' && raw.isTyped('format'))
       throw usageError(
-        `--format and ${form.is === 'markdown' ? '--markdown' : '-o'} cannot be used together`,
+        `--format and ${format.kind === 'markdown' ? '--markdown' : '-o'} cannot be used together`,
         'leave one of them out',
       );
-    const asTshark = form.is === 'text' && raw.text('format') === 'tshark';
+    const asTshark = format.kind === 'text' && raw.text('format') === 'tshark';
     const open = raw.flag('open');
     if (open && raw.text('html') === undefined)
       throw usageError('--open needs --html, whose page it opens', '--html FILE --open');
@@ -129,7 +129,7 @@ export const analyze: Command<AnalyzeOptions> = {
     return {
       ...choice,
       files: raw.positionals,
-      form,
+      format,
       asTshark,
       open,
       explain: raw.flag('explain'),

@@ -12,7 +12,7 @@ import { table } from '../output/table.ts';
 import { printable } from '../text/printable.ts';
 
 interface ConfigOptions {
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
 }
 
 const OPTIONS: OptionTable = { output: outputOption('the flags that are preset') };
@@ -64,10 +64,10 @@ export const config: Command<ConfigOptions> = {
         `config: unknown subcommand "${printable(subcommand!)}"`,
         'the only subcommand is view: kubectl gkeprof config view',
       );
-    return { form: outputFormatOf(raw) };
+    return { format: outputFormatOf(raw) };
   },
 
-  async run({ form }, context) {
+  async run({ format }, context) {
     const { configuration, env, commands } = context;
     const file = await configuration.read();
     const rows = settingRows(commands, env, file);
@@ -75,7 +75,7 @@ export const config: Command<ConfigOptions> = {
     const place = file ? file.path : `${configuration.path ?? 'none'} (does not exist)`;
     await printResult(
       context,
-      form,
+      format,
       () => ({ kind: 'ConfigView', version: 1, file: file?.path ?? null, settings: rows }),
       [...new Set(rows.filter(({ from }) => from !== 'default').map(({ flag }) => flag))],
       () => `configuration file: ${place}\n\n${tableOf(rows, commands)}`,

@@ -3,11 +3,10 @@ import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { FORCE, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
 import { READ_OPTIONS, type ReadChoice, readChoice } from '../cli/profile-options.ts';
 import { FILE_AND_FORMAT, fileAndFormat, MARKDOWN, OPEN } from '../cli/result-options.ts';
-import { EXIT, GkeprofError, usageError } from '../errors.ts';
-import { recentFile } from '../files/input.ts';
+import { EXIT, usageError } from '../errors.ts';
+import { recentFile } from '../files/recent-file.ts';
 import type { StatedWeights } from '../profile/compare/folded-weights.ts';
 import type { Profile } from '../profile/profile.ts';
-import { sweepFolder } from '../report/capture.ts';
 import { printable } from '../text/printable.ts';
 import { parseCount } from '../text/quantity.ts';
 import {
@@ -18,7 +17,8 @@ import {
   compareStated,
   presentComparison,
 } from '../workflow/compare-profiles.ts';
-import { nothingSeen, readProfileFile } from '../workflow/read-profile.ts';
+import { prepareFolder } from '../workflow/output-folder.ts';
+import { readProfileFile, requireSamples } from '../workflow/read-profile.ts';
 
 interface DiffOptions extends ComparisonRule, ComparisonOutput {
   /** One file if it is already a comparison, with two counts on each line. */
@@ -103,7 +103,7 @@ export const diff: Command<DiffOptions> = {
         `--format: unknown format "${printable(unknown)}"`,
         `formats: ${Object.keys(COMPARISON_FORMATS).join(', ')}`,
       );
-    const { form, file: output, ifThere } = fileAndFormat(raw);
+    const { format, file: output, ifThere } = fileAndFormat(raw);
     if (output !== undefined && formats.length > 1)
       throw usageError('--output names one file, so it needs one --format', `--format ${formats[0]}`);
     const open = raw.flag('open');
@@ -131,7 +131,7 @@ export const diff: Command<DiffOptions> = {
       formats: formats as ComparisonFormat[],
       ...(output !== undefined && { output }),
       ifThere,
-      form,
+      format,
       open,
       choice: (wholeNode) => ({ ...choice(wholeNode), foldedPeriods: true }),
       by,
@@ -142,7 +142,7 @@ export const diff: Command<DiffOptions> = {
   },
 
   async run({ files, folder, choice, by, seconds, weights, ...options }, context) {
-    await sweepFolder(folder, context);
+    await prepareFolder(folder, context);
     const paths: string[] = [];
     const profiles: Profile[] = [];
     for (const file of files) {
@@ -159,12 +159,7 @@ export const diff: Command<DiffOptions> = {
       if (before) {
         paths.push(path);
         profiles.push(before);
-      } else if (profile.samples === 0)
-        throw new GkeprofError(
-          EXIT.tool,
-          `no samples in ${printable(path)}`,
-          nothingSeen(reading, choice(false)),
-        );
+      } else requireSamples(path, reading, choice(false));
       paths.push(path);
       profiles.push(profile);
     }

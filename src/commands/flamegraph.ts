@@ -25,7 +25,8 @@ import { readPicture } from '../profile/picture/read.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
 import { readProfile } from '../profile/read/read-profile.ts';
 import { type ProfileSummary, summarize, summaryLines } from '../profile/summary.ts';
-import { captureFacts, describeFiles, type MadeFile } from '../report/capture.ts';
+import { captureFacts } from '../report/capture.ts';
+import { describeFiles, type MadeFile } from '../report/files.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import { comparisonResult, drawComparisons } from '../workflow/compare-profiles.ts';
@@ -158,7 +159,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
   },
 
   async run(options, context) {
-    const { form, open } = options.draw;
+    const { format, open } = options.draw;
     if (options.vs) return recordBoth(options, options.vs, context);
     const ref =
       options.pid === undefined || options.capture.explain
@@ -168,11 +169,11 @@ export const flamegraph: Command<FlamegraphOptions> = {
     const container = options.pid === undefined ? options.container : undefined;
     const recording = await record(options, ref, container, context);
     if (!recording) return EXIT.done;
-    if (form.is !== 'text') {
+    if (format.kind !== 'text') {
       const { facts, markdown } = await outcomeOf(recording);
       await printResult(
         context,
-        form,
+        format,
         () => facts,
         facts.files.map(({ path }) => path),
         markdown,
@@ -246,9 +247,9 @@ async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Co
   if (!one.profile.samples || !other.profile.samples) return code;
   const comparison = compare(one.profile, other.profile);
   context.log.line('');
-  const { form, open } = options.draw;
-  const made = await drawComparisons(comparison, { formats: ['svg'], form }, other.base, context);
-  if (form.is !== 'text') await putBoth(one, other, comparison, made, form, context);
+  const { format, open } = options.draw;
+  const made = await drawComparisons(comparison, { formats: ['svg'], format }, other.base, context);
+  if (format.kind !== 'text') await putBoth(one, other, comparison, made, format, context);
   if (open) await openResult(pictureOf(made), context);
   return code;
 }
@@ -259,14 +260,14 @@ async function putBoth(
   other: Recording,
   comparison: Comparison,
   made: readonly MadeFile[],
-  form: OutputFormat,
+  format: OutputFormat,
   context: Context,
 ): Promise<void> {
   const [before, after] = await Promise.all([outcomeOf(one), outcomeOf(other)]);
   const { facts, names, markdown } = await comparisonResult(comparison, made);
   await printResult(
     context,
-    form,
+    format,
     () => ({ kind: 'FlameGraphComparison', version: 1, before: before.facts, after: after.facts, ...facts }),
     [...before.facts.files, ...after.facts.files].map(({ path }) => path).concat(names),
     () => [markdown(), before.markdown(), after.markdown()].join('\n'),
@@ -305,7 +306,7 @@ async function drawRecording(
   const receipt = { ...planned, findings: { ...summary, odd: reading.warnings } };
   const receiptPath = await writeReceipt(artifact.base, receipt);
   const drawn = await draw(reading, drawing, artifact.base, summary, context);
-  if (drawing.form.is === 'text')
+  if (drawing.format.kind === 'text')
     stdout.write(`Raw stack traces: ${artifact.path}\nReceipt:          ${receiptPath}\n`);
   const made = [...drawn, { role: 'stacks', path: artifact.path }, { role: 'receipt', path: receiptPath }];
   for (const line of summaryLines(summary)) log.line(line);

@@ -22,7 +22,7 @@ const ONLY_WITH_POLICY = [
 interface ManifestsOptions {
   /** Undefined: without a policy. */
   readonly policy?: PolicySettings;
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
 }
 
 /** The YAML that an administrator applies once: the namespace for debug pods and the least role to use it. */
@@ -86,7 +86,7 @@ export const manifests: Command<ManifestsOptions> = {
     ...VERBOSE,
   },
   validate(raw) {
-    const form = outputFormatOf(raw);
+    const format = outputFormatOf(raw);
     if (!raw.flag('admission-policy')) {
       const stray = ONLY_WITH_POLICY.find((name) => raw.isTyped(name));
       if (stray !== undefined)
@@ -94,7 +94,7 @@ export const manifests: Command<ManifestsOptions> = {
           `--${stray} needs --admission-policy, because it says what the policy allows`,
           'add --admission-policy',
         );
-      return { form };
+      return { format };
     }
     return {
       policy: {
@@ -105,15 +105,15 @@ export const manifests: Command<ManifestsOptions> = {
         allowShell: raw.flag('allow-shell'),
         targetRights: raw.flag('target-rights'),
       },
-      form,
+      format,
     };
   },
-  async run({ policy, form }, context) {
+  async run({ policy, format }, context) {
     const documents = [asset('manifests/namespace.yaml'), asset('manifests/rbac.yaml')];
     if (policy?.targetRights) documents.push(asset('manifests/node-rights.yaml'));
     if (policy) documents.push(...admissionPolicy(policy).map((each) => dump(each, { lineWidth: -1 })));
     const text = documents.join('---\n');
-    if (!isForPrograms(form) || form.is === 'yaml') {
+    if (!isForPrograms(format) || format.kind === 'yaml') {
       context.stdout.write(text);
       return EXIT.done;
     }
@@ -121,7 +121,7 @@ export const manifests: Command<ManifestsOptions> = {
     const list = { apiVersion: 'v1', kind: 'List', items };
     await printResult(
       context,
-      form,
+      format,
       () => list,
       items.map(kubectlName),
       () => text,

@@ -22,7 +22,7 @@ interface NodesOptions {
   readonly substrings: readonly string[];
   readonly selector?: string;
   readonly pods?: string;
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
 }
 
 const GROUP = 'Nodes:';
@@ -98,12 +98,12 @@ export const nodes: Command<NodesOptions> = {
       substrings: raw.positionals,
       ...(selector !== undefined && { selector }),
       ...(pods !== undefined && { pods }),
-      form: outputFormatOf(raw, { wide: true }),
+      format: outputFormatOf(raw, { wide: true }),
     };
   },
 
   async run(options, context) {
-    const { substrings, selector, pods: podSelector, form } = options;
+    const { substrings, selector, pods: podSelector, format } = options;
     const cluster = await context.openCluster(options.inspect.connection);
     if (options.inspect.explain) {
       const { nodesByHand } = await import('../collectors/snapshot/by-hand.ts');
@@ -134,10 +134,10 @@ export const nodes: Command<NodesOptions> = {
     if (!shown) return EXIT.done;
     await printResult(
       context,
-      form,
+      format,
       () => ({ kind: 'NodeList', version: 1, nodes: shown }),
       shown.map(({ name }) => `node/${name}`),
-      () => nodeTable(shown, form.is === 'wide', context.now()),
+      () => nodeTable(shown, format.kind === 'wide', context.now()),
     );
     return EXIT.done;
   },

@@ -13,7 +13,8 @@ import { isForPrograms, type OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import type { NodeTask, Plan, TcpdumpTask } from '../plan/plan.ts';
 import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
-import { captureFacts, type DescribedFile, describeFiles } from '../report/capture.ts';
+import { captureFacts } from '../report/capture.ts';
+import { type DescribedFile, describeFiles } from '../report/files.ts';
 import type { Analyzed } from '../report/packets.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import {
@@ -48,7 +49,7 @@ interface PcapOptions {
   readonly count: number;
   readonly analysis?: AnalyzeChoice;
   /** Of the result on stdout. */
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
 }
 
 const GROUP = 'Capture:';
@@ -164,7 +165,7 @@ export const pcap: Command<PcapOptions> = {
       maxBytes: parseSize(raw.text('max-size') ?? '1Gi', '--max-size'),
       count: count === undefined ? 0 : parseCount(count, '--count', 1, 2_000_000_000, 10_000),
       ...(wantsAnalysis(raw) && { analysis: analyzeChoice(raw) }),
-      form: outputFormatOf(raw),
+      format: outputFormatOf(raw),
     };
   },
 
@@ -246,7 +247,7 @@ function opening(plan: Plan, options: PcapOptions): string[] {
 /** Writes the receipt of a verified capture, and prints what was captured. */
 async function presentCapture(
   { plan, result }: Recorded,
-  { analysis, form }: PcapOptions,
+  { analysis, format }: PcapOptions,
   context: Context,
 ): Promise<number> {
   const { log, stdout } = context;
@@ -269,7 +270,7 @@ async function presentCapture(
   log.line('');
   log.line('Results:');
   const quote = quoteFor(context.windows);
-  if (form.is === 'text') stdout.write(`Packets: ${artifact.path}\nReceipt: ${receiptPath}\n`);
+  if (format.kind === 'text') stdout.write(`Packets: ${artifact.path}\nReceipt: ${receiptPath}\n`);
   log.line(
     `${formatBytes(artifact.bytes)}, verified; the file contains payload, delete it after the analysis`,
   );
@@ -277,12 +278,12 @@ async function presentCapture(
   log.line(`delete it: ${deleteLine(artifact.path, context.windows)}`);
   const code = sessionCode(result);
   const kept = captured === 0 && code === EXIT.done ? EXIT.tool : code;
-  if (form.is === 'text') {
+  if (format.kind === 'text') {
     if (!analysis || captured === 0) return kept;
     stdout.write('\n');
     const names = namesOf(receipt);
     const isDone = await tried(log, () =>
-      analyzeFiles([artifact.path], { ...analysis, form }, names, context),
+      analyzeFiles([artifact.path], { ...analysis, format }, names, context),
     );
     return isDone ? kept : EXIT.incomplete;
   }
@@ -292,17 +293,17 @@ async function presentCapture(
   ];
   const outcome = { receipt, files: await describeFiles(made), ended: endedText(result) };
   if (!analysis || captured === 0) {
-    await put(outcome, undefined, form, context);
+    await put(outcome, undefined, format, context);
     return kept;
   }
   let isPut = false;
   const isDone = await tried(log, () =>
-    withAnalysis([artifact.path], { ...analysis, form }, namesOf(receipt), context, async (analyzed) => {
+    withAnalysis([artifact.path], { ...analysis, format }, namesOf(receipt), context, async (analyzed) => {
       isPut = true;
-      await put(outcome, { analyzed, sections: analysis.sections }, form, context);
+      await put(outcome, { analyzed, sections: analysis.sections }, format, context);
     }),
   );
-  if (!isPut) await put(outcome, undefined, form, context);
+  if (!isPut) await put(outcome, undefined, format, context);
   return isDone ? kept : EXIT.incomplete;
 }
 
@@ -342,16 +343,16 @@ interface Outcome {
 async function put(
   { receipt, files, ended }: Outcome,
   found: { readonly analyzed: Analyzed; readonly sections: AnalyzeChoice['sections'] } | undefined,
-  form: OutputFormat,
+  format: OutputFormat,
   context: Context,
 ): Promise<void> {
   const { captureMarkdown } = await import('../report/packets.ts');
   const capture = captureFacts(receipt);
   const analysis =
-    found && isForPrograms(form) && (await analysisData(found.analyzed, found.sections, context));
+    found && isForPrograms(format) && (await analysisData(found.analyzed, found.sections, context));
   await printResult(
     context,
-    form,
+    format,
     () => ({
       ...{ kind: 'PacketCapture', version: 1, ...capture, files },
       ...(analysis && { analysis }),

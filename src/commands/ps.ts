@@ -36,7 +36,7 @@ interface PsOptions {
   readonly match?: RegExp;
   readonly newest: boolean;
   readonly sort?: (a: ProcessRow, b: ProcessRow) => number;
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
   readonly watch: boolean;
 }
 
@@ -140,7 +140,7 @@ export const ps: Command<PsOptions> = {
       ...(match !== undefined && { match: regularExpression(match, '--match') }),
       newest: raw.flag('newest'),
       ...(order && { sort: order }),
-      form: outputFormatOf(raw, { wide: true }),
+      format: outputFormatOf(raw, { wide: true }),
       watch: raw.flag('watch'),
     };
   },
@@ -200,12 +200,12 @@ async function print(
   }
   for (const { snapshot, node } of views)
     if (snapshot.runtimeProblem)
-      context.log.line(
+      context.log.warn(
         `node ${node}: ${snapshot.runtimeProblem}; the list of containers is from the API, and CREATED is when they started`,
       );
   await printResult(
     context,
-    options.form,
+    options.format,
     () => ({
       kind: 'ProcessList',
       version: 1,
@@ -217,7 +217,7 @@ async function print(
     }),
     rows.map(({ proc }) => String(proc.pid)),
     () =>
-      fitLastColumn(processTable(rows, options), options.form.is === 'wide' ? {} : context.stdout) +
+      fitLastColumn(processTable(rows, options), options.format.kind === 'wide' ? {} : context.stdout) +
       (containers.length ? `\n${containerTable(containers, options, context.now())}` : ''),
   );
 }
@@ -250,7 +250,7 @@ const isOf = ({ podUid, container, containerId }: Owner, target: PodTarget): boo
   containerId !== undefined &&
   (target.container === undefined || container === target.container.name);
 
-function chosenContainers(view: NodeView, targets: readonly Target[], { form }: PsOptions): ContainerRow[] {
+function chosenContainers(view: NodeView, targets: readonly Target[], { format }: PsOptions): ContainerRow[] {
   const here = targets.filter(({ node }) => node === view.node);
   const pods = view.pods.filter((pod) =>
     here.some((target) => target.kind === 'node' || target.uid === pod.metadata?.uid),
@@ -268,11 +268,12 @@ function chosenContainers(view: NodeView, targets: readonly Target[], { form }: 
   const all = view.snapshot.runtime ? containersOf(uids, view.snapshot) : containersOfApi(pods, view.roster);
   return all.filter(
     (each) =>
-      (names.length === 0 || names.includes(each.name)) && (isForPrograms(form) || each.state === 'Running'),
+      (names.length === 0 || names.includes(each.name)) &&
+      (isForPrograms(format) || each.state === 'Running'),
   );
 }
 
-function processTable(rows: readonly ProcessRow[], { sort, form }: PsOptions): string {
+function processTable(rows: readonly ProcessRow[], { sort, format }: PsOptions): string {
   const rowOf = new Map(rows.map((row) => [row.proc, row]));
   const nodes = [...new Set(rows.map(({ node }) => node))];
   const drawn = sort
@@ -283,7 +284,7 @@ function processTable(rows: readonly ProcessRow[], { sort, form }: PsOptions): s
           drawn: branch.drawn,
         })),
       );
-  const wide = form.is === 'wide';
+  const wide = format.kind === 'wide';
   const right = (title: string) => ({ title, right: true });
   const left = (title: string) => ({ title });
   return table(
@@ -324,13 +325,13 @@ function processTable(rows: readonly ProcessRow[], { sort, form }: PsOptions): s
   );
 }
 
-const containerTable = (rows: readonly ContainerRow[], { form }: PsOptions, nowMs: number): string =>
+const containerTable = (rows: readonly ContainerRow[], { format }: PsOptions, nowMs: number): string =>
   table(
     ['CONTAINER', 'IMAGE', 'CREATED', 'STATE', 'NAME', 'ATTEMPT', 'POD ID', 'POD', 'NAMESPACE'].map(
       (title) => ({ title }),
     ),
     rows.map((row) => [
-      ...(form.is === 'wide' ? wideCells(row, nowMs) : containerCells(row, nowMs)),
+      ...(format.kind === 'wide' ? wideCells(row, nowMs) : containerCells(row, nowMs)),
       row.namespace,
     ]),
   );

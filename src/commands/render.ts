@@ -10,18 +10,19 @@ import {
   readChoice,
 } from '../cli/profile-options.ts';
 import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
-import { EXIT, GkeprofError, usageError } from '../errors.ts';
-import { recentFile } from '../files/input.ts';
+import { EXIT, usageError } from '../errors.ts';
+import { recentFile } from '../files/recent-file.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { mergeProfiles } from '../profile/merge-profiles.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Reading } from '../profile/read/read-profile.ts';
 import { type ProfileSummary, summarize, summaryLines } from '../profile/summary.ts';
-import { describeFiles, type MadeFile, sweepFolder } from '../report/capture.ts';
+import { describeFiles, type MadeFile } from '../report/files.ts';
 import { printable } from '../text/printable.ts';
 import { baseFor, draw } from '../workflow/draw-profile.ts';
-import { nothingSeen, readProfileFile } from '../workflow/read-profile.ts';
+import { prepareFolder } from '../workflow/output-folder.ts';
+import { readProfileFile, requireSamples } from '../workflow/read-profile.ts';
 
 interface RenderOptions {
   readonly files: readonly string[];
@@ -86,7 +87,7 @@ export const render: Command<RenderOptions> = {
       }
       return EXIT.done;
     }
-    await sweepFolder(folder, context);
+    await prepareFolder(folder, context);
     const paths: string[] = [];
     const readings: Reading[] = [];
     for (const file of files) {
@@ -97,23 +98,18 @@ export const render: Command<RenderOptions> = {
           throw usageError(`${printable(path)} is a comparison: it cannot be added to other files`);
         return await drawTwoColumns(path, reading.before, reading.profile, folder, drawing, context);
       }
-      if (reading.profile.samples === 0)
-        throw new GkeprofError(
-          EXIT.tool,
-          `no samples in ${printable(path)}`,
-          nothingSeen(reading, choice(false)),
-        );
+      requireSamples(path, reading, choice(false));
       paths.push(path);
       readings.push(reading);
     }
-    const reading = readings.length === 1 ? readings[0]! : merged(readings, context);
+    const reading = readings.length === 1 ? readings[0]! : mergeReadings(readings, context);
     const path = paths.join(' + ');
     const base = `${baseFor(paths[0]!, folder)}${readings.length === 1 ? '' : '.merged'}`;
     const summary = summarize(reading.profile);
     const made = await draw(reading, drawing, base, summary, context);
     for (const line of summaryLines(summary)) context.log.line(line);
-    if (drawing.form.is !== 'text')
-      await putReport(path, reading.profile, summary, made, drawing.form, context);
+    if (drawing.format.kind !== 'text')
+      await putReport(path, reading.profile, summary, made, drawing.format, context);
     if (drawing.open) await openResult(made.find(({ role }) => role === 'svg')?.path, context);
     return EXIT.done;
   },
@@ -125,7 +121,7 @@ async function putReport(
   profile: Profile,
   summary: ProfileSummary,
   made: readonly MadeFile[],
-  form: OutputFormat,
+  format: OutputFormat,
   context: Context,
 ): Promise<void> {
   const { profileFacts, profileMarkdown } = await import('../report/profile.ts');
@@ -134,7 +130,7 @@ async function putReport(
   const { about } = profile;
   await printResult(
     context,
-    form,
+    format,
     () => ({
       kind: 'ProfileReport',
       version: 1,
@@ -149,10 +145,10 @@ async function putReport(
 }
 
 /** Several files as one profile. */
-function merged(readings: readonly Reading[], { log }: Context): Reading {
+function mergeReadings(readings: readonly Reading[], { log }: Context): Reading {
   const profile = mergeProfiles(readings.map((reading) => reading.profile));
   if (readings.some((reading) => reading.profile.timeline))
-    log.line('several recordings have no common clock: there is no heat map and no flame chart');
+    log.warn('the recordings have no common clock, so there is no heat map and no flame chart');
   const events = new Map<string, number>();
   for (const [event, samples] of readings.flatMap((reading) => [...reading.events]))
     events.set(event, (events.get(event) ?? 0) + samples);

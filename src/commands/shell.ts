@@ -122,7 +122,7 @@ export const shell: Command<ShellOptions> = {
     const tty = context.stdin.isTTY === true && context.stdout.isTTY === true;
     if (!tty && words.length === 0)
       throw usageError(
-        'shell: this is not a terminal',
+        'shell: there is no terminal here',
         'add a command: kubectl gkeprof shell TARGET -- COMMAND',
       );
     if (!tty && interactive)

@@ -5,17 +5,17 @@ import type { OptionTable } from '../cli/option-spec.ts';
 import { VERBOSE } from '../cli/options.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
-import { recentFile } from '../files/input.ts';
+import { recentFile } from '../files/recent-file.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
-import { sha256 } from '../report/capture.ts';
+import { sha256 } from '../report/files.ts';
 import type { Receipt } from '../session/receipt.ts';
 import { printable } from '../text/printable.ts';
 
 interface VerifyOptions {
   readonly receipts: readonly string[];
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
 }
 
 /** What became of one artifact since its receipt was written. */
@@ -49,17 +49,17 @@ export const verify: Command<VerifyOptions> = {
   repeats: true,
 
   validate(raw) {
-    return { receipts: raw.positionals, form: outputFormatOf(raw) };
+    return { receipts: raw.positionals, format: outputFormatOf(raw) };
   },
 
-  async run({ receipts, form }, context) {
+  async run({ receipts, format }, context) {
     const verdicts: FileVerdict[] = [];
     for (const name of receipts)
       verdicts.push(await verdictOn(await recentFile(name, '.', [ENDING], 'receipts')));
     const isWhole = verdicts.every(({ status }) => status === 'same');
     await printResult(
       context,
-      form,
+      format,
       () => ({ kind: 'Verification', version: 1, artifacts: verdicts }),
       verdicts.filter(({ status }) => status === 'same').map(({ path }) => path),
       () => verdictTable(verdicts),

@@ -5,20 +5,20 @@ import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { toolVersion as release } from '../version.ts';
 
-export const version: Command<{ readonly form: OutputFormat }> = {
+export const version: Command<{ readonly format: OutputFormat }> = {
   name: 'version',
   describe: 'Print the version',
   usage: '',
   examples: [['kubectl gkeprof version', 'Print the version']],
   options: { output: outputOption('kubectl-gkeprof/VERSION') },
   validate(raw) {
-    return { form: outputFormatOf(raw) };
+    return { format: outputFormatOf(raw) };
   },
-  async run({ form }, context) {
+  async run({ format }, context) {
     const gkeprof = release();
     await printResult(
       context,
-      form,
+      format,
       () => ({ kind: 'Version', version: 1, gkeprof }),
       [`kubectl-gkeprof/${gkeprof}`],
       () => `${gkeprof}\n`,

@@ -48,7 +48,7 @@ interface WhoisOptions {
   readonly inspect: InspectOptions;
   readonly named: TargetRef;
   readonly questions: readonly Question[];
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
 }
 
 const GROUP = 'Lookup:';
@@ -139,7 +139,7 @@ export const whois: Command<WhoisOptions> = {
       inspect: inspectOptions(raw),
       named: parseTarget(target!),
       questions,
-      form: outputFormatOf(raw, { wide: true }),
+      format: outputFormatOf(raw, { wide: true }),
     };
   },
 
@@ -207,7 +207,11 @@ function partsFor(questions: readonly Question[]): SnapshotPart[] {
 }
 
 /** Prints what was found, and warns about what was not, which also changes the exit code. */
-async function answer(view: NodeView, { questions, form }: WhoisOptions, context: Context): Promise<number> {
+async function answer(
+  view: NodeView,
+  { questions, format }: WhoisOptions,
+  context: Context,
+): Promise<number> {
   const rows = view.snapshot.processes.map((proc) =>
     processRow(view.node, view.snapshot, proc, view.roster.ownerOf(proc)),
   );
@@ -225,10 +229,10 @@ async function answer(view: NodeView, { questions, form }: WhoisOptions, context
   if (found.length === 0) throw toolError(missing.join('; '));
   await printResult(
     context,
-    form,
+    format,
     () => ({ kind: 'OwnerList', version: 1, owners: found.map(processJson) }),
     [...new Set(found.map(nameOf))],
-    () => ownerTable(found, form.is === 'wide'),
+    () => ownerTable(found, format.kind === 'wide'),
   );
   for (const each of missing) context.log.warn(each);
   return missing.length || view.snapshot.isCut ? EXIT.incomplete : EXIT.done;

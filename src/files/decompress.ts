@@ -3,7 +3,7 @@ import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { PACKING_BYTES, packingOf } from '../text/file-signature.ts';
 import { printable } from '../text/printable.ts';
 
-/** What was found out about compressed input while it was read. */
+/** How a compressed input ended; known after all of it was read. */
 export interface Condition {
   /** It ended too early. */
   cut: boolean;
@@ -13,7 +13,7 @@ export interface Condition {
 
 const OUTPUT = 1 << 18;
 
-/** Pieces of a source, of which some may be put back. */
+/** The pieces of a source; a part of them can be put back. */
 class Pieces {
   readonly #iterator: AsyncIterator<Uint8Array>;
   readonly #back: Uint8Array[] = [];
@@ -33,7 +33,7 @@ class Pieces {
     if (piece.length) this.#back.push(piece);
   }
 
-  /** Takes this many bytes, or as many as there are. */
+  /** Takes so many bytes, or fewer if the source ends before. */
   async take(count: number): Promise<Buffer> {
     let head = Buffer.alloc(0);
     while (head.length < count) {
@@ -62,8 +62,9 @@ class Pieces {
 }
 
 /**
- * The content of gzip, zstd or xz, recognised by its first bytes; any other input as it is. Several members in a row are
- * one text. `unpack` is the command line for a compression that cannot be read; COMMAND in it stands for the unpacking command.
+ * The content of gzip, zstd or xz, which are recognised by their first bytes; any other input unchanged. Several compressed
+ * members in a row are one content. `unpack` is the hint for a compression that cannot be read: a command line in which
+ * COMMAND stands for the command that unpacks it.
  */
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
@@ -92,11 +93,11 @@ const damaged = (reason: string): GkeprofError =>
   new GkeprofError(EXIT.failed, `the compressed input is damaged: ${printable(reason)}`);
 
 /**
- * Splits the members of gzip, because Node's own gunzip returns nothing of a member that is followed by other bytes, while
- * gzip ignores these with a warning (RFC 1952, 2.2).
+ * Reads the members of gzip one by one, because Node's own gunzip returns nothing of a member that is followed by other
+ * bytes. gzip ignores these with a warning (RFC 1952, 2.2).
  */
 async function* gunzip(pieces: Pieces, condition: Condition): AsyncGenerator<Uint8Array> {
-  // Loaded on first use: 30 ms that no other command has to pay.
+  // Loaded on first use, because it takes 30 ms, which other commands need not spend.
   const { createInflateRaw, crc32 } = await import('node:zlib');
   for (let isFirst = true; ; isFirst = false) {
     const start = await pieces.look(2);
@@ -132,13 +133,13 @@ async function* gunzip(pieces: Pieces, condition: Condition): AsyncGenerator<Uin
   }
 }
 
-/** Zeros pad the last block of a tape or a device, and need no warning. */
+/** Whether other bytes than zeros follow. Zeros pad the last block of a tape or a device and need no warning. */
 async function isMoreThanZeros(pieces: Pieces): Promise<boolean> {
   for await (const piece of pieces.rest()) if (piece.some((byte) => byte !== 0)) return true;
   return false;
 }
 
-/** False if the header is incomplete. */
+/** Returns false if the header is incomplete. */
 async function skipHeader(pieces: Pieces): Promise<boolean> {
   const fixed = await pieces.take(10);
   if (fixed.length < 10) return false;
@@ -155,7 +156,7 @@ async function skipHeader(pieces: Pieces): Promise<boolean> {
   return !(flags & 2) || (await pieces.take(2)).length === 2;
 }
 
-/** A name or a comment, up to its zero. */
+/** Skips a name or a comment, which ends with a zero. */
 async function skipText(pieces: Pieces): Promise<boolean> {
   for (let piece = await pieces.next(); piece; piece = await pieces.next()) {
     const end = piece.indexOf(0);
@@ -166,12 +167,12 @@ async function skipText(pieces: Pieces): Promise<boolean> {
   return false;
 }
 
-/** The output of a decompressor for the pieces; pieces after the end of its data are put back. */
+/** Decompresses the pieces. Bytes after the end of the compressed data are put back. */
 async function* fed(
   inflate: Transform & { readonly bytesWritten: number },
   pieces: Pieces,
 ): AsyncGenerator<Uint8Array> {
-  /** Bytes that were given before the last piece, and that piece. */
+  /** The number of bytes that were written before the last piece, and that piece. */
   let before = 0;
   let last: Uint8Array = new Uint8Array(0);
   const feeding = (async () => {
@@ -214,7 +215,7 @@ async function* unzstd(pieces: Pieces, condition: Condition): AsyncGenerator<Uin
   }
 }
 
-/** Of XZ Embedded, include/xz.h: enum xz_ret. */
+/** Error codes of XZ Embedded (include/xz.h, enum xz_ret). */
 const XZ = { options: 6, atEnd: 8 } as const;
 
 /** Decompresses with XZ Embedded, which reads everything that xz writes except rare filters and SHA-256 checks. */

@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { PACKING_BYTES, packingOf } from '../text/file-signature.ts';
 import { printable } from '../text/printable.ts';
@@ -10,19 +9,20 @@ import { type Condition, decompress } from './decompress.ts';
 export interface Input {
   /** The file's path; `-` for stdin. */
   readonly path: string;
-  /** The content, decompressed. A piece is valid until the next one is asked for. */
+  /** The decompressed content. A piece is valid until the next one is read. */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** A local file that is not compressed. */
   readonly plain: boolean;
-  /** How the compressed file ended; known when all chunks were read. */
+  /** How the compressed file ended; known after all chunks were read. */
   readonly condition: Readonly<Condition>;
 }
 
 const PIECE = 1 << 20;
 
 /**
- * Opens a local file, plain, .gz, .zst or .xz by what it holds, or stdin for `-`. A compressed file that is cut short gives
- * what is there. `verb` is what a hint says to give to what another program unpacks.
+ * Opens a local file, or stdin for `-`. Whether it is plain, gzip, zstd or xz is decided by its content, not by its name. Of a
+ * compressed file that is cut short, everything before the cut is read. `verb` is the command in the hint for a compression
+ * that only another program can unpack.
  */
 export async function openInput(
   path: string,
@@ -64,7 +64,7 @@ async function isCompressed(path: string): Promise<boolean> {
   return packingOf(magic) !== undefined;
 }
 
-/** Reads the next piece while the one before is worked on, into two buffers in turn. */
+/** Reads the next piece while the caller works on the one before, into two buffers in turn. */
 async function* plain(path: string): AsyncGenerator<Uint8Array> {
   const handle = await open(path);
   try {
@@ -79,32 +79,4 @@ async function* plain(path: string): AsyncGenerator<Uint8Array> {
   } finally {
     await handle.close();
   }
-}
-
-/**
- * `@last` and `@2` name recent files of a folder, those with one of the endings; any other name is itself. `what` says
- * what such files hold.
- */
-export async function recentFile(
-  name: string,
-  folder: string,
-  endings: readonly string[],
-  what: string,
-): Promise<string> {
-  const asked = /^@(last|[1-9]\d*)$/.exec(name);
-  if (!asked) return name;
-  const place = asked[1] === 'last' ? 1 : Number(asked[1]);
-  const names = (await readdir(folder)).filter((each) => endings.some((ending) => each.endsWith(ending)));
-  const files = await Promise.all(
-    names.map(async (each) => ({ path: join(folder, each), at: (await stat(join(folder, each))).mtimeMs })),
-  );
-  files.sort((a, b) => b.at - a.at || (a.path < b.path ? -1 : 1));
-  const file = files[place - 1];
-  if (!file)
-    throw new GkeprofError(
-      EXIT.failed,
-      `${name}: ${files.length === 0 ? 'no' : `only ${files.length}`} file${files.length === 1 ? '' : 's'} in ${printable(folder)} with ${what}`,
-      'name the file',
-    );
-  return file.path;
 }

@@ -3,7 +3,7 @@ import { parsePosixZone, readTimeZone, type TimeZone, UTC } from '../packets/pri
 
 const ZONES = '/usr/share/zoneinfo';
 
-/** The zone that TZ names, or the machine's own, as the C library takes it; UTC where there is none such. */
+/** The time zone of TZ, else of the machine, by the rules of the C library; UTC if there is no such zone. */
 export function localTimeZone(env: Readonly<Record<string, string | undefined>>): TimeZone {
   const name = env.TZ?.replace(/^:/, '');
   if (name === undefined) return fromFile('/etc/localtime') ?? UTC;

@@ -54,7 +54,7 @@ export class NewFile {
     }
   }
 
-  /** Takes a copy. */
+  /** Copies the bytes, so the caller may reuse their buffer. */
   write(bytes: Uint8Array): void {
     if (this.#held + bytes.length > BUFFER) this.#flush();
     if (bytes.length > BUFFER) {
@@ -72,7 +72,7 @@ export class NewFile {
     if (this.#part !== undefined) renameSync(this.#part, this.path);
   }
 
-  /** Instead of `close`: what could not be written whole does not stay. */
+  /** Removes the file instead of closing it, because it is incomplete. */
   discard(): void {
     if (this.#isWhole) return;
     closeSync(this.#file);

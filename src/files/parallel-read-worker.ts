@@ -4,7 +4,7 @@ import type { Layout } from '../profile/read/layout.ts';
 import { partOf } from '../profile/read/merge-part.ts';
 import { PerfScriptReader } from '../profile/read/perf-script.ts';
 
-/** The other thread of parallel-read.ts: reads a file from an offset to its end. */
+/** The other thread of parallel-read.ts, which reads a file from an offset to its end. */
 const { path, from, timeline, layout } = workerData as {
   path: string;
   from: number;

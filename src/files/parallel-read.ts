@@ -4,15 +4,15 @@ import type { Layout } from '../profile/read/layout.ts';
 import type { ReadPart } from '../profile/read/merge-part.ts';
 import type { ParallelPart } from '../profile/read/read-profile.ts';
 
-/** Smaller files are read before another thread is up. */
+/** In bytes: a smaller file is read before another thread has started. */
 const WORTH_IT = 96e6;
 const LONGEST_SAMPLE = 1 << 20;
-/** Half of what is read here until the other thread is up: both end at the same time. */
+/** Half of the bytes that are read here until the other thread has started, so that both end at the same time. */
 const AHEAD = 20 << 20;
 
 /**
- * Has another thread read the end of a large file of raw stacks, somewhat less than half of it. Undefined where that does
- * not pay, or where no blank line shows a place to cut.
+ * Lets another thread read the end of a large file of raw stacks, a little less than half of it. Undefined if that is not
+ * faster, or if there is no blank line at which the file can be split.
  */
 export async function readInParallel(
   path: string,
@@ -37,6 +37,6 @@ export async function readInParallel(
     worker.once('message', resolve);
     worker.once('error', reject);
   });
-  part.catch(() => {}); // Whoever waits for it hears of it.
+  part.catch(() => {}); // Node would end the process for an error before the caller awaits the part.
   return { from, part };
 }

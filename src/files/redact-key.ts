@@ -5,7 +5,7 @@ import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { KEY_BYTES } from '../packets/redact/pseudonyms.ts';
 import { printable } from '../text/printable.ts';
 
-/** The key of a file, made with mode 0600 where there is none; without a file one that is forgotten. */
+/** The key in the file, which is created with mode 0600 if it is missing; without a path, a key that is not stored. */
 export function redactKey(path: string | undefined): Uint8Array {
   if (path === undefined) return randomBytes(KEY_BYTES);
   try {
@@ -35,14 +35,14 @@ function readSecret(path: string): string {
   const file = openSync(path, O_RDONLY | O_NONBLOCK);
   try {
     const status = fstatSync(file);
-    if (!status.isFile() || status.size > LONGEST_KEY) throw noKey(path);
+    if (!status.isFile() || status.size > LONGEST_KEY) throw notAKey(path);
     if (getuid && status.uid !== getuid())
       throw new GkeprofError(EXIT.failed, `${printable(path)} belongs to another user, who may know the key`);
     if (getuid && status.mode & 0o077)
       throw new GkeprofError(
         EXIT.failed,
-        `other users of this computer can read or change the key ${printable(path)}`,
-        `keep it to yourself: chmod 600 ${printable(path)}`,
+        `other users of this machine can read or change the key file ${printable(path)}`,
+        `chmod 600 ${printable(path)}`,
       );
     return readFileSync(file, 'utf8');
   } finally {
@@ -50,15 +50,15 @@ function readSecret(path: string): string {
   }
 }
 
-const noKey = (path: string): GkeprofError =>
+const notAKey = (path: string): GkeprofError =>
   new GkeprofError(
     EXIT.failed,
-    `${printable(path)} is no key: a key is ${2 * KEY_BYTES} hexadecimal digits`,
-    'name a file that is not there yet, and one is made',
+    `${printable(path)} is not a key file, which contains ${2 * KEY_BYTES} hexadecimal digits`,
+    'name a file that does not exist yet, and a new key is written to it',
   );
 
 function parsed(text: string, path: string): Uint8Array {
   const hex = text.trim();
-  if (!new RegExp(`^[0-9a-f]{${2 * KEY_BYTES}}$`, 'i').test(hex)) throw noKey(path);
+  if (!new RegExp(`^[0-9a-f]{${2 * KEY_BYTES}}$`, 'i').test(hex)) throw notAKey(path);
   return Buffer.from(hex, 'hex');
 }

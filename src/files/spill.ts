@@ -3,17 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Spill } from '../packets/syns.ts';
 
-/** Kept in memory; what is beyond goes to disk. */
+/** In bytes: a longer list is written to disk. */
 const IN_MEMORY = 4 << 20;
 const PIECE = 1 << 20;
 
-/** A list that does not grow in memory: a file without a name, gone with the process. */
+/** A list that is moved to disk when it grows: to a file without a name, which disappears with the process. */
 export class FileSpill implements Spill {
   #parts: Uint8Array[] = [];
   #size = 0;
   #file: number | undefined;
   #written = 0;
-  /** A multiple of what is appended, so that pieces hold whole records. */
+  /** In bytes: the size of what is appended. Pieces are a multiple of it, so that they contain whole records. */
   #unit = 1;
 
   append(bytes: Uint8Array): void {
@@ -40,7 +40,7 @@ export class FileSpill implements Spill {
     }
   }
 
-  /** Lets go of the file. */
+  /** Closes the file, which removes it. */
   close(): void {
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
@@ -50,7 +50,7 @@ export class FileSpill implements Spill {
   #toDisk(): number {
     const folder = mkdtempSync(join(tmpdir(), 'gkeprof-'));
     const file = openSync(join(folder, 'list'), 'wx+', 0o600);
-    // Without a name: nothing is left behind, however this ends. Windows keeps the folder until the file is closed.
+    // The name is removed at once, so nothing is left behind however the process ends. Windows keeps it until the file is closed.
     rmSync(folder, { recursive: true, force: true, maxRetries: 0 });
     this.#file = file;
     for (const part of this.#parts) this.#write(part);

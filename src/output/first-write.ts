@@ -1,9 +1,9 @@
 import type { ByteSink } from './stream.ts';
 
 /**
- * A sink before the stream that it stands for exists: Node takes 7 ms to make one of a pipe, a quarter of what `version`
- * takes. The first short text is written at once by `writeNow`, which returns how many bytes went, fewer when
- * the other end takes no more; all else goes through the stream, made then.
+ * A sink that creates its stream only when it is needed, because Node takes 7 ms to create one for a pipe, a quarter of the
+ * time of `version`. A first short text is written by `writeNow`, which returns the number of bytes that were written: fewer
+ * if the pipe is full. Everything else goes through the stream.
  */
 export function firstWrite(
   makeStream: () => Stream,
@@ -36,8 +36,8 @@ export function firstWrite(
   };
 }
 
-/** `columns` only where it is a terminal. */
+/** It has `columns` only if it is a terminal. */
 type Stream = Required<Omit<ByteSink, 'columns'>> & Pick<ByteSink, 'columns'>;
 
-/** In bytes: less than a pipe holds. */
+/** In bytes: a pipe holds more. */
 const SHORT = 32_768;

@@ -1,22 +1,28 @@
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { printable, printableJson } from '../text/printable.ts';
 import type { Json } from './jsonpath.ts';
-/** How the result is put on stdout: for people, or as `-o` says. */
-export type OutputFormat = { readonly is: 'text' | 'wide' | 'markdown' } | DataFormat;
 
-/** A form for programs. */
+/** How the result is printed on stdout: for people, or in the format of `-o`. */
+export type OutputFormat = { readonly kind: 'text' | 'wide' | 'markdown' } | DataFormat;
+
+/** The formats for programs. */
 export type DataFormat =
-  | { readonly is: 'json' | 'yaml' | 'name' }
-  | { readonly is: 'jsonpath'; readonly print: (data: Json) => string };
-export const isForPrograms = (form: OutputFormat): form is DataFormat =>
-  form.is === 'json' || form.is === 'yaml' || form.is === 'name' || form.is === 'jsonpath';
+  | { readonly kind: 'json' | 'yaml' | 'name' }
+  | { readonly kind: 'jsonpath'; readonly print: (data: Json) => string };
+
+export const isForPrograms = (format: OutputFormat): format is DataFormat =>
+  format.kind === 'json' || format.kind === 'yaml' || format.kind === 'name' || format.kind === 'jsonpath';
 
 /**
- * The result in a form for programs: JSON with two blanks, YAML without folded lines, what a template makes of it, or
- * the names, one a line.
+ * The result in a format for programs: JSON indented by two spaces, YAML without folded lines, the output of a template, or
+ * one name per line.
  */
-export async function rendered(form: DataFormat, result: object, names: readonly string[]): Promise<string> {
-  switch (form.is) {
+export async function rendered(
+  format: DataFormat,
+  result: object,
+  names: readonly string[],
+): Promise<string> {
+  switch (format.kind) {
     case 'name':
       return names.map((name) => `${name}\n`).join('');
     case 'json':
@@ -24,22 +30,22 @@ export async function rendered(form: DataFormat, result: object, names: readonly
     case 'yaml':
       return yaml(result);
     case 'jsonpath':
-      return filled(form.print, plain(result));
+      return filled(format.print, plain(result));
   }
 }
 
-/** As a file of Kubernetes is written; nothing is left out that JSON would keep. */
+/** A value as YAML, in the style of Kubernetes, with everything that JSON would contain. */
 export const yaml = async (value: object): Promise<string> => (await yamlDumper())(value);
 
-/** What writes YAML like that. */
+/** The function that writes such YAML, for callers that write many values. */
 export async function yamlDumper(): Promise<(value: object) => string> {
-  const { dump } = await import('js-yaml'); // Half a command's start, for what few ask for.
+  const { dump } = await import('js-yaml'); // Loaded on first use, because it takes half as long as the start of a command.
   return (value) => dump(plain(value), { lineWidth: -1, noRefs: true });
 }
 
 const plain = (value: object): Json => JSON.parse(JSON.stringify(value)) as Json;
 
-/** What a template makes of it. */
+/** The output of a jsonpath template for the data. */
 export function filled(print: (data: Json) => string, data: Json): string {
   try {
     return print(data);
@@ -47,7 +53,7 @@ export function filled(print: (data: Json) => string, data: Json): string {
     throw new GkeprofError(
       EXIT.failed,
       `-o jsonpath: ${printable(reasonOf(error))}`,
-      '-o json shows what there is',
+      '-o json shows all fields',
     );
   }
 }

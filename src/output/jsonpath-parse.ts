@@ -3,24 +3,24 @@
  * kubectl/jsonpath, client-go's util/jsonpath): text with `{…}` in it, `{range …}{end}`, filters, slices, unions.
  */
 export type PathStep =
-  | { readonly is: 'field'; readonly name: string }
-  | { readonly is: 'wildcard' }
-  | { readonly is: 'recursive' }
-  | { readonly is: 'slice'; readonly start?: number; readonly end?: number; readonly step: number }
-  | { readonly is: 'index'; readonly at: number }
-  | { readonly is: 'union'; readonly paths: readonly Path[] }
-  | { readonly is: 'filter'; readonly left: Path; readonly operator: Operator; readonly right: Path }
-  | { readonly is: 'constant'; readonly value: string | number | boolean };
+  | { readonly kind: 'field'; readonly name: string }
+  | { readonly kind: 'wildcard' }
+  | { readonly kind: 'recursive' }
+  | { readonly kind: 'slice'; readonly start?: number; readonly end?: number; readonly step: number }
+  | { readonly kind: 'index'; readonly at: number }
+  | { readonly kind: 'union'; readonly paths: readonly Path[] }
+  | { readonly kind: 'filter'; readonly left: Path; readonly operator: Operator; readonly right: Path }
+  | { readonly kind: 'constant'; readonly value: string | number | boolean };
 
 export type Path = readonly PathStep[];
 export type Operator = '==' | '!=' | '<' | '>' | '<=' | '>=' | 'exists';
 
 export type TemplateBlock =
-  | { readonly is: 'text'; readonly text: string }
-  | { readonly is: 'print'; readonly path: Path }
-  | { readonly is: 'range'; readonly path: Path; readonly body: readonly TemplateBlock[] };
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'print'; readonly path: Path }
+  | { readonly kind: 'range'; readonly path: Path; readonly body: readonly TemplateBlock[] };
 
-/** A template that is none; the message is one line and says where. */
+/** The template is not valid. The message is one line and names the place. */
 export class JsonPathError extends Error {}
 
 const OPERATORS: readonly string[] = ['==', '!=', '<', '>', '<=', '>='];
@@ -33,7 +33,7 @@ export function parseJsonPath(template: string): readonly TemplateBlock[] {
   while (at < template.length) {
     const brace = template.indexOf('{', at);
     const text = template.slice(at, brace < 0 ? undefined : brace);
-    if (text) open.at(-1)!.body.push({ is: 'text', text });
+    if (text) open.at(-1)!.body.push({ kind: 'text', text });
     if (brace < 0) break;
     const action = new Action(template, brace + 1);
     at = action.end;
@@ -41,14 +41,14 @@ export function parseJsonPath(template: string): readonly TemplateBlock[] {
     else if (action.word === 'end') {
       const closed = open.pop()!;
       if (open.length === 0) throw new JsonPathError('not in range, nothing to end');
-      open.at(-1)!.body.push({ is: 'range', ...closed });
-    } else open.at(-1)!.body.push({ is: 'print', path: action.path });
+      open.at(-1)!.body.push({ kind: 'range', ...closed });
+    } else open.at(-1)!.body.push({ kind: 'print', path: action.path });
   }
-  if (open.length > 1) throw new JsonPathError('{range …} without its {end}');
+  if (open.length > 1) throw new JsonPathError('{range …} has no {end}');
   return open[0]!.body;
 }
 
-/** What stands between two braces. */
+/** The text between two braces. */
 class Action {
   readonly #text: string;
   #at: number;
@@ -62,7 +62,7 @@ class Action {
     this.#at += 1;
   }
 
-  /** Behind the closing brace. */
+  /** The position after the closing brace. */
   get end(): number {
     return this.#at;
   }
@@ -83,16 +83,16 @@ class Action {
       this.#at += 1;
       this.#field();
     } else if (next === '[') this.#brackets();
-    else if (next === '"' || next === "'") this.path.push({ is: 'constant', value: this.#quoted(next) });
+    else if (next === '"' || next === "'") this.path.push({ kind: 'constant', value: this.#quoted(next) });
     else if (/[-+\d]/.test(next)) this.#number();
     else if (/[\p{L}_]/u.test(next)) this.#identifier();
-    else throw new JsonPathError(`"${next}" means nothing there`);
+    else throw new JsonPathError(`unexpected "${next}"`);
   }
 
   #recursive(): void {
-    if (this.path.at(-1)?.is === 'recursive') throw new JsonPathError('invalid multiple recursive descent');
+    if (this.path.at(-1)?.kind === 'recursive') throw new JsonPathError('invalid multiple recursive descent');
     this.#at += 2;
-    this.path.push({ is: 'recursive' });
+    this.path.push({ kind: 'recursive' });
     if (/[\p{L}\d_]/u.test(this.#peek())) this.#field();
   }
 
@@ -103,7 +103,7 @@ class Action {
       name += this.#peek();
       this.#at += 1;
     }
-    this.path.push(name === '*' ? { is: 'wildcard' } : { is: 'field', name });
+    this.path.push(name === '*' ? { kind: 'wildcard' } : { kind: 'field', name });
   }
 
   #brackets(): void {
@@ -112,7 +112,7 @@ class Action {
     const inside = this.#text.slice(this.#at + 1, close);
     this.#at = close + 1;
     const parts = inside.split(',').map((each) => each.trim());
-    if (parts.length > 1) this.path.push({ is: 'union', paths: parts.map(subscript) });
+    if (parts.length > 1) this.path.push({ kind: 'union', paths: parts.map(subscript) });
     else this.path.push(...subscript(inside));
   }
 
@@ -133,13 +133,13 @@ class Action {
     this.#at = at + 2;
     const compared = /^([^!<>=]+)([!<>=~]+)(.+)$/s.exec(condition);
     if (!compared) {
-      this.path.push({ is: 'filter', left: pathOf(condition), operator: 'exists', right: [] });
+      this.path.push({ kind: 'filter', left: pathOf(condition), operator: 'exists', right: [] });
       return;
     }
     const [, left, operator, right] = compared;
     if (!OPERATORS.includes(operator!)) throw new JsonPathError(`unrecognized filter operator ${operator}`);
     this.path.push({
-      is: 'filter',
+      kind: 'filter',
       left: pathOf(left!),
       operator: operator as Operator,
       right: pathOf(right!),
@@ -162,13 +162,13 @@ class Action {
     this.#at = match.lastIndex;
     const value = Number(text);
     if (!/\d/.test(text) || Number.isNaN(value)) throw new JsonPathError(`cannot parse number ${text}`);
-    this.path.push({ is: 'constant', value });
+    this.path.push({ kind: 'constant', value });
   }
 
   #identifier(): void {
     let name = '';
     for (; !TERMINATORS.has(this.#peek()); this.#at += 1) name += this.#peek();
-    if (name === 'true' || name === 'false') this.path.push({ is: 'constant', value: name === 'true' });
+    if (name === 'true' || name === 'false') this.path.push({ kind: 'constant', value: name === 'true' });
     else if (name === 'range' || name === 'end') this.word = name;
     else
       throw new JsonPathError(`unrecognized identifier ${name}: a field begins with a dot, as in {.${name}}`);
@@ -188,7 +188,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": "'",
 };
 
-/** Go's escapes in a quoted string. */
+/** Replaces the escape sequences of Go in a quoted string. */
 function unescaped(whole: string, behind: string): string {
   if (behind.length > 1) return String.fromCodePoint(Number.parseInt(behind.slice(1), 16));
   const meant = ESCAPES[behind];
@@ -198,9 +198,9 @@ function unescaped(whole: string, behind: string): string {
 
 const pathOf = (text: string): Path => new Action(`{${text}}`, 1).path;
 
-/** What stands in brackets: `'key'`, `*`, an index, or `start:end:step`. */
+/** Parses the text in brackets: `'key'`, `*`, an index, or `start:end:step`. */
 function subscript(text: string): Path {
-  if (text === '*') return [{ is: 'slice', step: 1 }];
+  if (text === '*') return [{ kind: 'slice', step: 1 }];
   const filter = /^\?\((.*)\)$/s.exec(text);
   if (filter) return pathOf(`[${text}]`);
   const key = /^'([^']*)'$/.exec(text);
@@ -210,11 +210,11 @@ function subscript(text: string): Path {
   const [, start, end, step] = slice;
   if (end === undefined) {
     if (!start || start === '-') throw new JsonPathError(`invalid array index ${text}`);
-    return [{ is: 'index', at: Number(start) }];
+    return [{ kind: 'index', at: Number(start) }];
   }
   return [
     {
-      is: 'slice',
+      kind: 'slice',
       ...(start && { start: Number(start) }),
       ...(end && { end: Number(end) }),
       step: step ? Number(step) : 1,

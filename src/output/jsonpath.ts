@@ -7,10 +7,10 @@ import {
   type TemplateBlock,
 } from './jsonpath-parse.ts';
 
-/** Plain data, as JSON has it. */
+/** Data that JSON can contain. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** A template that was understood: from data to text. What is not there is nothing, as for kubectl. */
+/** Compiles a template into a function from data to text. A field that does not exist is empty, as in kubectl. */
 export function jsonPath(template: string): (data: Json) => string {
   const blocks = parseJsonPath(template);
   return (data) => printed(blocks, data);
@@ -19,9 +19,9 @@ export function jsonPath(template: string): (data: Json) => string {
 const printed = (blocks: readonly TemplateBlock[], data: Json): string =>
   blocks
     .map((block) => {
-      if (block.is === 'text') return block.text;
+      if (block.kind === 'text') return block.text;
       const values = walk(block.path, [data]);
-      return block.is === 'print'
+      return block.kind === 'print'
         ? values.map(textOf).join(' ')
         : values.map((value) => printed(block.body, value)).join('');
     })
@@ -30,14 +30,14 @@ const printed = (blocks: readonly TemplateBlock[], data: Json): string =>
 const walk = (path: Path, values: readonly Json[]): readonly Json[] =>
   path.reduce<readonly Json[]>(
     (current, step) =>
-      step.is === 'union'
-        ? step.paths.flatMap((each) => walk(each, current)) // All of the first, then all of the second, as kubectl.
+      step.kind === 'union'
+        ? step.paths.flatMap((each) => walk(each, current)) // As in kubectl: all values of the first path, then all of the second.
         : current.flatMap((value) => follow(step, value)),
     values,
   );
 
-function follow(step: Exclude<PathStep, { is: 'union' }>, value: Json): readonly Json[] {
-  switch (step.is) {
+function follow(step: Exclude<PathStep, { kind: 'union' }>, value: Json): readonly Json[] {
+  switch (step.kind) {
     case 'constant':
       return [step.value];
     case 'field':
@@ -61,7 +61,7 @@ const isMap = (value: Json): value is { readonly [key: string]: Json } =>
 const childrenOf = (value: Json): readonly Json[] =>
   typeof value === 'object' && value !== null ? Object.values(value) : [];
 
-/** The value and all below it, parents first; what holds nothing is left out. */
+/** The value and all values below it, parents first. Empty values are left out. */
 function descendants(value: Json): readonly Json[] {
   if (typeof value === 'string') return value ? [value] : [];
   const children = childrenOf(value);
@@ -91,7 +91,7 @@ function elements(
 }
 
 function filtered(
-  { left, operator, right }: Extract<PathStep, { is: 'filter' }>,
+  { left, operator, right }: Extract<PathStep, { kind: 'filter' }>,
   value: Json,
 ): readonly Json[] {
   if (!Array.isArray(value))
@@ -133,14 +133,14 @@ const ordered = (left: string | number, operator: Operator, right: string | numb
 const kindOf = (value: Json): string =>
   value === null ? 'null' : isMap(value) ? 'a map' : `a ${typeof value}`;
 
-/** Strings as they are, objects and lists as JSON, numbers as Go writes them. */
+/** Strings unchanged, objects and lists as JSON, and numbers as Go prints them. */
 function textOf(value: Json): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return goNumber(value);
   return JSON.stringify(value);
 }
 
-/** Go's %v has an exponent of two digits from 1e-5 downwards and from 1e21 on (strconv.FormatFloat 'g'). */
+/** Go's %v prints an exponent of two digits below 1e-4 and from 1e21 on (strconv.FormatFloat 'g'). */
 function goNumber(value: number): string {
   const size = Math.abs(value);
   if (size === 0 || (size >= 1e-4 && size < 1e21)) return String(value);

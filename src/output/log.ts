@@ -1,8 +1,8 @@
+import { styleText } from 'node:util';
 import { printable, printableLines } from '../text/printable.ts';
 import { fitToWidth } from './live.ts';
-import type { Style } from './style.ts';
 
-/** As much of a stream as is written to. */
+/** The part of a writable stream that the log uses. */
 export interface TextSink {
   write(text: string): unknown;
   readonly isTTY?: boolean;
@@ -10,57 +10,65 @@ export interface TextSink {
 }
 
 export interface LogSettings {
-  /** Of -v: 1 shows calls and keeps phases, 2 their times and the node's events. */
+  /** The level of -v: 1 shows calls and keeps the phases, 2 also shows their times and the events of the node. */
   readonly level?: number;
-  /** Errors alone. */
+  /** Only errors. */
   readonly quiet?: boolean;
+  /** Only warnings and errors, as kubectl does if the result is for a program. */
+  readonly warningsOnly?: boolean;
   readonly style?: Style;
 }
 
 const TICK_MS = 1000;
 
 /**
- * What people read, on stderr: lines that stay, and one live line on a terminal that the next one replaces.
- * Elsewhere a change of phase is a line of its own, and figures are not repeated.
+ * Writes for people, on stderr: lines that stay, and on a terminal one live line, which is replaced by the next one.
+ * If it is not a terminal, each new phase gets a line and the figures are left out.
  */
 export class Log {
   readonly #sink: TextSink;
   readonly #level: number;
   readonly #quiet: boolean;
+  /** Whether phases, figures and summaries are shown. */
+  readonly #tells: boolean;
   readonly #style: Style;
   #live = false;
   #ticking: NodeJS.Timeout | undefined;
 
-  constructor(sink: TextSink, { level = 0, quiet = false, style = (word) => word }: LogSettings = {}) {
+  constructor(
+    sink: TextSink,
+    { level = 0, quiet = false, warningsOnly = false, style = (word) => word }: LogSettings = {},
+  ) {
     this.#sink = sink;
     this.#level = level;
     this.#quiet = quiet;
+    this.#tells = !quiet && !warningsOnly;
     this.#style = style;
   }
 
   /** A line that stays. */
   line(text: string): void {
-    if (!this.#quiet) this.#write(printableLines(text));
+    if (this.#tells) this.#write(printableLines(text));
   }
 
   warn(text: string): void {
     if (!this.#quiet) this.#write(`${this.#style('warning:')} ${printableLines(text)}`);
   }
 
-  /** The reason in one line, then what to do next. */
+  /** Prints the reason on one line, then the hint what to do. */
   error(reason: string, hint?: string): void {
     this.#write(`${this.#style('error:')} ${printable(reason)}`);
     if (hint) this.#write(`${this.#style('hint:')} ${printable(hint)}`);
   }
 
   /**
-   * A step begins: a line that stays off a terminal and with -v; on a terminal the live line, with how long it has
-   * taken so far.
+   * Begins a phase. On a terminal the live line shows it and how long it has taken so far; with -v, or if it is not a
+   * terminal, it gets a line that stays.
    */
   phase(text: string): void {
     this.#stopTicking();
     if (!this.#sink.isTTY || this.#level > 0) this.line(text);
-    if (!this.#sink.isTTY || this.#quiet) return;
+    if (!this.#sink.isTTY || !this.#tells) return;
     const began = Date.now();
     const show = () => {
       const seconds = Math.floor((Date.now() - began) / 1000);
@@ -70,18 +78,18 @@ export class Log {
     this.#ticking = setInterval(show, TICK_MS).unref();
   }
 
-  /** Passing figures, the most important first: on a terminal only, as many as fit. */
+  /** Shows figures on the live line, as many as fit, so the most important one comes first. */
   figures(...parts: readonly string[]): void {
     this.#stopTicking();
-    if (this.#sink.isTTY && !this.#quiet) this.#show(parts);
+    if (this.#sink.isTTY && this.#tells) this.#show(parts);
   }
 
-  /** API calls and kubectl lines, with -v; what is only of interest to a closer look, from level 2 on. */
+  /** Shows an API call or a kubectl command, from this level of -v on. */
   trace(text: string, level = 1): void {
     if (this.#level >= level) this.line(`  ${text}`);
   }
 
-  /** Ends the live line, so that what others write starts at a line's beginning. */
+  /** Removes the live line, so that the output of others starts at the beginning of a line. */
   end(): void {
     this.#stopTicking();
     if (this.#live) this.#sink.write('\r\u001b[K');
@@ -105,4 +113,18 @@ export class Log {
     clearInterval(this.#ticking);
     this.#ticking = undefined;
   }
+}
+
+/** Colours the word that begins a line; without colours it returns the word as it is. */
+export type Style = (word: 'error:' | 'warning:' | 'hint:') => string;
+
+const COLOURS = { 'error:': 'red', 'warning:': 'yellow', 'hint:': 'cyan' } as const;
+
+/** Colours only for a terminal that has them (TERM is not `dumb`) and for a user who wants them (no-color.org). */
+export function styleFor(
+  isTerminal: () => boolean,
+  env: Readonly<Record<string, string | undefined>>,
+): Style {
+  const hasColours = () => !env.NO_COLOR && env.TERM !== 'dumb' && isTerminal();
+  return (word) => (hasColours() ? styleText(COLOURS[word], word, { validateStream: false }) : word);
 }

@@ -1,35 +1,35 @@
 import type { EventEmitter } from 'node:events';
 import { Turns } from '../interrupts.ts';
 
-/** As much of a stream as bytes are written to; a process's stdout, or a test's. */
+/** The part of a writable stream that is used here: the stdout of the process, or of a test. */
 export interface ByteSink extends Partial<Pick<EventEmitter, 'once' | 'off'>> {
   write(data: string | Uint8Array): unknown;
   readonly destroyed?: boolean;
   readonly isTTY?: boolean;
-  /** Of the terminal, where it is one. */
+  /** The width of the terminal, if it is one. */
   readonly columns?: number | undefined;
 }
 
-/** As much of a stream as bytes are read from. */
+/** The part of a readable stream that is used here. */
 export interface ByteSource extends AsyncIterable<Uint8Array> {
   readonly isTTY?: boolean;
-  /** Lets go of it though it has not ended. */
+  /** Closes the stream before its end. */
   destroy?(): unknown;
 }
 
-/** Writes piece after piece, each when the sink has taken the one before. A reader that has gone ends it quietly. */
+/** Writes the pieces, each after the sink has accepted the one before. It stops without an error if the reader has gone. */
 export async function writeAll(sink: ByteSink, pieces: Iterable<string | Uint8Array>): Promise<void> {
   await untilGone(sink, async (write) => {
     for (const piece of pieces) if (!(await write(piece))) return;
   });
 }
 
-/** Fewer, larger writes. */
+/** In characters: small pieces are joined to so large a write. */
 const GATHERED = 65_536;
 
 /**
- * Writes a text that is made while it is written, however long that takes: between its pieces, which may be empty, signals
- * are heard, and a reader that has gone ends it quietly. Rejects with the signal's reason.
+ * Writes a text that is generated while it is written. Signals are handled between its pieces, which may be empty, and the
+ * promise is then rejected with the reason of the signal. It stops without an error if the reader has gone.
  */
 export async function writeText(
   sink: ByteSink,
@@ -50,14 +50,14 @@ export async function writeText(
   });
 }
 
-/** `write` waits until the sink takes more, and returns whether anybody still reads. */
+/** Gives `work` a function that waits until the sink accepts more and returns whether there still is a reader. */
 async function untilGone(
   sink: ByteSink,
   work: (write: (piece: string | Uint8Array) => Promise<boolean>) => Promise<void>,
 ): Promise<void> {
   let isGone = false;
   let isWatched = false;
-  // Node's own stdout is never `destroyed`, also when the other end of its pipe has gone.
+  // Node's stdout is never `destroyed`, not even if the other end of its pipe is closed.
   const gone = () => {
     isGone = true;
   };

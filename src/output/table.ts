@@ -1,34 +1,35 @@
 import Table from 'cli-table3';
 import { strlen } from 'cli-table3/src/utils.js';
 import { printable } from '../text/printable.ts';
+import { shorten } from '../text/wrap.ts';
 import type { ByteSink } from './stream.ts';
 
 export interface Column {
   readonly title: string;
   readonly right?: boolean;
-  /** In characters: longer cells lose their middle, so that one name can't push all others off the screen. */
+  /** In characters: a longer cell loses its middle, so that one long name does not push the other columns off the screen. */
   readonly longest?: number;
 }
 
-/** Up to this many rows cli-table3 lays out a table: its time grows with the square of their number. */
+/** Longer tables are not laid out by cli-table3, whose time grows with the square of the number of rows. */
 const LAID_OUT = 200;
-/** After this many rows other work may get a turn. */
+/** After this many rows an empty piece lets other work run. */
 const TURN = 500;
 const GAP = '  ';
-/** No cell has it, because it is not printable. */
+/** Separates cells in a kept row. No cell contains it, because it is not printable. */
 const BETWEEN = '\0';
 
-/** A table without frames, as kubectl prints them; every cell safe for a terminal. Ends with a line feed. */
+/** A table without borders, as kubectl prints them. Every cell is made safe for a terminal. Ends with a line feed. */
 export function table(columns: readonly Column[], rows: ReadonlyArray<readonly string[]>): string {
   return [...tablePieces(columns, () => rows)].join('');
 }
 
-/** So many columns of rows are kept from the first time to the second: making them anew takes longer than all else. */
+/** In characters: so much of the rows is kept for the second pass, because making the rows again is the slowest part. */
 const KEPT = 1 << 24;
 
 /**
- * The same table piece after piece, however long it is: the rows are gone through twice, for the widths of the columns and
- * for the lines, and few of them are in memory. An empty piece says that the work goes on.
+ * The same table in pieces, however long it is. The rows are read twice, first for the widths of the columns and then for the
+ * lines, so that a very long table is not kept in memory. Pieces may be empty: they let other work run in between.
  */
 export function* tablePieces(
   columns: readonly Column[],
@@ -37,7 +38,7 @@ export function* tablePieces(
   const head = columns.map(({ title }) => title);
   const widths = head.map(widthOf);
   const first: string[][] = [];
-  // One text a row: many small ones would keep the garbage collector busy.
+  // One string for each row, because many small strings would keep the garbage collector busy.
   let kept: string[] | undefined = [];
   const notPlain = new Set<number>();
   let size = 0;
@@ -76,7 +77,7 @@ export function* tablePieces(
   yield lines;
 }
 
-/** Rows of a table, each made when it is asked for; at most `count`. */
+/** The rows of a table, each of which is made when it is read; at most `count`. */
 export function* rowsOf<Each>(
   all: Iterable<Each>,
   row: (each: Each) => string[],
@@ -91,31 +92,33 @@ export function* rowsOf<Each>(
   }
 }
 
-/** Cells that are safe for a terminal. */
+/** A row whose cells are safe for a terminal. */
 interface SafeRow {
   readonly cells: string[];
-  /** Each letter of it takes one column. */
+  /** Each character takes one column of the terminal. */
   readonly isPlain: boolean;
 }
 
 function safeRow(row: readonly string[], columns: readonly Column[]): SafeRow {
   const isPlain = EACH_IS_ONE.test(row.join(' '));
   return {
-    cells: row.map((cell, at) => shortened(isPlain ? cell : printable(cell), columns[at]?.longest)),
+    cells: row.map((cell, at) =>
+      shorten(isPlain ? cell : printable(cell), columns[at]?.longest ?? Number.POSITIVE_INFINITY),
+    ),
     isPlain,
   };
 }
 
-/** The width of a text in columns of a terminal, as cli-table3 measures it. */
+/** The width of a text in columns of the terminal, as cli-table3 measures it. */
 const widthOf = (text: string): number => (EACH_IS_ONE.test(text) ? text.length : strlen(text));
 
 /**
- * ASCII and Latin-1, without © and ®, which may be emoji; and what we ourselves write beside it. All of it is printable,
- * and nearly every row has nothing else.
+ * Printable characters of one column, which nearly all rows consist of: ASCII, Latin-1 without © and ®, which may be shown as
+ * emoji, and the arrow and the ellipsis of our own tables.
  */
 const EACH_IS_ONE = /^[ -~\u00a1-\u00a8\u00aa-\u00ad\u00af-\u00ff\u2192\u2026]*$/;
 
-/** A row as cli-table3 would lay it out. */
+/** A row, the same as cli-table3 would lay it out. */
 function lineOf({ cells, isPlain }: SafeRow, columns: readonly Column[], widths: readonly number[]): string {
   let line = '';
   for (let at = 0; at < cells.length; at += 1) {
@@ -162,8 +165,8 @@ function laidOut(columns: readonly Column[], rows: ReadonlyArray<readonly string
 }
 
 /**
- * A table whose last column may be of any length, cut at the edge of the terminal as ps does; of that column as much stays
- * as makes sense. Elsewhere it is whole.
+ * Cuts the lines of a table at the edge of the terminal, as ps does, but leaves at least 40 characters for the last column,
+ * which may have any length. If it is not a terminal, nothing is cut.
  */
 export function fitLastColumn(text: string, { isTTY, columns }: Pick<ByteSink, 'isTTY' | 'columns'>): string {
   if (!isTTY || !columns) return text;
@@ -173,11 +176,3 @@ export function fitLastColumn(text: string, { isTTY, columns }: Pick<ByteSink, '
 }
 
 const LEAST_OF_LAST = 40;
-
-function shortened(text: string, longest = Number.POSITIVE_INFINITY): string {
-  if (text.length <= longest) return text;
-  const characters = [...text];
-  if (characters.length <= longest) return text;
-  const head = Math.ceil((longest - 1) / 2);
-  return `${characters.slice(0, head).join('')}…${characters.slice(head + 1 - longest).join('')}`;
-}

@@ -1,21 +1,21 @@
 import { printableText } from '../text/printable.ts';
 import type { ByteSink } from './stream.ts';
 
-/** A sink for what others wrote: safe where it is a terminal, byte for byte everywhere else. */
+/** A sink for text of others: it is made safe for a terminal, and is written byte for byte to anything else. */
 export interface SafeSink extends ByteSink {
-  /** The sink itself, for what is to reach a terminal as it is. */
+  /** The sink itself, for text that must reach a terminal unchanged. */
   readonly raw: ByteSink;
-  /** Writes what is held of a character that was cut. */
+  /** Writes the rest of a character that was held back because it was incomplete. */
   end(): void;
 }
 
 /**
- * Puts a terminal out of the reach of names, logs and answers: everything that is written passes `printableText`, wherever
- * the pieces are cut. A file or a pipe gets every byte as it came.
+ * Protects a terminal against control characters in names, logs and answers: everything passes `printableText`, and a piece
+ * may be cut anywhere. A file or a pipe gets every byte unchanged.
  */
 export function safeSink(raw: ByteSink): SafeSink {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  // Of `\r\n`, which is one end of a line.
+  // A `\r` at the end of a piece, because with the next piece it may be `\r\n`, the end of a line.
   let heldBack = '';
   const safe = (text: string): string => {
     const whole = heldBack + text;

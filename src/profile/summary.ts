@@ -1,5 +1,5 @@
 import { counted } from '../text/quantity.ts';
-import { wrap } from '../text/wrap.ts';
+import { COLUMNS, shorten, wrap } from '../text/wrap.ts';
 import { coresOf, coresOfThread, coresText } from './cores.ts';
 import { countersText } from './counters.ts';
 import type { About, Profile, Unit } from './profile.ts';
@@ -169,13 +169,7 @@ export const qualityFacts = ({ unnamedInnermost, wholeStacks }: Quality): string
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-const WIDTH = 80;
-
-/** Breaks a long line, but not the rows of a list: the names in them stay whole. */
-const fitted = (line: string): string[] =>
-  line.startsWith(' ') ? [line] : wrap(line, WIDTH - 2).map((part, at) => (at ? `  ${part}` : part));
-
-/** The figures as lines for people. */
+/** The figures as lines for people, which fit into 80 columns. */
 export function summaryLines(summary: ProfileSummary): string[] {
   const { samples, cores, quality } = summary;
   const few = samples < FEW_SAMPLES;
@@ -185,13 +179,13 @@ export function summaryLines(summary: ProfileSummary): string[] {
     [
       counted(samples, 'sample'),
       summary.lost !== undefined && `${summary.lost} lost`,
-      cores !== undefined && `${coresText(cores, samples)} cores busy on average`,
+      // Folded stacks do not tell of which event they are.
+      summary.event !== 'samples' && `event ${eventText(summary)}`,
     ]
       .filter(Boolean)
       .join(', '),
-    // Folded stacks do not tell of which event they are.
-    ...(summary.event === 'samples' ? [] : [`event: ${eventText(summary)}`]),
   ];
+  if (cores !== undefined) lines.push(`${coresText(cores, samples)} cores busy on average`);
   if (!few) lines.push(...qualityFacts(quality));
   if (summary.cpu) lines.push(`by the kernel's counters: ${countersText(summary.cpu)}`);
   if (summary.idle)
@@ -201,7 +195,10 @@ export function summaryLines(summary: ProfileSummary): string[] {
   if (summary.hottest.length) {
     lines.push('hottest functions:');
     const width = few ? 10 : 7;
-    for (const each of summary.hottest) lines.push(`  ${much(each).padStart(width)}  ${each.name}`);
+    for (const each of summary.hottest) {
+      const share = `  ${much(each).padStart(width)}  `;
+      lines.push(share + shorten(each.name, COLUMNS - share.length));
+    }
   }
   if (summary.busiest.length) {
     lines.push('busiest threads:');
@@ -221,7 +218,7 @@ export function summaryLines(summary: ProfileSummary): string[] {
       );
   }
   for (const { text } of quality.limits.slice(0, NOTES)) lines.push(`note: ${text}`);
-  return lines.flatMap(fitted);
+  return lines.flatMap((line) => wrap(line));
 
   function busyText(part: { samples: number; share: number; cores?: number }, of: string): string {
     return part.cores === undefined ? much(part) : `${coresText(part.cores, part.samples)} ${of}`;

@@ -7,6 +7,12 @@ export const plain = (text: string): string => printable(text).replaceAll(/[\\`*
 export const code = (text: string): string =>
   `\`${printable(text).replaceAll('`', 'ˋ').replaceAll('|', '\\|')}\``;
 
+/** A share of 0 to 1. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** Rows of a table: a block is read in a chat or an incident. The result for programs has more. */
+export const MARKDOWN_ROWS = 10;
+
 export interface MarkdownColumn {
   readonly title: string;
   readonly right?: boolean;

@@ -14,17 +14,19 @@ import { durationText } from '../packets/print/wording.ts';
 import type { Sort } from '../packets/sorting.ts';
 import type { CaptureSummary } from '../packets/summary.ts';
 import { counted, formatBytes, formatRate } from '../text/quantity.ts';
-import {
-  type CaptureFacts,
-  captureRows,
-  type DescribedFile,
-  fileTable,
-  targetWords,
-  utc,
-} from './capture.ts';
-import { block, code, factTable, markdownTable, plain } from './markdown.ts';
+import { type CaptureFacts, captureRows, targetWords, utc } from './capture.ts';
+import { type DescribedFile, fileTable } from './files.ts';
+import { block, code, factTable, MARKDOWN_ROWS, markdownTable, plain } from './markdown.ts';
 
-const ROWS = 10;
+/** The analysis of the packets that were read. It is valid until its lists on disk are closed. */
+export interface Analyzed {
+  readonly analysis: Analysis;
+  readonly files: readonly (InputFile & { readonly summary: CaptureSummary })[];
+  readonly names: AddressNames;
+  readonly sort: Sort;
+  /** The path of the page with the timeline, if one was made. */
+  readonly page: string | undefined;
+}
 
 /** A capture as a block for an incident; with what its analysis found, where there was one. */
 export const captureMarkdown = (
@@ -62,9 +64,9 @@ const droppedText = (packets: number): string =>
 
 function analysisRows({ analysis, names }: Analyzed): Array<[string, string | undefined]> {
   const facts = summaryFacts(analysis, true);
-  const health = healthFacts(analysis, names, ROWS);
+  const health = healthFacts(analysis, names, MARKDOWN_ROWS);
   const troubles = Object.entries(health?.evidence ?? {});
-  const redis = redisFacts(analysis, names, ROWS);
+  const redis = redisFacts(analysis, names, MARKDOWN_ROWS);
   return [
     ['packets', `${facts.packets}, ${formatBytes(facts.bytes)} on the wire`],
     [
@@ -119,7 +121,7 @@ function talkers(kind: ConversationKind, analysis: Analyzed['analysis'], names: 
     most.push(each);
     if (most.length < 1000) continue;
     most.sort((a, b) => b.bytesAToB + b.bytesBToA - a.bytesAToB - a.bytesBToA);
-    most.length = ROWS;
+    most.length = MARKDOWN_ROWS;
   }
   most.sort((a, b) => b.bytesAToB + b.bytesBToA - a.bytesAToB - a.bytesBToA);
   return markdownTable(
@@ -133,7 +135,7 @@ function talkers(kind: ConversationKind, analysis: Analyzed['analysis'], names: 
       { title: 'duration', right: true },
     ],
     most
-      .slice(0, ROWS)
+      .slice(0, MARKDOWN_ROWS)
       .map((each) => [
         endText(each.a),
         endText(each.b),
@@ -147,7 +149,7 @@ function talkers(kind: ConversationKind, analysis: Analyzed['analysis'], names: 
 }
 
 function commands(analysis: Analyzed['analysis'], names: Analyzed['names']): string {
-  const redis = redisFacts(analysis, names, ROWS);
+  const redis = redisFacts(analysis, names, MARKDOWN_ROWS);
   const milliseconds = (seconds: number | undefined) => {
     if (seconds === undefined) return '';
     // Three places, more where they would all be 0.
@@ -176,12 +178,3 @@ function commands(analysis: Analyzed['analysis'], names: Analyzed['names']): str
 
 const endText = ({ address, port, name }: End): string =>
   `${code(address.includes(':') && port !== undefined ? `[${address}]:${port}` : port === undefined ? address : `${address}:${port}`)}${name ? ` ${plain(name)}` : ''}`;
-/** Packets that were read, as long as their lists are there. */
-export interface Analyzed {
-  readonly analysis: Analysis;
-  readonly files: readonly (InputFile & { readonly summary: CaptureSummary })[];
-  readonly names: AddressNames;
-  readonly sort: Sort;
-  /** The page of the timeline, where one was made. */
-  readonly page: string | undefined;
-}

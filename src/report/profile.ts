@@ -1,25 +1,17 @@
-import { type Change, type Changes, verdictText } from '../profile/compare/changes.ts';
 import { coresText } from '../profile/cores.ts';
 import { countersText } from '../profile/counters.ts';
-import type { Comparison, Profile } from '../profile/profile.ts';
+import type { Profile } from '../profile/profile.ts';
 import { FEW_SAMPLES } from '../profile/quality.ts';
 import { type ProfileSummary, qualityFacts } from '../profile/summary.ts';
 import { formatWeight, topOf } from '../profile/top.ts';
 import { eventText, weighedBy } from '../profile/weighing.ts';
-import { counted, formatDuration } from '../text/quantity.ts';
-import {
-  type CaptureFacts,
-  captureRows,
-  type DescribedFile,
-  fileTable,
-  targetWords,
-  utc,
-} from './capture.ts';
-import { block, code, factTable, markdownTable, plain } from './markdown.ts';
+import { formatDuration } from '../text/quantity.ts';
+import { type CaptureFacts, captureRows, targetWords, utc } from './capture.ts';
+import { type DescribedFile, fileTable } from './files.ts';
+import { block, code, factTable, MARKDOWN_ROWS, markdownTable, percent, plain } from './markdown.ts';
 
-/** Rows of tables; all there is to find is in `--format json`. */
+/** Rows of each list; `--format json` has all of them. */
 const ROWS = 20;
-const MARKDOWN_ROWS = 10;
 
 /** The figures of a profile: counts, hottest functions and stacks, threads, what has no name. Weights are in `unit`. */
 export function profileFacts(profile: Profile, summary: ProfileSummary) {
@@ -91,8 +83,6 @@ export const profileMarkdown = (
     fileTable(files),
   );
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-
 const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]> => [
   [
     'samples',
@@ -144,68 +134,5 @@ const busiest = ({ threads, weight, unit }: ProfileFacts): string =>
         percent(thread.weight / Math.max(weight, Number.MIN_VALUE)),
         `${code(thread.comm)} ${thread.tid < 0 ? '' : thread.tid}`.trim(),
         thread.coresBusy === undefined ? '' : coresText(thread.coresBusy, thread.samples),
-      ]),
-  );
-
-/** What differs between two profiles: how they were made comparable, and the functions that moved the most. */
-export const comparisonFacts = (comparison: Comparison, movers: Changes, rows = ROWS) => {
-  const { before, after, event, unit, normalizedBy, byTotalBecause, beforeFactor } = comparison;
-  const { beforeSamples, afterSamples, assumptions } = comparison;
-  return {
-    before: { about: before, ...(beforeSamples !== undefined && { samples: beforeSamples }) },
-    after: { about: after, ...(afterSamples !== undefined && { samples: afterSamples }) },
-    ...{ event, unit, normalizedBy, ...(byTotalBecause && { byTotalBecause }), beforeFactor },
-    tested: testedWords(movers),
-    assumptions,
-    changed: movers.changed.includes(1),
-    movers: movers.bySelf.slice(0, rows),
-    moversByTotal: movers.byTotal.slice(0, rows),
-  };
-};
-
-const testedWords = ({ knowsTimes }: Changes) =>
-  knowsTimes === undefined ? 'not' : knowsTimes ? 'by blocks of time' : 'as independent samples';
-
-export type ComparisonFacts = ReturnType<typeof comparisonFacts>;
-
-export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly DescribedFile[]): string =>
-  block(
-    `### CPU before and after: ${plain(facts.after.about.target)}`,
-    factTable(
-      (['before', 'after'] as const).map((side) => {
-        const { about, samples } = facts[side];
-        const parts = [
-          plain(about.node ? `${about.target} on ${about.node}` : about.target),
-          about.startedAt && utc(about.startedAt),
-          about.seconds && !about.betweenSamples && formatDuration(about.seconds),
-          samples !== undefined && counted(samples, 'sample'),
-        ];
-        return [side, parts.filter(Boolean).join(', ')];
-      }),
-    ),
-    ...(facts.changed || facts.tested === 'not'
-      ? [changesTable(facts, facts.movers), 'With what they call:', changesTable(facts, facts.moversByTotal)]
-      : ['Nothing changed beyond chance.']),
-    facts.assumptions.map(plain).join('\n'),
-    fileTable(files),
-  );
-
-const changesTable = ({ unit }: ComparisonFacts, movers: readonly Change[]): string =>
-  markdownTable(
-    [
-      { title: 'before', right: true },
-      { title: 'after', right: true },
-      { title: 'change', right: true },
-      { title: 'is it a change?' },
-      { title: 'function' },
-    ],
-    movers
-      .slice(0, MARKDOWN_ROWS)
-      .map((mover) => [
-        percent(mover.beforeShare),
-        percent(mover.afterShare),
-        `${mover.delta > 0 ? '+' : ''}${formatWeight(mover.delta, unit)}`,
-        verdictText(mover, 'p '),
-        code(mover.name),
       ]),
   );

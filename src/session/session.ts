@@ -87,7 +87,7 @@ export async function runSession(
   } catch (error) {
     log.end();
     if (stillOnTheNode(error)) {
-      log.line(
+      log.warn(
         `the debug pod ${namespace}/${name} keeps it for ${formatDuration(plan.limits.keepSeconds)}, then ends by itself`,
       );
       throw error;

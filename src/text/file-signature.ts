@@ -1,4 +1,4 @@
-/** A kind of file that is recognised by its first bytes and cannot be read here. */
+/** A kind of file that is recognised by its first bytes and that gkeprof does not read. */
 export interface ForeignFile {
   /** With its article: `a PNG picture`. */
   readonly what: string;
@@ -6,7 +6,7 @@ export interface ForeignFile {
   readonly hint?: string;
 }
 
-/** A compression that is recognised by its first bytes. Those with a command are not read here. */
+/** A compression that is recognised by its first bytes. If it has a command, gkeprof does not read it. */
 export interface Packing {
   readonly name: string;
   /** The command that writes the content to stdout; the file's name is appended to it. */
@@ -44,21 +44,17 @@ const unpackTar = 'unpack it first: tar -xf FILE';
 
 /** Files that are recognised by their beginning. */
 const BEGINNINGS: ReadonlyArray<readonly [mark: string, what: string, hint?: string]> = [
-  ['\x89PNG\r\n\x1a\n', 'a PNG picture'],
-  ['\xff\xd8\xff', 'a JPEG picture'],
-  ['GIF8', 'a GIF picture'],
+  ['\x89PNG\r\n\x1a\n', 'a PNG image'],
+  ['\xff\xd8\xff', 'a JPEG image'],
+  ['GIF8', 'a GIF image'],
   ['%PDF-', 'a PDF document'],
   ['\x7fELF', 'a program or library (ELF)'],
-  ['MZ', 'a program of Windows'],
-  ['\xcf\xfa\xed\xfe', 'a program of macOS (Mach-O)'],
-  ['\xca\xfe\xba\xbe', 'a class file of Java'],
-  ['SQLite format 3\0', 'a database of SQLite'],
-  [
-    'FLR\0',
-    'a recording of the JDK Flight Recorder',
-    'fold its stacks: jfrconv --cpu --collapsed FILE OUT.folded',
-  ],
-  ['JAVA PROFILE 1.0', 'a heap dump of Java'],
+  ['MZ', 'a Windows program'],
+  ['\xcf\xfa\xed\xfe', 'a macOS program (Mach-O)'],
+  ['\xca\xfe\xba\xbe', 'a Java class file'],
+  ['SQLite format 3\0', 'an SQLite database'],
+  ['FLR\0', 'a JDK Flight Recorder recording', 'fold its stacks: jfrconv --cpu --collapsed FILE OUT.folded'],
+  ['JAVA PROFILE 1.0', 'a Java heap dump'],
   ['PERFILE2', 'perf.data', 'only perf can read it: run perf script on the machine that recorded it'],
   ['2ELIFREP', 'perf.data', 'only perf can read it: run perf script on the machine that recorded it'],
   ['\xa1\xb2\xc3\xd4', 'a packet capture', 'kubectl gkeprof analyze reads it'],
@@ -67,15 +63,15 @@ const BEGINNINGS: ReadonlyArray<readonly [mark: string, what: string, hint?: str
   ['\x4d\x3c\xb2\xa1', 'a packet capture', 'kubectl gkeprof analyze reads it'],
   ['\n\r\r\n', 'a packet capture', 'kubectl gkeprof analyze reads it'],
   ['Rar!\x1a', 'a RAR archive', 'unpack it first: unrar x FILE'],
-  ['!<arch>\n', 'an archive of ar or a Debian package'],
+  ['!<arch>\n', 'an ar archive or a Debian package'],
   ['\0asm', 'a WebAssembly module'],
-  ['OggS', 'an Ogg sound or film'],
+  ['OggS', 'an Ogg audio or video file'],
 ];
 
 /** The kind of a binary file that is not a profile; undefined if it is not known. */
 export function foreignFile(head: Uint8Array): ForeignFile | undefined {
   const beginning = text(head, 0, 24);
-  // `MZ` may begin a word.
+  // A text may begin with `MZ` as well, but a program of Windows contains zeros.
   for (const [mark, what, hint] of BEGINNINGS)
     if (beginning.startsWith(mark) && (mark !== 'MZ' || head.indexOf(0) >= 0))
       return { what, ...(hint !== undefined && { hint }) };
@@ -83,7 +79,7 @@ export function foreignFile(head: Uint8Array): ForeignFile | undefined {
   return undefined;
 }
 
-/** How a text is written: with a byte order mark, or, as some tools leave it out, with every second byte zero. */
+/** The encoding of a text, by its byte order mark, or, because some tools leave that out, by zeros at every second byte. */
 export function encodingOf(head: Uint8Array): { name: 'utf-8' | 'utf-16le' | 'utf-16be'; mark: number } {
   if (begins(head, 0xef, 0xbb, 0xbf)) return { name: 'utf-8', mark: 3 };
   if (begins(head, 0xff, 0xfe)) return { name: 'utf-16le', mark: 2 };

@@ -19,14 +19,14 @@ export function printable(text: string): string {
   );
 }
 
-/** JSON that means the same and acts on nothing that shows it: what JSON itself does not escape is a `\uXXXX` as well. */
+/** JSON with the same meaning that is safe for a terminal: control characters that JSON itself does not escape become `\uXXXX`. */
 export const printableJson = (value: unknown, indent?: number): string =>
   JSON.stringify(value, null, indent).replaceAll(
     /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 
-/** The same for the text of a program: line feeds and tabs stay, which move nothing but to the right and down. */
+/** The same for the output of a program: line feeds and tabs stay, because they only move the cursor right and down. */
 export function printableText(text: string): string {
   return text.replaceAll('\r\n', '\n').replaceAll(/[^\n\t]+/g, printable);
 }

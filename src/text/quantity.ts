@@ -5,8 +5,8 @@ const SECONDS_PER = { ms: 0.001, s: 1, m: 60, h: 3600 } as const;
 const LONGEST_SECONDS = 24 * 3600;
 
 /**
- * A duration as kubectl and Go write it: `60s`, `1m30s`, `500ms`, `2h`; a bare number means seconds.
- * Returns seconds. `0`, negative values and more than a day are refused: a capture always ends by itself.
+ * Parses a duration in the format of kubectl and Go (`60s`, `1m30s`, `500ms`, `2h`) or a plain number of seconds. Returns
+ * seconds. 0 and more than a day are refused, because a capture must end by itself.
  */
 export function parseDuration(text: string, flag: string): number {
   const given = text.trim();
@@ -21,7 +21,7 @@ export function parseDuration(text: string, flag: string): number {
     bare ??
     parts!.reduce((sum, [, n, unit]) => sum + Number(n) * SECONDS_PER[unit as keyof typeof SECONDS_PER], 0);
   if (seconds <= 0) {
-    throw usageError(`${flag}: must be longer than 0`, 'a capture always has an end, e.g. 60s');
+    throw usageError(`${flag}: must be longer than 0`, 'for example 60s');
   }
   if (seconds > LONGEST_SECONDS) throw usageError(`${flag}: at most 24h`, `${flag} 24h`);
   return seconds;
@@ -37,7 +37,7 @@ const BYTES_PER: Record<string, number> = {
   Gi: 2 ** 30,
 };
 
-/** A size as Kubernetes writes quantities: `500Mi`, `1Gi`, `200M`, or plain bytes. Returns bytes, at least 1. */
+/** Parses a size in the format of Kubernetes (`500Mi`, `1Gi`, `200M`) or a plain number of bytes. Returns bytes, at least 1. */
 export function parseSize(text: string, flag: string): number {
   const match = /^(\d+(?:\.\d+)?)(k|M|G|Ki|Mi|Gi)?B?$/.exec(text.trim());
   const bytes = match ? Math.floor(Number(match[1]) * BYTES_PER[match[2] ?? '']!) : 0;
@@ -46,7 +46,7 @@ export function parseSize(text: string, flag: string): number {
   return bytes;
 }
 
-/** A whole number in a range, as a flag gives it; with an example of one. */
+/** Parses a whole number within a range. `example` is shown in the hint. */
 export function parseCount(
   text: string,
   flag: string,
@@ -64,7 +64,7 @@ export function parseCount(
   return number;
 }
 
-/** Bytes for people: binary units as `kubectl` prints quantities (`12.3 MiB`). */
+/** Bytes for people, in binary units: `1.2 GiB`, `12 MiB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let value = bytes;
@@ -76,7 +76,7 @@ export function formatBytes(bytes: number): string {
   return unit === 0 ? `${bytes} B` : `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** Seconds for people and for flags: `45s`, `1m30s`, `1h`, `0.5s`, `20ms`; what took time is never `0s`. */
+/** Seconds for people and for flags: `45s`, `1m30s`, `1h`, `0.5s`, `20ms`. A time that is not 0 is never printed as `0s`. */
 export function formatDuration(seconds: number): string {
   if (seconds > 0 && seconds < 0.1) return `${Number((seconds * 1000).toPrecision(2))}ms`;
   if (seconds <= 60) return `${Number(seconds.toFixed(1))}s`;
@@ -87,7 +87,7 @@ export function formatDuration(seconds: number): string {
   return `${hours ? `${hours}h` : ''}${minutes ? `${minutes}m` : ''}${rest ? `${rest}s` : ''}`;
 }
 
-/** How often in a second: `1050`, `0.05`; what happened is never 0. */
+/** A number per second: `1050`, `0.05`. A rate that is not 0 is never printed as 0. */
 export const formatRate = (perSecond: number): string =>
   String(perSecond >= 10 ? Math.round(perSecond) : Number(perSecond.toPrecision(2)));
 

@@ -1,11 +1,11 @@
-/** One word as a POSIX shell reads it back. */
+/** Quotes a word for a POSIX shell. */
 export function shellQuote(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /**
- * One word as cmd.exe and PowerShell both hand it to a program: backslashes are themselves, quotes are doubled. What
- * PowerShell would fill in (`$`, a backtick) has one before it; file names of ours hold none of them.
+ * Quotes a word for both cmd.exe and PowerShell: quotes are doubled, and backslashes need no escape. `$` and the backtick get a
+ * backtick before them for PowerShell; names of our own files contain neither.
  */
 export function windowsQuote(word: string): string {
   return /^[A-Za-z0-9_@+=:,./\\-]+$/.test(word)
@@ -13,10 +13,10 @@ export function windowsQuote(word: string): string {
     : `"${word.replaceAll('"', '""').replaceAll(/[`$]/g, '`$&')}"`;
 }
 
-/** A word of a command that is shown, for the shell that is usual there. */
+/** The function that quotes a word of a printed command for the usual shell of the system. */
 export const quoteFor = (windows: boolean): ((word: string) => string) =>
   windows ? windowsQuote : shellQuote;
 
-/** The line that deletes a file: `del` is there in cmd.exe and PowerShell. */
+/** The command that deletes a file. Both cmd.exe and PowerShell have `del`. */
 export const deleteLine = (path: string, windows: boolean): string =>
   `${windows ? 'del' : 'rm'} ${quoteFor(windows)(path)}`;

@@ -1,7 +1,8 @@
 import { printableText } from './printable.ts';
+
 /**
- * Text as XML 1.0 allows it: its markup escaped, what would act on a reader or a terminal made visible, and the two
- * characters that then have no place in it replaced (XML 1.0, section 2.2).
+ * Escapes a text for XML 1.0: its markup is escaped, control characters are made visible, and the characters that XML does not
+ * allow are replaced (XML 1.0, section 2.2).
  */
 export function escapeXml(text: string): string {
   return printableText(text)

@@ -8,7 +8,7 @@ import { FileSpill } from '../files/spill.ts';
 import { Turns } from '../interrupts.ts';
 import { filled, isForPrograms, type OutputFormat } from '../output/format.ts';
 import type { Json } from '../output/jsonpath.ts';
-import { type LongResult, longJson, longYaml, whole } from '../output/long.ts';
+import { asOneObject, type LongResult, longJson, longYaml } from '../output/long-result.ts';
 import { writeText } from '../output/stream.ts';
 import { Analysis, type Scope } from '../packets/analysis.ts';
 import { Packet, type PacketSink } from '../packets/file/packet.ts';
@@ -19,7 +19,7 @@ import { timelinePage } from '../packets/print/timeline-page.ts';
 import { printAsTshark } from '../packets/print/tshark.ts';
 import type { Section } from '../packets/sections.ts';
 import { CaptureSummary } from '../packets/summary.ts';
-import { describeFiles } from '../report/capture.ts';
+import { describeFiles } from '../report/files.ts';
 import type { Analyzed } from '../report/packets.ts';
 import { countedBy, readInto, selected, sortByFirstPacket } from './read-packets.ts';
 
@@ -29,21 +29,21 @@ export type AnalysisWish = AnalyzeChoice & Partial<Pick<AnalyzeOptions, 'asTshar
 /** Reads the files as one capture, in order of time, and prints what is wanted. */
 export async function analyzeFiles(
   given: readonly string[],
-  options: AnalysisWish & { readonly form: OutputFormat; readonly open?: boolean },
+  options: AnalysisWish & { readonly format: OutputFormat; readonly open?: boolean },
   names: AddressNames,
   context: Context,
 ): Promise<number> {
-  const { sections, form } = options;
+  const { sections, format } = options;
   const page = await withAnalysis(given, options, names, context, async (analyzed) => {
     const { files } = analyzed;
-    if (form.is === 'markdown') {
+    if (format.kind === 'markdown') {
       const { analysisMarkdown } = await import('../report/packets.ts');
       const read = files
         .filter(({ name }) => name !== 'stdin')
         .map(({ name }) => ({ role: 'packets', path: name }));
       context.stdout.write(analysisMarkdown(analyzed, await describeFiles(read)));
-    } else if (form.is === 'jsonpath') {
-      context.stdout.write(filled(form.print, (await analysisData(analyzed, sections, context)) as Json));
+    } else if (format.kind === 'jsonpath') {
+      context.stdout.write(filled(format.print, (await analysisData(analyzed, sections, context)) as Json));
     } else await writeText(context.stdout, await pieces(analyzed, options, context), context.interrupts.next);
     return analyzed.page;
   });
@@ -54,13 +54,13 @@ export async function analyzeFiles(
 /** The result in its form, made while it is written. */
 async function pieces(
   analyzed: Analyzed,
-  { form, sections, asTshark, all, sort }: AnalysisWish & { readonly form: OutputFormat },
+  { format, sections, asTshark, all, sort }: AnalysisWish & { readonly format: OutputFormat },
   { env }: Context,
 ): Promise<Iterable<string>> {
   const { analysis, files, names } = analyzed;
-  if (form.is === 'name') return files.map(({ name }) => `${name}\n`);
-  if (form.is === 'yaml') return longYaml(reportOf(analyzed, sections));
-  if (form.is === 'json')
+  if (format.kind === 'name') return files.map(({ name }) => `${name}\n`);
+  if (format.kind === 'yaml') return longYaml(reportOf(analyzed, sections));
+  if (format.kind === 'json')
     return (function* () {
       yield* longJson(reportOf(analyzed, sections));
       yield '\n';
@@ -71,7 +71,7 @@ async function pieces(
         sections,
         names,
         sort,
-        wide: form.is === 'wide',
+        wide: format.kind === 'wide',
         rows: all ? Number.POSITIVE_INFINITY : 20,
       });
 }
@@ -94,7 +94,7 @@ export const analysisData = (
   sections: ReadonlySet<Section>,
   { interrupts }: Context,
 ): Promise<object> =>
-  whole(
+  asOneObject(
     reportOf(analyzed, sections),
     (characters) => {
       if (characters > MOST_CHARACTERS)
@@ -110,12 +110,12 @@ export const analysisData = (
 /** Reads the files as one capture, in order of time, and hands on what is known of it. */
 export async function withAnalysis<T>(
   given: readonly string[],
-  options: AnalysisWish & { readonly form: OutputFormat },
+  options: AnalysisWish & { readonly format: OutputFormat },
   names: AddressNames,
   context: Context,
   use: (analyzed: Analyzed) => Promise<T>,
 ): Promise<T> {
-  const { sections, selection, form } = options;
+  const { sections, selection, format } = options;
   const timeline = sections.has('timeline') || options.html !== undefined;
   const own = !options.asTshark;
   const scope: Scope = {
@@ -123,7 +123,7 @@ export async function withAnalysis<T>(
     inner: options.inner,
     once: own,
     health: own && (timeline || ['health', 'tcp', 'expert'].some((each) => sections.has(each as Section))),
-    roundTrips: own && sections.has('tcp') && (form.is === 'wide' || isForPrograms(form)),
+    roundTrips: own && sections.has('tcp') && (format.kind === 'wide' || isForPrograms(format)),
     timeline,
     ...(own &&
       (timeline || sections.has('redis')) && {

@@ -10,13 +10,14 @@ import { foldedComparison } from '../profile/export/folded-comparison.ts';
 import { browserHalf, type Format } from '../profile/export/formats.ts';
 import { drawComparison } from '../profile/picture/svg.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
-import { describeFiles, type MadeFile } from '../report/capture.ts';
+import { describeFiles, type MadeFile } from '../report/files.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { baseFor, makeFile } from './draw-profile.ts';
+
 export const COMPARISON_FORMATS = {
   svg: { ending: '.diff.svg', label: 'Comparison' },
   folded: { ending: '.diff.folded', label: 'Folded stacks' },
-  top: { ending: '.diff.txt', label: 'Movers', reading: true },
+  top: { ending: '.diff.txt', label: 'Changes', reading: true },
 } as const satisfies Readonly<Record<string, Omit<Format, 'pieces'>>>;
 
 export type ComparisonFormat = keyof typeof COMPARISON_FORMATS;
@@ -37,7 +38,7 @@ export interface ComparisonOutput {
   readonly formats: readonly ComparisonFormat[];
   readonly output?: string;
   readonly ifThere?: NamedFileRule;
-  readonly form: OutputFormat;
+  readonly format: OutputFormat;
   readonly open: boolean;
   /** Rows of a table; undefined if the user did not ask for them. */
   readonly rows?: number;
@@ -52,12 +53,12 @@ export async function presentComparison(
   context: Context,
 ): Promise<void> {
   const made = await drawComparisons(comparison, options, baseFor(paths[1]!, folder), context);
-  if (options.form.is !== 'text') {
+  if (options.format.kind !== 'text') {
     const { facts, names, markdown } = await comparisonResult(comparison, made, options.rows);
     const [before, after] = paths;
     await printResult(
       context,
-      options.form,
+      options.format,
       () => ({ kind: 'ProfileComparison', version: 1, input: { before, after }, ...facts }),
       names,
       markdown,
@@ -91,8 +92,8 @@ export function compareStated(
 }
 
 /**
- * Makes the files of a comparison. The changes are always printed for people: on stdout, unless a file or the result for
- * programs is written there.
+ * Makes the files of a comparison, and prints the tables of what changed: on stdout, or on stderr if stdout gets a file.
+ * Where the result is data or Markdown, it contains the changes itself.
  */
 export async function drawComparisons(
   comparison: Comparison,
@@ -101,8 +102,8 @@ export async function drawComparisons(
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<MadeFile[]> {
   const { changesOf, printChanges } = await import('../profile/compare/changes.ts');
-  const movers = changesOf(comparison);
-  const tables = printChanges(comparison, movers, rows);
+  const changes = changesOf(comparison);
+  const tables = printChanges(comparison, changes, rows);
   const made: MadeFile[] = [];
   for (const name of formats) {
     const pieces =
@@ -112,13 +113,13 @@ export async function drawComparisons(
           ? foldedComparison(comparison)
           : drawComparison(
               comparison,
-              { ...comparisonCaption(comparison, movers), ...browserHalf() },
-              movers.knowsTimes === undefined ? undefined : movers.changed,
+              { ...comparisonCaption(comparison, changes), ...browserHalf() },
+              changes.knowsTimes === undefined ? undefined : changes.changed,
             );
     made.push(...(await makeFile(name, pieces, COMPARISON_FORMATS[name], options, base, stdout)));
   }
-  if (formats.includes('top')) return made;
-  if (options.output === '-' || options.form.is !== 'text') log.line(tables.trimEnd());
+  if (formats.includes('top') || options.format.kind !== 'text') return made;
+  if (options.output === '-') log.line(tables.trimEnd());
   else stdout.write(tables);
   return made;
 }
@@ -127,7 +128,7 @@ export async function drawComparisons(
 export async function comparisonResult(comparison: Comparison, made: readonly MadeFile[], rows?: number) {
   const [{ changesOf }, { comparisonFacts, comparisonMarkdown }, files] = await Promise.all([
     import('../profile/compare/changes.ts'),
-    import('../report/profile.ts'),
+    import('../report/comparison.ts'),
     describeFiles(made),
   ]);
   const facts = comparisonFacts(comparison, changesOf(comparison), rows);
@@ -157,7 +158,7 @@ function comparisonCaption(comparison: Comparison, { knowsTimes }: Changes) {
     subtitle: [
       side('before', before, beforeSamples),
       side('after', after, afterSamples),
-      `${event === 'samples' ? '' : `${event} · `}width: ${width} before and after together, before × ${Number(beforeFactor.toPrecision(3))} (made comparable by ${normalizedBy}) · orange + more, blue \u2212 less, grey = ${knowsTimes === undefined ? 'equal' : 'no more than chance'}`,
+      `${event === 'samples' ? '' : `${event} · `}width: ${width} before and after together, before × ${Number(beforeFactor.toPrecision(3))} (compared by ${normalizedBy}) · orange + more, blue \u2212 less, grey = ${knowsTimes === undefined ? 'equal' : 'not significant'}`,
       ...comparison.assumptions,
     ],
   };

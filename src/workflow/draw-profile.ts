@@ -7,7 +7,7 @@ import { caption } from '../profile/caption.ts';
 import { FORMATS, type Format } from '../profile/export/formats.ts';
 import type { Reading } from '../profile/read/read-profile.ts';
 import type { ProfileSummary } from '../profile/summary.ts';
-import type { MadeFile } from '../report/capture.ts';
+import type { MadeFile } from '../report/files.ts';
 import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
 
@@ -51,11 +51,11 @@ export async function makeFile(
   role: string,
   pieces: Iterable<string | Uint8Array>,
   { ending, label, reading }: Pick<Format, 'ending' | 'label' | 'reading'>,
-  { output, ifThere = 'refuse', form }: Pick<DrawOptions, 'output' | 'ifThere' | 'form'>,
+  { output, ifThere = 'refuse', format }: Pick<DrawOptions, 'output' | 'ifThere' | 'format'>,
   base: string,
   stdout: Context['stdout'],
 ): Promise<MadeFile[]> {
-  const isText = form.is === 'text';
+  const isText = format.kind === 'text';
   if (output === '-' || (output === undefined && reading)) {
     if (isText) await writeAll(stdout, pieces); // Else it is in the result.
     return [];

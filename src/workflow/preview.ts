@@ -29,7 +29,7 @@ export interface PlannedPods {
  */
 export async function preview(
   pods: PlannedPods,
-  options: Pick<DebugPodOptions, 'dryRun' | 'explain' | 'form' | 'debugPod'>,
+  options: Pick<DebugPodOptions, 'dryRun' | 'explain' | 'format' | 'debugPod'>,
   cluster: Cluster,
   context: Context,
 ): Promise<boolean> {
@@ -48,7 +48,7 @@ export async function preview(
       options.dryRun === 'server'
         ? await Promise.all(planned.map((pod) => cluster.createPod(pod, true)))
         : planned;
-    await printPods(shown, options.form, context);
+    await printPods(shown, options.format, context);
     return true;
   }
   return false;
@@ -106,12 +106,12 @@ const keyOf = ({ keys }: NodeCommand, name: string): string | undefined =>
 /** Prints pods as kubectl prints objects: in YAML, unless the user asked for another format. */
 async function printPods(
   pods: readonly V1Pod[],
-  form: OutputFormat,
+  format: OutputFormat,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<void> {
   const documents = pods.map((pod) => ({ apiVersion: 'v1', kind: 'Pod', ...pod }));
   log.end();
-  if (!isForPrograms(form) || form.is === 'yaml') {
+  if (!isForPrograms(format) || format.kind === 'yaml') {
     stdout.write((await Promise.all(documents.map(yaml))).join('---\n'));
     return;
   }
@@ -119,7 +119,7 @@ async function printPods(
   const whole = more.length ? { apiVersion: 'v1', kind: 'List', items: documents } : only!;
   stdout.write(
     await rendered(
-      form,
+      format,
       whole,
       documents.map(({ metadata }) => `pod/${metadata?.name}`),
     ),

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Context } from '../cli/command.ts';
 import type { ReadChoice } from '../cli/profile-options.ts';
+import { EXIT, GkeprofError } from '../errors.ts';
 import { type Input, openInput } from '../files/input.ts';
 import { readInParallel } from '../files/parallel-read.ts';
 import { readPicture } from '../profile/picture/read.ts';
@@ -11,8 +12,28 @@ import type { Receipt } from '../session/receipt.ts';
 import { printable } from '../text/printable.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 
-/** What the receipt beside a raw file of ours says; undefined where there is none. */
-export async function receiptBeside(path: string): Promise<Receipt | undefined> {
+/** Reads a local profile, and what its receipt or else its header says about it. */
+export async function readProfileFile(path: string, choice: ReadChoice, context: Context): Promise<Reading> {
+  const receipt = await receiptBeside(path);
+  const wholeNode = receipt?.plan.targets[0].kind === 'node';
+  const input = await openInput(path, context.stdin);
+  const name = path === '-' ? 'stdin' : (path.split(/[\\/]/).at(-1) ?? path);
+  const reading = await readProfile(
+    unlessInterrupted(input.chunks, context.interrupts.next),
+    choice(wholeNode),
+    (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
+    readPicture,
+    input.plain ? (timeline, layout) => readInParallel(path, timeline, layout) : undefined,
+    async (names) => (await import('../workflow/demangle.ts')).demangle(names),
+  );
+  warnOf(input, context);
+  if (reading.isFlat)
+    context.log.warn(`${printable(path)}: no line has a second frame: this may be a log and not a profile`);
+  return receipt ? countingLosses(reading) : reading;
+}
+
+/** The receipt beside raw stacks that a recording made; undefined if there is none. */
+async function receiptBeside(path: string): Promise<Receipt | undefined> {
   if (!/\.perf-script\.txt\.gz$/.test(path)) return undefined;
   const text = await readFile(path.replace(/\.perf-script\.txt\.gz$/, '.receipt.json'), 'utf8').catch(
     () => '',
@@ -25,7 +46,7 @@ export async function receiptBeside(path: string): Promise<Receipt | undefined> 
   }
 }
 
-/** What a receipt tells about its recording. */
+/** What a receipt says about its recording. */
 export function aboutFromReceipt({ plan, capture }: Pick<Receipt, 'plan' | 'capture'>): About {
   const target = plan.targets[0];
   const started = Date.parse(capture.startedAt);
@@ -45,34 +66,25 @@ export function aboutFromReceipt({ plan, capture }: Pick<Receipt, 'plan' | 'capt
     ...(capture.cpu && { cpu: capture.cpu }),
   };
 }
-/** Reads a local profile with what its receipt, or its header, tells about it. */
-export async function readProfileFile(path: string, choice: ReadChoice, context: Context): Promise<Reading> {
-  const receipt = await receiptBeside(path);
-  const wholeNode = receipt?.plan.targets[0].kind === 'node';
-  const input = await openInput(path, context.stdin);
-  const name = path === '-' ? 'stdin' : (path.split(/[\\/]/).at(-1) ?? path);
-  const reading = await readProfile(
-    unlessInterrupted(input.chunks, context.interrupts.next),
-    choice(wholeNode),
-    (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
-    readPicture,
-    input.plain ? (timeline, layout) => readInParallel(path, timeline, layout) : undefined,
-    async (names) => (await import('../workflow/demangle.ts')).demangle(names),
-  );
-  warnOf(input, context);
-  if (reading.isFlat)
-    context.log.warn(`${printable(path)}: no line has a second frame: this may be a log and not a profile`);
-  return receipt ? countingLosses(reading) : reading;
-}
-/** Warns if a compressed file did not end as it should. */
-export function warnOf({ path, condition }: Input, { log }: Context): void {
+
+/**
+ * Adds that no samples were lost if the input mentions no losses. This is known of our own recordings alone, because they are
+ * printed with --show-lost-events (collectors/perf/perf.sh).
+ */
+export const countingLosses = (reading: Reading): Reading => ({
+  ...reading,
+  profile: { ...reading.profile, lost: reading.profile.lost ?? 0 },
+});
+
+/** Warns if a compressed file ends too early or is followed by other bytes. */
+function warnOf({ path, condition }: Input, { log }: Context): void {
   if (condition.cut) log.warn(`${printable(path)} is cut short: everything before the cut was read`);
   if (condition.trailing)
     log.warn(`${printable(path)}: trailing garbage after the compressed data was ignored`);
 }
 
-/** Ends a long reading between two chunks: nothing is made of a part of a file. */
-export async function* unlessInterrupted(
+/** Stops the reading when a signal arrives, because nothing is made of a part of a file. */
+async function* unlessInterrupted(
   chunks: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
@@ -81,13 +93,15 @@ export async function* unlessInterrupted(
     yield chunk;
   }
 }
-/** Raw stacks of ours are made with --show-lost-events (collectors/perf/perf.sh): so if they mention no losses, there were none. */
-export const countingLosses = (reading: Reading): Reading => ({
-  ...reading,
-  profile: { ...reading.profile, lost: reading.profile.lost ?? 0 },
-});
-/** What to say of an input without a sample: what left them out, or what it is. */
-export function nothingSeen(
+
+/** Throws if no sample of the file is left, with the reason as the hint. */
+export function requireSamples(path: string, reading: Reading, options: ReadOptions): void {
+  if (reading.profile.samples === 0)
+    throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`, whyNoSamples(reading, options));
+}
+
+/** The reason why there are no samples: the flags that left them out, or what the input is instead. */
+function whyNoSamples(
   { profile, seen, outside, warnings, header, from }: Reading,
   { from: since, to, include, exclude, comm, tid }: ReadOptions,
 ): string {

@@ -6,7 +6,6 @@ import { EXIT, type ExitCode, GkeprofError, reasonOf } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { type Limits, makePlan, type NodeTask, type Plan } from '../plan/plan.ts';
 import type { Target, TargetRef } from '../plan/target.ts';
-import { sweepFolder } from '../report/capture.ts';
 import { type Cut, runSession, type SessionResult } from '../session/session.ts';
 import type { Deletion } from '../session/stopped-by.ts';
 import { sweep } from '../session/sweep.ts';
@@ -14,6 +13,7 @@ import { counted, formatDuration } from '../text/quantity.ts';
 import { shellQuote } from '../text/shell-quote.ts';
 import { startAccessCheck } from './access.ts';
 import { findTarget } from './find-target.ts';
+import { prepareFolder } from './output-folder.ts';
 import { preview } from './preview.ts';
 import { resolveId } from './resolve-id.ts';
 
@@ -91,7 +91,7 @@ export async function runCapture(
 ): Promise<Recorded | undefined> {
   if (await preview({ plans: [plan], work: collector }, options, cluster, context)) return undefined;
   const leftovers = sweep(cluster, options.debugPod.namespace, context.now());
-  await sweepFolder(options.outputDir, context);
+  await prepareFolder(options.outputDir, context);
   for (const line of opening) context.log.line(line);
   // From here on there is a pod to delete, and then a file to read.
   context.interrupts.hold();

@@ -155,13 +155,13 @@ describe('parseCommandLine', () => {
   it('names a file by --output and a format by -o, both at once', async () => {
     const file = join(tmpdir(), 'gkeprof-no-such-file.svg');
     expect(await parse(['render', 'a', '--output', file, '-o', 'json'])).toMatchObject({
-      draw: { output: file, form: { is: 'json' } },
+      draw: { output: file, format: { kind: 'json' } },
     });
     expect(await parse(['render', 'a', '--output', '-'])).toMatchObject({
-      draw: { output: '-', form: { is: 'text' } },
+      draw: { output: '-', format: { kind: 'text' } },
     });
     expect(await parse(['render', 'a', '--output', 'json'])).toMatchObject({
-      draw: { form: { is: 'json' } },
+      draw: { format: { kind: 'json' } },
     });
   });
 

@@ -40,14 +40,14 @@ function surroundings(signals: number) {
 }
 
 const FORMS = ['text', 'json', 'yaml', 'markdown'] as const;
-const analyze = (signals: number, is: (typeof FORMS)[number]) => {
+const analyze = (signals: number, kind: (typeof FORMS)[number]) => {
   const path = join(folder, 'a.pcap');
   writeFileSync(path, pcap('raw', records(Array.from({ length: 500 }, (_, at) => udp({ sport: 1 + at })))));
   const { context, said } = surroundings(signals);
   const options = {
     ...{ sections: new Set(SECTIONS), all: true, inner: false, rules: [], showKeys: false },
     ...{ sort: 'packets' as const, asksRedis: true, ifThere: 'refuse' as const },
-    form: { is },
+    format: { kind },
   };
   return { said, done: analyzeFiles([path], options, new Map(), context) };
 };

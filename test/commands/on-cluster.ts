@@ -1,5 +1,6 @@
 import type { Context } from '../../src/cli/command.ts';
 import { parseCommandLine } from '../../src/cli/parse.ts';
+import { verbosityOf } from '../../src/cli/verbosity.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import type { GkeprofError } from '../../src/errors.ts';
 import { Interrupts } from '../../src/interrupts.ts';
@@ -31,7 +32,7 @@ export async function runOn(cluster: FakeCluster, words: readonly string[]) {
       }),
     ),
     stderr: safeSink(err),
-    log: new Log(err),
+    log: new Log(err, verbosityOf(invocation.raw)),
     env: {},
     commands: [],
     names: async () => {

@@ -57,7 +57,7 @@ describe('render', () => {
     const file = put('x.perf-script.txt.gz', gzipSync(RAW));
     const run = await gkeprof(['render', file, '--output-dir', folder]);
     expect(run.stderr).toContain(
-      '990 samples, 1.00 cores busy on average\nevent: cpu-clock (weighed by samples)\n',
+      '990 samples, event cpu-clock (weighed by samples)\n1.00 cores busy on average',
     );
     expect(run.stderr).toContain('redis-server, main thread: 1.00 of one core');
     expect(run.code).toBe(0);

@@ -42,6 +42,16 @@ describe.each(Object.entries(SCENES))('a node that cannot be booted here: %s', (
   });
 });
 
+it.each([
+  ['ps', 'node/node-a'],
+  ['whois', 'node/node-a', '--match', '.'],
+])('prints nothing beside a result for programs: %s', async (...words) => {
+  for (const format of ['json', 'yaml', 'name', 'jsonpath={.kind}']) {
+    const run = await on(GKE_V2, ...words, '-o', format);
+    expect([run.code, run.stderr]).toEqual([0, '']);
+  }
+});
+
 describe('whois on cgroup v2', () => {
   const json = async (...words: string[]) =>
     JSON.parse((await on(GKE_V2, 'whois', 'node/node-a', ...words, '-o', 'json')).stdout).owners;

@@ -287,9 +287,11 @@ describe('flamegraph', () => {
       await kubectl(['wait', '-n', NAMESPACE, 'pod/throttled', '--for=condition=Ready', '--timeout=120s']);
       const run = await gkeprof([
         ...['flamegraph', 'throttled', '-n', NAMESPACE, '--duration', '3s'],
-        ...['--output-dir', output.path(), '-o', 'json'],
+        ...['--output-dir', output.path(), '-o', 'json', '-v'],
       ]);
-      expect(run.stderr).toMatch(/by the kernel's counters: .* held back by a CPU limit for/);
+      expect(run.stderr.replaceAll(/\s+/g, ' ')).toMatch(
+        /by the kernel's counters: .* held back by a CPU limit for/,
+      );
       const { cpu } = JSON.parse(run.stdout);
       expect(cpu.throttledSeconds).toBeGreaterThan(0);
       expect(cpu.usedSeconds).toBeLessThan(2);

@@ -21,7 +21,7 @@ describe('-o on the cluster', () => {
   ] as const)('%s %j is what its schema says', async (verb, words) => {
     const typed = words.map((word) => word.replace('NODE', world().nodes[0]));
     const run = await gkeprof([verb, ...typed, '-o', 'json']);
-    expect(run.stderr).not.toMatch(/error/);
+    expect(run.stderr).toBe('');
     expect(faults(verb, data(run))).toEqual([]);
   });
 
@@ -52,7 +52,7 @@ describe('-o on the cluster', () => {
     const result = data(run) as { packets: { captured: number }; analysis: { summary: { packets: number } } };
     expect(faults('pcap', result)).toEqual([]);
     expect(result.analysis.summary.packets).toBeGreaterThan(0);
-    expect(run.stderr).toMatch(/open it: {3}wireshark -r \S+\.pcap\.gz/);
+    expect(run.stderr).toBe('');
     const block = (await gkeprof([...words, '--markdown', '--quiet'], { cwd: folder.path() })).stdout;
     expect(block).toMatch(/^### Packets of pod gkeprof-e2e\/redis-0 on /);
     expect(block).toMatch(/\| `[^`]+\.pcap\.gz` \| \d+ \| `[0-9a-f]{64}` \|/);

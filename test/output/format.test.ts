@@ -14,9 +14,9 @@ const RESULT = {
 };
 
 const shown = async (output: string): Promise<string> => {
-  const form = outputFormatOf(raw(output));
-  if (!isForPrograms(form)) throw new Error(form.is);
-  return rendered(form, RESULT, ['thing/a', 'thing/b']);
+  const format = outputFormatOf(raw(output));
+  if (!isForPrograms(format)) throw new Error(format.kind);
+  return rendered(format, RESULT, ['thing/a', 'thing/b']);
 };
 
 const refusal = (output: string, flags: readonly string[] = []): string => {
@@ -44,7 +44,7 @@ describe('-o', () => {
       outputFormatOf(raw()),
       outputFormatOf(raw('wide'), { wide: true }),
       outputFormatOf(raw(undefined, ['markdown'])),
-    ]).toEqual([{ is: 'text' }, { is: 'wide' }, { is: 'markdown' }]);
+    ]).toEqual([{ kind: 'text' }, { kind: 'wide' }, { kind: 'markdown' }]);
     expect(refusal('json', ['markdown'])).toMatch('--markdown and -o cannot be used together');
   });
 
@@ -65,7 +65,7 @@ describe('-o', () => {
     );
   });
 
-  it('tells a form from the name of a file', () => {
+  it('tells a format from the name of a file', () => {
     expect(['json', 'yaml', 'name', 'jsonpath={.a}'].every(isOutputFormat)).toBe(true);
     expect(['-', 'x.json', './json', 'names'].some(isOutputFormat)).toBe(false);
   });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Log } from '../../src/output/log.ts';
+import { Log, styleFor } from '../../src/output/log.ts';
 
 function sink(terminal: { isTTY?: boolean; columns?: number } = {}) {
   const written: string[] = [];
@@ -66,6 +66,19 @@ describe('Log', () => {
     }
   });
 
+  it('keeps warnings where the result is for a program, on a terminal and elsewhere', () => {
+    for (const out of [sink(), sink({ isTTY: true })]) {
+      const log = new Log(out, { warningsOnly: true });
+      log.phase('capturing');
+      log.figures('1s');
+      log.line('note');
+      log.warn('careful');
+      log.error('it failed', 'try again');
+      log.end();
+      expect(out.text()).toBe('warning: careful\nerror: it failed\nhint: try again\n');
+    }
+  });
+
   it('gives an error one line, whatever is in it, and marks its words where there are colours', () => {
     const out = sink({ isTTY: true });
     const log = new Log(out, { style: (word) => `<${word}>` });
@@ -108,5 +121,20 @@ describe('Log', () => {
       log.end();
       expect(out.text()).toBe('copying\n\r\u001b[Kcopying\r\u001b[K');
     });
+  });
+});
+
+describe('colours', () => {
+  const RED = '\u001b[31merror:\u001b[39m';
+  it.each([
+    [true, {}, RED],
+    [true, { TERM: 'xterm-256color' }, RED],
+    [true, { NO_COLOR: '' }, RED],
+    [true, { NO_COLOR: '1' }, 'error:'],
+    [true, { NO_COLOR: '0' }, 'error:'],
+    [true, { TERM: 'dumb' }, 'error:'],
+    [false, {}, 'error:'],
+  ])('terminal %j, environment %j', (isTerminal, env, expected) => {
+    expect(styleFor(() => isTerminal, env)('error:')).toBe(expected);
   });
 });

@@ -1,4 +1,4 @@
-import { longJson } from '../../src/output/long.ts';
+import { longJson } from '../../src/output/long-result.ts';
 import { Analysis, type Scope } from '../../src/packets/analysis.ts';
 import { PacketReader, type ReadEnd } from '../../src/packets/file/reader.ts';
 import { report } from '../../src/packets/print/json.ts';

@@ -16,6 +16,6 @@ it('recognizes the name of a node where a pod is expected', async () => {
     hint: 'did you mean node/node-a?',
   });
   await expect(findTarget(parseTarget('node-b'), undefined, cluster)).rejects.toMatchObject({
-    hint: expect.stringContaining('name its namespace with -n'),
+    hint: expect.stringContaining('choose its namespace with -n'),
   });
 });

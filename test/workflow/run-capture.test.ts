@@ -63,7 +63,7 @@ async function run(cluster: Cluster, finish: () => Promise<number>): Promise<num
     connection: {},
     debugPod,
     explain: false,
-    form: { is: 'text' },
+    format: { kind: 'text' },
     outputDir: folder,
     keepSeconds: 600,
   };

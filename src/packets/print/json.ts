@@ -1,4 +1,4 @@
-import type { LongResult } from '../../output/long.ts';
+import type { LongResult } from '../../output/long-result.ts';
 import type { Analysis } from '../analysis.ts';
 import { ENDPOINT_KINDS, endpoints } from '../endpoints.ts';
 import type { ReadEnd } from '../file/reader.ts';

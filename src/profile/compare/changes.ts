@@ -1,5 +1,6 @@
 import { type Column, table } from '../../output/table.ts';
 import { counted } from '../../text/quantity.ts';
+import { wrap } from '../../text/wrap.ts';
 import { functionWeights } from '../functions.ts';
 import type { Comparison } from '../profile.ts';
 import { formatWeight } from '../top.ts';
@@ -106,7 +107,7 @@ export const isChange = ({ verdict }: Change): boolean => verdict === 'clear' ||
 /** Whether the table would show no difference of shares. */
 const isEqual = ({ beforeShare, afterShare }: Change): boolean => Math.abs(afterShare - beforeShare) < 0.0005;
 
-const AMOUNT = { samples: 'many samples', nanoseconds: 'much CPU time', events: 'many events' } as const;
+const AMOUNT = { samples: 'samples', nanoseconds: 'CPU time', events: 'events' } as const;
 
 /** Rows of a table. */
 const ROWS = 20;
@@ -125,7 +126,7 @@ export function printChanges(comparison: Comparison, movers: Changes, rows?: num
   const none = !movers.changed.includes(1);
   if (isTested && none)
     lines.push(
-      `Nothing changed beyond chance in any of ${counted(movers.byTotal.length, 'function')}${rows === undefined ? ` (--rows ${ROWS} lists the largest differences anyway)` : ''}`,
+      `Of ${counted(movers.byTotal.length, 'function')}, none changed significantly${rows === undefined ? ` (--rows ${ROWS} lists the differences)` : ''}`,
     );
   // What is not tested may be the same all the same.
   const same = !isTested && [...movers.bySelf, ...movers.byTotal].every(isEqual);
@@ -133,33 +134,35 @@ export function printChanges(comparison: Comparison, movers: Changes, rows?: num
     lines.push(
       'Nothing changed: every function has the same share before and after, to a tenth of a percent',
     );
-  if (rows === undefined && (same || (isTested && none))) return `${lines.join('\n')}\n`;
+  const introduction = `${lines.flatMap((line) => wrap(line)).join('\n')}\n`;
+  if (rows === undefined && (same || (isTested && none))) return introduction;
   const parts = tables.map(([title, all]) => {
     const changed = all.filter(isChange).length;
-    if (isTested && rows === undefined && changed === 0) return `${title}: nothing changed beyond chance\n`;
+    if (isTested && rows === undefined && changed === 0)
+      return `${title}: no function changed significantly\n`;
     const shown = all.slice(0, rows ?? ROWS);
     const more = changed - shown.filter(isChange).length;
     return `${title}:\n${moversTable(comparison, shown)}${more > 0 ? `${counted(more, 'more function')} changed: --rows ${changed} lists all\n` : ''}`;
   });
-  return `${lines.join('\n')}\n${parts.join('\n')}`;
+  return introduction + parts.join('\n');
 }
 
 /** How both were made comparable, and the assumptions of the test, on one line each. */
 export function methodLines(comparison: Comparison, { knowsTimes }: Changes): string[] {
   const { normalizedBy, byTotalBecause, beforeFactor, beforeSamples, afterSamples, assumptions } = comparison;
-  const by = normalizedBy === 'duration' ? 'how long both were recorded' : 'their totals';
+  const amount = AMOUNT[comparison.unit];
+  const by = normalizedBy === 'duration' ? `${amount} per second` : 'the share of the total';
   const why = byTotalBecause ? `: ${byTotalBecause}` : '';
   const amounts =
     beforeSamples === undefined || afterSamples === undefined
       ? 'shares of weights'
       : `${counted(beforeSamples, 'sample')} before, ${afterSamples} after`;
-  const lines = [
-    `${amounts}; made comparable by ${by} (before × ${Number(beforeFactor.toPrecision(3))})${why}`,
-  ];
+  const lines = [amounts, `Compared by ${by} (before × ${Number(beforeFactor.toPrecision(3))})${why}`];
   const load = comparison.tree.total[0]! / (comparison.beforeTotal[0]! * beforeFactor);
   if (normalizedBy === 'duration' && Number.isFinite(load))
     lines.push(
-      `In total, ${Number(load.toPrecision(3))} times as ${AMOUNT[comparison.unit]} per second after as before; a function has changed if both its amount per second and its share changed`,
+      `In total, ${Number(load.toPrecision(3))} times as ${comparison.unit === 'nanoseconds' ? 'much' : 'many'} ${amount} per second after as before`,
+      `A function changed if both its ${amount} per second and its share changed`,
     );
   lines.push(...assumptions);
   if (knowsTimes === false)
@@ -203,6 +206,16 @@ function moversTable(comparison: Comparison, movers: readonly Change[]): string 
   );
 }
 
-/** `clear (< 0.001)`, `within chance (0.412)`, `not tested`; `p` before a number where no column says what it is. */
-export const verdictText = ({ verdict, chance }: Change, p = ''): string =>
-  chance === undefined ? verdict : `${verdict} (${p}${chance < CLEAR ? '< 0.001' : chance.toFixed(3)})`;
+/** `significant (p < 0.001)`, `likely (p = 0.012)`, `not significant (p = 0.412)` or `not tested`. */
+export const verdictText = ({ verdict, chance }: Change): string =>
+  chance === undefined
+    ? VERDICT_TEXT[verdict]
+    : `${VERDICT_TEXT[verdict]} (p ${chance < CLEAR ? '< 0.001' : `= ${chance.toFixed(3)}`})`;
+
+/** The verdicts for people. Programs read the names of the verdicts themselves, which are part of the schema. */
+const VERDICT_TEXT: Readonly<Record<Verdict, string>> = {
+  clear: 'significant',
+  likely: 'likely',
+  'within chance': 'not significant',
+  'not tested': 'not tested',
+};

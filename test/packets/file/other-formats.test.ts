@@ -60,7 +60,7 @@ describe('captures of other kinds', () => {
     ['btsnoop', Buffer.from('btsnoop\0\0\0\0\x01\0\0\x03\xea', 'latin1'), 'Bluetooth'],
     ['OmniPeek', Buffer.from('\x7fver\0\0\0\x10', 'latin1'), 'OmniPeek'],
     ['ERF', Buffer.concat([erf(), erf()]), 'ERF'],
-    ['a PNG picture', Buffer.from('89504e470d0a1a0a0000000d', 'hex'), 'a PNG picture'],
+    ['a PNG image', Buffer.from('89504e470d0a1a0a0000000d', 'hex'), 'a PNG image'],
     ['perf.data', Buffer.from('PERFILE2'), 'perf.data'],
     [
       'text of tcpdump',

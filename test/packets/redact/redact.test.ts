@@ -622,7 +622,7 @@ describe('--redact', () => {
       '--redact-key',
       key,
     ]);
-    expect(run.stderr).toContain('is no key: a key is 64 hexadecimal digits');
+    expect(run.stderr).toContain('is not a key file, which contains 64 hexadecimal digits');
     expect(run.code).toBe(1);
     expect(existsSync(join(folder, 'x.pcap'))).toBe(false);
   });
@@ -634,21 +634,21 @@ describe('--redact', () => {
     [
       'that others can read',
       (key) => chmodSync(key, 0o644),
-      'other users of this computer can read or change',
+      'other users of this machine can read or change',
     ],
     [
       'that others can change',
       (key) => chmodSync(key, 0o620),
-      'other users of this computer can read or change',
+      'other users of this machine can read or change',
     ],
     ...(process.getuid?.() === 0 ? asRoot : []),
     [
       'that is a pipe',
       (key) => execFileSync('sh', ['-c', 'rm "$1" && mkfifo -m 600 "$1"', 'sh', key]),
-      'is no key',
+      'is not a key file',
     ],
     ['that is a link to nothing', (key) => execFileSync('ln', ['-sf', `${key}-x`, key]), 'cannot write'],
-    ['that never ends', (key) => execFileSync('ln', ['-sf', '/dev/zero', key]), 'is no key'],
+    ['that never ends', (key) => execFileSync('ln', ['-sf', '/dev/zero', key]), 'is not a key file'],
   ])('takes no key %s', async (_what, change, words) => {
     const key = join(folder, 'planted');
     writeFileSync(key, `${'ab'.repeat(32)}\n`, { mode: 0o600 });

@@ -187,12 +187,12 @@ describe('what is no profile', () => {
   });
 
   it.each([
-    ['PNG', '89504e470d0a1a0a0000000d49484452', 'a PNG picture'],
+    ['PNG', '89504e470d0a1a0a0000000d49484452', 'a PNG image'],
     ['ELF', '7f454c4602010100', 'a program or library (ELF)'],
     ['PDF', Buffer.from('%PDF-1.7\n').toString('hex'), 'a PDF document'],
     ['pcap', 'd4c3b2a1020004000000000000000000', 'a packet capture'],
     ['pcapng', '0a0d0d0a1c0000004d3c2b1a01000000', 'a packet capture'],
-    ['JFR', '464c5200000200010000000000000000', 'a recording of the JDK Flight Recorder'],
+    ['JFR', '464c5200000200010000000000000000', 'a JDK Flight Recorder recording'],
     ['perf.data', Buffer.from('PERFILE2').toString('hex'), 'perf.data'],
     ['something else', '00010203040506070800ffee00000000', 'a binary file of an unknown kind'],
   ])('%s is named by its first bytes (exit 1)', (_, hex, what) => {

@@ -3,14 +3,14 @@ import { printableJson } from '../text/printable.ts';
 import { yamlDumper } from './format.ts';
 
 /**
- * A result with lists that may be long: objects, their values, and lists, whose rows may be made when they are asked for.
- * Such a list can be gone through once.
+ * A result with lists that may be too long for the memory. A list may be a generator that makes its rows when they are read,
+ * and can then be read only once.
  */
 export type LongResult = Readonly<Record<string, unknown>>;
 
-/** Lists are streamed down to this depth; anything deeper is printed at once. */
+/** Lists are streamed down to this depth of objects; a deeper value is printed at once. */
 const DEEPEST = 2;
-/** Rows in a piece of YAML: what making one costs is the same for many. */
+/** Rows in one piece of YAML, because a call of the YAML library costs about the same for many rows. */
 const ROWS = 50;
 
 const isList = (value: unknown): value is Iterable<unknown> =>
@@ -19,10 +19,10 @@ const isList = (value: unknown): value is Iterable<unknown> =>
 const isParted = (value: unknown, depth: number): value is LongResult =>
   depth < DEEPEST && typeof value === 'object' && value !== null && Object.keys(value).length > 0;
 
-/** What JSON keeps of an object. */
+/** The properties that JSON contains. */
 const entries = (value: LongResult) => Object.entries(value).filter(([, each]) => each !== undefined);
 
-/** As JSON without blanks, one piece after the other: it is never in memory as a whole. */
+/** The result as JSON without spaces, in pieces, so that it is never in memory as a whole. */
 export function* longJson(value: unknown, depth = 0): Generator<string> {
   if (isList(value)) {
     let before = '[';
@@ -42,11 +42,11 @@ export function* longJson(value: unknown, depth = 0): Generator<string> {
   } else yield printableJson(value);
 }
 
-/** As YAML, the same as of the whole at once. */
+/** The result as YAML in pieces, the same text as for the whole result at once. */
 export async function longYaml(result: LongResult): Promise<Iterable<string>> {
   const dump = await yamlDumper();
   const indented = (text: string, indent: string) => (indent ? text.replaceAll(/^(?=.)/gm, indent) : text);
-  // As YAML writes it, with quotes where it needs some.
+  // The library adds quotes if the key needs them.
   const name = (key: string) => dump({ [key]: null }).slice(0, -' null\n'.length);
   return parts(result, 0);
 
@@ -76,11 +76,11 @@ export async function longYaml(result: LongResult): Promise<Iterable<string>> {
   }
 }
 
-/** Adds up the size in characters of JSON; throws if it is too large. */
+/** Is told the size so far, in characters of JSON, and throws if it is too large. */
 type Bound = (characters: number) => void;
 
-/** The result as one object with the values that JSON has. */
-export async function whole(result: LongResult, bound: Bound, turns: Turns): Promise<object> {
+/** The result as one object that contains what JSON would contain. */
+export async function asOneObject(result: LongResult, bound: Bound, turns: Turns): Promise<object> {
   let characters = 0;
   const plain = (value: unknown): unknown => {
     const text = JSON.stringify(value);

@@ -1,7 +1,7 @@
 import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { Turns } from '../../src/interrupts.ts';
-import { longJson, longYaml, whole } from '../../src/output/long.ts';
+import { asOneObject, longJson, longYaml } from '../../src/output/long-result.ts';
 
 const ROWS = 1234;
 const row = (at: number) => ({
@@ -36,11 +36,11 @@ describe('a result with long lists', () => {
   });
 
   it('is one object where one is needed, unless that is too much', async () => {
-    expect(await whole(result(), () => {}, new Turns())).toEqual(JSON.parse(JSON.stringify(plain())));
+    expect(await asOneObject(result(), () => {}, new Turns())).toEqual(JSON.parse(JSON.stringify(plain())));
     const bound = (characters: number) => {
       if (characters > 5000) throw new Error('too long');
     };
-    await expect(whole(result(), bound, new Turns())).rejects.toThrow('too long');
+    await expect(asOneObject(result(), bound, new Turns())).rejects.toThrow('too long');
   });
 
   it('hears a signal while it is put together', async () => {
@@ -49,6 +49,6 @@ describe('a result with long lists', () => {
     const endless = (function* () {
       for (;;) yield row(1);
     })();
-    await expect(whole({ endless }, () => {}, new Turns(stop.signal))).rejects.toThrow('stopped');
+    await expect(asOneObject({ endless }, () => {}, new Turns(stop.signal))).rejects.toThrow('stopped');
   });
 });
