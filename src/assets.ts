@@ -18,7 +18,7 @@ export const ASSETS = {
   'profile/picture/browser/numbers.js': './profile/picture/browser/numbers.js',
   'profile/picture/browser/model.js': './profile/picture/browser/model.js',
   'profile/picture/browser/elements.js': './profile/picture/browser/elements.js',
-  'profile/picture/browser/labels.js': './profile/picture/browser/labels.js',
+  'profile/picture/browser/appearance.js': './profile/picture/browser/appearance.js',
   'profile/picture/browser/views.js': './profile/picture/browser/views.js',
   'profile/picture/browser/layout.js': './profile/picture/browser/layout.js',
   'profile/picture/browser/head.js': './profile/picture/browser/head.js',

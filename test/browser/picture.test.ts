@@ -322,6 +322,45 @@ describe('the picture in a browser', () => {
       { javaScriptEnabled: false },
     ));
 
+  it('looks the same with scripts as without', async () => {
+    const folded =
+      'main;a 30\nmain;sys_[k] 9\nmain;Interpreter_[j];inner_[i] 20\nmain;a_name_that_is_cut_short 6\n';
+    const before = parseFolded(folded, { target: 'before' });
+    const after = parseFolded('main;a 40\nmain;sys_[k] 5\nmain;new 20\n', { target: 'after' });
+    const comparison = textOf(
+      drawComparison(compare(before, after), { title: 'diff', subtitle: [], ...browserHalf() }),
+    );
+    for (const url of [put('same.svg', draw(before)), put('same-diff.svg', comparison)]) {
+      const seen: unknown[] = [];
+      for (const javaScriptEnabled of [false, true])
+        await open(
+          url,
+          async (page) => {
+            const boxes = await page.locator('.frame').evaluateAll((all) =>
+              all.map((each) => {
+                const box = each.querySelector('.box')!;
+                return {
+                  kind: each.getAttribute('class'),
+                  title: each.querySelector('title')!.textContent!.replace(/^[+=\u2212] /, ''),
+                  fill: box.getAttribute('fill'),
+                  pattern: each.querySelector('.pattern')?.getAttribute('fill'),
+                  label: each.querySelector('text')?.textContent,
+                  place: ['x', 'width', 'height'].map((name) => Number(box.getAttribute(name)).toFixed(1)),
+                  labelDown: each.querySelector('text')
+                    ? Number(each.querySelector('text')!.getAttribute('y')) - Number(box.getAttribute('y'))
+                    : undefined,
+                };
+              }),
+            );
+            seen.push(boxes.sort((a, b) => (a.title < b.title ? -1 : 1)));
+          },
+          { javaScriptEnabled, viewport: { width: 1200, height: 600 } },
+        );
+      expect(seen[1]).toEqual(seen[0]);
+      expect((seen[0] as unknown[]).length).toBeGreaterThan(5);
+    }
+  });
+
   it('draws what is too thin at first when it is zoomed into', () => {
     const thin = stacksOf(
       [
@@ -490,7 +529,10 @@ describe('the picture in a browser', () => {
       expect(await scrolled()).toBe(atLoad);
       // A window of another width does not lose it either.
       await page.setViewportSize({ width: 400, height: 600 });
-      await page.waitForFunction(() => document.documentElement.clientWidth <= 400);
+      // The window is narrower before the picture is drawn anew, which takes its boxes away.
+      await page.waitForFunction(() =>
+        document.documentElement.getAttribute('viewBox')!.startsWith('0 0 400 '),
+      );
       expect(await inView('all')).toBe(true);
     });
   });

@@ -10,6 +10,7 @@ import {
   TICKS_PER_SECOND,
   type Unit,
 } from '../profile.ts';
+import { KINDS } from './browser/appearance.js';
 
 /** Long lists: typed arrays where they are made, plain ones where they were read. */
 type Numbers = ArrayLike<number>;
@@ -70,15 +71,8 @@ export interface ComparisonData extends Common {
   readonly changed?: readonly number[];
 }
 
-const KINDS: Readonly<Record<FrameKind, string>> = {
-  thread: 't',
-  user: 'u',
-  kernel: 'k',
-  jit: 'j',
-  inlined: 'i',
-};
 const KIND_OF = Object.fromEntries(
-  Object.entries(KINDS).map(([kind, letter]) => [letter, kind as FrameKind]),
+  Object.entries(KINDS).map(([kind, { letter }]) => [letter, kind as FrameKind]),
 );
 
 function common(event: string, unit: Unit, frames: readonly Frame[], tree: CallTree): Common {
@@ -92,7 +86,7 @@ function common(event: string, unit: Unit, frames: readonly Frame[], tree: CallT
     event,
     unit,
     names: frames.map((frame) => frame.name),
-    kinds: frames.map((frame) => KINDS[frame.kind]).join(''),
+    kinds: frames.map((frame) => KINDS[frame.kind].letter).join(''),
     dsos,
     dso: Int32Array.from(frames, (frame) => dsoNumber.get(frame.dso)!),
     unknown: frames.flatMap((frame, at) => (frame.unknown ? [at] : [])),

@@ -3,9 +3,9 @@ import type { AssetName } from '../../assets.ts';
 /** In the order in which they use each other. */
 const MODULES = [
   'numbers',
+  'appearance',
   'model',
   'elements',
-  'labels',
   'views',
   'layout',
   'head',

@@ -1,16 +1,14 @@
 // What stands above the picture, laid out for a width: title, facts, controls, legend.
+import { cut, FACT_LETTER, FACTS_DOWN, LEGEND_ENTRY, LINE, TITLE_DOWN, WIDTH } from './appearance.js';
 import { element } from './elements.js';
-import { cut } from './labels.js';
 
-const LINE = 15;
 const CONTROL_ROW = 24;
-/** Of a letter of the monospaced font at 11 px, at 12 px; and how much wider it is at 17 px than at 12. */
-const LETTER = 6.63;
+/** Width of a letter of the details, never less than it is, so that no line is wider than the picture. */
 const DETAIL_LETTER = 7.23;
+/** How much larger the title is than the label of a box. */
 const LARGER = 17 / 12;
-/** Of what a search found; of one entry of the legend. */
+/** Room for what a search found. */
 const MATCHED = 230;
-const LEGEND_ENTRY = 88;
 
 /** Lines of a name, or of a text, that the details show; the keys copy all of it. */
 const MOST_LINES = 30;
@@ -76,10 +74,12 @@ export function sayAll(head, details, said, left, width) {
 export function layHead(head, { title, facts, state, controls, matched, legend, details }, left, width) {
   const room = width - 2 * left;
   title.node.textContent = cut(title.text, room / LARGER);
-  let y = 24;
-  for (const { node, text } of facts)
-    y += LINE * writeLines(node, linesOf(text, Math.floor(room / LETTER)), left, y + LINE + 3);
-  y += LINE;
+  let lines = 0;
+  for (const { node, text } of facts) {
+    const [each, from] = [linesOf(text, Math.floor(room / FACT_LETTER)), FACTS_DOWN + lines * LINE];
+    lines += writeLines(node, each, left, from);
+  }
+  let y = TITLE_DOWN + (lines + 1) * LINE;
   state.setAttribute('y', y + 3);
   y += CONTROL_ROW;
   let x = left;
@@ -96,7 +96,7 @@ export function layHead(head, { title, facts, state, controls, matched, legend, 
   put(matched, MATCHED, 0);
   // The legend ends at the right, in a row of its own where there is no room beside the controls.
   if (x + legend.querySelectorAll('text').length * LEGEND_ENTRY > left + room) y += CONTROL_ROW;
-  legend.setAttribute('transform', `translate(${width - 1200} ${y - 10})`);
+  legend.setAttribute('transform', `translate(${width - WIDTH} ${y - 10})`);
   details.setAttribute('data-y', y + 20);
   sayAll(head, details, lastSaid, left, width);
   return y + 30;

@@ -1,32 +1,34 @@
 // The browser half of the picture: zoom, search, views, keyboard. The picture is complete without it.
 
+import {
+  BOTTOM,
+  boxText,
+  changeMark,
+  changeText,
+  colourOf,
+  cut,
+  KINDS,
+  LABEL_DOWN,
+  LABEL_LEFT,
+  LETTER,
+  PATTERN_WIDTH,
+  ROW,
+  SIDE,
+  shareText,
+  thinText,
+  weightText,
+} from './appearance.js';
 import { button, element } from './elements.js';
 import { layHead, sayAll } from './head.js';
 import { drawHeat, heatOf } from './heat.js';
-import {
-  colourOf,
-  cut,
-  deltaColour,
-  describe,
-  describeChange,
-  foldedLine,
-  shareText,
-  weightText,
-} from './labels.js';
 import { layOut, visibleBoxes } from './layout.js';
 import { entriesOf, frameOf, readModel } from './model.js';
 import { chartView, sandwichViews, selfBetween, stackOf, wholeView } from './views.js';
 
-const ROW = 18;
-const SIDE = 10;
 const LEAST_PIXELS = 0.5;
 /** If the keyboard moves to a box that is thinner than this, the picture zooms until the box is at least this wide. */
 const SEEN_PIXELS = 2;
 const ZOOMED_PIXELS = 60;
-/** A pattern cannot be recognised in a narrower box. */
-const PATTERN_PIXELS = 3;
-const PATTERN = { k: 'hatch', j: 'dots', i: 'dots' };
-const CLASS = { t: 'thread', u: 'user', k: 'kernel', j: 'jit', i: 'inlined' };
 
 /** The picture that this script stands in: a page may hold several, and then its address and its keys are not theirs. */
 const svg = document.currentScript.closest('svg');
@@ -126,6 +128,9 @@ function draw() {
   noteFact.text = thinText(
     sum((each) => each.hidden),
     sum((each) => each.hiddenWeight),
+    // The weight of what fills the width, in all views.
+    panes.reduce((all, { view, zoomed }) => all + view.total[zoomed], 0),
+    'half a pixel',
   );
   let y = layHead(byId('head'), headParts, SIDE, width);
   const heatGroup = byId('heat');
@@ -143,7 +148,7 @@ function draw() {
     y += rows * ROW;
   }
   framesGroup.replaceChildren(...groups);
-  const height = y + 12;
+  const height = y + BOTTOM;
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
   svg.setAttribute('height', height);
   if (isAlone && panes[0].upwards) window.scrollTo(0, document.documentElement.scrollHeight - below);
@@ -157,14 +162,6 @@ function draw() {
 
 const sameBox = (box, hold) => box.name === hold.name && box.depth === hold.depth && box.start === hold.start;
 
-const thinText = (hidden, weight) =>
-  hidden
-    ? `${hidden} boxes of less than half a pixel, ${shareText(weight, allShown())} of the width, are drawn when zoomed into`
-    : '';
-
-/** The weight of what fills the width, in all views. */
-const allShown = () => panes.reduce((sum, { view, zoomed }) => sum + view.total[zoomed], 0);
-
 function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
   const { view, place, zoomed, upwards } = pane;
   const frame = frameOf(model, view.frame[box]);
@@ -177,12 +174,13 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
   const text = textOf(pane, box, ancestor);
   const label = change ? `${change.sign} ${frame.name}` : frame.name;
   const shown = cut(label, wide);
+  const { pattern } = KINDS[frame.kind];
   const fill = change ? change.fill : colourOf(frame);
   const rect = { x: x.toFixed(2), y: boxY, width: wide.toFixed(2), height: ROW - 1 };
   const group = element(
     'g',
     {
-      class: `frame ${CLASS[frame.kind]}${ancestor ? ' parent' : ''}`,
+      class: `frame ${frame.kind}${ancestor ? ' parent' : ''}`,
       role: 'treeitem',
       tabindex: -1,
       'aria-level': depth + 1,
@@ -191,10 +189,10 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
     },
     element('title', {}, text),
     element('rect', { class: 'box', ...rect, fill }),
-    ...(PATTERN[frame.kind] && wide >= PATTERN_PIXELS
-      ? [element('rect', { class: 'pattern', ...rect, fill: `url(#${PATTERN[frame.kind]})` })]
+    ...(pattern && wide >= PATTERN_WIDTH
+      ? [element('rect', { class: 'pattern', ...rect, fill: `url(#${pattern})` })]
       : []),
-    ...(shown ? [element('text', { x: (x + 3).toFixed(2), y: boxY + 13 }, shown)] : []),
+    ...(shown ? [element('text', { x: (x + LABEL_LEFT).toFixed(2), y: boxY + LABEL_DOWN }, shown)] : []),
   );
   const drawn = {
     group,
@@ -224,9 +222,9 @@ function textOf({ view, zoomed }, box, ancestor) {
   const frame = frameOf(model, view.frame[box]);
   const change = model.comparison && changeOf(box, view.frame[box]);
   if (change)
-    return describeChange(frame, change.before, change.after, model.unit, change.beforeAll, change.afterAll);
+    return changeText(frame, change.before, change.after, model.unit, change.beforeAll, change.afterAll);
   const share = view.total[ancestor ? 0 : zoomed];
-  return describe(frame, view.total[box], view.self[box], model.unit, view.total[0], share);
+  return boxText(frame, view.total[box], view.self[box], model.unit, view.total[0], share);
 }
 
 const sums = model.comparison && {
@@ -239,10 +237,8 @@ function changeOf(box, frame) {
   if (state.mode === 'sandwich') return null;
   const [before, after] = [sums.before[box], sums.after[box]];
   const comparable = before * model.data.beforeFactor;
-  const change = !model.changed || model.changed.has(frame) ? after - comparable : 0;
-  const sign = change > 0 ? '+' : change < 0 ? '\u2212' : '=';
-  const fill = change ? deltaColour(comparable, after) : deltaColour(1, 1);
-  return { before, after, sign, fill, beforeAll: sums.before[0], afterAll: sums.after[0] };
+  const mark = changeMark(comparable, after, !model.changed || model.changed.has(frame));
+  return { before, after, ...mark, beforeAll: sums.before[0], afterAll: sums.after[0] };
 }
 
 /** Another state, with the one before on the trail. */
@@ -454,11 +450,8 @@ function copyStack() {
   }
   const { view } = told.pane;
   const frames = stackOf(view, told.box).reverse();
-  const line = foldedLine(
-    frames.map((frame) => frameOf(model, frame).name),
-    view.total[told.box],
-  );
-  copy(line, 'stack');
+  const names = frames.map((frame) => frameOf(model, frame).name);
+  copy(`${names.join(';')} ${Math.round(view.total[told.box] * 100) / 100}`, 'stack');
 }
 
 /** Only its name, in full length. */
@@ -612,7 +605,7 @@ function buildControls() {
     group.append(node);
     controls.push({ node, wide, rise });
   };
-  const add = (id, words, hint, press) => put(button(id, words, hint, press), words.length * 7.2 + 14, 0);
+  const add = (id, words, hint, press) => put(button(id, words, hint, press), words.length * LETTER + 14, 0);
   put(element('foreignObject', { width: 210, height: 22 }, input), 222, 15);
   add('case', 'Aa', 'tell capital from small letters in the search', () => {
     state.cased = !state.cased;

@@ -1,4 +1,5 @@
 // The profile that the picture carries, in arrays by node; node 0 is the root.
+import { KINDS, ROOT_NAME } from './appearance.js';
 import { unpacked } from './numbers.js';
 
 /** Reads the data block: a profile, or a comparison, whose boxes are as wide as before and after together. */
@@ -9,7 +10,6 @@ export function readModel(text) {
     data,
     size,
     names: data.names.map(visible),
-    kinds: data.kinds,
     frame: new Int32Array(size).fill(-1),
     parent: new Int32Array(size).fill(-1),
     self: new Float64Array(size),
@@ -41,10 +41,16 @@ export function readModel(text) {
 
 /** Name, kind and object of a frame; of none, the root's. */
 export function frameOf(model, frame) {
-  if (frame < 0) return { name: 'all', kind: 't', dso: '' };
+  if (frame < 0) return { name: ROOT_NAME, kind: 'thread', dso: '' };
   const { data } = model;
-  return { name: model.names[frame], kind: data.kinds[frame], dso: visible(data.dsos[data.dso[frame]]) };
+  return {
+    name: model.names[frame],
+    kind: KIND_OF[data.kinds[frame]],
+    dso: visible(data.dsos[data.dso[frame]]),
+  };
 }
+
+const KIND_OF = Object.fromEntries(Object.entries(KINDS).map(([kind, { letter }]) => [letter, kind]));
 
 // As src/text/printable.ts: a name can neither turn the direction of what stands beside it nor hide a part of itself.
 const visible = (name) =>
