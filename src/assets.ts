@@ -25,6 +25,7 @@ export const ASSETS = {
   'profile/picture/browser/heat.js': './profile/picture/browser/heat.js',
   'profile/picture/browser/main.js': './profile/picture/browser/main.js',
   'profile/picture/picture.css': './profile/picture/picture.css',
+  'packets/print/browser/timeline.js': './packets/print/browser/timeline.js',
   'manifests/debug-pod.yaml': '../manifests/debug-pod.yaml',
   'manifests/namespace.yaml': '../manifests/namespace.yaml',
   'manifests/rbac.yaml': '../manifests/rbac.yaml',
