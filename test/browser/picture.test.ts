@@ -154,7 +154,7 @@ describe('the picture in a browser', () => {
       await page.keyboard.press('i');
       await box(page, 'call').first().focus();
       await page.keyboard.press('s');
-      expect(await text(page, 'state')).toContain('sandwich: callers above, callees below call');
+      expect(await text(page, 'state')).toContain('sandwich: callers above and callees below call');
       const all = await labels(page);
       expect(all).toContainEqual(expect.stringMatching(/^call \(70 samples, 100\.00 %/));
       expect(all).toContainEqual(expect.stringMatching(/^serverCron \(20 samples, 28\.57 %/));
@@ -209,7 +209,7 @@ describe('the picture in a browser', () => {
       expect(await page.locator('#chart').count()).toBe(0);
       expect(await page.locator('#heatmap').count()).toBe(0);
       await page.keyboard.press('h');
-      expect(await text(page, 'details')).toBe('no times in this picture');
+      expect(await text(page, 'details')).toBe('this profile has no sample times');
     }));
 
   it('follows the window’s width, and dark mode', () =>
@@ -372,7 +372,7 @@ describe('the picture in a browser', () => {
     );
     return open(put('thin.svg', draw(thin)), async (page) => {
       expect(await box(page, 'thin').count()).toBe(0);
-      expect(await text(page, 'note')).toContain('3 boxes of less than half a pixel');
+      expect(await text(page, 'note')).toContain('3 boxes narrower than half a pixel');
       await page.goto(`${page.url()}#zoom=2`);
       await page.reload();
       expect(await box(page, 'thin').getAttribute('aria-label')).toContain('75.00 % of the zoomed box');
@@ -489,7 +489,7 @@ describe('the picture in a browser', () => {
       await page.locator('#query').fill('work_2999$');
       await page.keyboard.press('Enter');
       expect(await active(page)).toBe('main');
-      expect(await text(page, 'details')).toMatch(/^work_2999 \(3 samples.*too thin to be drawn/);
+      expect(await text(page, 'details')).toMatch(/^work_2999 \(3 samples.*too narrow to be drawn/);
     }));
 
   it('has the root in view after a zoom into a short part, and where it was at load after a reset', () => {

@@ -171,7 +171,10 @@ describe('render', () => {
   it.each([
     [[], 'error: render: a file is missing'],
     [['-', '-'], 'error: render: only one of the files can be stdin'],
-    [['x', '--format', 'png'], 'error: --format: "png" is none\nhint: formats: svg, folded, speedscope'],
+    [
+      ['x', '--format', 'png'],
+      'error: --format: unknown format "png"\nhint: formats: svg, folded, speedscope',
+    ],
     [['x', '--format', 'svg,folded', '--output', '-'], 'error: --output: takes one format'],
     [['x', '--idle', '--no-idle'], 'error: --idle and --no-idle: only one of them'],
     [['x', '--include', '('], 'error: --include: Invalid regular expression'],

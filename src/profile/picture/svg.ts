@@ -30,37 +30,37 @@ import { cdata, embeddedJsonPieces } from './escape.ts';
 
 export interface Picture {
   readonly title: string;
-  /** Lines below the title: what was recorded, and the figures. */
+  /** The lines below the title: what was recorded, and the figures. */
   readonly subtitle: readonly string[];
   /** The browser half, as text. */
   readonly script: string;
   readonly style: string;
 }
 
-/** Narrower boxes are drawn only when zoomed into, as flamegraph.pl leaves them out; a line says how many they are. */
+/** Narrower boxes are left out, as flamegraph.pl does, until the user zooms in. A line below the title counts them. */
 const LEAST_WIDTH = 0.1;
 /** The least number of characters in a piece. */
 const PIECE = 1 << 16;
 
-/** What a box of the picture is of. */
+/** What the boxes of a picture show. */
 interface Boxes {
   readonly frames: readonly Frame[];
   readonly tree: CallTree;
-  /** Width of each node, in whatever all are in. */
+  /** The width of each node, in the unit of the weights. */
   readonly width: Float64Array;
   readonly title: (node: number, frame: Frame) => string;
   readonly label: (node: number, frame: Frame) => string;
   readonly fill: (node: number, frame: Frame) => string;
-  /** Colours and what they are. */
+  /** The colours, and what they mean, for the kinds of frames that are drawn. */
   readonly legend: (
     kinds: ReadonlySet<string>,
   ) => ReadonlyArray<readonly [words: string, fill: string, pattern: string]>;
 }
 
 /**
- * A flame graph as one self-contained SVG, in pieces: the same profile gives the same bytes; every string is escaped.
- * Without scripts the boxes of a tenth of a pixel and more are there with titles; with scripts the picture is drawn anew from
- * the data it carries, whatever the width and the view.
+ * A flame graph as one self-contained SVG, in pieces. The same profile gives the same bytes, and every string is escaped.
+ * Without scripts, it shows all boxes of at least a tenth of a pixel, with titles. With scripts, it draws itself anew from
+ * the data that it contains, for the width of the window and the view that is chosen.
  */
 export function* drawPicture(whole: Profile, picture: Picture): Generator<string | Uint8Array> {
   const profile = thinTimeline(whole);
@@ -77,17 +77,17 @@ export function* drawPicture(whole: Profile, picture: Picture): Generator<string
   };
   const notes =
     profile.timeline && profile.timeline !== whole.timeline
-      ? [`times in bins of ${Math.round(profile.timeline.binSeconds * 1000)} ms`]
+      ? [`sample times are rounded to ${Math.round(profile.timeline.binSeconds * 1000)} ms`]
       : whole.timeline && !profile.timeline
-        ? ['too many different stacks for a heat map']
+        ? ['no heat map: too many different stacks']
         : [];
   yield* drawing(boxes, picture, notes, profileData(profile));
 }
 
 /**
- * A differential flame graph: a box is as wide as before and after together, so that what vanished and what is new are
- * both there; its colour, and a sign before its name, say which way it went. `changed`: by frame, whether it changed by
- * more than chance; what did not has no colour. Undefined where nothing was tested.
+ * A differential flame graph. The width of a box is the sum of before and after, so that it shows what has vanished and what
+ * is new. The colour, and a sign before the name, show whether it became more or less. `changed` tells for each frame whether
+ * its change is significant; a frame that has not changed significantly has no colour. It is undefined if nothing was tested.
  */
 export function* drawComparison(
   comparison: Comparison,
@@ -114,14 +114,14 @@ export function* drawComparison(
     fill: (node) => mark(node).fill,
     legend: () => [
       ...DELTAS.slice(0, 3),
-      [changed ? '= chance' : '= equal', deltaColour(1, 1), ''],
+      [changed ? '= noise' : '= equal', deltaColour(1, 1), ''],
       ...DELTAS.slice(3),
     ],
   };
   yield* drawing(boxes, picture, [], comparisonData(comparison, changed));
 }
 
-/** The scale of colours: how many times as much is after as before. */
+/** The scale of colours: by which factor the weight has changed. */
 const DELTAS = [
   ['\u2212 gone', deltaColour(1, 0), ''],
   ['\u2212 1/3', deltaColour(3, 1), ''],
@@ -166,7 +166,7 @@ function* drawing(
 <g id="heat"></g>
 <g id="frames" role="tree" aria-label="call stacks">
 `;
-  /** Many boxes are yielded at once, because each piece may be a separate write. */
+  // Many boxes are yielded at once, because each piece may become a write of its own.
   let piece = '';
   for (const { node, start, depth: level } of placed) {
     const frame = frames[tree.frame[node]!] ?? ROOT;
@@ -202,7 +202,7 @@ ${picture.subtitle.map((line, at) => `<text class="subtitle" x="${SIDE}" y="${FA
 
 function place({ tree, width }: Boxes, scale: number) {
   const placed: Box[] = [{ node: 0, start: 0, depth: 0 }];
-  /** The boxes from the root to the one that is looked at, and where the next child of each begins. */
+  /** The boxes from the root to the present node, and where the next child of each begins. */
   const way: Box[] = [placed[0]!];
   const free: number[] = [0];
   let depth = 0;

@@ -104,7 +104,7 @@ export function changeText(frame, before, after, unit, beforeAll, afterAll) {
 /** The note on boxes that are not drawn because they are narrower than `least`, in words; empty where all are drawn. */
 export const thinText = (count, weight, all, least) =>
   count
-    ? `${count} ${count === 1 ? 'box' : 'boxes'} of less than ${least}, ${shareText(weight, all)} of the width, ${count === 1 ? 'is' : 'are'} drawn when zoomed into`
+    ? `${count} ${count === 1 ? 'box' : 'boxes'} narrower than ${least} (${shareText(weight, all)} of the width) ${count === 1 ? 'appears' : 'appear'} when you zoom in`
     : '';
 
 /** How many letters have room in a box. */
