@@ -48,7 +48,8 @@ interface Boxes {
   readonly tree: CallTree;
   /** The width of each node, in the unit of the weights. */
   readonly width: Float64Array;
-  readonly title: (node: number, frame: Frame) => string;
+  /** The title as XML, with the name and the object of the frame escaped already. */
+  readonly title: (node: number, escaped: Frame) => string;
   readonly label: (node: number, frame: Frame) => string;
   readonly fill: (node: number, frame: Frame) => string;
   /** The colours, and what they mean, for the kinds of frames that are drawn. */
@@ -66,13 +67,14 @@ export function* drawPicture(whole: Profile, picture: Picture): Generator<string
   const profile = thinTimeline(whole);
   const { tree, frames, unit } = profile;
   const all = tree.total[0]!;
+  const colour = oncePerFrame(colourOf);
   const boxes: Boxes = {
     frames,
     tree,
     width: tree.total,
-    title: (node, frame) => boxText(frame, tree.total[node]!, tree.self[node]!, unit, all, all),
+    title: (node, escaped) => boxText(escaped, tree.total[node]!, tree.self[node]!, unit, all, all),
     label: (_node, frame) => frame.name,
-    fill: (_node, frame) => colourOf(frame),
+    fill: (_node, frame) => colour(frame),
     legend: kindLegend,
   };
   const notes =
@@ -106,9 +108,9 @@ export function* drawComparison(
     frames,
     tree,
     width,
-    title: (node, frame) => {
+    title: (node, escaped) => {
       const [before, after] = [beforeTotal[node]!, tree.total[node]!];
-      return `${mark(node).sign} ${changeText(frame, before, after, unit, beforeTotal[0]!, tree.total[0]!)}`;
+      return `${mark(node).sign} ${changeText(escaped, before, after, unit, beforeTotal[0]!, tree.total[0]!)}`;
     },
     label: (node, frame) => `${mark(node).sign} ${frame.name}`,
     fill: (node) => mark(node).fill,
@@ -135,6 +137,19 @@ interface Box {
   readonly node: number;
   readonly start: number;
   readonly depth: number;
+}
+
+/** The same function, which is called only once for each frame: a frame has many boxes. */
+function oncePerFrame<T>(make: (frame: Frame) => T): (frame: Frame) => T {
+  const made = new Map<Frame, T>();
+  return (frame) => {
+    let value = made.get(frame);
+    if (value === undefined) {
+      value = make(frame);
+      made.set(frame, value);
+    }
+    return value;
+  };
 }
 
 const ROOT: Frame = { name: ROOT_NAME, kind: 'thread', dso: '', unknown: false };
@@ -166,6 +181,11 @@ function* drawing(
 <g id="heat"></g>
 <g id="frames" role="tree" aria-label="call stacks">
 `;
+  const escaped = oncePerFrame((frame) => ({
+    ...frame,
+    name: escapeXml(frame.name),
+    dso: escapeXml(frame.dso),
+  }));
   // Many boxes are yielded at once, because each piece may become a write of its own.
   let piece = '';
   for (const { node, start, depth: level } of placed) {
@@ -181,7 +201,7 @@ function* drawing(
     const overlay = pattern
       ? `<rect class="pattern" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="url(#${pattern})"/>`
       : '';
-    piece += `<g class="frame ${frame.kind}"><title>${escapeXml(boxes.title(node, frame))}</title><rect class="box" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="${boxes.fill(node, frame)}"/>${overlay}${text}</g>\n`;
+    piece += `<g class="frame ${frame.kind}"><title>${boxes.title(node, escaped(frame))}</title><rect class="box" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="${boxes.fill(node, frame)}"/>${overlay}${text}</g>\n`;
     if (piece.length < PIECE) continue;
     yield piece;
     piece = '';
