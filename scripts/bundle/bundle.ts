@@ -29,7 +29,7 @@ const embeddedAssets = guarded('embedded-assets', ['assets'], (bundle, matched) 
   });
 });
 
-/** The Kubernetes client is a piece of its own: half of the verbs never talk to a cluster. */
+/** Makes the Kubernetes client a piece of its own, because half of the verbs never talk to a cluster. */
 const clientApart = guarded('client-apart', ['client'], (bundle, matched) => {
   bundle.onLoad({ filter: pathOf('src/cluster/client.ts') }, async ({ path }) => {
     matched('client');
@@ -41,7 +41,7 @@ const clientApart = guarded('client-apart', ['client'], (bundle, matched) => {
   });
 });
 
-/** The other thread of a large file, whose text the bundle carries too: it stays one file. */
+/** Makes the program of the second thread, which reads a part of a large file, a piece of its own, so that the bundle stays one file. */
 const workerApart = guarded('worker-apart', ['worker'], (bundle, matched) => {
   bundle.onLoad({ filter: pathOf('src/files/start-worker.ts') }, () => {
     matched('worker');
@@ -54,7 +54,7 @@ export const startScanWorker = (workerData) => new Worker($pieces.text('worker')
   });
 });
 
-/** execa is for what is done when the cluster has answered: nothing before that waits for it to be evaluated. */
+/** Loads execa when it is first called, which is after the cluster has answered: nothing before that has to wait for it. */
 const execaLater = guarded('execa-later', ['execa'], (bundle, matched) => {
   bundle.onResolve({ filter: /^execa$/ }, ({ path, namespace }) =>
     namespace === 'later' ? undefined : { path, namespace: 'later' },
@@ -69,8 +69,8 @@ const execaLater = guarded('execa-later', ['execa'], (bundle, matched) => {
 });
 
 /**
- * yargs measures the columns of its help with string-width, which makes a segmenter and tables of emoji when it is
- * loaded, 35 ms with every start. Our help is plain words: a letter is a column.
+ * Replaces string-width, by which yargs measures the columns of its help: it builds a segmenter and tables of emoji when it
+ * is loaded, which takes 35 ms of every start. Our help is plain text, in which each letter takes one column.
  */
 const plainHelp = guarded('plain-help', ['string-width'], (bundle, matched) => {
   bundle.onResolve({ filter: /^string-width$/ }, ({ path, importer }) =>
@@ -85,8 +85,8 @@ const plainHelp = guarded('plain-help', ['string-width'], (bundle, matched) => {
 });
 
 /**
- * Completion needs what commands are called and take, which is data, and nothing of what they do: a piece of its own that
- * is loaded in a fraction of the time.
+ * Makes the table of commands plain data for completion, which needs the names and flags of commands and not their code:
+ * that piece is loaded in a fraction of the time.
  */
 const tableAsData = guarded('table-as-data', ['table', 'package that is not needed'], (bundle, matched) => {
   bundle.onLoad({ filter: pathOf('src/commands/index.ts') }, ({ path }) => {
@@ -109,7 +109,7 @@ const tableAsData = guarded('table-as-data', ['table', 'package that is not need
 export const COMMANDS = [...${JSON.stringify(table)}, complete];`,
     };
   });
-  // Loaded by what takes a command line apart, and by what reads the configuration: neither is of use here.
+  // The parser of the command line and the reader of the configuration import these, and completion needs neither.
   bundle.onResolve({ filter: /^(?:execa|js-yaml|yargs)$/ }, ({ path }) => ({
     path,
     namespace: 'not-in-table',
@@ -120,7 +120,7 @@ export const COMMANDS = [...${JSON.stringify(table)}, complete];`,
   });
 });
 
-/** Names of the cluster's objects are asked for by kubectl, and what runs it: a piece of its own, for completion of flags needs neither. */
+/** Makes what asks kubectl for the names of objects a piece of its own, because the completion of flags does not need it. */
 const namesApart = guarded('names-apart', ['names'], (bundle, matched) => {
   bundle.onLoad({ filter: pathOf('src/cluster/completion-names.ts') }, () => {
     matched('names');
@@ -131,7 +131,7 @@ const namesApart = guarded('names-apart', ['names'], (bundle, matched) => {
   });
 });
 
-/** The first thing that the launcher does for a verb with a cluster, before it loads the program. */
+/** Lets the program use the answer of kubectl that the launcher, for a verb with a cluster, asked for before it loaded the program. */
 const aheadApart = guarded('ahead-apart', ['read-ahead'], (bundle, matched) => {
   bundle.onLoad({ filter: pathOf('src/cluster/read-ahead.ts') }, () => {
     matched('read-ahead');
@@ -143,9 +143,9 @@ const COMMON = {
   bundle: true,
   platform: 'node',
   target: 'node22',
-  // Inside, modules of Node are required where they are used: an ESM bundle would load all of them with every start.
+  // CommonJS can require modules of Node where they are used: an ESM bundle would load all of them with every start.
   format: 'cjs',
-  // The launcher evaluates pieces by node:vm, in which import() is experimental, and Node says so on the user's terminal.
+  // The launcher evaluates pieces by node:vm, where import() is experimental: Node would print a warning on the user's terminal.
   supported: { 'dynamic-import': false },
   minify: true,
   legalComments: 'none',
@@ -153,7 +153,7 @@ const COMMON = {
   write: false,
 } as const;
 
-/** The pieces that the launcher runs or hands on, as text of ASCII. */
+/** The pieces that the launcher evaluates or hands to the program, as ASCII text. */
 export async function makePieces(): Promise<
   Record<'program' | 'table' | 'client' | 'names' | 'ahead' | 'worker', string>
 > {
@@ -188,7 +188,7 @@ export async function makePieces(): Promise<
   };
 }
 
-/** What is printed for words that always get the same answer, so that it can be printed without the program. */
+/** The output of command lines that always print the same, so that the launcher can print it without loading the program. */
 async function makeAnswers(): Promise<string> {
   const verbs = COMMANDS.filter(({ hidden }) => !hidden).map(({ name }) => name);
   const lines = ['', '--help', '-h', 'help', 'version', '--version'].concat(
@@ -214,27 +214,27 @@ async function makeAnswers(): Promise<string> {
   return ascii(answers);
 }
 
-/** JSON in which a byte is a letter. */
+/** JSON in which each letter is one byte. */
 const ascii = (value: unknown): string =>
   JSON.stringify(value).replace(
     /[^\x00-\x7f]/g,
     (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 
-/** What is made into files: the ESM file, and the two parts of it that an executable carries apart. */
+/** What is written to files: the ESM file, and its two parts, which an executable carries separately. */
 export interface Bundle {
   readonly file: string;
   readonly launcherOfExecutable: string;
   readonly packed: Uint8Array;
 }
 
-/** The launcher, and the pieces packed: in the one file behind it as a comment. */
+/** Makes the launcher and the packed pieces; in the ESM file the pieces follow the launcher as a comment. */
 export async function makeBundle(): Promise<Bundle> {
   const pieces = { ...(await makePieces()), answers: await makeAnswers() };
   const places: Record<string, readonly [start: number, length: number]> = {};
   let whole = '';
   for (const [name, text] of Object.entries(pieces)) {
-    // What is not ASCII would not be one byte a letter.
+    // The places are counted in letters and used as bytes, which is the same for ASCII only.
     if (/[^\x00-\x7f]/.test(text)) throw new Error(`the piece ${name} is not plain ASCII`);
     places[name] = [whole.length, text.length];
     whole += text;

@@ -7,18 +7,19 @@ import { guarded } from './guarded.ts';
 const CLIENT = /[\\/]@kubernetes[\\/]client-node[\\/]dist[\\/]/;
 const gen = fileURLToPath(new URL('gen/', import.meta.resolve('@kubernetes/client-node')));
 
-/** All calls that are not made are left out of the generated classes. */
+/** The calls that the program makes. All others are left out of the generated classes. */
 const USED = new Set(
   Object.values(API_CALLS).flatMap((names) => names.flatMap((name) => [name, `${name}WithHttpInfo`])),
 );
 
 /**
- * The Kubernetes client, without what is never used and without evaluating what is rarely used: whole, it takes longer
- * than everything else before the first answer. The build fails where its sources are not as expected:
- * - its modules have no side effects, so that the WebSocket half (exec, watch, cp) is left out;
- * - undici is left out: src/cluster/transport.ts is in its place;
- * - of the 1,500 generated calls those that are made are kept, of the 760 models those that these can meet, and each of
- *   them is evaluated when an object of its kind comes.
+ * The Kubernetes client without its unused parts, and with its rarely used parts evaluated late: loading all of it takes
+ * longer than everything else before the first answer of the API server. The build fails if the client's sources are not
+ * as expected:
+ * - its modules are declared free of side effects, so that the bundler drops the WebSocket half (exec, watch, cp);
+ * - undici is left out, because src/cluster/transport.ts takes its place;
+ * - of the 1,500 generated calls only those are kept that the program makes, and of the 760 models only those that these
+ *   calls send or receive; each model is evaluated when the first object of its kind arrives.
  */
 export const clientInParts = guarded(
   'client-in-parts',
@@ -51,13 +52,13 @@ export { leftOut as Agent, leftOut as ProxyAgent, leftOut as fetch };`,
   },
 );
 
-/** The methods of generated classes, as the generator indents them. */
+/** A method of a generated class, recognised by how the generator indents it. */
 const METHOD = /^ {4}(?:async )?(\w+)\([^\n]*\) \{\n(?: {5,}[^\n]*\n|\n)* {4}\}\n/gm;
 
 const usedCalls = (source: string): string =>
   source.replace(METHOD, (text, name: string) => (name === 'constructor' || USED.has(name) ? text : ''));
 
-/** The models that the used calls send or get, and those that these consist of. */
+/** The models that the used calls send or receive, and the models that these contain. */
 function reachableModels(): Set<string> {
   const calls = ['CoreV1Api', 'AuthenticationV1Api', 'AuthorizationV1Api'].map((name) =>
     usedCalls(readFileSync(`${gen}apis/${name}.js`, 'utf8')),
@@ -82,7 +83,7 @@ function reachableModels(): Set<string> {
   return reached;
 }
 
-/** `"V1Pod": V1Pod,` of the table of types becomes a getter that loads the module and then stands aside. */
+/** Makes each entry of the table of types (`"V1Pod": V1Pod,`) a getter that loads the module and then replaces itself by the value. */
 function lazyModels(source: string): string {
   const imported = new Map<string, string>();
   let text = source

@@ -1,9 +1,9 @@
 import type { Plugin, PluginBuild } from 'esbuild';
 
 /**
- * A plugin whose rules each have to match something: where one matches nothing, because a file was moved or a dependency
- * has changed, the build fails. Otherwise what the rule replaces would go into the bundle as it is, and only the time of a
- * start would tell. `setUp` calls `matched` with the rule whenever it applies.
+ * A plugin whose rules each have to match something. If a rule matches nothing, because a file was moved or a dependency
+ * has changed, the build fails. Otherwise the bundle would hold what the rule should have replaced, and only a slower start
+ * would show it. `setUp` calls `matched` with the name of the rule whenever it applies.
  */
 export function guarded(
   name: string,

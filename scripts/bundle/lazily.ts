@@ -1,7 +1,7 @@
 import { builtinModules } from 'node:module';
 import { guarded } from './guarded.ts';
 
-/** A module's text that looks like another module, which it loads when the first of its names is read. */
+/** The text of a module that stands for another one, which it loads when one of its names is first read. */
 async function standIn(specifier: string): Promise<string> {
   const module = (await import(specifier)) as { default: unknown };
   const load = `let loaded;\nconst load = () => (loaded ??= require(${JSON.stringify(specifier)}));\n`;
@@ -9,7 +9,7 @@ async function standIn(specifier: string): Promise<string> {
     const lines = Object.entries(module)
       .filter(([name, value]) => /^(?!default)\w+$/.test(name) && typeof value === 'function')
       .map(([name]) =>
-        // Capitals are classes, which are not called.
+        // A name with a capital letter is a class, which is not called.
         /^[A-Z]/.test(name)
           ? `Object.defineProperty(exports, '${name}', { enumerable: true, get: () => load().${name} });\n`
           : `exports.${name} = (...words) => load().${name}(...words);\n`,
@@ -22,18 +22,18 @@ async function standIn(specifier: string): Promise<string> {
 `;
 }
 
-/** Those that every start needs, those whose whole is a function or a class, and one that is mostly its default. */
+/** Modules that every start needs, those that are a function or a class as a whole, and one that is mostly used by its default export. */
 const AT_ONCE = new Set(['path', 'stream', 'events', 'process', 'module', 'buffer', 'url']);
 
 /**
- * Those of which functions are called, by whom names are read at once. They are not Node's own functions then: what
- * util.promisify knows of `exec` is not known of its stand-in.
+ * Modules whose importers read the names at once and call them later: each name is a function that loads the module when it
+ * is called. It is not Node's own function then: util.promisify does not know how to treat the stand-in of `exec`.
  */
 const CALLED = new Set(['assert', 'child_process']);
 
 /**
- * Has modules of Node loaded when something of theirs is first used, not when a module that imports them is. Loading
- * node:crypto alone takes longer than all of `version`, and every verb imports what another one uses.
+ * Loads a module of Node when one of its names is first used, and not together with the module that imports it. Loading
+ * node:crypto alone takes longer than the whole of `version`, and every verb imports modules that only other verbs use.
  */
 export const nodeLazily = guarded('node-lazily', ['module of Node'], (bundle, matched) => {
   const names = builtinModules.filter((name) => !name.startsWith('_') && !AT_ONCE.has(name));

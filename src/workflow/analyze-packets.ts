@@ -21,6 +21,7 @@ import type { Section } from '../packets/sections.ts';
 import { CaptureSummary } from '../packets/summary.ts';
 import { describeFiles } from '../report/files.ts';
 import type { Analyzed } from '../report/packets.ts';
+import { captureSubject, inputName } from './capture-subject.ts';
 import { countedBy, readInto, selected, sortByFirstPacket } from './read-packets.ts';
 
 /** What packets are read for. */
@@ -155,7 +156,8 @@ export async function withAnalysis<T>(
     analysis.end();
     if (analysis.summary.packets === 0)
       context.log.warn(selection ? 'no packet is of this conversation' : 'no packets');
-    if (options.html !== undefined) page = writePage(options.html, options.ifThere, analysis, files, context);
+    if (options.html !== undefined)
+      page = await writePage(options.html, options.ifThere, analysis, files, context);
     if (copy) context.log.line(`Packets: ${analysis.summary.packets}, ${copy.path}`);
     return await use({ analysis, files: read, names: allNames(analysis, names), sort: options.sort, page });
   } catch (error) {
@@ -167,17 +169,19 @@ export async function withAnalysis<T>(
   }
 }
 
-function writePage(
+async function writePage(
   path: string,
   ifThere: NamedFileRule,
   analysis: Analysis,
   files: readonly string[],
   { log }: Context,
-): string {
+): Promise<string> {
+  const subject = await captureSubject(files);
+  const names = files.map(inputName).join(', ');
   const page = new NewFile(path, ifThere);
   try {
-    const title = files.map((file) => (file === '-' ? 'stdin' : file.split(/[\\/]/).at(-1))).join(', ');
-    for (const piece of timelinePage(analysis, title)) page.write(Buffer.from(piece));
+    for (const piece of timelinePage(analysis, subject, subject === names ? undefined : names))
+      page.write(Buffer.from(piece));
     page.close();
   } catch (error) {
     page.discard();

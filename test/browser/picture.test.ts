@@ -154,7 +154,7 @@ describe('the picture in a browser', () => {
       await page.keyboard.press('i');
       await box(page, 'call').first().focus();
       await page.keyboard.press('s');
-      expect(await text(page, 'state')).toContain('sandwich: callers above, callees below call');
+      expect(await text(page, 'state')).toContain('sandwich: callers above and callees below call');
       const all = await labels(page);
       expect(all).toContainEqual(expect.stringMatching(/^call \(70 samples, 100\.00 %/));
       expect(all).toContainEqual(expect.stringMatching(/^serverCron \(20 samples, 28\.57 %/));
@@ -209,7 +209,7 @@ describe('the picture in a browser', () => {
       expect(await page.locator('#chart').count()).toBe(0);
       expect(await page.locator('#heatmap').count()).toBe(0);
       await page.keyboard.press('h');
-      expect(await text(page, 'details')).toBe('no times in this picture');
+      expect(await text(page, 'details')).toBe('this profile has no sample times');
     }));
 
   it('follows the window’s width, and dark mode', () =>
@@ -322,6 +322,45 @@ describe('the picture in a browser', () => {
       { javaScriptEnabled: false },
     ));
 
+  it('looks the same with scripts as without', async () => {
+    const folded =
+      'main;a 30\nmain;sys_[k] 9\nmain;Interpreter_[j];inner_[i] 20\nmain;a_name_that_is_cut_short 6\n';
+    const before = parseFolded(folded, { target: 'before' });
+    const after = parseFolded('main;a 40\nmain;sys_[k] 5\nmain;new 20\n', { target: 'after' });
+    const comparison = textOf(
+      drawComparison(compare(before, after), { title: 'diff', subtitle: [], ...browserHalf() }),
+    );
+    for (const url of [put('same.svg', draw(before)), put('same-diff.svg', comparison)]) {
+      const seen: unknown[] = [];
+      for (const javaScriptEnabled of [false, true])
+        await open(
+          url,
+          async (page) => {
+            const boxes = await page.locator('.frame').evaluateAll((all) =>
+              all.map((each) => {
+                const box = each.querySelector('.box')!;
+                return {
+                  kind: each.getAttribute('class'),
+                  title: each.querySelector('title')!.textContent!.replace(/^[+=\u2212] /, ''),
+                  fill: box.getAttribute('fill'),
+                  pattern: each.querySelector('.pattern')?.getAttribute('fill'),
+                  label: each.querySelector('text')?.textContent,
+                  place: ['x', 'width', 'height'].map((name) => Number(box.getAttribute(name)).toFixed(1)),
+                  labelDown: each.querySelector('text')
+                    ? Number(each.querySelector('text')!.getAttribute('y')) - Number(box.getAttribute('y'))
+                    : undefined,
+                };
+              }),
+            );
+            seen.push(boxes.sort((a, b) => (a.title < b.title ? -1 : 1)));
+          },
+          { javaScriptEnabled, viewport: { width: 1200, height: 600 } },
+        );
+      expect(seen[1]).toEqual(seen[0]);
+      expect((seen[0] as unknown[]).length).toBeGreaterThan(5);
+    }
+  });
+
   it('draws what is too thin at first when it is zoomed into', () => {
     const thin = stacksOf(
       [
@@ -333,7 +372,7 @@ describe('the picture in a browser', () => {
     );
     return open(put('thin.svg', draw(thin)), async (page) => {
       expect(await box(page, 'thin').count()).toBe(0);
-      expect(await text(page, 'note')).toContain('3 boxes of less than half a pixel');
+      expect(await text(page, 'note')).toContain('3 boxes narrower than half a pixel');
       await page.goto(`${page.url()}#zoom=2`);
       await page.reload();
       expect(await box(page, 'thin').getAttribute('aria-label')).toContain('75.00 % of the zoomed box');
@@ -450,7 +489,7 @@ describe('the picture in a browser', () => {
       await page.locator('#query').fill('work_2999$');
       await page.keyboard.press('Enter');
       expect(await active(page)).toBe('main');
-      expect(await text(page, 'details')).toMatch(/^work_2999 \(3 samples.*too thin to be drawn/);
+      expect(await text(page, 'details')).toMatch(/^work_2999 \(3 samples.*too narrow to be drawn/);
     }));
 
   it('has the root in view after a zoom into a short part, and where it was at load after a reset', () => {
@@ -490,7 +529,10 @@ describe('the picture in a browser', () => {
       expect(await scrolled()).toBe(atLoad);
       // A window of another width does not lose it either.
       await page.setViewportSize({ width: 400, height: 600 });
-      await page.waitForFunction(() => document.documentElement.clientWidth <= 400);
+      // The window is narrower before the picture is drawn anew, which takes its boxes away.
+      await page.waitForFunction(() =>
+        document.documentElement.getAttribute('viewBox')!.startsWith('0 0 400 '),
+      );
       expect(await inView('all')).toBe(true);
     });
   });

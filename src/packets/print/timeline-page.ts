@@ -1,81 +1,123 @@
-import { counted, formatBytes } from '../../text/quantity.ts';
+import { createHash } from 'node:crypto';
+import { asset } from '../../assets.ts';
+import { counted, formatBytes, formatDuration } from '../../text/quantity.ts';
 import { escapeXml } from '../../text/xml.ts';
 import type { Analysis } from '../analysis.ts';
 import { toTheSecond } from '../times.ts';
+import { byteScale, linearScale, logScale, type Scale, timeTicks } from './axes.ts';
 import { framesText, troubleWords } from './evidence.ts';
 import { healthFacts, summaryFacts, timelineFacts } from './facts.ts';
 import { durationText, latencyText } from './wording.ts';
 
-const WIDTH = 1000;
-const HEIGHT = 120;
-const LEFT = 80;
-const BOTTOM = 20;
-
 type Step = ReturnType<typeof timelineFacts> extends Generator<infer Each> ? Each : never;
 
-/** One plot: lines over the same time, each with what it says of a step. */
-interface Plot {
-  readonly title: string;
-  readonly lines: ReadonlyArray<{
-    readonly name: string;
-    readonly value: (step: Step) => number | undefined;
-  }>;
-  readonly text: (value: number) => string;
+interface Line {
+  readonly name: string;
+  readonly value: (step: Step) => number | undefined;
 }
 
-const perSecond = (seconds: number) => (value: number) =>
-  `${Number((value / seconds).toPrecision(3)).toLocaleString('en-US')}/s`;
+/** One plot: lines over the same time. */
+interface Plot {
+  readonly title: string;
+  /** What there was none of where all its values are 0 or missing. */
+  readonly subject: string;
+  readonly lines: readonly Line[];
+  /** A value in words, with its unit. */
+  readonly text: (value: number) => string;
+  readonly scale: (values: readonly number[]) => Scale;
+  /** A value of 0 is something that was measured, and not that there was nothing. */
+  readonly hasZero?: true;
+}
+
+const greatest = (values: readonly number[]) => values.reduce((one, other) => Math.max(one, other), 0);
+
+const numberText = (value: number) => Number(value.toPrecision(3)).toLocaleString('en-US');
+
+/** The plots of steps of so many seconds. */
+function plotsOf(seconds: number): readonly Plot[] {
+  const count = (title: string, subject: string, name: string, value: Line['value']): Plot => ({
+    title,
+    subject,
+    lines: [{ name, value }],
+    text: (each) => `${numberText(each)}/s`,
+    scale: (values) => linearScale(greatest(values), numberText),
+  });
+  const rate = (of: (step: Step) => number) => (step: Step) => of(step) / seconds;
+  return [
+    count(
+      'Packets per second',
+      'packets',
+      'packets',
+      rate((step) => step.packets),
+    ),
+    {
+      title: 'Bytes per second on the wire',
+      subject: 'bytes',
+      lines: [{ name: 'bytes', value: rate((step) => step.bytes) }],
+      text: (value) => `${formatBytes(Math.round(value))}/s`,
+      scale: (values) => byteScale(greatest(values)),
+    },
+    count(
+      'TCP retransmissions per second',
+      'TCP retransmissions',
+      'retransmissions',
+      rate((step) => step.retransmissions),
+    ),
+    count(
+      'Redis commands per second',
+      'Redis commands',
+      'commands',
+      rate((step) => step.commands),
+    ),
+    {
+      title: 'Redis latency (logarithmic scale)',
+      subject: 'Redis commands with an answer',
+      lines: [
+        { name: 'p50', value: (step) => step.latency?.p50Seconds },
+        { name: 'p99', value: (step) => step.latency?.p99Seconds },
+        { name: 'max', value: (step) => step.latency?.maxSeconds },
+      ],
+      text: latencyText,
+      scale: (values) => logScale(values, latencyText),
+      hasZero: true,
+    },
+  ];
+}
+
+const valuesOf = ({ lines }: Plot, steps: readonly Step[]): number[] =>
+  steps.flatMap((step) => lines.map(({ value }) => value(step)).filter((value) => value !== undefined));
 
 /**
- * The timeline as one HTML page that needs nothing else: plots drawn here, no script, every string escaped. A point
- * says its figures when it is pointed at; the table below has them all.
+ * The timeline as one HTML page that needs no other file. Every string is escaped, and the only script that the page lets
+ * run is its own. Without scripts the plots are complete: a step has its figures as a title, and the table has them all.
+ *
+ * `subject` is what was captured, such as a pod; `files` are the names of the files where that is something else.
  */
-export function* timelinePage(analysis: Analysis, title: string): Generator<string> {
+export function* timelinePage(analysis: Analysis, subject: string, files?: string): Generator<string> {
   const steps = [...timelineFacts(analysis)];
   const seconds = analysis.timeline?.step ?? 1;
   const facts = summaryFacts(analysis, false);
   const jumps = analysis.timeline?.jumps() ?? new Set<number>();
-  const short = toTheSecond(steps.map(({ time }) => time));
-  const rate = perSecond(seconds);
-  const plots: Plot[] = [
-    { title: 'Packets', lines: [{ name: 'packets', value: (step) => step.packets }], text: rate },
-    {
-      title: 'Bytes on the wire',
-      lines: [{ name: 'bytes', value: (step) => step.bytes }],
-      text: (value) => `${formatBytes(Math.round(value / seconds))}/s`,
-    },
-    {
-      title: 'Retransmissions',
-      lines: [{ name: 'retransmissions', value: (step) => step.retransmissions }],
-      text: rate,
-    },
-  ];
-  if (steps.some((step) => step.commands > 0))
-    plots.push(
-      { title: 'Redis commands', lines: [{ name: 'commands', value: (step) => step.commands }], text: rate },
-      {
-        title: 'Redis latency',
-        lines: [
-          { name: 'p50', value: (step) => step.latency?.p50Seconds },
-          { name: 'p99', value: (step) => step.latency?.p99Seconds },
-          { name: 'max', value: (step) => step.latency?.maxSeconds },
-        ],
-        text: latencyText,
-      },
-    );
+  const all = plotsOf(seconds);
+  const plots = all.filter((plot) => valuesOf(plot, steps).some((value) => value > 0 || plot.hasZero));
+  const title = [subject, ...(facts.start !== undefined ? [rangeText(facts.start, facts.end!)] : [])].join(
+    ', ',
+  );
   const about = [
+    files,
     `${counted(facts.packets, 'packet')}, ${formatBytes(facts.bytes)}`,
-    facts.start && `${facts.start} to ${facts.end}`,
     facts.durationSeconds !== undefined && durationText(facts.durationSeconds),
-    `a point is ${seconds} s`,
-    jumps.size > 0 && 'a dashed line stands for a time without packets that is left out',
+    steps.length > 0 && `each step is ${formatDuration(seconds)}`,
+    jumps.size > 0 && 'at a dashed line, a long time without packets is left out',
   ].filter(Boolean);
+  const script = asset('packets/print/browser/timeline.js');
+  const hash = createHash('sha256').update(script).digest('base64');
   yield `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'">
 <title>${escapeXml(title)}</title>
 <style>
 ${STYLE}
@@ -85,64 +127,138 @@ ${STYLE}
 <h1>${escapeXml(title)}</h1>
 <p>${escapeXml(about.join(' · '))}</p>
 `;
-  for (const plot of plots) yield drawPlot(plot, steps, seconds, { jumps, short });
+  if (plots.length > 0)
+    yield `<p id="keys" hidden>Point at a plot to read the figures of a step, or select a plot with Tab and use the arrow keys.</p>
+`;
+  const axis = timeAxis(steps, seconds);
+  for (const plot of plots) yield drawPlot(plot, steps, { seconds, jumps, axis });
+  const missing = missingText(all.filter((plot) => !plots.includes(plot)));
+  if (missing) yield `<p>${escapeXml(missing)}</p>\n`;
   yield* troubles(analysis);
-  yield* figures(steps, plots);
+  if (steps.length) yield* figures(steps, all);
+  if (plots.length > 0) yield `<script>${script}</script>\n`;
   yield '</body>\n</html>\n';
 }
 
-const STYLE = `:root { color-scheme: light dark; --ink: #1b1b1f; --soft: #6a6a72; --grid: #d9d9de; --paper: #fff; --a: #0b62c4; --b: #b4490a; --c: #7a1fa2 }
-@media (prefers-color-scheme: dark) { :root { --ink: #ececf1; --soft: #a0a0aa; --grid: #3a3a42; --paper: #17171a; --a: #6db3ff; --b: #ffa066; --c: #d9a0ff } }
-body { font: 14px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1040px; margin: 2em auto; padding: 0 1em }
-h1 { font-size: 1.3em; overflow-wrap: anywhere } h2 { font-size: 1em; margin: 1.2em 0 .2em } p { color: var(--soft) }
-svg { display: block; width: 100%; height: auto } text { font-size: 11px; fill: var(--soft) } .grid, .jump { stroke: var(--grid) } .jump { stroke-dasharray: 4 3 }
-polyline { fill: none; stroke-width: 1.5; stroke-linejoin: round } .a { stroke: var(--a) } .b { stroke: var(--b) } .c { stroke: var(--c) }
-.dot { fill: transparent } .dot:hover { fill: var(--grid); fill-opacity: .6 }
-.key span { margin-right: 1em } .key .a { color: var(--a) } .key .b { color: var(--b) } .key .c { color: var(--c) }
+/** `2026-11-29 12:00:00 to 12:01:00 UTC`; the day again where it is another one. */
+function rangeText(start: string, end: string): string {
+  const [from, to] = [start, end].map((iso) => iso.replace(/T(.{8}).*/, ' $1')) as [string, string];
+  const [day] = from.split(' ');
+  return `${from} to ${to.startsWith(`${day} `) ? to.slice(day!.length + 1) : to} UTC`;
+}
+
+/** The sentence about plots that would be empty. */
+function missingText(missing: readonly Plot[]): string {
+  const subjects = missing.map(({ subject }) => subject);
+  if (subjects.includes('packets')) return 'There are no packets with a time, so there is nothing to draw.';
+  // Without commands there are no answered ones either.
+  const named = subjects.filter((each, at) => at === 0 || !each.startsWith(`${subjects[at - 1]} `));
+  if (named.length === 0) return '';
+  const list = named.map((each) => `no ${each}`);
+  return `There were ${[list.slice(0, -1).join(', '), list.at(-1)].filter(Boolean).join(' and ')}, so there is no plot of them.`;
+}
+
+const STYLE = `:root { color-scheme: light dark; --ink: #1b1b1f; --soft: #5c5c66; --grid: #dcdce2; --paper: #fff; --cursor: #8a8a94; --a: #0b62c4; --b: #b4490a; --c: #7a1fa2 }
+@media (prefers-color-scheme: dark) { :root { --ink: #ececf1; --soft: #a8a8b3; --grid: #3a3a42; --paper: #17171a; --cursor: #8f8f9a; --a: #6db3ff; --b: #ffa066; --c: #d9a0ff } }
+body { font: 14px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1040px; margin: 1.5em auto; padding: 0 1em }
+h1 { font-size: 1.3em; overflow-wrap: anywhere } h2 { font-size: 1em; margin: 0 } p { color: var(--soft); overflow-wrap: anywhere; margin: .5em 0 }
+.plot { margin: 1.4em 0 } .head { display: flex; flex-wrap: wrap; gap: 0 1.2em; min-height: 3em; align-content: start; margin-bottom: .7em } output { font-variant-numeric: tabular-nums; flex-basis: 100% }
+.area { display: grid; grid-template-columns: 5.5em 1fr; margin-right: 2em; font-size: 12px; color: var(--soft); font-variant-numeric: tabular-nums }
+svg { display: block; width: 100%; height: 130px; overflow: visible; grid-column: 2; grid-row: 1 } svg:focus-visible { outline: 2px solid var(--a); outline-offset: 4px }
+.y { position: relative; grid-column: 1; grid-row: 1 } .y span { position: absolute; right: .8em; transform: translateY(-50%); white-space: nowrap }
+.x { position: relative; grid-column: 2; height: 1.8em } .x:has(br) { height: 3.2em } .x span { position: absolute; top: .3em; transform: translateX(-50%); white-space: nowrap; text-align: center }
+@media (max-width: 500px) { .x span:nth-child(even) { display: none } }
+line, polyline { vector-effect: non-scaling-stroke } .grid, .jump { stroke: var(--grid) } .jump { stroke: var(--soft); stroke-dasharray: 4 3 } .cursor { stroke: var(--cursor); pointer-events: none }
+polyline { fill: none; stroke-width: 1.5; stroke-linejoin: round; stroke-linecap: round; pointer-events: none } .point { stroke-width: 4 } .a { stroke: var(--a) } .b { stroke: var(--b) } .c { stroke: var(--c); stroke-width: 3; stroke-opacity: .55 }
+.step { fill: transparent } .step:hover { fill: var(--grid); fill-opacity: .6 }
+.key .a { color: var(--a) } .key .b { color: var(--b) } .key .c { color: var(--c) } .key span { margin-right: .8em; font-weight: 600 }
 .figures { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .1em .8em .1em 0; text-align: right } th:first-child, td:first-child { text-align: left }`;
 
 const COLOURS = ['a', 'b', 'c'];
 
+/** The axis of time, which all plots share: the places of its labels, and the labels as HTML. */
+interface TimeAxis {
+  readonly ticks: readonly number[];
+  readonly labels: string;
+  readonly short: (iso: string) => string;
+}
+
+function timeAxis(steps: readonly Step[], seconds: number): TimeAxis {
+  const times = steps.map(({ time }) => time);
+  const ticks = timeTicks(times, seconds);
+  const short = toTheSecond(times);
+  const days = ticks.map((at) => times[at]!.split('T')[0]!);
+  const isOneDay = days.length > 0 && times[0]!.startsWith(days[0]!) && times.at(-1)!.startsWith(days[0]!);
+  const clock = toTheSecond([]);
+  const labels = ticks.map((at, index) => {
+    const day = isOneDay || days[index] === days[index - 1] ? '' : `<br>${escapeXml(days[index]!)}`;
+    return `<span style="left:${percent((at + 0.5) / steps.length)}">${escapeXml(clock(times[at]!))}${day}</span>`;
+  });
+  return { ticks, labels: labels.join(''), short };
+}
+
+const percent = (share: number): string => `${Number((100 * share).toFixed(2))}%`;
+
 function drawPlot(
-  { title, lines, text }: Plot,
+  plot: Plot,
   steps: readonly Step[],
-  seconds: number,
-  { jumps, short }: { readonly jumps: ReadonlySet<number>; readonly short: (iso: string) => string },
+  {
+    seconds,
+    jumps,
+    axis,
+  }: { readonly seconds: number; readonly jumps: ReadonlySet<number>; readonly axis: TimeAxis },
 ): string {
-  const values = steps.flatMap((step) => lines.map(({ value }) => value(step) ?? 0));
-  const most = Math.max(0, ...values.slice(0, 1 << 16));
-  const x = (index: number) => LEFT + ((index + 0.5) * (WIDTH - LEFT - 10)) / Math.max(1, steps.length);
-  const y = (value: number) => 10 + (1 - (most > 0 ? value / most : 0)) * (HEIGHT - BOTTOM - 10);
+  const { title, lines, text } = plot;
+  const values = valuesOf(plot, steps);
+  const scale = plot.scale(values);
+  const y = (value: number) => Number((100 * (1 - scale.heightOf(value))).toFixed(1));
   const key =
     lines.length > 1
-      ? `<p class="key">${lines.map(({ name }, at) => `<span class="${COLOURS[at]}">${name}</span>`).join('')}</p>\n`
+      ? `<span class="key">${lines.map(({ name }, at) => `<span class="${COLOURS[at]}">${name}</span>`).join('')}</span>`
       : '';
-  const drawn = lines.flatMap(({ value }, at) =>
-    runs(steps, value, jumps).map(
-      (run) =>
-        `<polyline class="${COLOURS[at]}" points="${run.map((index) => `${x(index).toFixed(1)},${y(value(steps[index]!)!).toFixed(1)}`).join(' ')}"/>`,
+  const grid = [
+    ...scale.ticks.map(
+      ({ value }) => `<line class="grid" x2="${steps.length}" y1="${y(value)}" y2="${y(value)}"/>`,
     ),
+    ...axis.ticks.map((at) => `<line class="grid" x1="${at + 0.5}" x2="${at + 0.5}" y2="100"/>`),
+    ...[...jumps].map((at) => `<line class="jump" x1="${at}" x2="${at}" y2="100"/>`),
+  ];
+  // The first line is drawn last: it is on top where lines are the same.
+  const drawn = lines.flatMap(({ value }, at) =>
+    runs(steps, value, jumps).map((run) => {
+      const points = run.map((index) => `${index + 0.5},${y(value(steps[index]!)!)}`);
+      // A step without neighbours is a point: a line of no length with round ends.
+      return points.length > 1
+        ? `<polyline class="${COLOURS[at]}" points="${points.join(' ')}"/>`
+        : `<polyline class="point ${COLOURS[at]}" points="${points[0]} ${points[0]}"/>`;
+    }),
   );
-  const width = (WIDTH - LEFT - 10) / Math.max(1, steps.length);
-  const dots = steps.map((step, index) => {
-    const said = lines
+  const titles = steps.map((step, index) => {
+    const each = lines
       .map(({ name, value }) => `${name} ${value(step) === undefined ? 'none' : text(value(step)!)}`)
       .join(', ');
-    return `<rect class="dot" x="${(x(index) - width / 2).toFixed(1)}" y="0" width="${width.toFixed(2)}" height="${HEIGHT - BOTTOM}"><title>${escapeXml(`${short(step.time)} UTC: ${said}`)}</title></rect>`;
+    return `<rect class="step" x="${index}" width="1" height="100"><title>${escapeXml(`${axis.short(step.time)} UTC: ${each}`)}</title></rect>`;
   });
-  const clock = (step: Step | undefined) => (step ? short(step.time) : '');
-  return `<h2>${title}</h2>
-${key}<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeXml(`${title}: at most ${text(most)} in steps of ${seconds} s`)}">
-<line class="grid" x1="${LEFT}" x2="${WIDTH - 10}" y1="10" y2="10"/><line class="grid" x1="${LEFT}" x2="${WIDTH - 10}" y1="${HEIGHT - BOTTOM}" y2="${HEIGHT - BOTTOM}"/>
-<text x="${LEFT - 6}" y="14" text-anchor="end">${escapeXml(text(most))}</text><text x="${LEFT - 6}" y="${HEIGHT - BOTTOM + 4}" text-anchor="end">0</text>
-<text x="${LEFT}" y="${HEIGHT - 4}">${clock(steps[0])}</text><text x="${WIDTH - 10}" y="${HEIGHT - 4}" text-anchor="end">${clock(steps.at(-1))} UTC</text>
-${[...jumps].map((at) => `<line class="jump" x1="${(x(at) - width / 2).toFixed(1)}" x2="${(x(at) - width / 2).toFixed(1)}" y1="10" y2="${HEIGHT - BOTTOM}"/>\n`).join('')}${drawn.join('\n')}
-${dots.join('\n')}
+  const yLabels = scale.ticks.map(
+    ({ value, label }) =>
+      `<span style="top:${percent(1 - scale.heightOf(value))}">${escapeXml(label)}</span>`,
+  );
+  return `<section class="plot">
+<div class="head"><h2>${title}</h2>${key}<output></output></div>
+<div class="area">
+<div class="y" aria-hidden="true">${yLabels.join('')}</div>
+<svg viewBox="0 0 ${steps.length} 100" preserveAspectRatio="none" role="img" aria-label="${escapeXml(`${title}: up to ${text(greatest(values))}, in steps of ${formatDuration(seconds)}`)}">
+${grid.join('\n')}
+${drawn.reverse().join('\n')}
+${titles.join('\n')}
 </svg>
+<div class="x" aria-hidden="true">${axis.labels}</div>
+</div>
+</section>
 `;
 }
 
-/** The stretches in which there is a value; a single one is drawn as a short line. */
+/** The stretches of steps, by number, in which there is a value. */
 function runs(
   steps: readonly Step[],
   value: (step: Step) => number | undefined,
@@ -151,7 +267,7 @@ function runs(
   const all: number[][] = [];
   let run: number[] = [];
   const end = () => {
-    if (run.length) all.push(run.length === 1 ? [run[0]!, run[0]!] : run);
+    if (run.length) all.push(run);
     run = [];
   };
   for (const [index, step] of steps.entries()) {
@@ -167,7 +283,7 @@ function runs(
 function* troubles(analysis: Analysis): Generator<string> {
   const found = Object.entries(healthFacts(analysis, new Map(), 0)?.evidence ?? {});
   if (found.length === 0) return;
-  yield '<h2>TCP troubles</h2>\n<div class="figures"><table>\n<tr><th>Trouble</th><th>Count</th><th>Frames, as Wireshark numbers them</th></tr>\n';
+  yield '<h2>TCP problems</h2>\n<div class="figures"><table>\n<tr><th>Problem</th><th>Count</th><th>Frames, as Wireshark numbers them</th></tr>\n';
   for (const [kind, each] of found)
     yield `<tr><td>${escapeXml(troubleWords(kind))}</td><td>${each.count}</td><td>${escapeXml(framesText(each))}</td></tr>\n`;
   yield '</table></div>\n';
@@ -175,13 +291,13 @@ function* troubles(analysis: Analysis): Generator<string> {
 
 function* figures(steps: readonly Step[], plots: readonly Plot[]): Generator<string> {
   const lines = plots.flatMap((plot) => plot.lines.map((line) => ({ ...line, text: plot.text })));
-  yield `<details><summary>Figures</summary>\n<div class="figures"><table>\n<tr><th>Time</th>${lines.map(({ name }) => `<th>${name}</th>`).join('')}</tr>\n`;
+  yield `<details><summary>All figures</summary>\n<div class="figures"><table>\n<tr><th>Time</th>${lines.map(({ name }) => `<th>${name}</th>`).join('')}</tr>\n`;
   for (const step of steps) {
     const cells = lines.map(({ value, text }) => {
       const each = value(step);
       return `<td>${each === undefined ? '' : escapeXml(text(each))}</td>`;
     });
-    yield `<tr><td>${step.time.replace(/\.\d+/, '')}</td>${cells.join('')}</tr>\n`;
+    yield `<tr><td>${escapeXml(step.time.replace(/\.\d+/, ''))}</td>${cells.join('')}</tr>\n`;
   }
   yield '</table></div></details>\n';
 }

@@ -1,8 +1,8 @@
-/** Whether `writeDigits` can write it: a whole number without a sign, of at most ten digits. */
+/** Whether `writeDigits` can write the number: a whole number from 0 to 2^31 - 1. */
 export const isPlain = (number: number): boolean =>
   number >= 0 && number <= 0x7fffffff && Number.isInteger(number);
 
-/** Writes a number for which `isPlain` holds, in decimal, and returns where it ends: a tenth of the time of `String`. */
+/** Writes a number for which `isPlain` is true in decimal, and returns where it ends. It takes a tenth of the time of `String`. */
 export function writeDigits(bytes: Uint8Array, at: number, number: number): number {
   let rest = number | 0;
   if (rest < 10) {
@@ -20,7 +20,7 @@ export function writeDigits(bytes: Uint8Array, at: number, number: number): numb
   return at + digits;
 }
 
-/** How many more digits than six a number of at least six has. */
+/** How many digits more than six a number of at least six digits has. */
 function digitsAbove(number: number): number {
   let more = 0;
   for (let power = 1_000_000; power <= number && more < 4; power *= 10) more += 1;

@@ -6,8 +6,8 @@ import { treeOf } from '../tree.ts';
 import { foldedFrame } from './folded.ts';
 
 /**
- * The comparison as difffolded.pl of FlameGraph writes it, for other tools: `stack BEFORE AFTER` a line, as counted,
- * not made comparable. Stacks that are written alike are one line.
+ * The comparison in the format of FlameGraph's difffolded.pl, for other tools: each line is `stack BEFORE AFTER`, with the
+ * weights as recorded and not scaled. Stacks with the same text are one line.
  */
 export function* foldedComparison({ frames, tree, beforeSelf }: Comparison): Generator<string> {
   const numbers = new Map<string, number>();

@@ -6,8 +6,8 @@ import { textOrder, treeOf } from '../tree.ts';
 import { isPlain, writeDigits } from './digits.ts';
 
 /**
- * A frame as it stands in folded text: `;` separates frames and becomes `:`, blanks in a thread's name become `_` as
- * in stackcollapse-perf.pl, and what would end a line is written as the replacement character.
+ * A frame as it is written in folded text. `;` separates frames, so within a name it becomes `:`. Blanks in the name of a
+ * thread become `_`, as in stackcollapse-perf.pl. A character that would end the line becomes the replacement character.
  */
 export function foldedFrame(frame: Frame, annotate: boolean): string {
   const name = frame.name.replaceAll(';', ':').replaceAll(/[\n\r]/g, '\ufffd');
@@ -23,8 +23,8 @@ const BLANK = 32;
 const SEMICOLON = 59;
 
 /**
- * The profile as folded stacks, one line each, in the order of their bytes, as stackcollapse-perf.pl sorts them;
- * frames that are written alike are one. `annotate` puts FlameGraph's `_[k] _[j] _[i]` behind names. In chunks.
+ * The profile as folded stacks in chunks: one line for each stack, sorted by bytes as stackcollapse-perf.pl does. Frames with
+ * the same text are one frame. `annotate` appends FlameGraph's `_[k] _[j] _[i]` to names.
  */
 export function* foldedChunks(profile: Profile, annotate: boolean): Generator<Uint8Array> {
   const texts = new Map<string, number>();
@@ -40,7 +40,7 @@ export function* foldedChunks(profile: Profile, annotate: boolean): Generator<Ui
   yield* lines(tree, wordOf, namesOf(words), lineRanks(words));
 }
 
-/** The same tree with frames that are written alike as one. */
+/** The tree in which frames with the same text are one frame. */
 function mergeAlike(profile: Profile, word: readonly number[], texts: readonly string[]): CallTree {
   const { tree } = profile;
   const stacks = new Stacks('root first');
@@ -53,8 +53,8 @@ function mergeAlike(profile: Profile, word: readonly number[], texts: readonly s
 }
 
 /**
- * Where a line that ends in a frame stands among its siblings' (`self`), and where those that go on below it do
- * (`below`): in bytes `a`, `a.part`, `a;b`, for `;` comes behind `.`.
+ * The order of lines that share the stack above a frame: the rank of the line that ends in the frame (`self`), and that of the
+ * lines that continue below it (`below`). These differ, because `;` comes after `.`: the order is `a`, `a.part`, `a;b`.
  */
 interface LineRanks {
   readonly self: Int32Array;
@@ -66,7 +66,7 @@ function lineRanks(texts: readonly string[]): LineRanks {
   const order = texts.map((_, at) => at).sort((a, b) => compare(texts[a]!, texts[b]!));
   const ranks = { self: new Int32Array(texts.length), below: new Int32Array(texts.length) };
   let rank = 0;
-  /** Texts that the ones behind them may go on from with what comes before a `;`. */
+  /** The texts that a later text may still continue with a character that comes before `;`. */
   const open: number[] = [];
   const close = (next?: string) => {
     for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
@@ -85,7 +85,7 @@ function lineRanks(texts: readonly string[]): LineRanks {
   return ranks;
 }
 
-/** Names as they stand in a line, with the `;` behind them, one behind the other. */
+/** The names as they are written in a line, each followed by `;`, in one buffer. */
 interface Names {
   readonly view: DataView;
   readonly start: Int32Array;
@@ -109,8 +109,8 @@ function namesOf(texts: readonly string[]): Names {
 }
 
 /**
- * Walks the tree and writes the lines. A line begins with the stack down to where it leaves the way of the line before,
- * which is copied from there; a node with one child and no line of its own is passed without looking back.
+ * Walks the tree and writes the lines. The part of a stack that a line shares with the line before is copied from there. A
+ * node with one child and no line of its own needs no entry among the pending ones.
  */
 function* lines(
   tree: CallTree,
@@ -121,11 +121,11 @@ function* lines(
   const { next, self, frame } = tree;
   let out = new Uint8Array(CHUNK * 2);
   let view = new DataView(out.buffer);
-  /** Where the line that is written, and the one before, begin; how far is written. */
+  /** Where the present line and the line before begin, and where the written bytes end. */
   let start = 0;
   let before = 0;
   let end = 0;
-  /** Nodes still to be looked at: below zero, the line of a node; above, what is below it. With the length of its stack. */
+  /** What is still to be written: the line of node n (-n), or the lines below it (n), each with the length of its stack. */
   const pending: number[] = [];
   const lengths: number[] = [];
   const room = (more: number) => {
@@ -139,7 +139,7 @@ function* lines(
     const word = wordOf[frame[node]!]!;
     const length = names.length[word]!;
     room(length + 4);
-    // Four bytes at a time; what is too much is written over.
+    // Copies four bytes at a time; the next name overwrites the bytes that are too many.
     for (let from = names.start[word]!, at = end, to = end + length; at < to; from += 4, at += 4)
       view.setInt32(at, names.view.getInt32(from));
     end += length;
@@ -153,7 +153,7 @@ function* lines(
     before = start;
     start = end;
   };
-  /** Puts off what is below a node, sorted by how its lines begin. */
+  /** Adds the children of a node to the pending entries, in the order of their lines. */
   const fork = (node: number) => {
     const entries: number[] = [];
     let sorted = true;
@@ -202,7 +202,7 @@ function* lines(
       writeLine(self[node]!);
       continue;
     }
-    // One child that has either a line or more below it: no need to put it off.
+    // A single child that either ends a line or continues, but not both, is written at once.
     for (let child = node + 1; next[child] === next[node]; child = node + 1) {
       const leaf = next[child] === child + 1;
       if (!leaf && self[child]) break;

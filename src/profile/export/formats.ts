@@ -10,13 +10,13 @@ import { speedscopePieces } from './speedscope.ts';
 
 type Pieces = Iterable<string | Uint8Array>;
 
-/** What a profile can be made into: how its file ends, and its content in pieces. */
+/** A format in which a profile can be written: the ending of its file, and its content in pieces. */
 export interface Format {
   readonly ending: string;
-  /** What its line in the results is called. */
+  /** The name of its line in the results. */
   readonly label: string;
   readonly pieces: (profile: Profile, drawing: Drawing) => Pieces | Promise<Pieces>;
-  /** For reading: goes to stdout where no file is named. */
+  /** The format is for people to read: it goes to stdout if no file is given. */
   readonly reading?: true;
 }
 
@@ -65,7 +65,7 @@ export const FORMATS = {
 
 export type FormatName = keyof typeof FORMATS;
 
-/** What makes a picture more than one: its script and its style. */
+/** The script and the style that make a picture interactive. */
 export const browserHalf = (): { script: string; style: string } => ({
   script: browserScript(asset),
   style: asset('profile/picture/picture.css'),
@@ -73,7 +73,7 @@ export const browserHalf = (): { script: string; style: string } => ({
 
 const exporter = (): string => `kubectl-gkeprof ${toolVersion()}`;
 
-/** `svg,folded` as a list, each once. */
+/** Parses a list such as `svg,folded`; a repeated name counts once. */
 export function parseFormats(text: string): readonly FormatName[] {
   const names = [...new Set(text.split(',').map((name) => name.trim()))];
   const unknown = names.find((name) => !Object.hasOwn(FORMATS, name));

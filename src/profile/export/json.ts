@@ -4,8 +4,9 @@ import type { Profile } from '../profile.ts';
 import { weighedBy } from '../weighing.ts';
 
 /**
- * The profile as JSON, for programs: version 1, frames by number, one entry for each stack and thread with its frames
- * from the root to the leaf. `weight` is in `unit`. The order is the tree's, so the same profile gives the same text.
+ * The profile as JSON, for programs: version 1. Stacks refer to frames by number; there is one entry for each stack and
+ * thread, with the frames from the root to the leaf. `weight` is in `unit`. Entries are in the order of the tree, so that the
+ * same profile gives the same text.
  */
 export function* profileJsonPieces(profile: Profile): Generator<string> {
   const { about, event, eventNote, unit, samples, lost, idle, frames, threads, stacks, tree } = profile;

@@ -14,14 +14,14 @@ import { pathOf } from '../paths.ts';
 import type { Profile } from '../profile.ts';
 
 /**
- * profile.proto (https://github.com/google/pprof/blob/main/proto/profile.proto), not compressed: samples with their
- * count and, where it is something else, their weight; a mapping for each object, functions, and labels for thread, pid,
- * tid, pod, namespace, container and node. The thread's name is a label, not a function.
+ * The profile in pprof's format (https://github.com/google/pprof/blob/main/proto/profile.proto), not compressed: samples
+ * with their count and, if it differs, their weight; a mapping for each object; functions; and labels for thread, pid, tid,
+ * pod, namespace, container and node. The name of a thread is a label and not a function.
  */
 export function toPprof(profile: Profile, exporter: string): Uint8Array {
   const { about, frames, stacks, threads, tree, unit } = profile;
   const strings = new StringTable();
-  // pprof prints names as they are.
+  // pprof prints names without escaping them.
   const text = (value: string) => strings.dedup(printable(value));
   const type = (name: string, of: string) => new ValueType({ type: text(name), unit: text(of) });
   const mappings = new Map<string, Mapping>();
@@ -34,14 +34,14 @@ export function toPprof(profile: Profile, exporter: string): Uint8Array {
     }
     return Number(mapping.id);
   };
-  // pprof takes the first mapping for the main program.
+  // pprof takes the first mapping as that of the main program.
   for (const { kind, dso } of frames) if (kind === 'user' && !/\.so[.\d]*$|^\[/.test(dso)) mappingOf(dso);
   const functions: PprofFunction[] = [];
   const locations: Location[] = [];
   frames.forEach(({ name, dso }, at) => {
     const id = at + 1;
-    // No system name: where it equals the name, pprof takes it for a linker's symbol and cuts what C++ put in brackets,
-    // so that f(int) and f(long) become one (google/pprof, internal/symbolizer, demangleSingleFunction).
+    // There is no system name: if it equals the name, pprof takes it for a linker symbol and cuts off C++ arguments, so
+    // that f(int) and f(long) become one (google/pprof, internal/symbolizer, demangleSingleFunction).
     functions.push(new PprofFunction({ id, name: text(name), filename: text(dso) }));
     locations.push(new Location({ id, mappingId: mappingOf(dso), line: [new Line({ functionId: id })] }));
   });

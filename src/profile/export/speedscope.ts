@@ -3,9 +3,9 @@ import { pathOf } from '../paths.ts';
 import type { Profile } from '../profile.ts';
 
 /**
- * speedscope's own file format (https://www.speedscope.app/file-format-schema.json): one sampled profile a thread, in
- * the order of time where times are known, each sample with its weight. A viewer that is given `perf script` text has to
- * guess weights from the times, and puts idle time on the stack before it (jlfwong/speedscope#393).
+ * speedscope's own file format (https://www.speedscope.app/file-format-schema.json): one sampled profile for each thread, in
+ * time order if times are known, and each sample with its weight. From `perf script` text, speedscope would have to guess the
+ * weights from the times, and would count idle time for the stack before it (jlfwong/speedscope#393).
  */
 export function* speedscopePieces(profile: Profile, exporter: string): Generator<string> {
   const { about, frames, unit } = profile;
@@ -26,7 +26,7 @@ export function* speedscopePieces(profile: Profile, exporter: string): Generator
   yield '\n]}\n';
 }
 
-/** Each thread's rows, the busiest thread first: in time order, one entry a sample, or one for each stack. */
+/** The rows of each thread, the busiest thread first: one entry for each sample in time order, or one for each stack. */
 function byThread({ stacks, timeline, threads }: Profile) {
   const lists = new Map<number, { entries: number[]; weights: number[] }>();
   const add = (row: number, samples: number) => {

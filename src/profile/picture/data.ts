@@ -10,13 +10,15 @@ import {
   TICKS_PER_SECOND,
   type Unit,
 } from '../profile.ts';
+import { KINDS } from './browser/appearance.js';
 
-/** Long lists: typed arrays where they are made, plain ones where they were read. */
+/** Long lists: typed arrays in data that is written, plain arrays in data that was read. */
 type Numbers = ArrayLike<number>;
 
 /**
- * What a picture carries of its profile, as JSON. Nodes are in preorder, without the root: `up` is how many levels the
- * tree goes up before a node is added (0: below the one before). What can be counted from the stacks is not repeated.
+ * What a picture contains of its profile, as JSON. Nodes are in preorder, without the root: `up` is how many levels the
+ * tree goes up before a node is added (0: the node is a child of the one before). Sums that follow from the stacks are not
+ * stored.
  */
 interface Common {
   readonly gkeprof: 1;
@@ -24,11 +26,11 @@ interface Common {
   readonly eventNote?: string;
   readonly unit: Unit;
   readonly names: readonly string[];
-  /** One letter a frame: thread, user, kernel, jit, inlined. */
+  /** One letter for each frame: thread, user, kernel, jit, inlined. */
   readonly kinds: string;
   readonly dsos: readonly string[];
   readonly dso: Numbers;
-  /** Frames that perf could not name. */
+  /** The frames that perf could not name. */
   readonly unknown: readonly number[];
   readonly up: Numbers;
   readonly frame: Numbers;
@@ -39,7 +41,7 @@ export interface ProfileData extends Common {
   readonly about: About;
   readonly threads: ReadonlyArray<readonly [comm: string, pid: number, tid: number]>;
   readonly node: Numbers;
-  /** Absent where no stack has a thread; likewise `weight` where it is `samples`. */
+  /** Absent if no stack has a thread. `weight` is absent if it is the same as `samples`. */
   readonly thread?: Numbers;
   readonly samples: Numbers;
   readonly weight?: Numbers;
@@ -48,7 +50,7 @@ export interface ProfileData extends Common {
   readonly weightsVary?: true;
   readonly timeline?: {
     readonly start: number;
-    /** Differences to the entry before, in ticks. */
+    /** The time since the entry before, in ticks. */
     readonly later: Numbers;
     readonly stack: Numbers;
     readonly samples?: Numbers;
@@ -66,19 +68,12 @@ export interface ComparisonData extends Common {
   readonly afterSelf: Numbers;
   readonly normalizedBy: Comparison['normalizedBy'];
   readonly beforeFactor: number;
-  /** Frames of functions that changed by more than chance; absent where nothing was tested. */
+  /** The frames of functions that changed significantly; absent if nothing was tested. */
   readonly changed?: readonly number[];
 }
 
-const KINDS: Readonly<Record<FrameKind, string>> = {
-  thread: 't',
-  user: 'u',
-  kernel: 'k',
-  jit: 'j',
-  inlined: 'i',
-};
 const KIND_OF = Object.fromEntries(
-  Object.entries(KINDS).map(([kind, letter]) => [letter, kind as FrameKind]),
+  Object.entries(KINDS).map(([kind, { letter }]) => [letter, kind as FrameKind]),
 );
 
 function common(event: string, unit: Unit, frames: readonly Frame[], tree: CallTree): Common {
@@ -92,7 +87,7 @@ function common(event: string, unit: Unit, frames: readonly Frame[], tree: CallT
     event,
     unit,
     names: frames.map((frame) => frame.name),
-    kinds: frames.map((frame) => KINDS[frame.kind]).join(''),
+    kinds: frames.map((frame) => KINDS[frame.kind].letter).join(''),
     dsos,
     dso: Int32Array.from(frames, (frame) => dsoNumber.get(frame.dso)!),
     unknown: frames.flatMap((frame, at) => (frame.unknown ? [at] : [])),
@@ -130,7 +125,7 @@ export function profileData(profile: Profile): ProfileData {
   };
 }
 
-/** `changed`: by frame, whether it changed by more than chance; undefined where nothing was tested. */
+/** `changed` tells for each frame whether its change is significant; it is undefined if nothing was tested. */
 export function comparisonData(comparison: Comparison, changed?: Uint8Array): ComparisonData {
   return {
     of: 'comparison',
@@ -145,13 +140,13 @@ export function comparisonData(comparison: Comparison, changed?: Uint8Array): Co
   };
 }
 
-/** The profile of a picture's data; the opposite of `profileData`. Throws when it is damaged, or a comparison. */
+/** The profile that a picture's data describes: the inverse of `profileData`. Throws if the data is a comparison. */
 export function profileOf(data: ProfileData | ComparisonData): Profile {
   if (data.of === 'comparison')
     throw new GkeprofError(
       EXIT.failed,
-      'this picture is a comparison, not a profile',
-      'give the recordings it was made of',
+      'this SVG is a comparison, not a profile',
+      'use the recordings that were compared',
     );
   const frames = data.names.map(
     (name, at): Frame => ({
@@ -257,10 +252,13 @@ function timelineOf({
   };
 }
 
-/** Entries a picture holds at the most: more would be too much for an issue's attachment, and no screen shows them. */
+/** The most entries of a timeline in a picture: more would make the file too large to attach, and no screen shows them. */
 const MOST_ENTRIES = 200_000;
 
-/** The profile with a timeline of at most so many entries: samples of a stack within a bin become one. */
+/**
+ * The profile with a timeline of at most so many entries: the samples of a stack within a bin of time become one entry. If bins
+ * of a second are still too many, the timeline is left out.
+ */
 export function thinTimeline(profile: Profile, most = MOST_ENTRIES): Profile {
   const { timeline } = profile;
   if (!timeline || timeline.at.length <= most) return profile;

@@ -1,6 +1,6 @@
 export const cdata = (text: string): string => text.replaceAll(']]>', ']]]]><![CDATA[>');
 
-/** JSON that may stand in XML as it is: every character outside plain ASCII text, and XML's own, as `\uXXXX`. */
+/** JSON that can be put into XML as it is: characters outside plain ASCII text, and those of XML's markup, are `\uXXXX`. */
 export const jsonForXml = (value: unknown): string =>
   JSON.stringify(value).replaceAll(
     /[<>&\u007f-\uffff]/g,
@@ -8,8 +8,8 @@ export const jsonForXml = (value: unknown): string =>
   );
 
 /**
- * The same in pieces, for data with long lists: typed arrays of whole numbers are packed, as browser/numbers.js unpacks
- * them; a picture of many stacks is two fifths smaller than with their digits.
+ * The same in pieces, for data with long lists. Typed arrays of whole numbers are packed in the form that browser/numbers.js
+ * unpacks: this makes a picture of many stacks two fifths smaller than digits would.
  */
 export function* embeddedJsonPieces(value: unknown): Generator<string> {
   if (value instanceof Float64Array || value instanceof Int32Array || value instanceof Uint32Array) {
@@ -30,13 +30,13 @@ export function* embeddedJsonPieces(value: unknown): Generator<string> {
   yield separator === '{' ? '{}' : '}';
 }
 
-/** Divisible by three: base64 of pieces is then that of the whole. */
+/** Divisible by three, so that the base64 texts of the pieces can be joined. */
 const PIECE = 3 << 14;
-/** Of a number below 2^53. */
+/** The most bytes of a number below 2^53. */
 const LONGEST = 8;
 
 function* numbersText(numbers: Float64Array | Int32Array | Uint32Array): Generator<string> {
-  // One kind of array for each loop: V8 makes slower code of one that meets several.
+  // Each loop gets arrays of one type only: V8 makes slower code for a loop that gets several.
   const ints = numbers instanceof Int32Array ? numbers : new Int32Array(numbers);
   const isSmall = ints === numbers || areSame(ints, new Float64Array(numbers));
   const floats = isSmall ? undefined : new Float64Array(numbers);
@@ -59,7 +59,7 @@ function* numbersText(numbers: Float64Array | Int32Array | Uint32Array): Generat
   yield `${bytes.toString('base64', 0, packing.used)}"`;
 }
 
-/** How far a list is packed: the next number, and the bytes in use. */
+/** How far a list is packed: the position of the next number, and the number of bytes in use. */
 interface Packing {
   at: number;
   used: number;

@@ -5,7 +5,7 @@ import { type ComparisonData, type ProfileData, profileOf } from './data.ts';
 
 const OPENING = '<metadata id="gkeprof-data">';
 
-/** The profile that a picture of ours carries; undefined for any other SVG. Throws when it is damaged. */
+/** The profile that a picture of this tool contains; undefined for any other SVG. Throws if the data is damaged. */
 export function readPicture(svg: string): Profile | undefined {
   const from = svg.indexOf(OPENING);
   if (from < 0) return undefined;
@@ -20,8 +20,8 @@ export function readPicture(svg: string): Profile | undefined {
     if (error instanceof GkeprofError) throw error;
     throw new GkeprofError(
       EXIT.failed,
-      `the picture's data cannot be read: ${reasonOf(error)}`,
-      'it was changed or cut short: draw it again from the raw stacks',
+      `the profile in this SVG cannot be read: ${reasonOf(error)}`,
+      'the file was changed or cut short: render it again from the recording',
     );
   }
 }

@@ -1,11 +1,11 @@
 import type { AssetName } from '../../assets.ts';
 
-/** In the order in which they use each other. */
+/** The modules, each after those that it uses. */
 const MODULES = [
   'numbers',
+  'appearance',
   'model',
   'elements',
-  'labels',
   'views',
   'layout',
   'head',
@@ -14,8 +14,8 @@ const MODULES = [
 ] as const;
 
 /**
- * The browser half as one script without modules, for a picture has no other file to import: the modules one behind
- * the other in a function, their imports and exports taken out.
+ * The browser half as one script, because a picture cannot import other files: all modules in one function, without their
+ * imports and exports.
  */
 export function browserScript(asset: (name: AssetName) => string): string {
   const text = MODULES.map((name) =>

@@ -1,85 +1,95 @@
 import { printable } from '../../text/printable.ts';
-import { counted } from '../../text/quantity.ts';
 import { escapeXml } from '../../text/xml.ts';
 import type { Frame } from '../frame.ts';
-import type { CallTree, Comparison, Profile, Unit } from '../profile.ts';
-import { colourOf, deltaColour, patternOf } from './colour.ts';
+import type { CallTree, Comparison, Profile } from '../profile.ts';
+import {
+  BOTTOM,
+  boxText,
+  changeMark,
+  changeText,
+  colourOf,
+  cut,
+  deltaColour,
+  FACTS_DOWN,
+  KINDS,
+  LABEL_DOWN,
+  LABEL_LEFT,
+  LEGEND_ENTRY,
+  LINE,
+  lettersIn,
+  PATTERN_WIDTH,
+  ROOT_NAME,
+  ROW,
+  SIDE,
+  TITLE_DOWN,
+  thinText,
+  WIDTH,
+} from './browser/appearance.js';
 import { comparisonData, profileData, thinTimeline } from './data.ts';
 import { cdata, embeddedJsonPieces } from './escape.ts';
 
 export interface Picture {
   readonly title: string;
-  /** Lines below the title: what was recorded, and the figures. */
+  /** The lines below the title: what was recorded, and the figures. */
   readonly subtitle: readonly string[];
   /** The browser half, as text. */
   readonly script: string;
   readonly style: string;
 }
 
-const WIDTH = 1200;
-const ROW = 18;
-const SIDE = 10;
-const BOTTOM = 12;
-/** Narrower boxes are drawn only when zoomed into, as flamegraph.pl leaves them out; a line says how many they are. */
+/** Narrower boxes are left out, as flamegraph.pl does, until the user zooms in. A line below the title counts them. */
 const LEAST_WIDTH = 0.1;
-/** A pattern cannot be recognised in a narrower box. */
-const PATTERN_WIDTH = 3;
 /** The least number of characters in a piece. */
 const PIECE = 1 << 16;
-/** Of a letter of the monospaced font at 12 px. */
-const LETTER = 7.2;
 
-/** What a box of the picture is of. */
+/** What the boxes of a picture show. */
 interface Boxes {
   readonly frames: readonly Frame[];
   readonly tree: CallTree;
-  /** Width of each node, in whatever all are in. */
+  /** The width of each node, in the unit of the weights. */
   readonly width: Float64Array;
-  readonly title: (node: number, frame: Frame) => string;
+  /** The title as XML, with the name and the object of the frame escaped already. */
+  readonly title: (node: number, escaped: Frame) => string;
   readonly label: (node: number, frame: Frame) => string;
   readonly fill: (node: number, frame: Frame) => string;
-  /** Colours and what they are. */
+  /** The colours, and what they mean, for the kinds of frames that are drawn. */
   readonly legend: (
     kinds: ReadonlySet<string>,
   ) => ReadonlyArray<readonly [words: string, fill: string, pattern: string]>;
 }
 
 /**
- * A flame graph as one self-contained SVG, in pieces: the same profile gives the same bytes; every string is escaped.
- * Without scripts the boxes of a tenth of a pixel and more are there with titles; with scripts the picture is drawn anew from
- * the data it carries, whatever the width and the view.
+ * A flame graph as one self-contained SVG, in pieces. The same profile gives the same bytes, and every string is escaped.
+ * Without scripts, it shows all boxes of at least a tenth of a pixel, with titles. With scripts, it draws itself anew from
+ * the data that it contains, for the width of the window and the view that is chosen.
  */
 export function* drawPicture(whole: Profile, picture: Picture): Generator<string | Uint8Array> {
   const profile = thinTimeline(whole);
   const { tree, frames, unit } = profile;
   const all = tree.total[0]!;
-  const count = (weight: number) => weightText(weight, unit);
+  const colour = oncePerFrame(colourOf);
   const boxes: Boxes = {
     frames,
     tree,
     width: tree.total,
-    title: (node, frame) => {
-      const what = frame.kind === 'user' ? '' : `, ${frame.kind === 'jit' ? 'JIT' : frame.kind}`;
-      const where = frame.dso ? ` in ${frame.dso}` : '';
-      return `${frame.name} (${count(tree.total[node]!)}, ${share(tree.total[node]!, all)}, ${count(tree.self[node]!)} self${what})${where}`;
-    },
+    title: (node, escaped) => boxText(escaped, tree.total[node]!, tree.self[node]!, unit, all, all),
     label: (_node, frame) => frame.name,
-    fill: (_node, frame) => colourOf(frame),
+    fill: (_node, frame) => colour(frame),
     legend: kindLegend,
   };
   const notes =
     profile.timeline && profile.timeline !== whole.timeline
-      ? [`times in bins of ${Math.round(profile.timeline.binSeconds * 1000)} ms`]
+      ? [`sample times are rounded to ${Math.round(profile.timeline.binSeconds * 1000)} ms`]
       : whole.timeline && !profile.timeline
-        ? ['too many different stacks for a heat map']
+        ? ['no heat map: too many different stacks']
         : [];
   yield* drawing(boxes, picture, notes, profileData(profile));
 }
 
 /**
- * A differential flame graph: a box is as wide as before and after together, so that what vanished and what is new are
- * both there; its colour, and a sign before its name, say which way it went. `changed`: by frame, whether it changed by
- * more than chance; what did not has no colour. Undefined where nothing was tested.
+ * A differential flame graph. The width of a box is the sum of before and after, so that it shows what has vanished and what
+ * is new. The colour, and a sign before the name, show whether it became more or less. `changed` tells for each frame whether
+ * its change is significant; a frame that has not changed significantly has no colour. It is undefined if nothing was tested.
  */
 export function* drawComparison(
   comparison: Comparison,
@@ -88,34 +98,32 @@ export function* drawComparison(
 ): Generator<string | Uint8Array> {
   const { tree, frames, beforeTotal, beforeFactor, unit } = comparison;
   const width = tree.total.map((after, node) => after + beforeTotal[node]! * beforeFactor);
-  const isChance = (node: number) => changed !== undefined && !changed[tree.frame[node]!];
-  const sign = (node: number) => {
-    const change = isChance(node) ? 0 : tree.total[node]! - beforeTotal[node]! * beforeFactor;
-    return change > 0 ? '+' : change < 0 ? '\u2212' : '=';
-  };
+  const mark = (node: number) =>
+    changeMark(
+      beforeTotal[node]! * beforeFactor,
+      tree.total[node]!,
+      changed === undefined || changed[tree.frame[node]!] === 1,
+    );
   const boxes: Boxes = {
     frames,
     tree,
     width,
-    title: (node, frame) => {
+    title: (node, escaped) => {
       const [before, after] = [beforeTotal[node]!, tree.total[node]!];
-      const word = before === 0 ? ' (new)' : after === 0 ? ' (gone)' : '';
-      const points = 100 * (ratio(after, tree.total[0]!) - ratio(before, beforeTotal[0]!));
-      return `${sign(node)} ${frame.name}${word}: before ${weightText(before, unit)} (${share(before, beforeTotal[0]!)}), after ${weightText(after, unit)} (${share(after, tree.total[0]!)}), ${points < 0 ? '\u2212' : '+'}${Math.abs(points).toFixed(2)} points`;
+      return `${mark(node).sign} ${changeText(escaped, before, after, unit, beforeTotal[0]!, tree.total[0]!)}`;
     },
-    label: (node, frame) => `${sign(node)} ${frame.name}`,
-    fill: (node) =>
-      isChance(node) ? deltaColour(1, 1) : deltaColour(beforeTotal[node]! * beforeFactor, tree.total[node]!),
+    label: (node, frame) => `${mark(node).sign} ${frame.name}`,
+    fill: (node) => mark(node).fill,
     legend: () => [
       ...DELTAS.slice(0, 3),
-      [changed ? '= chance' : '= equal', deltaColour(1, 1), ''],
+      [changed ? '= noise' : '= equal', deltaColour(1, 1), ''],
       ...DELTAS.slice(3),
     ],
   };
   yield* drawing(boxes, picture, [], comparisonData(comparison, changed));
 }
 
-/** The scale of colours: how many times as much is after as before. */
+/** The scale of colours: by which factor the weight has changed. */
 const DELTAS = [
   ['\u2212 gone', deltaColour(1, 0), ''],
   ['\u2212 1/3', deltaColour(3, 1), ''],
@@ -125,24 +133,26 @@ const DELTAS = [
   ['+ new', deltaColour(0, 1), ''],
 ] as const;
 
-const ratio = (part: number, all: number): number => (all > 0 ? part / all : 0);
-const share = (part: number, all: number): string => `${(100 * ratio(part, all)).toFixed(2)} %`;
-
-/** `12 samples`, `1.23 s` of CPU time, `1234 events`. */
-function weightText(weight: number, unit: Unit): string {
-  if (unit === 'nanoseconds')
-    return weight >= 1e9 ? `${(weight / 1e9).toFixed(2)} s` : `${(weight / 1e6).toFixed(1)} ms`;
-  const number = Math.round(weight * 100) / 100;
-  return counted(number, unit === 'samples' ? 'sample' : 'event');
-}
-
 interface Box {
   readonly node: number;
   readonly start: number;
   readonly depth: number;
 }
 
-const ALL: Frame = { name: 'all', kind: 'thread', dso: '', unknown: false };
+/** The same function, which is called only once for each frame: a frame has many boxes. */
+function oncePerFrame<T>(make: (frame: Frame) => T): (frame: Frame) => T {
+  const made = new Map<Frame, T>();
+  return (frame) => {
+    let value = made.get(frame);
+    if (value === undefined) {
+      value = make(frame);
+      made.set(frame, value);
+    }
+    return value;
+  };
+}
+
+const ROOT: Frame = { name: ROOT_NAME, kind: 'thread', dso: '', unknown: false };
 
 function* drawing(
   boxes: Boxes,
@@ -153,11 +163,10 @@ function* drawing(
   const { frames, tree, width } = boxes;
   const scale = (WIDTH - 2 * SIDE) / (width[0]! || 1);
   const { placed, depth, hidden, hiddenWidth } = place(boxes, scale);
-  const top = 40 + 15 * (picture.subtitle.length + 3) + 26;
+  const lines = picture.subtitle.length;
+  const top = 40 + LINE * (lines + 3) + 26;
   const height = top + (depth + 1) * ROW + BOTTOM;
-  const thin = hidden
-    ? `${counted(hidden, 'box', 'boxes')} of less than a tenth of a pixel, ${share(hiddenWidth, width[0]!)} of the width, ${hidden === 1 ? 'is' : 'are'} drawn when zoomed into`
-    : '';
+  const thin = thinText(hidden, hiddenWidth, width[0]!, 'a tenth of a pixel');
   const below = [thin, ...notes].filter(Boolean).join(' · ');
   const kinds = new Set(placed.map(({ node }) => frames[tree.frame[node]!]?.kind ?? 'thread'));
   yield `<?xml version="1.0" encoding="UTF-8"?>
@@ -172,23 +181,27 @@ function* drawing(
 <g id="heat"></g>
 <g id="frames" role="tree" aria-label="call stacks">
 `;
-  /** Many boxes are yielded at once, because each piece may be a separate write. */
+  const escaped = oncePerFrame((frame) => ({
+    ...frame,
+    name: escapeXml(frame.name),
+    dso: escapeXml(frame.dso),
+  }));
+  // Many boxes are yielded at once, because each piece may become a write of its own.
   let piece = '';
   for (const { node, start, depth: level } of placed) {
-    const frame = frames[tree.frame[node]!] ?? ALL;
+    const frame = frames[tree.frame[node]!] ?? ROOT;
     const x = round(SIDE + start * scale);
     const wide = round(width[node]! * scale);
     const y = height - BOTTOM - (level + 1) * ROW;
-    const letters = Math.floor((wide - 6) / LETTER);
-    const full = printable(boxes.label(node, frame));
-    const label =
-      letters < 3 ? '' : full.length <= letters ? full : `${[...full].slice(0, letters - 2).join('')}..`;
-    const pattern = wide < PATTERN_WIDTH ? '' : patternOf(frame.kind);
-    const text = label && `<text x="${round(x + 3)}" y="${y + 13}">${escapeXml(label)}</text>`;
+    // Most boxes have no room for a label: it is made where there is some.
+    const label = lettersIn(wide) < 3 ? '' : cut(printable(boxes.label(node, frame)), wide);
+    const pattern = wide < PATTERN_WIDTH ? '' : KINDS[frame.kind].pattern;
+    const text =
+      label && `<text x="${round(x + LABEL_LEFT)}" y="${y + LABEL_DOWN}">${escapeXml(label)}</text>`;
     const overlay = pattern
       ? `<rect class="pattern" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="url(#${pattern})"/>`
       : '';
-    piece += `<g class="frame ${frame.kind}"><title>${escapeXml(boxes.title(node, frame))}</title><rect class="box" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="${boxes.fill(node, frame)}"/>${overlay}${text}</g>\n`;
+    piece += `<g class="frame ${frame.kind}"><title>${boxes.title(node, escaped(frame))}</title><rect class="box" x="${x}" y="${y}" width="${wide}" height="${ROW - 1}" fill="${boxes.fill(node, frame)}"/>${overlay}${text}</g>\n`;
     if (piece.length < PIECE) continue;
     yield piece;
     piece = '';
@@ -196,9 +209,9 @@ function* drawing(
   yield `${piece}</g>
 <g id="head">
 <rect class="background" width="100%" height="${top - 4}"/>
-<text class="title" x="${SIDE}" y="24">${escapeXml(picture.title)}</text>
-${picture.subtitle.map((line, at) => `<text class="subtitle" x="${SIDE}" y="${42 + at * 15}">${escapeXml(line)}</text>`).join('\n')}
-<text id="note" class="subtitle" x="${SIDE}" y="${42 + picture.subtitle.length * 15}">${escapeXml(below)}</text>
+<text class="title" x="${SIDE}" y="${TITLE_DOWN}">${escapeXml(picture.title)}</text>
+${picture.subtitle.map((line, at) => `<text class="subtitle" x="${SIDE}" y="${FACTS_DOWN + at * LINE}">${escapeXml(line)}</text>`).join('\n')}
+<text id="note" class="subtitle" x="${SIDE}" y="${FACTS_DOWN + lines * LINE}">${escapeXml(below)}</text>
 <g id="legend" transform="translate(0 ${top - 40})">${legend(boxes.legend(kinds))}</g>
 <g id="details" class="details"></g>
 </g>
@@ -209,7 +222,7 @@ ${picture.subtitle.map((line, at) => `<text class="subtitle" x="${SIDE}" y="${42
 
 function place({ tree, width }: Boxes, scale: number) {
   const placed: Box[] = [{ node: 0, start: 0, depth: 0 }];
-  /** The boxes from the root to the one that is looked at, and where the next child of each begins. */
+  /** The boxes from the root to the present node, and where the next child of each begins. */
   const way: Box[] = [placed[0]!];
   const free: number[] = [0];
   let depth = 0;
@@ -240,30 +253,21 @@ function place({ tree, width }: Boxes, scale: number) {
   return { placed, depth, hidden, hiddenWidth };
 }
 
-const LEGEND = [
-  ['user', 'program'],
-  ['library', 'library'],
-  ['kernel', 'kernel'],
-  ['jit', 'JIT'],
-  ['inlined', 'inlined'],
-] as const;
-
-function kindLegend(kinds: ReadonlySet<string>): Array<readonly [string, string, string]> {
-  return LEGEND.filter(([kind]) => kinds.has(kind) || (kind === 'library' && kinds.has('user'))).map(
-    ([kind, words]) => {
-      const frame =
-        kind === 'library'
-          ? { name: words, kind: 'user' as const, dso: 'x.so' }
-          : { name: words, kind, dso: '' };
-      return [words, colourOf(frame), patternOf(frame.kind)];
-    },
-  );
-}
+/** The kinds that occur, each in the colour that a frame of the name of its label would have. */
+const kindLegend: Boxes['legend'] = (kinds) =>
+  (['user', 'kernel', 'jit', 'inlined'] as const)
+    .filter((kind) => kinds.has(kind))
+    .flatMap((kind) => {
+      const { label, pattern } = KINDS[kind];
+      const entry = [label, colourOf({ name: label, kind, dso: '' }), pattern] as const;
+      const library = ['library', colourOf({ name: 'library', kind, dso: 'x.so' }), ''] as const;
+      return kind === 'user' ? [entry, library] : [entry];
+    });
 
 const legend = (entries: ReturnType<Boxes['legend']>): string =>
   entries
     .map(([words, fill, pattern], at) => {
-      const x = WIDTH - SIDE - (entries.length - at) * 88;
+      const x = WIDTH - SIDE - (entries.length - at) * LEGEND_ENTRY;
       const overlay = pattern
         ? `<rect class="pattern" x="${x}" y="0" width="14" height="11" fill="url(#${pattern})"/>`
         : '';

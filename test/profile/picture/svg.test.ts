@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compare } from '../../../src/profile/compare/compare.ts';
 import { browserHalf } from '../../../src/profile/export/formats.ts';
+import { deltaColour } from '../../../src/profile/picture/browser/appearance.js';
 import { unpacked } from '../../../src/profile/picture/browser/numbers.js';
-import { deltaColour } from '../../../src/profile/picture/colour.ts';
 import { thinTimeline } from '../../../src/profile/picture/data.ts';
 import { embeddedJsonPieces } from '../../../src/profile/picture/escape.ts';
 import { readPicture } from '../../../src/profile/picture/read.ts';
@@ -114,7 +114,7 @@ describe('drawPicture', () => {
       ]),
     );
     expect(svg).toContain(
-      '2 boxes of less than a tenth of a pixel, 0.00 % of the width, are drawn when zoomed into',
+      '2 boxes narrower than a tenth of a pixel (0.00 % of the width) appear when you zoom in',
     );
     expect(svg).toMatch(
       /<g class="frame user"><title>thin \([^<]*<\/title><rect [^>]*width="0.12"[^>]*\/><\/g>/,
@@ -170,7 +170,9 @@ describe('readPicture', () => {
   it('knows what is not its own, and says what is damaged', () => {
     expect(readPicture('<svg xmlns="http://www.w3.org/2000/svg"/>')).toBeUndefined();
     const svg = draw(tree);
-    expect(() => readPicture(svg.slice(0, svg.indexOf('<metadata') + 300))).toThrow('data cannot be read');
+    expect(() => readPicture(svg.slice(0, svg.indexOf('<metadata') + 300))).toThrow(
+      'the profile in this SVG cannot be read',
+    );
     expect(() => readPicture(svg.replace('"gkeprof":1', '"gkeprof":9'))).toThrow('version 9');
     const comparison = textOf(drawComparison(compare(tree, tree), picture));
     expect(() => readPicture(comparison)).toThrow('a comparison, not a profile');
@@ -223,7 +225,7 @@ describe('drawComparison', () => {
     expect(fill('= a')).toBe(deltaColour(1, 1));
     expect(fill('= all')).toBe(deltaColour(1, 1));
     const words = [...svg.matchAll(/class="legend"[^>]*>([^<]+)</g)].map(([, text]) => text);
-    expect(words).toEqual(['− gone', '− 1/3', '− 2/3', '= chance', '+ 3/2', '+ 3 times', '+ new']);
+    expect(words).toEqual(['− gone', '− 1/3', '− 2/3', '= noise', '+ 3/2', '+ 3 times', '+ new']);
   });
 });
 

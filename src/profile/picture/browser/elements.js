@@ -1,4 +1,4 @@
-// Making elements. Names only ever become text or attribute values, never markup.
+// Makes elements. A name becomes text or the value of an attribute, and never markup.
 
 const SVG = 'http://www.w3.org/2000/svg';
 const HTML = 'http://www.w3.org/1999/xhtml';
@@ -12,7 +12,7 @@ export function element(name, attributes, ...children) {
   return made;
 }
 
-/** A word that can be pressed, by mouse and by keyboard. */
+/** A word that works as a button, with the mouse and with the keyboard. */
 export function button(id, words, hint, press) {
   const made = element(
     'text',

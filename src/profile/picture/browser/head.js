@@ -1,21 +1,22 @@
-// What stands above the picture, laid out for a width: title, facts, controls, legend.
+// Lays out what is above the graph for a given width: title, facts, controls and legend.
+import { cut, FACT_LETTER, FACTS_DOWN, LEGEND_ENTRY, LINE, TITLE_DOWN, WIDTH } from './appearance.js';
 import { element } from './elements.js';
-import { cut } from './labels.js';
 
-const LINE = 15;
 const CONTROL_ROW = 24;
-/** Of a letter of the monospaced font at 11 px, at 12 px; and how much wider it is at 17 px than at 12. */
-const LETTER = 6.63;
+/** Width of a letter of the details, rounded up, so that no line is wider than the picture. */
 const DETAIL_LETTER = 7.23;
+/** How much larger the title is than the label of a box. */
 const LARGER = 17 / 12;
-/** Of what a search found; of one entry of the legend. */
+/** Width of the text on what a search found. */
 const MATCHED = 230;
-const LEGEND_ENTRY = 88;
 
-/** Lines of a name, or of a text, that the details show; the keys copy all of it. */
+/** The most lines of a name, or of a text, that the details show. The keys for copying take all of it. */
 const MOST_LINES = 30;
 
-/** A text in lines of at most so many letters, cut behind a blank, or within a word that is longer: joined they are the text. */
+/**
+ * Splits a text into lines of at most so many letters: after a blank, or within a word that is longer than a line. The joined
+ * lines are the text.
+ */
 function linesOf(text, letters) {
   const all = [...text];
   const lines = [];
@@ -35,18 +36,18 @@ const atMost = (lines) =>
     ? [...lines.slice(0, MOST_LINES - 1), `${lines[MOST_LINES - 1].slice(0, -2)}..`]
     : lines;
 
-/** Writes lines one below the other, from `y` on. Returns how many they are. */
+/** Writes lines one below the other, starting at `y`. Returns how many they are. */
 function writeLines(node, lines, x, y) {
   node.replaceChildren(...lines.map((line, at) => element('tspan', { x, y: y + at * LINE }, line)));
   return lines.length;
 }
 
-/** The text of the details, kept so that it can be laid out for another width. */
+/** The last text of the details, kept to lay it out again for another width. */
 let lastSaid = { name: '', text: '' };
 
 /**
- * Shows what a box is, or what the keys do, in the last lines of the head; long texts cover a part of the picture. The name
- * is a separate element, so that it can be selected without the rest.
+ * Shows the description of a box, or a message, in the last lines of the head; a long text covers a part of the graph. The
+ * name is an element of its own, so that it can be selected without the rest.
  */
 export function sayAll(head, details, said, left, width) {
   lastSaid = said;
@@ -60,7 +61,7 @@ export function sayAll(head, details, said, left, width) {
   writeLines(nameNode, names, left, y);
   const below = isOneLine ? 0 : names.length;
   const lines = atMost(linesOf(text, letters));
-  // The blank at the beginning of a text takes no room.
+  // A blank at the beginning of a text element has no width.
   const blank = text.startsWith(' ') ? DETAIL_LETTER : 0;
   const x = isOneLine ? left + nameNode.getComputedTextLength() + blank : left;
   writeLines(textNode, lines, x, y + below * LINE);
@@ -69,17 +70,18 @@ export function sayAll(head, details, said, left, width) {
 }
 
 /**
- * Lays out the head, and returns how much room it takes. `facts` are text elements with their texts, `controls` the
- * elements of the row of controls, each with its width and where it begins above its base line; what does not fit begins
- * another row.
+ * Lays out the head, and returns its height. `facts` are text elements with their texts. `controls` are the elements of the
+ * row of controls, each with its width and how far above the base line it begins; what does not fit goes to another row.
  */
 export function layHead(head, { title, facts, state, controls, matched, legend, details }, left, width) {
   const room = width - 2 * left;
   title.node.textContent = cut(title.text, room / LARGER);
-  let y = 24;
-  for (const { node, text } of facts)
-    y += LINE * writeLines(node, linesOf(text, Math.floor(room / LETTER)), left, y + LINE + 3);
-  y += LINE;
+  let lines = 0;
+  for (const { node, text } of facts) {
+    const [each, from] = [linesOf(text, Math.floor(room / FACT_LETTER)), FACTS_DOWN + lines * LINE];
+    lines += writeLines(node, each, left, from);
+  }
+  let y = TITLE_DOWN + (lines + 1) * LINE;
   state.setAttribute('y', y + 3);
   y += CONTROL_ROW;
   let x = left;
@@ -94,9 +96,9 @@ export function layHead(head, { title, facts, state, controls, matched, legend, 
   };
   for (const { node, wide, rise } of controls) put(node, wide, rise);
   put(matched, MATCHED, 0);
-  // The legend ends at the right, in a row of its own where there is no room beside the controls.
+  // The legend is at the right, in a row of its own if there is no room beside the controls.
   if (x + legend.querySelectorAll('text').length * LEGEND_ENTRY > left + room) y += CONTROL_ROW;
-  legend.setAttribute('transform', `translate(${width - 1200} ${y - 10})`);
+  legend.setAttribute('transform', `translate(${width - WIDTH} ${y - 10})`);
   details.setAttribute('data-y', y + 20);
   sayAll(head, details, lastSaid, left, width);
   return y + 30;

@@ -1,16 +1,16 @@
-// The heat map: a column is a second (or more, for long recordings), a row a fiftieth of it; FlameScope's idea.
+// The heat map, after FlameScope: a column is a second (or more in long recordings), and a row is a fiftieth of a column.
 import { element } from './elements.js';
 
 const ROWS = 50;
 const CELL = 4;
 const MOST_COLUMNS = 180;
 const WIDEST = 48;
-/** Below it, for the seconds. */
+/** Height of the labels in seconds below the heat map. */
 const AXIS = 30;
-/** Least room of a number of seconds. */
+/** Least distance of two of these labels. */
 const TICK = 60;
 
-/** Samples by cell, column by column, from below. */
+/** The number of samples in each cell: column by column, each from the bottom to the top. */
 export function heatOf(entries) {
   const span = (entries.at.at(-1) ?? 0) + 1e-9;
   const columnSeconds = Math.max(1, Math.ceil(span / MOST_COLUMNS));
@@ -27,8 +27,8 @@ export function heatOf(entries) {
 }
 
 /**
- * Draws it into `group`, and calls `select(from, to)` in seconds for each range that is drawn with the pointer or with
- * Shift and the arrows. Returns how much room it takes.
+ * Draws the heat map into `group`, and calls `select(from, to)`, in seconds, for each range that the user selects with the
+ * pointer or with Shift and the arrow keys. Returns the height that it takes.
  */
 export function drawHeat(group, heat, left, width, top, range, select) {
   const wide = Math.min(WIDEST, (width - 2 * left) / heat.columns);
@@ -44,7 +44,7 @@ export function drawHeat(group, heat, left, width, top, range, select) {
     tabindex: 0,
     role: 'application',
     id: 'heat-ground',
-    'aria-label': `samples over ${Math.round(heat.columns * heat.columnSeconds)} s; arrows move, Shift and arrows select, Enter shows the selection`,
+    'aria-label': `samples over ${Math.round(heat.columns * heat.columnSeconds)} s: the arrow keys move, Shift and the arrow keys select, Enter shows the selection`,
   });
   group.append(ground);
   heat.cells.forEach((count, cell) => {

@@ -1,6 +1,6 @@
-// Where boxes go. A layout has, by box, its start (in the view's weight), depth, and the order to draw in.
+// Places boxes. A layout has the start of each box (in the weight of the view) and its depth.
 
-/** Children in the order of the view, one beside the other; boxes without weight are left out. */
+/** Places children side by side, in the order of the view. */
 export function layOut(view) {
   const size = view.frame.length;
   const start = new Float64Array(size);
@@ -18,8 +18,8 @@ export function layOut(view) {
 const TOO_THIN = 2;
 
 /**
- * The boxes that can be seen when `zoomed` fills the width: its ancestors, itself, and those above it of at least
- * `least` of the width. `hidden` counts the rest.
+ * The boxes that can be seen if `zoomed` fills the width: its ancestors, itself, and those of its descendants that have at
+ * least the share `least` of the width. `hidden` counts the others.
  */
 export function visibleBoxes(view, { depth }, zoomed, least) {
   const shown = new Uint8Array(view.frame.length);

@@ -1,34 +1,39 @@
-// The browser half of the picture: zoom, search, views, keyboard. The picture is complete without it.
+// The browser half of the picture: zoom, search, views and keyboard. Without it the picture still shows the whole graph.
 
+import {
+  BOTTOM,
+  boxText,
+  changeMark,
+  changeText,
+  colourOf,
+  cut,
+  KINDS,
+  LABEL_DOWN,
+  LABEL_LEFT,
+  LETTER,
+  PATTERN_WIDTH,
+  ROW,
+  SIDE,
+  shareText,
+  thinText,
+  weightText,
+} from './appearance.js';
 import { button, element } from './elements.js';
 import { layHead, sayAll } from './head.js';
 import { drawHeat, heatOf } from './heat.js';
-import {
-  colourOf,
-  cut,
-  deltaColour,
-  describe,
-  describeChange,
-  foldedLine,
-  shareText,
-  weightText,
-} from './labels.js';
 import { layOut, visibleBoxes } from './layout.js';
 import { entriesOf, frameOf, readModel } from './model.js';
 import { chartView, sandwichViews, selfBetween, stackOf, wholeView } from './views.js';
 
-const ROW = 18;
-const SIDE = 10;
 const LEAST_PIXELS = 0.5;
-/** If the keyboard moves to a box that is thinner than this, the picture zooms until the box is at least this wide. */
+/** If the keyboard moves to a box that is narrower than the first width, the picture zooms until it has the second. */
 const SEEN_PIXELS = 2;
 const ZOOMED_PIXELS = 60;
-/** A pattern cannot be recognised in a narrower box. */
-const PATTERN_PIXELS = 3;
-const PATTERN = { k: 'hatch', j: 'dots', i: 'dots' };
-const CLASS = { t: 'thread', u: 'user', k: 'kernel', j: 'jit', i: 'inlined' };
 
-/** The picture that this script stands in: a page may hold several, and then its address and its keys are not theirs. */
+/**
+ * The picture that this script is in. A page may hold several pictures: then none of them may use the page's address, or
+ * listen to all of its keys.
+ */
 const svg = document.currentScript.closest('svg');
 const byId = (id) => svg.querySelector(`#${id}`);
 const isAlone = svg === document.documentElement;
@@ -38,15 +43,15 @@ const model = readModel(byId('gkeprof-data').textContent);
 const entries = model.comparison ? undefined : entriesOf(model);
 const heat = entries && entries.at.length > 0 ? heatOf(entries) : undefined;
 const title = svg.querySelector('.title');
-/** The lines below the title, the note on what is not drawn the last of them. */
+/** The lines below the title. The last of them is the note on boxes that are not drawn. */
 const facts = [...svg.querySelectorAll('.subtitle')].map((node) => ({ node, text: node.textContent }));
 const noteFact = facts.at(-1);
-/** What stands in the row of controls, with its width, and how far it begins above its base line. */
+/** The elements in the row of controls, each with its width and how far above the base line it begins. */
 const controls = [];
 
 /**
- * What is shown. `scope` is the box that was zoomed into by hand, in which search and arrows go; `zoomed` is below it where
- * they went to a box that is too thin otherwise. `trail` is where Back goes.
+ * What is shown. `scope` is the box that the user zoomed into: search and arrow keys stay within it. `zoomed` is a box below
+ * `scope` if they have reached one that would be too narrow otherwise. `trail` holds the earlier states for Back.
  */
 const state = {
   mode: 'flame',
@@ -59,14 +64,14 @@ const state = {
   cased: false,
 };
 let trail = [];
-/** One or two views, one above the other, with the boxes that are drawn. */
+/** The one view, or the two views of a sandwich, one above the other, with the boxes that are drawn. */
 let panes = [];
-/** By frame, whether its name matches; null without a search. */
+/** For each frame, whether its name matches the search; null without a search. */
 let hits = null;
 let focused = null;
-/** The box that the details are about: the one that was pointed at or got the focus last. */
+/** The box that the details describe: the one that the pointer or the focus was on last. */
 let told = null;
-/** Where search went to last: a box, and what was given the focus for it. */
+/** The box that search or the arrow keys reached last, and the drawn box that got the focus for it. */
 let reached = null;
 
 function self() {
@@ -99,10 +104,10 @@ function tellBox(drawn) {
   sayAll(byId('head'), details, { name, text: text.slice(name.length) }, SIDE, widthOf());
 }
 
-/** What the views that are there were made for. */
+/** The mode, function and range that the present views were made for. */
 let made = '';
 
-/** Draws what the state says; the views are made anew for another mode, function or range. */
+/** Draws the state. The views are made anew only for another mode, function or range. */
 function rebuild() {
   const wanted = JSON.stringify([state.mode, state.frame, state.range]);
   if (wanted !== made) panes = makePanes();
@@ -116,7 +121,7 @@ function draw() {
   const width = widthOf();
   const inner = width - 2 * SIDE;
   const hold = focused && { name: focused.name, depth: focused.depth, start: focused.start };
-  // Rows come and go above the root, which stays where it is in the window.
+  // Rows are added and removed above the root, so the root keeps its place in the window.
   const below = document.documentElement.scrollHeight - window.scrollY;
   const seen = panes.map((pane, at) => {
     pane.zoomed = at === 0 ? state.zoomed : 0;
@@ -126,6 +131,9 @@ function draw() {
   noteFact.text = thinText(
     sum((each) => each.hidden),
     sum((each) => each.hiddenWeight),
+    // The weight of what fills the width, in all views.
+    panes.reduce((all, { view, zoomed }) => all + view.total[zoomed], 0),
+    'half a pixel',
   );
   let y = layHead(byId('head'), headParts, SIDE, width);
   const heatGroup = byId('heat');
@@ -143,7 +151,7 @@ function draw() {
     y += rows * ROW;
   }
   framesGroup.replaceChildren(...groups);
-  const height = y + 12;
+  const height = y + BOTTOM;
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
   svg.setAttribute('height', height);
   if (isAlone && panes[0].upwards) window.scrollTo(0, document.documentElement.scrollHeight - below);
@@ -157,14 +165,6 @@ function draw() {
 
 const sameBox = (box, hold) => box.name === hold.name && box.depth === hold.depth && box.start === hold.start;
 
-const thinText = (hidden, weight) =>
-  hidden
-    ? `${hidden} boxes of less than half a pixel, ${shareText(weight, allShown())} of the width, are drawn when zoomed into`
-    : '';
-
-/** The weight of what fills the width, in all views. */
-const allShown = () => panes.reduce((sum, { view, zoomed }) => sum + view.total[zoomed], 0);
-
 function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
   const { view, place, zoomed, upwards } = pane;
   const frame = frameOf(model, view.frame[box]);
@@ -177,12 +177,13 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
   const text = textOf(pane, box, ancestor);
   const label = change ? `${change.sign} ${frame.name}` : frame.name;
   const shown = cut(label, wide);
+  const { pattern } = KINDS[frame.kind];
   const fill = change ? change.fill : colourOf(frame);
   const rect = { x: x.toFixed(2), y: boxY, width: wide.toFixed(2), height: ROW - 1 };
   const group = element(
     'g',
     {
-      class: `frame ${CLASS[frame.kind]}${ancestor ? ' parent' : ''}`,
+      class: `frame ${frame.kind}${ancestor ? ' parent' : ''}`,
       role: 'treeitem',
       tabindex: -1,
       'aria-level': depth + 1,
@@ -191,10 +192,10 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
     },
     element('title', {}, text),
     element('rect', { class: 'box', ...rect, fill }),
-    ...(PATTERN[frame.kind] && wide >= PATTERN_PIXELS
-      ? [element('rect', { class: 'pattern', ...rect, fill: `url(#${PATTERN[frame.kind]})` })]
+    ...(pattern && wide >= PATTERN_WIDTH
+      ? [element('rect', { class: 'pattern', ...rect, fill: `url(#${pattern})` })]
       : []),
-    ...(shown ? [element('text', { x: (x + 3).toFixed(2), y: boxY + 13 }, shown)] : []),
+    ...(shown ? [element('text', { x: (x + LABEL_LEFT).toFixed(2), y: boxY + LABEL_DOWN }, shown)] : []),
   );
   const drawn = {
     group,
@@ -219,14 +220,14 @@ function drawBox(pane, paneNumber, box, ancestor, inner, y, rows) {
   return drawn;
 }
 
-/** The description of a box. An ancestor of the zoomed box is not a part of it, so its share is that of the whole. */
+/** The description of a box. An ancestor is not a part of the zoomed box, so it has only its share of the whole. */
 function textOf({ view, zoomed }, box, ancestor) {
   const frame = frameOf(model, view.frame[box]);
   const change = model.comparison && changeOf(box, view.frame[box]);
   if (change)
-    return describeChange(frame, change.before, change.after, model.unit, change.beforeAll, change.afterAll);
+    return changeText(frame, change.before, change.after, model.unit, change.beforeAll, change.afterAll);
   const share = view.total[ancestor ? 0 : zoomed];
-  return describe(frame, view.total[box], view.self[box], model.unit, view.total[0], share);
+  return boxText(frame, view.total[box], view.self[box], model.unit, view.total[0], share);
 }
 
 const sums = model.comparison && {
@@ -234,24 +235,22 @@ const sums = model.comparison && {
   after: wholeView(model, model.afterSelf).total,
 };
 
-/** The change of a function counts as chance unless the data says otherwise, or nothing was tested. */
+/** How a box has changed. Where changes were tested, only those that are significant have a sign and a colour. */
 function changeOf(box, frame) {
   if (state.mode === 'sandwich') return null;
   const [before, after] = [sums.before[box], sums.after[box]];
   const comparable = before * model.data.beforeFactor;
-  const change = !model.changed || model.changed.has(frame) ? after - comparable : 0;
-  const sign = change > 0 ? '+' : change < 0 ? '\u2212' : '=';
-  const fill = change ? deltaColour(comparable, after) : deltaColour(1, 1);
-  return { before, after, sign, fill, beforeAll: sums.before[0], afterAll: sums.after[0] };
+  const mark = changeMark(comparable, after, !model.changed || model.changed.has(frame));
+  return { before, after, ...mark, beforeAll: sums.before[0], afterAll: sums.after[0] };
 }
 
-/** Another state, with the one before on the trail. */
+/** Changes the state, and puts the state before on the trail. */
 function go(change) {
   trail.push({ ...state });
   Object.assign(state, change);
   if ('zoomed' in change) state.scope = state.zoomed;
   rebuild();
-  // Another part of the time is chosen in the heat map, which stays in view.
+  // A range is selected in the heat map, which has to stay in view.
   if (!('range' in change)) scrollHome();
 }
 
@@ -272,7 +271,7 @@ function reset() {
   scrollHome();
 }
 
-/** Scrolls to the root, below or above; where the zoomed box is too far from it to be in view, to that. */
+/** Scrolls to the root at the bottom or at the top, or to the zoomed box if that would then be out of view. */
 function scrollHome() {
   const [{ upwards, boxes }] = panes;
   if (isAlone) window.scrollTo(0, upwards ? document.documentElement.scrollHeight : 0);
@@ -280,7 +279,10 @@ function scrollHome() {
   if (drawn) reveal(drawn, upwards ? 'end' : 'start');
 }
 
-/** Scrolls a box into view, below the head, which covers what is under it: to the nearer edge, or to one of them. */
+/**
+ * Scrolls a box into view, to the nearer edge of the window or to the given one. The upper edge is that of the head, which
+ * covers the boxes under it.
+ */
 function reveal({ group }, edge) {
   const box = group.getBoundingClientRect();
   const top = headHeight();
@@ -293,8 +295,8 @@ function reveal({ group }, edge) {
 const headHeight = () => Number(byId('head').querySelector('.background').getAttribute('height'));
 
 /**
- * Gives the focus to a box of a view. One that cannot be seen is zoomed to, as little as makes it wide enough; where the view
- * cannot be zoomed, its nearest box that is drawn stands for it.
+ * Gives the focus to a box of a view. If the box is too narrow to be seen, the picture zooms just so far that it is wide
+ * enough; in a view that cannot be zoomed, its nearest drawn ancestor gets the focus.
  */
 function show(pane, box) {
   let drawn = pane.boxes.find((each) => each.box === box);
@@ -308,11 +310,11 @@ function show(pane, box) {
   drawn.group.focus({ preventScroll: true });
   reveal(drawn);
   if (drawn.box !== box)
-    tell(`${textOf(pane, box, false)}: too thin to be drawn, it is in the box that is marked`);
+    tell(`${textOf(pane, box, false)}: too narrow to be drawn, it is inside the marked box`);
   reached = { pane, box, drawn };
 }
 
-/** Zooms until a box is wide enough, within what was zoomed into by hand. */
+/** Zooms until a box is wide enough, and stays within the box that the user zoomed into. */
 function zoomAround({ view }, box) {
   const inner = widthOf() - 2 * SIDE;
   let around = box;
@@ -342,13 +344,13 @@ function setMode(mode) {
     const frame = chosen ? chosen.pane.view.frame[chosen.box] : -1;
     if (state.mode === 'sandwich') go({ mode: 'flame', zoomed: 0 });
     else if (frame >= 0) sandwich(frame);
-    else tell('choose a function first: Tab or click, then s');
-  } else if (mode === 'chart' && !entries) tell('no times in this picture');
+    else tell('select a function first (Tab or click), then press s');
+  } else if (mode === 'chart' && !entries) tell('this profile has no sample times');
   else go({ mode: state.mode === mode ? 'flame' : mode, zoomed: 0 });
 }
 
 function toggleHeat() {
-  if (!heat) tell('no times in this picture');
+  if (!heat) tell('this profile has no sample times');
   else {
     go({ heat: !state.heat, ...(state.heat && { range: null }) });
     if (state.heat) window.scrollTo(0, 0);
@@ -374,8 +376,8 @@ function setQuery(text) {
 const isHit = (view, box) => view.frame[box] >= 0 && hits[view.frame[box]];
 
 /**
- * Marks the boxes that match, and those that hold a match which is not drawn. The share is of what was zoomed into; a match
- * below another match counts once.
+ * Marks the boxes that match, and those that contain a match that is not drawn. The share is that of the box which the user
+ * zoomed into; a match within another match counts once.
  */
 function showMatches() {
   for (const pane of panes) markMatches(pane);
@@ -406,7 +408,7 @@ function showMatches() {
 function markMatches({ view, boxes }) {
   const holds = new Set();
   if (hits) {
-    // By box, the nearest box at or below it that is drawn; parents come first.
+    // For each box, the nearest drawn box: itself or an ancestor. Parents come before their children.
     const nearest = new Int32Array(view.frame.length).fill(-1);
     for (const { box } of boxes) nearest[box] = box;
     for (let box = 1; box < nearest.length; box += 1) {
@@ -421,7 +423,7 @@ function markMatches({ view, boxes }) {
   }
 }
 
-/** The boxes that match within one, in the order in which they are gone through. */
+/** The boxes within a box that match, in the order in which `n` goes through them. */
 function matchesIn({ view, place }, scope) {
   const inside = new Uint8Array(view.frame.length);
   inside[scope] = 1;
@@ -446,28 +448,25 @@ function nextMatch(step) {
   show(pane, box);
 }
 
-/** The folded line of the box that the details are about. */
+/** Copies the stack of the box that the details describe, as a folded line. */
 function copyStack() {
   if (!told) {
-    tell('choose a box first: Tab or click, then c');
+    tell('select a box first (Tab or click), then press c');
     return;
   }
   const { view } = told.pane;
   const frames = stackOf(view, told.box).reverse();
-  const line = foldedLine(
-    frames.map((frame) => frameOf(model, frame).name),
-    view.total[told.box],
-  );
-  copy(line, 'stack');
+  const names = frames.map((frame) => frameOf(model, frame).name);
+  copy(`${names.join(';')} ${Math.round(view.total[told.box] * 100) / 100}`, 'stack');
 }
 
-/** Only its name, in full length. */
+/** Copies only the name of that box, in full length. */
 function copyName() {
   if (told) copy(told.name, 'name');
-  else tell('choose a box first: Tab or click, then C');
+  else tell('select a box first (Tab or click), then press C');
 }
 
-/** Copies a text, and says so; where that is not allowed the text is shown, to be copied by hand. */
+/** Copies a text and reports it. Where the browser does not allow that, the text is shown, so that the user can copy it. */
 function copy(text, what) {
   const said = (word) => {
     tell(`${word}: ${text}`);
@@ -480,7 +479,7 @@ function copy(text, what) {
   else said(what);
 }
 
-/** Goes from a box to the one beside it, above or below: to one that is drawn, or else to one that is too thin for that. */
+/** Moves the focus to the next box in a direction: to one that is drawn, or else to one that is too narrow to be drawn. */
 function walk(drawn, key) {
   const { pane, box } = drawn;
   const next = neighbour(drawn, key);
@@ -509,7 +508,7 @@ function neighbour(drawn, key) {
   return children.sort((a, b) => view.total[b.box] - view.total[a.box])[0];
 }
 
-/** Of the boxes that are not drawn: the nearest of the same row within what was zoomed into, or the widest child; -1 for none. */
+/** The next box that is not drawn: the nearest one of the row within `state.scope`, or the widest child; -1 if there is none. */
 function hiddenNeighbour({ view, place, upwards }, from, key) {
   const { start, depth } = place;
   const isSide = key === 'ArrowLeft' || key === 'ArrowRight';
@@ -531,13 +530,13 @@ function hiddenNeighbour({ view, place, upwards }, from, key) {
 }
 
 const HELP =
-  'click or Enter: zoom · Backspace: back · Esc: reset · / search, n N next · i: icicle · s: sandwich · t: in time order · h: heat map · c: copy stack, C: copy name · arrows: walk';
+  'click or Enter: zoom · Backspace: back · Esc: reset · /: search · n, N: next and previous match · i: icicle · s: sandwich (callers and callees) · t: time order · h: heat map · c: copy the stack · C: copy the name · arrow keys: move';
 
 function showState() {
   const parts = [];
   if (state.mode === 'icicle') parts.push('icicle: callers above');
   if (state.mode === 'sandwich')
-    parts.push(`sandwich: callers above, callees below ${frameOf(model, state.frame).name}`);
+    parts.push(`sandwich: callers above and callees below ${frameOf(model, state.frame).name}`);
   if (state.mode === 'chart') parts.push('in time order, thread by thread');
   if (state.range) {
     const total = panes[0].view.total[0];
@@ -568,7 +567,7 @@ function writeHash() {
   try {
     history.replaceState(null, '', text ? `#${text}` : location.pathname + location.search);
   } catch {
-    // Some viewers show the picture where its address cannot be changed.
+    // Some viewers do not allow the address to be changed.
   }
 }
 
@@ -597,7 +596,7 @@ const input = element('html:input', {
   'aria-label': 'search functions by regular expression',
 });
 
-/** The parts of the head, as `layHead` wants them. */
+/** The parts of the head that `layHead` lays out. */
 const headParts = {
   title: { node: title, text: title.textContent },
   facts,
@@ -612,26 +611,27 @@ function buildControls() {
     group.append(node);
     controls.push({ node, wide, rise });
   };
-  const add = (id, words, hint, press) => put(button(id, words, hint, press), words.length * 7.2 + 14, 0);
+  const add = (id, words, hint, press) => put(button(id, words, hint, press), words.length * LETTER + 14, 0);
   put(element('foreignObject', { width: 210, height: 22 }, input), 222, 15);
-  add('case', 'Aa', 'tell capital from small letters in the search', () => {
+  add('case', 'Aa', 'match case in the search', () => {
     state.cased = !state.cased;
     byId('case').classList.toggle('on', state.cased);
     setQuery(state.query);
   });
-  add('previous', '\u2039', 'the match before (N)', () => nextMatch(-1));
-  add('next', '\u203a', 'the next match (n)', () => nextMatch(1));
-  add('icicle', 'icicle', 'turn it over: the root above (i)', () => setMode('icicle'));
+  add('previous', '\u2039', 'previous match (N)', () => nextMatch(-1));
+  add('next', '\u203a', 'next match (n)', () => nextMatch(1));
+  add('icicle', 'icicle', 'icicle graph: the root is at the top (i)', () => setMode('icicle'));
   if (!model.comparison) {
     add('sandwich', 'sandwich', 'callers and callees of a function (s)', () => setMode('sandwich'));
-    if (entries) add('chart', 'time', 'in the order of time (t)', () => setMode('chart'));
-    if (heat) add('heatmap', 'heat map', 'samples over time; select a part (h)', toggleHeat);
+    if (entries) add('chart', 'time', 'samples in time order, thread by thread (t)', () => setMode('chart'));
+    if (heat)
+      add('heatmap', 'heat map', 'samples over time: select a range to see only its stacks (h)', toggleHeat);
   }
-  add('help', '?', 'the keys (?)', () => {
+  add('help', '?', 'keyboard shortcuts (?)', () => {
     tell(HELP);
   });
-  add('back', 'back', 'back (Backspace)', back);
-  add('reset', 'reset', 'all of it again (Esc)', reset);
+  add('back', 'back', 'go back one step (Backspace)', back);
+  add('reset', 'reset', 'reset to the whole profile (Esc)', reset);
   headParts.matched = element('text', { id: 'matched', class: 'matched', 'aria-live': 'polite' });
   headParts.state = element('text', { id: 'state', class: 'subtitle state', x: SIDE, 'aria-live': 'polite' });
   group.append(headParts.matched, headParts.state);
@@ -678,7 +678,7 @@ const KEYS = {
   event.preventDefault();
 });
 window.addEventListener('resize', draw);
-// Title, controls and details stay in sight of a picture that is higher than the window.
+// Title, controls and details stay in view where the picture is higher than the window.
 window.addEventListener('scroll', () => {
   const { top, height } = svg.getBoundingClientRect();
   byId('head').setAttribute(

@@ -1,7 +1,8 @@
-// The profile that the picture carries, in arrays by node; node 0 is the root.
+// The profile that the picture contains, as arrays with one entry for each node. Node 0 is the root.
+import { KINDS, ROOT_NAME } from './appearance.js';
 import { unpacked } from './numbers.js';
 
-/** Reads the data block: a profile, or a comparison, whose boxes are as wide as before and after together. */
+/** Reads the data block: a profile, or a comparison, in which the width of a box is the sum of before and after. */
 export function readModel(text) {
   const data = unpacked(JSON.parse(text));
   const size = data.frame.length + 1;
@@ -9,7 +10,6 @@ export function readModel(text) {
     data,
     size,
     names: data.names.map(visible),
-    kinds: data.kinds,
     frame: new Int32Array(size).fill(-1),
     parent: new Int32Array(size).fill(-1),
     self: new Float64Array(size),
@@ -39,14 +39,20 @@ export function readModel(text) {
   return model;
 }
 
-/** Name, kind and object of a frame; of none, the root's. */
+/** Name, kind and object of a frame, or of the root where there is no frame (-1). */
 export function frameOf(model, frame) {
-  if (frame < 0) return { name: 'all', kind: 't', dso: '' };
+  if (frame < 0) return { name: ROOT_NAME, kind: 'thread', dso: '' };
   const { data } = model;
-  return { name: model.names[frame], kind: data.kinds[frame], dso: visible(data.dsos[data.dso[frame]]) };
+  return {
+    name: model.names[frame],
+    kind: KIND_OF[data.kinds[frame]],
+    dso: visible(data.dsos[data.dso[frame]]),
+  };
 }
 
-// As src/text/printable.ts: a name can neither turn the direction of what stands beside it nor hide a part of itself.
+const KIND_OF = Object.fromEntries(Object.entries(KINDS).map(([kind, { letter }]) => [letter, kind]));
+
+// As in src/text/printable.ts: a name must not change the direction of the text beside it, or hide a part of itself.
 const visible = (name) =>
   name.replaceAll(
     /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
@@ -56,7 +62,7 @@ const visible = (name) =>
     },
   );
 
-/** Entries of the timeline with times in seconds since the first; undefined without one. */
+/** The entries of the timeline, with times in seconds since the first; undefined for a profile without times. */
 export function entriesOf(model) {
   const { timeline } = model.data;
   if (!timeline) return undefined;
@@ -68,7 +74,7 @@ export function entriesOf(model) {
   return { at, stack: timeline.stack, samples: timeline.samples };
 }
 
-/** Weight of an entry of the timeline: as many samples of its row as it stands for. */
+/** The weight of an entry of the timeline, which may stand for several samples of its row. */
 export function entryWeight(model, entries, entry) {
   const row = entries.stack[entry];
   return (model.weight[row] * (entries.samples ? entries.samples[entry] : 1)) / model.data.samples[row];

@@ -1,5 +1,5 @@
-// Long lists of numbers lie in the picture's data packed: whole numbers as LEB128 (7 bits a byte, the lowest first, the
-// eighth bit set where more follow; DWARF 5, 7.6), in base64. Others, and short ones by hand, are lists as they are.
+// Long lists of numbers are packed in the picture's data: whole numbers as LEB128 (7 bits in each byte, the lowest first,
+// with the eighth bit set if more bytes follow; DWARF 5, 7.6), in base64. Lists of other numbers are plain JSON.
 
 const LISTS = [
   'dso',
@@ -16,7 +16,7 @@ const LISTS = [
   'stack',
 ];
 
-/** The data with its lists as lists. Changes it. */
+/** Unpacks the lists of the data, in place. */
 export function unpacked(data) {
   for (const name of LISTS) if (typeof data[name] === 'string') data[name] = numbersOf(data[name]);
   if (data.timeline) unpacked(data.timeline);

@@ -1,7 +1,7 @@
-// What can be drawn: trees of boxes. A view has, by box, its frame, parent, total and self, parents first.
+// The views that can be drawn, as trees of boxes. A view has frame, parent, total and self of each box, parents first.
 import { entryWeight } from './model.js';
 
-/** A view that grows; children are found by frame, or, where `inOrder`, only the last one is gone on with. */
+/** An empty view. A stack continues in the child of the same frame, or, if `inOrder`, only in the last child. */
 export function startView(inOrder) {
   return {
     frame: [-1],
@@ -35,14 +35,14 @@ export function enter(view, parent, frame, weight, origin) {
   return box;
 }
 
-/** All stacks, as they are. `self` by node: the whole profile's, or that of a part of the time. */
+/** All stacks as they are. `self` has the own weight of each node, in the whole profile or in a range of time. */
 export function wholeView(model, self) {
   const total = Float64Array.from(self);
   for (let node = model.size - 1; node > 0; node -= 1) total[model.parent[node]] += total[node];
   return { frame: model.frame, parent: model.parent, total, self, origin: null };
 }
 
-/** Self by node of the samples from one time to another, in seconds since the first. */
+/** The own weight of each node within a range of time, given in seconds since the first sample. */
 export function selfBetween(model, entries, from, to) {
   const self = new Float64Array(model.size);
   for (let entry = 0; entry < entries.at.length; entry += 1) {
@@ -52,7 +52,7 @@ export function selfBetween(model, entries, from, to) {
   return self;
 }
 
-/** The frames from a node to the root, its own first. */
+/** The frames from a node to the root, beginning with its own. */
 export function stackOf(model, node) {
   const frames = [];
   for (let at = node; at > 0; at = model.parent[at]) frames.push(model.frame[at]);
@@ -60,8 +60,8 @@ export function stackOf(model, node) {
 }
 
 /**
- * Who calls a function, and what it calls, over all places where it is: two views with the function as root. A stack
- * in which it is several times counts once, at its outermost place.
+ * The callers and the callees of a function, summed over all its places in the tree: two views with the function as root. A
+ * stack that contains the function several times counts once, at the outermost place.
  */
 export function sandwichViews(model, self, frame) {
   const callers = startView(false);
@@ -88,7 +88,7 @@ export function sandwichViews(model, self, frame) {
   return { callers, callees };
 }
 
-/** Stacks in the order of time, thread by thread, the busiest first; neighbours that are alike are one box. */
+/** Stacks in time order, thread by thread, the busiest thread first. Neighbours that are equal are one box. */
 export function chartView(model, entries, from, to) {
   const view = startView(true);
   const byThread = new Map();
@@ -106,12 +106,12 @@ export function chartView(model, entries, from, to) {
       view.total[0] += weight;
       let box = 0;
       for (const frame of stackOf(model, node).reverse()) {
-        if (top) view.children[0] = -1; // Another thread is another box, whatever it is called.
+        if (top) view.children[0] = -1; // Each thread has boxes of its own, also if its names are the same.
         top = false;
         box = enter(view, box, frame, weight, node);
       }
       view.self[box] += weight;
-      view.children[box] = -1; // What is called next time is not the same call.
+      view.children[box] = -1; // A call in the next sample is another call.
     }
   }
   return view;
