@@ -1,5 +1,10 @@
 import { spawn } from 'node:child_process';
-import { childEnvironment, type KubectlHome, type KubectlOutput, type KubectlQuestion } from './kubectl-home.ts';
+import {
+  childEnvironment,
+  type KubectlHome,
+  type KubectlOutput,
+  type KubectlQuestion,
+} from './kubectl-home.ts';
 
 /**
  * Starts kubectl and collects its output. It uses node:child_process, because loading execa takes longer than kubectl needs

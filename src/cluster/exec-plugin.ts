@@ -68,8 +68,7 @@ function mayAsk({ interactiveMode }: ExecEntry): boolean {
 }
 
 const installHint = ({ installHint: configured }: ExecEntry): string =>
-  configured?.trim() ||
-  'the kubeconfig uses this credential plugin: install it, or log in another way';
+  configured?.trim() || 'the kubeconfig uses this credential plugin: install it, or log in another way';
 
 /** Searches PATH as Go does: the PATH of this process, not one that is set for the plugin, and absolute folders only. */
 function findProgram(command: string, { env, windows }: KubectlHome): string | undefined {
