@@ -1,4 +1,4 @@
-// `npm test`: everything, in order, on this machine: lint, shell, types, unit tests, what is released, then the end-to-end suite on a
+// `npm test`: everything, in order, on this machine: lint, shell, types, unit tests, tests with tools, the release, then the end-to-end suite on a
 // real cluster, which is brought up first and taken down again if it was not up before. At the end come the names of what
 // failed, and as the last line, plain, `N passed, N failed`.
 import { readFile, rm } from 'node:fs/promises';
@@ -20,6 +20,9 @@ interface VitestReport {
     }>;
   }>;
 }
+
+// No test may be skipped for a missing tool here: test/tools.ts.
+process.env.GKEPROF_TEST_TOOLS = 'required';
 
 let passed = 0;
 let failed = 0;
@@ -92,6 +95,7 @@ const cluster = await ensureCluster().catch((error: unknown) => {
 try {
   await check('shell', process.execPath, ['scripts/shellcheck.ts']);
   await suite('unit');
+  await suite('tools');
   await suite('browser');
   await suite('release');
   if (cluster) await suite('e2e');

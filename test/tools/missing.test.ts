@@ -1,0 +1,16 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { FILES_WITH_TOOLS, filesWithoutTools, TOOLS_ARE_REQUIRED } from '../tools.ts';
+
+describe('tests that need tools', () => {
+  it.each(Object.keys(FILES_WITH_TOOLS))('are in a file that exists: %s', (file) => {
+    expect(existsSync(fileURLToPath(new URL(`../${file}`, import.meta.url)))).toBe(true);
+  });
+
+  for (const [file, reasons] of filesWithoutTools())
+    it(`run on this machine: ${file} ${reasons}`, ({ skip }) => {
+      if (!TOOLS_ARE_REQUIRED) skip(reasons);
+      expect.fail(`${file} ${reasons}`);
+    });
+});
