@@ -24,7 +24,7 @@ describe('apiError', () => {
       'RBAC',
       answer(403, 'pods is forbidden: User "a" cannot create resource "pods"', 'Forbidden'),
       /cannot create resource/,
-      /ask for the role/,
+      /ask an administrator for the role/,
     ],
     [
       'Autopilot',

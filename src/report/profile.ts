@@ -185,7 +185,7 @@ export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly Descr
     ),
     ...(facts.changed || facts.tested === 'not'
       ? [changesTable(facts, facts.movers), 'With what they call:', changesTable(facts, facts.moversByTotal)]
-      : ['Nothing changed beyond chance.']),
+      : ['No significant change.']),
     facts.assumptions.map(plain).join('\n'),
     fileTable(files),
   );
@@ -205,7 +205,7 @@ const changesTable = ({ unit }: ComparisonFacts, movers: readonly Change[]): str
         percent(mover.beforeShare),
         percent(mover.afterShare),
         `${mover.delta > 0 ? '+' : ''}${formatWeight(mover.delta, unit)}`,
-        verdictText(mover, 'p '),
+        verdictText(mover),
         code(mover.name),
       ]),
   );

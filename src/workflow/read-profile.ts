@@ -88,7 +88,7 @@ export const countingLosses = (reading: Reading): Reading => ({
 });
 /** What to say of an input without a sample: what left them out, or what it is. */
 export function nothingSeen(
-  { profile, seen, outside, warnings, header, from }: Reading,
+  { profile, samplesBeforeFilter: seen, outside, warnings, header, from }: Reading,
   { from: since, to, include, exclude, comm, tid }: ReadOptions,
 ): string {
   if (seen === 0 && outside) {

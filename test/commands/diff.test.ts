@@ -32,7 +32,7 @@ describe('diff', () => {
     const stdout = run.stdout.toString();
     expect(stdout).toContain(`Comparison:       ${join(folder, 'b.diff.svg')}\n1140 samples before`);
     expect(stdout).toMatch(/made comparable by their totals \(before × 1\)/);
-    expect(stdout).toMatch(/clear \(< 0\.001\) +hot\n/);
+    expect(stdout).toMatch(/significant \(p < 0\.001\) +hot\n/);
     expect(run.stderr).toBe('');
     const svg = readFileSync(join(folder, 'b.diff.svg'), 'utf8');
     expect(svg).toContain('before: a.folded · 1140 samples');
@@ -116,9 +116,9 @@ describe('diff', () => {
     const text = await stdoutOf(...files);
     expect(text).toMatch(/^30 samples before, 30 after; made comparable by their totals/);
     expect(text).toContain('hold multiples of 10101010, which is assumed to be one sample');
-    expect(text).toContain('Nothing changed beyond chance');
-    expect(await stdoutOf(...files, '--unit', '1')).toMatch(/clear \(< 0\.001\) +a\n/);
-    expect(await stdoutOf(...files, '--weight', 'samples')).toMatch(/clear \(< 0\.001\) +a\n/);
+    expect(text).toContain('No significant change');
+    expect(await stdoutOf(...files, '--unit', '1')).toMatch(/significant \(p < 0\.001\) +a\n/);
+    expect(await stdoutOf(...files, '--weight', 'samples')).toMatch(/significant \(p < 0\.001\) +a\n/);
     expect(await stdoutOf(...files, '--weight', 'period')).toContain('30 samples before');
     expect(await stdoutOf(...files, '--unit', '5050505')).toContain('5050505 is one sample (--unit)');
   });
@@ -137,7 +137,7 @@ describe('diff', () => {
     ).toContain('30 samples before, 30 after');
     const byPeriod = await stdoutOf(put('a.folded', PERIODS), put('b', raw), '--weight', 'period');
     expect(byPeriod).toMatch(/^30 samples before, 30 after/);
-    expect(byPeriod).toMatch(/0\.152 s +50\.0 % +0\.303 s +100\.0 % .* clear \(< 0\.001\) +a\n/);
+    expect(byPeriod).toMatch(/0\.152 s +50\.0 % +0\.303 s +100\.0 % .* significant \(p < 0\.001\) +a\n/);
   });
 
   it('gives no verdict where weights vary, in no form', async () => {
@@ -148,7 +148,7 @@ describe('diff', () => {
     const text = await stdoutOf(...files);
     expect(text).toContain('nothing can be tested without knowing how many samples they are');
     expect(text).toMatch(/not tested +a\n/);
-    expect(text).not.toMatch(/clear|likely|within/);
+    expect(text).not.toMatch(/significant \(/);
     const run = await gkeprof(['diff', ...files, '-o', 'json', '--output-dir', folder]);
     const result = JSON.parse(run.stdout.toString());
     expect(faults('diff', result)).toEqual([]);
@@ -174,9 +174,9 @@ describe('diff', () => {
     expect(comparison.assumptions[0]).toContain('10101010');
     expect(comparison.movers).toHaveLength(2);
     expect(comparison.moversByTotal[0]).toMatchObject({ name: 'a', verdict: 'within chance' });
-    expect(run.stderr).toContain('Nothing changed beyond chance');
+    expect(run.stderr).toContain('No significant change');
     const markdown = await gkeprof(['diff', ...files, '--markdown', '--output-dir', folder]);
-    expect(markdown.stdout.toString()).toContain('Nothing changed beyond chance.');
+    expect(markdown.stdout.toString()).toContain('No significant change.');
     expect(markdown.stdout.toString()).toContain('10101010');
   });
 
@@ -185,8 +185,8 @@ describe('diff', () => {
     const text = await stdoutOf(...files, '--seconds', '60,30s');
     expect(text).toContain('made comparable by how long both were recorded (before × 0.5)\n');
     expect(text).toContain('In total, 1.27 times as many samples per second after as before');
-    expect(text).toMatch(/clear \(< 0\.001\) +a\n/);
-    expect(text).toMatch(/within chance \(1\.000\) +b\n/);
+    expect(text).toMatch(/significant \(p < 0\.001\) +a\n/);
+    expect(text).toMatch(/not significant \(p = 1\.000\) +b\n/);
     expect(await stdoutOf(...files, '--seconds', '60,30', '--by', 'time')).toBe(text);
     expect(await stdoutOf(...files, '--by', 'share')).toMatch(/totals \(before × 0\.636\)\n/);
   });

@@ -209,7 +209,7 @@ describe('--markdown', () => {
   it('of a comparison has what moved', async () => {
     const text = await markdown('diff', a(), b(), '--output-dir', folder);
     expect(text).toMatch(/^### CPU before and after: b\.folded\n/);
-    expect(text).toContain('| 8.8 % | 21.1 % | +140 | clear (p < 0.001) | `hot` |');
+    expect(text).toContain('| 8.8 % | 21.1 % | +140 | significant (p < 0.001) | `hot` |');
     expect(text).toContain('| `b.diff.svg` | BYTES | `SHA` |');
   });
 

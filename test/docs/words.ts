@@ -43,7 +43,7 @@ export const FORMER_WORDS: ReadonlyArray<readonly [phrase: string | RegExp, inst
   ['its time was up', 'stopped after 5.1s (--duration)'],
   [/\bended because \$\{/, 'stopped after 5.1s (--duration)'],
   ['without this client the pod', 'if this client dies, the pod stops by itself within …'],
-  ['within chance', 'not significant (p = 1.000)'],
+  [/within chance \(/, 'not significant (p = 1.000)'],
   ['look into it: wireshark', 'open it with: wireshark -r FILE'],
   ['it holds payload: delete', 'it contains payload; delete it after the analysis'],
   [/\bwhat was named\b/, 'the target'],

@@ -144,7 +144,7 @@ describe('the same profile as raw and as folded stacks', () => {
         1,
       ]);
       expect(movers.bySelf.find(({ name }) => name === 'main')?.after).toBe(2);
-      expect(printChanges(comparison, movers)).toContain('Nothing changed beyond chance in any of');
+      expect(printChanges(comparison, movers)).toContain('No significant change in any of');
     }
   });
 
@@ -244,7 +244,7 @@ describe('movers', () => {
     const comparison = compare(folded('main;a 30\nmain;gone 10\n'), folded('main;a 20\nmain;new 20\n'));
     const text = printChanges(comparison, changesOf(comparison), 20);
     expect(text).toContain('40 samples before, 40 after; made comparable by their totals (before × 1)');
-    expect(text).toMatch(/30 {2}75\.0 % +20 {2}50\.0 % +−25\.0 +−10 {2}likely \(0\.037\) +a\n/);
+    expect(text).toMatch(/30 {2}75\.0 % +20 {2}50\.0 % +−25\.0 +−10 {2}significant \(p = 0\.037\) +a\n/);
     expect(text).toMatch(/\bnew {2,}.*new\n/);
     expect(text).toMatch(/\bgone {2,}.*gone\n/);
   });
@@ -253,11 +253,11 @@ describe('movers', () => {
     const comparison = compare(folded('main;a 30\nmain;b 10\n'), folded('main;a 28\nmain;b 12\n'));
     const movers = changesOf(comparison);
     expect(printChanges(comparison, movers)).toMatch(
-      /Nothing changed beyond chance in any of 3 functions \(--rows 20 lists.*\)\n$/,
+      /No significant change in any of 3 functions \(--rows 20 lists.*\)\n$/,
     );
     const text = printChanges(comparison, movers, 1);
-    expect(text).toContain('Nothing changed beyond chance in any of 3 functions\n');
-    expect(text).toMatch(/By self:\n.*\n +30 .* within chance \(0\.\d+\) +a\n\nBy total/);
+    expect(text).toContain('No significant change in any of 3 functions\n');
+    expect(text).toMatch(/By self:\n.*\n +30 .* not significant \(p = 0\.\d+\) +a\n\nBy total/);
   });
 
   it('says how many more changed than there are rows', () => {
@@ -277,7 +277,7 @@ describe('movers', () => {
     expect(movers.bySelf[0]).not.toHaveProperty('chance');
     const text = printChanges(comparison, movers);
     expect(text).toMatch(/^shares of weights; made comparable by their totals.*\nNobody knows\.\nBy self:\n/);
-    expect(text).not.toMatch(/clear|likely|chance/);
+    expect(text).not.toMatch(/significant/);
   });
 
   it('counts a function that calls itself once', () => {
