@@ -121,9 +121,20 @@ interface StackCounts {
   hasObjects: boolean;
 }
 
+/** What `walk` needs to know of a frame, as bits: one byte a frame, because a profile may have millions of nodes. */
+const THREAD = 1;
+const INLINED = 2;
+const KERNEL = 4;
+const BEGINS = 8;
+const IN_LIBRARY = 16;
+
+const bitsOf = ({ name, kind, dso }: Frame): number =>
+  (kind === 'thread' ? THREAD : kind === 'inlined' ? INLINED : kind === 'kernel' ? KERNEL : 0) |
+  (kind !== 'thread' && START.test(name) ? BEGINS : 0) |
+  (C_LIBRARY.test(dso) ? IN_LIBRARY : 0);
+
 function walk({ frames, tree, stacks }: Profile): StackCounts {
-  const begins = Uint8Array.from(frames, ({ name, kind }) => (kind !== 'thread' && START.test(name) ? 1 : 0));
-  const inLibrary = Uint8Array.from(frames, ({ dso }) => (C_LIBRARY.test(dso) ? 1 : 0));
+  const bits = Uint8Array.from(frames, bitsOf);
   const size = tree.frame.length;
   const outermost = new Int32Array(size).fill(-1);
   const depth = new Int32Array(size);
@@ -131,16 +142,19 @@ function walk({ frames, tree, stacks }: Profile): StackCounts {
   for (let node = 1; node < size; node += 1) {
     const frame = tree.frame[node]!;
     const parent = tree.parent[node]!;
-    const { kind } = frames[frame]!;
-    depth[node] = depth[parent]! + (kind === 'thread' || kind === 'inlined' ? 0 : 1);
-    outermost[node] = outermost[parent]!;
-    if (kind === 'thread') continue;
+    const own = bits[frame]!;
+    const deep = depth[parent]! + (own & (THREAD | INLINED) ? 0 : 1);
+    const first = outermost[parent]!;
+    depth[node] = deep;
+    outermost[node] = first;
+    if (own & THREAD) continue;
     reaches[node] = reaches[parent]!;
-    if (outermost[node]! < 0) outermost[node] = frame;
+    if (first < 0) outermost[node] = frame;
     // Folded text may have the name of the thread first, and frames of the loader may lie below the start.
-    if (depth[node]! <= 4 && begins[frame]) reaches[node] = 1;
-    if (depth[node] === 2 && inLibrary[outermost[node]!] && !inLibrary[frame] && kind !== 'kernel')
-      reaches[node] = 1;
+    if (deep > 4) continue;
+    if (own & BEGINS) reaches[node] = 1;
+    const isCalledByLibrary = bits[outermost[node]!]! & IN_LIBRARY && !(own & IN_LIBRARY);
+    if (deep === 2 && isCalledByLibrary && !(own & KERNEL)) reaches[node] = 1;
   }
   const counts: StackCounts = {
     ...{ whole: 0, unnamed: 0, deep: 0, deepest: 0 },
