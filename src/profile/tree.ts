@@ -90,7 +90,7 @@ export function sortedTree(
   const rank = ranks(frames);
   /** Nodes below which something is out of order. */
   let unsorted: Uint8Array | undefined;
-  const next = nextOf(parent);
+  const { next, total } = closed(parent, self);
   for (let node = 1; node < frame.length; node += 1) {
     const sibling = next[node]!;
     const up = parent[node]!;
@@ -98,7 +98,7 @@ export function sortedTree(
     unsorted ??= new Uint8Array(frame.length);
     unsorted[up] = 1;
   }
-  if (!unsorted) return { frame, parent, next, self, total: totals(parent, self) };
+  if (!unsorted) return { frame, parent, next, self, total };
   for (let node = frame.length - 1; node > 0; node -= 1) if (unsorted[node]) unsorted[parent[node]!] = 1;
   return rearranged({ frame, parent, self }, next, rank, unsorted);
 }
@@ -194,22 +194,25 @@ function moved(
   return to + by;
 }
 
-/** For each node of a tree in preorder: the first node after its subtree (`nextOf`), and the weight of the subtree (`totals`). */
-export const closed = (parent: Int32Array, self: Float64Array) => ({
-  next: nextOf(parent),
-  total: totals(parent, self),
-});
-
-function nextOf(parent: Int32Array): Int32Array {
+/**
+ * For each node of a tree in preorder: the first node after its subtree, and the weight of the subtree. One loop, because a
+ * tree may have millions of nodes. It runs backwards, so that the children of a node come before it.
+ */
+export function closed(
+  parent: Int32Array,
+  self: Float64Array,
+): { readonly next: Int32Array; readonly total: Float64Array } {
   const next = new Int32Array(parent.length);
+  const total = self.slice();
   next[0] = next.length;
   for (let node = next.length - 1; node > 0; node -= 1) {
-    // The loop runs backwards, so the children of a node have already set the end of its subtree.
-    if (next[node] === 0) next[node] = node + 1;
     const up = parent[node]!;
+    // The last child, which comes first here, sets the end of its parent's subtree; a leaf has no child.
+    if (next[node] === 0) next[node] = node + 1;
     if (next[up] === 0) next[up] = next[node]!;
+    total[up]! += total[node]!;
   }
-  return next;
+  return { next, total };
 }
 
 function totals(parent: Int32Array, self: Float64Array): Float64Array {
