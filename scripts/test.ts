@@ -38,7 +38,7 @@ async function step(title: string, command: string, words: readonly string[]): P
   return result.exitCode === 0;
 }
 
-/** A step that is one test: it passed or it failed. */
+/** A step that counts as one test. */
 async function check(title: string, command: string, words: readonly string[]): Promise<void> {
   if (await step(title, command, words)) passed += 1;
   else fail(title);
@@ -89,7 +89,7 @@ await check('build', process.execPath, ['scripts/build.ts']);
 process.stdout.write('\n== cluster up\n');
 // Its set-up also installs the packages that the other tests judge with: shellcheck, xmllint, tshark, Chromium.
 const cluster = await ensureCluster().catch((error: unknown) => {
-  fail(`the cluster cannot be had: ${error instanceof Error ? error.message : String(error)}`);
+  fail(`the test cluster could not be started: ${error instanceof Error ? error.message : String(error)}`);
   return undefined;
 });
 try {
