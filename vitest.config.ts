@@ -1,6 +1,14 @@
 import { defineConfig } from 'vitest/config';
+import { FILES_WITH_TOOLS, filesWithoutTools, TOOLS_ARE_REQUIRED } from './test/tools.ts';
 
-/** `unit` needs Node and a shell; `browser` needs Chromium; `release` builds and tries what is released; `e2e` the cluster of test/cluster (or one of your own). */
+const inTest = (files: readonly string[]): string[] => files.map((file) => `test/${file}`);
+const withTools = inTest(Object.keys(FILES_WITH_TOOLS));
+const leftOut = TOOLS_ARE_REQUIRED ? [] : inTest(filesWithoutTools().map(([file]) => file));
+
+/**
+ * `unit` needs Node and sh. `tools` needs programs, Linux or root: test/tools.ts says which file needs what. `browser` needs
+ * Chromium; `release` builds and tests the release; `e2e` needs the cluster of test/cluster, or one of your own.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -8,7 +16,23 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/browser/**', 'test/release/**', 'node_modules/**'],
+          exclude: [
+            'test/e2e/**',
+            'test/browser/**',
+            'test/release/**',
+            'test/tools/**',
+            'node_modules/**',
+            ...withTools,
+          ],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: 'tools',
+          include: ['test/tools/**/*.test.ts', ...withTools],
+          exclude: leftOut,
           testTimeout: 120_000,
           hookTimeout: 300_000,
         },

@@ -1,4 +1,4 @@
-// `npm test`: everything, in order, on this machine: lint, shell, types, unit tests, what is released, then the end-to-end suite on a
+// `npm test`: everything, in order, on this machine: lint, shell, types, unit tests, tests with tools, the release, then the end-to-end suite on a
 // real cluster, which is brought up first and taken down again if it was not up before. At the end come the names of what
 // failed, and as the last line, plain, `N passed, N failed`.
 import { readFile, rm } from 'node:fs/promises';
@@ -21,6 +21,9 @@ interface VitestReport {
   }>;
 }
 
+// No test may be skipped for a missing tool here: test/tools.ts.
+process.env.GKEPROF_TEST_TOOLS = 'required';
+
 let passed = 0;
 let failed = 0;
 const failures: string[] = [];
@@ -35,7 +38,7 @@ async function step(title: string, command: string, words: readonly string[]): P
   return result.exitCode === 0;
 }
 
-/** A step that is one test: it passed or it failed. */
+/** A step that counts as one test. */
 async function check(title: string, command: string, words: readonly string[]): Promise<void> {
   if (await step(title, command, words)) passed += 1;
   else fail(title);
@@ -86,12 +89,13 @@ await check('build', process.execPath, ['scripts/build.ts']);
 process.stdout.write('\n== cluster up\n');
 // Its set-up also installs the packages that the other tests judge with: shellcheck, xmllint, tshark, Chromium.
 const cluster = await ensureCluster().catch((error: unknown) => {
-  fail(`the cluster cannot be had: ${error instanceof Error ? error.message : String(error)}`);
+  fail(`the test cluster could not be started: ${error instanceof Error ? error.message : String(error)}`);
   return undefined;
 });
 try {
   await check('shell', process.execPath, ['scripts/shellcheck.ts']);
   await suite('unit');
+  await suite('tools');
   await suite('browser');
   await suite('release');
   if (cluster) await suite('e2e');

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Files of the source tree that the tool carries as text: the shell that runs on the node, the pod that a
- * reviewer reads, the browser half of the picture. Read from disk in development; `npm run build` replaces
- * this module by one that holds their contents (scripts/build.ts), so both know the same list.
+ * The files of the source tree that the tool needs as text: the scripts that run on the node, the manifests, and the
+ * browser part of the flame graph. In development they are read from disk. `npm run build` replaces this module with one
+ * that contains their text (scripts/build.ts), and takes the list of files from here.
  */
 export const ASSETS = {
   'node/protocol.sh': './node/protocol.sh',

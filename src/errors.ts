@@ -1,4 +1,4 @@
-/** The exit codes of the tool: one table, printed in help and README from here. */
+/** The exit codes of the tool. The help, the README and the manual page print this table. */
 export const EXIT = {
   done: 0,
   failed: 1,
@@ -17,17 +17,17 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 export const EXIT_MEANING: ReadonlyArray<readonly [ExitCode, string]> = [
   [EXIT.done, 'done'],
   [EXIT.failed, 'failed'],
-  [EXIT.usage, 'usage: nothing was created'],
-  [EXIT.cluster, 'the cluster refused, lacks it, or cannot be reached'],
-  [EXIT.tool, 'the tool on the node failed, or there was nothing to see'],
-  [EXIT.incomplete, 'kept but incomplete: the target vanished, or what came after failed'],
-  [EXIT.own, 'crictl and shell: failed by themselves; what ran on the node ended with any other'],
-  [EXIT.interrupted, 'interrupted with nothing kept (129 hang-up, 143 terminated likewise)'],
+  [EXIT.usage, 'the command line is wrong; nothing was created'],
+  [EXIT.cluster, 'the API server refused, the object was not found, or the cluster is unreachable'],
+  [EXIT.tool, 'the tool on the node failed, or recorded nothing'],
+  [EXIT.incomplete, 'files were kept but are incomplete: the target ended early, or a later step failed'],
+  [EXIT.own, 'crictl and shell: gkeprof itself failed; any other code is that of the command on the node'],
+  [EXIT.interrupted, 'interrupted by Ctrl-C, and nothing was kept (129 after a hang-up, 143 after SIGTERM)'],
 ];
 
 /**
- * The one error family. `message` is the reason in one line; `hint` is what to type or look at next;
- * `code` is the exit code. Everything a user meets is one of these; anything else is a bug.
+ * The error class of the tool. `message` is the reason in one line, `hint` says what to do next, and `code` is the exit
+ * code. Every expected failure is a GkeprofError; any other error that reaches the user is a bug.
  */
 export class GkeprofError extends Error {
   override readonly name = 'GkeprofError';
@@ -50,7 +50,7 @@ export const clusterError = (reason: string, hint?: string, cause?: unknown): Gk
 export const toolError = (reason: string, hint?: string): GkeprofError =>
   new GkeprofError(EXIT.tool, reason, hint);
 
-/** The reason in one line, whatever was thrown. */
+/** The message of an error, or the text of any other thrown value. */
 export function reasonOf(error: unknown): string {
   if (error instanceof Error) return error.message;
   return String(error);

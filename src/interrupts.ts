@@ -8,15 +8,15 @@ const CODES: Readonly<Record<SignalName, ExitCode>> = {
   SIGHUP: EXIT.hangup,
 };
 
-/** What ends by itself on a signal has so long for it. */
+/** The time that a command without a holder has to end by itself after the first signal. */
 const GRACE_MS = 700;
-/** After the second signal nothing is waited for any longer. A debug pod is deleted, or its command printed, sooner. */
+/** The longest wait after the second signal. Deleting a debug pod, or printing the command for it, takes less time. */
 const LAST_MS = 4700;
 
 /**
- * Ctrl-C once asks for an orderly end, twice for an end at once; SIGTERM and SIGHUP likewise. A command that has something to
- * end in order, such as a debug pod, holds the process until it has done so; any other ends on the first signal,
- * whatever it waits for.
+ * The first Ctrl-C asks for an orderly end, the second for an immediate one; SIGTERM and SIGHUP work in the same way. A
+ * command that must clean up, such as one with a debug pod, holds the process until it has done so. Any other command ends
+ * on the first signal, even while it waits for something.
  */
 export class Interrupts {
   readonly #stop = new AbortController();
@@ -30,12 +30,12 @@ export class Interrupts {
     return this.#stop.signal;
   }
 
-  /** Aborted by the second. */
+  /** Aborted by the second signal. */
   get abandon(): AbortSignal {
     return this.#abandon.signal;
   }
 
-  /** Aborted by the next signal that comes, or by the second. */
+  /** Aborted by the next signal: the first one if none came yet, otherwise the second. */
   get next(): AbortSignal {
     return this.#stop.signal.aborted ? this.#abandon.signal : this.#stop.signal;
   }
@@ -49,12 +49,12 @@ export class Interrupts {
     for (const wake of this.#waiting) wake();
   }
 
-  /** What an interrupted command ends with when nothing was kept. */
+  /** The error of an interrupted command that kept nothing. */
   error(): GkeprofError {
     return new GkeprofError(this.#code, 'interrupted: nothing was kept');
   }
 
-  /** Keeps the process on the first signal, until what is returned is called. */
+  /** Keeps the process alive after the first signal until the returned function is called. */
   hold(): () => void {
     this.#holders += 1;
     let held = true;
@@ -65,7 +65,7 @@ export class Interrupts {
     };
   }
 
-  /** Rejects when the process is to end: a signal came, and what had to be done after it had its time. */
+  /** Rejects when the process has to end: after a signal, and after the time that holders may take. */
   async over(): Promise<never> {
     await aborted(this.stop);
     for (;;) {
@@ -80,7 +80,7 @@ export class Interrupts {
   }
 }
 
-/** Resolves after a time, or when what was woken up finds that it is enough. */
+/** Resolves after `ms`, or when `isEnough` is true after a wake-up. */
 function soon(ms: number | undefined, waiting: Set<() => void>, isEnough: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
@@ -102,8 +102,8 @@ const aborted = (signal: AbortSignal): Promise<void> =>
   });
 
 /**
- * What the work gives, or the signal's reason as soon as it is aborted: for work that has no way to be ended. It goes on,
- * and nobody hears of it.
+ * Waits for work that cannot be cancelled, but rejects with the signal's reason as soon as the signal is aborted. The work
+ * then continues, and its result is ignored.
  */
 export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   work.catch(() => {});
@@ -115,12 +115,12 @@ export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise
   });
 }
 
-/** How long work may go on before others get a turn. */
+/** How long work may block the event loop, in milliseconds. */
 const TURN_MS = 20;
 
 /**
- * For work that never waits, such as printing a long list: unless the event loop gets a turn now and then, signals and
- * closed pipes are not noticed. Between two pieces of it: `if (turns.isOver) await turns.give()`.
+ * For work without any `await`, such as printing a long list: the process notices signals and closed pipes only if the
+ * event loop gets a turn now and then. Call `if (turns.isOver) await turns.give()` between two pieces of the work.
  */
 export class Turns {
   readonly #signal: AbortSignal | undefined;
@@ -134,7 +134,7 @@ export class Turns {
     return performance.now() - this.#began >= TURN_MS;
   }
 
-  /** Rejects with the signal's reason where it is aborted. */
+  /** Gives the event loop a turn. Rejects with the signal's reason if the signal is aborted. */
   async give(): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));
     this.#signal?.throwIfAborted();

@@ -23,6 +23,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { execa, execaSync } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { needing } from './needing.ts';
 import { KUBECTL_PATH } from './real-kubectl.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -142,7 +143,7 @@ it('keeps nothing below a relative folder', async () => {
   expect(existsSync(folder())).toBe(false);
 });
 
-it.runIf(process.getuid?.() === 0)('root leaves nothing in the cache folder of another user', async () => {
+needing('root')('root leaves nothing in the cache folder of another user', async () => {
   const cache = join(home, 'of-another');
   mkdirSync(cache);
   chownSync(cache, 65_534, 65_534);

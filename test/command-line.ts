@@ -6,7 +6,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a command line in this process, off a terminal unless told, with no cluster anywhere. */
+/** Runs a command line in this process, without a cluster, and without a terminal unless `isTTY` is set. */
 export async function gkeprof(
   argv: readonly string[],
   stdin: string | Uint8Array = '',

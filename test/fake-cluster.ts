@@ -2,9 +2,9 @@ import type { V1Pod } from '@kubernetes/client-node';
 import { apiError } from '../src/cluster/api-errors.ts';
 import type { CallResult, Cluster, ContainerRef, RemoteStream } from '../src/cluster/cluster.ts';
 
-/** A cluster in memory for what the real one can't be made to do on demand: every answer can be replaced. */
+/** A cluster in memory whose answers can all be replaced, for cases that a real cluster cannot produce on demand. */
 export interface FakeCluster extends Cluster {
-  /** What was asked, in order: `create`, `delete`, `exec touch /gkeprof/ctl/stop` … */
+  /** The calls in their order: `create`, `delete`, `exec touch /gkeprof/ctl/stop` … */
   readonly calls: string[];
   readonly pods: Map<string, V1Pod>;
 }
@@ -15,7 +15,7 @@ export const result = (stdout = '', exitCode = 0, stderr = ''): CallResult => ({
   stderr,
 });
 
-/** A log that comes line by line; after the last one it ends, or stays open when `open` is set. */
+/** A log that arrives line by line. After the last line it ends, or stays open if `open` is set. */
 export function lines(texts: readonly string[], open = false): RemoteStream {
   let kill = () => {};
   const killed = new Promise<void>((resolve) => {
@@ -40,7 +40,7 @@ export const bytes = (data: Uint8Array): RemoteStream => ({
   })(),
 });
 
-/** What the API server says when it says no. */
+/** The error for a refusal of the API server. */
 export const apiAnswer = (code: number, message: string, reason = '') =>
   apiError(Object.assign(new Error('HTTP'), { code, body: JSON.stringify({ message, reason }) }));
 

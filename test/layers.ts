@@ -6,7 +6,7 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/** That a file imports another one. */
+/** An import: the first file imports the second. */
 export type Edge = readonly [from: string, to: string];
 
 /**

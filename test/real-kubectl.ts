@@ -12,8 +12,8 @@ function isProgram(path: string): boolean {
 }
 
 /**
- * The kubectl that tests compare with: the one that the cluster was built with, else the one on PATH. Google Cloud's on
- * PATH may be a dispatcher, which asks the server for its version before each call.
+ * The kubectl that tests compare with: the one that was built for the test cluster, otherwise the one on PATH. On PATH may be
+ * the dispatcher of Google Cloud, which first asks the server for its version; tests that count requests fail with it.
  */
 export const KUBECTL = ((): string => {
   const folders = [BIN, ...(process.env.PATH ?? '').split(delimiter)];

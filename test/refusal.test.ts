@@ -24,7 +24,7 @@ describe('apiError', () => {
       'RBAC',
       answer(403, 'pods is forbidden: User "a" cannot create resource "pods"', 'Forbidden'),
       /cannot create resource/,
-      /ask for the role/,
+      /ask an administrator for the role/,
     ],
     [
       'Autopilot',
@@ -52,10 +52,10 @@ describe('apiError', () => {
     [
       'nobody there',
       nested('connect ECONNREFUSED 127.0.0.1:1'),
-      /cannot be reached: .*ECONNREFUSED/,
+      /unreachable: .*ECONNREFUSED/,
       /kubectl config current-context/,
     ],
-    ['no such host', new Error('getaddrinfo ENOTFOUND nope'), /cannot be reached/, undefined],
+    ['no such host', new Error('getaddrinfo ENOTFOUND nope'), /unreachable/, undefined],
     [
       'no answer in time',
       new DOMException('The operation was aborted due to timeout', 'TimeoutError'),

@@ -6,12 +6,12 @@ import { shellQuote } from '../src/text/shell-quote.ts';
 
 let number = 0;
 
-/** A tmux of our own. */
+/** Runs a tmux command on a server of this process only. */
 const run = (words: readonly string[]) =>
   execa('tmux', ['-L', `gkeprof-${process.pid}`, '-f', '/dev/null', ...words], { reject: false });
 const tmux = async (...words: string[]) => (await run(words)).stdout;
 
-/** Starts a session. The server ends with its last session, and one that is just ending takes no new one. */
+/** Starts a session. The server ends with its last session, and while it ends it refuses a new one, hence the attempts. */
 async function newSession(...words: string[]): Promise<void> {
   for (let attempt = 0; ; attempt += 1) {
     const { exitCode, stderr } = await run(['new-session', '-d', ...words]);
@@ -23,7 +23,7 @@ async function newSession(...words: string[]): Promise<void> {
 
 export const closeTerminals = async (): Promise<void> => void (await tmux('kill-server'));
 
-/** Until what stands there is good; the last of it when it never is, for the assertion to show. */
+/** Waits until the screen satisfies `good`. Returns the last screen in any case, so that a failed assertion shows it. */
 async function until(shown: () => Promise<string>, good: (screen: string) => boolean): Promise<string> {
   const deadline = Date.now() + 90_000;
   for (;;) {
@@ -34,8 +34,8 @@ async function until(shown: () => Promise<string>, good: (screen: string) => boo
 }
 
 /**
- * Types a line into a terminal of so many columns (and 60 rows, unless told), in a folder and with an environment.
- * `[exit N]` stands there when it is done.
+ * Runs a command line in a terminal with the given columns (and 60 rows by default), in a folder and with an environment.
+ * When it ends, the screen shows `[exit N]`.
  */
 export async function terminal(
   columns: number,
@@ -48,10 +48,10 @@ export async function terminal(
 ) {
   number += 1;
   const name = `t${number}`;
-  // A server of tmux has an environment of its own; the line brings its.
+  // The tmux server has its own environment, so the script sets the given one.
   const exports = Object.entries(env).map(([key, value]) => `export ${key}=${shellQuote(value)}`);
   const script = join(folder, `.line-${number}.sh`);
-  // Ctrl-C is for the line, not for the shell around it.
+  // Ctrl-C must interrupt the command line, not the shell that runs it.
   writeFileSync(
     script,
     [...exports, 'trap : INT', line, "printf '[exit %s]' $?", 'exec sleep 300', ''].join('\n'),
@@ -68,7 +68,7 @@ export async function terminal(
     presses: (key: string) => tmux('send-keys', '-t', name, key),
     becomes: (columns: number, rows: number) =>
       tmux('resize-window', '-t', name, '-x', String(columns), '-y', String(rows)),
-    /** The process that the line runs in. */
+    /** The process of the shell that runs the line. */
     pid: async () => Number(await tmux('display-message', '-p', '-t', name, '#{pane_pid}')),
     async ended() {
       const screen = await until(shown, isOver);

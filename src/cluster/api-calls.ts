@@ -1,8 +1,8 @@
 import type { AuthenticationV1Api, AuthorizationV1Api, CoreV1Api } from '@kubernetes/client-node';
 
 /**
- * The calls of the API that the tool makes. The bundle keeps these alone of the client's 1,500 (scripts/bundle/client.ts),
- * so the types below have no others: a call that is missing here does not compile.
+ * The API calls that the tool makes. The bundle keeps only these of the client's 1,500 calls (scripts/bundle/client.ts).
+ * The types below have no others, so that code which makes a call that is missing here does not compile.
  */
 export const API_CALLS = {
   core: [

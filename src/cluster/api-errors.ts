@@ -1,7 +1,7 @@
 import { clusterError, type GkeprofError, reasonOf } from '../errors.ts';
 import { printable } from '../text/printable.ts';
 
-/** What the API server answers with: metav1.Status, as far as it is read here. */
+/** The fields of metav1.Status, the API server's error answer, that are read here. */
 interface ApiStatus {
   readonly message?: string;
   readonly reason?: string;
@@ -10,11 +10,11 @@ interface ApiStatus {
 /** The status code of an answer of the API server, or undefined for anything else that was thrown. */
 export function apiCode(error: unknown): number | undefined {
   const code = (error as { code?: unknown } | null)?.code;
-  // A DOMException (a time-out) has a small code of its own.
+  // A DOMException, such as a timeout, also has a numeric code, which is below 100.
   return typeof code === 'number' && code >= 100 ? code : undefined;
 }
 
-/** kubectl's words for a refusal: `Error from server (NotFound): pods "x" not found`. */
+/** The reason and the message that kubectl prints for an API error: `Error from server (NotFound): pods "x" not found`. */
 export function refusalText(error: unknown): { reason: string; message: string } {
   const body = (error as { body?: unknown }).body;
   const status = parseStatus(body);
@@ -35,7 +35,7 @@ const UNREACHABLE =
   /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET|fetch failed|Connect Timeout|other side closed/;
 const BAD_CERTIFICATE = /certificate|self.signed|unable to verify|CERT_/i;
 
-/** Turns whatever an API call threw into one line and a next step; exit code 3. */
+/** Turns anything that an API call threw into an error with one line, a hint and exit code 3. */
 export function apiError(error: unknown, hint?: string): GkeprofError {
   const code = apiCode(error);
   if (code === 401) {
@@ -70,12 +70,12 @@ export function apiError(error: unknown, hint?: string): GkeprofError {
   }
   if (UNREACHABLE.test(text)) {
     return clusterError(
-      `the cluster cannot be reached: ${printable(text)}`,
-      'check the context with `kubectl config current-context`, and the way to it with `kubectl version`',
+      `the cluster is unreachable: ${printable(text)}`,
+      'check the context with `kubectl config current-context` and the connection with `kubectl version`',
       error,
     );
   }
-  return clusterError(printable(text), 'see whether `kubectl get pods` works with the same flags', error);
+  return clusterError(printable(text), 'check whether `kubectl get pods` works with the same flags', error);
 }
 
 function causes(error: unknown): string {
@@ -94,14 +94,15 @@ function causes(error: unknown): string {
 function hintFor(code: number, message: string): string | undefined {
   if (code !== 403) return undefined;
   if (/violates PodSecurity/.test(message)) {
-    return 'debug pods need a namespace of the level privileged, also with --least-privilege: `kubectl gkeprof manifests | kubectl apply -f -` makes one; or name one with --debug-namespace';
+    return 'debug pods need a namespace with the Pod Security level "privileged", even with --least-privilege: create one with `kubectl gkeprof manifests | kubectl apply -f -`, or choose one with --debug-namespace';
   }
   if (/GKE Warden|autogke-/.test(message)) {
-    return 'GKE Autopilot does not run privileged pods; use a node pool of a Standard cluster';
+    return 'GKE Autopilot does not run privileged pods; use a Standard cluster';
   }
-  if (/exceeded quota/.test(message)) return 'the namespace has a quota: see `kubectl describe quota`';
+  if (/exceeded quota/.test(message))
+    return 'the namespace has a quota: check it with `kubectl describe quota`';
   if (/cannot|is forbidden: User/.test(message)) {
-    return 'ask for the role that `kubectl gkeprof manifests` prints; `kubectl auth can-i --list` shows what you may do';
+    return 'ask an administrator for the role that `kubectl gkeprof manifests` prints; `kubectl auth can-i --list` shows what you are allowed to do';
   }
-  return 'an admission policy or webhook of the cluster refused it: its message says which';
+  return 'an admission policy or webhook of the cluster refused the request; the message above names it';
 }

@@ -14,9 +14,9 @@ import { readKubeconfig } from './read-kubeconfig.ts';
 import { Transport } from './transport.ts';
 
 /**
- * Opens the door: the configuration as kubectl itself reads it, objects by the Kubernetes client, streams by kubectl. The
- * client is imported here, on first use, because loading it costs more than the rest of a command; meanwhile kubectl reads,
- * and a credential plugin runs.
+ * Opens the connection to the cluster. kubectl itself reads the configuration and carries streams; the Kubernetes client
+ * reads and writes objects. The client is imported here, on first use, because loading it takes longer than the rest of a
+ * command; kubectl and the credential plugin run in the meantime.
  */
 export async function openCluster(connection: Connection, home: KubectlHome): Promise<Cluster> {
   const reading = readKubeconfig(connection, home).then(async (chosen) => {
@@ -24,7 +24,7 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
     await login.credentials();
     return { chosen, login };
   });
-  reading.catch(() => {}); // Told below, when the client is there.
+  reading.catch(() => {}); // The `await` below reports the error, after the client is loaded.
   const client = await import('./client.ts');
   const { chosen, login } = await reading;
   const { namespace } = chosen;
@@ -68,7 +68,7 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
     }
   };
 
-  let user: Promise<string | undefined> | undefined; // Asked once.
+  let user: Promise<string | undefined> | undefined; // The API server is asked only once.
 
   home.trace?.(`context ${chosen.context || 'none'}, server ${chosen.server}`);
   return {
@@ -125,7 +125,7 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
     isAllowed: async ({ strict, ...question }) => {
       const body = { spec: { resourceAttributes: question } };
       home.trace?.(
-        `MAY I ${question.verb} ${question.resource}/${question.subresource ?? ''} -n ${question.namespace}`,
+        `CREATE selfsubjectaccessreviews (${question.verb} ${question.resource}${question.subresource ? `/${question.subresource}` : ''} -n ${question.namespace})`,
       );
       return authorization.createSelfSubjectAccessReview({ body }).then(
         (review) => (strict ? review.status?.allowed === true : review.status?.allowed !== false),
@@ -134,7 +134,7 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
     },
     whoAmI: () => {
       user ??= call(
-        'WHO AM I',
+        'CREATE selfsubjectreviews',
         authentication.createSelfSubjectReview({ body: {} }).catch((error: unknown) => {
           if (![403, 404].includes(apiCode(error) ?? 0)) throw error;
           return undefined;
@@ -152,7 +152,7 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
   };
 }
 
-/** Nothing is configured, and nobody listens where kubectl looks then. */
+/** The error for a missing kubeconfig: without one, kubectl connects to localhost:8080, where nothing listens. */
 function withoutConfiguration(
   { clusterName, context, server }: Chosen,
   error: unknown,
@@ -160,17 +160,17 @@ function withoutConfiguration(
   if (clusterName || context || server !== DEFAULT_SERVER || !/ECONNREFUSED/.test(reasonOf(error)))
     return undefined;
   return clusterError(
-    'there is no kubeconfig',
-    'name one with --kubeconfig or KUBECONFIG, or put it at ~/.kube/config',
+    'no kubeconfig was found',
+    'set --kubeconfig or KUBECONFIG, or create ~/.kube/config',
     error,
   );
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** What a timer of Node can count. */
+/** The longest delay that a timer of Node supports. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Zero, and less, is no limit, as for kubectl. */
+/** Zero and negative values mean no limit, as in kubectl. */
 function requestTimeoutMs(text: string | undefined): number {
   const ms = text ? parseTimeout(text) : DEFAULT_TIMEOUT_MS;
   return ms === undefined || ms <= 0 ? LONGEST_MS : Math.min(Math.ceil(ms), LONGEST_MS);

@@ -5,7 +5,7 @@ import { checkServerIdentity, getCACertificates, type PeerCertificate } from 'no
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where Go looks on Linux, crypto/x509/root_linux.go: the first file that can be read, and all of the folders. */
+/** The places where Go looks on Linux (crypto/x509/root_linux.go): it reads the first readable file, and all folders. */
 const FILES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -19,8 +19,8 @@ const FOLDERS = ['/etc/ssl/certs', '/etc/pki/tls/certs'];
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
- * The authorities that the system trusts, as kubectl has them, which is written in Go. Node's own reading of them takes
- * 100 ms on Linux, and complains on the terminal.
+ * The certificate authorities that the system trusts, found as Go finds them, because kubectl is written in Go. Node's own
+ * function takes 100 ms on Linux, and prints warnings to the terminal.
  */
 export function systemAuthorities(env: Environment): string[] {
   if (platform() === 'darwin' || platform() === 'win32') return getCACertificates('system');
@@ -47,7 +47,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Node takes the common name of a certificate that has no other names; Go does not, and so kubectl does not. */
+/** Node accepts the common name of a certificate without other names; Go, and therefore kubectl, does not. */
 export function checkIdentity(name: string, certificate: PeerCertificate): Error | undefined {
   if (!certificate.subjectaltname)
     return new Error('the certificate relies on legacy Common Name field, use SANs instead');

@@ -5,7 +5,7 @@ import type { Chosen, ClusterEntry, Kubeconfig, UserEntry } from './kubeconfig.t
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** client-go's rules, tools/clientcmd/client_config.go: a flag that is not empty replaces a field. */
+/** Follows client-go (tools/clientcmd/client_config.go): a flag that is not empty replaces the field of the kubeconfig. */
 export function choose(config: Kubeconfig, connection: Connection, env: Environment): Chosen {
   const context = connection.context || config['current-context'] || '';
   const found = config.contexts?.find(({ name }) => name === context)?.context;
@@ -14,7 +14,10 @@ export function choose(config: Kubeconfig, connection: Connection, env: Environm
   const clusterName = connection.cluster || found?.cluster || '';
   const cluster = config.clusters?.find(({ name }) => name === clusterName)?.cluster;
   const absent = (what: string, name: string, names: readonly string[]) =>
-    clusterError(`${what} "${printable(name)}" does not exist`, `there is: ${names.join(', ') || 'none'}`);
+    clusterError(
+      `${what} "${printable(name)}" does not exist`,
+      names.length > 0 ? `the kubeconfig has: ${names.join(', ')}` : `the kubeconfig has no ${what}`,
+    );
   const namesOf = (list: ReadonlyArray<{ readonly name: string }> | null | undefined) =>
     (list ?? []).map(({ name }) => printable(name));
   if (connection.user && !user) throw absent('auth info', connection.user, namesOf(config.users));
@@ -54,7 +57,7 @@ function mergedCluster(
     'certificate-authority-data': configuredData,
     ...rest
   } = entry;
-  // Another server has another name, and whoever says whom to trust means no other.
+  // The configured TLS name belongs to the configured server, and a flag about trust replaces all configured trust.
   const name = tlsServerName || server ? tlsServerName : configuredName;
   const trust =
     insecureSkipTlsVerify || certificateAuthority
@@ -88,7 +91,7 @@ const mergedUser = (entry: UserEntry, connection: Connection): UserEntry => ({
   ...(connection.asGroups?.length && { 'as-groups': connection.asGroups }),
 });
 
-/** As client-go makes a URL of it, rest/url_utils.go: what has no scheme is a host and port, without TLS. */
+/** The URL that client-go makes of the text (rest/url_utils.go): a text without a scheme is host:port, without TLS. */
 export function serverUrl(server: string): string {
   const isUrl = /^[a-z][a-z0-9+.-]*:\/\/[^/]/i.test(server);
   const text = isUrl ? server : `http://${server}`;
@@ -100,8 +103,8 @@ export function serverUrl(server: string): string {
     );
   if (url.username || url.password)
     throw clusterError(
-      'the URL of the server has a user name or a password in it',
-      'put them into the user of the kubeconfig',
+      'the URL of the server contains a user name or a password',
+      'put them in the user entry of the kubeconfig',
     );
   return `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}`;
 }

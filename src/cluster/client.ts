@@ -1,4 +1,5 @@
-// What is used of the Kubernetes client, by name: a bundle leaves out the rest, and all of it is loaded on first use.
+// The parts of the Kubernetes client that the tool uses. Because they are imported by name, the bundle can leave out the
+// rest; this module is loaded on first use.
 export {
   AuthenticationV1Api,
   AuthorizationV1Api,

@@ -5,12 +5,12 @@ import type { Connection } from './connection.ts';
 import { Kubectl } from './kubectl.ts';
 import type { KubectlHome } from './kubectl-home.ts';
 
-/** Names of things for completion, each with a word about it. */
+/** Looks up the names that completion offers, each with a short description. */
 export interface ClusterNames {
-  /** Of a resource in kubectl's words: `pods` in the namespace in force, `nodes`, `namespaces`, `deployments` … */
+  /** The objects of a resource by kubectl's name: `pods` of the current namespace, `nodes`, `namespaces`, `deployments` … */
   list(resource: string): Promise<readonly Name[]>;
   containers(resource: string, name: string): Promise<readonly Name[]>;
-  /** Of the kubeconfig. */
+  /** The contexts, clusters or users of the kubeconfig. */
   configured(what: 'context' | 'cluster' | 'user'): Promise<readonly Name[]>;
 }
 
@@ -27,15 +27,15 @@ const CONTAINERS = [
 ].join(' ');
 
 /**
- * By the user's kubectl, which has every way to log in and starts faster than the Kubernetes client is loaded here.
- * Whatever fails, or takes longer than `boundMs`, is an empty list: a person who presses Tab waits for nothing and
- * reads no errors.
+ * Asks the user's kubectl, which supports every login method and starts faster than the Kubernetes client loads here. A
+ * question that fails, or takes longer than `boundMs`, gives an empty list, because a person who presses Tab should
+ * neither wait nor see an error.
  */
 export function namesByKubectl(connection: Connection, home: KubectlHome, boundMs: number): ClusterNames {
   const kubectl = new Kubectl({ ...connection, requestTimeout: `${boundMs}ms` }, home);
   const inNamespace = connection.namespace === undefined ? [] : ['-n', connection.namespace];
   const ask = async (...words: string[]) => (await kubectl.ask(words, boundMs)) ?? '';
-  /** Rows as kubectl prints them. Slow where they are many: it reads the metadata of each. */
+  /** The rows that kubectl prints. Slow with many rows, because kubectl reads the metadata of each object. */
   const printed = async (resource: string) =>
     linesOf(await ask('get', resource, '--no-headers', ...inNamespace)).map((line) => line.split(/\s+/));
   const namespace = async () =>
@@ -55,7 +55,7 @@ export function namesByKubectl(connection: Connection, home: KubectlHome, boundM
     },
     async configured(what) {
       if (what === 'context') return linesOf(await ask('config', 'get-contexts', '-o', 'name')).map(asName);
-      // Both have a heading.
+      // Both lists begin with a heading.
       return linesOf(await ask('config', `get-${what}s`))
         .slice(1)
         .map(asName);
@@ -66,7 +66,7 @@ export function namesByKubectl(connection: Connection, home: KubectlHome, boundM
 const asName = (text: string): Name => ({ text });
 const linesOf = (text: string): string[] => text.split('\n').filter(Boolean);
 
-/** What kubectl's columns tell in a word: the state of a pod or node, how much of a workload is ready. */
+/** The description from kubectl's columns: the state of a pod or node, or how many replicas of a workload are ready. */
 function aboutRow(resource: string, [text = '', second, third]: readonly string[]): Name {
   if (resource === 'pods') return { text, about: `${third} ${second}` };
   const tells = ['nodes', 'namespaces', 'deployments', 'statefulsets', 'jobs'].includes(resource);
@@ -82,8 +82,8 @@ const GROUPS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The rows that kubectl prints, from the server as a table without the objects: of 1,000 pods a tenth of a megabyte
- * instead of several. kubectl itself can't be told to ask so; it is asked to pass our request on.
+ * The rows that kubectl prints, requested as a table without the objects: for 1,000 pods the server then sends a tenth of
+ * a megabyte instead of several megabytes. `kubectl get` has no flag for this, so `kubectl proxy` forwards the request.
  */
 async function served(
   kubectl: Kubectl,
@@ -92,7 +92,7 @@ async function served(
   boundMs: number,
 ): Promise<string[][]> {
   const isGlobal = resource === 'nodes' || resource === 'namespaces';
-  const folder = await mkdtemp(join(tmpdir(), 'gkeprof-')); // 0700: nobody else gets to the socket.
+  const folder = await mkdtemp(join(tmpdir(), 'gkeprof-')); // Mode 0700, so that no other user can open the socket.
   const socket = join(folder, 'api');
   const prefix = GROUPS[resource] ?? '/api/v1';
   const proxy = kubectl.serve(socket, new RegExp(`^${prefix}/(namespaces/[^/]+/)?${resource}$`));
@@ -101,7 +101,7 @@ async function served(
   try {
     const [place] = await Promise.all([isGlobal ? '' : namespace(), begun(proxy.chunks)]);
     const within = isGlobal ? '' : `namespaces/${encodeURIComponent(place)}/`;
-    // From the server's cache, as it is a moment ago.
+    // Resource version 0 lets the server answer from its cache, which is faster and at most a moment old.
     const path = `${prefix}/${within}${resource}?includeObject=None&resourceVersion=0`;
     const table = JSON.parse(await get(socket, path, late)) as { rows?: Array<{ cells: unknown[] }> };
     return (table.rows ?? []).map(({ cells }) => cells.map(String));
@@ -111,7 +111,7 @@ async function served(
   }
 }
 
-/** Resolves with the first words, rejects when there are none. */
+/** Resolves with the first output; rejects if the process ends without any. */
 async function begun(chunks: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const _ of chunks) return;
   throw new Error('kubectl proxy ended');

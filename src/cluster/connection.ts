@@ -1,4 +1,4 @@
-/** How kubectl was told to reach the cluster: the same flags, meaning the same. An empty value is as good as none. */
+/** The connection flags of kubectl, with the same meaning. An empty value counts as not set. */
 export interface Connection {
   readonly kubeconfig?: string;
   readonly context?: string;
@@ -23,7 +23,7 @@ export interface Connection {
   readonly requestTimeout?: string;
 }
 
-/** Each flag under the name of its field. The namespace is not among them: it is given with each call. */
+/** The flag of each field. The namespace is missing here, because each call states its own. */
 const FLAGS = {
   kubeconfig: '--kubeconfig',
   context: '--context',
@@ -46,10 +46,10 @@ const FLAGS = {
   requestTimeout: '--request-timeout',
 } as const satisfies Partial<Record<keyof Connection, string>>;
 
-/** What must not be read on a screen, in a log or in a list of processes. */
+/** The fields whose values must not appear on a screen, in a log or in a list of processes. */
 const SECRET: ReadonlySet<string> = new Set(['token', 'password']);
 
-/** The flags again, as a person gave them, for a child process of kubectl that reads the kubeconfig by itself. */
+/** The flags as the user gave them, for a kubectl process that reads the kubeconfig by itself. */
 export function kubectlFlags(connection: Connection): string[] {
   return Object.entries(FLAGS).flatMap(([field, flag]) => {
     const value = connection[field as keyof typeof FLAGS];
@@ -58,7 +58,7 @@ export function kubectlFlags(connection: Connection): string[] {
   });
 }
 
-/** The flags as they may be shown: a word stands for what is secret. */
+/** The flags for display: a placeholder such as TOKEN replaces each secret. */
 export const shownFlags = (connection: Connection): string[] =>
   kubectlFlags(
     Object.fromEntries(
@@ -69,7 +69,7 @@ export const shownFlags = (connection: Connection): string[] =>
     ),
   );
 
-/** The flags that say nothing of the cluster or the user: they go to every child process of kubectl. */
+/** The flags that concern neither the cluster nor the user; every kubectl process gets them. */
 export const commonFlags = ({ cacheDir, requestTimeout }: Connection): string[] =>
   kubectlFlags({
     ...(cacheDir !== undefined && { cacheDir }),
@@ -88,8 +88,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 };
 
 /**
- * A time as kubectl takes it for --request-timeout (client-go tools/clientcmd/helpers.go ParseTimeout): bare seconds, or
- * a duration of Go such as `1m30s`. In milliseconds; undefined for anything else.
+ * Parses a value of kubectl's --request-timeout (client-go tools/clientcmd/helpers.go ParseTimeout): a number of seconds,
+ * or a duration of Go such as `1m30s`. Returns milliseconds, or undefined for anything else.
  */
 export function parseTimeout(text: string): number | undefined {
   if (/^\+?\d+$/.test(text)) return Number(text) * 1000;

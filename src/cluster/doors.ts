@@ -2,8 +2,8 @@ import type { Cluster } from './cluster.ts';
 import type { Connection } from './connection.ts';
 
 /**
- * The doors that a command has opened: one for each way to reach a cluster, however often it is asked for, so that a
- * credential plugin runs once.
+ * The cluster connections of a command. Connections with equal flags are opened once, so that a credential plugin runs
+ * once.
  */
 export class Doors {
   readonly #openOne: (connection: Connection, isFirst: boolean) => Promise<Cluster>;
@@ -26,7 +26,7 @@ export class Doors {
     return opening;
   }
 
-  /** Closes those that did open; one that still waits, for a plugin perhaps, has nothing to close yet. */
+  /** Closes the connections that were opened. One that is still opening, for example at a plugin, has nothing to close. */
   async close(): Promise<void> {
     await Promise.all(this.#open.map((cluster) => cluster.close()));
   }

@@ -7,32 +7,32 @@ import { printable } from '../text/printable.ts';
 import type { Chosen, ExecEntry } from './kubeconfig.ts';
 import type { KubectlHome } from './kubectl-home.ts';
 
-/** What a credential plugin gave. */
+/** The credential that a plugin returned. */
 export interface PluginCredential {
   readonly token?: string;
   readonly certificate?: string;
   readonly key?: string;
-  /** Milliseconds since the epoch; undefined where it does not expire. */
+  /** Milliseconds since the epoch; undefined for a credential that does not expire. */
   readonly expires?: number;
 }
 
 const VERSIONS = ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1'];
 
-/** The extension of a cluster that is handed to its users' plugins. */
+/** The name of the cluster extension that client-go passes to credential plugins. */
 const CLUSTER_CONFIG = 'client.authentication.k8s.io/exec';
 
 const failed = (reason: string, hint?: string): GkeprofError =>
   clusterError(
     onOneLine(`getting credentials: ${reason}`),
-    onOneLine(hint ?? '') || 'kubectl refuses it too: check the user in the kubeconfig',
+    onOneLine(hint ?? '') || 'kubectl fails in the same way: check the user entry in the kubeconfig',
   );
 
 /** What a kubeconfig or a plugin says may be broken into lines, which stand beside each other here. */
 const onOneLine = (text: string): string => printable(text.trim().replaceAll(/\s+/g, ' '));
 
 /**
- * Runs a credential plugin as client-go does (plugin/pkg/client/auth/exec/exec.go): its questions go to the user's
- * terminal, its answer is read from its stdout.
+ * Runs a credential plugin as client-go does (plugin/pkg/client/auth/exec/exec.go): the plugin may prompt on the user's
+ * terminal, and prints the credential to its stdout.
  */
 export async function runPlugin(chosen: Chosen, home: KubectlHome): Promise<PluginCredential> {
   const exec = chosen.user.exec!;
@@ -40,7 +40,7 @@ export async function runPlugin(chosen: Chosen, home: KubectlHome): Promise<Plug
   if (!VERSIONS.includes(apiVersion))
     throw clusterError(
       printable(`exec plugin: invalid apiVersion "${apiVersion}"`),
-      `kubectl takes ${VERSIONS.join(' and ')}`,
+      `kubectl supports ${VERSIONS.join(' and ')}: check the user entry in the kubeconfig`,
     );
   const isInteractive = mayAsk(exec);
   const program = command.includes(sep) ? command : findProgram(command, home);
@@ -71,10 +71,9 @@ function mayAsk({ interactiveMode }: ExecEntry): boolean {
 }
 
 const installHint = ({ installHint: configured }: ExecEntry): string =>
-  configured?.trim() ||
-  'it is the credential plugin that the kubeconfig names: install it, or log in another way';
+  configured?.trim() || 'the kubeconfig uses this credential plugin: install it, or log in another way';
 
-/** Go looks on its own PATH, not on one that is set for the plugin, and takes nothing from the working directory. */
+/** Searches PATH as Go does: the PATH of this process, not one that is set for the plugin, and absolute folders only. */
 function findProgram(command: string, { env, windows }: KubectlHome): string | undefined {
   if (windows) return command;
   const folders = (env.PATH ?? '').split(delimiter).filter((folder) => isAbsolute(folder));
@@ -102,7 +101,7 @@ function output(
       env: env as NodeJS.ProcessEnv,
       stdio: [isInteractive ? 'inherit' : 'ignore', 'pipe', 'inherit'],
     });
-    // One that hangs must not outlive us: a signal to us alone does not reach it.
+    // A plugin that hangs must not outlive this process, and a signal to this process alone does not reach it.
     onExit?.(() => void child.kill('SIGKILL'));
     const chunks: Buffer[] = [];
     child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -136,7 +135,7 @@ function clusterInfo({ cluster }: Chosen): Record<string, unknown> {
   };
 }
 
-/** The server as client-go hands it on: as it is written, but without a query where it has a path. */
+/** The server's URL as client-go passes it to plugins: unchanged, but without the query where it has a path. */
 function hostOfGo(server: string): string {
   const url = URL.canParse(server) ? new URL(server) : undefined;
   return url && url.pathname.length > 1 ? server.replace(/[?#].*$/s, '') : server;
@@ -160,7 +159,8 @@ function credentialOf(text: string, apiVersion: string): PluginCredential {
   } catch (error) {
     throw failed(`decoding stdout: ${reasonOf(error)}`);
   }
-  if (answer?.kind !== 'ExecCredential') throw failed('decoding stdout: it is no ExecCredential');
+  if (answer?.kind !== 'ExecCredential')
+    throw failed('decoding stdout: the plugin did not print an ExecCredential');
   if (answer.apiVersion !== apiVersion)
     throw failed(
       `exec plugin is configured to use API version ${apiVersion}, plugin returned version ${answer.apiVersion}`,
@@ -175,7 +175,8 @@ function credentialOf(text: string, apiVersion: string): PluginCredential {
   if (!token && !certificate && !key) throw failed("exec plugin didn't return a token or cert/key pair");
   if (!certificate !== !key) throw failed('exec plugin returned only certificate or key, not both');
   const expires = expirationTimestamp ? Date.parse(expirationTimestamp) : undefined;
-  if (Number.isNaN(expires)) throw failed(`decoding stdout: "${expirationTimestamp}" is no time`);
+  if (Number.isNaN(expires))
+    throw failed(`decoding stdout: invalid expirationTimestamp "${expirationTimestamp}"`);
   return {
     ...(token && { token }),
     ...(certificate && { certificate, key: key! }),

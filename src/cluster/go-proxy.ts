@@ -5,8 +5,8 @@ import { printable } from '../text/printable.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The proxy that Go's programs take for a URL: of the environment (golang.org/x/net/http/httpproxy, which kubectl uses
- * where the kubeconfig names no proxy). Undefined for a direct way.
+ * The proxy that the environment sets for a URL, by the rules of Go (golang.org/x/net/http/httpproxy), which kubectl
+ * applies where the kubeconfig names no proxy. Undefined for a direct connection.
  */
 export function proxyFromEnvironment(target: URL, env: Environment): URL | undefined {
   const text = target.protocol === 'https:' ? either(env, 'HTTPS_PROXY') : either(env, 'HTTP_PROXY');
@@ -16,7 +16,7 @@ export function proxyFromEnvironment(target: URL, env: Environment): URL | undef
 
 const either = (env: Environment, name: string): string => env[name] || env[name.toLowerCase()] || '';
 
-/** What has no scheme is a host with its port. */
+/** A text without a scheme is a host and a port. */
 function parseProxy(text: string): URL {
   const url = [text, `http://${text}`].map((each) => URL.parse(each)).find((each) => each?.host);
   if (url) return url;
@@ -26,7 +26,7 @@ function parseProxy(text: string): URL {
   );
 }
 
-/** The port that a URL means where it names none. */
+/** The port of a URL, or the default port of its scheme. */
 export const portOf = (url: URL): number =>
   Number(
     url.port ||
@@ -36,7 +36,7 @@ export const portOf = (url: URL): number =>
       80,
   );
 
-/** The host as it is connected to: an IPv6 address without its brackets. */
+/** The host in the form that `connect` takes: an IPv6 address without brackets. */
 export const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, '$1');
 
 function usesProxy(target: URL, noProxy: string): boolean {

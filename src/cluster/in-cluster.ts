@@ -6,7 +6,7 @@ import type { Chosen } from './kubeconfig.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Nothing was configured at all: then a pod's own service account counts, and without one kubectl's default. */
+/** True if nothing at all is configured: kubectl then uses the pod's service account, or its default without one. */
 export function isPlainDefault(chosen: Chosen, connection: Connection, env: Environment): boolean {
   const { cluster, user } = chosen;
   const standard = serverUrl(env.KUBERNETES_MASTER || DEFAULT_SERVER);
@@ -22,7 +22,7 @@ export function isPlainDefault(chosen: Chosen, connection: Connection, env: Envi
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
-/** client-go rest/config.go InClusterConfig, and the few flags that count there. */
+/** The configuration of client-go's InClusterConfig (rest/config.go), and of the few flags that apply to it. */
 export function inCluster(
   chosen: Chosen,
   connection: Connection,

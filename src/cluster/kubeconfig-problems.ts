@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import type { Chosen, ExecEntry, Kubeconfig, UserEntry } from './kubeconfig.ts';
 
-/** What client-go refuses before it asks anybody, tools/clientcmd/validation.go, in its words. */
+/** The faults for which client-go rejects a kubeconfig before any request (tools/clientcmd/validation.go), with its texts. */
 export function* problemsOf(chosen: Chosen, config: Kubeconfig): Generator<string> {
   const { context, cluster, clusterName, user, userName } = chosen;
   if (context && !config.contexts?.some(({ name }) => name === context))

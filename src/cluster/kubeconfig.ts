@@ -1,4 +1,4 @@
-/** A cluster of a kubeconfig, in its own words (client-go tools/clientcmd/api/v1). */
+/** A cluster entry of a kubeconfig, with the file's own field names (client-go tools/clientcmd/api/v1). */
 export interface ClusterEntry {
   readonly server?: string;
   readonly 'tls-server-name'?: string;
@@ -10,7 +10,7 @@ export interface ClusterEntry {
   readonly extensions?: ReadonlyArray<{ readonly name: string; readonly extension: unknown }>;
 }
 
-/** A credential plugin, as the kubeconfig names it. */
+/** The credential plugin of a user entry. */
 export interface ExecEntry {
   readonly command?: string;
   readonly args?: readonly string[] | null;
@@ -21,7 +21,7 @@ export interface ExecEntry {
   readonly interactiveMode?: string;
 }
 
-/** A user of a kubeconfig. */
+/** A user entry of a kubeconfig. */
 export interface UserEntry {
   readonly 'client-certificate'?: string;
   readonly 'client-certificate-data'?: string;
@@ -48,7 +48,7 @@ interface ContextEntry {
   readonly namespace?: string;
 }
 
-/** A kubeconfig as `kubectl config view --raw -o json` prints it, several files made into one. */
+/** A kubeconfig as `kubectl config view --raw -o json` prints it, merged from all files. */
 export interface Kubeconfig {
   readonly clusters?: ReadonlyArray<{ readonly name: string; readonly cluster: ClusterEntry }> | null;
   readonly users?: ReadonlyArray<{ readonly name: string; readonly user: UserEntry }> | null;
@@ -56,17 +56,17 @@ export interface Kubeconfig {
   readonly 'current-context'?: string;
 }
 
-/** The one cluster and the one user that a command is for. All paths are absolute. */
+/** The cluster and the user that a command uses. All paths are absolute. */
 export interface Chosen {
-  /** Empty where the kubeconfig has none. */
+  /** Empty where the kubeconfig has no context. */
   readonly context: string;
-  /** Nothing but the kubeconfig's current context chose it. */
+  /** True if only the kubeconfig's current context chose the cluster and the user, and no flag did. */
   readonly isCurrent: boolean;
   readonly namespace: string;
   readonly userName: string;
   readonly clusterName: string;
   readonly cluster: ClusterEntry & { readonly server: string };
   readonly user: UserEntry;
-  /** The server as the API is reached at it: with a scheme, without a slash at its end. */
+  /** The base URL of the API: with a scheme, without a trailing slash. */
   readonly server: string;
 }

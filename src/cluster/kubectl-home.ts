@@ -1,42 +1,44 @@
-/** Environment and folder for child processes. */
+/** What kubectl processes and credential plugins need of the process that starts them. */
 export interface KubectlHome {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Windows has no process groups. */
   readonly windows: boolean;
-  /** Called with each line of kubectl before it runs, for -v, and with how it ended, for level 2. */
+  /** Called with each kubectl command line before it runs (-v), and with its exit status afterwards (level 2). */
   readonly trace?: (line: string, level?: number) => void;
-  /** Calls back when this process ends. */
+  /** Registers a function that is called when this process ends. */
   readonly onExit?: (end: () => void) => void;
-  /** What kubectl was asked for when the command began. */
+  /** The kubectl process that already reads the configuration since the start of the command. */
   readonly ahead?: ReadAhead;
 }
 
-/** Of children of kubectl: preferences of a user (KEP-3104) could give them other flags than ours. */
+/** The environment of kubectl processes: a user's preferences (KEP-3104) are off, because they could change our flags. */
 export const childEnvironment = ({ env }: Pick<KubectlHome, 'env'>): NodeJS.ProcessEnv => ({
   ...(env as NodeJS.ProcessEnv),
   KUBECTL_KUBERC: 'false',
 });
 
-/** The reason, and what to do. */
+/** The reason and the hint of the error. */
 export const NOT_INSTALLED = [
   'kubectl was not found on PATH',
-  'install kubectl: this is a plugin of it, and uses its exec and cp',
+  'install kubectl: gkeprof is a kubectl plugin and uses kubectl exec and kubectl cp',
 ] as const;
-/** What kubectl said, to its end. */
-export interface Said {
+
+/** The exit code and the whole output of a kubectl process. */
+export interface KubectlOutput {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A question to kubectl. */
+/** A kubectl process that was started for its output. */
 export interface KubectlQuestion {
-  readonly said: Promise<Said>;
-  /** Nobody wants the answer any more. */
+  readonly output: Promise<KubectlOutput>;
+  /** Kills the process, because nobody needs its output any more. */
   abandon(): void;
 }
-/** kubectl's answer about the configuration, on its way. */
+
+/** The kubectl process that reads the configuration ahead of time. */
 export interface ReadAhead extends KubectlQuestion {
-  /** Of the file that --kubeconfig names; undefined for that of the environment. */
+  /** The file of --kubeconfig; undefined for the configuration of the environment. */
   readonly kubeconfig: string | undefined;
 }

@@ -8,7 +8,7 @@ import type { CallResult, ContainerRef, RemoteStream } from './cluster.ts';
 import { type Connection, kubectlFlags, shownFlags } from './connection.ts';
 import { childEnvironment, type KubectlHome, NOT_INSTALLED } from './kubectl-home.ts';
 
-/** What is used of execa's subprocess; its own type depends on each option given. */
+/** The parts of execa's subprocess that are used here; its own type changes with every option. */
 interface Child
   extends PromiseLike<{ code?: string; exitCode?: number; stdout?: unknown; stderr?: unknown }> {
   readonly stdin: Writable | null;
@@ -18,27 +18,27 @@ interface Child
   readonly pid?: number | undefined;
 }
 
-/** What kubectl itself has to say is short; a pod that floods it ends the call. */
+/** kubectl's own messages are short, so a pod that floods stderr ends the call. */
 const STREAMED = { buffer: { stdout: false, stderr: true }, maxBuffer: { stderr: 2 ** 20 } };
 
-/** The longest answer is the file of events of a capture of days. A pod that says more ends the call, as failed. */
+/** The longest output is the event file of a capture that ran for days. A call with more output fails. */
 const EXEC_BYTES = 32 * 2 ** 20;
 
-/** What is run by `exec` takes moments; one whose stream is lost on the way would wait for ever. */
+/** Commands that run through `exec` are short. The limit ends a call whose connection was lost, which would never end. */
 const EXEC_MS = 60_000;
 
 /**
- * The user's own kubectl. Children get a process group of their own, so that Ctrl-C in the terminal reaches us
- * alone and we decide what it ends.
+ * Runs the user's own kubectl. Each process gets its own process group, so that Ctrl-C in the terminal reaches only this
+ * program, which then decides what to stop.
  */
 export class Kubectl {
   readonly #connection: Connection;
   readonly #home: KubectlHome;
   readonly #flags: () => Promise<readonly string[]>;
-  /** Children that run, as kill(2) takes them: by their process group where they have one. */
+  /** The running processes as targets of kill(2): a process group is a negative number. */
   readonly #running = new Set<number>();
 
-  /** `flags` lead to the cluster, as of now; by themselves they are those that the user gave. */
+  /** `flags` are the connection flags for a process that starts now; by default those that the user gave. */
   constructor(
     connection: Connection,
     home: KubectlHome,
@@ -50,24 +50,24 @@ export class Kubectl {
     home.onExit?.(() => this.#endChildren());
   }
 
-  /** Those with a process group of their own do not end with us, nor what they started: a credential plugin that hangs. */
+  /** A process group of its own does not end with this process, nor does a credential plugin in it that hangs. */
   #endChildren(): void {
     for (const target of this.#running) {
       try {
         kill(target, 'SIGKILL');
       } catch {
-        // It has just ended.
+        // The process has ended in the meantime.
       }
     }
   }
 
-  /** With the flags of the user, of which the secret ones are not shown. */
+  /** The command line with the user's flags, without secrets. */
   line(words: readonly string[]): string {
     return ['kubectl', ...shownFlags(this.#connection), ...words].map(quoteFor(this.#home.windows)).join(' ');
   }
 
   followLogs(ref: ContainerRef): RemoteStream {
-    // kubectl would cut a followed log off after --request-timeout, however much comes; the last flag counts.
+    // kubectl would end a followed log after --request-timeout, even while lines arrive. The last flag wins.
     const unbounded = this.#connection.requestTimeout === undefined ? [] : ['--request-timeout=0'];
     return this.#stream(['logs', '-f', '-n', ref.namespace, ref.pod, '-c', ref.container, ...unbounded]);
   }
@@ -87,7 +87,7 @@ export class Kubectl {
     );
   }
 
-  /** With a terminal in our own process group: kubectl reads it, and hears of its size. */
+  /** With `tty`, kubectl runs in this program's process group, because it reads the terminal and follows its size. */
   async attach(
     { namespace, pod, container }: ContainerRef,
     { tty, signal }: { readonly tty: boolean; readonly signal: AbortSignal },
@@ -104,8 +104,8 @@ export class Kubectl {
   }
 
   /**
-   * The local name is relative, with the target folder as working directory: kubectl takes whatever stands
-   * before a colon for a pod, and so cannot be given `C:\…` (kubernetes/kubernetes#77310).
+   * The local name is relative to the target folder, which is the working directory, because kubectl treats the text before
+   * a colon as a pod: it would misread `C:\…` (kubernetes/kubernetes#77310).
    */
   copy(
     ref: ContainerRef,
@@ -122,8 +122,8 @@ export class Kubectl {
   }
 
   /**
-   * What a call printed; undefined when it failed, or had not ended in time. Nothing is waited for after that: a
-   * credential plugin may outlive kubectl and keep its pipes open.
+   * The output of a call; undefined if it failed or did not end in time. The pipes are closed then, because a credential
+   * plugin may outlive kubectl and keep them open.
    */
   async ask(words: readonly string[], boundMs: number): Promise<string | undefined> {
     const starting = this.#start(words, { buffer: true, killSignal: 'SIGKILL' });
@@ -145,16 +145,16 @@ export class Kubectl {
   }
 
   /**
-   * Lets kubectl serve the API, with the user's credentials whatever they are, on a socket: for reads of the paths that
-   * match, and for as long as this process lives, however it ends (the shell waits at a pipe for that). It has begun
-   * when it prints. Not on Windows.
+   * Lets `kubectl proxy` serve the API on a Unix socket with the user's credentials, only for GET requests to matching
+   * paths. A shell waits at a pipe and ends kubectl when this process ends for any reason. The proxy is ready when it
+   * prints its first line. Not available on Windows.
    */
   serve(socket: string, paths: RegExp): RemoteStream {
     const words = ['proxy', `--unix-socket=${socket}`, `--accept-paths=${paths.source}`];
     const line = [...kubectlFlags(this.#connection), ...words, '--reject-methods=POST,PUT,PATCH,DELETE'];
     const script = 'kubectl "$@" & cat >/dev/null; kill $!';
     const starting = this.#start(['-c', script, 'sh', ...line], { stdin: 'pipe', ...STREAMED }, 'sh');
-    // The shell has to live to end kubectl: it is told by the pipe's end.
+    // The shell must not be killed, because it has to end kubectl; closing the pipe tells it to.
     return {
       ...this.#streamOf(starting),
       kill: () =>
@@ -190,7 +190,7 @@ export class Kubectl {
         ({ child }) => use(child),
         () => {},
       );
-    // The remote end may close first; its status says so.
+    // The remote end may close stdin first. That is not an error of its own: the exit code shows the result.
     withChild((child) => child.stdin?.on('error', () => {}));
     return {
       chunks: chunksOf(starting),
@@ -199,13 +199,13 @@ export class Kubectl {
       kill: () =>
         withChild((child) => {
           child.kill();
-          child.stdout?.destroy(); // What nobody reads any more would keep it from ever ending.
+          child.stdout?.destroy(); // Unread output would keep the process from ending.
         }),
     };
   }
 
   async #start(words: readonly string[], options: object, program = 'kubectl'): Promise<Started> {
-    // Of a script its first line: the rest is in src/node or src/session.
+    // Only the first line of a script is shown; the whole script is in src/node or src/session.
     const short = words.map((word) => (word.includes('\n') ? `${word.trim().split('\n')[0]} …` : word));
     this.#home.trace?.(this.line(short));
     const flags = program === 'kubectl' ? await this.#flags() : [];
@@ -230,18 +230,18 @@ export class Kubectl {
         const how = exitCode === undefined ? 'a signal' : `status ${exitCode}`;
         this.#home.trace?.(`kubectl ${words[0]} ended with ${how} in ${Date.now() - began} ms`, 2);
       },
-      () => {}, // Told by whoever waits for it.
+      () => {}, // The caller that awaits the process reports the error.
     );
     return { child };
   }
 }
 
-/** In an object, because a subprocess is a promise of its own end. */
+/** Wraps the subprocess, because it is thenable: awaiting a bare one would wait for its end. */
 interface Started {
   readonly child: Child;
 }
 
-/** What could not be started has no chunks; `ended` says why. */
+/** Yields nothing for a process that could not be started; `ended` has the reason. */
 async function* chunksOf(starting: Promise<Started>): AsyncIterable<Uint8Array> {
   const started = await starting.catch(() => undefined);
   if (started) yield* started.child.stdout as AsyncIterable<Uint8Array>;

@@ -9,20 +9,20 @@ import type { Chosen, UserEntry } from './kubeconfig.ts';
 import type { KubectlHome } from './kubectl-home.ts';
 import { askedOf, readKubeconfig, refusedByKubectl } from './read-kubeconfig.ts';
 
-/** Who asks, as the server sees it. */
+/** What a request sends to authenticate the user. */
 export interface Credentials {
-  /** The header of that name. */
+  /** The value of the Authorization header. */
   readonly authorization?: string;
   readonly certificate?: Buffer | string;
   readonly key?: Buffer | string;
 }
 
-/** How long the content of a token's file counts, client-go transport/token_source.go: a minute less the leeway. */
+/** How long the content of a token file is used (client-go transport/token_source.go: one minute minus 10 s leeway). */
 const TOKEN_FILE_MS = 50_000;
 
 /**
- * The user's credentials in kubectl's order of precedence. A plugin is asked once, and again when what it gave has expired
- * or was refused; API calls and children of kubectl get the same answer.
+ * The user's credentials, in kubectl's order of precedence. A plugin runs once, and again when its credential has expired
+ * or was rejected. API calls and kubectl processes share the result.
  */
 export class Login {
   readonly #chosen: Chosen;
@@ -39,7 +39,7 @@ export class Login {
     this.#home = home;
   }
 
-  /** Rejects with kubectl's own words where there are none. Like kubectl, this sends no credentials to a server without TLS. */
+  /** Rejects where the user has no credentials. Like kubectl, this sends no credentials to a server without TLS. */
   async credentials(): Promise<Credentials> {
     if (!isTls(this.#chosen)) return {};
     const { user, userName } = this.#chosen;
@@ -57,7 +57,7 @@ export class Login {
     if (!user.exec)
       throw clusterError(
         printable(`the user "${userName}" has no credentials in the kubeconfig`),
-        'kubectl would ask for a user name and a password: log in first, or give --token, or --username and --password',
+        'kubectl would ask for a user name and a password: log in first, or pass --token or --username and --password',
       );
     const given = await this.#tokenOfPlugin();
     return {
@@ -66,7 +66,7 @@ export class Login {
     };
   }
 
-  /** The user for a kubeconfig of our own: what a plugin or a provider gave stands in it in the place of these. */
+  /** The user entry for the private kubeconfig: the credential itself replaces the plugin or the auth provider. */
   async userEntry(): Promise<UserEntry> {
     const { exec, 'auth-provider': provider, ...rest } = this.#chosen.user;
     const asked = await this.credentials();
@@ -84,7 +84,7 @@ export class Login {
     };
   }
 
-  /** The server did not take the credentials: the next question gets new ones. */
+  /** Call this when the server rejected the credentials: the next request gets new ones. */
   refused(): void {
     this.#plugin = undefined;
   }
@@ -99,7 +99,7 @@ export class Login {
       this.#fromFile = { token: read, until: Date.now() + TOKEN_FILE_MS };
       return read;
     } catch (error) {
-      // What was read before, or stands beside it, counts on, as with client-go.
+      // As in client-go, the token that was read before, or that is set beside the file, stays valid.
       const before = this.#fromFile?.token ?? token;
       if (before) return before;
       throw clusterError(printable(reasonOf(error)), "check the user's tokenFile in the kubeconfig", error);
@@ -110,7 +110,7 @@ export class Login {
     const known = this.#plugin;
     const given = await known;
     if (given && (given.expires === undefined || given.expires > Date.now())) return given;
-    // Of several calls that find it expired the first one asks. A failure is not kept.
+    // If several calls find the credential expired, only the first runs the plugin. A failure is not kept.
     if (this.#plugin === known)
       this.#plugin = runPlugin(this.#chosen, this.#home).catch((error: unknown) => {
         this.#plugin = undefined;
@@ -120,8 +120,8 @@ export class Login {
   }
 
   /**
-   * The token of an OpenID provider. Where it has expired, kubectl is made to refresh it, which it writes into the
-   * kubeconfig: the refresh token may count only once, and the next command of the user needs the new one.
+   * The token of an OpenID provider. An expired token is refreshed by kubectl, which writes the new one to the kubeconfig:
+   * a refresh token may be valid only once, so the user's next command needs the new one there.
    */
   async #tokenOfProvider(): Promise<string> {
     const known = this.#idToken;
@@ -144,14 +144,14 @@ export class Login {
     const asked = startKubectl([...kubectlFlags(this.#connection), ...words], this.#home);
     const shown = [...shownFlags(this.#connection), ...words];
     const { status, stderr } = await askedOf(shown, this.#home, asked);
-    const { ahead: _, ...home } = this.#home; // What was read then is what has expired.
+    const { ahead: _, ...home } = this.#home; // The configuration that was read ahead has the expired token.
     const { user } = await readKubeconfig(this.#connection, home);
     const token = idTokenOf(user);
     if (token !== undefined && isValid(token)) return token;
-    if (status !== 0) throw refusedByKubectl(stderr, 'log in again: kubectl cannot either');
+    if (status !== 0) throw refusedByKubectl(stderr, 'log in again: kubectl could not log in either');
     throw clusterError(
-      printable(`the auth provider "${user['auth-provider']?.name}" is known to kubectl alone`),
-      'use a credential plugin (users[].user.exec), or --token',
+      printable(`the auth provider "${user['auth-provider']?.name}" is not supported`),
+      'use a credential plugin (users[].user.exec) or --token',
     );
   }
 }
@@ -159,7 +159,7 @@ export class Login {
 const idTokenOf = ({ 'auth-provider': provider }: UserEntry): string | undefined =>
   (provider?.name === 'oidc' && provider.config?.['id-token']) || undefined;
 
-/** Ten seconds before it expires it does not count any more, client-go plugin/pkg/client/auth/oidc/oidc.go. */
+/** A token counts as expired ten seconds early, as in client-go (plugin/pkg/client/auth/oidc/oidc.go). */
 function isValid(idToken: string): boolean {
   try {
     const payload = Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString('utf8');
@@ -177,7 +177,7 @@ async function certificateOf(user: UserEntry): Promise<Pick<Credentials, 'certif
   return { certificate, ...(key && { key }) };
 }
 
-/** The data of a kubeconfig, which counts more, or what is in the file. */
+/** The data of the kubeconfig, which takes precedence, or the content of the file. */
 export async function bytesOf(
   data: string | undefined,
   path: string | undefined,

@@ -11,9 +11,9 @@ const PREFIX = 'gkeprof-login-';
 const LONGEST_MS = 7 * 86_400_000;
 
 /**
- * The kubeconfig that children of kubectl get: the one cluster and the one user that were chosen, so that they cannot come
- * to another answer than we did, with the credentials that a plugin gave, so that it is not asked again. In a folder that
- * nobody else may enter, for as long as the command runs; a secret is never an argument, which all users could read.
+ * The kubeconfig for kubectl processes. It holds only the chosen cluster and user, so that kubectl cannot choose others,
+ * and the plugin's credential, so that the plugin does not run again. It lies in a folder that only this user can enter,
+ * and is removed when the command ends. Secrets are never passed as arguments, because every user can read those.
  */
 export class PrivateKubeconfig {
   readonly #chosen: Chosen;
@@ -41,14 +41,14 @@ export class PrivateKubeconfig {
 
   async close(): Promise<void> {
     const folder = await this.#folder?.catch(() => undefined);
-    // What cannot be removed now, a later command sweeps; the result of this one stands.
+    // A later command sweeps a folder that cannot be removed now; the result of this command stays valid.
     if (folder !== undefined) await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
 
   async #content(): Promise<object> {
     const { cluster, namespace, server } = this.#chosen;
     const { extensions: _, ...entry } = cluster;
-    // Without TLS kubectl reads no authority and sends no credentials; it would still look for the files.
+    // Without TLS kubectl uses no credentials, but it would still fail if their files were missing.
     const user = await this.#login.userEntry();
     const name = 'gkeprof';
     return {
@@ -67,7 +67,7 @@ const impersonationOf = (user: object): object =>
 
 let written = 0;
 
-/** Whole or not at all: another child may be reading it. */
+/** Replaces the file atomically, because another kubectl process may be reading it. */
 async function replaced(path: string, text: string): Promise<void> {
   written += 1;
   const part = `${path}.${written}`;
@@ -75,27 +75,27 @@ async function replaced(path: string, text: string): Promise<void> {
   await rename(part, path);
 }
 
-/** Of mode 0700. */
+/** A new folder of mode 0700. */
 async function newFolder(): Promise<string> {
   void sweep().catch(() => {});
   return mkdtemp(join(tmpdir(), PREFIX)).catch((error: unknown) => {
     throw new GkeprofError(
       EXIT.failed,
-      `no folder for the login of kubectl can be made: ${reasonOf(error).replace(/, mkdtemp .*/, '')}`,
-      'make room there, or name another folder with TMPDIR',
+      `the temporary folder for kubectl's credentials could not be created: ${reasonOf(error).replace(/, mkdtemp .*/, '')}`,
+      'free some disk space, or set TMPDIR to another folder',
       error,
     );
   });
 }
 
-/** Removes what commands left that were killed: no command takes as long. */
+/** Removes folders of commands that were killed: no command runs as long as LONGEST_MS. */
 async function sweep(): Promise<void> {
   const { uid: own } = userInfo();
   for (const name of await readdir(tmpdir())) {
     if (!name.startsWith(PREFIX)) continue;
     const folder = join(tmpdir(), name);
     const { mtimeMs, uid } = await stat(folder);
-    // Windows has no such numbers, and a folder for each user.
+    // Windows has no user ids, but each user has a temporary folder there.
     if ((own < 0 || uid === own) && Date.now() - mtimeMs > LONGEST_MS)
       await rm(folder, { recursive: true, force: true });
   }

@@ -2,10 +2,10 @@ import { startKubectl, viewWords } from './ask-kubectl.ts';
 import type { KubectlHome, ReadAhead } from './kubectl-home.ts';
 
 /**
- * Has kubectl read the configuration while this process still takes its command line apart, which is half of the time before
- * the first answer of the API; the launcher of the bundle does so before it loads the program. Undefined where help is
- * asked for. What the words turn out to mean is not decided here: where they name another file after
- * all, this answer is not used.
+ * Starts kubectl to read the configuration while this process still parses its command line, because reading it is half of
+ * the time before the API's first answer. The bundle's launcher does this before it loads the program. Returns undefined
+ * where the user asks for help. This only guesses --kubeconfig from the words: if the parsed command line names another
+ * file, the output is not used.
  */
 export function readAhead(
   words: readonly string[],
@@ -14,7 +14,7 @@ export function readAhead(
   if (words.includes('--help') || words.includes('-h')) return undefined;
   const kubeconfig = namedFile(words);
   const asked = startKubectl(viewWords(kubeconfig), home);
-  asked.said.catch(() => {}); // Told by whoever waits for it.
+  asked.output.catch(() => {}); // The caller that awaits the output reports the error.
   return { ...asked, kubeconfig };
 }
 

@@ -10,9 +10,9 @@ import type { Connection } from './connection.ts';
 import { inCluster, isPlainDefault } from './in-cluster.ts';
 import type { Chosen, ClusterEntry, Kubeconfig, UserEntry } from './kubeconfig.ts';
 import { problemsOf } from './kubeconfig-problems.ts';
-import { type KubectlHome, type KubectlQuestion, NOT_INSTALLED, type Said } from './kubectl-home.ts';
+import { type KubectlHome, type KubectlOutput, type KubectlQuestion, NOT_INSTALLED } from './kubectl-home.ts';
 
-/** Has kubectl read the configuration, and chooses from it as kubectl does for every other command. */
+/** Lets kubectl read the configuration, and chooses the cluster and the user by kubectl's rules. */
 export async function readKubeconfig(connection: Connection, home: KubectlHome): Promise<Chosen> {
   const explicit = connection.kubeconfig || undefined;
   if (explicit !== undefined && !existsSync(explicit))
@@ -38,7 +38,7 @@ export async function readKubeconfig(connection: Connection, home: KubectlHome):
   if (problems.length > 0)
     throw clusterError(
       printable(`invalid configuration: ${problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`}`),
-      'kubectl refuses it too: see `kubectl config view`',
+      'kubectl rejects this configuration too: check it with `kubectl config view`',
     );
   return isPlainDefault(absolute, connection, home.env)
     ? inCluster(absolute, connection, home.env)
@@ -53,21 +53,21 @@ async function view(path: string | undefined, home: KubectlHome): Promise<Kubeco
   return JSON.parse(stdout) as Kubeconfig;
 }
 
-/** Asks kubectl, unless it was asked before, and shows the line of it with -v. */
+/** Starts kubectl, unless `asked` is already running, and waits for its output. Traces the command line (-v). */
 export async function askedOf(
   words: readonly string[],
   home: KubectlHome,
   asked: KubectlQuestion = startKubectl(words, home),
-): Promise<Said> {
+): Promise<KubectlOutput> {
   home.trace?.(['kubectl', ...words].map(quoteFor(home.windows)).join(' '));
   try {
-    return await asked.said;
+    return await asked.output;
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? clusterError(...NOT_INSTALLED) : error;
   }
 }
 
-/** kubectl's own words for why it would not. */
+/** An error with the message that kubectl printed. */
 export const refusedByKubectl = (stderr: string, hint?: string): GkeprofError =>
   clusterError(
     printable(
@@ -76,16 +76,16 @@ export const refusedByKubectl = (stderr: string, hint?: string): GkeprofError =>
         .split('\n')
         .filter((line) => !/^[WIE]\d{4} /.test(line))
         .join(' ')
-        .replace(/^error: /, '') || 'kubectl failed without a word',
+        .replace(/^error: /, '') || 'kubectl failed without an error message',
     ),
-    hint ?? 'kubectl says so: check --kubeconfig and KUBECONFIG',
+    hint ?? 'this is the error of kubectl: check --kubeconfig and KUBECONFIG',
   );
 
 const CLUSTER_PATHS = ['certificate-authority'] as const;
 const USER_PATHS = ['client-certificate', 'client-key', 'tokenFile'] as const;
 
 const isRelative = (path: string | undefined): boolean => !!path && !isAbsolute(path);
-/** A command with a separator is a path; any other is looked for on PATH. */
+/** A command with a separator is a path; any other is searched on PATH. */
 const isPath = (command: string | undefined): boolean => command?.includes(sep) === true;
 
 function hasRelativePath(entry: ClusterEntry & UserEntry): boolean {
@@ -108,7 +108,7 @@ function withAbsolutePaths<Entry extends ClusterEntry & UserEntry>(entry: Entry,
   };
 }
 
-/** Those of flags are relative to the working directory. */
+/** Paths in flags are relative to the working directory. */
 const pathsOfFlags = ({ certificateAuthority, clientCertificate, clientKey }: Connection) => ({
   cluster: {
     ...(certificateAuthority && { 'certificate-authority': resolvePath(certificateAuthority) }),
@@ -119,7 +119,7 @@ const pathsOfFlags = ({ certificateAuthority, clientCertificate, clientKey }: Co
   },
 });
 
-/** The folder of the file that an entry is from: of several files, the first that has one of that name counts. */
+/** The folder of the file that defines an entry: among several files, kubectl takes the first with that name. */
 async function baseOf(
   list: 'clusters' | 'users',
   name: string,

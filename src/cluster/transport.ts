@@ -25,43 +25,43 @@ import type { Chosen, UserEntry } from './kubeconfig.ts';
 import { bytesOf, type Credentials } from './login.ts';
 import { type Destination, openProxyTunnel, proxyAuthorization } from './tunnel.ts';
 
-/** What is the same for every call. */
+/** The options that apply to every call. */
 export interface TransportOptions {
-  /** How long an answer may take, from the moment the credentials are there. */
+  /** The time limit of an answer, which starts when the credentials are known. */
   readonly timeoutMs: number;
-  /** Added to what the client and the kubeconfig set. */
+  /** Headers in addition to those of the client and the kubeconfig. */
   readonly headers: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Asked before each call. */
+  /** Called before each call. */
   readonly credentials: () => Promise<Credentials>;
-  /** Told when the server did not take them. */
+  /** Called when the server rejected the credentials. */
   readonly refused: () => void;
 }
 
-/** What came back, whatever its status. Names of headers are in lower case. */
+/** An answer with any status. Header names are in lower case. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Record<string, string>;
   readonly body: Buffer;
 }
 
-/** Shorter than what load balancers and NAT gateways forget a silent connection after (GCP: 30 s at the least). */
+/** Idle connections are closed before load balancers and NAT gateways drop them (on GCP after at least 30 s). */
 const IDLE_MS = 15_000;
 
-/** Longer ago than this, an answer says little of its connection. An agent takes the one that answered last. */
+/** How long an answer proves that its connection works. An agent reuses the connection that answered last. */
 const JUST_MS = 1000;
 
-/** Every command begins with six questions at once: more connections cost more in handshakes than they save in waiting. */
+/** Commands start with six parallel requests; with more connections the handshakes cost more time than they save. */
 const AT_ONCE = 3;
 
 const KEPT: AgentOptions = { keepAlive: true, timeout: IDLE_MS, maxSockets: AT_ONCE };
 
 /**
- * Sends what the Kubernetes client made of a call to the chosen cluster, as kubectl would: with the user's credentials,
- * impersonation, certificates and proxy. By node:https, because the client's own transport (undici) is half of what would
- * be loaded before the first answer, and makes a connection for every call. Questions share connections; what changes
- * something takes one that has just answered, or a fresh one, so that it is never lost with an idle connection, and never
- * sent twice.
+ * Sends the requests of the Kubernetes client to the chosen cluster as kubectl would: with the user's credentials,
+ * impersonation, certificates and proxy. It uses node:https, because the client's own transport (undici) is half of the code
+ * that would be loaded before the first answer, and opens a connection for every call. Reads share connections. A request
+ * that changes something uses a connection that has just answered, or a new one, so that it is neither lost with an idle
+ * connection nor sent twice.
  */
 export class Transport {
   readonly #chosen: Chosen;
@@ -84,11 +84,11 @@ export class Transport {
     this.#fresh = this.#agent({});
   }
 
-  /** Rejects with Node's error (`code` says which) when there is no answer, or not all of it. */
+  /** Rejects with Node's error, which has a `code`, if the answer is missing or incomplete. */
   async send(call: RequestContext): Promise<HttpAnswer> {
     const credentials = await this.#options.credentials();
     const method = call.getHttpMethod().toString();
-    // A review of one's rights, or of who one is, is a question that is posted.
+    // A SelfSubject…Review is sent with POST, but changes nothing.
     const isQuestion = method === 'GET' || /\/selfsubject\w*reviews$/.test(new URL(call.getUrl()).pathname);
     const { user, cluster } = this.#chosen;
     const secureContext = await this.#secureContext(credentials);
@@ -116,7 +116,7 @@ export class Transport {
     const secure = isTls(this.#chosen);
     if (!proxy) return secure ? new Agent(ofServer) : new PlainAgent(options);
     const ofProxy = this.#peer(hostOf(proxy));
-    // Without TLS an HTTP proxy is asked itself.
+    // Requests without TLS are sent to an HTTP proxy directly, without a tunnel.
     if (!secure && isHttp(proxy))
       return proxy.protocol === 'https:' ? new Agent({ ...options, ...ofProxy }) : new PlainAgent(options);
     const open: Open = (destination, { secureContext }) => {
@@ -126,7 +126,7 @@ export class Transport {
     return secure ? new TunnelAgent(ofServer, open) : new PlainTunnelAgent(options, open);
   }
 
-  /** Whom to trust, and as whom to appear, at the first TLS on the way. */
+  /** The trusted authorities and the client certificate for the first TLS connection: to the server or to the proxy. */
   async #secureContext(credentials: Credentials): Promise<SecureContext | undefined> {
     if (isTls(this.#chosen)) {
       this.#authorities ??= this.#readAuthorities();
@@ -138,14 +138,15 @@ export class Transport {
   }
 
   /**
-   * How a certificate is checked, of an agent: requests that bring a check of their own share no connections. A proxy's is as the server's is, under the same tls-server-name (Go's net/http).
+   * How certificates are checked. These options belong to the agent, because requests with their own check share no
+   * connections. A proxy's certificate is checked against the same tls-server-name as the server's, as in Go's net/http.
    */
   #peer(host: string): ConnectionOptions {
     const { cluster } = this.#chosen;
     const name = cluster['tls-server-name'] || host;
     return {
       rejectUnauthorized: !cluster['insecure-skip-tls-verify'],
-      // An address is not sent as the name of a server (RFC 6066 3), but compared all the same.
+      // An IP address is not sent as the server name (RFC 6066 3), but the certificate is still checked against it.
       servername: isIP(name) ? '' : name,
       checkServerIdentity: (_host: string, certificate: PeerCertificate) => checkIdentity(name, certificate),
     };
@@ -166,19 +167,19 @@ export class Transport {
     return [own];
   }
 
-  /** Certificates and key are read once for all connections, 3 ms each time, and again when the login has others. */
+  /** The context is made once for all connections, because it takes 3 ms, and again when the credentials change. */
   #contextOf(of: Credentials, authorities: readonly (string | Buffer)[] | undefined): SecureContext {
     const { certificate, key } = of;
     if (!this.#context || this.#context.of.certificate !== certificate || this.#context.of.key !== key)
       try {
-        // A connection is of the one who made it.
+        // Connections that were authenticated with the old certificate must not be reused.
         if (this.#context) this.#kept = this.#agent(KEPT);
         this.#context = {
           of,
           made: createSecureContext({
             ...(authorities && { ca: [...authorities] }),
             ...(certificate && { cert: certificate, key: key! }),
-            // Every certificate that is trusted is an anchor in Go, not those alone that signed themselves.
+            // In Go every trusted certificate is a trust anchor, not only self-signed ones.
             allowPartialTrustChain: true,
           }),
         };
@@ -195,7 +196,7 @@ export class Transport {
   #exchange(call: RequestContext, options: RequestOptions, again: boolean): Promise<HttpAnswer> {
     const { timeoutMs } = this.#options;
     const url = new URL(call.getUrl());
-    // A proxy that is not tunnelled through gets the whole URL.
+    // A proxy without a tunnel needs the whole URL.
     const by = url.protocol === 'http:' && this.#proxy && isHttp(this.#proxy) ? this.#proxy : undefined;
     const asked =
       by !== undefined
@@ -218,7 +219,7 @@ export class Transport {
       );
       request.on('close', () => clearTimeout(timer));
       request.on('error', (error: NodeJS.ErrnoException) => {
-        // The server closed the kept connection just then: https://nodejs.org/api/http.html#requestreusedsocket
+        // The server has just closed the kept connection: https://nodejs.org/api/http.html#requestreusedsocket
         if (again && request.reusedSocket && error.code === 'ECONNRESET')
           this.#exchange(call, options, false).then(resolve, reject);
         else reject(named(error));
@@ -237,7 +238,7 @@ const placeOf = (url: URL) => ({
   path: `${url.pathname}${url.search}`,
 });
 
-/** client-go transport/round_trippers.go: nothing of it without a user. */
+/** The headers for impersonation, as in client-go (transport/round_trippers.go): none without a user. */
 function impersonation(user: UserEntry): Record<string, string | readonly string[]> {
   if (!user.as) return {};
   const extra = Object.entries(user['as-user-extra'] ?? {}).map(([key, values]) => [
@@ -252,7 +253,7 @@ function impersonation(user: UserEntry): Record<string, string | readonly string
   };
 }
 
-/** What may not stand in the name of a header, and `%`, as `%` and its byte. */
+/** Percent-encodes `%` and the bytes that a header name must not contain. */
 const escapedKey = (key: string): string =>
   [...Buffer.from(key)]
     .map((byte) => {
@@ -263,7 +264,7 @@ const escapedKey = (key: string): string =>
     })
     .join('');
 
-/** Node says "socket hang up" and "aborted", and has what it means as a code. */
+/** Adds the error code to messages such as "socket hang up" and "aborted", which do not state the cause. */
 function named(error: NodeJS.ErrnoException): Error {
   if (!error.code || error.message.includes(error.code)) return error;
   return new Error(`${error.code}: ${error.message}`, { cause: error.cause });
@@ -301,7 +302,7 @@ class TunnelAgent extends Agent {
   override createConnection(options: TunnelOptions, done?: Done): undefined {
     openBy(this.#open, options).then(
       (socket) => {
-        // What says where to connect would be taken for another way than the tunnel.
+        // With these options `connect` would open a connection of its own beside the tunnel.
         const { host, port, path, ...tls } = options as TunnelOptions & { path?: string };
         done?.(null, connectTls({ ...tls, socket }));
       },

@@ -4,13 +4,13 @@ import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { hostOf, portOf } from './go-proxy.ts';
 
-/** Where a connection is to end. */
+/** The endpoint of a tunnel. */
 export interface Destination {
   readonly host: string;
   readonly port: number;
 }
 
-/** Opens a way through a proxy to a destination, whose name the proxy looks up. `tls` is for a proxy behind https. */
+/** Opens a tunnel through a proxy, which resolves the destination's name. `tls` applies to an https proxy. */
 export async function openProxyTunnel(
   proxy: URL,
   destination: Destination,
@@ -48,7 +48,7 @@ function connected(proxy: URL, tls: ConnectionOptions, withinMs: number): Promis
   });
 }
 
-/** Reads what a proxy answers, and not one byte more: what follows is the destination's. */
+/** Reads the answer of a proxy and not a byte more, because the following bytes come from the destination. */
 class Reader {
   readonly #socket: Socket;
   #bytes = Buffer.alloc(0);
@@ -93,7 +93,7 @@ class Reader {
       if (more) this.#bytes = Buffer.concat([this.#bytes, more]);
       if (isThere()) return;
       if (this.#failed) throw this.#failed;
-      if (this.#bytes.length > 65_536) throw new Error('the proxy answered more than it may');
+      if (this.#bytes.length > 65_536) throw new Error('the answer of the proxy is too long');
       if (more) continue;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -107,7 +107,7 @@ const credentialsOf = (proxy: URL): readonly [user: string, password: string] | 
     ? [decodeURIComponent(proxy.username), decodeURIComponent(proxy.password)]
     : undefined;
 
-/** What an HTTP proxy is told of who asks; nothing where the URL has no user. */
+/** The authentication header for an HTTP proxy; empty where the URL has no user. */
 export function proxyAuthorization(proxy: URL): Record<string, string> {
   const login = credentialsOf(proxy);
   return login ? { 'Proxy-Authorization': `Basic ${Buffer.from(login.join(':')).toString('base64')}` } : {};
@@ -147,7 +147,7 @@ async function throughSocks(socket: Socket, reader: Reader, proxy: URL, { host, 
     socket.write(Buffer.concat([Buffer.from([1]), ...parts.map(withLength)]));
     const [, refused] = await reader.bytes(2);
     if (refused) throw new Error('the proxy refused the user name and password');
-  } else if (method !== 0) throw new Error('the proxy takes no way to log in that is known here');
+  } else if (method !== 0) throw new Error('the proxy offers no supported authentication method');
   const request = Buffer.concat([Buffer.from([5, 1, 0]), addressOf(host), Buffer.alloc(2)]);
   request.writeUInt16BE(port, request.length - 2);
   socket.write(request);
@@ -159,7 +159,7 @@ async function throughSocks(socket: Socket, reader: Reader, proxy: URL, { host, 
 
 const withLength = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([bytes.length]), bytes]);
 
-/** An address as its bytes, and a name as a name, which the proxy looks up. */
+/** The SOCKS address: the bytes of an IP address, or a name, which the proxy resolves. */
 function addressOf(host: string): Buffer {
   const kind = isIP(host);
   if (kind === 4) return Buffer.from([1, ...host.split('.').map(Number)]);
@@ -167,7 +167,7 @@ function addressOf(host: string): Buffer {
   return Buffer.concat([Buffer.from([3]), withLength(Buffer.from(host))]);
 }
 
-/** A URL has its address of IPv6 in hexadecimal groups alone. */
+/** The bytes of an IPv6 address, which in a URL consists of hexadecimal groups only. */
 function bytesOfIpv6(address: string): Buffer {
   const [head = [], tail] = address.split('::').map((half) => half.split(':').filter(Boolean));
   const zeros = tail === undefined ? 0 : 8 - head.length - tail.length;

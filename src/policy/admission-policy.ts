@@ -3,22 +3,24 @@ import { REQUESTS } from '../node/requests.ts';
 import { all, any, celLiteral, isOwn, ownerVariables, type Rule } from './cel.ts';
 import { type PolicySettings, podRules, podVariables } from './pod-rules.ts';
 
-/** An object of Kubernetes, for YAML. */
+/** A Kubernetes object that is printed as YAML. */
 export type Manifest = { readonly apiVersion: string; readonly kind: string } & Readonly<
   Record<string, unknown>
 >;
 
-/** Who may delete debug pods of others: the cluster's own parts, and whoever holds this right (administrators do). */
+/** Users with this permission, such as administrators, may delete other users' debug pods, as may cluster components. */
 const DELETE_RIGHT =
   "authorizer.group('gkeprof.dev').resource('debugpods').namespace(request.namespace).check('delete')";
+
 /**
- * ValidatingAdmissionPolicies (Kubernetes 1.30 and newer) by which a namespace takes exactly this tool's debug pods, each
- * belongs to whoever created it, and nothing is asked of it that the client does not ask. Everything in them is made from
- * what the client sends: the pods of all kinds, the grammar of their arguments, the requests to `files`.
+ * Makes the ValidatingAdmissionPolicies (Kubernetes 1.30 and newer). With them a namespace accepts only this tool's debug
+ * pods, each debug pod belongs to the user who created it, and only the requests that the client sends are allowed. The
+ * rules are generated from what the client sends: the pods of all kinds, the grammar of their arguments, and the requests
+ * to the container `files`.
  *
- * They hold all of it as literals and take no parameters: of a policy that was deleted and made again, Kubernetes 1.34
- * goes on reading the parameters as they were (a shared informer that was stopped is never started again; tried), which
- * would be the settings of before.
+ * The policies contain all values as literals and use no parameters. Kubernetes 1.34 keeps reading old parameters after a
+ * policy was deleted and created again (it never restarts a stopped shared informer; we tried it), so that outdated settings
+ * would apply.
  */
 export function admissionPolicy(settings: PolicySettings): Manifest[] {
   const { namespace } = settings;
@@ -83,7 +85,7 @@ function policy(
   ];
 }
 
-/** What may be asked of a debug pod, by its owner alone. */
+/** Rules for exec, attach and similar requests to a debug pod: only its owner may send them, and only those of the tool. */
 function connectRules({ allowShell, targetRights }: PolicySettings): Rule[] {
   const requests = Object.values(REQUESTS).map((words) =>
     all([
@@ -98,7 +100,7 @@ function connectRules({ allowShell, targetRights }: PolicySettings): Rule[] {
   return [
     {
       expression: isOwn('request.name'),
-      message: 'the debug pod is of another user',
+      message: 'the debug pod belongs to another user',
     },
     {
       expression: any([
@@ -107,14 +109,15 @@ function connectRules({ allowShell, targetRights }: PolicySettings): Rule[] {
           "object.?container.orValue('') == 'files'",
           '!object.?tty.orValue(false)',
           any(requests),
-          // perf writes of every process of the node what it is called, whatever it samples (perf record -a).
+          // perf.data contains the names of all processes of the node, even if only one pod is sampled (perf record -a).
           ...(targetRights ? [`!object.command.exists(word, word == '${OUT}/perf.data')`] : []),
         ]),
         ...(allowShell
           ? ["request.subResource == 'attach' && object.?container.orValue('') == 'capture'"]
           : []),
       ]),
-      message: 'of files, only what this tool asks of it; nothing execs into the privileged container',
+      message:
+        'only the requests of this tool to the container files are allowed; exec into the privileged container is not',
     },
   ];
 }
@@ -128,7 +131,7 @@ const UNCHANGED: readonly Rule[] = [
         (field) => `dyn(object.metadata.?${field}) == dyn(oldObject.metadata.?${field})`,
       ),
     ]),
-    message: 'a debug pod is not changed',
+    message: 'debug pods must not be changed',
   },
 ];
 
@@ -136,13 +139,13 @@ const DELETED: readonly Rule[] = [
   {
     expression: any([
       isOwn('oldObject.metadata.name'),
-      // Nothing of it is left but its name.
+      // A pod that has ended runs nothing any more, so anybody with the Kubernetes right may remove it.
       "oldObject.?status.phase.orValue('') in ['Succeeded', 'Failed']",
-      // The kubelet, the garbage collector, and who deletes the namespace.
+      // The kubelet, the garbage collector, and the namespace controller.
       "request.userInfo.?groups.orValue([]).exists(g, g in ['system:nodes', 'system:serviceaccounts:kube-system'])",
       "request.userInfo.username.startsWith('system:kube-')",
       `${DELETE_RIGHT}.allowed()`,
     ]),
-    message: 'the debug pod is of another user',
+    message: 'the debug pod belongs to another user',
   },
 ];

@@ -1,14 +1,14 @@
 import { OWNER_ESCAPES } from '../plan/owner.ts';
 
-/** A condition of a policy, and what is said where it does not hold. */
+/** A condition of a policy, and the message of the refusal where it is false. */
 export interface Rule {
   readonly expression: string;
   readonly message: string;
 }
 
 /**
- * A value as a literal of CEL (cel.dev, langdef). Members of lists and maps are `dyn`, because Kubernetes' CEL refuses
- * literals whose members are of different types (k8s.io/apiserver pkg/cel/environment: HomogeneousAggregateLiterals).
+ * A value as a CEL literal (cel.dev, langdef). Members of lists and maps are wrapped in `dyn`, because Kubernetes rejects
+ * literals with members of different types (k8s.io/apiserver pkg/cel/environment: HomogeneousAggregateLiterals).
  */
 export function celLiteral(value: unknown): string {
   if (typeof value === 'string') return celString(value);
@@ -23,27 +23,27 @@ export function celLiteral(value: unknown): string {
 
 const member = (value: unknown): string => `dyn(${celLiteral(value)})`;
 
-/** In single quotes, with the escapes that CEL knows. */
+/** A string literal in single quotes, with the escape sequences of CEL. */
 const celString = (text: string): string =>
   `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n')}'`;
 
-/** A text of many lines as it stands: a raw string in triple quotes. */
+/** A text of many lines, unchanged, as a raw string in triple quotes. */
 export function celText(text: string): string {
   const quotes = ["'''", '"""'].find((each) => !text.includes(each) && !text.endsWith(each[0]!));
   if (!quotes) throw new Error('a text with both kinds of triple quotes');
   return `r${quotes}${text}${quotes}`;
 }
 
-/** A list of strings, which are all of one type. */
+/** A list of strings. Its members need no `dyn`, because they have one type. */
 export const celStrings = (texts: readonly string[]): string => `[${texts.map(celString).join(', ')}]`;
 
-/** Conditions that have to hold together, and those of which one is enough. */
+/** `all` joins conditions that must all be true, `any` those of which one is enough. */
 export const all = (expressions: readonly string[]): string =>
   expressions.map((each) => `(${each})`).join('\n&& ');
 export const any = (expressions: readonly string[]): string =>
   expressions.map((each) => `(${each})`).join('\n|| ');
 
-/** The user's name as the name of a pod ends in it (src/plan/owner.ts). */
+/** The user's name in the form in which a debug pod's name ends with it (src/plan/owner.ts). */
 export function ownerVariables() {
   return [
     { name: 'escapes', expression: celEscapes() },

@@ -9,16 +9,16 @@ import { makePlan, type NodeCommand, type NodeTask, type Plan, type SnapshotPart
 import type { PodTarget, Target } from '../plan/target.ts';
 
 /**
- * Every kind of debug pod that the tool makes, each as a plan that stands for all of its kind: the admission policy is
- * made from their pods, and the tests submit them.
+ * One kind of debug pod that the tool creates, with a plan that represents all pods of this kind. The admission policy is
+ * generated from the pods of all kinds, and the tests submit them.
  */
 export interface DebugPodKind {
   readonly name: string;
   readonly plan: Plan;
   readonly work: NodeWork;
-  /** What its arguments may name as the target. */
+  /** The targets that its arguments may name. */
   readonly target: 'pod' | 'node' | 'either';
-  /** It can do anything on the node, so a policy takes it only where shells are allowed. */
+  /** True for a pod that can do anything on the node; the policy accepts it only where shells are allowed. */
   readonly isShell: boolean;
 }
 
@@ -117,7 +117,7 @@ const SAMPLES: readonly Sample[] = [
   },
 ];
 
-/** The kinds under --least-privilege: of each kind that has one, whatever its privileges depend on. */
+/** The kinds with --least-privilege: one for each set of privileges that a sample can have. */
 function limited(sample: Sample): Sample[] {
   const { capture } = sample;
   const works = LIMITED_WORK.filter(
@@ -136,7 +136,7 @@ function limited(sample: Sample): Sample[] {
   }));
 }
 
-/** The kinds, as debug pods of a namespace. */
+/** All kinds of debug pods, with plans for a namespace. */
 export const debugPodKinds = (namespace: string, image = 'image', user = 'user'): readonly DebugPodKind[] =>
   [...SAMPLES, ...SAMPLES.flatMap(limited)].map(
     ({ name, capture, on, target = on.kind, isShell = false, isLimited = false }) => ({
@@ -150,7 +150,7 @@ export const debugPodKinds = (namespace: string, image = 'image', user = 'user')
         limits: {
           durationSeconds: 60,
           maxBytes: 2 ** 30,
-          // As the verbs have it: what captures watches the node's disk.
+          // As in the commands: only captures watch the free space of the node's disk.
           minFreePercent: capture.collector === 'perf' || capture.collector === 'tcpdump' ? 12 : 0,
           keepSeconds: 600,
         },

@@ -6,37 +6,37 @@ import { debugPod, FILLED_IN_FIELDS, LABELS_BY_ADMISSION } from '../session/pod-
 import { all, any, celLiteral, celStrings, celText, isOwn, ownerVariables, type Rule } from './cel.ts';
 import { type DebugPodKind, debugPodKinds } from './kinds.ts';
 
-/** What an administrator decides. */
+/** The settings that an administrator chooses. */
 export interface PolicySettings {
   readonly namespace: string;
   /** The images that debug pods may run. */
   readonly images: readonly string[];
   readonly pullSecrets: readonly string[];
-  /** The class that the cluster gives to pods that name none, where it has one. */
+  /** Allowed priority classes: usually the cluster's default class, which admission sets on pods without a class. */
   readonly priorityClasses: readonly string[];
-  /** `shell`, and `crictl` where it changes something. */
+  /** Allows `shell`, and `crictl` commands that change something. */
   readonly allowShell: boolean;
-  /** A capture of a pod needs the right to exec into pods of its namespace, one of a node a right of its own. */
+  /** Requires the right to exec into pods of the target's namespace, and for a whole node the right to capture nodes. */
   readonly targetRights: boolean;
 }
 
-/** Longest life of a debug pod, in seconds: a capture of a day, with what comes before and after it. */
+/** The longest life of a debug pod, in seconds: enough for a capture of one day, and the time before and after it. */
 const MAX_SECONDS = 200_000;
 
 const NODE_RIGHT =
   "authorizer.group('gkeprof.dev').resource('nodes').name(object.spec.nodeName).check('capture')";
 
-/** What the rules of a pod are made of. */
+/** The CEL variables that the rules for pods use. */
 export function podVariables({ allowShell }: PolicySettings) {
   return [
     ...ownerVariables(),
     { name: 'capture', expression: 'object.spec.containers[0]' },
     { name: 'files', expression: 'object.spec.containers[1]' },
     { name: 'user', expression: 'variables.files.securityContext.runAsUser' },
-    // Each argument with a line feed behind it. One that holds a line feed itself would pass for two.
+    // Each argument, followed by a line feed. `isPlain` excludes arguments with a line feed, which would look like two.
     { name: 'text', expression: "variables.capture.args.map(a, a + '\\n').join('')" },
     { name: 'isPlain', expression: "variables.capture.args.all(a, !a.contains('\\n'))" },
-    // Allowed by the administrator, and to this user: the role gkeprof-shell has the right to attach.
+    // True if the administrator allows shells, and this user has the role gkeprof-shell, which grants attach.
     {
       name: 'shell',
       expression: allowShell
@@ -47,7 +47,7 @@ export function podVariables({ allowShell }: PolicySettings) {
       name: 'isUnattended',
       expression: all(TERMINAL.map((field) => `!variables.capture.?${field}.orValue(false)`)),
     },
-    // What `capture` gets of the node.
+    // The privileges and host namespaces of the container `capture`.
     {
       name: 'posture',
       expression:
@@ -63,16 +63,17 @@ export function podVariables({ allowShell }: PolicySettings) {
       expression: any([
         "variables.capture.args.exists(a, a == 'scope=node')",
         'variables.targetNamespaces.size() != 1',
-        // Debug pods are on the node's network, and everybody with the role may exec here.
+        // Debug pods use the node's network, and every user of the tool may exec in this namespace, so that right proves
+        // nothing.
         'variables.targetNamespaces[0] == request.namespace',
-        // The network namespace of a pod on the node's network is the node's.
+        // The network namespace of a pod with hostNetwork is that of the node.
         "variables.capture.args.exists(a, a == 'collector=tcpdump') && variables.capture.args.exists(a, a == 'host_network=1')",
       ]),
     },
   ];
 }
 
-/** Fields of the pod whose values differ from pod to pod: each has a rule of its own. */
+/** Fields whose values differ from pod to pod. Each has its own rule. */
 const OWN_RULES = {
   spec: [
     'containers',
@@ -96,20 +97,20 @@ const OWN_RULES = {
   ],
 };
 
-/** How a container says that somebody may attach to it. */
+/** The container fields that allow somebody to attach to it. */
 const TERMINAL: readonly string[] = ['stdin', 'stdinOnce', 'tty'];
 
-/** With --target-rights. */
+/** The rule that --target-rights adds. */
 const TARGET_RIGHTS: Rule = {
   expression: any([
     `variables.looksAtNode && ${NODE_RIGHT}.allowed()`,
     "!variables.looksAtNode && authorizer.group('').resource('pods').subresource('exec').namespace(variables.targetNamespaces[0]).check('create').allowed()",
   ]),
   message:
-    'you may not look into this from its node: a pod needs the right to create pods/exec in its namespace, a whole node the right to capture nodes of gkeprof.dev',
+    'you may not capture this target: a pod requires the right to create pods/exec in its namespace, a whole node the right to capture nodes of gkeprof.dev',
 };
 
-/** A pod is exactly one of the debug pods of this release: each rule is made from those of all kinds. */
+/** The rules that accept only debug pods of this release. Each rule is generated from the pods of all kinds. */
 export function podRules({
   namespace,
   images,
@@ -125,12 +126,12 @@ export function podRules({
     {
       expression:
         "object.spec.containers.size() == 2 && variables.capture.name == 'capture' && variables.files.name == 'files'",
-      message: 'a debug pod has two containers, capture and files',
+      message: 'a debug pod must have two containers, capture and files',
     },
     {
       expression: isOwn('object.metadata.name'),
       message:
-        "the name of a debug pod ends in its creator's, so that nobody else can ask anything of it: gkeprof-COLLECTOR-SESSION-USER",
+        'the name of a debug pod must end with the name of its creator, who alone may use it: gkeprof-COLLECTOR-SESSION-USER',
     },
     {
       expression: all([
@@ -156,11 +157,11 @@ export function podRules({
         "['gkeprof.dev/target', 'gkeprof.dev/what'].all(k, k in object.metadata.annotations)",
         "object.metadata.annotations[?'gkeprof.dev/target-namespace'].orValue('') == variables.targetNamespaces.join(' ')",
       ]),
-      message: 'labels, annotations or other metadata that no debug pod has',
+      message: 'the labels, annotations or other metadata differ from those of a debug pod',
     },
     {
       expression: onlyKeys('object.spec', [...keysOf(specs), ...FILLED_IN_FIELDS.spec]),
-      message: 'a field of the pod that no debug pod has',
+      message: 'the pod has a field that debug pods do not have',
     },
     {
       expression: all([
@@ -170,7 +171,8 @@ export function podRules({
         "object.spec.?schedulerName.orValue('default-scheduler') == 'default-scheduler'",
         "object.spec.?serviceAccountName.orValue('default') == 'default'",
       ]),
-      message: 'a debug pod is on a node, ends by itself, mounts nothing else, and holds no token',
+      message:
+        'a debug pod must name its node, have a deadline, mount only its own volumes, and have no service account token',
     },
     {
       expression: all([
@@ -178,7 +180,7 @@ export function podRules({
         "object.spec.?priority.orValue(0) <= 0 || object.spec.?priorityClassName.orValue('') != ''",
       ]),
       message:
-        'a debug pod pushes nobody off a node: it has no priority but the default of the cluster (manifests --allow-priority-class)',
+        "a debug pod must not preempt other pods: only the cluster's default priority class is allowed (manifests --allow-priority-class)",
     },
     {
       expression: all([
@@ -186,7 +188,7 @@ export function podRules({
         `object.spec.?imagePullSecrets.orValue([]).all(s, s.?name.orValue('') in ${celStrings(pullSecrets)})`,
       ]),
       message:
-        'the image or its pull secret is not among those that the administrator allowed (manifests --image, --allow-image, --image-pull-secret)',
+        'the administrator has not allowed this image or pull secret (manifests --image, --allow-image, --image-pull-secret)',
     },
     {
       expression: all([
@@ -194,7 +196,8 @@ export function podRules({
         `dyn(variables.capture).all(k, k in ${celStrings([...keysOf(containers(0)), ...FILLED_IN_FIELDS.container].filter((key) => !TERMINAL.includes(key)))} || variables.shell && k in ${celStrings(TERMINAL)})`,
         "object.spec.containers.all(c, c.?terminationMessagePath.orValue('') == '/dev/termination-log' && c.?terminationMessagePolicy.orValue('') == 'File')",
       ]),
-      message: 'a field of a container that no debug pod has (env, lifecycle, probes, workingDir, ports …)',
+      message:
+        'a container has a field that debug pods do not have (env, lifecycle, probes, workingDir, ports …)',
     },
     {
       expression: all([
@@ -205,7 +208,7 @@ export function podRules({
         `dyn(variables.files.securityContext) == dyn(${filesContext(containers(1)[0]!)})`,
       ]),
       message:
-        'files runs without rights, as a user of its own, and each container with what a debug pod mounts and asks for',
+        'the container files must run unprivileged as its own user, and each container must have the mounts and resources of a debug pod',
     },
     {
       expression: all([
@@ -213,18 +216,18 @@ export function podRules({
         commandIs('files', filesCommand()),
         "variables.files.?args.orValue([]).size() == 2 && variables.files.args.all(a, a.matches('^[0-9]{1,6}$'))",
       ]),
-      message: 'the commands are not those of the release that this policy was made for',
+      message: 'the commands differ from those of the gkeprof release that this policy was made for',
     },
     {
       expression: argumentRules(kinds),
       message:
-        'the arguments or the privileges are not those of a capture; shells on nodes, and crictl where it changes something, are refused here unless they are allowed, to holders of the role gkeprof-shell',
+        'the arguments or the privileges differ from those of a capture; shells on nodes, and crictl commands that change something, must be allowed by the administrator and require the role gkeprof-shell',
     },
     ...(targetRights ? [TARGET_RIGHTS] : []),
   ];
 }
 
-/** For each collector and scope: the arguments that it takes, and what its containers may get of the node for them. */
+/** For each collector and scope: the arguments that are accepted, and the privileges that containers may have for them. */
 function argumentRules(kinds: ReadonlyArray<{ readonly kind: DebugPodKind; readonly pod: V1Pod }>): string {
   const groups = new Map<string, { kind: DebugPodKind; postures: Set<string> }>();
   for (const { kind, pod } of kinds) {
@@ -238,7 +241,7 @@ function argumentRules(kinds: ReadonlyArray<{ readonly kind: DebugPodKind; reado
     const { collector, scope } = kind.plan.capture;
     const parts = limitedParts(kind);
     const narrowed = {
-      // A capture stops before the kubelet evicts pods, and nothing else writes much.
+      // A capture must stop before the kubelet evicts pods; other debug pods write little.
       ...(kind.plan.limits.minFreePercent > 0
         ? { min_free_percent: '1[2-9]|[2-9][0-9]' }
         : { max_bytes: '0|[1-9][0-9]{0,9}' }),
@@ -257,7 +260,7 @@ function argumentRules(kinds: ReadonlyArray<{ readonly kind: DebugPodKind; reado
   return any(rules);
 }
 
-/** Under --least-privilege a snapshot's parts decide what the pod gets. */
+/** With --least-privilege the parts of a snapshot decide which privileges the pod gets. */
 const limitedParts = ({ plan: { capture, debugPod: where } }: DebugPodKind): string | undefined =>
   where.leastPrivilege && capture.collector === 'inspect' ? capture.parts.join(',') : undefined;
 
@@ -268,14 +271,14 @@ const posture = ({ containers, hostPID, hostNetwork }: V1PodSpec): string =>
     hostNetwork: hostNetwork === true,
   });
 
-/** What `files` runs with, as CEL, its user being the variable. */
+/** The security context of `files` as CEL, with the user as a variable. */
 function filesContext({ securityContext }: V1Container): string {
   const { runAsUser: _user, runAsGroup: _group, ...fixed } = securityContext!;
   const literal = celLiteral(fixed);
   return `${literal.slice(0, -1)}, 'runAsUser': dyn(variables.user), 'runAsGroup': dyn(variables.user)}`;
 }
 
-/** The words of a command, its script as it stands. */
+/** Compares a container's command; the script is a raw string, so that it stays readable. */
 function commandIs(container: 'capture' | 'files', command: readonly string[]): string {
   const words = command.map((word, at) => (at === 2 ? celText(word) : celLiteral(word)));
   return `variables.${container}.?command.orValue([]) == [${words.join(', ')}]`;
@@ -289,8 +292,8 @@ const onlyKeys = (place: string, keys: readonly string[]): string =>
   `dyn(${place}).all(k, k in ${celStrings(keys)})`;
 
 /**
- * One comparison for each field that the objects have, `except` some: with its value, or with the values that it has in
- * any of them. A field that an object lacks may be missing.
+ * One comparison for each field of the objects, `except` some: the field must have a value that it has in one of them. It
+ * may be missing if one of the objects lacks it.
  */
 function constants(place: string, objects: readonly object[], except: readonly string[]): string[] {
   return keysOf(objects)
@@ -298,7 +301,7 @@ function constants(place: string, objects: readonly object[], except: readonly s
     .map((key) => {
       const values = objects.map((each) => (each as Record<string, unknown>)[key]);
       const literals = [...new Set(values.filter((value) => value !== undefined).map(celLiteral))];
-      // A name as it stands is type-checked by the API server; what is no name of CEL is the key of a map.
+      // The API server type-checks a field name. A key that is not a CEL identifier belongs to a map, and is indexed.
       const isName = /^[A-Za-z]\w*$/.test(key);
       const field = isName ? `${place}.${key}` : `${place}[${celLiteral(key)}]`;
       const isThere = isName ? `has(${field})` : `${celLiteral(key)} in ${place}`;

@@ -5,8 +5,8 @@ import type { ProfileSummary } from './summary.ts';
 import { eventText } from './weighing.ts';
 
 /**
- * What stands above a picture: target and node; then when, how long, how often, which event, how much was seen and
- * what it is worth. What is not known is not said.
+ * The lines above a picture: target and node, then start, duration, frequency, event, number of samples and the most
+ * important limit of the quality. Unknown values are left out.
  */
 export function caption(profile: Profile, summary: ProfileSummary): { title: string; subtitle: string[] } {
   const { about, idle, timeline } = profile;
@@ -22,7 +22,7 @@ export function caption(profile: Profile, summary: ProfileSummary): { title: str
     idle.leftOut && `${idle.samples} idle samples left out`,
     profile.unit === 'nanoseconds' && 'width: CPU time',
     profile.unit === 'events' && `width: number of ${profile.event}`,
-    // The most important one: the others are below the picture's command, and in its JSON.
+    // Only the most important limit: the command prints the others, and the JSON has all.
     summary.quality.limits[0]?.text,
     timeline && timeline.binSeconds > 0 && `times put together in bins of ${timeline.binSeconds * 1000} ms`,
   ].filter(Boolean);
@@ -32,6 +32,6 @@ export function caption(profile: Profile, summary: ProfileSummary): { title: str
   };
 }
 
-/** Empty if the input does not say. */
+/** Empty if the input does not contain it. */
 const lostText = (lost: number | undefined): string =>
   lost === undefined ? '' : lost === 0 ? ', none lost' : `, ${lost} lost`;

@@ -1,7 +1,7 @@
 import { formatDuration } from '../text/quantity.ts';
 import type { About } from './profile.ts';
 
-/** What the kernel counted for the target, as far as it is known: `CPU time 4.95 s, held back by a limit for 3.2 s`. */
+/** The kernel's counters of the target that are known: `CPU time 4.95 s, held back by a limit for 3.2 s`. */
 export function countersText({
   usedSeconds,
   throttledSeconds,
@@ -16,14 +16,14 @@ export function countersText({
     .join(', ');
 }
 
-/** Of a counter in microseconds: `3 ms`, `4.95 s`. */
+/** A time of a counter for people: `3 ms`, `4.95 s`. */
 export const secondsText = (seconds: number): string =>
   seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`;
 
-/** If this many samples are expected, having none is not chance. */
+/** If at least this many samples are expected, it is no coincidence that there are none. */
 const EXPECTED = 10;
 
-/** A target that was held back for a smaller part of the time than this had next to nothing to do. */
+/** A target that was throttled for a smaller share of the time than this was nearly idle. */
 const MUCH = 10;
 
 /** Why a recording is empty. The lack of samples alone does not show whether the target was idle or was held back. */

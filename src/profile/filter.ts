@@ -3,29 +3,29 @@ import { closed } from './tree.ts';
 
 /** Which stacks of a profile to keep. */
 export interface ProfileFilter {
-  /** Only stacks with a frame, the thread's name included, that matches; and none with one that does. */
+  /** Keep only stacks with a frame or thread name that matches `include`, and none that matches `exclude`. */
   readonly include?: RegExp;
   readonly exclude?: RegExp;
-  /** Only threads of this name, of this number. */
+  /** Keep only threads with this name, or this number. */
   readonly comm?: string;
   readonly tid?: number;
   /** Leave out samples of idle processors. */
   readonly noIdle: boolean;
 }
 
-/** What a processor does that has nothing to do; on top of the stack of the idle task. */
+/** The functions of an idle CPU, which are on top of the stack of the idle task. */
 const IDLE = /idle|safe_halt|mwait|haltpoll|halt_poll|cpu_startup_entry|xen_hypercall_(?:sched_op|vcpu_op)/;
 
 /**
- * The stacks of the idle task while it idles: `swapper`, one for each processor, with an idle function, or nothing
- * perf could name, on top. What interrupts do on its stack is work.
+ * The stacks of the idle task (`swapper`, one for each CPU) while it idles: on top is an idle function, or a function without
+ * a name. Interrupts that run on its stack are work.
  */
 function idleRows({ frames, tree, threads, stacks }: Profile): Uint8Array {
   const rows = new Uint8Array(stacks.node.length);
   const swapper = threads.map(
     ({ comm, pid, tid }) => /^swapper/.test(comm) && (pid === 0 || tid <= 0 || pid < 0),
   );
-  // Without threads, what stands below the root says it.
+  // In a profile without threads, the frame below the root is the thread's name.
   const named = swappers(frames, tree);
   stacks.node.forEach((node, row) => {
     const thread = stacks.thread[row]!;
@@ -36,7 +36,7 @@ function idleRows({ frames, tree, threads, stacks }: Profile): Uint8Array {
   return rows;
 }
 
-/** The subtrees of the idle task by its name: from which node to which. */
+/** The subtrees of threads with the name of the idle task: the first node and the end of each. */
 function swappers(frames: Profile['frames'], { frame, next }: Profile['tree']): Array<[number, number]> {
   const found: Array<[number, number]> = [];
   for (let node = 1; node < frame.length; node = next[node]!)
@@ -44,21 +44,21 @@ function swappers(frames: Profile['frames'], { frame, next }: Profile['tree']): 
   return found;
 }
 
-/** The profile with only the stacks that are wanted; how much was idle is counted in any case. */
-export function filterProfile(profile: Profile, wish: ProfileFilter): Profile {
+/** The profile with only the stacks that the filter keeps. Idle samples are counted in any case. */
+export function filterProfile(profile: Profile, filter: ProfileFilter): Profile {
   const { stacks } = profile;
   const idle = idleRows(profile);
-  const matches = nodesThatMatch(profile, wish);
+  const matches = nodesThatMatch(profile, filter);
   const idleSamples = stacks.samples.reduce((sum, samples, row) => sum + (idle[row] ? samples : 0), 0);
   return {
     ...keepRows(profile, (row) => {
       const thread = profile.threads[stacks.thread[row]!];
-      if (idle[row] && wish.noIdle) return false;
-      if (wish.comm !== undefined && thread?.comm !== wish.comm) return false;
-      if (wish.tid !== undefined && thread?.tid !== wish.tid) return false;
+      if (idle[row] && filter.noIdle) return false;
+      if (filter.comm !== undefined && thread?.comm !== filter.comm) return false;
+      if (filter.tid !== undefined && thread?.tid !== filter.tid) return false;
       return matches(stacks.node[row]!);
     }),
-    idle: { samples: idleSamples, leftOut: wish.noIdle && idleSamples > 0 },
+    idle: { samples: idleSamples, leftOut: filter.noIdle && idleSamples > 0 },
   };
 }
 
@@ -79,7 +79,7 @@ function nodesThatMatch(
   return (node) => (!include || included[node] === 1) && excluded[node] === 0;
 }
 
-/** The profile of those rows of the stack table alone that are wanted; itself if all are. */
+/** The profile with only the wanted rows of the stack table; the same object if all are wanted. */
 export function keepRows(profile: Profile, wanted: (row: number) => boolean): Profile {
   const { tree, stacks } = profile;
   const kept: number[] = [];
@@ -89,7 +89,7 @@ export function keepRows(profile: Profile, wanted: (row: number) => boolean): Pr
   for (const row of kept) through[stacks.node[row]!] = 1;
   for (let node = through.length - 1; node > 0; node -= 1) if (through[node]) through[tree.parent[node]!] = 1;
   through[0] = 1;
-  // What is left of a tree in preorder is in preorder.
+  // Removing nodes from a tree in preorder keeps it in preorder.
   const place = new Int32Array(through.length);
   let size = 0;
   for (let node = 0; node < through.length; node += 1) if (through[node]) place[node] = size++;

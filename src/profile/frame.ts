@@ -1,12 +1,12 @@
-/** What a frame is of. Said beside its name, never glued to it. `thread`: the thread's name, below the root. */
+/** The kind of code of a frame. It is kept beside the name, never appended to it. `thread`: the thread's name, below the root. */
 export type FrameKind = 'thread' | 'user' | 'kernel' | 'jit' | 'inlined';
 
 export interface Frame {
   readonly name: string;
   readonly kind: FrameKind;
-  /** The object it is in, as perf names it; empty when perf did not say. */
+  /** The object (dso) of the function, as perf prints it; empty if perf did not print it. */
   readonly dso: string;
-  /** perf found no symbol: the name is that of the object, `[libc.so.6]`, as FlameGraph has it. */
+  /** perf found no symbol. The name is then that of the object, `[libc.so.6]`, as in FlameGraph. */
   readonly unknown: boolean;
 }
 
@@ -15,9 +15,9 @@ export interface Frame {
  * no object, which unwinding without frame pointers makes up, high ones too.
  */
 const USER_AREA = /^\[(?:vdso|vsyscall|vvar|heap|stack|anon|unknown|uprobes|JIT\b|:)/;
-/** What Linux tools/perf/util/symbol.c reads as a JIT's map, and util/jitdump.c writes for one. */
+/** The file names of JIT maps: those that perf reads (Linux tools/perf/util/symbol.c) and writes (util/jitdump.c). */
 const JIT_FILE = /(?:^|\/)perf-\d+\.map$|(?:^|\/)jitted-\d+-\d+\.so$|^\[JIT\]/;
-/** Modules, the kernel's own image, and what it compiles from BPF (Linux kernel/bpf/core.c, trampoline.c: ksymbol names). */
+/** Kernel modules, the kernel image, and compiled BPF programs (Linux kernel/bpf/core.c, trampoline.c: ksymbol names). */
 const KERNEL_FILE = /\.ko(?:\.\w+)?$|(?:^|\/)vmlinux[^/]*$|^bpf_(?:prog|trampoline|dispatcher)_/;
 
 /** The kind of a frame of this object. */
@@ -69,7 +69,7 @@ function objectName(file: string): string {
   return `[${file.slice(file.lastIndexOf('/') + 1)}]`;
 }
 
-/** Where the bracket opens that the line's last one closes; -1 without one. */
+/** The position of the bracket that the last one of the line closes; -1 if there is none. */
 function openingBracket(text: string): number {
   if (!text.endsWith(')')) return -1;
   let depth = 0;

@@ -4,8 +4,8 @@ import type { About, Profile } from './profile.ts';
 import { ProfileBuilder } from './read/builder.ts';
 
 /**
- * Several profiles as one: their samples added up, threads of the same name and number as one. Throws where they do not
- * count the same. There is no timeline: each recording has a clock of its own.
+ * Merges several profiles: samples are added, and threads with the same name and number are merged. Throws if the profiles
+ * have different units. The result has no timeline, because each recording has its own clock.
  */
 export function mergeProfiles(profiles: readonly Profile[]): Profile {
   const first = profiles[0]!;
@@ -44,7 +44,7 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
       samples: profiles.reduce((sum, { idle }) => sum + idle.samples, 0),
       leftOut: profiles.some(({ idle }) => idle.leftOut),
     },
-    // Unknown as soon as one input does not say.
+    // The sum is unknown if the number of one input is unknown.
     lost: profiles.reduce<number | undefined>(
       (sum, { lost }) => (sum === undefined || lost === undefined ? undefined : sum + lost),
       0,

@@ -10,8 +10,8 @@ export function pathOf({ frame, parent }: CallTree, node: number): number[] {
 }
 
 /**
- * Puts the stacks that end in a tree's leaves, and in its nodes where `weights` has any, among others, frames renumbered
- * by `number`. By node: which stack ends in it; -1 where none does.
+ * Adds the stacks of a tree to others: those that end in a leaf, or in a node with a weight. `number` maps its frames to
+ * the new numbers. Returns for each node the stack that ends in it, or -1.
  */
 export function stacksInto(
   stacks: Stacks,
@@ -20,7 +20,7 @@ export function stacksInto(
   ...weights: ReadonlyArray<Float64Array>
 ): Int32Array {
   const ends = new Int32Array(frame.length).fill(-1);
-  /** The nodes from the root, which is not among them, to the one that is looked at, and their frames. */
+  /** The nodes between the root and the current node, without the root, and their frames. */
   let way = new Int32Array(256);
   let path = new Int32Array(256);
   let depth = 0;

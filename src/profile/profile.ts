@@ -19,42 +19,42 @@ export interface CallTree {
 
 export interface Thread {
   readonly comm: string;
-  /** As perf printed them; -1 where the input does not say. */
+  /** The ids that perf printed; -1 where the input has none. */
   readonly pid: number;
   readonly tid: number;
   readonly samples: number;
   readonly weight: number;
 }
 
-/** The distinct stacks: one row for each pair of a tree node in which samples ended and the thread they were of. */
+/** The distinct stacks: one row for each pair of a tree node in which samples ended and the thread of these samples. */
 export interface StackTable {
   readonly node: Int32Array;
   /** Index into `Profile.threads`; -1 where the input has no threads (folded text). */
   readonly thread: Int32Array;
   readonly samples: Float64Array;
   readonly weight: Float64Array;
-  /** Sums of the squares of what each sample weighs; undefined where all samples of a row weigh the same. */
+  /** Sums of the squared weights of the samples; undefined where all samples of a row have the same weight. */
   readonly squares?: Float64Array;
 }
 
 /** When each sample was taken, in time order. */
 export interface SampleTimes {
-  /** Of the first sample, in seconds on perf's clock. */
+  /** The time of the first sample, in seconds on perf's clock. */
   readonly start: number;
   /** Time since `start` in units of 10 µs, ascending. */
   readonly at: Uint32Array;
   /** Row of `Profile.stacks`. */
   readonly stack: Int32Array;
-  /** How many samples an entry stands for; undefined where it is always one. */
+  /** The number of samples of each entry; undefined where each entry is one sample. */
   readonly samples: Uint32Array | undefined;
-  /** Seconds an entry covers, where samples were put together in bins to bound the memory; 0 where each stands for itself. */
+  /** The length of a bin in seconds, where samples were merged into bins to bound the memory; 0 without bins. */
   readonly binSeconds: number;
 }
 
-/** `Timeline.at` counts these in a second. */
+/** The units of `Timeline.at` per second. */
 export const TICKS_PER_SECOND = 100_000;
 
-/** What is known about the recording; it goes into titles, labels and the SVG's data block. */
+/** What is known about the recording. Titles, labels and the data in the SVG use it. */
 export interface About {
   /** `redis/redis-0, container redis`; `all CPUs`; a file's name where nothing else is known. */
   readonly target: string;
@@ -64,13 +64,13 @@ export interface About {
   readonly container?: string;
   /** ISO 8601, UTC. */
   readonly startedAt?: string;
-  /** How long was recorded, in seconds. */
+  /** The duration of the recording in seconds. */
   readonly seconds?: number;
   /** `seconds` is only the time from the first sample to the last: the duration of the recording is not known. */
   readonly betweenSamples?: true;
-  /** Samples a second and processor that perf was asked for. */
+  /** The sampling frequency that perf was asked for, in samples per second per CPU. */
   readonly frequencyHz?: number;
-  /** By the kernel's counters of the target: CPU time, and how long a limit held it back or it waited for a processor, in seconds. */
+  /** The kernel's counters of the target, in seconds: CPU time, time throttled by a CPU limit, and time waiting for a CPU. */
   readonly cpu?: {
     readonly usedSeconds?: number;
     readonly throttledSeconds?: number;
@@ -78,30 +78,30 @@ export interface About {
   };
 }
 
-/** What a width, a `self` and a `total` count. */
+/** The unit of widths, `self` and `total`. */
 export type Unit = 'samples' | 'nanoseconds' | 'events';
 
 /** The samples of one event, folded. Events are never mixed. */
 export interface Profile {
   readonly about: About;
-  /** `cpu-clock:ppp`; `samples` for folded text, which does not say. */
+  /** The event, such as `cpu-clock:ppp`; `samples` for folded text, which does not name it. */
   readonly event: string;
-  /** Why this event was chosen if the input has several that might be meant, or which events were added together. */
+  /** Why this event was chosen among several, or which events were added together. */
   readonly eventNote?: string;
-  /** `events`: the event's own count (cycles, faults), by period. */
+  /** `events` means the event's own count, such as cycles or page faults, from the periods. */
   readonly unit: Unit;
-  /** Samples of one stack weigh differently, and nothing says by how much: a test of differences needs that. */
+  /** True if samples of one stack have different, unknown weights. A test of differences would need the weights. */
   readonly weightsVary?: true;
   readonly frames: readonly Frame[];
   readonly tree: CallTree;
   readonly threads: readonly Thread[];
   readonly stacks: StackTable;
-  /** Undefined where the input has no times, or they were not wanted. */
+  /** Undefined if the input has no times, or the caller did not ask for them. */
   readonly timeline: SampleTimes | undefined;
   readonly samples: number;
   /** Samples of the idle task: in the tree, or left out of it. */
   readonly idle: { readonly samples: number; readonly leftOut: boolean };
-  /** Samples that the kernel could not deliver; undefined if the input does not say. */
+  /** Samples that the kernel could not deliver; undefined if the input does not contain this number. */
   readonly lost: number | undefined;
 }
 
@@ -112,12 +112,12 @@ export interface Comparison {
   readonly event: string;
   readonly unit: Unit;
   readonly frames: readonly Frame[];
-  /** `self` and `total` are of the profile after, as counted. */
+  /** `self` and `total` of this tree are those of the profile after, not normalized. */
   readonly tree: CallTree;
-  /** Of the profile before, as counted; by node. */
+  /** The values of the profile before, by node, not normalized. */
   readonly beforeSelf: Float64Array;
   readonly beforeTotal: Float64Array;
-  /** What the two were made comparable by, and the factor that `before…` is multiplied with for that. */
+  /** How the two profiles were normalized, and the factor for the values of the profile before. */
   readonly normalizedBy: 'duration' | 'total';
   /** Why the totals were used and not the durations. */
   readonly byTotalBecause?: string;
@@ -131,10 +131,10 @@ export interface Comparison {
   readonly evidence: readonly [before: SampleEvidence, after: SampleEvidence] | undefined;
 }
 
-/** What a test of differences has to know about the samples of one side. */
+/** The data about the samples of one side that a test of differences needs. */
 export interface SampleEvidence {
   readonly about: About;
-  /** By node of the comparison's tree: sums of the squares of what the samples that ended there weigh. */
+  /** For each node of the comparison's tree: the sum of the squared weights of the samples that ended there. */
   readonly squares: Float64Array;
   /** The times, nodes and weights of the samples; undefined if they are not known. */
   readonly times:

@@ -78,7 +78,7 @@ const INTERPRETERS: ReadonlyArray<{
 /** The quality of a profile. Pure; one pass over the nodes and one over the stacks. */
 export function qualityOf(profile: Profile): Quality {
   const { samples } = profile;
-  const seen = walk(profile);
+  const counts = walk(profile);
   const share = (count: number) => count / Math.max(1, samples);
   const limits: Limit[] = [];
   if (samples > 0 && samples < FEW_SAMPLES)
@@ -87,25 +87,25 @@ export function qualityOf(profile: Profile): Quality {
       share: 1,
       text: `there ${samples === 1 ? 'is' : 'are'} only ${counted(samples, 'sample')}, too few for shares: record longer, or at a higher frequency`,
     });
-  const tells = seen.whole > 0 || seen.hasObjects;
+  const tells = counts.whole > 0 || counts.hasObjects;
   if (samples >= FEW_SAMPLES) {
-    if (seen.hasObjects && seen.deepest <= 1)
+    if (counts.hasObjects && counts.deepest <= 1)
       limits.push({
         kind: 'no-call-chains',
         share: 1,
         text: 'the stacks have one function each: record with a call graph (perf record -g) to see the callers',
       });
-    else if (tells) limits.push(...cutLimits(seen, share));
-    limits.push(...unnamedLimits(profile, seen, share), ...interpreterLimits(profile, share));
+    else if (tells) limits.push(...cutLimits(counts, share));
+    limits.push(...unnamedLimits(profile, counts, share), ...interpreterLimits(profile, share));
   }
   return {
-    unnamedInnermost: share(seen.unnamed),
-    wholeStacks: samples > 0 && tells && seen.deepest > 1 ? share(seen.whole) : undefined,
+    unnamedInnermost: share(counts.unnamed),
+    wholeStacks: samples > 0 && tells && counts.deepest > 1 ? share(counts.whole) : undefined,
     limits: limits.sort((a, b) => b.share - a.share),
   };
 }
 
-interface Seen {
+interface StackCounts {
   /** Samples. */
   whole: number;
   unnamed: number;
@@ -115,15 +115,26 @@ interface Seen {
   readonly cutIn: Map<string, number>;
   /** Unnamed innermost functions by their object and its kind. */
   readonly unnamedIn: Map<string, { kind: Frame['kind']; samples: number }>;
-  /** Samples whose innermost function is in an object, named or not. */
+  /** Samples by the object of their innermost function, with or without a name. */
   readonly of: Map<string, number>;
   deepest: number;
   hasObjects: boolean;
 }
 
-function walk({ frames, tree, stacks }: Profile): Seen {
-  const begins = Uint8Array.from(frames, ({ name, kind }) => (kind !== 'thread' && START.test(name) ? 1 : 0));
-  const inLibrary = Uint8Array.from(frames, ({ dso }) => (C_LIBRARY.test(dso) ? 1 : 0));
+/** What `walk` needs to know of a frame, as bits: one byte a frame, because a profile may have millions of nodes. */
+const THREAD = 1;
+const INLINED = 2;
+const KERNEL = 4;
+const BEGINS = 8;
+const IN_LIBRARY = 16;
+
+const bitsOf = ({ name, kind, dso }: Frame): number =>
+  (kind === 'thread' ? THREAD : kind === 'inlined' ? INLINED : kind === 'kernel' ? KERNEL : 0) |
+  (kind !== 'thread' && START.test(name) ? BEGINS : 0) |
+  (C_LIBRARY.test(dso) ? IN_LIBRARY : 0);
+
+function walk({ frames, tree, stacks }: Profile): StackCounts {
+  const bits = Uint8Array.from(frames, bitsOf);
   const size = tree.frame.length;
   const outermost = new Int32Array(size).fill(-1);
   const depth = new Int32Array(size);
@@ -131,18 +142,21 @@ function walk({ frames, tree, stacks }: Profile): Seen {
   for (let node = 1; node < size; node += 1) {
     const frame = tree.frame[node]!;
     const parent = tree.parent[node]!;
-    const { kind } = frames[frame]!;
-    depth[node] = depth[parent]! + (kind === 'thread' || kind === 'inlined' ? 0 : 1);
-    outermost[node] = outermost[parent]!;
-    if (kind === 'thread') continue;
+    const own = bits[frame]!;
+    const deep = depth[parent]! + (own & (THREAD | INLINED) ? 0 : 1);
+    const first = outermost[parent]!;
+    depth[node] = deep;
+    outermost[node] = first;
+    if (own & THREAD) continue;
     reaches[node] = reaches[parent]!;
-    if (outermost[node]! < 0) outermost[node] = frame;
+    if (first < 0) outermost[node] = frame;
     // Folded text may have the name of the thread first, and frames of the loader may lie below the start.
-    if (depth[node]! <= 4 && begins[frame]) reaches[node] = 1;
-    if (depth[node] === 2 && inLibrary[outermost[node]!] && !inLibrary[frame] && kind !== 'kernel')
-      reaches[node] = 1;
+    if (deep > 4) continue;
+    if (own & BEGINS) reaches[node] = 1;
+    const isCalledByLibrary = bits[outermost[node]!]! & IN_LIBRARY && !(own & IN_LIBRARY);
+    if (deep === 2 && isCalledByLibrary && !(own & KERNEL)) reaches[node] = 1;
   }
-  const seen: Seen = {
+  const counts: StackCounts = {
     ...{ whole: 0, unnamed: 0, deep: 0, deepest: 0 },
     ...{ cutIn: new Map(), unnamedIn: new Map(), of: new Map() },
     hasObjects: frames.some(({ dso, kind }) => dso !== '' && kind !== 'thread'),
@@ -153,33 +167,33 @@ function walk({ frames, tree, stacks }: Profile): Seen {
     const node = stacks.node[row]!;
     const count = stacks.samples[row]!;
     const leaf = frames[tree.frame[node]!];
-    if (depth[node]! > seen.deepest) seen.deepest = depth[node]!;
-    if (reaches[node]) seen.whole += count;
-    else if (depth[node]! >= DEEPEST) seen.deep += count;
-    else if (depth[node]! > 0) add(seen.cutIn, frames[outermost[node]!]!.dso, count);
+    if (depth[node]! > counts.deepest) counts.deepest = depth[node]!;
+    if (reaches[node]) counts.whole += count;
+    else if (depth[node]! >= DEEPEST) counts.deep += count;
+    else if (depth[node]! > 0) add(counts.cutIn, frames[outermost[node]!]!.dso, count);
     if (!leaf || leaf.kind === 'thread') continue;
-    add(seen.of, leaf.dso, count);
+    add(counts.of, leaf.dso, count);
     if (!leaf.unknown) continue;
-    seen.unnamed += count;
-    const entry = seen.unnamedIn.get(leaf.dso) ?? { kind: leaf.kind, samples: 0 };
+    counts.unnamed += count;
+    const entry = counts.unnamedIn.get(leaf.dso) ?? { kind: leaf.kind, samples: 0 };
     entry.samples += count;
-    seen.unnamedIn.set(leaf.dso, entry);
+    counts.unnamedIn.set(leaf.dso, entry);
   }
-  return seen;
+  return counts;
 }
 
 /** Stacks that end before the start of their thread: perf walks by frame pointers, and its stacks have a largest depth. */
-function cutLimits(seen: Seen, share: (count: number) => number): Limit[] {
+function cutLimits(counts: StackCounts, share: (count: number) => number): Limit[] {
   const limits: Limit[] = [];
-  if (share(seen.deep) >= WORTH_SAYING)
+  if (share(counts.deep) >= WORTH_SAYING)
     limits.push({
       kind: 'deep-stacks',
-      share: share(seen.deep),
-      text: `${percent(share(seen.deep))} of the stacks are deeper than the ${DEEPEST} functions that the kernel records: their outermost callers are missing (kernel.perf_event_max_stack on the node)`,
+      share: share(counts.deep),
+      text: `${percent(share(counts.deep))} of the stacks are deeper than the ${DEEPEST} functions that the kernel records: their outermost callers are missing (kernel.perf_event_max_stack on the node)`,
     });
-  const cut = [...seen.cutIn.values()].reduce((sum, count) => sum + count, 0);
+  const cut = [...counts.cutIn.values()].reduce((sum, count) => sum + count, 0);
   if (share(cut) < MANY_CUT) return limits;
-  const [most, count] = [...seen.cutIn].sort((a, b) => b[1] - a[1])[0]!;
+  const [most, count] = [...counts.cutIn].sort((a, b) => b[1] - a[1])[0]!;
   const where = most === '' || most === '[unknown]' ? 'at an address that is in no file' : `in ${base(most)}`;
   limits.push({
     kind: 'cut-stacks',
@@ -189,17 +203,21 @@ function cutLimits(seen: Seen, share: (count: number) => number): Limit[] {
   return limits;
 }
 
-function unnamedLimits({ frames, threads }: Profile, seen: Seen, share: (count: number) => number): Limit[] {
+function unnamedLimits(
+  { frames, threads }: Profile,
+  counts: StackCounts,
+  share: (count: number) => number,
+): Limit[] {
   const hasJvm = frames.some(({ dso }) => /(?:^|\/)libjvm\.so$/.test(dso));
   const hasNode =
     frames.some(({ name }) => /^(?:node|v8)::/.test(name)) || threads.some(({ comm }) => comm === 'node');
   // Each process has its own map of a JIT, but the reason is the same for all.
   const groups = new Map<string, { samples: number; all: number; kind: Frame['kind']; dso: string }>();
-  for (const [dso, { samples, kind }] of seen.unnamedIn) {
+  for (const [dso, { samples, kind }] of counts.unnamedIn) {
     const name = /perf-\d+\.map$/.test(dso) ? 'perf-PID.map' : base(dso);
     const group = groups.get(name) ?? { samples: 0, all: 0, kind, dso };
     group.samples += samples;
-    group.all += seen.of.get(dso)!;
+    group.all += counts.of.get(dso)!;
     groups.set(name, group);
   }
   return [...groups]

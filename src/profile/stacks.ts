@@ -1,27 +1,27 @@
 import { enlarged } from './arrays.ts';
 
 /**
- * The distinct stacks of a profile, each a row of frame numbers kept once in an arena, numbered as they come, and found
- * again by a hash of their frames. Four bytes a frame, and the tree that they make is built when all are there
- * (tree.ts): a tree that grows with each stack costs more memory, and a look-up for each frame.
+ * The distinct stacks of a profile. Each is kept once, as a row of frame numbers in an arena, and is found by a hash of its
+ * frames. A frame takes four bytes. The tree is built at the end (tree.ts), because a tree that grows with each stack
+ * needs more memory, and a lookup for each frame.
  */
 export class Stacks {
   size = 0;
   /** The frames of all stacks, one behind the other. */
   arena = new Int32Array(1 << 14);
-  /** By stack, where it ends in the arena; it begins where the one before ends. */
+  /** The end of each stack in the arena; a stack begins at the end of the one before. */
   ends = new Int32Array(1024);
   readonly leafFirst: boolean;
   #hash = new Int32Array(1024);
-  /** Open addressing; one more than the stack's number, 0 for none. */
+  /** A hash table with open addressing: the number of a stack plus one, 0 for an empty slot. */
   #table = new Int32Array(4096);
 
-  /** Stacks are given, and kept, from the root to the leaf, or the leaf first. */
+  /** Whether stacks are passed and kept from the root to the leaf, or with the leaf first. */
   constructor(order: 'root first' | 'leaf first') {
     this.leafFirst = order === 'leaf first';
   }
 
-  /** The number of the stack of these frames; a new one, equal to `size` before, for one that has not been there. */
+  /** The number of the stack with these frames. A new stack gets the next number, which is `size` before the call. */
   number(frames: Int32Array, from: number, to: number): number {
     let hash = to - from;
     for (let at = from; at < to; at += 1) hash = Math.imul(hash ^ frames[at]!, 0x9e3779b1) ^ (hash >>> 15);

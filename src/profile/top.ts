@@ -20,7 +20,7 @@ export interface FunctionRow {
 
 export interface UnknownRow {
   readonly dso: string;
-  /** Weight of samples with a frame of this object on top that has no name, and of all with one of it on top. */
+  /** The weight of samples with an unnamed frame of this object on top, and of all with a frame of this object on top. */
   readonly unknown: number;
   readonly all: number;
   readonly reason: string;
@@ -47,7 +47,7 @@ export interface Top {
   readonly unknown: readonly UnknownRow[];
 }
 
-/** What there is the most of, `rows` of each: functions, threads, whole stacks, frames without a name. Pure. */
+/** The first `rows` functions, threads, whole stacks and objects with unnamed frames, by weight. Pure. */
 export function topOf(profile: Profile, rows = 20): Top {
   const { tree, frames, stacks, threads } = profile;
   const functions = functionRows(profile);
@@ -116,7 +116,7 @@ function unknownRows({ tree, frames, stacks }: Profile, nodes: Int32Array): Unkn
 }
 
 const LONGEST_CHAIN = 160;
-/** Of functions and objects in tables; the other formats have them whole. */
+/** The longest name of a function or object in a table; other formats have the whole name. */
 const LONGEST_NAME = 100;
 
 /** The same as tables for people. */

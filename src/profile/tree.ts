@@ -6,9 +6,9 @@ import type { Stacks } from './stacks.ts';
 const FEW = 24;
 
 /**
- * The tree of all stacks in preorder, children in the byte order of their names; `self` is by stack, `place` says in
- * which node each stack ends. Goes down from the root with the stacks that share the way: at each node they are dealt
- * to one list for each frame that comes next, until one stack is left, whose rest needs no look-up at all.
+ * The tree of all stacks in preorder, with children in the byte order of their names. `self` is indexed by stack; `place` is
+ * the node in which each stack ends. Going down from the root, the stacks of a node are put into one list for each frame
+ * that comes next. Once a list has a single stack, the rest of that stack needs no lookup.
  */
 export function treeOf(
   stacks: Stacks,
@@ -26,7 +26,7 @@ export function treeOf(
   const link = new Int32Array(stacks.size);
   const head = new Int32Array(frames.length);
   const children = new Int32Array(frames.length);
-  /** Lists still to be looked at: their first stack, how many frames they share, and the node these lead to. */
+  /** Lists that are still to be processed: their first stack, how many frames they share, and the node these lead to. */
   const pending: number[] = [];
   frame[0] = -1;
   parent[0] = -1;
@@ -78,8 +78,8 @@ export function treeOf(
 }
 
 /**
- * The tree of these nodes, which are in preorder, with children in the byte order of their names, and those of the
- * same frame as one. Where that is so already the arrays are the tree's.
+ * The tree of these nodes, which are in preorder. Its children are in the byte order of their names, and siblings with the
+ * same frame are merged. If that is the case already, the tree uses the given arrays.
  */
 export function sortedTree(
   frame: Int32Array,
@@ -89,26 +89,29 @@ export function sortedTree(
 ): CallTree {
   const rank = ranks(frames);
   /** Nodes below which something is out of order. */
-  let amiss: Uint8Array | undefined;
-  const next = nextOf(parent);
+  let unsorted: Uint8Array | undefined;
+  const { next, total } = closed(parent, self);
   for (let node = 1; node < frame.length; node += 1) {
-    const younger = next[node]!;
+    const sibling = next[node]!;
     const up = parent[node]!;
-    if (younger >= next[up]! || rank[frame[node]!]! < rank[frame[younger]!]!) continue;
-    amiss ??= new Uint8Array(frame.length);
-    amiss[up] = 1;
+    if (sibling >= next[up]! || rank[frame[node]!]! < rank[frame[sibling]!]!) continue;
+    unsorted ??= new Uint8Array(frame.length);
+    unsorted[up] = 1;
   }
-  if (!amiss) return { frame, parent, next, self, total: totals(parent, self) };
-  for (let node = frame.length - 1; node > 0; node -= 1) if (amiss[node]) amiss[parent[node]!] = 1;
-  return rearranged({ frame, parent, self }, next, rank, amiss);
+  if (!unsorted) return { frame, parent, next, self, total };
+  for (let node = frame.length - 1; node > 0; node -= 1) if (unsorted[node]) unsorted[parent[node]!] = 1;
+  return rearranged({ frame, parent, self }, next, rank, unsorted);
 }
 
-/** A tree anew, where it is amiss: children dealt to one list for each frame, by rank, each of which becomes a node. */
+/**
+ * Rebuilds the parts of a tree that are unsorted: the children of a node are put into one list for each frame, in the order
+ * of `rank`, and each list becomes a node.
+ */
 function rearranged(
   { frame, parent, self }: Pick<CallTree, 'frame' | 'parent' | 'self'>,
   next: Int32Array,
   rank: Int32Array,
-  amiss: Uint8Array,
+  unsorted: Uint8Array,
 ): CallTree {
   const size = frame.length;
   const ordered = {
@@ -117,22 +120,22 @@ function rearranged(
     next: new Int32Array(size),
     self: new Float64Array(size),
   };
-  /** Nodes that were put together anew, and the last child of each. */
+  /** Nodes that were rebuilt, and the last child of each. */
   const anew: number[] = [];
-  const youngest = new Int32Array(size);
+  const lastChild = new Int32Array(size);
   /** One more than a node; 0 for none: the next of its list, by node, and the first one of a list, by rank. */
   const link = new Int32Array(size);
   const head = new Int32Array(rank.length);
   const children = new Int32Array(rank.length);
-  /** Lists still to be looked at, of nodes that become one: the first of each, and what they stand below. */
+  /** Lists that are still to be processed, of nodes that become one: the first of each, and what they stand below. */
   const pending: number[] = [1, -1];
   let end = 0;
   while (pending.length) {
     const up = pending.pop()!;
     const list = pending.pop()!;
     const first = list - 1;
-    if (up >= 0) youngest[up] = end;
-    if (link[first] === 0 && amiss[first] === 0) {
+    if (up >= 0) lastChild[up] = end;
+    if (link[first] === 0 && unsorted[first] === 0) {
       const mine = end;
       end = moved({ frame, parent, next, self }, first, ordered, end);
       ordered.parent[mine] = up;
@@ -161,7 +164,7 @@ function rearranged(
     }
   }
   for (let node = anew.pop(); node !== undefined; node = anew.pop())
-    ordered.next[node] = youngest[node] ? ordered.next[youngest[node]!]! : node + 1;
+    ordered.next[node] = lastChild[node] ? ordered.next[lastChild[node]!]! : node + 1;
   const up = ordered.parent.subarray(0, end);
   const own = ordered.self.subarray(0, end);
   return {
@@ -173,7 +176,7 @@ function rearranged(
   };
 }
 
-/** Copies a node with all below it behind those of another tree; returns where these end then. */
+/** Appends a node and its whole subtree to the nodes of another tree, and returns the new end of those. */
 function moved(
   { frame, parent, next, self }: Omit<CallTree, 'total'>,
   from: number,
@@ -191,22 +194,25 @@ function moved(
   return to + by;
 }
 
-/** By node of a tree in preorder: the first one behind its subtree, and its own weight with that of all below it. */
-export const closed = (parent: Int32Array, self: Float64Array) => ({
-  next: nextOf(parent),
-  total: totals(parent, self),
-});
-
-function nextOf(parent: Int32Array): Int32Array {
+/**
+ * For each node of a tree in preorder: the first node after its subtree, and the weight of the subtree. One loop, because a
+ * tree may have millions of nodes. It runs backwards, so that the children of a node come before it.
+ */
+export function closed(
+  parent: Int32Array,
+  self: Float64Array,
+): { readonly next: Int32Array; readonly total: Float64Array } {
   const next = new Int32Array(parent.length);
+  const total = self.slice();
   next[0] = next.length;
   for (let node = next.length - 1; node > 0; node -= 1) {
-    // Those below it have come before it: the last of them has said where they end.
-    if (next[node] === 0) next[node] = node + 1;
     const up = parent[node]!;
+    // The last child, which comes first here, sets the end of its parent's subtree; a leaf has no child.
+    if (next[node] === 0) next[node] = node + 1;
     if (next[up] === 0) next[up] = next[node]!;
+    total[up]! += total[node]!;
   }
-  return next;
+  return { next, total };
 }
 
 function totals(parent: Int32Array, self: Float64Array): Float64Array {
@@ -215,7 +221,7 @@ function totals(parent: Int32Array, self: Float64Array): Float64Array {
   return total;
 }
 
-/** Puts the first `count` numbers in order. */
+/** Sorts the first `count` numbers in place. */
 function sortFirst(numbers: Int32Array, count: number): void {
   if (count > FEW) {
     numbers.subarray(0, count).sort();
@@ -229,7 +235,7 @@ function sortFirst(numbers: Int32Array, count: number): void {
   }
 }
 
-/** Where each frame stands among all in the byte order of names, then of kinds. */
+/** The rank of each frame in the byte order of names, then of kinds. */
 function ranks(frames: readonly Frame[]): Int32Array {
   const compare = textOrder(frames.map((frame) => frame.name));
   const order = frames
@@ -246,8 +252,8 @@ function ranks(frames: readonly Frame[]): Int32Array {
 }
 
 /**
- * The order of UTF-8 bytes, which is that of code points. JavaScript's own, much faster, differs only where there are
- * characters from U+D800 on: above U+FFFF they are written with surrogates, which come before U+E000.
+ * Compares by UTF-8 bytes, which is the order of code points. JavaScript's own comparison is much faster, and differs only
+ * for characters from U+D800 on: those above U+FFFF are written with surrogates, which sort before U+E000.
  */
 export function textOrder(texts: readonly string[]): (a: string, b: string) => number {
   return texts.some((text) => /[\ud800-\uffff]/.test(text))

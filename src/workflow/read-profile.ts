@@ -102,7 +102,7 @@ export function requireSamples(path: string, reading: Reading, options: ReadOpti
 
 /** The reason why there are no samples: the flags that left them out, or what the input is instead. */
 function whyNoSamples(
-  { profile, seen, outside, warnings, header, from }: Reading,
+  { profile, samplesBeforeFilter: seen, outside, warnings, header, from }: Reading,
   { from: since, to, include, exclude, comm, tid }: ReadOptions,
 ): string {
   if (seen === 0 && outside) {

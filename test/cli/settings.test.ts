@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { configPath } from '../../src/cli/config/file.ts';
 import { gkeprof } from '../command-line.ts';
+import { needing } from '../needing.ts';
 
 let home: string;
 beforeEach(() => {
@@ -123,19 +124,16 @@ describe('presets at work', () => {
     chmodSync(path(), 0o644);
   });
 
-  it.runIf(process.getuid?.() === 0)(
-    'is not taken from the file of another user, unless that was named',
-    async () => {
-      write('defaults:\n  image: evil.example/x:1\n');
-      chownSync(path(), 65_534, 65_534);
-      const { code, stderr } = await run(['pcap', 'x']);
-      expect(code).toBe(2);
-      expect(stderr).toContain('belongs to another user');
-      const named = await gkeprof(['config', 'view', '-o', 'name'], '', { GKEPROF_CONFIG: path() });
-      expect(named.stdout.toString()).toContain('image');
-      rmSync(path());
-    },
-  );
+  needing('root')('is not taken from the file of another user, unless that was named', async () => {
+    write('defaults:\n  image: evil.example/x:1\n');
+    chownSync(path(), 65_534, 65_534);
+    const { code, stderr } = await run(['pcap', 'x']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('belongs to another user');
+    const named = await gkeprof(['config', 'view', '-o', 'name'], '', { GKEPROF_CONFIG: path() });
+    expect(named.stdout.toString()).toContain('image');
+    rmSync(path());
+  });
 
   it('what is typed goes before it, and no conflict comes of both', async () => {
     write(

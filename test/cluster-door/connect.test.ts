@@ -46,6 +46,6 @@ it('says so where there is no kubeconfig', async () => {
   rmSync(home, { recursive: true });
   expect([run.exitCode, run.stderr]).toEqual([
     3,
-    'error: there is no kubeconfig\nhint: name one with --kubeconfig or KUBECONFIG, or put it at ~/.kube/config',
+    'error: no kubeconfig was found\nhint: set --kubeconfig or KUBECONFIG, or create ~/.kube/config',
   ]);
 });

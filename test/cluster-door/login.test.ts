@@ -183,11 +183,13 @@ esac`;
     const cluster = await open(server.kubeconfig({ token: 't' }));
     await expect(cluster.exec(REF, ['true'])).rejects.toMatchObject({
       code: 1,
-      message: expect.stringMatching(/^no folder for the login of kubectl can be made: E/),
+      message: expect.stringMatching(
+        /^the temporary folder for kubectl.s credentials could not be created: E/,
+      ),
       hint: expect.stringContaining('TMPDIR'),
     });
     const followed = cluster.followLogs(REF);
-    expect((await followed.ended).stderr).toMatch(/^no folder for the login/);
+    expect((await followed.ended).stderr).toMatch(/^the temporary folder for kubectl's credentials/);
     vi.unstubAllEnvs();
     await cluster.close();
   });

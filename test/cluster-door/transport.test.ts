@@ -210,7 +210,7 @@ it('never sends a change twice', async () => {
     request.socket.destroy();
   });
   await expect(cluster.createPod({ metadata: { name: 'p', namespace: 'default' } }, false)).rejects.toThrow(
-    /^the cluster cannot be reached: .*ECONNRESET/,
+    /^the cluster is unreachable: .*ECONNRESET/,
   );
   expect(asked).toBe(1);
 });
@@ -238,7 +238,7 @@ it.each<[string, RequestListener, Parameters<typeof door>[1], RegExp]>([
       setTimeout(() => response.destroy(), 50);
     },
     {},
-    /^the cluster cannot be reached: ECONNRESET: aborted/,
+    /^the cluster is unreachable: ECONNRESET: aborted/,
   ],
   [
     'another certificate',

@@ -7,20 +7,20 @@ export const HOME =
   join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'kubectl-gkeprof-test');
 
 export const CACHE = join(HOME, 'cache');
-/** Builds in progress: renamed into the cache when they are whole, swept away by the next `up` when they are not. */
+/** Unfinished builds: a finished build is renamed into the cache, and the next `up` removes those that were interrupted. */
 export const UNFINISHED = join(CACHE, 'unfinished');
 
 export const RUN = join(HOME, 'run');
-/** What people and tests call: kubectl. */
+/** Programs for people and tests: kubectl. */
 export const BIN = join(RUN, 'bin');
-/** What only the cluster calls, off anybody's PATH. */
+/** Programs that only the cluster runs; the folder is on nobody's PATH. */
 export const DAEMONS = join(RUN, 'sbin');
 export const LOGS = join(RUN, 'logs');
 export const PKI = join(RUN, 'pki');
 export const KUBECONFIG = join(RUN, 'kubeconfig');
-/** A hash of what the running cluster was made from, or is being made from; the first to come and the first to go. */
+/** A hash of the sources of the running cluster. `up` writes it first, and `down` removes it first. */
 export const FINGERPRINT = join(RUN, 'made-from');
-/** Where the nodes' namespaces are held open by bind mounts. */
+/** Bind mounts in this folder keep the namespaces of the nodes alive. */
 export const PINS = join(RUN, 'namespaces');
 
 /** The folder of one node's own files, mounted over the standard paths inside the node. */

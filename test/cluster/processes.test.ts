@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { needing } from '../needing.ts';
 import { homeOfDaemon } from './down.ts';
 import { mountPointOf } from './pins.ts';
 import { identify, parseStat, startedAt } from './processes.ts';
@@ -24,8 +25,8 @@ describe('parseStat', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('identify', () => {
-  it('tells a process by pid, start time and argv[0], and when it began', async () => {
+describe('identify', () => {
+  needing('linux', 'sleep')('tells a process by pid, start time and argv[0], and when it began', async () => {
     const child = spawn('sleep', ['60'], { argv0: '/somewhere/run/sbin/etcd' });
     try {
       await once(child, 'spawn');

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gkeprof } from '../command-line.ts';
+import { needing } from '../needing.ts';
 import { fieldsOf, theirs } from '../packets/judge.ts';
 import { FLAG, framed, pcap, pcapng, records, tcp } from '../packets/packets.ts';
 import { troubled } from '../packets/troubled.ts';
@@ -118,7 +119,7 @@ describe('every trouble leads back to its evidence', () => {
     );
   });
 
-  it('with filters that find in Wireshark what was counted', async () => {
+  needing('tshark')('with filters that find in Wireshark what was counted', async () => {
     const path = put('a.pcap', pcap('ethernet', troubled(5, 1500)));
     const { evidence } = (await json(path, '--show', 'health')).tcpHealth;
     const found = Object.entries(
@@ -146,38 +147,41 @@ describe('every trouble leads back to its evidence', () => {
     expect(evidence.unanswered.filter).toBe('frame.number in {1}');
   });
 
-  it('numbers frames as Wireshark does behind blocks of pcapng that are no packets', async () => {
-    const block = (type: number, body: Buffer): Buffer => {
-      const bytes = Buffer.alloc(12 + body.length);
-      bytes.writeUInt32LE(type, 0);
-      bytes.writeUInt32LE(bytes.length, 4);
-      body.copy(bytes, 8);
-      bytes.writeUInt32LE(bytes.length, bytes.length - 4);
-      return bytes;
-    };
-    const empty = pcapng([], { faces: [{ link: 'ethernet' }] });
-    const whole = pcapng(sentAgain(), { faces: [{ link: 'ethernet' }] });
-    const journal = Buffer.from('__REALTIME_TIMESTAMP=1653086690497803\nMESSAGE=x\n\0\0\0');
-    const sysdig = Buffer.alloc(28);
-    sysdig.writeUInt32LE(26, 18);
-    const path = put(
-      'a.pcapng',
-      Buffer.concat([
-        empty,
-        block(9, journal.subarray(0, journal.length & ~3)),
-        block(0xbad, Buffer.from([0, 0, 0, 1, 1, 2, 3, 4])),
-        block(0x204, sysdig),
-        block(0x216, sysdig),
-        block(0x221, sysdig),
-        whole.subarray(empty.length),
-      ]),
-    );
-    const rows = await fieldsOf(path, ['frame.number', 'tcp.analysis.retransmission']);
-    const theirFrames = rows.filter((row) => row[1]).map((row) => Number(row[0]));
-    expect(theirFrames).toHaveLength(1);
-    const { expert } = await json(path, '--show', 'expert');
-    expect(expert.map(({ frame }: { frame: number }) => frame)).toEqual(theirFrames);
-  });
+  needing('tshark')(
+    'numbers frames as Wireshark does behind blocks of pcapng that are no packets',
+    async () => {
+      const block = (type: number, body: Buffer): Buffer => {
+        const bytes = Buffer.alloc(12 + body.length);
+        bytes.writeUInt32LE(type, 0);
+        bytes.writeUInt32LE(bytes.length, 4);
+        body.copy(bytes, 8);
+        bytes.writeUInt32LE(bytes.length, bytes.length - 4);
+        return bytes;
+      };
+      const empty = pcapng([], { faces: [{ link: 'ethernet' }] });
+      const whole = pcapng(sentAgain(), { faces: [{ link: 'ethernet' }] });
+      const journal = Buffer.from('__REALTIME_TIMESTAMP=1653086690497803\nMESSAGE=x\n\0\0\0');
+      const sysdig = Buffer.alloc(28);
+      sysdig.writeUInt32LE(26, 18);
+      const path = put(
+        'a.pcapng',
+        Buffer.concat([
+          empty,
+          block(9, journal.subarray(0, journal.length & ~3)),
+          block(0xbad, Buffer.from([0, 0, 0, 1, 1, 2, 3, 4])),
+          block(0x204, sysdig),
+          block(0x216, sysdig),
+          block(0x221, sysdig),
+          whole.subarray(empty.length),
+        ]),
+      );
+      const rows = await fieldsOf(path, ['frame.number', 'tcp.analysis.retransmission']);
+      const theirFrames = rows.filter((row) => row[1]).map((row) => Number(row[0]));
+      expect(theirFrames).toHaveLength(1);
+      const { expert } = await json(path, '--show', 'expert');
+      expect(expert.map(({ frame }: { frame: number }) => frame)).toEqual(theirFrames);
+    },
+  );
 });
 
 describe('conversations are sorted', () => {

@@ -6,6 +6,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gkeprof } from '../command-line.ts';
+import { needing } from '../needing.ts';
 import { faults } from '../schemas.ts';
 
 const RAW = [
@@ -73,7 +74,7 @@ describe('render', () => {
     expect(readFileSync(join(folder, 'x.flamegraph.2.svg'), 'utf8')).toBe(text);
   });
 
-  it('leaves no half of a picture where there is no room for it', async () => {
+  needing('bash')('leaves no half of a picture where there is no room for it', async () => {
     const file = put('x.perf-script.txt.gz', gzipSync(RAW));
     const plugin = fileURLToPath(new URL('../../plugin/kubectl-gkeprof', import.meta.url));
     // No file may grow beyond 4 KiB, as if the disk were full then.

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { filled, ROOT, reference } from '../../scripts/reference.ts';
 import { toolVersion } from '../../src/version.ts';
+import { needing } from '../needing.ts';
 
 const files = reference(toolVersion());
 
@@ -17,7 +18,7 @@ describe('the reference', () => {
       expect([...files.keys()]).toContain(`docs/commands/${name}`);
   });
 
-  it('is a manual page that man understands', () => {
+  needing('groff')('is a manual page that man understands', () => {
     const warnings = execFileSync(
       'sh',
       ['-c', 'groff -man -Tutf8 -ww man/kubectl-gkeprof.1 2>&1 >/dev/null'],

@@ -94,7 +94,7 @@ describe('flamegraph', () => {
     const rows = ['--format', 'top', '--rows', '3', '--output-dir', output.path()];
     const again = await gkeprof(['diff', '@2', '@last', ...rows]);
     expect(again.code).toBe(0);
-    expect(again.stdout).toContain('IS IT A CHANGE?');
+    expect(again.stdout).toContain('SIGNIFICANCE');
   });
 
   it('profiles one container of the pod with -c, on the other node too', async () => {

@@ -215,7 +215,9 @@ describe('the admission policy: a debug pod that runs', () => {
         ['touch', '/gkeprof/ctl/stop'],
         ['tar', 'cf', '-', '/gkeprof/out/capture.pcap'],
       ])
-        expect((await exec(other, 'files', ...words)).stderr).toContain('the debug pod is of another user');
+        expect((await exec(other, 'files', ...words)).stderr).toContain(
+          'the debug pod belongs to another user',
+        );
     }
     for (const words of [
       ['true'],
@@ -223,17 +225,17 @@ describe('the admission policy: a debug pod that runs', () => {
       ['cat', '/proc/1/environ'],
       ['tail', '-c', '4000', '/etc/passwd'],
     ])
-      expect((await exec(sre, 'files', ...words)).stderr).toContain('only what this tool asks of it');
+      expect((await exec(sre, 'files', ...words)).stderr).toContain('only the requests of this tool');
     expect((await exec(sre, 'capture', 'cat', '/gkeprof/out/events.jsonl')).stderr).toContain(
       'nothing execs into',
     );
     const deleted = await tries(['delete', 'pod', '-n', 'gkeprof', pod], sreShell);
-    expect(deleted.stderr).toContain('the debug pod is of another user');
+    expect(deleted.stderr).toContain('the debug pod belongs to another user');
     const image = `{"spec":{"containers":[{"name":"files","image":"${world().images.debian}"}]}}`;
     const patched = await tries(['patch', 'pod', '-n', 'gkeprof', pod, '-p', image], admin);
-    expect(patched.stderr).toContain('a debug pod is not changed');
+    expect(patched.stderr).toContain('debug pods must not be changed');
     const labelled = await tries(['label', 'pod', '-n', 'gkeprof', pod, 'app=x'], admin);
-    expect(labelled.stderr).toContain('a debug pod is not changed');
+    expect(labelled.stderr).toContain('debug pods must not be changed');
     const debug = [
       'debug',
       '-n',
@@ -246,9 +248,9 @@ describe('the admission policy: a debug pod that runs', () => {
       '--',
       'id',
     ];
-    expect((await tries(debug, admin)).stderr).toContain('a debug pod is not changed');
+    expect((await tries(debug, admin)).stderr).toContain('debug pods must not be changed');
     const forward = await tries(['port-forward', '-n', 'gkeprof', `pod/${pod}`, ':10250'], admin);
-    expect(forward.stderr).toMatch(/only what this tool asks|another user/);
+    expect(forward.stderr).toMatch(/only the requests of this tool|another user/);
     expect((await tries(['attach', '-n', 'gkeprof', pod, '-c', 'files'], sre)).exitCode).not.toBe(0);
     run.kill('SIGINT');
     const { exitCode, stderr } = await run;
@@ -309,7 +311,7 @@ describe('the admission policy with --target-rights', () => {
     );
     expect([refused.code, refused.stderr]).toEqual([
       3,
-      expect.stringContaining('you may not look into this'),
+      expect.stringContaining('you may not capture this target'),
     ]);
     const allowed = await pcap(['redis-0', ...OF_REDIS], output.path(), world().sreShell);
     expect([allowed.code, allowed.stderr]).toEqual([0, expect.stringContaining('Results:')]);
@@ -327,10 +329,10 @@ describe('the admission policy with --target-rights', () => {
     const refused = await node();
     expect([refused.code, refused.stderr]).toEqual([
       3,
-      expect.stringContaining('you may not look into this'),
+      expect.stringContaining('you may not capture this target'),
     ]);
     const ps = await gkeprof(['ps', 'redis-0', '-n', NAMESPACE], { kubeconfig: world().sreShell });
-    expect([ps.code, ps.stderr]).toEqual([3, expect.stringContaining('you may not look into this')]);
+    expect([ps.code, ps.stderr]).toEqual([3, expect.stringContaining('you may not capture this target')]);
     const binding = ['create', 'clusterrolebinding', 'gkeprof-e2e-nodes', '--clusterrole=gkeprof-nodes'];
     await kubectl([...binding, '--user=sre-shell']);
     const allowed = await eventually(node, ({ code }) => code === 0);
@@ -351,9 +353,9 @@ describe('the admission policy with --target-rights', () => {
       const { args } = pod.spec.containers[0];
       args[args.indexOf('host_network=0')] = 'host_network=1';
     };
-    expect(await submit(onTheNode)).toContain('you may not look into this');
+    expect(await submit(onTheNode)).toContain('you may not capture this target');
     // Everybody who holds the role may exec into debug pods, which are on the node's network.
-    expect(await submit((pod) => aimAt(pod, 'gkeprof', uid))).toContain('you may not look into this');
+    expect(await submit((pod) => aimAt(pod, 'gkeprof', uid))).toContain('you may not capture this target');
     expect(
       await submit((pod) => Object.assign(pod.metadata.annotations, { 'gkeprof.dev/target-namespace': 'x' })),
     ).toContain('labels, annotations or other metadata');

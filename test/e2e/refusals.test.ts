@@ -247,7 +247,7 @@ describe('what the cluster lacks or refuses: exit 3', () => {
       });
     const file = join(output.path(), 'kubeconfig');
     writeFileSync(file, config('https://127.0.0.1:59999', { token: 't' }));
-    refused(await flame(['redis-0'], file), 3, /cannot be reached: .*ECONNREFUSED/);
+    refused(await flame(['redis-0'], file), 3, /unreachable: .*ECONNREFUSED/);
     refused(await flame(['redis-0', '--context', 'nope'], file), 3, /context "nope" does not exist/, /x/);
     const server = /server"?: *"?(https:[^"\s,]+)/.exec(readFileSync(world().admin, 'utf8'))![1]!;
     writeFileSync(file, config(server, { token: 'expired' }));

@@ -123,7 +123,7 @@ describe('process_start', () => {
 });
 
 // Real network namespaces: `node` with an uplink `eth0`, a pod with its own `eth0`, and further ones of the pod's own.
-describe.runIf(process.getuid?.() === 0)('find_host_interface', () => {
+describe('find_host_interface', () => {
   const scene = (inPod: string) => `
     declare -A arg
     for each in router pod nested; do

@@ -61,8 +61,6 @@ const RECORDINGS: ReadonlyArray<readonly [name: string, args: readonly string[]]
   ['a clock with switches', ['-e', 'cpu-clock', '-c', '1000000', '-g', '--sample-cpu', '--switch-events']],
 ];
 
-const canRecord = spawnSync('perf', ['record', '-e', 'cpu-clock', '-o', '/dev/null', 'true']).status === 0;
-
 function* numbers(seed: number): Generator<number> {
   for (let state = seed >>> 0; ; ) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -81,7 +79,7 @@ function combinations(seed: number): ReadonlyArray<readonly [fields: string]> {
   });
 }
 
-describe.skipIf(!canRecord)('the fields of perf script', () => {
+describe('the fields of perf script', () => {
   const folder = mkdtempSync(join(tmpdir(), 'gkeprof-fields-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -246,7 +246,7 @@ describe('an API server that is away', () => {
       asked += 1;
       throw away();
     };
-    await expect(follow({ ...log, readPod })).rejects.toThrow(/cannot be reached/);
+    await expect(follow({ ...log, readPod })).rejects.toThrow(/unreachable/);
     expect(asked).toBe(121);
   });
 

@@ -5,6 +5,7 @@ import { pidsBehind } from '../../src/snapshot/links.ts';
 import { probeOf } from '../../src/snapshot/probe.ts';
 import { parseSnapshot } from '../../src/snapshot/snapshot.ts';
 import { parseAddress, parseEndpoint, socketsOf } from '../../src/snapshot/sockets.ts';
+import { needing } from '../needing.ts';
 import { runShell } from '../node/shell.ts';
 
 describe('socketsOf', () => {
@@ -104,7 +105,11 @@ describe('pidsBehind', () => {
   });
 
   // Real namespaces: a pod that has another one's index at its own other end.
-  it.runIf(process.getuid?.() === 0)('is not taken in by a pod with the indexes of another one', () => {
+  needing(
+    'root',
+    'linux',
+    'bash 5',
+  )('is not taken in by a pod with the indexes of another one', () => {
     const text = runShell(
       ['node/protocol.sh', 'node/identity.sh', 'collectors/snapshot/snapshot.sh'],
       'export -f $(compgen -A function); export NETNS_NAMES; exec unshare -n -m --propagation private bash -c "$1"',

@@ -19,7 +19,7 @@ export interface Change {
   /** Of the profile's total, 0 to 1. */
   readonly beforeShare: number;
   readonly afterShare: number;
-  /** After minus before, the latter made comparable; in the comparison's unit. */
+  /** After minus the normalized before, in the comparison's unit. */
   readonly delta: number;
   /**
    * The probability of a difference at least as large if nothing had changed, adjusted for the number of functions.
@@ -30,7 +30,7 @@ export interface Change {
 }
 
 export interface Changes {
-  /** By the samples that ended in a function, by those that it was on the stack of; the changed ones first, then by size. */
+  /** By self and by total: the significant changes first, then by size. */
   readonly bySelf: readonly Change[];
   readonly byTotal: readonly Change[];
   /** By frame of the comparison: whether it changed by either. */
@@ -40,8 +40,8 @@ export interface Changes {
 }
 
 /**
- * The functions whose share, own or with what they call, moved, with how likely chance alone is. See the chapter on
- * comparing of docs/profiles.md for what is tested and why.
+ * The functions whose share changed, by self or by total, with the p-value of each. The chapter about comparing in
+ * docs/profiles.md explains what is tested, and why.
  */
 export function changesOf(comparison: Comparison): Changes {
   const { frames, tree, beforeSelf, beforeTotal, beforeFactor, evidence } = comparison;
@@ -49,13 +49,13 @@ export function changesOf(comparison: Comparison): Changes {
   const after = functionWeights(tree, frames.length, tree);
   const totals = [beforeTotal[0]!, tree.total[0]!] as const;
   const tests = evidence && new Tests(comparison, evidence, [before, after]);
-  const seen = frames.flatMap((frame, at) =>
+  const sampled = frames.flatMap((frame, at) =>
     before.total[at]! + after.total[at]! > 0 && frame.kind !== 'thread' ? [at] : [],
   );
   const kept = {
-    self: seen.filter((at) => before.self[at]! + after.self[at]! > 0),
+    self: sampled.filter((at) => before.self[at]! + after.self[at]! > 0),
     // A function that calls nothing has the same self and total, so one test is enough.
-    total: seen.filter((at) => before.total[at] !== before.self[at] || after.total[at] !== after.self[at]),
+    total: sampled.filter((at) => before.total[at] !== before.self[at] || after.total[at] !== after.self[at]),
   };
   const raw = (['self', 'total'] as const).flatMap((by) => kept[by].map((at) => tests?.of(at, by)));
   const chances = adjustedDiscrete(
@@ -70,7 +70,7 @@ export function changesOf(comparison: Comparison): Changes {
   for (const by of [chance.self, chance.total])
     for (const [at, value] of by) if (tests && value < LIKELY) changed[at] = 1;
   const rows = (by: 'self' | 'total') =>
-    seen
+    sampled
       .filter((at) => before[by][at]! + after[by][at]! > 0)
       .map((at): Change => {
         const value = (by === 'total' ? chance.total.get(at) : undefined) ?? chance.self.get(at) ?? 1;
@@ -101,7 +101,7 @@ const LIKELY = 0.05;
 const verdictOf = (chance: number): Verdict =>
   chance < CLEAR ? 'clear' : chance < LIKELY ? 'likely' : 'within chance';
 
-/** Whether the verdict is that a function changed. */
+/** Whether the change of a function is significant. */
 export const isChange = ({ verdict }: Change): boolean => verdict === 'clear' || verdict === 'likely';
 
 /** Whether the table would show no difference of shares. */
@@ -116,20 +116,20 @@ const ROWS = 20;
  * The changes as tables, with the way in which the two profiles were made comparable and the assumptions. If nothing changed,
  * no table is printed, unless `rows` asks for it.
  */
-export function printChanges(comparison: Comparison, movers: Changes, rows?: number): string {
+export function printChanges(comparison: Comparison, changes: Changes, rows?: number): string {
   const tables = [
-    ['By self', movers.bySelf],
-    ['By total, with what they call', movers.byTotal],
+    ['By self', changes.bySelf],
+    ['By total, including callees', changes.byTotal],
   ] as const;
-  const lines = methodLines(comparison, movers);
-  const isTested = movers.knowsTimes !== undefined;
-  const none = !movers.changed.includes(1);
+  const lines = methodLines(comparison, changes);
+  const isTested = changes.knowsTimes !== undefined;
+  const none = !changes.changed.includes(1);
   if (isTested && none)
     lines.push(
-      `Of ${counted(movers.byTotal.length, 'function')}, none changed significantly${rows === undefined ? ` (--rows ${ROWS} lists the differences)` : ''}`,
+      `Of ${counted(changes.byTotal.length, 'function')}, none changed significantly${rows === undefined ? ` (--rows ${ROWS} lists the differences)` : ''}`,
     );
-  // What is not tested may be the same all the same.
-  const same = !isTested && [...movers.bySelf, ...movers.byTotal].every(isEqual);
+  // Without a test, the profiles may still be equal.
+  const same = !isTested && [...changes.bySelf, ...changes.byTotal].every(isEqual);
   if (same)
     lines.push(
       'Nothing changed: every function has the same share before and after, to a tenth of a percent',
@@ -142,7 +142,7 @@ export function printChanges(comparison: Comparison, movers: Changes, rows?: num
       return `${title}: no function changed significantly\n`;
     const shown = all.slice(0, rows ?? ROWS);
     const more = changed - shown.filter(isChange).length;
-    return `${title}:\n${moversTable(comparison, shown)}${more > 0 ? `${counted(more, 'more function')} changed: --rows ${changed} lists all\n` : ''}`;
+    return `${title}:\n${changesTable(comparison, shown)}${more > 0 ? `${counted(more, 'more function')} changed: --rows ${changed} lists all\n` : ''}`;
   });
   return introduction + parts.join('\n');
 }
@@ -172,7 +172,7 @@ export function methodLines(comparison: Comparison, { knowsTimes }: Changes): st
   return lines;
 }
 
-function moversTable(comparison: Comparison, movers: readonly Change[]): string {
+function changesTable(comparison: Comparison, changes: readonly Change[]): string {
   const amount = (weight: number) => formatWeight(weight, comparison.unit);
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const signed = (value: number) =>
@@ -190,18 +190,18 @@ function moversTable(comparison: Comparison, movers: readonly Change[]): string 
       column('%'),
       column('POINTS'),
       column('CHANGE'),
-      { title: 'IS IT A CHANGE?' },
+      { title: 'SIGNIFICANCE' },
       { title: 'FUNCTION' },
     ],
-    movers.map((mover) => [
-      amount(mover.before),
-      percent(mover.beforeShare),
-      amount(mover.after),
-      percent(mover.afterShare),
-      points(mover),
-      mover.before === 0 ? 'new' : mover.after === 0 ? 'gone' : signed(mover.delta),
-      verdictText(mover),
-      mover.name,
+    changes.map((change) => [
+      amount(change.before),
+      percent(change.beforeShare),
+      amount(change.after),
+      percent(change.afterShare),
+      points(change),
+      change.before === 0 ? 'new' : change.after === 0 ? 'gone' : signed(change.delta),
+      verdictText(change),
+      change.name,
     ]),
   );
 }

@@ -15,9 +15,9 @@ export interface CompareOptions {
 }
 
 /**
- * Two profiles in one tree, by frames of the same name and kind; by the name alone where one does not tell kinds, as
- * folded stacks. The one before is made comparable by how long both were recorded, samples also by how often they were
- * taken, or, where that is not known, by their totals. Throws where they do not count the same.
+ * Merges two profiles into one tree. Frames are equal if they have the same name and kind, or only the same name if one
+ * profile, such as folded stacks, has no kinds. The profile before is normalized by the durations, and for samples also by
+ * the frequencies, or by the totals where these are unknown. Throws if the profiles have different units.
  */
 export function compare(
   one: Profile,
@@ -74,7 +74,7 @@ export function compare(
     beforeTotal,
     normalizedBy: because === undefined ? 'duration' : 'total',
     ...(because && { byTotalBecause: because }),
-    // Nothing can be made comparable with nothing: both stay as they were counted.
+    // An empty profile cannot be normalized, so both stay as they were counted.
     beforeFactor: from > 0 && to > 0 ? to / from : 1,
     beforeSamples: samplesKnown ? Math.round(before.samples) : undefined,
     afterSamples: samplesKnown ? Math.round(after.samples) : undefined,
@@ -124,7 +124,7 @@ function withThreads(profile: Profile, threads: ReadonlySet<string>): Profile {
   return { ...profile, frames, tree: { ...profile.tree, frame } };
 }
 
-/** Why two profiles cannot be made comparable by how long they were recorded; undefined where they can. */
+/** Why two profiles cannot be normalized by their durations; undefined if they can. */
 function whyByTotals(before: Profile, after: Profile, exposures: readonly [number, number]) {
   const unknown = [before, after].map(({ about }) => !about.seconds || about.betweenSamples === true);
   if (unknown[0] || unknown[1]) {

@@ -28,11 +28,11 @@ export function chanceOf(before: number, after: number, share: number): number {
 export function chanceOfShares(before: number, beforeAll: number, after: number, afterAll: number): number {
   const [total, mine] = [Math.round(beforeAll) + Math.round(afterAll), Math.round(afterAll)];
   const others = total - mine;
-  const seen = Math.min(Math.round(after), mine);
-  const n = Math.min(Math.round(before), others) + seen;
+  const observed = Math.min(Math.round(after), mine);
+  const n = Math.min(Math.round(before), others) + observed;
   if (n <= 0 || n >= total || mine <= 0 || others <= 0) return 1;
   const [least, greatest] = [Math.max(0, n - others), Math.min(n, mine)];
-  return twoSided(seen, {
+  return twoSided(observed, {
     least,
     greatest,
     likeliest: Math.min(greatest, Math.max(least, Math.floor(((n + 1) * (mine + 1)) / (total + 2)))),
@@ -52,12 +52,12 @@ interface Law {
   readonly ratio: (k: number) => number;
 }
 
-function twoSided(seen: number, law: Law): number {
-  const limit = law.log(seen) + SAME;
+function twoSided(observed: number, law: Law): number {
+  const limit = law.log(observed) + SAME;
   // The likeliest outcome, or one of two.
   if (law.log(law.likeliest) <= limit) return 1;
-  const far = seen > law.likeliest ? -1 : 1;
-  return Math.min(1, tail(law, seen, -far) + tail(law, otherSide(law, limit, far), far));
+  const far = observed > law.likeliest ? -1 : 1;
+  return Math.min(1, tail(law, observed, -far) + tail(law, otherSide(law, limit, far), far));
 }
 
 /** The nearest outcome beyond the likeliest one, in the direction `step`, that is no likelier than `limit`. */
@@ -162,7 +162,7 @@ export function adjusted(p: readonly number[]): number[] {
 }
 
 /**
- * The same where some tests cannot come out, whatever was seen: `least` is the least p-value that the number of samples
+ * The same where some tests cannot come out, whatever was observed: `least` is the least p-value that the number of samples
  * of each allows. These are left out of the many, by Tarone's rule ("A modified Bonferroni method for discrete data",
  * Biometrics 46, 1990) before Benjamini and Hochberg's (Gilbert, "A modified false discovery rate multiple-comparisons
  * procedure for discrete data", Appl. Statist. 54, 2005), and get what the whole number of the others would make of them.

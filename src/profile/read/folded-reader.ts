@@ -12,8 +12,8 @@ const SUFFIX: Readonly<Record<string, FrameKind>> = { k: 'kernel', j: 'jit', i: 
  */
 export class FoldedReader {
   /** Lines that are not `stack COUNT`: how many, and the first. */
-  odd = 0;
-  firstOdd = '';
+  unparsed = 0;
+  firstUnparsed = '';
   /** How many frames the deepest stack has. */
   deepest = 0;
   readonly #frames: Frame[] = [];
@@ -93,8 +93,9 @@ export class FoldedReader {
   }
 
   #isOdd(bytes: Uint8Array, from: number, to: number): void {
-    this.odd += 1;
-    if (this.odd === 1) this.firstOdd = this.#decoder.decode(bytes.subarray(from, to)).slice(0, 200);
+    this.unparsed += 1;
+    if (this.unparsed === 1)
+      this.firstUnparsed = this.#decoder.decode(bytes.subarray(from, to)).slice(0, 200);
   }
 
   #stack(view: DataView, from: number, to: number, count: number): void {

@@ -77,10 +77,10 @@ function byLines(lines: readonly string[]): Kind | undefined {
   let twoColumns = 0;
   /** Other lines: those before the first stack, which the tool may have printed, and those after it. */
   let before = 0;
-  let odd = 0;
+  let others = 0;
   for (const line of lines) {
     if (isEvent(line)) {
-      if (events + frames + stacks + single + odd + before === 0) return 'perf script';
+      if (events + frames + stacks + single + others + before === 0) return 'perf script';
       events += 1;
       continue;
     }
@@ -89,14 +89,14 @@ function byLines(lines: readonly string[]): Kind | undefined {
       continue;
     }
     const stack = isDated(line) ? undefined : STACK.exec(line)?.[1];
-    const of = stack === undefined ? 'odd' : stackForm(stack);
+    const of = stack === undefined ? 'other' : stackForm(stack);
     // Where lines are indented, one word and a number are a row of a table.
-    const form = of === 'one' && /^\s/.test(line) ? 'odd' : of;
-    if (form === 'odd' && stacks === 0) before += 1;
-    else if (form === 'odd') odd += 1;
+    const form = of === 'one' && /^\s/.test(line) ? 'other' : of;
+    if (form === 'other' && stacks === 0) before += 1;
+    else if (form === 'other') others += 1;
     else if (form === 'several') stacks += 1;
     else single += 1;
-    if (form !== 'odd' && TWO_COLUMNS.test(line)) twoColumns += 1;
+    if (form !== 'other' && TWO_COLUMNS.test(line)) twoColumns += 1;
   }
   const counted = stacks + single;
   if (events > 0 && events >= stacks) return 'perf script';
@@ -105,7 +105,8 @@ function byLines(lines: readonly string[]): Kind | undefined {
   if (counted === 0 && lines.length === 1 && (lines[0]!.match(/;/g)?.length ?? 0) > 100)
     return 'folded stacks';
   // Many lines may have a single frame, but not if other lines are not stacks.
-  const isFolded = stacks > 0 ? odd <= 2 + 2 * counted && before <= 20 + counted : single > before + odd;
+  const isFolded =
+    stacks > 0 ? others <= 2 + 2 * counted && before <= 20 + counted : single > before + others;
   if (!isFolded) return undefined;
   return twoColumns === counted ? 'two columns' : 'folded stacks';
 }
@@ -118,14 +119,14 @@ const isEvent = (line: string): boolean => {
 };
 
 /** A name of a thread or a function may have blanks, but a sentence or a line of a log has more. */
-function stackForm(stack: string): 'several' | 'one' | 'odd' {
+function stackForm(stack: string): 'several' | 'one' | 'other' {
   const end = stack.indexOf(';');
   const first = end < 0 ? stack : stack.slice(0, end);
   const blanks = first.match(/\s+/g)?.length ?? 0;
-  if (end < 0) return blanks <= 1 ? 'one' : 'odd';
+  if (end < 0) return blanks <= 1 ? 'one' : 'other';
   // `; ` is punctuation: in a list, in what a browser calls itself.
   // The first one may be empty, as a thread's name may; `; x` begins a comment.
-  if (blanks > 4 || /;\s/.test(stack)) return 'odd';
+  if (blanks > 4 || /;\s/.test(stack)) return 'other';
   return 'several';
 }
 

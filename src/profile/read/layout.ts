@@ -1,7 +1,7 @@
 import { isNoEvent } from './columns.ts';
 import { parseEventLine, parseWho } from './event-line.ts';
 
-/** Which fields `perf script` was asked for, as far as its lines are read differently without them. */
+/** The fields of `perf script` without which its lines are read differently. */
 export interface Layout {
   /** The names of threads; their numbers. */
   readonly comm: boolean;

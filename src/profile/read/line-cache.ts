@@ -1,7 +1,7 @@
 import { enlarged } from '../arrays.ts';
 import { hashEnd, hashOfBytes, hashOn, sameBytes, sameEights } from './byte-interner.ts';
 
-/** What a line turned out to be. Values from 0 up are the frame it holds. */
+/** The kind of a line. Values from 0 up are the number of its frame. */
 export const END = -1;
 /** Several frames, or none: `Lines.several`. */
 export const SEVERAL = -2;
@@ -9,7 +9,7 @@ export const SEVERAL = -2;
 const NEWLINE = 10;
 /** The number of the line that holds nothing. */
 const BLANK_LINE = 1;
-/** So many lines of one hash that a look-up takes longer than hashing all of a line. */
+/** With this many lines of one hash, a lookup takes longer than hashing the whole line. */
 const MOST_ALIKE = 32;
 
 /**

@@ -4,7 +4,7 @@ import { notePeriod } from './origins.ts';
 import type { ParseWarning, PerfScriptReader } from './perf-script.ts';
 import { ticksOf } from './sample-times.ts';
 
-/** What a reader has read, as plain data that another thread can be sent. */
+/** The result of a reader as plain data, which can be sent to another thread. */
 export interface ReadPart {
   readonly frames: readonly Frame[];
   readonly origins: ReadonlyArray<{
@@ -36,7 +36,7 @@ export interface ReadPart {
   readonly lastTime: number;
 }
 
-/** Copies, for the reader's own arrays are larger than what they hold. */
+/** Copies, because the reader's own arrays are larger than their content. */
 export function partOf(reader: PerfScriptReader): ReadPart {
   const { rows, stacks, timeline } = reader;
   return {
@@ -68,7 +68,7 @@ export function partOf(reader: PerfScriptReader): ReadPart {
   };
 }
 
-/** Goes on as if the reader had read the part's text itself, behind its own: the result is the same to the last byte. */
+/** Appends a part that another thread read. The result is the same as if this reader had read all of the text. */
 export function mergePart(reader: PerfScriptReader, part: ReadPart): void {
   const frames = new Int32Array(part.frames.length);
   const origins: number[] = [];

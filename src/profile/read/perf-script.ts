@@ -49,7 +49,7 @@ export class PerfScriptReader {
   readonly rows = new Rows();
   /** Samples that the kernel could not deliver, as perf counted them. */
   lost = 0;
-  /** Samples left out by `Wishes.from` and `to`. */
+  /** Samples left out by `ReadFilter.from` and `to`. */
   outside = 0;
   /** Of the first sample, and the latest, in seconds on perf's clock; NaN before the first. */
   firstTime = Number.NaN;
@@ -60,7 +60,7 @@ export class PerfScriptReader {
   withSymbol = false;
   withoutSymbol = false;
 
-  readonly #wishes: ReadFilter;
+  readonly #filter: ReadFilter;
   readonly #layout: Layout;
   readonly #lines = new Lines();
   readonly #tails = new Tails();
@@ -78,8 +78,8 @@ export class PerfScriptReader {
   /** Frames beside the event, which count where none stand below: else they tell what the event is about (`-F +addr`). */
   #beside: readonly Frame[] = [];
 
-  constructor(wishes: ReadFilter, layout: Layout = USUAL_LAYOUT) {
-    this.#wishes = wishes;
+  constructor(filter: ReadFilter, layout: Layout = USUAL_LAYOUT) {
+    this.#filter = filter;
     this.#layout = layout;
   }
 
@@ -330,11 +330,11 @@ export class PerfScriptReader {
     origin.samples += 1;
     if (!hasPeriod) origin.withoutPeriod += 1;
     else if (this.#period !== origin.period) notePeriod(origin, this.#period);
-    if (this.#wishes.timeline) this.timeline.add(ticksOf(time) - ticksOf(this.firstTime), row);
+    if (this.#filter.timeline) this.timeline.add(ticksOf(time) - ticksOf(this.firstTime), row);
   }
 
   #within(time: number): boolean {
-    const { from, to } = this.#wishes;
+    const { from, to } = this.#filter;
     if (from === undefined && to === undefined) return true;
     const since = time - this.firstTime;
     if (since >= (from ?? 0) && since < (to ?? Number.POSITIVE_INFINITY)) return true;

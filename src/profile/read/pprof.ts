@@ -17,7 +17,7 @@ export interface Imported {
   readonly events: ReadonlyMap<string, number>;
 }
 
-export interface ImportWish {
+export interface ImportOptions {
   readonly event?: string;
   readonly weight?: 'samples' | 'period';
 }
@@ -43,7 +43,7 @@ const NANOSECONDS: Readonly<Record<string, number>> = {
  * taken: the one by which pprof itself would show it, or `--event`. A count of samples beside another value is not one
  * more event, but what `--weight samples` counts. What `--format pprof` writes comes back with its threads and labels.
  */
-export function readPprof(bytes: Uint8Array, wish: ImportWish, target: About): Imported {
+export function readPprof(bytes: Uint8Array, options: ImportOptions, target: About): Imported {
   // The library makes up what is not there.
   if (!pprofFields(bytes).areWhole)
     throw new GkeprofError(EXIT.failed, 'the profile of pprof is cut short', 'copy the file again');
@@ -55,7 +55,7 @@ export function readPprof(bytes: Uint8Array, wish: ImportWish, target: About): I
   }
   const text = (at: number | bigint): string => data.stringTable.strings[Number(at)] ?? '';
   const kinds = countedKinds(data, text);
-  const wanted = wish.event ?? defaultKind(data, kinds, text);
+  const wanted = options.event ?? defaultKind(data, kinds, text);
   const kind = kinds.find(({ event }) => event === wanted);
   if (!kind)
     throw usageError(
@@ -65,7 +65,7 @@ export function readPprof(bytes: Uint8Array, wish: ImportWish, target: About): I
   const isTime = NANOSECONDS[kind.unit] !== undefined;
   const varies = valuesVary(data.sample, kind);
   // What is no time is weighed where it varies, as that of perf script is.
-  const { unit, factor } = unitOf(kind, wish.weight ?? (varies && !isTime ? 'period' : undefined));
+  const { unit, factor } = unitOf(kind, options.weight ?? (varies && !isTime ? 'period' : undefined));
   const builder = new ProfileBuilder();
   const framesOf = frameReader(data, text, builder);
   const rows = new Map(kinds.map(({ event }) => [event, 0]));
@@ -123,7 +123,7 @@ function defaultKind(data: Pprof, kinds: readonly Counted[], text: (at: number |
 /** Samples are counted where there is a count and nothing else is asked for; otherwise the value is. */
 function unitOf(
   { event, count, unit }: Counted,
-  weight: ImportWish['weight'],
+  weight: ImportOptions['weight'],
 ): { unit: Unit; factor: number } {
   if (event === 'samples' || (count !== undefined && weight !== 'period'))
     return { unit: 'samples', factor: 1 };

@@ -19,10 +19,10 @@ export interface Reading {
   readonly from: Exclude<Kind, 'svg'> | 'picture' | 'flame graph';
   readonly profile: Profile;
   /** Samples of the event before the options left any out. */
-  readonly seen: number;
+  readonly samplesBeforeFilter: number;
   /** Of those, what `from` and `to` left out before, and how long the whole recording is, in seconds. */
   readonly outside?: { readonly samples: number; readonly seconds: number };
-  /** Of two columns, which are a comparison: the first of them. */
+  /** For folded stacks with two columns, which are a comparison: the profile of the first column. */
   readonly before?: Profile;
   /** No stack has a second frame: these may be lines of anything. */
   readonly isFlat?: boolean;
@@ -50,19 +50,19 @@ export interface ReadOptions extends ProfileFilter {
   readonly mergeThreads?: boolean;
 }
 
-/** A part of the input that is read by somebody else, from this byte on. */
+/** The rest of the input from this byte on, which another thread reads. */
 export interface ParallelPart {
   readonly from: number;
   readonly part: Promise<ReadPart>;
 }
 
-/** Lets somebody else read the end of the input, with these fields. */
+/** Starts reading the end of the input in another thread. */
 export type ParallelReader = (timeline: boolean, layout: Layout) => Promise<ParallelPart | undefined>;
 
 /** Undoes the mangling of names, as far as it can. */
 export type Demangler = (mangled: readonly string[]) => Promise<ReadonlyMap<string, string>>;
 
-/** What makes a profile of an SVG of ours; undefined for any other. */
+/** Reads the profile from an SVG that this tool wrote; undefined for any other SVG. */
 export type PictureReader = (svg: string) => Profile | undefined;
 
 /**
@@ -75,15 +75,15 @@ export async function readProfile(
   options: ReadOptions,
   about: (header: ReadonlyMap<string, string>) => About,
   readPicture: PictureReader,
-  secondHalf?: ParallelReader,
+  readInParallel?: ParallelReader,
   demangle?: Demangler,
 ): Promise<Reading> {
   const iterator = chunks[Symbol.asyncIterator]();
   try {
-    const reading = await readFrom(iterator, options, about, readPicture, secondHalf, demangle);
+    const reading = await readFrom(iterator, options, about, readPicture, readInParallel, demangle);
     return options.mergeThreads ? { ...reading, profile: mergeThreads(reading.profile) } : reading;
   } finally {
-    // Whatever is said of the input, its file is not left open.
+    // The file is closed even if reading fails.
     await iterator.return?.();
   }
 }
@@ -93,7 +93,7 @@ async function readFrom(
   options: ReadOptions,
   about: (header: ReadonlyMap<string, string>) => About,
   readPicture: PictureReader,
-  secondHalf: ParallelReader | undefined,
+  readInParallel: ParallelReader | undefined,
   demangle: Demangler | undefined,
 ): Promise<Reading> {
   const sniffed = await sniff(iterator);
@@ -101,13 +101,13 @@ async function readFrom(
   if (kind === 'perf script') {
     const layout = layoutOf(sniffed.head.toString('utf8', 0, SNIFFED));
     const reader = new PerfScriptReader(options, layout);
-    // Seconds count from the first sample, which only one half has.
+    // Seconds count from the first sample, which only the first part has.
     const isWhole = options.from === undefined && options.to === undefined;
-    const half =
-      isWhole && sniffed.taken < Infinity ? await secondHalf?.(options.timeline, layout) : undefined;
-    await readInto(reader, sniffed, half?.from);
+    const parallel =
+      isWhole && sniffed.taken < Infinity ? await readInParallel?.(options.timeline, layout) : undefined;
+    await readInto(reader, sniffed, parallel?.from);
     reader.end();
-    if (half) mergePart(reader, await half.part);
+    if (parallel) mergePart(reader, await parallel.part);
     const event = chooseEvent(reader.origins, options.event);
     checkUnderstood(reader, layout);
     const mangled = reader.frames.flatMap(({ name, kind: of }) =>
@@ -124,7 +124,7 @@ async function readFrom(
     return {
       from: kind,
       profile: filterProfile(whole, options),
-      seen: whole.samples,
+      samplesBeforeFilter: whole.samples,
       ...(reader.outside > 0 && {
         outside: { samples: reader.outside, seconds: reader.lastTime - reader.firstTime },
       }),
@@ -139,7 +139,10 @@ async function readFrom(
   }
   refuseWhatIsNotThere(kind, options);
   const plain = { events: new Map(), header: new Map(), warnings: [], timelineGivenUp: false };
-  const wanted = (whole: Profile) => ({ profile: filterProfile(whole, options), seen: whole.samples });
+  const wanted = (whole: Profile) => ({
+    profile: filterProfile(whole, options),
+    samplesBeforeFilter: whole.samples,
+  });
   const target = about(new Map());
   if (kind === 'folded stacks') {
     const reader = new FoldedReader();
@@ -147,7 +150,7 @@ async function readFrom(
     reader.end();
     const whole = reader.profile(target);
     const isFlat = reader.deepest === 1;
-    return { ...plain, ...wanted(whole), from: kind, warnings: oddLines(reader), isFlat };
+    return { ...plain, ...wanted(whole), from: kind, warnings: unparsedLines(reader), isFlat };
   }
   if (kind === 'two columns') {
     const reader = new TwoColumnsReader();
@@ -159,7 +162,7 @@ async function readFrom(
       ...wanted(reader.after.profile(target)),
       before,
       from: kind,
-      warnings: oddLines(reader),
+      warnings: unparsedLines(reader),
       isFlat: reader.after.deepest <= 1 && reader.before.deepest <= 1,
     };
   }
@@ -184,10 +187,15 @@ async function readFrom(
   return { ...plain, ...wanted(whole), from: ours ? 'picture' : 'flame graph', events };
 }
 
-const oddLines = ({ odd, firstOdd }: { readonly odd: number; readonly firstOdd: string }): ParseWarning[] =>
-  odd ? [{ kind: 'folded line', line: firstOdd, count: odd }] : [];
+const unparsedLines = ({
+  unparsed,
+  firstUnparsed,
+}: {
+  readonly unparsed: number;
+  readonly firstUnparsed: string;
+}): ParseWarning[] => (unparsed ? [{ kind: 'folded line', line: firstUnparsed, count: unparsed }] : []);
 
-/** What each kind of file is called. */
+/** The name of each kind of file in messages. */
 const KINDS: Readonly<Record<Exclude<Kind, 'perf script'>, string>> = {
   'folded stacks': 'folded stacks',
   'two columns': 'folded stacks',
@@ -219,7 +227,7 @@ function refuseWhatIsNotThere(kind: Exclude<Kind, 'perf script'>, options: ReadO
       throw new GkeprofError(EXIT.usage, `${name}: folded stacks have no threads`, raw);
 }
 
-/** What is read as a whole: much more than any of these files has, and less than what fills the memory of a laptop. */
+/** The size limit of files that are read as a whole: much larger than any real one, but small enough for a laptop's memory. */
 const MOST_BYTES = 2 ** 29;
 
 /** A file that has to be in memory as a whole. Throws where a small compressed file unpacks to more than that. */

@@ -1,8 +1,8 @@
 import { enlarged } from '../arrays.ts';
 
 /**
- * How often each stack was seen in each thread: one row for each pair of a stack and an origin, in the order in
- * which they first came. The rows of a stack are a list, for there is mostly one.
+ * How often each stack occurred in each thread: one row for each pair of a stack and an origin, in the order of their first
+ * occurrence. The rows of a stack form a list, because most stacks have only one.
  */
 export class Rows {
   size = 0;

@@ -2,7 +2,7 @@ import { EXIT, GkeprofError, reasonOf, usageError } from '../../errors.ts';
 import { type Frame, frameKindOf } from '../frame.ts';
 import type { About, Unit } from '../profile.ts';
 import { ProfileBuilder } from './builder.ts';
-import type { Imported, ImportWish } from './pprof.ts';
+import type { Imported, ImportOptions } from './pprof.ts';
 
 /** What is read of speedscope's file format (https://www.speedscope.app/file-format-schema.json). */
 interface SpeedscopeFile {
@@ -40,7 +40,7 @@ const NANOSECONDS: Readonly<Record<string, number>> = {
  * A file of speedscope: each of its profiles becomes a thread. Where they count different things, those of one unit are
  * taken, `none`, `bytes` or `time`, which `--event` chooses. What `--format speedscope` writes comes back with its threads.
  */
-export function readSpeedscope(json: string, wish: ImportWish, target: About): Imported {
+export function readSpeedscope(json: string, options: ImportOptions, target: About): Imported {
   let file: SpeedscopeFile;
   try {
     file = JSON.parse(json) as SpeedscopeFile;
@@ -55,7 +55,7 @@ export function readSpeedscope(json: string, wish: ImportWish, target: About): I
     events.set(event, (events.get(event) ?? 0) + lengthOf(profile));
   }
   const active = file.profiles[file.activeProfileIndex ?? 0] ?? file.profiles[0];
-  const wanted = wish.event ?? (active ? eventOf(active) : 'samples');
+  const wanted = options.event ?? (active ? eventOf(active) : 'samples');
   if (!events.has(wanted))
     throw usageError(
       `--event: no sample of ${wanted}`,

@@ -5,7 +5,7 @@ import type { CallTree } from '../profile.ts';
 import { Stacks } from '../stacks.ts';
 import { sortedTree, treeOf } from '../tree.ts';
 
-/** Room for so many nodes at first: memory that is not touched takes no room, and moving what is there does. */
+/** The initial capacity in nodes. It is large, because untouched memory costs nothing, but growing has to copy. */
 const ROOM = 1 << 21;
 
 /**

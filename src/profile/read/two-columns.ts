@@ -11,8 +11,8 @@ export class TwoColumnsReader {
   readonly before = new FoldedReader();
   readonly after = new FoldedReader();
   /** Lines without two counts: how many, and the first. */
-  odd = 0;
-  firstOdd = '';
+  unparsed = 0;
+  firstUnparsed = '';
   #carry = new Uint8Array(0);
 
   push(chunk: Uint8Array): void {
@@ -39,8 +39,9 @@ export class TwoColumnsReader {
     const stackEnd = wordEnd(line, first);
     if (end === 0 || line[0] === HASH) return;
     if (stackEnd === 0 || !isNumber(line, first, firstEnd) || !isNumber(line, second, end)) {
-      this.odd += 1;
-      if (this.odd === 1) this.firstOdd = new TextDecoder().decode(line.subarray(0, end)).slice(0, 200);
+      this.unparsed += 1;
+      if (this.unparsed === 1)
+        this.firstUnparsed = new TextDecoder().decode(line.subarray(0, end)).slice(0, 200);
       return;
     }
     const stack = line.subarray(0, stackEnd);

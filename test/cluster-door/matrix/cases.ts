@@ -679,7 +679,7 @@ export function casesOf({ ports }: World, pki: Pki, folderOf: (name: string) => 
     { name: 'no kubeconfig, and --server', flags: { server: `http://127.0.0.1:${ports.plain}` } },
     {
       name: 'no kubeconfig',
-      refused: /connection to the server localhost:8080 was refused|there is no kubeconfig/,
+      refused: /connection to the server localhost:8080 was refused|no kubeconfig was found/,
     },
     {
       name: 'a kubeconfig that is no YAML',

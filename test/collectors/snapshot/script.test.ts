@@ -219,83 +219,75 @@ describe('a snapshot of this machine', () => {
   });
 
   // A container's own files may lead anywhere: nothing of the node's or of the debug pod's is read for them.
-  it.runIf(process.getuid?.() === 0)(
-    'names users by a passwd that is a file, not by where a link leads',
-    async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'gkeprof-passwd-'));
-      writeFileSync(join(folder, 'elsewhere'), 'secret:x:77:77::/:/bin/sh\n');
-      symlinkSync(join(folder, 'elsewhere'), join(folder, 'passwd'));
-      const named = join(folder, 'named');
-      writeFileSync(named, 'red\u001b[31m:x:77:77::/:/bin/sh\n');
-      const script = (what: string) => `${what} && exec setpriv --reuid 77 --clear-groups sleep 309`;
-      const children = [`mount --bind ${folder} /etc`, `mount --bind ${named} /etc/passwd`].map((what) =>
-        spawn('unshare', ['-m', 'sh', '-c', script(what)], { stdio: 'ignore' }),
-      );
-      try {
-        const users = () =>
-          children
-            .map(({ pid }) => take().rows.get(pid!))
-            .map((row) => (row?.proc.argv[0] === 'sleep' ? row.user : ''));
-        for (let tries = 0; users().includes('') && tries < 50; tries += 1) await delay(50);
-        expect(users()).toEqual(['77', 'red\u001b[31m']);
-      } finally {
-        for (const child of children) child.kill('SIGKILL');
-        rmSync(folder, { recursive: true });
-      }
-    },
-  );
+  it('names users by a passwd that is a file, not by where a link leads', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gkeprof-passwd-'));
+    writeFileSync(join(folder, 'elsewhere'), 'secret:x:77:77::/:/bin/sh\n');
+    symlinkSync(join(folder, 'elsewhere'), join(folder, 'passwd'));
+    const named = join(folder, 'named');
+    writeFileSync(named, 'red\u001b[31m:x:77:77::/:/bin/sh\n');
+    const script = (what: string) => `${what} && exec setpriv --reuid 77 --clear-groups sleep 309`;
+    const children = [`mount --bind ${folder} /etc`, `mount --bind ${named} /etc/passwd`].map((what) =>
+      spawn('unshare', ['-m', 'sh', '-c', script(what)], { stdio: 'ignore' }),
+    );
+    try {
+      const users = () =>
+        children
+          .map(({ pid }) => take().rows.get(pid!))
+          .map((row) => (row?.proc.argv[0] === 'sleep' ? row.user : ''));
+      for (let tries = 0; users().includes('') && tries < 50; tries += 1) await delay(50);
+      expect(users()).toEqual(['77', 'red\u001b[31m']);
+    } finally {
+      for (const child of children) child.kill('SIGKILL');
+      rmSync(folder, { recursive: true });
+    }
+  });
 
-  it.runIf(process.getuid?.() === 0)(
-    'says that a passwd was not read to its end, and names users in a user namespace',
-    async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'gkeprof-passwd-'));
-      const long = Array.from({ length: 6000 }, (_, at) => `user${at}:x:${at + 1000}:1::/:/bin/sh\n`);
-      writeFileSync(join(folder, 'passwd'), `inside:x:77:77::/:/bin/sh\n${long.join('')}`);
-      const bind = `mount --bind ${folder}/passwd /etc/passwd`;
-      const children = [
-        ['-m', 'sh', '-c', `${bind} && exec setpriv --reuid 1001 --clear-groups sleep 312`],
-        ['-m', 'sh', '-c', `${bind} && exec setpriv --reuid 6900 --clear-groups sleep 312`],
-      ].map((words) => spawn('unshare', words, { stdio: 'ignore' }));
-      const inside = spawn(
-        'unshare',
-        [
-          '-m',
-          'sh',
-          '-c',
-          `${bind} && exec unshare -U --keep-caps sh -c 'until grep -q . /proc/self/gid_map; do sleep 0.02; done; exec setpriv --reuid 77 --clear-groups sleep 312'`,
-        ],
-        { stdio: 'ignore' },
-      );
-      try {
-        for (let tries = 0; tries < 200; tries += 1) {
-          try {
-            writeFileSync(`/proc/${inside.pid}/uid_map`, '0 131072 65536\n');
-            writeFileSync(`/proc/${inside.pid}/gid_map`, '0 131072 65536\n');
-            break;
-          } catch {
-            await delay(50);
-          }
+  it('says that a passwd was not read to its end, and names users in a user namespace', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gkeprof-passwd-'));
+    const long = Array.from({ length: 6000 }, (_, at) => `user${at}:x:${at + 1000}:1::/:/bin/sh\n`);
+    writeFileSync(join(folder, 'passwd'), `inside:x:77:77::/:/bin/sh\n${long.join('')}`);
+    const bind = `mount --bind ${folder}/passwd /etc/passwd`;
+    const children = [
+      ['-m', 'sh', '-c', `${bind} && exec setpriv --reuid 1001 --clear-groups sleep 312`],
+      ['-m', 'sh', '-c', `${bind} && exec setpriv --reuid 6900 --clear-groups sleep 312`],
+    ].map((words) => spawn('unshare', words, { stdio: 'ignore' }));
+    const inside = spawn(
+      'unshare',
+      [
+        '-m',
+        'sh',
+        '-c',
+        `${bind} && exec unshare -U --keep-caps sh -c 'until grep -q . /proc/self/gid_map; do sleep 0.02; done; exec setpriv --reuid 77 --clear-groups sleep 312'`,
+      ],
+      { stdio: 'ignore' },
+    );
+    try {
+      for (let tries = 0; tries < 200; tries += 1) {
+        try {
+          writeFileSync(`/proc/${inside.pid}/uid_map`, '0 131072 65536\n');
+          writeFileSync(`/proc/${inside.pid}/gid_map`, '0 131072 65536\n');
+          break;
+        } catch {
+          await delay(50);
         }
-        const rows = () => {
-          const { rows: all, snapshot } = take();
-          return [children[0]!, children[1]!, inside].map(({ pid }) => {
-            const row = all.get(pid!);
-            return row?.proc.argv[0] === 'sleep'
-              ? [row.user, snapshot.isUserCut(row.proc), row.proc.uid]
-              : [];
-          });
-        };
-        await expect.poll(rows, { timeout: 20_000 }).toEqual([
-          ['user1', false, 1001],
-          ['6900', true, 6900],
-          ['inside', false, 131_149],
-        ]);
-      } finally {
-        for (const child of [...children, inside]) child.kill('SIGKILL');
-        rmSync(folder, { recursive: true });
       }
-    },
-  );
+      const rows = () => {
+        const { rows: all, snapshot } = take();
+        return [children[0]!, children[1]!, inside].map(({ pid }) => {
+          const row = all.get(pid!);
+          return row?.proc.argv[0] === 'sleep' ? [row.user, snapshot.isUserCut(row.proc), row.proc.uid] : [];
+        });
+      };
+      await expect.poll(rows, { timeout: 20_000 }).toEqual([
+        ['user1', false, 1001],
+        ['6900', true, 6900],
+        ['inside', false, 131_149],
+      ]);
+    } finally {
+      for (const child of [...children, inside]) child.kill('SIGKILL');
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
 
 it('asks of each namespace the process that was there first, not one that may be gone in a moment', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UnknownFormatError } from '../../../src/packets/file/reader.ts';
+import { needing } from '../../needing.ts';
 import { faults } from '../../schemas.ts';
 import { analyzed } from '../analysis.ts';
 import { expectAsTshark, fileOf } from '../judge.ts';
@@ -298,7 +299,7 @@ describe('a capture at a mirror port', () => {
     );
   });
 
-  it('leaves --format tshark as tshark counts', async () => {
+  needing('tshark')('leaves --format tshark as tshark counts', async () => {
     await expectAsTshark(fileOf(pcap('ethernet', mirrored(turns(20), 2))));
   });
 });

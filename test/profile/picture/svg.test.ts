@@ -12,6 +12,7 @@ import { drawComparison, drawPicture, type Picture } from '../../../src/profile/
 import type { Profile } from '../../../src/profile/profile.ts';
 import { parseFolded } from '../../../src/profile/read/folded-reader.ts';
 import { golden } from '../../golden.ts';
+import { needing } from '../../needing.ts';
 import { read, stacksOf, textOf } from '../reading.ts';
 
 const picture: Picture = {
@@ -78,7 +79,7 @@ describe('drawPicture', () => {
     expect(draw(tree)).toBe(draw(tree));
   });
 
-  it('is well-formed whatever the names hold, and lets none of them become markup', () => {
+  needing('xmllint')('is well-formed whatever the names hold, and lets none of them become markup', () => {
     const names = [...fc.sample(fc.string({ unit: 'binary', minLength: 1, maxLength: 30 }), 60), ...HOSTILE];
     const svg = draw(
       stacksOf(
@@ -98,7 +99,7 @@ describe('drawPicture', () => {
     expect(svg).not.toMatch(/<img|<b>/);
   });
 
-  it('is well-formed with the real browser half, empty, of one sample, and very deep', () => {
+  needing('xmllint')('is well-formed with the real browser half, empty, of one sample, and very deep', () => {
     wellFormed(draw(tree, browserHalf()));
     wellFormed(draw(stacksOf([])));
     wellFormed(draw(stacksOf([[['f'], 1]])));
@@ -201,17 +202,20 @@ describe('drawComparison', () => {
     parseFolded('main;a 20\nmain;<new> 20\n', { target: 'after' }),
   );
 
-  it('draws what it always drew: what vanished and what is new are both there, with both counts', () => {
-    const svg = textOf(drawComparison(comparison, picture));
-    golden('profile/comparison.svg', svg);
-    wellFormed(svg);
-    expect(svg).toContain(
-      '<title>\u2212 gone (gone): before 10 samples (25.00 %), after 0 samples (0.00 %), \u221225.00 points</title>',
-    );
-    expect(svg).toContain(
-      '<title>+ &lt;new&gt; (new): before 0 samples (0.00 %), after 20 samples (50.00 %), +50.00 points</title>',
-    );
-  });
+  needing('xmllint')(
+    'draws what it always drew: what vanished and what is new are both there, with both counts',
+    () => {
+      const svg = textOf(drawComparison(comparison, picture));
+      golden('profile/comparison.svg', svg);
+      wellFormed(svg);
+      expect(svg).toContain(
+        '<title>\u2212 gone (gone): before 10 samples (25.00 %), after 0 samples (0.00 %), \u221225.00 points</title>',
+      );
+      expect(svg).toContain(
+        '<title>+ &lt;new&gt; (new): before 0 samples (0.00 %), after 20 samples (50.00 %), +50.00 points</title>',
+      );
+    },
+  );
 
   it('has no colour and no sign for what may be chance, and a scale for what is not', () => {
     const changed = Uint8Array.from(comparison.frames, ({ name }) => (name === '<new>' ? 1 : 0));
