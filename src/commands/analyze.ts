@@ -175,9 +175,17 @@ async function redactFile(
     copy.close();
     context.stdout.write(`Redacted: ${copy.path}\n`);
     context.log.line(
-      `${counted(redactor.packets, 'packet')}; addresses are made up (prefixes kept), ${
-        payload === 'cut' ? 'payload is cut off' : 'payload of Redis is written over, any other cut off'
-      }${key === undefined ? '; the key is forgotten' : `; the key is in ${printable(key)}: keep it to yourself`}`,
+      `${counted(redactor.packets, 'packet')} with other addresses, whose prefixes still match`,
+    );
+    context.log.line(
+      payload === 'cut'
+        ? 'the payload is removed'
+        : 'values in the payload of Redis are masked, and all other payload is removed',
+    );
+    context.log.line(
+      key === undefined
+        ? 'the key was not stored: another copy gets other addresses'
+        : `the key is in ${printable(key)}: keep it secret`,
     );
     return EXIT.done;
   } catch (error) {

@@ -73,7 +73,7 @@ describe('what is in force', () => {
   it('is a table for people, and says where a file would be', async () => {
     const { stdout } = await gkeprof(['config', 'view'], '', { XDG_CONFIG_HOME: home });
     const text = stdout.toString();
-    expect(text).toMatch(`configuration file: ${path()} (not there)\n`);
+    expect(text).toMatch(`configuration file: ${path()} (does not exist)\n`);
     expect(text).toMatch(/^FLAG +VALUE +FROM +COMMANDS$/m);
     expect(text).toMatch(/^duration +60s +default +flamegraph,pcap$/m);
     expect(text).toMatch(/^debug-namespace +gkeprof +default +all$/m);
@@ -85,8 +85,8 @@ it('says which variables preset nothing', async () => {
   const { stderr } = await gkeprof(['config', 'view'], '', { XDG_CONFIG_HOME: home, ...env });
   const lines = stderr.toString().trim().split('\n').sort();
   expect(lines).toEqual([
-    'warning: GKEPROF_IMGE presets nothing: did you mean GKEPROF_IMAGE?',
-    'warning: GKEPROF_PID presets nothing',
+    'warning: GKEPROF_IMGE has no effect: did you mean GKEPROF_IMAGE?',
+    'warning: GKEPROF_PID has no effect: it names no flag that can be preset',
   ]);
 });
 

@@ -135,7 +135,7 @@ describe('kubectl gkeprof analyze', () => {
       '--conversation',
       '[fd00::1]:1-[fd00::2]:2',
     ]);
-    expect(none.stderr).toBe('warning: no packet is of this conversation\n');
+    expect(none.stderr).toBe('warning: no packet belongs to this conversation\n');
   });
 
   it('reads a rotated set in order of time, whatever the order of its names', async () => {
@@ -227,7 +227,7 @@ describe('kubectl gkeprof analyze', () => {
   it('says what is no capture', async () => {
     const run = await gkeprof(['analyze', put('a.txt', 'hello, this is no capture')]);
     expect(run.stderr).toMatch(
-      /^error: .*a\.txt: it is a text, neither pcap nor pcapng\nhint: captures are pcap or pcapng, plain, \.gz, \.zst or \.xz\n$/,
+      /^error: .*a\.txt: it is a text, neither pcap nor pcapng\nhint: a capture is pcap or pcapng, plain or compressed by gzip, zstd or xz\n$/,
     );
     expect(run.code).toBe(1);
   });
