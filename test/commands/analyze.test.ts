@@ -214,7 +214,7 @@ describe('kubectl gkeprof analyze', () => {
     [['analyze', 'a', 'b', '--redact', 'c'], '--redact: takes one file, whole', 2],
     [['analyze', '-', 'b'], 'stdin is not put together with files', 2],
     [['analyze', '/nowhere/a.pcap'], 'cannot read /nowhere/a.pcap', 1],
-    [['analyze', '@last'], '@last: no files in . with packets', 1],
+    [['analyze', '@last'], '@last: the folder . has no file with packets', 1],
     [['pcap', 'pod/x', '--show', 'redis'], '--show: is of the analysis', 2],
   ])('%j: %s', async (argv, words, code) => {
     const run = await gkeprof(argv as string[]);
