@@ -277,7 +277,7 @@ describe('movers', () => {
     expect(movers.bySelf[0]).not.toHaveProperty('chance');
     const text = printChanges(comparison, movers);
     expect(text).toMatch(
-      /^shares of weights\nCompared by the share of the total[^]*\nNobody knows\.\nBy self:\n/,
+      /^shares of weights\nCompared by the share of the total[\s\S]*\nNobody knows\.\nBy self:\n/,
     );
     expect(text).not.toMatch(/significant|likely/);
   });
