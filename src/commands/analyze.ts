@@ -196,11 +196,17 @@ async function redactFile(
     copy.close();
     context.stdout.write(`Redacted: ${copy.path}\n`);
     context.log.line(
-      `${counted(redactor.packets, 'packet')}; addresses were replaced (prefixes are kept), ${
-        payload === 'cut'
-          ? 'the payload was removed'
-          : 'the payload of Redis was overwritten, and all other payload removed'
-      }${key === undefined ? '; the key was not saved' : `; the key is in ${printable(key)}: keep it secret`}`,
+      `${counted(redactor.packets, 'packet')} with other addresses, whose prefixes still match`,
+    );
+    context.log.line(
+      payload === 'cut'
+        ? 'the payload is removed'
+        : 'values in the payload of Redis are masked, and all other payload is removed',
+    );
+    context.log.line(
+      key === undefined
+        ? 'the key was not stored: another copy gets other addresses'
+        : `the key is in ${printable(key)}: keep it secret`,
     );
     return EXIT.done;
   } catch (error) {

@@ -17,15 +17,15 @@ interface ConfigOptions {
 
 const OPTIONS: OptionTable = { output: outputOption('the flags that are preset') };
 
-/** A flag that can be preset, with the value that it has if it is not typed, in some of its commands. */
+/** A flag that can be preset, and its value in these commands if it is not typed. */
 export interface SettingRow {
   readonly flag: string;
   readonly env: string;
   readonly commands: readonly string[];
-  /** Of a default, words for people; null where there is none. */
+  /** A default is described in words; null if there is none. */
   readonly value: string | readonly string[] | null;
   readonly from: 'environment' | 'file' | 'default';
-  /** The variable, or the file with the line. */
+  /** The environment variable, or the file and the line. */
   readonly source?: string;
 }
 
@@ -71,8 +71,12 @@ export const config: Command<ConfigOptions> = {
     const { configuration, env, commands } = context;
     const file = await configuration.read();
     const rows = settingRows(commands, env, file);
-    for (const warning of strayVariables(env, rows)) context.log.warn(warning);
-    const place = file ? file.path : `${configuration.path ?? 'none'} (does not exist)`;
+    for (const warning of ineffectiveVariables(env, rows)) context.log.warn(warning);
+    const place = file
+      ? file.path
+      : configuration.path === undefined
+        ? 'none'
+        : `${configuration.path} (does not exist)`;
     await printResult(
       context,
       format,
@@ -84,7 +88,7 @@ export const config: Command<ConfigOptions> = {
   },
 };
 
-/** Every flag that can be preset; where commands differ, one row for each of their values. */
+/** All flags that can be preset. A flag whose value differs between commands has a row for each value. */
 export function settingRows(
   commands: readonly AnyCommand[],
   env: Readonly<Record<string, string | undefined>>,
@@ -114,8 +118,8 @@ export function settingRows(
   return [...rows.values()].sort((a, b) => (a.flag < b.flag ? -1 : a.flag > b.flag ? 1 : 0));
 }
 
-/** Variables that look like ours and preset nothing: mistyped, or of a flag that cannot be preset. */
-function strayVariables(
+/** Warnings about variables with our prefix that have no effect: mistyped, or for a flag that cannot be preset. */
+function ineffectiveVariables(
   env: Readonly<Record<string, string | undefined>>,
   rows: readonly SettingRow[],
 ): string[] {
@@ -126,7 +130,7 @@ function strayVariables(
     .filter((name) => name.startsWith(prefix) && !known.includes(name))
     .map((name) => {
       const [near] = nearestNames(bare(name), known.map(bare));
-      return `${printable(name)} presets no flag${near ? `: did you mean ${environmentName(near)}?` : ''}`;
+      return `${printable(name)} has no effect${near ? `: did you mean ${environmentName(near)}?` : ': it names no flag that can be preset'}`;
     });
 }
 

@@ -21,7 +21,7 @@ import { prepareFolder } from '../workflow/output-folder.ts';
 import { readProfileFile, requireSamples } from '../workflow/read-profile.ts';
 
 interface DiffOptions extends ComparisonRule, ComparisonOutput {
-  /** One file if it is already a comparison, with two counts on each line. */
+  /** Only one file if it is already a comparison, with two counts on each line. */
   readonly files: readonly [before: string, after: string] | readonly [both: string];
   readonly folder: string;
   readonly choice: ReadChoice;
@@ -173,7 +173,7 @@ export const diff: Command<DiffOptions> = {
   },
 };
 
-/** Two numbers above zero, or one for both. */
+/** Parses two numbers above zero, or one number for both files. */
 function pairOf(raw: RawOptions, name: string, example: string): readonly [number, number] | undefined {
   const text = raw.text(name);
   if (text === undefined) return undefined;

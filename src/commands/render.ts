@@ -109,14 +109,14 @@ export const render: Command<RenderOptions> = {
     const made = await draw(reading, drawing, base, summary, context);
     for (const line of summaryLines(summary)) context.log.line(line);
     if (drawing.format.kind !== 'text')
-      await putReport(path, reading.profile, summary, made, drawing.format, context);
+      await printReport(path, reading.profile, summary, made, drawing.format, context);
     if (drawing.open) await openResult(made.find(({ role }) => role === 'svg')?.path, context);
     return EXIT.done;
   },
 };
 
-/** The profile of a file as a result: what it is of, its figures, the files that were made. */
-async function putReport(
+/** Prints the profile as a result: where it is from, its figures, and the files that were made. */
+async function printReport(
   path: string,
   profile: Profile,
   summary: ProfileSummary,
@@ -161,7 +161,7 @@ function mergeReadings(readings: readonly Reading[], { log }: Context): Reading 
   };
 }
 
-/** A file with two counts a line is drawn as `diff` draws two files. */
+/** Draws a file with two counts on each line as `diff` draws two files. */
 async function drawTwoColumns(
   path: string,
   before: Profile,

@@ -18,12 +18,12 @@ interface VerifyOptions {
   readonly format: OutputFormat;
 }
 
-/** What became of one artifact since its receipt was written. */
+/** Whether an artifact has changed since its receipt was written. */
 export interface FileVerdict {
   readonly receipt: string;
   readonly path: string;
   readonly status: 'same' | 'changed' | 'missing';
-  /** As the receipt says, and as they are; the latter absent where the file is missing. */
+  /** Size and SHA-256 in the receipt, and of the file, which may be missing. */
   readonly expected: { readonly bytes: number; readonly sha256: string };
   readonly found?: { readonly bytes: number; readonly sha256: string };
 }
@@ -70,7 +70,7 @@ export const verify: Command<VerifyOptions> = {
 
 async function verdictOn(path: string): Promise<FileVerdict> {
   const { artifact } = await readReceipt(path);
-  // Only the name counts: a receipt may have moved together with its artifact, and never names another folder.
+  // Only the name counts, because a receipt may have been moved together with its artifact. It cannot name another folder.
   const file = join(dirname(path), artifact.file.split(/[\\/]/).at(-1)!);
   const expected = { bytes: artifact.bytes, sha256: artifact.sha256 };
   const about = await stat(file).catch(() => undefined);
@@ -92,20 +92,20 @@ async function readReceipt(path: string): Promise<Receipt> {
         `cannot read ${printable(path)}: no such file`,
         `receipts end in ${ENDING}, beside their files`,
       );
-    throw notOne(path, isJson ? 'it is not JSON' : reasonOf(error));
+    throw notAReceipt(path, isJson ? 'it is not JSON' : reasonOf(error));
   }
-  if (receipt?.receiptVersion !== 1) throw notOne(path, 'it has no receiptVersion 1');
+  if (receipt?.receiptVersion !== 1) throw notAReceipt(path, 'its receiptVersion is not 1');
   const { file, bytes, sha256: sum } = receipt.artifact ?? {};
   if (typeof file !== 'string' || typeof bytes !== 'number' || typeof sum !== 'string')
-    throw notOne(path, 'it does not name an artifact');
+    throw notAReceipt(path, 'it does not name an artifact');
   return receipt as Receipt;
 }
 
-const notOne = (path: string, why: string): GkeprofError =>
+const notAReceipt = (path: string, why: string): GkeprofError =>
   new GkeprofError(
     EXIT.failed,
-    `${printable(path)} cannot be read as a receipt: ${printable(why)}`,
-    `receipts end in ${ENDING}, beside their files`,
+    `cannot read ${printable(path)} as a receipt: ${printable(why)}`,
+    `a receipt ends in ${ENDING} and is in the folder of its artifact`,
   );
 
 const verdictTable = (verdicts: readonly FileVerdict[]): string =>

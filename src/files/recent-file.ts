@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { printable } from '../text/printable.ts';
+import { counted } from '../text/quantity.ts';
 
 /**
  * The path of a file that the user named. `@last` and `@2` are the newest and the second newest file of the folder that has
@@ -25,8 +26,8 @@ export async function recentFile(
   if (!file)
     throw new GkeprofError(
       EXIT.failed,
-      `${name}: ${files.length === 0 ? 'no' : `only ${files.length}`} file${files.length === 1 ? '' : 's'} in ${printable(folder)} with ${what}`,
-      'name the file',
+      `${name}: the folder ${printable(folder)} has ${files.length === 0 ? 'no file' : `only ${counted(files.length, 'file')}`} with ${what}`,
+      'write the path of a file instead',
     );
   return file.path;
 }

@@ -3,7 +3,7 @@ import type { Receipt } from '../session/receipt.ts';
 
 import { plain } from './markdown.ts';
 
-/** What was recorded, when, how and by what: the part of a result that every capture has. */
+/** What was recorded, when, and how: the part of a result that every kind of capture has. */
 export function captureFacts({ gkeprof, plan, capture, targetChanges }: Receipt) {
   const what = plan.capture;
   return {
@@ -54,7 +54,7 @@ export function targetWords({ target, node }: Pick<CaptureFacts, 'target' | 'nod
   return `pod ${plain(`${target.namespace}/${target.name}`)}${container} on ${plain(node)}`;
 }
 
-/** The rows of a table of facts that every capture has. */
+/** The rows of the table of facts that every kind of capture has. */
 export const captureRows = (facts: CaptureFacts, ended: string): Array<[string, string | undefined]> => [
   ['started', `${utc(facts.startedAt)} (by the node's clock)`],
   ['duration', plain(ended)],

@@ -1,9 +1,9 @@
 import { printable } from '../text/printable.ts';
 
-/** One line of text in Markdown: nothing in it means anything there. */
+/** Escapes one line of text, so that nothing in it is Markdown. */
 export const plain = (text: string): string => printable(text).replaceAll(/[\\`*_[\]<>|#~]/g, '\\$&');
 
-/** Text as code, within a line or a cell. */
+/** A text as inline code, in a line or a cell. */
 export const code = (text: string): string =>
   `\`${printable(text).replaceAll('`', 'ˋ').replaceAll('|', '\\|')}\``;
 
@@ -18,7 +18,7 @@ export interface MarkdownColumn {
   readonly right?: boolean;
 }
 
-/** A table; cells are Markdown already. Empty where there are no rows. */
+/** A table whose cells are Markdown already. It is empty if there are no rows. */
 export function markdownTable(
   columns: readonly MarkdownColumn[],
   rows: ReadonlyArray<readonly string[]>,
@@ -32,12 +32,12 @@ export function markdownTable(
   ].join('\n');
 }
 
-/** Facts as a table of two columns; those without a value are left out. */
+/** A table of facts in two columns. Facts without a value are left out. */
 export const factTable = (facts: ReadonlyArray<readonly [string, string | undefined]>): string =>
   markdownTable(
     [{ title: 'fact' }, { title: 'value' }],
     facts.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
 
-/** Parts with an empty line between; empty ones are left out. */
+/** Joins the parts by empty lines. Empty parts are left out. */
 export const block = (...parts: readonly string[]): string => `${parts.filter(Boolean).join('\n\n')}\n`;

@@ -28,7 +28,7 @@ export interface Analyzed {
   readonly page: string | undefined;
 }
 
-/** A capture as a block for an incident; with what its analysis found, where there was one. */
+/** A capture as a block for an incident, with the findings of its analysis if there was one. */
 export const captureMarkdown = (
   capture: CaptureFacts,
   files: readonly DescribedFile[],
@@ -47,10 +47,10 @@ export const captureMarkdown = (
     ]),
     ...(analyzed ? analysisTables(analyzed) : []),
     fileTable(files),
-    `Recorded with kubectl-gkeprof ${plain(capture.gkeprof)}. The capture holds payload.`,
+    `Recorded with kubectl-gkeprof ${plain(capture.gkeprof)}. The capture contains payload.`,
   );
 
-/** Files of packets as a block for an incident. */
+/** The analysis of files as a block for an incident. */
 export const analysisMarkdown = (analyzed: Analyzed, files: readonly DescribedFile[]): string =>
   block(
     `### Packets: ${analyzed.files.map(({ name }) => plain(name)).join(', ')}`,
@@ -74,14 +74,14 @@ function analysisRows({ analysis, names }: Analyzed): Array<[string, string | un
       facts.start &&
         `${utc(facts.start)}, ${durationText(facts.durationSeconds ?? 0)}${facts.packetsPerSecond === undefined ? '' : `, ${formatRate(facts.packetsPerSecond)} packets/s`}`,
     ],
-    ['lost by the system that captured', facts.lostByTheSystem ? String(facts.lostByTheSystem) : undefined],
+    ['lost by the capturing system', facts.lostByTheSystem ? String(facts.lostByTheSystem) : undefined],
     [
       'TCP connections',
       health &&
-        `${health.connections.opened} opened, ${health.connections.refused} refused, ${health.connections.unanswered} unanswered, ${health.connections.unseen} began before`,
+        `${health.connections.opened} opened, ${health.connections.refused} refused, ${health.connections.unanswered} unanswered, ${health.connections.unseen} began before the capture`,
     ],
     [
-      'TCP troubles',
+      'TCP problems',
       health &&
         (plain(
           troubles
@@ -102,7 +102,7 @@ function redisText({ connections, counts, tls }: RedisFacts): string {
     connections.count > 0 &&
       `${counted(connections.count, 'connection')}, ${counted(counts.commands, 'kind')} of commands`,
     connections.count === 0 && !tls.some(({ portOfRedis }) => portOfRedis) && 'none found',
-    encrypted.length > 0 && `TLS, which can't be read: ${encrypted.join(', ')}`,
+    encrypted.length > 0 && `encrypted by TLS, so the commands are not known: ${encrypted.join(', ')}`,
   ]
     .filter(Boolean)
     .join('; ');
@@ -114,7 +114,7 @@ function analysisTables({ analysis, names }: Analyzed): string[] {
     .concat(commands(analysis, names));
 }
 
-/** The conversations with the most bytes. */
+/** The conversations with the most bytes, as a table. */
 function talkers(kind: ConversationKind, analysis: Analyzed['analysis'], names: Analyzed['names']): string {
   const most = [];
   for (const each of conversations(analysis, kind, names)) {
@@ -152,7 +152,7 @@ function commands(analysis: Analyzed['analysis'], names: Analyzed['names']): str
   const redis = redisFacts(analysis, names, MARKDOWN_ROWS);
   const milliseconds = (seconds: number | undefined) => {
     if (seconds === undefined) return '';
-    // Three places, more where they would all be 0.
+    // Three decimal places, or more if all of them would be 0.
     const text = (seconds * 1000).toFixed(3);
     return Number(text) === 0 ? String(Number((seconds * 1000).toPrecision(1))) : text;
   };

@@ -13,7 +13,7 @@ import { block, code, factTable, MARKDOWN_ROWS, markdownTable, percent, plain } 
 /** Rows of each list; `--format json` has all of them. */
 const ROWS = 20;
 
-/** The figures of a profile: counts, hottest functions and stacks, threads, what has no name. Weights are in `unit`. */
+/** The figures of a profile: counts, hottest functions and stacks, threads, objects without symbols. Weights are in `unit`. */
 export function profileFacts(profile: Profile, summary: ProfileSummary) {
   const { bySelf, byTotal, threads, chains, unknown, weight } = topOf(profile, ROWS);
   const { samples, lost, event, seconds, frequencyHz, cores, idle, idleLeftOut, quality, groups } = summary;
@@ -65,7 +65,7 @@ export const recordingMarkdown = (
     `Recorded with kubectl-gkeprof ${plain(capture.gkeprof)}.`,
   );
 
-/** A profile of a file as a block for an incident. */
+/** A profile that was read from a file as a block for an incident. */
 export const profileMarkdown = (
   { target, startedAt }: Profile['about'],
   profile: ProfileFacts,

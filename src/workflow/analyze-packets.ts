@@ -24,13 +24,14 @@ import type { Analyzed } from '../report/packets.ts';
 import { captureSubject, inputName } from './capture-subject.ts';
 import { countedBy, readInto, selected, sortByFirstPacket } from './read-packets.ts';
 
-/** What packets are read for. */
-export type AnalysisWish = AnalyzeChoice & Partial<Pick<AnalyzeOptions, 'asTshark' | 'selection' | 'write'>>;
+/** What the user wants to know about packets. */
+export type AnalysisRequest = AnalyzeChoice &
+  Partial<Pick<AnalyzeOptions, 'asTshark' | 'selection' | 'write'>>;
 
-/** Reads the files as one capture, in order of time, and prints what is wanted. */
+/** Reads the files as one capture, ordered by time, and prints the result. */
 export async function analyzeFiles(
   given: readonly string[],
-  options: AnalysisWish & { readonly format: OutputFormat; readonly open?: boolean },
+  options: AnalysisRequest & { readonly format: OutputFormat; readonly open?: boolean },
   names: AddressNames,
   context: Context,
 ): Promise<number> {
@@ -52,10 +53,10 @@ export async function analyzeFiles(
   return EXIT.done;
 }
 
-/** The result in its form, made while it is written. */
+/** The result in its format, in pieces that are made while they are written. */
 async function pieces(
   analyzed: Analyzed,
-  { format, sections, asTshark, all, sort }: AnalysisWish & { readonly format: OutputFormat },
+  { format, sections, asTshark, all, sort }: AnalysisRequest & { readonly format: OutputFormat },
   { env }: Context,
 ): Promise<Iterable<string>> {
   const { analysis, files, names } = analyzed;
@@ -86,10 +87,10 @@ const reportOf = ({ analysis, files, names, sort }: Analyzed, sections: Readonly
     sort,
   );
 
-/** What one string holds for certain: V8's limit is 2^29. */
+/** A string of so many characters is always possible; the limit of V8 is 2^29. */
 const MOST_CHARACTERS = 2 ** 28;
 
-/** The report as one object. One that is too long for that is refused; as JSON and YAML it is streamed. */
+/** The report as one object. A report that is too long is refused here; JSON and YAML are streamed instead. */
 export const analysisData = (
   analyzed: Analyzed,
   sections: ReadonlySet<Section>,
@@ -108,10 +109,10 @@ export const analysisData = (
     new Turns(interrupts.next),
   );
 
-/** Reads the files as one capture, in order of time, and hands on what is known of it. */
+/** Reads the files as one capture, ordered by time, and passes the analysis to `use`. */
 export async function withAnalysis<T>(
   given: readonly string[],
-  options: AnalysisWish & { readonly format: OutputFormat },
+  options: AnalysisRequest & { readonly format: OutputFormat },
   names: AddressNames,
   context: Context,
   use: (analyzed: Analyzed) => Promise<T>,
@@ -144,7 +145,7 @@ export async function withAnalysis<T>(
     const packet = new Packet();
     for (const path of files) {
       analysis.frames.begin(path === '-' ? 'stdin' : path, packet.number + packet.others);
-      // Each file of several has a summary of its own, too.
+      // If there are several files, each also gets a summary of its own.
       const summary = files.length > 1 ? new CaptureSummary() : analysis.summary;
       const counted = files.length > 1 ? countedBy(summary, sink) : sink;
       const facts = await readInto(path, counted, packet, context);
@@ -155,7 +156,7 @@ export async function withAnalysis<T>(
     isWritten = true;
     analysis.end();
     if (analysis.summary.packets === 0)
-      context.log.warn(selection ? 'no packet is of this conversation' : 'no packets');
+      context.log.warn(selection ? 'no packet belongs to this conversation' : 'no packets');
     if (options.html !== undefined)
       page = await writePage(options.html, options.ifThere, analysis, files, context);
     if (copy) context.log.line(`Packets: ${analysis.summary.packets}, ${copy.path}`);

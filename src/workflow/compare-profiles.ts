@@ -14,6 +14,7 @@ import { describeFiles, type MadeFile } from '../report/files.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { baseFor, makeFile } from './draw-profile.ts';
 
+/** The formats of a comparison, by the names of `--format`. */
 export const COMPARISON_FORMATS = {
   svg: { ending: '.diff.svg', label: 'Comparison' },
   folded: { ending: '.diff.folded', label: 'Folded stacks' },
@@ -25,15 +26,15 @@ export type ComparisonFormat = keyof typeof COMPARISON_FORMATS;
 export const isComparisonFormat = (name: string): name is ComparisonFormat =>
   Object.hasOwn(COMPARISON_FORMATS, name);
 
-/** What two profiles are compared by. */
+/** How two profiles are compared. */
 export interface ComparisonRule {
   readonly by: 'time' | 'share';
-  /** How long each was recorded, in seconds. */
+  /** The duration of each recording, in seconds. */
   readonly seconds?: readonly [before: number, after: number];
   readonly weights: readonly [before: StatedWeights, after: StatedWeights];
 }
 
-/** What a comparison is made into, and where it goes. */
+/** The formats of a comparison, and where they go. */
 export interface ComparisonOutput {
   readonly formats: readonly ComparisonFormat[];
   readonly output?: string;
@@ -44,7 +45,7 @@ export interface ComparisonOutput {
   readonly rows?: number;
 }
 
-/** Draws a comparison of files, and puts its result on stdout. */
+/** Makes the files of a comparison and prints its result on stdout. */
 export async function presentComparison(
   comparison: Comparison,
   paths: readonly string[],
@@ -67,7 +68,7 @@ export async function presentComparison(
   if (options.open) await openResult(made.find(({ role }) => role === 'svg')?.path, context);
 }
 
-/** Compares two profiles with what the user states about them; the comparison contains the assumptions. */
+/** Compares two profiles by what the user states about them. The comparison contains the assumptions that were made. */
 export function compareStated(
   profiles: readonly [before: Profile, after: Profile],
   { by, seconds, weights }: ComparisonRule,
@@ -124,7 +125,7 @@ export async function drawComparisons(
   return made;
 }
 
-/** What a comparison is as a result. */
+/** A comparison as a result: data for programs, names of files, and Markdown. */
 export async function comparisonResult(comparison: Comparison, made: readonly MadeFile[], rows?: number) {
   const [{ changesOf }, { comparisonFacts, comparisonMarkdown }, files] = await Promise.all([
     import('../profile/compare/changes.ts'),

@@ -1,11 +1,11 @@
 import { execa } from 'execa';
 
-/** Tools that undo the mangling of C++ and Rust: of binutils, of LLVM, and what macOS has under the first name. */
+/** Tools that demangle names of C++ and Rust: of binutils, which macOS has under the same name, and of LLVM. */
 const TOOLS = ['c++filt', 'llvm-cxxfilt'];
 
 /**
  * Demangles names with the first of the tools that is on PATH; without a tool the names stay as they are. perf demangles most
- * of them on the node: what is left are Rust's newer names, and recordings of a perf that was built without it.
+ * names on the node, except the newer names of Rust, and except all names if it was built without a demangler.
  */
 export async function demangle(mangled: readonly string[]): Promise<ReadonlyMap<string, string>> {
   for (const tool of TOOLS) {
@@ -21,6 +21,6 @@ export async function demangle(mangled: readonly string[]): Promise<ReadonlyMap<
   return new Map();
 }
 
-/** `mycrate[3c1c0]::f`: which of several crates of one name, which no one else prints. */
+/** Removes the hash in `mycrate[3c1c0]::f`, which tells crates of the same name apart and which perf does not print. */
 const withoutDisambiguators = (name: string): string =>
   name.replace(/(?<=\w)\[[0-9a-f]+\](?=::|[ <>,)]|$)/g, '');

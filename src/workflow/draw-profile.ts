@@ -11,7 +11,7 @@ import type { MadeFile } from '../report/files.ts';
 import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
 
-/** Makes the files, and says their names on stdout where the result is for people. */
+/** Makes the files, and prints their names on stdout if the result is for people. */
 export async function draw(
   reading: Reading,
   options: DrawOptions,
@@ -20,19 +20,20 @@ export async function draw(
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<MadeFile[]> {
   const { profile } = reading;
-  for (const odd of reading.warnings)
+  for (const warning of reading.warnings)
     log.warn(
-      `${counted(odd.count, 'line was', 'lines were')} not understood (${odd.kind}), the first: ${printable(odd.line)}`,
+      `${counted(warning.count, 'line was', 'lines were')} ignored (${warning.kind}); the first is: ${printable(warning.line)}`,
     );
   if (reading.events.size > 1) {
     const others = [...reading.events].filter(([name]) => name !== profile.event);
     log.warn(
-      `events are never mixed: this is ${profile.event}; ${others.map(([name, samples]) => `--event ${printable(name)} has ${counted(samples, 'sample')}`).join(', ')}`,
+      `samples of different events are not mixed: this is ${profile.event}; ${others.map(([name, samples]) => `--event ${printable(name)} has ${counted(samples, 'sample')}`).join(', ')}`,
     );
   }
   if (profile.eventNote !== undefined)
     log.warn(`${printable(profile.event)}: ${printable(profile.eventNote)}; --event chooses one of them`);
-  if (reading.timelineGivenUp) log.warn('the input has no usable times: no heat map, no flame chart');
+  if (reading.timelineGivenUp)
+    log.warn('the input has no usable times, so there is no heat map and no flame chart');
   const drawing = { ...caption(profile, summary), annotate: options.annotate };
   const made: MadeFile[] = [];
   for (const name of options.formats) {
@@ -44,8 +45,8 @@ export async function draw(
 }
 
 /**
- * Writes what is for reading to stdout, where the result is for people; anything else to a file, whose name is said there
- * then. Returns the file.
+ * Makes one file and prints its name if the result is for people. A format for reading goes to stdout instead, unless the user
+ * named a file. Returns the file.
  */
 export async function makeFile(
   role: string,
@@ -57,7 +58,7 @@ export async function makeFile(
 ): Promise<MadeFile[]> {
   const isText = format.kind === 'text';
   if (output === '-' || (output === undefined && reading)) {
-    if (isText) await writeAll(stdout, pieces); // Else it is in the result.
+    if (isText) await writeAll(stdout, pieces); // Else the result contains it.
     return [];
   }
   const path = writeNew(output ?? `${base}${ending}`, pieces, output === undefined ? 'number' : ifThere);
@@ -65,7 +66,7 @@ export async function makeFile(
   return [{ role, path }];
 }
 
-/** Writes a file, whole or not at all, and returns its path. */
+/** Writes a file completely or not at all, and returns its path. */
 function writeNew(path: string, pieces: Iterable<string | Uint8Array>, ifThere: IfThere): string {
   const file = new NewFile(path, ifThere);
   try {
@@ -81,6 +82,6 @@ function writeNew(path: string, pieces: Iterable<string | Uint8Array>, ifThere: 
 const RAW_ENDING =
   /(?:(?:\.perf-script)?\.txt|\.(?:flamegraph\.)?svg|(?:\.diff)?\.folded|\.(?:pb|pprof)|(?:\.speedscope)?\.json)?(?:\.gz|\.zst|\.xz)?$/;
 
-/** Where the files of an input go: beside nothing else, in the folder for files, under its name without its ending. */
+/** The path of the files of an input without an ending: the name of the input in the folder for files. */
 export const baseFor = (path: string, folder: string): string =>
   join(folder, path === '-' ? 'stdin' : basename(path).replace(RAW_ENDING, '') || 'profile');

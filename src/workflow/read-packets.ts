@@ -15,7 +15,7 @@ import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
 import { shellQuote } from '../text/shell-quote.ts';
 
-/** Hands on the packets of one conversation, and writes them where they are wanted, with all that is no packet. */
+/** Passes the packets of one conversation to the analysis, and copies them, with the other blocks of the file, if asked to. */
 export function selected(
   analysis: Analysis,
   selection: Selection,
@@ -37,7 +37,7 @@ export function selected(
   };
 }
 
-/** Several files are read in the order of their first packets: a rotated set in whatever order it was named. */
+/** Sorts files by the time of their first packet, so that a rotated set can be named in any order. */
 export async function sortByFirstPacket(
   files: readonly string[],
   context: Context,
@@ -69,7 +69,7 @@ async function firstTime(path: string, { stdin }: Context): Promise<Time> {
   return [Number.POSITIVE_INFINITY, 0];
 }
 
-/** Counts the packets of one file on their way. */
+/** Counts the packets of one file before they go to the sink. */
 export const countedBy = (summary: CaptureSummary, sink: PacketSink): PacketSink => ({
   packet(packet) {
     summary.count(packet);
@@ -89,8 +89,8 @@ export const countedBy = (summary: CaptureSummary, sink: PacketSink): PacketSink
 });
 
 /**
- * Reads one file, or stdin until its end or Ctrl-C, and says in a warning what is not whole. With the packet of the
- * file before, packets are counted on.
+ * Reads one file, or stdin until its end or Ctrl-C, and warns if the file is damaged or cut. Numbers of packets continue from
+ * `packet`, the last one of the file before.
  */
 export async function readInto(
   path: string,
@@ -102,11 +102,11 @@ export async function readInto(
   const name = path === '-' ? 'stdin' : path;
   const before = packet.number;
   const reader = new PacketReader(sink, packet);
-  // After a capture that Ctrl-C ended, it is the next one that counts.
+  // A Ctrl-C that ended the capture itself does not count here, but the next one does.
   const signal = interrupts.next;
   try {
     const iterator = input.chunks[Symbol.asyncIterator]();
-    // What came by a pipe is worth a look, however it ended; a file is there, to be read again.
+    // Packets from a pipe are analyzed although Ctrl-C ended it, because they cannot be read again as a file can.
     if (path === '-') interrupts.hold();
     const stopped = new Promise<'stopped'>((resolve) => {
       signal.addEventListener('abort', () => resolve('stopped'), { once: true });
@@ -120,7 +120,7 @@ export async function readInto(
         if (reader.damaged) break;
       }
     } finally {
-      // A pipe that is being waited for is let go, or it would keep the process.
+      // Reading from a pipe is given up, because it would keep the process running.
       if (path === '-' && signal.aborted) stdin.destroy?.();
       else await iterator.return?.();
     }
@@ -128,7 +128,7 @@ export async function readInto(
     const packets = packet.number - before;
     if (end.damage !== undefined)
       log.warn(
-        `${printable(name)} is damaged behind packet ${packets}: ${end.damage}; this is what stands before`,
+        `${printable(name)} is damaged after packet ${packets}: ${end.damage}; only the packets before were read`,
       );
     else if ((end.cut || input.condition.cut) && !signal.aborted)
       log.warn(
@@ -139,7 +139,7 @@ export async function readInto(
     if (end.malformed) {
       const { count, first } = end.malformed;
       log.warn(
-        `${printable(name)} is malformed in ${counted(count, 'place')}: ${first}; the malformed parts are left out, the packets are read`,
+        `${printable(name)} is malformed in ${counted(count, 'place')}: ${first}; the malformed parts were ignored, all packets were read`,
       );
     }
     const size = path === '-' ? undefined : (await stat(path)).size;
@@ -156,6 +156,6 @@ const explained = (error: unknown, name: string): unknown =>
         `${printable(name)}: ${error.message}`,
         error.other?.converts
           ? `convert it with Wireshark's editcap: editcap -F pcap ${name === 'stdin' ? '-' : shellQuote(name)} OUT.pcap`
-          : (error.other?.hint ?? 'captures are pcap or pcapng, plain, .gz, .zst or .xz'),
+          : (error.other?.hint ?? 'a capture is pcap or pcapng, plain or compressed by gzip, zstd or xz'),
       )
     : error;

@@ -86,8 +86,8 @@ it('says which variables preset nothing', async () => {
   const { stderr } = await gkeprof(['config', 'view'], '', { XDG_CONFIG_HOME: home, ...env });
   const lines = stderr.toString().trim().split('\n').sort();
   expect(lines).toEqual([
-    'warning: GKEPROF_IMGE presets no flag: did you mean GKEPROF_IMAGE?',
-    'warning: GKEPROF_PID presets no flag',
+    'warning: GKEPROF_IMGE has no effect: did you mean GKEPROF_IMAGE?',
+    'warning: GKEPROF_PID has no effect: it names no flag that can be preset',
   ]);
 });
 

@@ -135,7 +135,7 @@ describe('kubectl gkeprof analyze', () => {
       '--conversation',
       '[fd00::1]:1-[fd00::2]:2',
     ]);
-    expect(none.stderr).toBe('warning: no packet is of this conversation\n');
+    expect(none.stderr).toBe('warning: no packet belongs to this conversation\n');
   });
 
   it('reads a rotated set in order of time, whatever the order of its names', async () => {
@@ -218,8 +218,8 @@ describe('kubectl gkeprof analyze', () => {
     [['analyze', 'a', 'b', '--redact', 'c'], '--redact takes one whole file', 2],
     [['analyze', '-', 'b'], 'stdin (-) cannot be combined with files', 2],
     [['analyze', '/nowhere/a.pcap'], 'cannot read /nowhere/a.pcap', 1],
-    [['analyze', '@last'], '@last: no files in . with packets', 1],
     [['pcap', 'pod/x', '--show', 'redis'], '--show needs --analyze', 2],
+    [['analyze', '@last'], '@last: the folder . has no file with packets', 1],
   ])('%j: %s', async (argv, words, code) => {
     const run = await gkeprof(argv as string[]);
     expect(run.stderr).toContain(words);
@@ -231,7 +231,7 @@ describe('kubectl gkeprof analyze', () => {
   it('says what is no capture', async () => {
     const run = await gkeprof(['analyze', put('a.txt', 'hello, this is no capture')]);
     expect(run.stderr).toMatch(
-      /^error: .*a\.txt: it is a text, neither pcap nor pcapng\nhint: captures are pcap or pcapng, plain, \.gz, \.zst or \.xz\n$/,
+      /^error: .*a\.txt: it is a text, neither pcap nor pcapng\nhint: a capture is pcap or pcapng, plain or compressed by gzip, zstd or xz\n$/,
     );
     expect(run.code).toBe(1);
   });

@@ -164,14 +164,14 @@ describe('verify', () => {
 
   it.each([
     ['{', 'it is not JSON'],
-    ['null', 'it has no receiptVersion 1'],
+    ['null', 'its receiptVersion is not 1'],
     ['{"receiptVersion":1}', 'it does not name an artifact'],
   ])('takes %s for no receipt', async (text, reason) => {
     writeFileSync(at('x.receipt.json'), text);
     const run = await gkeprof(['verify', at('x.receipt.json')]);
     expect([run.code, run.stderr]).toEqual([
       1,
-      expect.stringContaining(`cannot be read as a receipt: ${reason}`),
+      expect.stringContaining(`cannot read ${at('x.receipt.json')} as a receipt: ${reason}`),
     ]);
   });
 });
@@ -263,7 +263,7 @@ describe('--markdown', () => {
 | --- | ---: | --- |
 | \`a.pcap.gz\` | 7 | \`${'0'.repeat(64)}\` |
 
-Recorded with kubectl-gkeprof 0.1.0. The capture holds payload.
+Recorded with kubectl-gkeprof 0.1.0. The capture contains payload.
 `);
   });
 });

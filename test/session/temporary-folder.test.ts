@@ -140,7 +140,7 @@ describe('what killed clients left', () => {
     const run = await gkeprof(['render', join(directory, 'x.folded'), '--output-dir', directory]);
     expect(run.code).toBe(0);
     expect(run.stderr).toContain(
-      `removed 1 folder that killed commands had left in ${directory}: ${basename(path)}\n`,
+      `removed 1 folder that killed commands left in ${directory}: ${basename(path)}\n`,
     );
     expect(readdirSync(directory).sort()).toEqual(['x.flamegraph.svg', 'x.folded']);
   });

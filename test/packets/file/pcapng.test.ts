@@ -165,7 +165,7 @@ describe.each([false, true])('a pcapng file, big-endian: %s', (big) => {
   ])('that has an odd length in %s is read with a warning; tshark refuses it', async (_, odd, words) => {
     const { path, run, malformed, tshark } = await read(odd);
     expect(run.stderr).toBe(
-      `warning: ${path} is malformed in 1 place: ${words}; the malformed parts are left out, the packets are read\n`,
+      `warning: ${path} is malformed in 1 place: ${words}; the malformed parts were ignored, all packets were read\n`,
     );
     expect(malformed).toEqual({ count: 1, first: words });
     if (tshark) expect(tshark.exitCode).not.toBe(0);
