@@ -2,21 +2,17 @@ import type { DebugPodOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError } from '../errors.ts';
 
-/** Whether the command creates nothing: it prints the debug pod, or the commands that do the same by hand. */
-export const isOnlyShown = ({ dryRun, explain }: Pick<DebugPodOptions, 'dryRun' | 'explain'>): boolean =>
-  dryRun !== undefined || explain;
-
 /**
  * Begins to ask whether the user may create and use debug pods, while the target is looked up; the caller awaits the answer
  * before it creates one. Problems of the target are reported first, because they are closer to what the user typed. Asks
- * nothing if the debug pod is only shown.
+ * nothing with --dry-run and --explain, which create nothing.
  */
 export function startAccessCheck(
   cluster: Cluster,
   options: Pick<DebugPodOptions, 'debugPod' | 'dryRun' | 'explain'>,
   attaches = false,
 ): Promise<void> {
-  if (isOnlyShown(options)) return Promise.resolve();
+  if (options.dryRun !== undefined || options.explain) return Promise.resolve();
   const checked = requireAccess(cluster, options.debugPod.namespace, attaches);
   checked.catch(() => {}); // The caller gets the error where it awaits this.
   cluster.whoAmI().catch(() => {}); // Asked ahead for the plan, which awaits it later.

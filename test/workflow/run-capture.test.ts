@@ -43,10 +43,14 @@ function clusterWithPod(overrides: Partial<Cluster> = {}): FakeCluster {
   return cluster;
 }
 
-async function run(cluster: Cluster, finish: () => Promise<number>): Promise<number> {
+async function run(
+  cluster: Cluster,
+  finish: () => Promise<number>,
+  interrupts = new Interrupts(),
+): Promise<number> {
   const context = {
     log: new Log({ write: (text) => said.push(text) }),
-    interrupts: new Interrupts(),
+    interrupts,
     openCluster: async () => cluster,
     now: () => Date.now(),
     sleep: shortly,
@@ -106,5 +110,41 @@ describe('runCapture', () => {
     };
     await expect(run(cluster, finish)).rejects.toMatchObject({ message: 'it cannot be drawn' });
     expect(said.join('')).toMatch(/warning: the debug pod was not removed.*kubectl delete pod -n gkeprof/);
+  });
+
+  it('keeps a whole capture when Ctrl-C ends what comes after it: exit code 5', async () => {
+    const cluster = clusterWithPod();
+    const interrupts = new Interrupts();
+    const finish = () => {
+      setTimeout(() => interrupts.receive('SIGINT'), 10);
+      return new Promise<number>(() => {});
+    };
+    await expect(run(cluster, finish, interrupts)).rejects.toMatchObject({
+      code: 5,
+      message: expect.stringMatching(
+        /\.pcap\.gz was recorded and verified, but processing it was interrupted$/,
+      ),
+      hint: expect.stringMatching(/^kubectl gkeprof analyze \S+\.pcap\.gz$/),
+    });
+    expect(readdirSync(folder)).toHaveLength(1);
+    expect([...cluster.pods.keys()]).toEqual(['redis-0']);
+  });
+
+  it('removes what an earlier command left, and says so after the result', async () => {
+    const cluster = clusterWithPod();
+    const left = {
+      metadata: { name: 'gkeprof-tcpdump-old', creationTimestamp: new Date(0) },
+      status: { phase: 'Succeeded', containerStatuses: [] },
+    };
+    cluster.pods.set('gkeprof-tcpdump-old', left as never);
+    const finish = async () => {
+      said.push('the result\n');
+      return 0;
+    };
+    expect(await run(cluster, finish)).toBe(0);
+    expect(said.join('')).toMatch(
+      /the result\nremoved gkeprof-tcpdump-old, which an earlier command had left\n$/,
+    );
+    expect([...cluster.pods.keys()]).toEqual(['redis-0']);
   });
 });
