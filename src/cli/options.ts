@@ -10,7 +10,7 @@ import { printable } from '../text/printable.ts';
 import { parseDuration } from '../text/quantity.ts';
 import { connectionOf } from './cluster-options.ts';
 import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
-import { outputFormatOf } from './output-option.ts';
+import { type FormatRule, outputFormatOf } from './output-option.ts';
 
 /** The environment variable that presets a flag: `--image-pull-policy`, `GKEPROF_IMAGE_PULL_POLICY`. */
 export const environmentName = (flag: string): string => `GKEPROF_${flag.toUpperCase().replaceAll('-', '_')}`;
@@ -171,7 +171,7 @@ export interface DebugPodOptions {
   readonly form: OutputFormat;
 }
 
-export function debugPodOptions(raw: RawOptions): DebugPodOptions {
+export function debugPodOptions(raw: RawOptions, rule: FormatRule = {}): DebugPodOptions {
   const image = raw.text('image');
   if (image !== undefined && !/^[\w][\w.\-/:@]*$/.test(image)) {
     throw usageError(
@@ -204,7 +204,7 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
     ...(reason !== undefined && { reason }),
     ...(dryRun && dryRun !== 'none' && { dryRun }),
     explain: raw.flag('explain'),
-    form: outputFormatOf(raw, { wide: true }),
+    form: outputFormatOf(raw, rule),
   };
 }
 
@@ -214,8 +214,11 @@ export interface CaptureOptions extends DebugPodOptions {
   readonly keepSeconds: number;
 }
 
+/** The files of a recording are named after its target. */
+const RECORDING: FormatRule = { fileHint: 'to choose where the files are written: --output-dir DIR' };
+
 export const captureOptions = (raw: RawOptions): CaptureOptions => ({
-  ...debugPodOptions(raw),
+  ...debugPodOptions(raw, RECORDING),
   outputDir: writableFolder(raw.text('output-dir') ?? '.'),
   keepSeconds: raw.text('keep') === undefined ? KEEP_SECONDS : parseDuration(raw.text('keep')!, '--keep'),
 });
@@ -226,7 +229,7 @@ export interface InspectOptions extends DebugPodOptions {
 }
 
 export const inspectOptions = (raw: RawOptions): InspectOptions => ({
-  ...debugPodOptions(raw),
+  ...debugPodOptions(raw, { wide: true }),
   lingerSeconds: raw.text('linger') === undefined ? 0 : parseDuration(raw.text('linger')!, '--linger'),
 });
 

@@ -64,7 +64,8 @@ export function fileAndFormat(raw: RawOptions): {
     const fileHint = `to write a file of that name: --output ./${printable(given)}`;
     return { form: outputFormatOf(raw, { fileHint }), ifThere };
   }
-  const fileHint = `to name the file: --output ${printable(short ?? '')}`;
+  const path = `${isOutputFormat(short ?? '') ? './' : ''}${printable(short ?? '')}`;
+  const fileHint = `to name the file: --output ${path}`;
   const form = outputFormatOf(raw, { flag: 'o', fileHint });
   // Two openings of one file would write over each other.
   const file = given === '/dev/stdout' ? '-' : given;

@@ -73,6 +73,12 @@ export const crictl: Command<CrictlOptions> = {
   failureCode: EXIT.own,
 
   validate(raw) {
+    const [target] = raw.positionals;
+    if (raw.rest.length === 0 && CRICTL_SUBCOMMANDS.includes(target!))
+      throw usageError(
+        `crictl: missing target before "${target}"`,
+        `for example: kubectl gkeprof crictl pod/NAME -- ${target}`,
+      );
     const container = raw.text('container');
     const words = parseCrictlWords(raw.rest);
     const dangerous = raw.flag('dangerous');
@@ -80,7 +86,7 @@ export const crictl: Command<CrictlOptions> = {
       throw usageError(`crictl ${words.subcommand} changes the node`, 'to allow it: --dangerous');
     return {
       debugPod: debugPodOptions(raw),
-      named: parseTarget(raw.positionals[0]!, raw.text('node')),
+      named: parseTarget(target!, raw.text('node')),
       ...(container !== undefined && { container }),
       words,
       dangerous,
