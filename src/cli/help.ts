@@ -137,10 +137,7 @@ export function optionsHelp(): string {
     return some.map((flag) => flagRow(flag, columnOf(some))).join('\n');
   };
   return paragraphs(
-    wrap(
-      `Every command that talks to a cluster takes these flags of kubectl, before or after the command:`,
-      WIDTH,
-    ).join('\n'),
+    'Every command that talks to a cluster takes these flags of kubectl:',
     list((name) => !Object.hasOwn(REFUSED_FLAGS, name)),
     'These flags of kubectl are refused, for the reason beside them:',
     list((name) => Object.hasOwn(REFUSED_FLAGS, name)),
@@ -160,7 +157,10 @@ export function programHelp(table: readonly AnyCommand[]): string {
     `Commands:\n${commands.map((each) => row(`  ${each.name}`, each.describe, width)).join('\n')}`,
     `Exit codes:\n${exitCodes.map(([code, meaning]) => row(`  ${String(code).padStart(3)}`, meaning, 7)).join('\n')}`,
     `Usage:\n  ${usage}`,
-    `"${PROGRAM} COMMAND --help" shows the flags of a command.`,
+    [
+      `"${PROGRAM} COMMAND --help" shows the flags of a command.`,
+      `"${PROGRAM} options" lists the flags that are taken from kubectl.`,
+    ].join('\n'),
   );
 }
 

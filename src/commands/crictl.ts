@@ -56,7 +56,7 @@ const OPTIONS: OptionTable = {
 
 export const crictl: Command<CrictlOptions> = {
   name: 'crictl',
-  describe: "Run crictl on a node, or on the node of a pod with the pod's ids filled in",
+  describe: 'Run crictl on a node; for a pod, its ids are filled in',
   usage: 'TARGET [flags] [--] ARGS…',
   args: { noun: 'target', min: 1, max: 1, rest: 'inline', tooMany: 'put the arguments of crictl after --' },
   examples: [
