@@ -142,7 +142,7 @@ export const CAPTURE_OPTIONS: OptionTable = {
   },
 };
 
-/** Of commands that ask a node and make no files there. */
+/** Of commands that inspect a node and create no files there. */
 export const INSPECT_OPTIONS: OptionTable = {
   ...DEBUG_POD_OPTIONS,
   linger: {
@@ -154,20 +154,20 @@ export const INSPECT_OPTIONS: OptionTable = {
   },
 };
 
-/** Until a diagnostic image is published: what the tools are installed into, as the runbook's toolbox did. */
+/** The tools are installed into this image, until a diagnostic image is published. */
 export const PLAIN_IMAGE = 'debian:trixie-slim';
 
 const KEEP_SECONDS = 600;
 
-/** What every command with a debug pod has in common, understood. */
+/** The interpreted flags that all commands with a debug pod have in common. */
 export interface DebugPodOptions {
   readonly connection: Connection;
   readonly debugPod: Omit<DebugPodPlan, 'name'>;
   readonly reason?: string;
   readonly dryRun?: 'client' | 'server';
-  /** Only show how it would be done by hand. */
+  /** Only print the equivalent commands. */
   readonly explain: boolean;
-  /** Of the result, and of what a dry run shows. */
+  /** The format of the result, and of what a dry run prints. */
   readonly form: OutputFormat;
 }
 
@@ -208,7 +208,7 @@ export function debugPodOptions(raw: RawOptions, rule: FormatRule = {}): DebugPo
   };
 }
 
-/** What flamegraph and pcap have in common, understood. */
+/** The interpreted flags that flamegraph and pcap have in common. */
 export interface CaptureOptions extends DebugPodOptions {
   readonly outputDir: string;
   readonly keepSeconds: number;
@@ -223,7 +223,7 @@ export const captureOptions = (raw: RawOptions): CaptureOptions => ({
   keepSeconds: raw.text('keep') === undefined ? KEEP_SECONDS : parseDuration(raw.text('keep')!, '--keep'),
 });
 
-/** What commands that ask a node have in common, understood. */
+/** The interpreted flags that commands have in common which inspect a node. */
 export interface InspectOptions extends DebugPodOptions {
   readonly lingerSeconds: number;
 }

@@ -2,7 +2,7 @@ import { usageError } from '../errors.ts';
 import { parseCount } from '../text/quantity.ts';
 import type { RawOptions } from './option-spec.ts';
 
-/** How much is said to people: 0, or the level of -v; nothing but errors with --quiet. */
+/** How much is printed to stderr: `level` is that of -v; with `quiet` only errors are printed. */
 export interface Verbosity {
   readonly level: number;
   readonly quiet: boolean;
