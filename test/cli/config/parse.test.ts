@@ -48,7 +48,7 @@ commands:
     ['no YAML', `${HEAD}defaults: [\n`, /^c\.yaml:\d: is not YAML: /],
     ['no heading', 'defaults: {}\n', /^c\.yaml:1: not a configuration/, /apiVersion: gkeprof\.dev\/v1/],
     ['another version', 'apiVersion: gkeprof.dev/v2\nkind: Config\n', /^c\.yaml:1: not a configuration/],
-    ['two documents', `${HEAD}---\n${HEAD}`, /^c\.yaml:1: holds more than one/],
+    ['two documents', `${HEAD}---\n${HEAD}`, /^c\.yaml:1: contains more than one/],
     ['an unknown part', `${HEAD}default: {}\n`, /^c\.yaml:3: unknown key "default"$/, /mean defaults\?/],
     [
       'an unknown flag',
