@@ -186,7 +186,7 @@ export function debugPodOptions(raw: RawOptions, rule: FormatRule = {}): DebugPo
   const leastPrivilege = raw.flag('least-privilege');
   if (leastPrivilege && image === undefined)
     throw usageError(
-      '--least-privilege: requires an image with the tools, because installing them at start needs more privileges',
+      '--least-privilege: needs an image with the tools, because installing them at start needs more privileges',
       'build one from image/Dockerfile and name it with --image',
     );
   const reason = raw.text('reason');

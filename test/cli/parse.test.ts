@@ -270,7 +270,7 @@ describe('parseCommandLine', () => {
     [['flamegraph', 'x', '--debug-namespace', 'A'], /not the name of a namespace/],
     [
       ['flamegraph', 'x', '--least-privilege'],
-      /^--least-privilege: requires an image/,
+      /^--least-privilege: needs an image/,
       /name it with --image$/,
     ],
     [
