@@ -52,7 +52,7 @@ export interface Arguments {
    * left out as long as they contain no flags.
    */
   readonly rest?: 'separate' | 'inline';
-  /** The hint if there are too many. */
+  /** The hint if there are too many, or an unknown flag that may be meant for the program on the node. */
   readonly tooMany?: string;
 }
 

@@ -101,7 +101,7 @@ function isUnknownFlag(word: string, options: OptionTable): boolean {
 
 function unknownCommand(word: string, commands: readonly AnyCommand[]): GkeprofError {
   const names = commands.map((each) => each.name);
-  const near = nearestNames(word, [...names, 'help', 'options']);
+  const near = word === '' ? [] : nearestNames(word, [...names, 'help', 'options']);
   const other = OTHER_TOOLS[word];
   return usageError(
     `unknown command "${printable(word)}"`,
@@ -227,7 +227,9 @@ function refuseUnknown(command: AnyCommand, given: readonly string[], argv: Reco
   const typed = given.find((word) => word.startsWith(`${dashes}${unknown}`)) ?? `${dashes}${unknown}`;
   throw usageError(
     `unknown flag: ${printable(typed.split('=')[0]!)}`,
-    near.length ? `did you mean --${near[0]}?` : `${PROGRAM} ${command.name} --help`,
+    near.length
+      ? `did you mean --${near[0]}?`
+      : ((command.args?.rest && command.args.tooMany) ?? `${PROGRAM} ${command.name} --help`),
   );
 }
 

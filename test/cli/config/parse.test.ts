@@ -82,7 +82,11 @@ commands:
     ],
     ['two values for one', `${HEAD}defaults:\n  image: [a, b]\n`, /:4: "image" takes one value/],
     ['no value', `${HEAD}defaults:\n  image:\n`, /:4: "image" is empty/],
-    ['a map for a value', `${HEAD}defaults:\n  image: {a: b}\n`, /:4: the value of "image" is neither text nor a list/],
+    [
+      'a map for a value',
+      `${HEAD}defaults:\n  image: {a: b}\n`,
+      /:4: the value of "image" is neither text nor a list/,
+    ],
     [
       'a list for a map',
       `${HEAD}defaults:\n  - image\n`,
