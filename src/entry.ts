@@ -14,7 +14,7 @@ export async function run(): Promise<void> {
   let interrupted: NodeJS.Signals | undefined;
   let isUnfinished = false;
   const code = await main(process.argv.slice(2), {
-    // Node makes each stream when it is first read.
+    // Getters, because Node creates each stream when it is first accessed.
     get stdin() {
       return process.stdin;
     },
@@ -52,17 +52,17 @@ export async function run(): Promise<void> {
 }
 
 /**
- * Ends at once. Node ends only when its threads have, and one that waits at a pipe for a file to be read never does: what
- * still waits is ended by the signal itself, which shells report as the same status.
+ * Ends the process at once. Node waits for its threads, and a thread that reads from a silent pipe never ends. In that
+ * case the signal itself ends the process; shells report the same status for it.
  */
 function endBy(signal: NodeJS.Signals, code: number, isUnfinished: boolean): void {
   if (!isUnfinished || process.platform === 'win32') process.exit(code);
-  process.emit('exit', code); // For those who end children.
+  process.emit('exit', code); // Listeners of this event end child processes.
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 }
 
-/** What is no character device is no terminal: that is known without Node's stream. */
+/** A terminal is always a character device, so this answers without creating Node's stream. */
 function isDevice(descriptor: number): boolean {
   try {
     return fstatSync(descriptor).isCharacterDevice();

@@ -27,7 +27,7 @@ export interface Io {
   readonly onSignal: (receive: (signal: SignalName) => void) => void;
   /** Calls back when the process ends, however it does. */
   readonly onExit?: (end: () => void) => void;
-  /** Told when a signal ends what still waits for something, and may do so for ever. */
+  /** Called when a signal arrives while something still waits, possibly for ever. */
   readonly onUnfinished?: () => void;
 }
 
@@ -110,7 +110,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       },
     };
     const running = command.run(options, context);
-    running.catch(() => {}); // When it is over before.
+    running.catch(() => {}); // The promise may be rejected after the race below is decided.
     const code = await Promise.race([running, over]);
     stdout.end();
     stderr.end();
@@ -119,15 +119,18 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     if (isOver) io.onUnfinished?.();
     log.end();
     if (isFull(error)) {
-      log.error(error.message, 'make room, or name another folder with --output-dir');
+      log.error(error.message, 'free some space, or choose another folder with --output-dir');
       return EXIT.failed;
     }
     if (isOfFile(error)) {
-      log.error(printable(error.message), 'check that this file or folder exists and belongs to you');
+      log.error(printable(error.message), 'check that the file or folder exists and that you may access it');
       return failureCode ?? EXIT.failed;
     }
     if (!(error instanceof GkeprofError)) {
-      log.error(reasonOf(error), 'this is a bug of gkeprof; with -v it shows what it did');
+      log.error(
+        reasonOf(error),
+        'this is a bug in kubectl gkeprof; run the command again with -v to see where it failed',
+      );
       if (error instanceof Error && level > 0) stderr.write(`${error.stack}\n`);
       return failureCode ?? EXIT.failed;
     }
@@ -139,12 +142,12 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** A disk that takes no more is nobody's bug. */
+/** A full or read-only disk is not a bug of this tool. */
 const isFull = (error: unknown): error is Error =>
   error instanceof Error &&
   /^(?:ENOSPC|EDQUOT|EFBIG|EROFS)$/.test((error as NodeJS.ErrnoException).code ?? '');
 
-/** Nor is a file or a folder that is missing, that is not what it should be, or that belongs to somebody else. */
+/** Neither is a file or folder that is missing, has the wrong type or belongs to somebody else. */
 const isOfFile = (error: unknown): error is Error =>
   error instanceof Error &&
   (error as NodeJS.ErrnoException).path !== undefined &&

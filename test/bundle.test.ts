@@ -51,6 +51,27 @@ const kept = () =>
   );
 const MANIFESTS = ['answers.txt', 'program-manifests.v8', 'program.txt'];
 
+it('takes flags before the verb and help behind it, as the sources do', async () => {
+  const env = { XDG_CACHE_HOME: home, PATH: '/nowhere' };
+  const errorOf = async (...words: string[]) => {
+    const ended = await execa(process.execPath, [bundle, ...words], { env, extendEnv: false, reject: false });
+    return [ended.exitCode, ended.stderr];
+  };
+  const flags = ['-n', 'shop', '--context', 'c', '--kubeconfig', '/no/such/file'];
+  const behind = await errorOf('flamegraph', 'pod/x', ...flags);
+  expect(behind[0]).toBe(3);
+  expect(await errorOf(...flags, 'flamegraph', 'pod/x')).toEqual(behind);
+  expect(await errorOf(...flags, 'flamegraph', 'pod/x', '--frequency', '0')).toEqual([
+    2,
+    expect.stringContaining('--frequency'),
+  ]);
+  const help = (await run(['flamegraph', '--help'])).stdout;
+  expect((await run(['flamegraph', 'help'])).stdout).toBe(help);
+  expect((await run(['-n', 'shop', '-h', 'flamegraph'])).stdout).toBe(help);
+  expect((await run(['options'])).stdout).toContain('--as-group');
+  expect((await run(['__complete', '-n', 'shop', 'fla'])).stdout).toMatch(/^flamegraph\t/);
+});
+
 it('the bundle keeps its texts and their compiled form in the cache folder, for its owner alone, and uses them', async () => {
   const { stdout } = await run(['manifests']);
   expect(stdout).toContain('kind: Namespace');

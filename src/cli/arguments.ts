@@ -1,7 +1,14 @@
 import { usageError } from '../errors.ts';
+import { resourceOf } from '../plan/target.ts';
 import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
-import type { AnyCommand } from './command.ts';
+import type { AnyCommand, Arguments } from './command.ts';
+
+/** kubectl takes `pod x` for `pod/x`. */
+const targetHint = ({ noun }: Arguments, [kind, name]: readonly string[]): string | undefined =>
+  noun === 'target' && resourceOf(kind!) !== undefined
+    ? `did you mean ${printable(`${kind}/${name}`)}?`
+    : undefined;
 
 /** Throws a usage error if the command takes fewer or more arguments than were given. */
 export function checkArguments(
@@ -18,7 +25,7 @@ export function checkArguments(
     const atMost = args.min === args.max ? '' : 'at most ';
     throw usageError(
       `${name}: takes ${atMost}${counted(args.max, args.noun)}, got ${count}`,
-      args.tooMany ?? example,
+      targetHint(args, positionals) ?? args.tooMany ?? example,
     );
   }
   if (rest.length > 0 && !args?.rest) throw usageError(`${name}: takes no arguments after --`, example);

@@ -9,34 +9,34 @@ import type { SafeSink } from '../output/terminal-text.ts';
 import type { Config } from './config/parse.ts';
 import type { CompletionKind, OptionTable, RawOptions } from './option-spec.ts';
 
-/** What a command may touch. Nothing in src/ reaches for a global. */
+/** The outside world, as far as a command may use it. No module in src/ uses globals. */
 export interface Context {
   readonly stdin: ByteSource;
-  /** On a terminal everything that is written becomes printable, unless it is written to `raw`. */
+  /** On a terminal, control characters are escaped, except in what is written to `raw`. */
   readonly stdout: SafeSink;
   readonly stderr: SafeSink;
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly interrupts: Interrupts;
   readonly openCluster: (connection: Connection) => Promise<Cluster>;
-  /** For completion: within so many milliseconds, and whatever fails is an empty list. */
+  /** For completion: answers within `boundMs` milliseconds; a failure gives an empty list. */
   readonly names: (connection: Connection, boundMs: number) => Promise<ClusterNames>;
   readonly configuration: Configuration;
-  /** The table of all commands, for those that tell about the others. */
+  /** The table of all commands, for commands that describe the others. */
   readonly commands: readonly AnyCommand[];
-  /** Whether commands that are shown are for a shell of Windows. */
+  /** Whether printed command lines are written for a Windows shell. */
   readonly windows: boolean;
-  /** Opens a file in the browser; why it could not, else undefined. */
+  /** Opens a file in the browser. Returns the reason if that fails. */
   readonly open: (path: string) => Promise<string | undefined>;
   readonly now: () => number;
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
 
-/** The file that flags are preset in. */
+/** The file that presets flags. */
 export interface Configuration {
-  /** Where it is looked for; undefined where there is no folder for such files. */
+  /** Its path; undefined if the user has no folder for configuration. */
   readonly path: string | undefined;
-  /** Undefined where there is none; throws a usage error for what is not understood. */
+  /** Undefined if the file does not exist. Throws a usage error if its content is invalid. */
   readonly read: () => Promise<Config | undefined>;
 }
 
@@ -45,41 +45,40 @@ export interface Arguments {
   /** What one of them is called in messages, in the singular. */
   readonly noun: string;
   readonly min: number;
-  /** Any number of them, where this is absent. */
+  /** Absent if any number is allowed. */
   readonly max?: number;
   /**
    * Whether arguments after `--` are taken. `inline`: they belong to a program that runs on the node, and `--` may be
    * left out as long as they contain no flags.
    */
   readonly rest?: 'separate' | 'inline';
-  /** The hint if there are too many. */
+  /** The hint if there are too many, or an unknown flag that may be meant for the program on the node. */
   readonly tooMany?: string;
 }
 
 /**
- * A verb as a value. `validate` understands the command line without touching anything but local folders and
- * throws usage errors; `run` acts and returns the exit code.
+ * A verb as a value. `validate` checks the command line, touches nothing but local folders and throws usage errors; `run` acts and returns the exit code.
  */
 export interface Command<Options> {
   readonly name: string;
   readonly describe: string;
-  /** More of it, in paragraphs; those that begin with a space stay as they are. */
+  /** Further paragraphs. A paragraph that begins with a space is not wrapped. */
   readonly details?: readonly string[];
-  /** Behind the name in the usage line. */
+  /** The part of the usage line after the name. */
   readonly usage: string;
   readonly examples: ReadonlyArray<readonly [line: string, what: string]>;
-  /** What follows the name besides flags; nothing, if absent. */
+  /** Absent if the command takes no arguments. */
   readonly args?: Arguments;
   readonly options: OptionTable;
-  /** What its words name, for completion, in their order; the last one also stands for all that follow with `repeats`. */
+  /** For completion: what each argument names, in order. With `repeats`, the last one also describes all that follow. */
   readonly completion?: readonly CompletionKind[];
   readonly repeats?: true;
-  /** For completion: what the first word may be, and the first behind `--`. */
+  /** For completion: the choices for the first argument, and for the first one after `--`. */
   readonly subcommands?: readonly string[];
   readonly restWords?: readonly string[];
-  /** Not in the help: for programs. */
+  /** Left out of the help, because programs call it. */
   readonly hidden?: true;
-  /** The exit code of its own failures, where every other one is that of what it ran. */
+  /** The exit code of its own failures, for a command that otherwise passes on the exit code of what it ran. */
   readonly failureCode?: ExitCode;
   validate(raw: RawOptions): Options;
   run(options: Options, context: Context): Promise<number>;

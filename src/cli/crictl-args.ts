@@ -5,23 +5,23 @@ import { printable } from '../text/printable.ts';
 export interface CrictlWords {
   /** Flags before the subcommand. */
   readonly globals: readonly string[];
-  /** By its first name; empty for the flags that need none. */
+  /** The main name, also if an alias was typed; empty for flags that need no subcommand. */
   readonly subcommand: string;
   readonly rest: readonly string[];
 }
 
-/** What a subcommand does to the node, and where the id of a pod's target goes when none was given. */
+/** What a subcommand may do on the node, and where the id of a pod goes if none was given. */
 interface Subcommand {
   /** `read` changes nothing, `exec` runs something in a container, `change` is everything else. */
   readonly rights: 'read' | 'exec' | 'change';
   readonly aliases?: readonly string[];
-  /** `--flag`: behind this flag, unless that or a positional is there. `first`: as the first positional. */
+  /** `--flag`: as the value of this flag, unless the flag or an argument was given. `first`: as the first argument. */
   readonly insert?: {
     readonly id: 'pod' | 'container';
     readonly at: 'first' | `--${string}`;
     readonly or?: readonly string[];
   };
-  /** Flags with a value, so that what follows is not taken for a positional. */
+  /** Flags that take a value, so that the value is not mistaken for an argument. */
   readonly valued?: readonly string[];
 }
 
@@ -62,7 +62,7 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   help: read({ aliases: ['h'] }),
   exec: { rights: 'exec', insert: { id: 'container', at: 'first' }, valued: STREAM_VALUED },
   attach: { rights: 'exec', insert: { id: 'container', at: 'first' }, valued: STREAM_VALUED },
-  // It would listen on the node, for everybody there.
+  // It would listen on the node, where every process could connect.
   'port-forward': { rights: 'change', insert: { id: 'pod', at: 'first' } },
   ...Object.fromEntries(
     [
@@ -84,15 +84,15 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   'update-runtime-config': change,
 };
 
-/** By their first names. */
+/** The main names, without aliases. */
 export const CRICTL_SUBCOMMANDS: readonly string[] = Object.keys(SUBCOMMANDS);
 
 const GLOBAL_SWITCHES = new Set(['-h', '--help', '-v', '--version', '-D', '--debug']);
 
-/** Takes the words behind `--` apart. What the tool itself decides (endpoint, configuration) is refused. */
+/** Parses the arguments after `--`. Refuses flags that this tool sets itself (endpoint, configuration). */
 export function parseCrictlWords(words: readonly string[]): CrictlWords {
   const parsed = takeApart(words);
-  // The node tells words apart by lines, to be sure of what they do.
+  // The script on the node reads one argument per line, to check what they do.
   const odd = words.find((word) => word.includes('\n'));
   if (odd !== undefined && rightsOf(parsed) === 'read')
     throw usageError(
@@ -129,13 +129,13 @@ function takeApart(words: readonly string[]): CrictlWords {
       'kubectl gkeprof crictl node/NODE -- --help',
     );
   const rest = words.slice(at + 1);
-  // Help about what is no reading is asked for in a way that cannot be anything else.
+  // Help about a subcommand that changes something is requested as `help NAME`, which cannot run it.
   if (SUBCOMMANDS[name]!.rights !== 'read' && isHelp(rest))
     return { globals, subcommand: 'help', rest: [name] };
   return { globals, subcommand: name, rest };
 }
 
-/** What may be done by these words. */
+/** What these arguments may do on the node. */
 export const rightsOf = ({ subcommand }: CrictlWords): Subcommand['rights'] =>
   subcommand === '' ? 'read' : SUBCOMMANDS[subcommand]!.rights;
 
@@ -145,7 +145,7 @@ const isHelp = (rest: readonly string[]): boolean => {
   return flags.includes('--help') || flags.includes('-h');
 };
 
-/** Where the first positional is among the words behind the subcommand; -1 where there is none. */
+/** The index of the first argument after the subcommand that is not a flag; -1 if there is none. */
 export function firstPositional({ subcommand, rest }: CrictlWords): number {
   const valued = SUBCOMMANDS[subcommand]?.valued ?? [];
   for (let at = 0; at < rest.length; at += 1) {
@@ -158,8 +158,8 @@ export function firstPositional({ subcommand, rest }: CrictlWords): number {
 }
 
 /**
- * Where `exec` or `attach` names its container, behind nothing but flags that leave that choice alone. crictls newer
- * than 1.30 choose containers by --name, --latest and the like, and run in all of them (cri-tools cmd/crictl/exec.go).
+ * The index of the container of `exec` or `attach`. Flags that choose the container are refused: crictl newer than 1.30
+ * chooses containers by --name, --latest and the like, and runs in all of them (cri-tools cmd/crictl/exec.go).
  */
 export function containerWord(words: CrictlWords): number {
   const at = firstPositional(words);
@@ -177,24 +177,24 @@ export function containerWord(words: CrictlWords): number {
   return at;
 }
 
-/** The ids of a target that is a pod. The sandbox's is known to the node alone, so its word is filled in there. */
+/** The ids of a pod. Only the node knows the id of the sandbox, so that one is filled in there. */
 export interface TargetIds {
-  /** The container that was named, or the only one. */
+  /** The container that was named with -c, or the only one. */
   readonly container?: string;
-  /** Ids of all containers of the pod: a first word that begins one of them is taken for it. */
+  /** The ids of all containers of the pod. A first argument that is the beginning of one of them means it. */
   readonly containers: readonly string[];
-  /** Whether the container was asked for. */
+  /** Whether the container was named with -c. */
   readonly named: boolean;
 }
 
 export interface Placed {
-  /** All words, the subcommand among them. */
+  /** All arguments, including the subcommand. */
   readonly words: readonly string[];
-  /** Which of the words is to become the sandbox's id. */
+  /** The index of the argument that the node replaces by the id of the sandbox. */
   readonly podWord?: number;
 }
 
-/** The words with the target's ids where they belong, unless the words name something themselves. */
+/** Adds the ids of the target, unless the arguments already name something. */
 export function placeIds(words: CrictlWords, ids: TargetIds | undefined): Placed {
   const { globals, subcommand, rest } = words;
   const start = [...globals, ...(subcommand ? [subcommand] : [])];
@@ -206,7 +206,7 @@ export function placeIds(words: CrictlWords, ids: TargetIds | undefined): Placed
     const flags = [insert.at, ...(insert.or ?? [])];
     if (first >= 0 && rest.some((word) => flags.includes(word.split('=')[0]!))) return plain;
     if (rest.some((word) => flags.includes(word.split('=')[0]!))) return plain;
-    // A container that was asked for is narrower than its pod; pods and statsp know no containers.
+    // With -c, select the container instead of its pod. `pods` and `statsp` cannot select containers.
     if (ids.named && insert.or?.includes('--id'))
       return { words: [...start, '--id', ids.container!, ...rest] };
     return { words: [...start, insert.at, '', ...rest], podWord: start.length + 1 };
@@ -223,7 +223,7 @@ export function placeIds(words: CrictlWords, ids: TargetIds | undefined): Placed
   return { words: [...start, ...flags, ids.container, ...after] };
 }
 
-/** Whether the words ask for input and for a terminal: flags before the first positional, alone or together. */
+/** Whether flags before the first argument, alone or grouped, ask for input and for a terminal. */
 export function interaction(words: CrictlWords): { stdin: boolean; tty: boolean } {
   if (words.subcommand !== 'exec' && words.subcommand !== 'attach') return { stdin: false, tty: false };
   const first = firstPositional(words);
@@ -235,7 +235,7 @@ export function interaction(words: CrictlWords): { stdin: boolean; tty: boolean 
   return { stdin: has('i', '--interactive'), tty: has('t', '--tty') };
 }
 
-/** The same without a terminal, for a caller who has none. */
+/** Removes the flags that ask for a terminal, for a caller who has none. */
 export const withoutTerminal = (words: CrictlWords): CrictlWords => {
   const first = firstPositional(words);
   const end = first < 0 ? words.rest.length : first;

@@ -3,9 +3,8 @@ import { printable } from '../text/printable.ts';
 import type { OptionSpec, OptionTable } from './option-spec.ts';
 
 /**
- * The words of a command line as the parser takes them: short flags apart from each other and from what follows them
- * (`-ojson`, `-wv`), and flags whose value may be omitted with one (`-v`, `-vv`, `-v=2`, `-v 2`, `--dry-run`), all as
- * kubectl has it. What is a flag's value is left alone.
+ * Prepares a command line for the parser, as kubectl reads it: separates grouped short flags and attached values
+ * (`-ojson`, `-wv`), and adds omitted values (`-v`, `-vv`, `-v=2`, `-v 2`, `--dry-run`). Values of flags are not changed.
  */
 export function separated(words: readonly string[], options: OptionTable): string[] {
   const out: string[] = [];
@@ -38,7 +37,7 @@ export function separated(words: readonly string[], options: OptionTable): strin
   return out;
 }
 
-/** Where the first word is that is neither a flag nor the value of one; -1 where there is none before `--`. */
+/** The index of the first word that is neither a flag nor the value of one; -1 if there is none before `--`. */
 export function firstArgument(words: readonly string[], options: OptionTable): number {
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at]!;
@@ -49,7 +48,7 @@ export function firstArgument(words: readonly string[], options: OptionTable): n
   return -1;
 }
 
-/** Whether the word behind a flag is its value. */
+/** Whether the word after a flag is its value. */
 function takesNext(flag: string, next: string | undefined, options: OptionTable): boolean {
   const long = /^--([^=]+)$/.exec(flag);
   if (long) {
@@ -76,8 +75,8 @@ const isChoiceOf = ({ valueIfOmitted, choices }: OptionSpec, word: string | unde
   typeof valueIfOmitted === 'number' ? isLevel(word) : choices!.includes(word ?? '');
 
 /**
- * The same for the word that follows such a flag. As in kubectl, `-v` takes a number: a word behind it that is neither a
- * number nor a flag is refused, because a target there could be meant as the value.
+ * The same for the word that follows such a flag. As in kubectl, `-v` takes a number: a following word that is
+ * neither a number nor a flag is refused, because it could be meant as the level or as the target.
  */
 function isValueOf(spec: OptionSpec, word: string | undefined, flag: string): boolean {
   if (isChoiceOf(spec, word)) return true;
@@ -89,7 +88,7 @@ function isValueOf(spec: OptionSpec, word: string | undefined, flag: string): bo
   return false;
 }
 
-/** The flags of `-abc`; undefined where one of them is unknown. Open: its value is the next word. */
+/** Splits `-abc`; undefined if one of the flags is unknown. `isOpen`: the next word is the value of the last one. */
 function shortFlags(
   letters: string,
   options: OptionTable,
@@ -108,7 +107,7 @@ function shortFlags(
       spec.valueIfOmitted !== undefined &&
       value === undefined &&
       !/^\d/.test(rest) &&
-      // `-vv x`: the level is said already, so x is not taken for one.
+      // In `-vv x` the level is complete, so x is an argument.
       !(rest === '' && (repeated ? isChoiceOf(spec, next) : isValueOf(spec, next, `-${letters[at]}`)))
     ) {
       words.push(withDefault(name, spec));

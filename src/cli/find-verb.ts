@@ -9,7 +9,7 @@ export interface VerbLine {
   readonly after: readonly string[];
 }
 
-/** What a word has to be known by to be taken for a verb. */
+/** What has to be known about a verb to find it. */
 type Candidate = Pick<AnyCommand, 'name' | 'options'>;
 
 /** The words before `--`. */
@@ -19,8 +19,8 @@ export const beforeDashes = (words: readonly string[]): readonly string[] => {
 };
 
 /**
- * The verb is the first word that is neither a flag nor the value of one. Whether a flag takes a value is for the
- * verb to say (`-t` does not mean the same everywhere), so each verb that occurs is tried with its own flags.
+ * The verb is the first word that is neither a flag nor the value of one. Whether a flag takes a value depends on the
+ * verb (`-t` takes one in flamegraph and none in shell), so each verb that occurs is tried with its own flags.
  */
 export function findVerb(words: readonly string[], candidates: readonly Candidate[]): VerbLine | undefined {
   for (const [at, verb] of words.entries()) {
@@ -31,12 +31,12 @@ export function findVerb(words: readonly string[], candidates: readonly Candidat
   return undefined;
 }
 
-/** The command that a command line runs, as far as its words tell. */
+/** The command that a command line names; undefined if it names none. */
 export const commandOf = (argv: readonly string[], table: readonly AnyCommand[]): AnyCommand | undefined => {
   const found = findVerb(beforeDashes(argv), table);
   return found && table.find(({ name }) => name === found.verb);
 };
 
-/** All flags of all commands: what is known about a flag while the verb is not. */
+/** All flags of all commands, for lines whose verb is not known. */
 export const allOptions = (table: readonly AnyCommand[]): OptionTable =>
   Object.assign({}, ...table.map(({ options }) => options)) as OptionTable;

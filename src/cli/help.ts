@@ -16,7 +16,7 @@ export interface FlagHelp {
   /** The placeholder of its value; undefined for a switch. */
   readonly value?: string;
   readonly describe: string;
-  /** Of what `value` may be. */
+  /** The allowed values. */
   readonly choices?: readonly string[];
   readonly default?: string;
   /** The environment variable that presets it; undefined if it cannot be preset. */
@@ -32,11 +32,11 @@ export interface FlagGroup {
 export interface CommandHelp {
   readonly name: string;
   readonly describe: string;
-  /** Paragraphs; those that begin with a space are text as it is written. */
+  /** Paragraphs; one that begins with a space is not wrapped. */
   readonly details: readonly string[];
-  /** The whole line, from `kubectl gkeprof` on. */
+  /** The whole usage line, beginning with `kubectl gkeprof`. */
   readonly usage: string;
-  /** `what` may be empty. */
+  /** `what` is the comment above the line; it may be empty. */
   readonly examples: ReadonlyArray<{ readonly line: string; readonly what: string }>;
   /** In the order of the help; each flag is in one of them. */
   readonly groups: readonly FlagGroup[];
@@ -101,9 +101,9 @@ function describeFlag(name: string, spec: OptionSpec): FlagHelp {
   };
 }
 
-/** In columns: the narrowest terminal that is usual. */
+/** The width of the help, in columns: the usual minimum of a terminal. */
 const WIDTH = 80;
-/** Flags that are longer have their description on the next line. */
+/** The description of a longer flag begins on the next line. */
 const LONGEST_FLAG = 30;
 
 /** The help of a command in kubectl's order: what it does, examples, flags, usage. */
@@ -132,7 +132,7 @@ export function commandHelp(command: AnyCommand): string {
   );
 }
 
-/** The flags that kubectl has everywhere, as `kubectl options` lists them: those that are taken, and those that are refused. */
+/** The global flags of kubectl, as `kubectl options` lists them: first those that are taken, then those that are refused. */
 export function optionsHelp(): string {
   const flags = Object.entries(CLUSTER_OPTIONS).map(([name, spec]) => describeFlag(name, spec));
   const list = (isWanted: (name: string) => boolean) => {
@@ -140,10 +140,7 @@ export function optionsHelp(): string {
     return some.map((flag) => flagRow(flag, columnOf(some))).join('\n');
   };
   return paragraphs(
-    breakText(
-      `Every command that talks to a cluster takes these flags of kubectl, before or after the command:`,
-      WIDTH,
-    ).join('\n'),
+    'Every command that talks to a cluster takes these flags of kubectl:',
     list((name) => !Object.hasOwn(REFUSED_FLAGS, name)),
     'These flags of kubectl are refused, for the reason beside them:',
     list((name) => Object.hasOwn(REFUSED_FLAGS, name)),
@@ -163,7 +160,10 @@ export function programHelp(table: readonly AnyCommand[]): string {
     `Commands:\n${commands.map((each) => row(`  ${each.name}`, each.describe, width)).join('\n')}`,
     `Exit codes:\n${exitCodes.map(([code, meaning]) => row(`  ${String(code).padStart(3)}`, meaning, 7)).join('\n')}`,
     `Usage:\n  ${usage}`,
-    `"${PROGRAM} COMMAND --help" shows the flags of a command.`,
+    [
+      `"${PROGRAM} COMMAND --help" shows the flags of a command.`,
+      `"${PROGRAM} options" lists the flags that are taken from kubectl.`,
+    ].join('\n'),
   );
 }
 
@@ -172,7 +172,7 @@ const paragraphs = (...texts: readonly string[]): string => `${texts.filter(Bool
 const flagText = (flag: FlagHelp): string =>
   `  ${flag.alias || flag.name.length === 1 ? '' : '    '}${flagSyntax(flag)}`;
 
-/** `-n, --namespace NAME`, as it stands in every kind of help. */
+/** `-n, --namespace NAME`, for every kind of help. */
 export function flagSyntax({ name, alias, value }: FlagHelp): string {
   const flag = name.length === 1 ? `-${name}` : `${alias ? `-${alias}, ` : ''}--${name}`;
   return value ? `${flag} ${value}` : flag;

@@ -1,4 +1,4 @@
-/** A flag as data. Everything is text or a switch: what a text means is decided in `validate`, with our words. */
+/** A flag as data. Its value is text or a switch; `validate` of the command interprets the text. */
 export interface OptionSpec {
   readonly type: 'string' | 'boolean' | 'array';
   readonly describe: string;
@@ -9,17 +9,17 @@ export interface OptionSpec {
   readonly choices?: readonly string[];
   /** The placeholder of its value in help. */
   readonly value?: string;
-  /** Names something of one run: neither the environment nor the configuration file speaks for it. */
+  /** Specific to one run: neither the environment nor the configuration file can preset it. */
   readonly notPresettable?: true;
-  /** Taken, but not shown: one of the many flags that all of kubectl's commands have. */
+  /** Accepted, but left out of the help of the command. */
   readonly unlisted?: true;
   /** What its value names, for completion. */
   readonly completion?: CompletionKind;
-  /** For completion: words that its value is made of, with commas between. */
+  /** For completion: the words that its value consists of, separated by commas. */
   readonly words?: readonly string[];
   /**
-   * A string whose value may be omitted, and is this then. A number counts on when the flag is repeated (`-vv`); with
-   * text, one of `choices` in the next word is the value (`--dry-run client`).
+   * The value of a string flag if it is omitted. A number is added up when the flag is repeated (`-vv`). With text, the
+   * next word is the value only if it is one of `choices` (`--dry-run client`).
    */
   readonly valueIfOmitted?: number | string;
 }
@@ -40,7 +40,7 @@ export type CompletionKind =
   | 'profile';
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
 
-/** What the command line gave, and where it is silent the environment or the configuration file; not yet understood. */
+/** The values from the command line, else from the environment or the configuration file; not yet interpreted. */
 export interface RawOptions {
   readonly positionals: readonly string[];
   /** Words after `--`. */
@@ -50,13 +50,13 @@ export interface RawOptions {
   flag(name: string): boolean;
   /** Whether the command has this flag. */
   knows(name: string): boolean;
-  /** On the command line itself. */
+  /** Whether the flag was given on the command line itself. */
   isTyped(name: string): boolean;
-  /** The variable or the place in the file that set it; undefined where it is typed or not set. */
+  /** The variable or the place in the file that preset it; undefined if it was typed or is not set. */
   origin(name: string): string | undefined;
 }
 
-/** A command as far as its flags are concerned. */
+/** What the flags of a command depend on. */
 export interface FlagOwner {
   readonly name: string;
   readonly options: OptionTable;

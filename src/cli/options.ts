@@ -10,7 +10,7 @@ import { printable } from '../text/printable.ts';
 import { parseDuration } from '../text/quantity.ts';
 import { connectionOf } from './cluster-options.ts';
 import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
-import { outputFormatOf } from './output-option.ts';
+import { type FormatRule, outputFormatOf } from './output-option.ts';
 
 /** The environment variable that presets a flag: `--image-pull-policy`, `GKEPROF_IMAGE_PULL_POLICY`. */
 export const environmentName = (flag: string): string => `GKEPROF_${flag.toUpperCase().replaceAll('-', '_')}`;
@@ -142,7 +142,7 @@ export const CAPTURE_OPTIONS: OptionTable = {
   },
 };
 
-/** Of commands that ask a node and make no files there. */
+/** Of commands that inspect a node and create no files there. */
 export const INSPECT_OPTIONS: OptionTable = {
   ...DEBUG_POD_OPTIONS,
   linger: {
@@ -154,24 +154,24 @@ export const INSPECT_OPTIONS: OptionTable = {
   },
 };
 
-/** Until a diagnostic image is published: what the tools are installed into, as the runbook's toolbox did. */
+/** The tools are installed into this image, until a diagnostic image is published. */
 export const PLAIN_IMAGE = 'debian:trixie-slim';
 
 const KEEP_SECONDS = 600;
 
-/** What every command with a debug pod has in common, understood. */
+/** The interpreted flags that all commands with a debug pod have in common. */
 export interface DebugPodOptions {
   readonly connection: Connection;
   readonly debugPod: Omit<DebugPodPlan, 'name'>;
   readonly reason?: string;
   readonly dryRun?: 'client' | 'server';
-  /** Only show how it would be done by hand. */
+  /** Only print the equivalent commands. */
   readonly explain: boolean;
-  /** Of the result, and of what a dry run shows. */
+  /** The format of the result, and of what a dry run prints. */
   readonly format: OutputFormat;
 }
 
-export function debugPodOptions(raw: RawOptions): DebugPodOptions {
+export function debugPodOptions(raw: RawOptions, rule: FormatRule = {}): DebugPodOptions {
   const image = raw.text('image');
   if (image !== undefined && !/^[\w][\w.\-/:@]*$/.test(image)) {
     throw usageError(
@@ -186,7 +186,7 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
   const leastPrivilege = raw.flag('least-privilege');
   if (leastPrivilege && image === undefined)
     throw usageError(
-      '--least-privilege: requires an image with the tools, because installing them at start needs more privileges',
+      '--least-privilege: needs an image with the tools, because installing them at start needs more privileges',
       'build one from image/Dockerfile and name it with --image',
     );
   const reason = raw.text('reason');
@@ -204,29 +204,32 @@ export function debugPodOptions(raw: RawOptions): DebugPodOptions {
     ...(reason !== undefined && { reason }),
     ...(dryRun && dryRun !== 'none' && { dryRun }),
     explain: raw.flag('explain'),
-    format: outputFormatOf(raw, { wide: true }),
+    format: outputFormatOf(raw, rule),
   };
 }
 
-/** What flamegraph and pcap have in common, understood. */
+/** The interpreted flags that flamegraph and pcap have in common. */
 export interface CaptureOptions extends DebugPodOptions {
   readonly outputDir: string;
   readonly keepSeconds: number;
 }
 
+/** The files of a recording are named after its target. */
+const RECORDING: FormatRule = { fileHint: 'to choose where the files are written: --output-dir DIR' };
+
 export const captureOptions = (raw: RawOptions): CaptureOptions => ({
-  ...debugPodOptions(raw),
+  ...debugPodOptions(raw, RECORDING),
   outputDir: writableFolder(raw.text('output-dir') ?? '.'),
   keepSeconds: raw.text('keep') === undefined ? KEEP_SECONDS : parseDuration(raw.text('keep')!, '--keep'),
 });
 
-/** What commands that ask a node have in common, understood. */
+/** The interpreted flags that commands have in common which inspect a node. */
 export interface InspectOptions extends DebugPodOptions {
   readonly lingerSeconds: number;
 }
 
 export const inspectOptions = (raw: RawOptions): InspectOptions => ({
-  ...debugPodOptions(raw),
+  ...debugPodOptions(raw, { wide: true }),
   lingerSeconds: raw.text('linger') === undefined ? 0 : parseDuration(raw.text('linger')!, '--linger'),
 });
 

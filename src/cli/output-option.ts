@@ -22,18 +22,18 @@ export function outputOption(name: string, wide?: string, group = 'Output:'): Op
   };
 }
 
-/** Whether the value of an `--output` is a format, where it may be a file as well. */
+/** Whether the value of `--output` is a format, for commands where it can also name a file. */
 export const isOutputFormat = (text: string): boolean =>
   /^(?:json|yaml|name|wide|markdown|jsonpath(?:=.*)?)$/s.test(text);
 
-/** Which flag names the format; whether `wide` is one here; where files are named, the hint for a name in its place. */
+/** Which flag names the format, whether `wide` is allowed, and the hint for a file name in place of a format. */
 export interface FormatRule {
   readonly flag?: 'o' | 'output';
   readonly wide?: boolean;
   readonly fileHint?: string;
 }
 
-/** What `-o` and, where there is one, `--markdown` ask for. */
+/** The format that `-o` or, if the command has it, `--markdown` asks for. */
 export function outputFormatOf(
   raw: RawOptions,
   { flag = 'output', wide = false, fileHint }: FormatRule = {},

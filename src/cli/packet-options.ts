@@ -57,18 +57,18 @@ export interface AnalyzeChoice {
   readonly inner: boolean;
   readonly rules: readonly PatternRule[];
   readonly showKeys: boolean;
-  /** Whether the user asked for Redis: then the output says so if none was found. */
+  /** Whether the user asked for Redis. If so, the output says when none was found. */
   readonly asksRedis: boolean;
-  /** Where the page of the timeline goes. */
+  /** The path of the HTML page with the timeline. */
   readonly html?: string;
-  /** What happens where a file that the user named exists. */
+  /** What happens if a file that the user named exists. */
   readonly ifThere: NamedFileRule;
 }
 
 export interface AnalyzeOptions extends AnalyzeChoice {
   readonly files: readonly string[];
   readonly format: OutputFormat;
-  /** As capinfos and tshark print them. */
+  /** Whether to print what capinfos and tshark print. */
   readonly asTshark: boolean;
   readonly open: boolean;
   readonly explain: boolean;

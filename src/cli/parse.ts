@@ -17,15 +17,15 @@ export type Invocation =
   | { readonly kind: 'run'; readonly command: AnyCommand; readonly raw: RawOptions }
   | { readonly kind: 'print'; readonly text: string };
 
-/** Where presets come from: the environment, and the file, which is read when a verb has flags that it may set. */
+/** Where presets come from: the environment, and the file, which is read only if the verb has flags that can be preset. */
 export interface PresetSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly readConfig: () => Promise<Config | undefined>;
 }
 
 /**
- * The command table → yargs, which takes the words of a verb apart. Alone in knowing yargs: it is loaded when there
- * are words to take apart; what a value means is for each command's `validate`.
+ * Finds the verb and has yargs parse its flags, as the command table describes them. No other module knows yargs, and it
+ * is loaded only if there is something to parse. `validate` of each command interprets the values.
  */
 export async function parseCommandLine(
   argv: readonly string[],
@@ -101,7 +101,7 @@ function isUnknownFlag(word: string, options: OptionTable): boolean {
 
 function unknownCommand(word: string, commands: readonly AnyCommand[]): GkeprofError {
   const names = commands.map((each) => each.name);
-  const near = nearestNames(word, [...names, 'help', 'options']);
+  const near = word === '' ? [] : nearestNames(word, [...names, 'help', 'options']);
   const other = OTHER_TOOLS[word];
   return usageError(
     `unknown command "${printable(word)}"`,
@@ -189,7 +189,7 @@ function splitInline(
   return { own, inline };
 }
 
-/** Every value of a switch; yargs keeps the last one alone. */
+/** Every value of a switch, because yargs keeps only the last one. */
 const switchesIn = (words: readonly string[], name: string): string[] =>
   words
     .filter((word) => word === `--${name}` || word.startsWith(`--${name}=`))
@@ -227,7 +227,9 @@ function refuseUnknown(command: AnyCommand, given: readonly string[], argv: Reco
   const typed = given.find((word) => word.startsWith(`${dashes}${unknown}`)) ?? `${dashes}${unknown}`;
   throw usageError(
     `unknown flag: ${printable(typed.split('=')[0]!)}`,
-    near.length ? `did you mean --${near[0]}?` : `${PROGRAM} ${command.name} --help`,
+    near.length
+      ? `did you mean --${near[0]}?`
+      : ((command.args?.rest && command.args.tooMany) ?? `${PROGRAM} ${command.name} --help`),
   );
 }
 
@@ -248,7 +250,7 @@ async function build(command: AnyCommand): Promise<Argv> {
         'parse-positional-numbers': false,
         'short-option-groups': true,
       })
-      // Kind by kind: `options` would take each flag apart once for each thing that is said of it.
+      // By type and not with `options`, which would process each flag once for each of its properties.
       .string(namesOf(({ type }) => type === 'string'))
       .boolean(namesOf(({ type }) => type === 'boolean'))
       .array(namesOf(({ type }) => type === 'array'))
@@ -260,7 +262,7 @@ async function build(command: AnyCommand): Promise<Argv> {
   );
 }
 
-/** yargs' own words for a missing value, on one line and with the flag as it is typed. */
+/** The message of yargs about a missing value, on one line and with the flag as it was typed. */
 function plainWords(message: string): string {
   const missing = /^Not enough arguments following: (.*)$/.exec(message);
   if (missing) return `${missing[1]!.length > 1 ? '--' : '-'}${missing[1]}: needs a value`;

@@ -164,14 +164,14 @@ export interface DrawOptions {
   /** What happens if the file that the user named exists; by default it is refused. */
   readonly ifThere?: NamedFileRule;
   readonly annotate: boolean;
-  /** Of the result on stdout. */
+  /** The format of the result on stdout. */
   readonly format: OutputFormat;
   readonly open: boolean;
 }
 
 export function drawOptions(raw: RawOptions): DrawOptions {
   const formats = parseFormats(raw.text('format') ?? 'svg');
-  // Of a recording, the plan says what the files are called.
+  // Commands that record name their files after the target.
   const { format, file, ifThere } = raw.knows('o')
     ? fileAndFormat(raw)
     : { format: outputFormatOf(raw), file: undefined, ifThere: namedFileRule(raw) };

@@ -1,7 +1,7 @@
 import { reasonOf, usageError } from '../errors.ts';
 import { printable } from '../text/printable.ts';
 
-/** A regular expression as a flag gives it. */
+/** Compiles the regular expression of a flag. Throws a usage error if it is invalid. */
 export function regularExpression(text: string, flag: string): RegExp {
   try {
     return new RegExp(text, 'u');

@@ -24,8 +24,8 @@ export const OPEN: OptionTable = {
 };
 
 /**
- * Of the verbs that make files of files: `-o` is the format of the result and nothing else, `--output` names the file. As
- * kubectl's long form of `-o`, `--output` takes a format too; a file with such a name can be written as `./json`.
+ * Of the verbs that make files from files: `-o` is the format of the result and nothing else, and `--output` names the
+ * file. `--output json` is a format too, as in kubectl; a file of that name can be written as `./json`.
  */
 export const FILE_AND_FORMAT: OptionTable = {
   output: {
@@ -64,9 +64,10 @@ export function fileAndFormat(raw: RawOptions): {
     const fileHint = `to write a file of that name: --output ./${printable(given)}`;
     return { format: outputFormatOf(raw, { fileHint }), ifThere };
   }
-  const fileHint = `to name the file: --output ${printable(short ?? '')}`;
+  const path = `${isOutputFormat(short ?? '') ? './' : ''}${printable(short ?? '')}`;
+  const fileHint = `to name the file: --output ${path}`;
   const format = outputFormatOf(raw, { flag: 'o', fileHint });
-  // Two openings of one file would write over each other.
+  // If /dev/stdout were opened a second time, the two would overwrite each other.
   const file = given === '/dev/stdout' ? '-' : given;
   if (file === undefined) return { format, ifThere };
   if (file === '-' && format.kind !== 'text')
@@ -78,12 +79,12 @@ export function fileAndFormat(raw: RawOptions): {
   return { format, file, ifThere };
 }
 
-/** What happens to a file whose name the user gave, where it exists. */
+/** What happens if a file that the user named exists. */
 export type NamedFileRule = Exclude<IfThere, 'number'>;
 
 export const namedFileRule = (raw: RawOptions): NamedFileRule => (raw.flag('force') ? 'replace' : 'refuse');
 
-/** A file that the user named, where something can be written to it. */
+/** The file that a flag names. Throws a usage error if it cannot be written. */
 export function namedFile(raw: RawOptions, option: string): string | undefined {
   const path = raw.text(option);
   if (path !== undefined) checkNamedFile(path, namedFileRule(raw));

@@ -15,7 +15,7 @@ export interface Typed {
   readonly flags: ReadonlyMap<string, readonly string[] | boolean>;
 }
 
-/** What a flag is set to, by something other than the command line. */
+/** The value of a flag that was not set on the command line. */
 export interface Preset {
   readonly values: readonly string[];
   /** The variable, or the file with the line. */
@@ -44,7 +44,7 @@ export function presetOf(
   return setting && { values: setting.values, from: `${config!.path}:${setting.line}`, by: 'file' };
 }
 
-/** The flags of a command with their values in force: command line, else environment, else file. */
+/** The values of a command's flags: from the command line, else the environment, else the file. */
 export function resolveFlags(
   command: AnyCommand,
   typed: Typed,
@@ -69,7 +69,7 @@ export function resolveFlags(
   return {
     positionals: typed.positionals,
     rest: typed.rest,
-    text: (name) => wordsOf(name).at(-1), // The last one counts, as with kubectl's own flags.
+    text: (name) => wordsOf(name).at(-1), // The last one counts, as in kubectl.
     list: wordsOf,
     flag: (name) => values.get(name) === true,
     knows: (name) => Object.hasOwn(command.options, name),

@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 
-/** The names nearest to one that does not exist, best first, at most three; none that are far off. */
+/** Up to three names that are similar to one that does not exist, best first. */
 export function nearestNames(wanted: string, names: readonly string[]): string[] {
   return names
     .map((name) => ({ name, far: distance(wanted, name) }))

@@ -1,7 +1,7 @@
 import { usageError } from '../errors.ts';
 import { printable } from '../text/printable.ts';
 
-/** tcpdump words after `--`, taken apart. */
+/** The parsed arguments of tcpdump. */
 export interface TcpdumpWords {
   readonly options: readonly string[];
   readonly filter: readonly string[];
@@ -34,9 +34,9 @@ const REFUSED: Readonly<Record<string, string>> = {
 };
 
 /**
- * The words behind `--`: options of the allow-list (`-s -B -Q -K -p -y -n -v -i`), then the filter. Options end
+ * Parses the arguments after `--`: options of the allow-list (`-s -B -Q -K -p -y -n -v -i`), then the filter. Options end
  * where the filter begins; a filter word that looks like an option is refused, because tcpdump's getopt would
- * take it for one wherever it stands.
+ * accept it as one anywhere.
  */
 export function parseTcpdumpWords(words: readonly string[]): TcpdumpWords {
   const options: string[] = [];

@@ -78,7 +78,7 @@ const OPTIONS: OptionTable = {
 };
 export const analyze: Command<AnalyzeOptions> = {
   name: 'analyze',
-  describe: 'Analyze packets: conversations, SYNs, TCP health and Redis. Needs no cluster',
+  describe: 'Analyze packets: conversations, TCP, Redis. Needs no cluster',
   usage: 'FILE…|@last|- [flags]',
   args: { noun: 'file', min: 1 },
   examples: [

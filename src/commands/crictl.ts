@@ -56,7 +56,7 @@ const OPTIONS: OptionTable = {
 
 export const crictl: Command<CrictlOptions> = {
   name: 'crictl',
-  describe: "Run crictl on a node, or on the node of a pod with the pod's ids filled in",
+  describe: 'Run crictl on a node; for a pod, its ids are filled in',
   usage: 'TARGET [flags] [--] ARGS…',
   args: { noun: 'target', min: 1, max: 1, rest: 'inline', tooMany: 'put the arguments of crictl after --' },
   examples: [
@@ -73,6 +73,12 @@ export const crictl: Command<CrictlOptions> = {
   failureCode: EXIT.own,
 
   validate(raw) {
+    const [target] = raw.positionals;
+    if (raw.rest.length === 0 && CRICTL_SUBCOMMANDS.includes(target!))
+      throw usageError(
+        `crictl: missing target before "${target}"`,
+        `for example: kubectl gkeprof crictl pod/NAME -- ${target}`,
+      );
     const container = raw.text('container');
     const words = parseCrictlWords(raw.rest);
     const dangerous = raw.flag('dangerous');
@@ -80,7 +86,7 @@ export const crictl: Command<CrictlOptions> = {
       throw usageError(`crictl ${words.subcommand} changes the node`, 'to allow it: --dangerous');
     return {
       debugPod: debugPodOptions(raw),
-      named: parseTarget(raw.positionals[0]!, raw.text('node')),
+      named: parseTarget(target!, raw.text('node')),
       ...(container !== undefined && { container }),
       words,
       dangerous,

@@ -78,7 +78,7 @@ const OPTIONS: OptionTable = {
 
 export const diff: Command<DiffOptions> = {
   name: 'diff',
-  describe: 'Compare two profiles: draw one picture and list the functions that changed. Needs no cluster',
+  describe: 'Compare two profiles by a picture and tables. Needs no cluster',
   usage: 'BEFORE AFTER|BOTH [flags]',
   args: { noun: 'file', min: 1, max: 2 },
   examples: [

@@ -118,7 +118,7 @@ const MAX_BYTES = 8 * 2 ** 30;
 
 export const flamegraph: Command<FlamegraphOptions> = {
   name: 'flamegraph',
-  describe: 'Profile the CPU of a pod, container or node with perf, and draw a flame graph',
+  describe: 'Record a CPU flame graph of a pod, container or node with perf',
   usage: 'TARGET [flags]',
   args: { noun: 'target', min: 1, max: 1 },
   examples: [

@@ -28,7 +28,7 @@ interface ManifestsOptions {
 /** The YAML that an administrator applies once: the namespace for debug pods and the least role to use it. */
 export const manifests: Command<ManifestsOptions> = {
   name: 'manifests',
-  describe: 'Print the namespace for debug pods and the minimal RBAC role, for kubectl apply',
+  describe: 'Print the namespace and the minimal RBAC role for debug pods',
   usage: '[flags]',
   examples: [
     ['kubectl gkeprof manifests | kubectl apply -f -', 'One-time setup by an administrator'],

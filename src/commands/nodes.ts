@@ -78,7 +78,7 @@ interface NodeRow {
 
 export const nodes: Command<NodesOptions> = {
   name: 'nodes',
-  describe: 'List nodes, and which of them run certain pods. Needs no debug pod',
+  describe: 'List nodes, and the nodes of certain pods. Needs no debug pod',
   usage: '[SUBSTRING…] [flags]',
   args: { noun: 'substring', min: 0 },
   examples: [

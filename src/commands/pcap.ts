@@ -112,7 +112,13 @@ export const pcap: Command<PcapOptions> = {
   name: 'pcap',
   describe: 'Capture the packets of a pod or node with tcpdump',
   usage: 'TARGET [flags] [-- TCPDUMP-ARGS]',
-  args: { noun: 'target', min: 1, max: 1, rest: 'separate', tooMany: 'put the words of a filter after --' },
+  args: {
+    noun: 'target',
+    min: 1,
+    max: 1,
+    rest: 'separate',
+    tooMany: 'put the filter and the options of tcpdump after --',
+  },
   examples: [
     ['kubectl gkeprof pcap pod/redis-0 --port 6379', 'Capture for 60 seconds, until 1 GiB or Ctrl-C'],
     ['kubectl gkeprof pcap pod/redis-0 --port 6379 --analyze', 'Capture, and analyze the packets'],

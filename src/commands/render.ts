@@ -44,8 +44,10 @@ const OPTIONS: OptionTable = {
 
 export const render: Command<RenderOptions> = {
   name: 'render',
-  describe:
-    'Draw or export a profile from raw or folded stacks, an SVG, pprof or speedscope. Needs no cluster',
+  describe: 'Draw or export a recorded or imported profile. Needs no cluster',
+  details: [
+    'The input can be raw stacks (the output of perf script), folded stacks, a flame graph (SVG), pprof or speedscope.',
+  ],
   usage: 'FILE…|@last|- [flags]',
   args: { noun: 'file', min: 1 },
   examples: [

@@ -68,7 +68,7 @@ const OPTIONS: OptionTable = {
 
 export const shell: Command<ShellOptions> = {
   name: 'shell',
-  describe: 'Open a root shell with the tools on a node, or in the namespaces of a pod',
+  describe: 'Open a root shell on a node, or in the namespaces of a pod',
   usage: 'TARGET [flags] [--] [COMMAND…]',
   args: { noun: 'target', min: 1, max: 1, rest: 'inline', tooMany: 'put the command after --' },
   examples: [

@@ -34,7 +34,7 @@ const ENDING = '.receipt.json';
 
 export const verify: Command<VerifyOptions> = {
   name: 'verify',
-  describe: 'Check that captured files still match their receipts. Needs no cluster',
+  describe: 'Check captured files against their receipts. Needs no cluster',
   details: [
     'A receipt is written beside each captured file. It contains the size and SHA-256 that the node announced after the capture; the file is compared with them. The exit code is 0 if all files are the same, and 1 if one has changed or is missing.',
   ],

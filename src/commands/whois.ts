@@ -110,7 +110,7 @@ const OPTIONS: OptionTable = {
 
 export const whois: Command<WhoisOptions> = {
   name: 'whois',
-  describe: 'Find the container and pod of a PID, port, address, cgroup or interface of a node',
+  describe: 'Find the pod of a PID, port, address or cgroup on a node',
   usage: 'node/NODE [PID…] [flags]',
   args: { noun: 'node', min: 1 },
   examples: [

@@ -117,7 +117,7 @@ describe('presets at work', () => {
     const { code, stderr } = await run(['pcap', 'x']);
     expect(code).toBe(2);
     expect(stderr).toBe(
-      `error: the configuration ${path()} can be written by every user, and decides which image runs with all rights on nodes\nhint: chmod o-w ${path()}\n`,
+      `error: the configuration ${path()} can be written by every user, and it chooses the image that runs with all rights on nodes\nhint: chmod o-w ${path()}\n`,
     );
     const named = await gkeprof(['config', 'view', '-o', 'name'], '', { GKEPROF_CONFIG: path() });
     expect(named.stdout.toString()).toContain('image');

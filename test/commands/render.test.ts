@@ -94,7 +94,7 @@ describe('render', () => {
       { reject: false },
     );
     expect(run.stderr).toMatch(
-      /^error: EFBIG: .*\nhint: make room, or name another folder with --output-dir$/,
+      /^error: EFBIG: .*\nhint: free some space, or choose another folder with --output-dir$/,
     );
     expect(run.exitCode).toBe(1);
     expect(run.stdout).toBe('');

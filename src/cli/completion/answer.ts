@@ -3,12 +3,12 @@ import { resourceOf } from '../../plan/target.ts';
 import { printable } from '../../text/printable.ts';
 import type { Choice, Wanted } from './request.ts';
 
-/** What the shell is told: cobra's directives, which kubectl passes on (spf13/cobra completions.go). */
+/** Directives of cobra for the shell, which kubectl passes on (spf13/cobra completions.go). */
 export const DIRECTIVE = {
   default: 0,
   noSpace: 2,
   noFiles: 4,
-  /** The choices are endings of files. */
+  /** The choices are file name endings. */
   filesEnding: 8,
   folders: 16,
   keepOrder: 32,
@@ -16,7 +16,7 @@ export const DIRECTIVE = {
 
 export interface CompletionAnswer {
   readonly choices: readonly Choice[];
-  /** A sum of the above. */
+  /** The sum of some directives. */
   readonly directive: number;
 }
 
@@ -30,7 +30,7 @@ const ENDINGS: Readonly<Record<'capture' | 'profile', readonly string[]>> = {
   ],
 };
 
-/** How targets are begun, the short names of kubectl. */
+/** The prefixes of targets, with the short names of kubectl. */
 const KINDS = ['pod/', 'node/', 'deploy/', 'sts/', 'ds/', 'rs/', 'job/'];
 
 const only = (choices: readonly Choice[], more = 0): CompletionAnswer => ({
@@ -81,7 +81,7 @@ const recent = (of: 'capture' | 'profile'): Choice[] => {
   ];
 };
 
-/** Pods by their bare names, running ones first, and the kinds; behind a kind what is of it. */
+/** Bare pod names, running pods first, and the kinds; after `KIND/` the names of that kind. */
 async function targets(
   begun: string,
   names: ClusterNames,
@@ -95,7 +95,7 @@ async function targets(
   }
   const kinds = KINDS.filter((kind) => kind.startsWith(begun)).map((text) => ({ text }));
   const pods = fitting(inOrder(await names.list('pods'), 'pods'));
-  // With nothing but kinds left, the name comes right behind the slash.
+  // If only kinds match, the name follows directly after the slash.
   return only([...pods, ...kinds], DIRECTIVE.keepOrder + (pods.length ? 0 : DIRECTIVE.noSpace));
 }
 
@@ -112,7 +112,7 @@ async function containersOf(target: string, names: ClusterNames): Promise<readon
   return names.containers(resource, target.slice(slash + 1));
 }
 
-/** As cobra prints it: a choice a line with its description, and the directive. */
+/** The format of cobra: each choice with its description on a line, then the directive. */
 export const answerText = ({ choices, directive }: CompletionAnswer): string =>
   `${choices
     .map(({ text, about }) => `${printable(text)}${about ? `\t${printable(about)}` : ''}\n`)

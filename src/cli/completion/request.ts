@@ -4,24 +4,24 @@ import { isLevel } from '../expand-flags.ts';
 import { allOptions, beforeDashes, findVerb } from '../find-verb.ts';
 import type { CompletionKind, OptionSpec, OptionTable } from '../option-spec.ts';
 
-/** One thing that may stand there. */
+/** One possible completion. */
 export interface Choice {
   readonly text: string;
   readonly about?: string;
 }
 
-/** What is wanted at the end of an unfinished command line. */
+/** What is to be completed at the end of an unfinished command line. */
 export type Wanted =
   | { readonly kind: 'choices'; readonly choices: readonly Choice[] }
   | {
       readonly kind: 'names';
       readonly of: CompletionKind;
-      /** The part that is there. */
+      /** The part that was already typed. */
       readonly begun: string;
       readonly line: LineSoFar;
     };
 
-/** What was typed before. */
+/** The complete words before it. */
 export interface LineSoFar {
   readonly positionals: readonly string[];
   /** By long name; a switch has ''. */
@@ -31,8 +31,8 @@ export interface LineSoFar {
 const NOTHING: Wanted = { kind: 'choices', choices: [] };
 
 /**
- * Decides what may come next. `words` are those behind `kubectl gkeprof`, the last of them unfinished, perhaps empty.
- * Of `--flag=part` the answer is the value alone: what stands before `=` is the shell's to keep (so does cobra).
+ * Decides what may come next. `words` follow `kubectl gkeprof`; the last one is unfinished and may be empty. For
+ * `--flag=part` the answer is only the value, because the shell keeps the part before `=` (as with cobra).
  */
 export function wantedFor(words: readonly string[], table: readonly AnyCommand[]): Wanted {
   const begun = words.at(-1) ?? '';
@@ -51,7 +51,7 @@ export function wantedFor(words: readonly string[], table: readonly AnyCommand[]
 
 const OPTIONS_TOPIC: Choice = { text: 'options', about: 'List the flags that are taken from kubectl' };
 
-/** No verb is there yet: a verb, or one of the flags that may stand before it. */
+/** Completes a line without a verb: offers the verbs, and the flags that may stand before one. */
 function beforeVerb(before: readonly string[], begun: string, commands: readonly AnyCommand[]): Wanted {
   const options = allOptions(commands);
   const { line, pending } = readLine(options, before);
@@ -104,7 +104,7 @@ const choices = (all: readonly Choice[], begun: string): Wanted => ({
   choices: all.filter(({ text }) => text.startsWith(begun)),
 });
 
-/** Words and flags as yargs would take them, and the flag that still waits for its value. */
+/** Arguments and flags as yargs would read them, and the flag whose value is missing at the end. */
 function readLine(
   options: OptionTable,
   words: readonly string[],
@@ -132,7 +132,7 @@ function readLine(
   return { line: { positionals, flags }, ...(pending !== undefined && { pending }) };
 }
 
-/** Whether a number behind this word is its level (`-v 2`), as expand-flags.ts takes it. */
+/** Whether a number after this word is its level (`-v 2`), as in expand-flags.ts. */
 const isVerbose = (options: OptionTable, word = ''): boolean => {
   const long = word.startsWith('--');
   if (!long && !/^-[A-Za-z]+$/.test(word)) return false;
@@ -140,15 +140,15 @@ const isVerbose = (options: OptionTable, word = ''): boolean => {
   return name !== undefined && typeof options[name]!.valueIfOmitted === 'number';
 };
 
-/** Whether the value of a flag is omitted, as the word behind it is none (`--dry-run pod/x`). */
+/** Whether the value of a flag is omitted, because the next word is not one (`--dry-run pod/x`). */
 const isOmitted = ({ valueIfOmitted, choices }: OptionSpec, word: string): boolean =>
   valueIfOmitted !== undefined && choices?.includes(word) === false;
 
-/** Its value, where it may have one, is the next word only where that is a number: `-v 2`. */
+/** A flag without a value. `-v` counts as one, because the next word is its value only if it is a number. */
 const isSwitch = ({ type, valueIfOmitted }: OptionSpec): boolean =>
   type === 'boolean' || typeof valueIfOmitted === 'number';
 
-/** `-vn redis`, `-nredis`: switches, then perhaps one with its value, which may be the next word. */
+/** Reads `-vn redis` or `-nredis`. Returns the flag whose value is the next word. */
 function readShort(options: OptionTable, letters: string, flags: Map<string, string>): string | undefined {
   for (let at = 0; at < letters.length; at += 1) {
     const name = longName(options, `-${letters[at]}`);
@@ -170,7 +170,7 @@ const longName = (options: OptionTable, given: string): string | undefined =>
     ? options[given.slice(2)] && given.slice(2)
     : Object.keys(options).find((name) => name === given.slice(1) || options[name]!.alias === given.slice(1));
 
-/** Those that may still be given: one that is there already only when it can be repeated. */
+/** The flags that may follow: all that were not given yet, and those that can be repeated. */
 const flagsLeft = (options: OptionTable, { flags }: LineSoFar): Choice[] => [
   ...Object.entries(options)
     .filter(([name, { type, unlisted }]) => !unlisted && (type === 'array' || !flags.has(name)))

@@ -21,8 +21,8 @@ export function configPath(env: Environment, windows: boolean): string | undefin
 }
 
 /**
- * The file, or undefined where there is none. YAML is loaded when there is one: most people have none; and node:fs is there
- * when node:fs/promises takes 2 ms more.
+ * Reads the file; undefined if it does not exist. YAML is loaded only if it exists, because most users have none. Uses
+ * node:fs, because loading node:fs/promises takes 2 ms more.
  */
 export async function readConfig(
   env: Environment,
@@ -33,7 +33,7 @@ export async function readConfig(
   if (path === undefined) return undefined;
   let text: string;
   try {
-    // A pipe, such as a shell's <(…), may take its time; signals are heard meanwhile.
+    // Reading a pipe such as <(…) may take long, and signals must still be handled.
     text = statSync(path).isFile() ? readTrusted(path, !env.GKEPROF_CONFIG) : await readPipe(path);
   } catch (error) {
     if (error instanceof GkeprofError) throw error;
@@ -52,8 +52,8 @@ const readPipe = async (path: string): Promise<string> => {
 };
 
 /**
- * The file names the image that runs with all rights on a node. Where it was only found, not named, it must therefore be one
- * that nobody but this user and root can have written. Windows has no such modes.
+ * The file names the image that runs with all rights on a node. If it was found and not named with
+ * GKEPROF_CONFIG, only this user and root may be able to write it. Windows has no such modes.
  */
 function readTrusted(path: string, isFound: boolean): string {
   const file = openSync(path, 'r');
@@ -62,7 +62,7 @@ function readTrusted(path: string, isFound: boolean): string {
     const isForeign = getuid !== undefined && ![0, getuid()].includes(uid);
     if (isFound && (isForeign || (getuid !== undefined && mode & 0o002)))
       throw usageError(
-        `the configuration ${printable(path)} ${isForeign ? 'belongs to another user' : 'can be written by every user'}, and decides which image runs with all rights on nodes`,
+        `the configuration ${printable(path)} ${isForeign ? 'belongs to another user' : 'can be written by every user'}, and it chooses the image that runs with all rights on nodes`,
         isForeign ? 'if you trust it, name it with GKEPROF_CONFIG' : `chmod o-w ${printable(path)}`,
       );
     return readFileSync(file, 'utf8');

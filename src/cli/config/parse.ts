@@ -4,26 +4,26 @@ import { printable } from '../../text/printable.ts';
 import type { FlagOwner, OptionTable } from '../option-spec.ts';
 import { nearestNames } from '../suggest.ts';
 
-/** What a flag is set to, as it is written there: its meaning is for the command, as with what is typed. */
+/** The values of a flag as text; the command interprets them, as if they were typed. */
 export interface Setting {
   /** More than one only for a flag that can be repeated. */
   readonly values: readonly string[];
-  /** From 1. */
+  /** The line number, beginning with 1. */
   readonly line: number;
 }
 
-/** The configuration file, each name in it known. */
+/** The configuration file; all names in it are known. */
 export interface Config {
   readonly path: string;
-  /** Of every command that has the flag. */
+  /** For every command that has the flag. */
   readonly defaults: ReadonlyMap<string, Setting>;
-  /** By the command's name; these go before `defaults`. */
+  /** By the name of the command; these override `defaults`. */
   readonly commands: ReadonlyMap<string, ReadonlyMap<string, Setting>>;
 }
 
 export const CONFIG_VERSION = 'gkeprof.dev/v1';
 
-/** YAML with the places of its parts. Every scalar is text, quoted or not: `99` and `"99"` are the same flag. */
+/** YAML with line numbers. Every scalar is text, quoted or not: `99` and `"99"` mean the same. */
 type Part = { readonly line: number } & (
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'list'; readonly items: readonly Part[] }
@@ -32,8 +32,8 @@ type Part = { readonly line: number } & (
 
 /**
  * Reads the file: `apiVersion: gkeprof.dev/v1`, `kind: Config`, `defaults` (flag: value) and `commands` (command: flag:
- * value). In the spirit of kubectl's kuberc. Throws a usage error with the line for what is not understood, and names
- * the nearest key for one that is not known.
+ * value), similar to the kuberc of kubectl. Throws a usage error with the line number for invalid content; for an unknown
+ * key, the hint names the most similar one.
  */
 export function parseConfig(text: string, path: string, table: readonly FlagOwner[]): Config {
   const fail = (line: number, reason: string, hint?: string) =>
@@ -70,7 +70,7 @@ export function parseConfig(text: string, path: string, table: readonly FlagOwne
     if (part.kind === 'text') return [part.text];
     if (part.kind === 'list' && part.items.every((each) => each.kind === 'text'))
       return part.items.map((each) => (each as Part & { kind: 'text' }).text);
-    throw fail(line, `"${key}" is not a value`);
+    throw fail(line, `the value of "${key}" is neither text nor a list`);
   };
 
   for (const { key, line, value } of entriesOf(top, 'the file')) {
@@ -98,14 +98,14 @@ export function parseConfig(text: string, path: string, table: readonly FlagOwne
   if (version !== CONFIG_VERSION || kind !== 'Config') {
     throw fail(
       1,
-      `is not a configuration of this release`,
+      `not a configuration of this release`,
       `it begins with "apiVersion: ${CONFIG_VERSION}" and "kind: Config"`,
     );
   }
   return config;
 }
 
-/** Of all commands together: the first that has a flag stands for it, and one that may preset it goes before. */
+/** The flags of all commands. If commands differ, one that allows a preset is preferred. */
 function allOptions(table: readonly FlagOwner[]): OptionTable {
   const all: Record<string, OptionTable[string]> = {};
   for (const { options } of table)
@@ -131,7 +131,7 @@ const whyNot = (key: string, group: string): string =>
 
 type Fail = (line: number, reason: string, hint?: string) => Error;
 
-/** Built from js-yaml's events, which have places, where its documents have none. */
+/** Built from the events of js-yaml, because only they have positions. */
 function partsOf(text: string, fail: Fail): Part {
   const lineAt = (position: number) => text.slice(0, Math.max(0, position)).split('\n').length;
   const events = eventsOf(text, fail);
@@ -151,21 +151,21 @@ function partsOf(text: string, fail: Fail): Part {
       const entries: Array<{ key: string; line: number; value: Part }> = [];
       while (!isEnd()) {
         const key = next();
-        if (key.kind !== 'text') throw fail(key.line, 'a key is not a word');
+        if (key.kind !== 'text') throw fail(key.line, 'a key must be a word');
         if (entries.some((each) => each.key === key.text))
-          throw fail(key.line, `"${printable(key.text)}" is there twice`);
+          throw fail(key.line, `"${printable(key.text)}" appears twice`);
         entries.push({ key: key.text, line: key.line, value: next() });
       }
       at += 1;
       return { kind: 'map', line: entries[0]?.line ?? lineAt(event.start), entries };
     }
-    throw fail(1, 'anchors and aliases are not understood');
+    throw fail(1, 'anchors and aliases are not supported');
   };
   if (events[at]?.type !== EVENT_ID.DOCUMENT) throw fail(1, 'is empty');
   at += 1;
   const root = next();
   if (events.slice(at).some((event) => event.type === EVENT_ID.DOCUMENT))
-    throw fail(1, 'holds more than one document');
+    throw fail(1, 'contains more than one document');
   return root;
 }
 

@@ -46,9 +46,9 @@ commands:
     ['nothing', '', /^c\.yaml:1: is empty/],
     ['a comment alone', '# x\n', /^c\.yaml:1: is empty/],
     ['no YAML', `${HEAD}defaults: [\n`, /^c\.yaml:\d: is not YAML: /],
-    ['no heading', 'defaults: {}\n', /^c\.yaml:1: is not a configuration/, /apiVersion: gkeprof\.dev\/v1/],
-    ['another version', 'apiVersion: gkeprof.dev/v2\nkind: Config\n', /^c\.yaml:1: is not a configuration/],
-    ['two documents', `${HEAD}---\n${HEAD}`, /^c\.yaml:1: holds more than one/],
+    ['no heading', 'defaults: {}\n', /^c\.yaml:1: not a configuration/, /apiVersion: gkeprof\.dev\/v1/],
+    ['another version', 'apiVersion: gkeprof.dev/v2\nkind: Config\n', /^c\.yaml:1: not a configuration/],
+    ['two documents', `${HEAD}---\n${HEAD}`, /^c\.yaml:1: contains more than one/],
     ['an unknown part', `${HEAD}default: {}\n`, /^c\.yaml:3: unknown key "default"$/, /mean defaults\?/],
     [
       'an unknown flag',
@@ -82,14 +82,18 @@ commands:
     ],
     ['two values for one', `${HEAD}defaults:\n  image: [a, b]\n`, /:4: "image" takes one value/],
     ['no value', `${HEAD}defaults:\n  image:\n`, /:4: "image" is empty/],
-    ['a map for a value', `${HEAD}defaults:\n  image: {a: b}\n`, /:4: "image" is not a value/],
+    [
+      'a map for a value',
+      `${HEAD}defaults:\n  image: {a: b}\n`,
+      /:4: the value of "image" is neither text nor a list/,
+    ],
     [
       'a list for a map',
       `${HEAD}defaults:\n  - image\n`,
       /^c\.yaml:4: defaults is not a list of "flag: value"/,
     ],
-    ['a key twice', `${HEAD}defaults:\n  image: a\n  image: b\n`, /:5: "image" is there twice/],
-    ['an alias', `${HEAD}defaults: &a\n  image: x\ncommands: *a\n`, /aliases are not understood/],
+    ['a key twice', `${HEAD}defaults:\n  image: a\n  image: b\n`, /:5: "image" appears twice/],
+    ['an alias', `${HEAD}defaults: &a\n  image: x\ncommands: *a\n`, /aliases are not supported/],
     ['what would forge a line', `${HEAD}defaults:\n  "a\\e[31m\\nb": x\n`, /unknown key "a\\x1b\[31m\\nb"/],
   ])('refuses %s', (_what, text, reason, hint) => {
     const error = (() => {
