@@ -364,7 +364,8 @@ export class RedisConnection {
     // Errors in the array that EXEC replies with are of the commands that it ran: `INFO commandstats` counts them there, too.
     if (error !== undefined && name === 'EXEC' && reply.type === ARRAY) error = undefined;
     if (steering || this.#transaction.isOpen) {
-      if (this.#transaction.takes(asked, reply, error !== undefined, account.client, account.recorder)) return;
+      if (this.#transaction.takes(asked, reply, error !== undefined, account.client, account.recorder))
+        return;
       this.#mode.answered(name, reply);
     }
     const latency = reply.began - asked.at;

@@ -4,7 +4,7 @@ import { findWord, keyPlace } from './key-place.ts';
 import type { Patterns } from './pattern.ts';
 import type { Reply } from './reply.ts';
 import { newScratch, type RequestParser, type Scratch, WORDS_KEPT, wordAt } from './request.ts';
-import { Group, type Notable, RedisStatistics } from './statistics.ts';
+import { clientKey, type Notable, RedisStatistics, serverKey } from './statistics.ts';
 
 /** A command that waits for its reply. */
 export interface PendingCommand {
@@ -38,10 +38,9 @@ export interface ConnectionEnds {
 /** The client and the server. */
 export interface Client {
   readonly ends: ConnectionEnds;
-  /** Of the clients, from 0. */
-  readonly number: number;
-  readonly group: Group;
-  readonly server: Group;
+  /** Its row among the clients, and the server's among the servers. */
+  readonly client: number;
+  readonly server: number;
 }
 
 /** What all connections share: what they know, and what they count. */
@@ -86,28 +85,17 @@ export class CommandRecorder {
     for (const [at, latency] of other.#provisional) this.#answered(at, latency);
   }
 
-  /** A client of a server, each with the group that its commands count for. */
+  /** A client of a server, each with the row that its commands count in. */
   client(ends: ConnectionEnds, isNew = true): Client {
-    const { six, client, server, serverPort } = ends;
-    const { clients, servers } = this.statistics;
-    const key = addressKey(client, six);
-    let group = clients.get(key);
-    if (!group) {
-      group = Object.assign(new Group(), { address: client, six, number: clients.size });
-      clients.set(key, group);
-    }
-    const serverKey = portKey(server, six, serverPort);
-    let of = servers.get(serverKey);
-    if (!of) {
-      of = Object.assign(new Group(), { address: server, six, port: serverPort, connections: 0 });
-      servers.set(serverKey, of);
-    }
-    if (isNew) of.connections += 1;
-    return { ends, number: group.number, group, server: of };
+    const { statistics } = this;
+    const client = statistics.clients.rowOf(clientKey(ends.client, ends.six));
+    const server = statistics.servers.rowOf(serverKey(ends.server, ends.six, ends.serverPort));
+    statistics.addConnections(server, isNew ? 1 : 0);
+    return { ends, client, server };
   }
 
   isServer(address: number, six: boolean, port: number): boolean {
-    return this.statistics.servers.has(portKey(address, six, port));
+    return this.statistics.servers.has(serverKey(address, six, port));
   }
 
   /**
@@ -171,13 +159,14 @@ export class CommandRecorder {
     const { statistics } = this;
     const failed = error !== undefined;
     if (failed) statistics.error(error);
-    const { kind, pattern } = asked;
+    const { kind, pattern, size } = asked;
+    const { commands, clients, servers, patterns, combinations } = statistics;
     const bucket = latency === undefined ? 0 : bucketOf(latency);
-    add(groupOf(statistics.commands, kind.id), asked, replySize, latency, bucket, failed);
-    add(client.group, asked, replySize, latency, bucket, failed);
-    add(client.server, asked, replySize, latency, bucket, failed);
-    if (pattern >= 0) add(groupOf(statistics.patterns, pattern), asked, replySize, latency, bucket, failed);
-    statistics.combinations.add(client.number, kind.id, pattern);
+    commands.count(commands.rowOf(kind.id), size, replySize, latency, bucket, failed);
+    clients.count(client.client, size, replySize, latency, bucket, failed);
+    servers.count(client.server, size, replySize, latency, bucket, failed);
+    if (pattern >= 0) patterns.count(patterns.rowOf(pattern), size, replySize, latency, bucket, failed);
+    combinations.add(client.client, kind.id, pattern);
     this.#answered(at, latency);
   }
 
@@ -205,11 +194,11 @@ export class CommandRecorder {
 
   /** The reply to a command that was counted has so many bytes more. */
   more(client: Client, { kind, pattern }: PendingCommand, bytes: number): void {
-    const { commands, patterns } = this.statistics;
-    groupOf(commands, kind.id).bytesOut += bytes;
-    client.group.bytesOut += bytes;
-    client.server.bytesOut += bytes;
-    if (pattern >= 0) groupOf(patterns, pattern).bytesOut += bytes;
+    const { commands, patterns, clients, servers } = this.statistics;
+    commands.addReplyBytes(commands.rowOf(kind.id), bytes);
+    clients.addReplyBytes(client.client, bytes);
+    servers.addReplyBytes(client.server, bytes);
+    if (pattern >= 0) patterns.addReplyBytes(patterns.rowOf(pattern), bytes);
   }
 
   notable({ ends }: Client, value: number, { kind, pattern }: PendingCommand, at: number): Notable {
@@ -217,32 +206,4 @@ export class CommandRecorder {
     const key = pattern < 0 ? '' : this.patterns.text(pattern);
     return { value, command: kind.name, key, client, six, clientPort, at };
   }
-}
-
-const addressKey = (address: number, six: boolean): number => (six ? address + 2 ** 32 : address);
-const portKey = (address: number, six: boolean, port: number): number =>
-  addressKey(address, six) * 2 ** 16 + port;
-
-function groupOf(groups: Map<number, Group>, number: number): Group {
-  let group = groups.get(number);
-  if (!group) {
-    group = new Group();
-    groups.set(number, group);
-  }
-  return group;
-}
-
-function add(
-  group: Group,
-  asked: PendingCommand,
-  replySize: number,
-  latency: number | undefined,
-  bucket: number,
-  failed: boolean,
-): void {
-  group.calls += 1;
-  group.bytesIn += asked.size;
-  group.bytesOut += replySize;
-  if (failed) group.errors += 1;
-  if (latency !== undefined) group.latency.add(latency, bucket);
 }
