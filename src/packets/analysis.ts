@@ -1,6 +1,6 @@
 import { ConversationTable } from './conversations.ts';
 import type { Addresses } from './decode/addresses.ts';
-import { Decoder, MOBILITY, SYN, TCP, UDP } from './decode/decode.ts';
+import { Decoder, type Layers, MOBILITY, SYN, TCP, UDP } from './decode/decode.ts';
 import { isCooked } from './decode/link.ts';
 import { Mirror } from './decode/mirror.ts';
 import { Repeats } from './duplicates.ts';
@@ -8,6 +8,7 @@ import type { Packet, PacketSink } from './file/packet.ts';
 import { FlagCounts } from './flags.ts';
 import { FrameNumbers } from './frame-numbers.ts';
 import { Redis, type RedisOptions } from './redis/redis.ts';
+import type { Selection } from './select.ts';
 import { CaptureSummary } from './summary.ts';
 import { type Spill, SynList } from './syns.ts';
 import { AccurateEcn } from './tcp/accurate-ecn.ts';
@@ -19,6 +20,8 @@ import { PacketTimeline } from './timeline.ts';
 
 /** What an analysis is to look at. */
 export interface Scope {
+  /** Only these packets; all if it is absent. */
+  readonly selection?: Selection;
   /** Beyond number, size and time of the packets. */
   readonly deep: boolean;
   /** Into tunnels, one level down. */
@@ -55,7 +58,7 @@ export class Analysis implements PacketSink {
   readonly flags = new FlagCounts();
   readonly syns: SynList;
   readonly repeats = new Repeats();
-  readonly mirror: Mirror;
+  readonly mirror = new Mirror();
   readonly health: Health | undefined;
   readonly roundTrips: RoundTrips | undefined;
   /** Packet by packet, what went wrong in TCP. */
@@ -82,7 +85,6 @@ export class Analysis implements PacketSink {
     this.udp = new ConversationTable(!scope.once);
     this.#streams = new Streams(this.tcp);
     this.#decoder = new Decoder(scope.inner, !scope.once);
-    this.mirror = new Mirror(scope.inner);
     this.syns = new SynList(spill);
     const timeline = scope.timeline ? new PacketTimeline() : undefined;
     this.timeline = timeline;
@@ -101,11 +103,17 @@ export class Analysis implements PacketSink {
     return this.#decoder.addresses;
   }
 
-  packet(packet: Packet): void {
+  /** Takes the next packet, and returns whether it is one of the selected packets. */
+  packet(packet: Packet): boolean {
+    const { selection, deep, once } = this.#scope;
+    const { layers, addresses } = this.#decoder;
+    if (deep || selection) this.#decoder.decode(packet);
+    if (selection && !selection(layers, addresses)) return false;
     this.summary.count(packet);
-    if (!this.#scope.deep) return;
-    if (!this.#scope.once || !this.mirror.holds(packet)) this.#look(packet);
+    if (!deep) return true;
+    if (!once || !this.mirror.hold(packet, layers)) this.#look(packet, layers);
     else if (this.mirror.isDue) this.#lookAtHeld();
+    return true;
   }
 
   section(): void {
@@ -139,13 +147,10 @@ export class Analysis implements PacketSink {
   }
 
   #lookAtHeld(): void {
-    for (const packet of this.mirror.judged()) this.#look(packet);
+    for (const { packet, layers } of this.mirror.judged()) this.#look(packet, layers);
   }
 
-  #look(packet: Packet): void {
-    const decoder = this.#decoder;
-    decoder.decode(packet);
-    const { layers } = decoder;
+  #look(packet: Packet, layers: Layers): void {
     const { seconds, nanos, length } = packet;
     if (
       this.#scope.once &&
@@ -164,7 +169,7 @@ export class Analysis implements PacketSink {
     const shown = flags >= 0 ? flags : layers.quotedFlags;
     if (shown < 0) this.flags.without += 1;
     else if (shown & SYN) this.syns.add(packet, layers);
-    if (shown >= 0 && transport !== TCP) this.flags.add(shown, this.#hasCounter(shown));
+    if (shown >= 0 && transport !== TCP) this.flags.add(shown, this.#hasCounter(shown, layers));
     if (transport === TCP) {
       this.protocols.tcp += 1;
       const known = this.tcp.rows;
@@ -173,9 +178,10 @@ export class Analysis implements PacketSink {
       const { fromA } = this.#streams;
       this.flags.add(flags, this.#ecn.hasCounter(row, flags));
       if (layers.optionsEnd > layers.optionsAt) this.#ecn.lookForOption(row, layers);
-      if (this.#countsAtOnce) this.#countIp(packet);
+      if (this.#countsAtOnce) this.#countIp(packet, layers);
       this.tcp.count(row, fromA, length, seconds, nanos);
-      if (!layers.fragment && (this.#scope.health || this.#scope.redis)) this.#further(row, fromA, packet);
+      if (!layers.fragment && (this.#scope.health || this.#scope.redis))
+        this.#further(row, fromA, packet, layers);
     } else if (transport === UDP) {
       this.protocols.udp += 1;
       const { sport, dport } = layers;
@@ -184,14 +190,14 @@ export class Analysis implements PacketSink {
         row = this.udp.add(version, src, dst, sport, dport);
         this.#ipRow(version, src, dst);
       }
-      if (this.#countsAtOnce) this.#countIp(packet);
+      if (this.#countsAtOnce) this.#countIp(packet, layers);
       this.udp.count(row, this.udp.isFromA(row, src, dst, sport, dport), length, seconds, nanos);
-    } else this.#without(packet);
+    } else this.#without(packet, layers);
   }
 
   /** Of a segment that is in no conversation: its header is cut, or an ICMP error quotes it. */
-  #hasCounter(flags: number): boolean {
-    const { version, src, dst, quotedSrc, quotedDst, sport, dport, flags: own } = this.#decoder.layers;
+  #hasCounter(flags: number, layers: Layers): boolean {
+    const { version, src, dst, quotedSrc, quotedDst, sport, dport, flags: own } = layers;
     const row =
       own >= 0
         ? this.tcp.find(version, src, dst, sport, dport)
@@ -205,8 +211,7 @@ export class Analysis implements PacketSink {
     return row < 0 ? this.ip.add(version, src, dst, 0, 0) : row;
   }
 
-  #further(row: number, fromA: boolean, packet: Packet): void {
-    const { layers } = this.#decoder;
+  #further(row: number, fromA: boolean, packet: Packet, layers: Layers): void {
     const { health, roundTrips } = this;
     const now = this.summary.since(packet.seconds, packet.nanos);
     const again = health?.add(row, fromA, layers, now, packet, this.#streams.reused) === true;
@@ -216,21 +221,19 @@ export class Analysis implements PacketSink {
     this.redis?.add(row, fromA, layers, now);
   }
 
-  #countIp({ length, seconds, nanos }: Packet): void {
-    const { version, src, dst } = this.#decoder.layers;
+  #countIp({ length, seconds, nanos }: Packet, { version, src, dst }: Layers): void {
     const row = this.#ipRow(version, src, dst);
     this.ip.count(row, this.ip.isFromA(row, src, dst, 0, 0), length, seconds, nanos);
   }
 
-  #without(packet: Packet): void {
-    const { layers } = this.#decoder;
+  #without(packet: Packet, layers: Layers): void {
     const { version } = layers;
     // tshark counts pieces of IPv4 datagrams, and of IPv6 ones only the piece that completes them; Mobile IPv6 it does not.
     if (
       version === 4 ||
       (version === 6 && (this.#scope.once || !(layers.fragment || layers.protocol === MOBILITY)))
     )
-      this.#countIp(packet);
+      this.#countIp(packet, layers);
     if (layers.arp) this.protocols.arp += 1;
     else if (version === 0) this.protocols.other += 1;
     else if (layers.fragment) this.protocols.fragments += 1;

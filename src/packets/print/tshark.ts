@@ -6,7 +6,7 @@ import { flagText } from '../flags.ts';
 import type { Section } from '../sections.ts';
 import type { CaptureSummary, TimeRange } from '../summary.ts';
 import type { Syn } from '../syns.ts';
-import { type Civil, civil, delta, exact, type Time } from '../times.ts';
+import { exact, type Time, WIDE } from '../times.ts';
 import type { TimeZone } from './time-zone.ts';
 
 /**
@@ -88,6 +88,45 @@ function* endpointLines(
     lines = '';
   }
   yield lines + LINE;
+}
+
+/** Wireshark's nstime_delta: seconds and nanoseconds have the same sign. */
+function delta(from: Time, to: Time): readonly [seconds: bigint, nanos: number] {
+  const [seconds, nanos] = exact(from);
+  const [laterSeconds, laterNanos] = exact(to);
+  const whole = BigInt.asIntN(64, laterSeconds - seconds);
+  const rest = laterNanos - nanos;
+  if (laterSeconds < seconds && rest > 0) return [whole + 1n, rest - 1e9];
+  if (laterSeconds > seconds && rest < 0) return [whole - 1n, rest + 1e9];
+  return [whole, rest];
+}
+
+/** A day and a time of day. */
+interface Civil {
+  readonly year: number;
+  /** From 0. */
+  readonly month: number;
+  readonly day: number;
+  /** `22:44:50`. */
+  readonly clock: string;
+}
+
+/** The Gregorian calendar repeats after so many years, and seconds. */
+const CYCLE_YEARS = 400;
+const CYCLE = 146_097n * 86_400n;
+
+/** What the C library makes of it; undefined where the year, counted from 1900, needs more than 32 bits. */
+function civil(seconds: bigint): Civil | undefined {
+  const rest = ((seconds % CYCLE) + CYCLE) % CYCLE;
+  const date = new Date(Number(rest) * 1000);
+  const year = date.getUTCFullYear() + CYCLE_YEARS * Number((seconds - rest) / CYCLE);
+  if (year - 1900 >= WIDE || year - 1900 < -WIDE) return undefined;
+  return {
+    year,
+    month: date.getUTCMonth(),
+    day: date.getUTCDate(),
+    clock: date.toISOString().slice(11, 19),
+  };
 }
 
 /** As a number of seconds, computed as Wireshark does: in doubles, so that the last digit is the same. */
