@@ -209,16 +209,7 @@ export class ConversationTable {
 
   /** Rows by their frames, most first; ties in order of appearance. */
   byFrames(): Uint32Array {
-    const rows = this.#rows;
-    let most = 0;
-    for (let row = 0; row < rows; row += 1) most = Math.max(most, this.frames(row));
-    // Frames and row in one number each sort twenty times as fast as with a comparison of ours; they fit below 2^53.
-    const keys = new Float64Array(rows);
-    for (let row = 0; row < rows; row += 1) keys[row] = (most - this.frames(row)) * rows + row;
-    keys.sort();
-    const order = new Uint32Array(rows);
-    for (let at = 0; at < rows; at += 1) order[at] = keys[at]! % rows;
-    return order;
+    return mostFirst(this.#rows, (row) => this.frames(row));
   }
 
   #enter(row: number): void {
@@ -245,10 +236,40 @@ export class ConversationTable {
 
 /** Rows by a number of theirs, most first; ties in order of appearance. */
 export function mostFirst(rows: number, numberOf: (row: number) => number): Uint32Array {
-  const numbers = Float64Array.from({ length: rows }, (_, row) => numberOf(row));
-  return Uint32Array.from({ length: rows }, (_, row) => row).sort(
-    (one, other) => numbers[other]! - numbers[one]! || one - other,
-  );
+  const numbers = new Float64Array(rows);
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  let isWhole = true;
+  for (let row = 0; row < rows; row += 1) {
+    const number = numberOf(row);
+    numbers[row] = number;
+    if (number < least) least = number;
+    if (number > most) most = number;
+    isWhole &&= Number.isSafeInteger(number);
+  }
+  const order = new Uint32Array(rows);
+  if (rows === 0) return order;
+  if (isWhole && most - least <= 4 * rows) {
+    // Small numbers are counted and not compared: where the rows of each number begin.
+    const places = new Uint32Array(most - least + 2);
+    for (let row = 0; row < rows; row += 1) places[most - numbers[row]! + 1]! += 1;
+    for (let at = 1; at < places.length; at += 1) places[at]! += places[at - 1]!;
+    for (let row = 0; row < rows; row += 1) {
+      const at = most - numbers[row]!;
+      order[places[at]!] = row;
+      places[at]! += 1;
+    }
+    return order;
+  }
+  if (isWhole && (most - least + 1) * rows <= Number.MAX_SAFE_INTEGER) {
+    // Number and row in one number each sort twenty times as fast as with a comparison of ours.
+    for (let row = 0; row < rows; row += 1) numbers[row] = (most - numbers[row]!) * rows + row;
+    numbers.sort();
+    for (let at = 0; at < rows; at += 1) order[at] = numbers[at]! % rows;
+    return order;
+  }
+  for (let row = 0; row < rows; row += 1) order[row] = row;
+  return order.sort((one, other) => numbers[other]! - numbers[one]! || one - other);
 }
 
 /** Whether the time at `at` is earlier than another. */

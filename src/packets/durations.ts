@@ -52,6 +52,8 @@ export class Durations {
 
   /** The smallest duration that at least this part of all are not longer than; 0 where there are none. */
   quantile(part: number): number {
+    // Many groups have one duration only.
+    if (this.least === this.most) return this.most;
     const wanted = Math.max(1, Math.ceil(part * this.count));
     if (this.#few) return this.#few.toSorted((one, other) => one - other)[wanted - 1] ?? 0;
     let seen = 0;

@@ -45,22 +45,33 @@ function* conversationLines(
   yield `${indent}|       <-      | |       ->      | |     Total     |    Relative    |   Duration   |\n`;
   yield `${indent}| Frames  Bytes | | Frames  Bytes | | Frames  Bytes |      Start     |              |\n`;
   const width = ports ? 26 : 20;
+  const [toA, toB, total] = [framesAndBytes(), framesAndBytes(), framesAndBytes()];
   let lines = '';
   for (const row of table.byFrames()) {
     const each = table.read(row);
     if (!ports && each.six !== (kind === 'IPv6')) continue;
     const [a, b] = endNames(each, addresses, ports);
-    const group = (frames: number, bytes: number) =>
-      `${String(frames).padStart(6)} ${sizeText(bytes, 'bytes').padEnd(9)}`;
-    lines += `${a.padEnd(width)} <-> ${b.padEnd(width)}  ${group(each.framesToA, each.bytesToA)}  ${group(
+    lines += `${a.padEnd(width)} <-> ${b.padEnd(width)}  ${toA(each.framesToA, each.bytesToA)}  ${toB(
       each.framesToB,
       each.bytesToB,
-    )}  ${group(each.framesToA + each.framesToB, each.bytesToA + each.bytesToB)}  ${nineDigits(first, each.start).padStart(14)}   ${fourDigits(first, each.start, each.stop).padStart(12)}\n`;
+    )}  ${total(each.framesToA + each.framesToB, each.bytesToA + each.bytesToB)}  ${nineDigits(first, each.start).padStart(14)}   ${fourDigits(first, each.start, each.stop).padStart(12)}\n`;
     if (lines.length < MANY) continue;
     yield lines;
     lines = '';
   }
   yield lines + LINE;
+}
+
+/** Frames and bytes of one line after the other. The lines are in order of frames, so that many repeat the one before. */
+function framesAndBytes(): (frames: number, bytes: number) => string {
+  let [knownFrames, knownBytes, text] = [Number.NaN, Number.NaN, ''];
+  return (frames, bytes) => {
+    if (frames !== knownFrames || bytes !== knownBytes) {
+      text = `${String(frames).padStart(6)} ${sizeText(bytes, 'bytes').padEnd(9)}`;
+      [knownFrames, knownBytes] = [frames, bytes];
+    }
+    return text;
+  };
 }
 
 /** What `tshark -q -z endpoints,KIND` prints. */

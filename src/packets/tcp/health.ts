@@ -77,7 +77,10 @@ export class Health {
   #times = new Float64Array(2 * TIMES * 64);
   #marks = new Float64Array(MARKS * 64);
   #progress = new Uint8Array(64);
-  #counts = new Uint32Array(2 * KINDS * 64);
+  /** By side: where its counts are, as most sides have no trouble and no counts; 0: none. */
+  #countPlaces = new Uint32Array(2 * 64);
+  #counts = new Uint32Array(KINDS * 64);
+  #counted = 0;
   #frames = new Uint32Array(FRAMES * 64);
   readonly #first = new Uint32Array(FEW_FRAMES * KINDS);
   readonly #list: TroubleList | undefined;
@@ -138,7 +141,8 @@ export class Health {
   /** How often something happened, on one side of a stream. */
   count(row: number, fromA: boolean, trouble: Trouble): number {
     if (row >= this.#rows) return 0;
-    return this.#counts[KINDS * (2 * row + (fromA ? 0 : 1)) + TROUBLES.indexOf(trouble)]!;
+    const place = this.#countPlaces[2 * row + (fromA ? 0 : 1)]!;
+    return place === 0 ? 0 : this.#counts[KINDS * (place - 1) + TROUBLES.indexOf(trouble)]!;
   }
 
   /** Nanoseconds from SYN to the end of the handshake; undefined where it was not seen whole. */
@@ -314,9 +318,15 @@ export class Health {
   }
 
   #noted(row: number, side: number, kinds: number, frame: number): void {
+    if (this.#countPlaces[side] === 0) {
+      this.#counted += 1;
+      this.#countPlaces[side] = this.#counted;
+      this.#counts = grown(this.#counts, KINDS * this.#counted);
+    }
+    const counts = KINDS * (this.#countPlaces[side]! - 1);
     for (let kind = 0; kind < KINDS; kind += 1) {
       if (!(kinds & bit(kind))) continue;
-      this.#counts[KINDS * side + kind]! += 1;
+      this.#counts[counts + kind]! += 1;
       const before = this.totals[kind]!;
       this.totals[kind] = before + 1;
       if (before < FEW_FRAMES) this.#first[FEW_FRAMES * kind + before] = frame;
@@ -329,7 +339,7 @@ export class Health {
     this.#rows = row + 1;
     this.#sides = grown(this.#sides, 2 * SIDE * this.#rows);
     this.#times = grown(this.#times, 2 * TIMES * this.#rows);
-    this.#counts = grown(this.#counts, 2 * KINDS * this.#rows);
+    this.#countPlaces = grown(this.#countPlaces, 2 * this.#rows);
     this.#progress = grown(this.#progress, this.#rows);
     this.#marks = grown(this.#marks, MARKS * this.#rows);
     this.#frames = grown(this.#frames, FRAMES * this.#rows);
