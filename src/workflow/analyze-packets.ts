@@ -128,7 +128,7 @@ export async function withAnalysis<T>(
     timeline,
     ...(own &&
       (timeline || sections.has('redis')) && {
-        redis: { rules: options.rules, showKeys: options.showKeys, asked: options.asksRedis },
+        redis: { rules: options.rules, showKeys: options.showKeys, isRequested: options.asksRedis },
       }),
   };
   const spill = new FileSpill();

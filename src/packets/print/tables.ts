@@ -59,7 +59,7 @@ export function* printTables(analysis: Analysis, choice: TableChoice): Generator
   if (sections.has('redis')) {
     const redis = redisFacts(analysis, names, choice.rows);
     if (redis) yield* redisTables(redis, choice.rows);
-    else if (analysis.redis?.asked) yield NONE_FOUND;
+    else if (analysis.redis?.isRequested) yield NONE_FOUND;
   }
   if (sections.has('timeline')) yield* timelineTable(analysis, choice);
 }

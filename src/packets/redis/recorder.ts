@@ -14,16 +14,16 @@ export interface PendingCommand {
   /** When its last byte came. */
   at: number;
   readonly blocking: boolean;
-  /** How far the client had heard the server when it sent this: a sequence number of the server. */
-  readonly heard: number;
-  /** Whether it is the first that the client sent after it had heard so far. */
-  leads: boolean;
+  /** The client's acknowledgment number when it sent this: how much of the server's stream it had received. */
+  readonly ack: number;
+  /** Whether it is the first that the client sent with this acknowledgment number. */
+  isFirstWithAck: boolean;
   /** Whether commands before it are missing in the capture. */
-  behindHole: boolean;
+  isAfterGap: boolean;
   /** Replies that it gets: one for each channel of SUBSCRIBE. */
   replies: number;
   /** UNSUBSCRIBE without channels: one reply for each subscribed channel, or one reply if there is none. */
-  ofAll: boolean;
+  unsubscribesAll: boolean;
 }
 
 /** Both ends of a connection; addresses are numbers of Addresses. */
@@ -80,13 +80,13 @@ export class CommandRecorder {
   }
 
   /** Takes over what another one has counted. */
-  take(other: CommandRecorder): void {
+  merge(other: CommandRecorder): void {
     this.statistics.merge(other.statistics);
     for (const [at, latency] of other.#provisional) this.#answered(at, latency);
   }
 
   /** A client of a server, each with the row that its commands count in. */
-  client(ends: ConnectionEnds, isNew = true): Client {
+  clientOf(ends: ConnectionEnds, isNew = true): Client {
     const { statistics } = this;
     const client = statistics.clients.rowOf(clientKey(ends.client, ends.six));
     const server = statistics.servers.rowOf(serverKey(ends.server, ends.six, ends.serverPort));
@@ -99,13 +99,13 @@ export class CommandRecorder {
   }
 
   /**
-   * What a request asks, sent at `now` by one who had heard the server up to `heard`; nothing where it can't be a command, or
-   * too much of it is missing to know which. `isSure`: all that came before was understood.
+   * The command of a request that was sent at `now` with the acknowledgment number `ack`; undefined where it can't be a
+   * command, or where too much of it is missing to know which. `isSure`: all that came before was understood.
    */
-  asked(
+  pendingCommand(
     request: RequestParser,
     now: number,
-    heard: number,
+    ack: number,
     whole: boolean,
     isSure: boolean,
   ): PendingCommand | undefined {
@@ -139,18 +139,18 @@ export class CommandRecorder {
       size,
       at: now,
       blocking,
-      heard,
-      leads: false,
-      behindHole: false,
+      ack,
+      isFirstWithAck: false,
+      isAfterGap: false,
       replies: 1,
-      ofAll: false,
+      unsubscribesAll: false,
     };
   }
 
   /** Counts a command that ran, in every table; `error` is the line that it failed with. */
   count(
     client: Client,
-    asked: PendingCommand,
+    command: PendingCommand,
     replySize: number,
     latency: number | undefined,
     at: number,
@@ -159,7 +159,7 @@ export class CommandRecorder {
     const { statistics } = this;
     const failed = error !== undefined;
     if (failed) statistics.error(error);
-    const { kind, pattern, size } = asked;
+    const { kind, pattern, size } = command;
     const { commands, clients, servers, patterns, combinations } = statistics;
     const bucket = latency === undefined ? 0 : bucketOf(latency);
     commands.count(commands.rowOf(kind.id), size, replySize, latency, bucket, failed);
@@ -173,27 +173,27 @@ export class CommandRecorder {
   /** Counts a command that was answered, and keeps what stands out. */
   answered(
     client: Client,
-    asked: PendingCommand,
+    command: PendingCommand,
     { size, began }: Reply,
     latency: number,
     error?: string,
   ): void {
     const { blocking, biggestReplies, slowest } = this.statistics;
-    if (asked.blocking) blocking.add(latency);
-    this.count(client, asked, size, asked.blocking ? undefined : latency, began, error);
-    if (size > biggestReplies.least) biggestReplies.add(this.notable(client, size, asked, began));
-    if (!asked.blocking && latency > slowest.least)
-      slowest.add(this.notable(client, latency, asked, asked.at));
+    if (command.blocking) blocking.add(latency);
+    this.count(client, command, size, command.blocking ? undefined : latency, began, error);
+    if (size > biggestReplies.least) biggestReplies.add(this.notable(client, size, command, began));
+    if (!command.blocking && latency > slowest.least)
+      slowest.add(this.notable(client, latency, command, command.at));
   }
 
-  /** Counts a command that was asked. What the reply was, and when, is not known. */
-  unanswered(client: Client, asked: PendingCommand): void {
+  /** Counts a command without a reply in the capture: its latency is not known. */
+  unanswered(client: Client, command: PendingCommand): void {
     this.statistics.unanswered += 1;
-    this.count(client, asked, 0, undefined, asked.at);
+    this.count(client, command, 0, undefined, command.at);
   }
 
   /** The reply to a command that was counted has so many bytes more. */
-  more(client: Client, { kind, pattern }: PendingCommand, bytes: number): void {
+  addReplyBytes(client: Client, { kind, pattern }: PendingCommand, bytes: number): void {
     const { commands, patterns, clients, servers } = this.statistics;
     commands.addReplyBytes(commands.rowOf(kind.id), bytes);
     clients.addReplyBytes(client.client, bytes);

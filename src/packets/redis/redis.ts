@@ -29,13 +29,13 @@ export interface RedisOptions {
   readonly rules: readonly PatternRule[];
   readonly showKeys: boolean;
   /** Whether the user asked for Redis by name: then TLS on any port is reported, and also that no Redis was found. */
-  readonly asked?: boolean;
+  readonly isRequested?: boolean;
 }
 
 /** Finds the connections that speak RESP, whatever their port, and has them read. */
 export class Redis {
   readonly recorder: CommandRecorder;
-  readonly asked: boolean;
+  readonly isRequested: boolean;
   readonly #tls = new TlsPorts();
   readonly #streams: Streams;
   #state = new Uint8Array(256);
@@ -51,12 +51,12 @@ export class Redis {
     this.recorder.commands.isKnown(bytes, at, length);
 
   constructor(
-    { rules, showKeys, asked = false }: RedisOptions,
+    { rules, showKeys, isRequested = false }: RedisOptions,
     streams: Streams,
     answered: (at: number, latency: number | undefined) => void,
   ) {
     this.#streams = streams;
-    this.asked = asked;
+    this.isRequested = isRequested;
     this.recorder = new CommandRecorder(new Commands(), new Patterns(rules, showKeys), answered);
   }
 
@@ -153,7 +153,7 @@ export class Redis {
     if (!begins && !(whole && fromClient && (customary || this.#isServer(ends)))) {
       if (whole && fromClient && this.#tries[row] === 0) {
         const opening = new Opening(ends, this.#isKnown);
-        if (opening.takes(fromA, layers, now) && this.#held + opening.size <= MOST_HELD) {
+        if (opening.add(fromA, layers, now) && this.#held + opening.size <= MOST_HELD) {
           this.#held += opening.size;
           this.#openings.set(row, opening);
           this.#state[row] = HELD;
@@ -185,7 +185,7 @@ export class Redis {
   #extendHeld(row: number, fromA: boolean, layers: Layers, now: number): void {
     const opening = this.#openings.get(row)!;
     const before = opening.size;
-    const goesOn = opening.takes(fromA, layers, now);
+    const goesOn = opening.add(fromA, layers, now);
     this.#held += opening.size - before;
     if (opening.isRedis || this.#isServer(opening.ends)) {
       this.#openHeld(row, opening);
@@ -214,7 +214,7 @@ export class Redis {
     const { bytes, payloadAt: at, captured, sport, dport } = layers;
     if (!isTlsRecord(bytes, at, at + captured)) return false;
     const ofRedis = TLS_PORTS.has(sport) !== TLS_PORTS.has(dport);
-    if (!ofRedis && !this.asked) return false;
+    if (!ofRedis && !this.isRequested) return false;
     // A hello is the client's; without one the server is the one with the port of Redis, or the lower one.
     const fromClient =
       this.#state[row] === BEGAN
