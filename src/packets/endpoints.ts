@@ -121,7 +121,7 @@ function hash(address: number, port: number): number {
   return (mixed ^ (mixed >>> 15)) >>> 0;
 }
 
-/** An end of conversations, by itself. */
+/** One end of conversations. */
 export interface EndpointFacts extends End {
   readonly packets: number;
   readonly bytes: number;

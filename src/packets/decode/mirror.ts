@@ -3,14 +3,14 @@ import { Packet } from '../file/packet.ts';
 import { Layers, TCP } from './decode.ts';
 import { isCooked } from './link.ts';
 
-/** A capture is judged by this many packets at its beginning, or by this many bytes of them. */
+/** This many packets at the beginning of a capture, or this many bytes of them, tell whether it is from a mirror port. */
 const MOST_PACKETS = 1000;
 const MOST_BYTES = 4 << 20;
 /** A switch sends the copy at once; in nanoseconds. */
 const WITHIN = 5e6;
-/** How much of a packet's body is compared: all of its headers, and some of its payload. */
+/** So many bytes of a packet's body are compared: all headers, and some payload. */
 const COMPARED = 256;
-/** At least this many packets, and at least half of all, must come as often as a mirror sends them. */
+/** At least this many packets, and at least half of all packets, must have as many copies as a mirror port sends. */
 const FEWEST = 3;
 const MOST_COPIES = 4;
 
@@ -30,7 +30,7 @@ interface HeldPacket {
  * copies are counted once. What routers change is not compared.
  */
 export class Mirror {
-  /** How many packets were copies of one before. */
+  /** How many packets were copies of an earlier packet. */
   count = 0;
   #held: HeldPacket[] | undefined = [];
   #heldBytes = 0;

@@ -60,7 +60,7 @@ export function redisFacts(analysis: Analysis, names: AddressNames, rows = Numbe
       bytes: statistics.gaps,
       lostThread: statistics.desyncs,
       commandsWithoutReply: statistics.unanswered,
-      repliesWithoutCommand: statistics.unasked,
+      repliesWithoutCommand: statistics.unmatchedReplies,
       ...(statistics.behindCut > 0 && { packetsCutBeforeCommands: statistics.behindCut }),
     },
     latency: quantiles(statistics.latency),

@@ -25,7 +25,7 @@ import { redisFacts } from './redis-facts.ts';
 import { NONE_FOUND, redisTables } from './redis-tables.ts';
 import { durationText, endText, heading, latencyText, left, quantileText, right } from './wording.ts';
 
-/** How the readable form is to be. */
+/** What the tables show. */
 export interface TableChoice {
   readonly sections: ReadonlySet<Section>;
   /** Rows of a table; Infinity for all. */
@@ -36,7 +36,7 @@ export interface TableChoice {
   readonly wide: boolean;
 }
 
-/** The tables, one piece after the other; those without a row are left out. */
+/** Prints the tables piece by piece; a table without rows is left out. */
 export function* printTables(analysis: Analysis, choice: TableChoice): Generator<string> {
   const { sections, names } = choice;
   if (sections.has('summary')) yield* summaryText(analysis);
@@ -67,7 +67,7 @@ export function* printTables(analysis: Analysis, choice: TableChoice): Generator
 function* summaryText(analysis: Analysis): Generator<string> {
   const facts = summaryFacts(analysis, true);
   const line = (label: string, text: string) => `${label.padEnd(12)}${text}\n`;
-  const cut = facts.cutPackets ? `, ${facts.cutPackets} not captured whole` : '';
+  const cut = facts.cutPackets ? `, ${facts.cutPackets} truncated` : '';
   yield line('Packets', `${facts.packets} (${formatBytes(facts.bytes)} on the wire${cut})`);
   if (facts.start && facts.end && facts.durationSeconds !== undefined) {
     const rate =
@@ -90,7 +90,7 @@ function* summaryText(analysis: Analysis): Generator<string> {
   if (facts.lostByTheSystem)
     yield line(
       'Lost',
-      `${counted(facts.lostByTheSystem, 'packet')} by the system that captured: there are holes`,
+      `${counted(facts.lostByTheSystem, 'packet')} dropped by the capturing system: the capture has gaps`,
     );
   if (facts.outOfOrderPackets)
     yield line(
@@ -99,7 +99,7 @@ function* summaryText(analysis: Analysis): Generator<string> {
     );
   const strange = [...analysis.summary.linkTypes].filter(([type]) => !isKnownLink(type));
   for (const [type, count] of strange)
-    yield line('Unknown', `${counted(count, 'packet')} of link type ${type}, which is not looked into`);
+    yield line('Unknown', `${counted(count, 'packet')} of link type ${type}, which is not decoded`);
 }
 
 const PROTOCOL_NAMES: Readonly<Record<string, string>> = {
@@ -191,7 +191,7 @@ function roundTripCells({ roundTrip }: ConversationFacts): string[] {
   ];
 }
 
-/** What went wrong, and on whose side; keep-alives are nothing wrong. */
+/** The problems of each side. A keep-alive is not a problem. */
 function healthWords({ health }: ConversationFacts): string {
   if (!health) return '';
   const opening = health.opening === 'refused' || health.opening === 'unanswered' ? [health.opening] : [];

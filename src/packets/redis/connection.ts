@@ -353,7 +353,7 @@ export class RedisConnection {
     const pending = this.#pending;
     const command = pending.commandOf(reply.start);
     if (command === 'unseen' || command === 'lost') {
-      if (this.#mode.kind === 'commands') statistics.unasked += 1;
+      if (this.#mode.kind === 'commands') statistics.unmatchedReplies += 1;
       if (command === 'lost') this.#loseReplies();
       return;
     }

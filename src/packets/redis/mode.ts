@@ -94,7 +94,10 @@ export class Mode {
     return left <= 0;
   }
 
-  /** Whether it answers no command: a message to a subscriber, what MONITOR shows, or what RESP3 pushes; `next` waits for its reply. */
+  /**
+   * Whether this is no reply to a command: a message to a subscriber, output of MONITOR, or a push of RESP3. `next` is the command
+   * that waits for its reply.
+   */
   isMessage(reply: Reply, { pubsub }: RedisStatistics, next: PendingCommand | undefined): boolean {
     const { type } = reply;
     if (this.kind === 'monitor' && type === STATUS) return /^\d+\.\d+ \[/.test(reply.text);

@@ -43,13 +43,13 @@ export interface Client {
   readonly server: number;
 }
 
-/** What all connections share: what they know, and what they count. */
+/** What all connections share: the known commands and patterns, and the counts. */
 export class CommandRecorder {
   readonly commands: Commands;
   readonly patterns: Patterns;
   readonly statistics = new RedisStatistics();
   readonly scratch: Scratch;
-  /** Told of every command that ran: for the timeline. */
+  /** The time and the latency of each command of a provisional recorder, for the timeline. */
   #provisional: [number, number | undefined][] = [];
   readonly #answered: (at: number, latency: number | undefined) => void;
 
@@ -65,7 +65,7 @@ export class CommandRecorder {
     this.scratch = scratch;
   }
 
-  /** Another recorder with the same commands and patterns; its counts may be taken over later. */
+  /** Another recorder with the same commands and patterns. Its counts may be merged into this one later. */
   provisional(): CommandRecorder {
     const answered: [number, number | undefined][] = [];
     const { commands, patterns, scratch } = this;
@@ -79,7 +79,7 @@ export class CommandRecorder {
     return own;
   }
 
-  /** Takes over what another one has counted. */
+  /** Adds the counts of another recorder. */
   merge(other: CommandRecorder): void {
     this.statistics.merge(other.statistics);
     for (const [at, latency] of other.#provisional) this.#answered(at, latency);
@@ -111,7 +111,7 @@ export class CommandRecorder {
   ): PendingCommand | undefined {
     const { commands, patterns } = this;
     let kind = commands.kindOf(request.bytes, 0, request.lengths[0]!);
-    // What is typed may be anything: the middle of a value, too.
+    // A typed line may be anything, even the middle of a value.
     if (request.inline && !kind.known && !isSure) return undefined;
     if (!whole && (!kind.known || kind.steering)) return undefined;
     let place = 0;
@@ -170,7 +170,7 @@ export class CommandRecorder {
     this.#answered(at, latency);
   }
 
-  /** Counts a command that was answered, and keeps what stands out. */
+  /** Counts a command that was answered, and keeps it if it is one of the slowest or the biggest. */
   answered(
     client: Client,
     command: PendingCommand,

@@ -20,12 +20,12 @@ export interface Notable {
 
 const NOTABLE = 20;
 /** At most this many kinds of errors that Redis itself does not have are counted separately. */
-const MOST_OWN_KINDS = 10;
+const MOST_CUSTOM_KINDS = 10;
 
 /** The largest of many, in order. */
 export class Largest {
   readonly all: Notable[] = [];
-  /** Smaller ones are not asked for. */
+  /** The smallest value that is still listed, once the list is full. */
   least = 0;
 
   add(notable: Notable): void {
@@ -37,7 +37,7 @@ export class Largest {
   }
 }
 
-/** A cluster node's "ask there". */
+/** A redirection by a cluster node to another node. */
 export interface Redirect {
   readonly kind: 'MOVED' | 'ASK';
   readonly to: string;
@@ -50,12 +50,12 @@ const COUNTERS = [
   'gaps',
   'desyncs',
   'unanswered',
-  'unasked',
+  'unmatchedReplies',
   'replication',
   'behindCut',
 ] as const;
 
-/** Everything that is told of Redis in a capture. */
+/** Everything that is counted about Redis in a capture. */
 export class RedisStatistics {
   /** By the number of the command, and of the pattern. */
   readonly commands = new GroupTable();
@@ -67,7 +67,7 @@ export class RedisStatistics {
   readonly serverConnections: number[] = [];
   readonly combinations = new Combinations();
   readonly errors = new Map<string, number>();
-  readonly #ownKinds = new Set<string>();
+  readonly #customKinds = new Set<string>();
   readonly redirects = new Map<string, Redirect>();
   readonly slowest = new Largest();
   readonly biggestRequests = new Largest();
@@ -78,14 +78,14 @@ export class RedisStatistics {
   readonly transactions = { executed: 0, discarded: 0, aborted: 0, commands: 0 };
   readonly pubsub = { messages: 0, messageBytes: 0, published: 0, subscriptions: 0 };
   connections = 0;
-  /** Taken up in the middle: what was before them is not known. */
+  /** Connections that began before the capture. */
   joined = 0;
-  /** Bytes that are missing in the capture, and how often that cost the thread. */
+  /** Bytes that are missing in the capture, and how often the position of commands or replies was lost because of that. */
   gaps = 0;
   desyncs = 0;
   /** Commands without a reply, and replies without a command. */
   unanswered = 0;
-  unasked = 0;
+  unmatchedReplies = 0;
   replication = 0;
   /** Packets that were cut off within a command and contained more commands after it. */
   behindCut = 0;
@@ -112,7 +112,7 @@ export class RedisStatistics {
       this.combinations.add(clients[client]!, command, pattern, calls);
     this.combinations.left += other.combinations.left;
     for (const [kind, count] of other.errors) {
-      const shown = isKnownKind(kind) || kind === '(others)' || this.#isOwn(kind) ? kind : '(others)';
+      const shown = isKnownKind(kind) || kind === '(others)' || this.#isCustomKind(kind) ? kind : '(others)';
       this.errors.set(shown, (this.errors.get(shown) ?? 0) + count);
     }
     for (const [key, redirect] of other.redirects) {
@@ -138,7 +138,7 @@ export class RedisStatistics {
 
   error(line: string): void {
     const kind = errorKind(line);
-    const shown = kind !== undefined && (isKnownKind(kind) || this.#isOwn(kind)) ? kind : '(others)';
+    const shown = kind !== undefined && (isKnownKind(kind) || this.#isCustomKind(kind)) ? kind : '(others)';
     this.errors.set(shown, (this.errors.get(shown) ?? 0) + 1);
     if (kind !== 'MOVED' && kind !== 'ASK') return;
     const to = /^\S+ \d+ ([\w.:[\]-]{0,80}:\d{1,5})$/.exec(line)?.[1] ?? '?';
@@ -147,11 +147,11 @@ export class RedisStatistics {
     else if (this.redirects.size < 1000) this.redirects.set(`${kind} ${to}`, { kind, to, count: 1 });
   }
 
-  /** Whether it may be a kind of a script or a module: if there are more and more of them, they are data and not kinds. */
-  #isOwn(kind: string): boolean {
-    if (this.#ownKinds.has(kind)) return true;
-    if (this.#ownKinds.size >= MOST_OWN_KINDS) return false;
-    this.#ownKinds.add(kind);
+  /** Whether it may be an error kind of a script or a module. If there are too many of them, they are data and not kinds. */
+  #isCustomKind(kind: string): boolean {
+    if (this.#customKinds.has(kind)) return true;
+    if (this.#customKinds.size >= MOST_CUSTOM_KINDS) return false;
+    this.#customKinds.add(kind);
     return true;
   }
 }

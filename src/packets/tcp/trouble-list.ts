@@ -13,8 +13,8 @@ export interface TroubledPacket {
   readonly row: number;
   readonly fromA: boolean;
   readonly names: readonly string[];
-  /** It asks for a connection; the outcome is known only at the end. */
-  readonly asks: boolean;
+  /** A SYN of a client: whether it was answered is known only at the end. */
+  readonly isClientSyn: boolean;
   /** For a duplicate ACK: the frame that it repeats, and which repetition it is, counted from 1. */
   readonly duplicate?: { readonly of: number; readonly number: number };
 }
@@ -61,7 +61,7 @@ function packetAt(view: DataView, at: number): TroubledPacket {
     row: Math.floor(side / 2),
     fromA: side % 2 === 0,
     names: EXPERT_NAMES.filter((_, kind) => kinds & bit(kind)),
-    asks: (kinds & KIND.ASKED) !== 0,
+    isClientSyn: (kinds & KIND.SYN) !== 0,
     ...(kinds & KIND.DUPLICATE_ACK && {
       duplicate: { of: view.getInt32(at + 24, true), number: view.getInt32(at + 28, true) },
     }),
