@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Spill } from '../packets/syns.ts';
+import type { Spill } from '../packets/record-list.ts';
 
 /** In bytes: a longer list is written to disk. */
 const IN_MEMORY = 4 << 20;

@@ -1,15 +1,17 @@
 import { ConversationTable } from './conversations.ts';
 import type { Addresses } from './decode/addresses.ts';
-import { Decoder, MOBILITY, SYN, TCP, UDP } from './decode/decode.ts';
+import { Decoder, type Layers, MOBILITY, SYN, TCP, UDP } from './decode/decode.ts';
 import { isCooked } from './decode/link.ts';
 import { Mirror } from './decode/mirror.ts';
 import { Repeats } from './duplicates.ts';
 import type { Packet, PacketSink } from './file/packet.ts';
 import { FlagCounts } from './flags.ts';
 import { FrameNumbers } from './frame-numbers.ts';
+import type { Spill } from './record-list.ts';
 import { Redis, type RedisOptions } from './redis/redis.ts';
+import type { Selection } from './select.ts';
 import { CaptureSummary } from './summary.ts';
-import { type Spill, SynList } from './syns.ts';
+import { SynList } from './syns.ts';
 import { AccurateEcn } from './tcp/accurate-ecn.ts';
 import { Health } from './tcp/health.ts';
 import { RoundTrips } from './tcp/round-trips.ts';
@@ -17,36 +19,38 @@ import { Streams } from './tcp/streams.ts';
 import { TroubleList } from './tcp/trouble-list.ts';
 import { PacketTimeline } from './timeline.ts';
 
-/** What an analysis is to look at. */
+/** What an analysis examines. */
 export interface Scope {
-  /** Beyond number, size and time of the packets. */
+  /** Only these packets; all if it is absent. */
+  readonly selection?: Selection;
+  /** Decode packets, and not only count them. */
   readonly deep: boolean;
-  /** Into tunnels, one level down. */
+  /** Decode the inner packets of tunnels, one level deep. */
   readonly inner: boolean;
-  /** Count a packet once that several interfaces saw, or that a mirror port sent several times. */
+  /** Count a packet once if several interfaces saw it or a mirror port sent it several times. */
   readonly once: boolean;
-  /** What went wrong in TCP. */
+  /** Find problems of TCP. */
   readonly health: boolean;
-  /** How long each conversation's segments took to be acknowledged. */
+  /** Measure how long each conversation's segments took to be acknowledged. */
   readonly roundTrips: boolean;
   readonly redis?: RedisOptions;
   readonly timeline: boolean;
 }
 
-/** Frames by what they hold, innermost layer that was read. */
+/** Frames by their innermost decoded layer. */
 export interface Protocols {
   tcp: number;
   udp: number;
   icmp: number;
   arp: number;
-  /** Pieces of datagrams, but those that completed one. */
+  /** Fragments of datagrams, except the one that completes a datagram. */
   fragments: number;
   /** Any other over IP. */
   otherIp: number;
   other: number;
 }
 
-/** Packet after packet → the tables, in one pass. */
+/** Counts packets one by one into the tables, in one pass. */
 export class Analysis implements PacketSink {
   readonly summary = new CaptureSummary();
   readonly ip: ConversationTable;
@@ -55,26 +59,26 @@ export class Analysis implements PacketSink {
   readonly flags = new FlagCounts();
   readonly syns: SynList;
   readonly repeats = new Repeats();
-  readonly mirror: Mirror;
+  readonly mirror = new Mirror();
   readonly health: Health | undefined;
   readonly roundTrips: RoundTrips | undefined;
-  /** Packet by packet, what went wrong in TCP. */
+  /** The packets with a problem of TCP. */
   readonly troubles: TroubleList | undefined;
   readonly frames = new FrameNumbers();
   readonly redis: Redis | undefined;
   readonly timeline: PacketTimeline | undefined;
   readonly protocols: Protocols = { tcp: 0, udp: 0, icmp: 0, arp: 0, fragments: 0, otherIp: 0, other: 0 };
   readonly names = new Map<string, string>();
-  /** What the capturing system says it lost, by interface; its last word. */
+  /** How many packets the capturing system says that it dropped, by interface; the last number that it gave. */
   readonly lost = new Map<number, number>();
   readonly #decoder: Decoder;
   readonly #streams: Streams;
   readonly #ecn = new AccurateEcn();
   readonly #scope: Scope;
-  /** Whether what has ports is counted for its addresses packet by packet, not taken over at the end. */
-  #countsAtOnce = false;
+  /** Whether packets with ports are counted for their addresses at once, and not added at the end. */
+  #countsIpAtOnce = false;
 
-  /** The list of troubled packets is made where there is a spill for it. */
+  /** With a spill `troubles`, the packets with a problem are listed. */
   constructor(scope: Scope, spill: Spill, troubles?: Spill) {
     this.#scope = scope;
     this.ip = new ConversationTable(!scope.once);
@@ -82,7 +86,6 @@ export class Analysis implements PacketSink {
     this.udp = new ConversationTable(!scope.once);
     this.#streams = new Streams(this.tcp);
     this.#decoder = new Decoder(scope.inner, !scope.once);
-    this.mirror = new Mirror(scope.inner);
     this.syns = new SynList(spill);
     const timeline = scope.timeline ? new PacketTimeline() : undefined;
     this.timeline = timeline;
@@ -101,11 +104,17 @@ export class Analysis implements PacketSink {
     return this.#decoder.addresses;
   }
 
-  packet(packet: Packet): void {
+  /** Takes the next packet, and returns whether it is one of the selected packets. */
+  packet(packet: Packet): boolean {
+    const { selection, deep, once } = this.#scope;
+    const { layers, addresses } = this.#decoder;
+    if (deep || selection) this.#decoder.decode(packet);
+    if (selection && !selection(layers, addresses)) return false;
     this.summary.count(packet);
-    if (!this.#scope.deep) return;
-    if (!this.#scope.once || !this.mirror.holds(packet)) this.#look(packet);
-    else if (this.mirror.isDue) this.#lookAtHeld();
+    if (!deep) return true;
+    if (!once || !this.mirror.hold(packet, layers)) this.#count(packet, layers);
+    else if (this.mirror.isDue) this.#countHeld();
+    return true;
   }
 
   section(): void {
@@ -126,26 +135,23 @@ export class Analysis implements PacketSink {
   }
 
   end(): void {
-    this.#lookAtHeld();
+    this.#countHeld();
     this.summary.end();
-    if (!this.#countsAtOnce) this.#takeOver();
+    if (!this.#countsIpAtOnce) this.#addPortsToIp();
     this.redis?.end();
     this.timeline?.end();
   }
 
-  #takeOver(): void {
-    this.ip.take(this.tcp);
-    this.ip.take(this.udp);
+  #addPortsToIp(): void {
+    this.ip.addByAddress(this.tcp);
+    this.ip.addByAddress(this.udp);
   }
 
-  #lookAtHeld(): void {
-    for (const packet of this.mirror.judged()) this.#look(packet);
+  #countHeld(): void {
+    for (const { packet, layers } of this.mirror.judged()) this.#count(packet, layers);
   }
 
-  #look(packet: Packet): void {
-    const decoder = this.#decoder;
-    decoder.decode(packet);
-    const { layers } = decoder;
+  #count(packet: Packet, layers: Layers): void {
     const { seconds, nanos, length } = packet;
     if (
       this.#scope.once &&
@@ -156,15 +162,15 @@ export class Analysis implements PacketSink {
       return;
     this.timeline?.packet(this.summary.since(seconds, nanos), length);
     const { version, src, dst, flags, transport } = layers;
-    if (!this.#countsAtOnce && !this.#scope.once && this.summary.wide) {
-      // Times that far apart have no order for Wireshark but the one in which it sees them.
-      this.#takeOver();
-      this.#countsAtOnce = true;
+    if (!this.#countsIpAtOnce && !this.#scope.once && this.summary.wide) {
+      // Wireshark orders times that are this far apart by when it sees them.
+      this.#addPortsToIp();
+      this.#countsIpAtOnce = true;
     }
     const shown = flags >= 0 ? flags : layers.quotedFlags;
     if (shown < 0) this.flags.without += 1;
     else if (shown & SYN) this.syns.add(packet, layers);
-    if (shown >= 0 && transport !== TCP) this.flags.add(shown, this.#hasCounter(shown));
+    if (shown >= 0 && transport !== TCP) this.flags.add(shown, this.#hasCounter(shown, layers));
     if (transport === TCP) {
       this.protocols.tcp += 1;
       const known = this.tcp.rows;
@@ -173,9 +179,10 @@ export class Analysis implements PacketSink {
       const { fromA } = this.#streams;
       this.flags.add(flags, this.#ecn.hasCounter(row, flags));
       if (layers.optionsEnd > layers.optionsAt) this.#ecn.lookForOption(row, layers);
-      if (this.#countsAtOnce) this.#countIp(packet);
+      if (this.#countsIpAtOnce) this.#countIp(packet, layers);
       this.tcp.count(row, fromA, length, seconds, nanos);
-      if (!layers.fragment && (this.#scope.health || this.#scope.redis)) this.#further(row, fromA, packet);
+      if (!layers.fragment && (this.#scope.health || this.#scope.redis))
+        this.#analyzeTcp(row, fromA, packet, layers);
     } else if (transport === UDP) {
       this.protocols.udp += 1;
       const { sport, dport } = layers;
@@ -184,14 +191,14 @@ export class Analysis implements PacketSink {
         row = this.udp.add(version, src, dst, sport, dport);
         this.#ipRow(version, src, dst);
       }
-      if (this.#countsAtOnce) this.#countIp(packet);
+      if (this.#countsIpAtOnce) this.#countIp(packet, layers);
       this.udp.count(row, this.udp.isFromA(row, src, dst, sport, dport), length, seconds, nanos);
-    } else this.#without(packet);
+    } else this.#countWithoutPorts(packet, layers);
   }
 
-  /** Of a segment that is in no conversation: its header is cut, or an ICMP error quotes it. */
-  #hasCounter(flags: number): boolean {
-    const { version, src, dst, quotedSrc, quotedDst, sport, dport, flags: own } = this.#decoder.layers;
+  /** For a segment that is in no conversation, because its header is truncated or an ICMP error quotes it. */
+  #hasCounter(flags: number, layers: Layers): boolean {
+    const { version, src, dst, quotedSrc, quotedDst, sport, dport, flags: own } = layers;
     const row =
       own >= 0
         ? this.tcp.find(version, src, dst, sport, dport)
@@ -199,14 +206,13 @@ export class Analysis implements PacketSink {
     return row >= 0 && this.#ecn.hasCounter(row, flags);
   }
 
-  /** The row of two addresses. What has ports is counted there alone, and taken over at the end. */
+  /** The row of two addresses. Packets with ports are counted in the row of their ports, and added here at the end. */
   #ipRow(version: number, src: number, dst: number): number {
     const row = this.ip.find(version, src, dst, 0, 0);
     return row < 0 ? this.ip.add(version, src, dst, 0, 0) : row;
   }
 
-  #further(row: number, fromA: boolean, packet: Packet): void {
-    const { layers } = this.#decoder;
+  #analyzeTcp(row: number, fromA: boolean, packet: Packet, layers: Layers): void {
     const { health, roundTrips } = this;
     const now = this.summary.since(packet.seconds, packet.nanos);
     const again = health?.add(row, fromA, layers, now, packet, this.#streams.reused) === true;
@@ -216,21 +222,19 @@ export class Analysis implements PacketSink {
     this.redis?.add(row, fromA, layers, now);
   }
 
-  #countIp({ length, seconds, nanos }: Packet): void {
-    const { version, src, dst } = this.#decoder.layers;
+  #countIp({ length, seconds, nanos }: Packet, { version, src, dst }: Layers): void {
     const row = this.#ipRow(version, src, dst);
     this.ip.count(row, this.ip.isFromA(row, src, dst, 0, 0), length, seconds, nanos);
   }
 
-  #without(packet: Packet): void {
-    const { layers } = this.#decoder;
+  #countWithoutPorts(packet: Packet, layers: Layers): void {
     const { version } = layers;
-    // tshark counts pieces of IPv4 datagrams, and of IPv6 ones only the piece that completes them; Mobile IPv6 it does not.
+    // tshark counts every fragment of IPv4, but of IPv6 only the fragment that completes a datagram, and not Mobile IPv6.
     if (
       version === 4 ||
       (version === 6 && (this.#scope.once || !(layers.fragment || layers.protocol === MOBILITY)))
     )
-      this.#countIp(packet);
+      this.#countIp(packet, layers);
     if (layers.arp) this.protocols.arp += 1;
     else if (version === 0) this.protocols.other += 1;
     else if (layers.fragment) this.protocols.fragments += 1;

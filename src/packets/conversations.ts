@@ -1,7 +1,7 @@
 import { grown } from './columns.ts';
 import { compareAsWireshark, type Time, WIDE } from './times.ts';
 
-/** What the numbers of a row are, one behind the other in `counts`. */
+/** The places of a row's numbers in `counts`. */
 const COUNTS = 8;
 const FRAMES = 0;
 const BYTES = 2;
@@ -10,14 +10,14 @@ const STOP = 6;
 
 const KEYS = 4;
 
-/** One conversation, as it is told. */
+/** One conversation. */
 export interface Conversation {
   readonly row: number;
   /** Numbers of Addresses; A is who sent the first packet. */
   readonly a: number;
   readonly b: number;
   readonly six: boolean;
-  /** 0 where the table knows no ports. */
+  /** 0 if the table has no ports. */
   readonly aPort: number;
   readonly bPort: number;
   readonly framesToB: number;
@@ -30,8 +30,8 @@ export interface Conversation {
 }
 
 /**
- * Who talked with whom, in order of first appearance; 80 bytes and a place in a hash table for each. Rows stay: one
- * that begins anew under the same addresses and ports is another row.
+ * The conversations in order of first appearance; each takes 80 bytes and a place in a hash table. A conversation that begins
+ * again with the same addresses and ports gets another row.
  */
 export class ConversationTable {
   /** a, b, ports of a and b in one word, version. */
@@ -42,7 +42,7 @@ export class ConversationTable {
   #last = -1;
   readonly #asWireshark: boolean;
 
-  /** `asWireshark`: the order of times that are far apart is the one that it takes them for. */
+  /** `asWireshark`: times that are far apart are ordered as Wireshark orders them. */
   constructor(asWireshark = false) {
     this.#asWireshark = asWireshark;
   }
@@ -51,7 +51,7 @@ export class ConversationTable {
     return this.#rows;
   }
 
-  /** The row of these two, -1 for none yet. */
+  /** The row of the conversation between these two ends; -1 if there is none. */
   find(version: number, src: number, dst: number, sport: number, dport: number): number {
     const there = (sport << 16) | dport;
     const back = (dport << 16) | sport;
@@ -71,7 +71,7 @@ export class ConversationTable {
     }
   }
 
-  /** A new row for these two, which `find` gives from now on. */
+  /** Adds a row for these two ends, which `find` returns from now on. */
   add(version: number, src: number, dst: number, sport: number, dport: number): number {
     const row = this.#rows;
     this.#rows += 1;
@@ -115,7 +115,7 @@ export class ConversationTable {
       this.#asWireshark &&
       (Math.abs(seconds - stop) >= WIDE || Math.abs(seconds - counts[at + START]!) >= WIDE)
     ) {
-      this.#far(at, [seconds, nanos]);
+      this.#countFar(at, [seconds, nanos]);
       return;
     }
     if (seconds > stop || (seconds === stop && nanos > counts[at + STOP + 1]!)) {
@@ -130,7 +130,7 @@ export class ConversationTable {
     }
   }
 
-  #far(at: number, time: Time): void {
+  #countFar(at: number, time: Time): void {
     const counts = this.#counts;
     const known = (end: number): Time => [counts[at + end]!, counts[at + end + 1]!];
     const end =
@@ -144,8 +144,8 @@ export class ConversationTable {
     counts[at + end + 1] = time[1];
   }
 
-  /** Adds what another table counted of the same addresses by port. */
-  take(other: ConversationTable): void {
+  /** Adds the counts of a table with ports to the rows of their addresses. */
+  addByAddress(other: ConversationTable): void {
     for (let row = 0; row < other.#rows; row += 1) {
       const key = KEYS * row;
       const from = COUNTS * row;
@@ -209,16 +209,7 @@ export class ConversationTable {
 
   /** Rows by their frames, most first; ties in order of appearance. */
   byFrames(): Uint32Array {
-    const rows = this.#rows;
-    let most = 0;
-    for (let row = 0; row < rows; row += 1) most = Math.max(most, this.frames(row));
-    // Frames and row in one number each sort twenty times as fast as with a comparison of ours; they fit below 2^53.
-    const keys = new Float64Array(rows);
-    for (let row = 0; row < rows; row += 1) keys[row] = (most - this.frames(row)) * rows + row;
-    keys.sort();
-    const order = new Uint32Array(rows);
-    for (let at = 0; at < rows; at += 1) order[at] = keys[at]! % rows;
-    return order;
+    return mostFirst(this.#rows, (row) => this.frames(row));
   }
 
   #enter(row: number): void {
@@ -230,7 +221,7 @@ export class ConversationTable {
     let slot = hash(src, dst, ports >>> 16, ports & 0xffff) & mask;
     for (;;) {
       const other = this.#table[slot]!;
-      // The newest of those with the same two is the one that is found.
+      // `find` returns the newest row of the same two ends.
       if (other < 0 || is(keys, KEYS * other, version, src, dst, ports, back)) break;
       slot = (slot + 1) & mask;
     }
@@ -245,10 +236,40 @@ export class ConversationTable {
 
 /** Rows by a number of theirs, most first; ties in order of appearance. */
 export function mostFirst(rows: number, numberOf: (row: number) => number): Uint32Array {
-  const numbers = Float64Array.from({ length: rows }, (_, row) => numberOf(row));
-  return Uint32Array.from({ length: rows }, (_, row) => row).sort(
-    (one, other) => numbers[other]! - numbers[one]! || one - other,
-  );
+  const numbers = new Float64Array(rows);
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  let isWhole = true;
+  for (let row = 0; row < rows; row += 1) {
+    const number = numberOf(row);
+    numbers[row] = number;
+    if (number < least) least = number;
+    if (number > most) most = number;
+    isWhole &&= Number.isSafeInteger(number);
+  }
+  const order = new Uint32Array(rows);
+  if (rows === 0) return order;
+  if (isWhole && most - least <= 4 * rows) {
+    // Small numbers are counted and not compared: where the rows of each number begin.
+    const places = new Uint32Array(most - least + 2);
+    for (let row = 0; row < rows; row += 1) places[most - numbers[row]! + 1]! += 1;
+    for (let at = 1; at < places.length; at += 1) places[at]! += places[at - 1]!;
+    for (let row = 0; row < rows; row += 1) {
+      const at = most - numbers[row]!;
+      order[places[at]!] = row;
+      places[at]! += 1;
+    }
+    return order;
+  }
+  if (isWhole && (most - least + 1) * rows <= Number.MAX_SAFE_INTEGER) {
+    // Number and row in one number each sort twenty times as fast as with a comparison of ours.
+    for (let row = 0; row < rows; row += 1) numbers[row] = (most - numbers[row]!) * rows + row;
+    numbers.sort();
+    for (let at = 0; at < rows; at += 1) order[at] = numbers[at]! % rows;
+    return order;
+  }
+  for (let row = 0; row < rows; row += 1) order[row] = row;
+  return order.sort((one, other) => numbers[other]! - numbers[one]! || one - other);
 }
 
 /** Whether the time at `at` is earlier than another. */

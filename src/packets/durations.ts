@@ -8,8 +8,8 @@ const number = new Float64Array(1);
 const halves = new Uint32Array(number.buffer);
 
 /**
- * How long something took, many times: quantiles right to 0.8 % in a few hundred counters, however many there are; exact up to 16.
- * Count, sum, least and most are exact. Nanoseconds.
+ * Many durations in nanoseconds. Quantiles are exact for up to 16 durations, and right to 0.8 % for any number of them, in a few
+ * hundred counters. Count, sum, least and most are exact.
  */
 export class Durations {
   count = 0;
@@ -33,25 +33,27 @@ export class Durations {
         this.#few.push(nanos);
         return;
       }
-      this.#spread();
+      this.#toBuckets();
     }
-    this.#counted(bucket);
+    this.#countBucket(bucket);
   }
 
-  #spread(): void {
+  #toBuckets(): void {
     const few = this.#few ?? [];
     this.#few = undefined;
-    for (const each of few) this.#counted(bucketOf(each));
+    for (const each of few) this.#countBucket(bucketOf(each));
   }
 
-  #counted(bucket: number): void {
+  #countBucket(bucket: number): void {
     const at = bucket - this.#from;
     if (at >= 0 && at < this.#counts.length) this.#counts[at]! += 1;
-    else this.#widened(bucket);
+    else this.#countBeyond(bucket);
   }
 
   /** The smallest duration that at least this part of all are not longer than; 0 where there are none. */
   quantile(part: number): number {
+    // Many groups have one duration only.
+    if (this.least === this.most) return this.most;
     const wanted = Math.max(1, Math.ceil(part * this.count));
     if (this.#few) return this.#few.toSorted((one, other) => one - other)[wanted - 1] ?? 0;
     let seen = 0;
@@ -71,7 +73,7 @@ export class Durations {
       for (const each of other.#few) this.add(each);
       return;
     }
-    this.#spread();
+    this.#toBuckets();
     this.#cover(other.#from, other.#from + other.#counts.length);
     other.#counts.forEach((count, at) => {
       this.#counts[at + other.#from - this.#from]! += count;
@@ -82,7 +84,7 @@ export class Durations {
     this.most = Math.max(this.most, other.most);
   }
 
-  #widened(bucket: number): void {
+  #countBeyond(bucket: number): void {
     // A little more on both sides: neighbours come next.
     this.#cover(Math.max(0, bucket - 16), bucket + 17);
     this.#counts[bucket - this.#from]! += 1;

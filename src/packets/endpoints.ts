@@ -1,7 +1,5 @@
-import type { Analysis } from './analysis.ts';
 import { grown } from './columns.ts';
 import { type ConversationTable, mostFirst } from './conversations.ts';
-import { type AddressNames, type ConversationKind, type End, endOf, tableOf } from './print/facts.ts';
 
 const KEYS = 3;
 const COUNTS = 4;
@@ -119,42 +117,4 @@ export class Endpoints {
 function hash(address: number, port: number): number {
   const mixed = Math.imul(address ^ Math.imul(port + 1, 0x9e3779b1), 0x85ebca6b);
   return (mixed ^ (mixed >>> 15)) >>> 0;
-}
-
-/** An end of conversations, by itself. */
-export interface EndpointFacts extends End {
-  readonly packets: number;
-  readonly bytes: number;
-  readonly sentPackets: number;
-  readonly sentBytes: number;
-  readonly receivedPackets: number;
-  readonly receivedBytes: number;
-  readonly filter: string;
-}
-
-export const ENDPOINT_KINDS = ['ipv4', 'ipv6', 'tcp', 'udp'] as const;
-
-/** The endpoints of a kind, most packets first. */
-export function* endpoints(
-  analysis: Analysis,
-  kind: ConversationKind,
-  names: AddressNames,
-): Generator<EndpointFacts> {
-  const found = new Endpoints(tableOf(analysis, kind));
-  const ports = kind === 'tcp' || kind === 'udp' ? kind : undefined;
-  for (const each of found.all(ports ? undefined : kind === 'ipv6')) {
-    const { address, six, port } = each;
-    const end = endOf(analysis.addresses.text(address, six), ports ? port : undefined, names);
-    const filter = `${six ? 'ipv6' : 'ip'}.addr == ${end.address}`;
-    yield {
-      ...end,
-      packets: each.sentFrames + each.receivedFrames,
-      bytes: each.sentBytes + each.receivedBytes,
-      sentPackets: each.sentFrames,
-      sentBytes: each.sentBytes,
-      receivedPackets: each.receivedFrames,
-      receivedBytes: each.receivedBytes,
-      filter: ports ? `${filter} && ${ports}.port == ${port}` : filter,
-    };
-  }
 }

@@ -11,12 +11,12 @@ interface Side {
 export type Selection = (layers: Layers, addresses: Addresses) => boolean;
 
 /**
- * `10.0.0.1-10.0.0.2`, `10.0.0.1:40000-10.0.0.2:6379`, `[::1]:40000-[::1]:6379` or a side alone → which packets are
- * of it, either way. Pieces of datagrams have no ports: those between the two addresses are in it.
+ * `10.0.0.1-10.0.0.2`, `10.0.0.1:40000-10.0.0.2:6379`, `[::1]:40000-[::1]:6379` or a side alone → a function that selects
+ * its packets in both directions. Fragments have no ports: those between the two addresses are selected.
  */
 export function parseConversation(text: string): Selection {
   const parts = text.trim().split('-');
-  if (parts.length > 2 || parts.some((part) => part === '')) throw notUnderstood(text);
+  if (parts.length > 2 || parts.some((part) => part === '')) throw notAConversation(text);
   const [one, other] = parts.map((part) => parseSide(part, text)) as [Side, Side | undefined];
   return (layers, addresses) => {
     if (layers.version === 0) return false;
@@ -41,9 +41,12 @@ function parseSide(part: string, text: string): Side {
     );
   const address = match?.[1] ?? match?.[3] ?? match?.[4];
   const port = match?.[2] ?? match?.[5];
-  if (address === undefined || Number(port) > 65535) throw notUnderstood(text);
+  if (address === undefined || Number(port) > 65535) throw notAConversation(text);
   return { address: address.toLowerCase(), ...(port !== undefined && { port: Number(port) }) };
 }
 
-const notUnderstood = (text: string) =>
-  usageError(`--conversation: "${text}" is not two ends`, '10.0.0.1:40000-10.0.0.2:6379, or addresses alone');
+const notAConversation = (text: string) =>
+  usageError(
+    `--conversation: "${text}" is not a conversation`,
+    'name both ends: 10.0.0.1:40000-10.0.0.2:6379, or addresses without ports',
+  );

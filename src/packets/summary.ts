@@ -11,13 +11,13 @@ export interface TimeRange {
   latestPlaces: number;
 }
 
-/** What is known of a file's packets without looking into them. */
+/** What is known about a file's packets without decoding them. */
 export class CaptureSummary implements TimeRange {
   packets = 0;
   /** On the wire, and of them in the file. */
   bytes = 0;
   capturedBytes = 0;
-  /** Packets that are not whole in the file. */
+  /** Packets that were truncated by the snapshot length. */
   cutPackets = 0;
   /** The shortest and the longest of those; what a snapshot length can be told from. */
   shortestCut = Number.POSITIVE_INFINITY;
@@ -40,7 +40,7 @@ export class CaptureSummary implements TimeRange {
   earliestNanos = 0;
   latestSeconds = 0;
   latestNanos = 0;
-  /** Packets that are earlier than one before them. */
+  /** Packets whose time is earlier than that of the packet before. */
   backwards = 0;
   #beforeSeconds = 0;
   #beforeNanos = 0;

@@ -1,13 +1,6 @@
 import type { Layers } from './decode/decode.ts';
 import type { Packet } from './file/packet.ts';
-
-/** What a long list is kept in: memory first, a file when it grows. */
-export interface Spill {
-  /** Takes a copy. */
-  append(bytes: Uint8Array): void;
-  /** All of it from its beginning, in pieces of whole records where each append was. */
-  pieces(): Iterable<Uint8Array>;
-}
+import { RecordList, type Spill } from './record-list.ts';
 
 /** A segment with the SYN bit: a connection that was asked for, or granted. */
 export interface Syn {
@@ -30,71 +23,58 @@ export interface Syn {
   readonly quoted?: { readonly src: number; readonly dst: number };
 }
 
+/** Bytes of a record. */
 const RECORD = 44;
-const BUFFERED = 1024;
 const QUOTED = 1;
 const TIMED = 2;
 
-/** The SYNs in order of appearance: 40 bytes each, on disk beyond what the spill keeps. */
+/** The SYNs in order of appearance. */
 export class SynList {
-  readonly #spill: Spill;
-  readonly #buffer = Buffer.alloc(RECORD * BUFFERED);
-  #held = 0;
-  #count = 0;
+  readonly #list: RecordList;
 
   constructor(spill: Spill) {
-    this.#spill = spill;
+    this.#list = new RecordList(spill, RECORD);
   }
 
   get count(): number {
-    return this.#count;
+    return this.#list.count;
   }
 
   add({ seconds, nanos, timed, frame }: Packet, layers: Layers): void {
-    const buffer = this.#buffer;
-    const at = RECORD * this.#held;
+    const at = this.#list.add();
+    const { view } = this.#list;
     const quoted = layers.flags < 0;
-    buffer.writeDoubleLE(seconds, at);
-    buffer.writeDoubleLE(nanos, at + 8);
-    buffer.writeUInt16LE(quoted ? layers.quotedFlags : layers.flags, at + 16);
-    buffer[at + 18] = layers.version;
-    buffer[at + 19] = (quoted ? QUOTED : 0) | (timed ? TIMED : 0);
-    buffer.writeInt32LE(layers.src, at + 20);
-    buffer.writeInt32LE(layers.dst, at + 24);
-    buffer.writeUInt16LE(layers.sport, at + 28);
-    buffer.writeUInt16LE(layers.dport, at + 30);
-    buffer.writeInt32LE(layers.quotedSrc, at + 32);
-    buffer.writeInt32LE(layers.quotedDst, at + 36);
-    buffer.writeUInt32LE(frame, at + 40);
-    this.#held += 1;
-    this.#count += 1;
-    if (this.#held < BUFFERED) return;
-    this.#spill.append(buffer);
-    this.#held = 0;
+    view.setFloat64(at, seconds, true);
+    view.setFloat64(at + 8, nanos, true);
+    view.setUint16(at + 16, quoted ? layers.quotedFlags : layers.flags, true);
+    view.setUint8(at + 18, layers.version);
+    view.setUint8(at + 19, (quoted ? QUOTED : 0) | (timed ? TIMED : 0));
+    view.setInt32(at + 20, layers.src, true);
+    view.setInt32(at + 24, layers.dst, true);
+    view.setUint16(at + 28, layers.sport, true);
+    view.setUint16(at + 30, layers.dport, true);
+    view.setInt32(at + 32, layers.quotedSrc, true);
+    view.setInt32(at + 36, layers.quotedDst, true);
+    view.setUint32(at + 40, frame, true);
   }
 
-  *all(): Generator<Syn> {
-    for (const piece of this.#spill.pieces())
-      yield* read(Buffer.from(piece.buffer, piece.byteOffset, piece.length));
-    yield* read(this.#buffer.subarray(0, RECORD * this.#held));
+  all(): Generator<Syn> {
+    return this.#list.read(synAt);
   }
 }
 
-function* read(bytes: Buffer): Generator<Syn> {
-  for (let at = 0; at < bytes.length; at += RECORD)
-    yield {
-      seconds: bytes.readDoubleLE(at),
-      nanos: bytes.readDoubleLE(at + 8),
-      frame: bytes.readUInt32LE(at + 40),
-      timed: (bytes[at + 19]! & TIMED) !== 0,
-      flags: bytes.readUInt16LE(at + 16),
-      version: bytes[at + 18]!,
-      src: bytes.readInt32LE(at + 20),
-      dst: bytes.readInt32LE(at + 24),
-      sport: bytes.readUInt16LE(at + 28),
-      dport: bytes.readUInt16LE(at + 30),
-      ...(bytes[at + 19]! & QUOTED && {
-        quoted: { src: bytes.readInt32LE(at + 32), dst: bytes.readInt32LE(at + 36) },
-      }),
-    };
-}
+const synAt = (view: DataView, at: number): Syn => ({
+  seconds: view.getFloat64(at, true),
+  nanos: view.getFloat64(at + 8, true),
+  frame: view.getUint32(at + 40, true),
+  timed: (view.getUint8(at + 19) & TIMED) !== 0,
+  flags: view.getUint16(at + 16, true),
+  version: view.getUint8(at + 18),
+  src: view.getInt32(at + 20, true),
+  dst: view.getInt32(at + 24, true),
+  sport: view.getUint16(at + 28, true),
+  dport: view.getUint16(at + 30, true),
+  ...(view.getUint8(at + 19) & QUOTED && {
+    quoted: { src: view.getInt32(at + 32, true), dst: view.getInt32(at + 36, true) },
+  }),
+});

@@ -37,45 +37,6 @@ export function compareAsWireshark(one: Time, other: Time): number {
   return seconds === otherSeconds ? nanos - otherNanos : Number(BigInt.asIntN(32, seconds - otherSeconds));
 }
 
-/** Wireshark's nstime_delta: seconds and nanoseconds have the same sign. */
-export function delta(from: Time, to: Time): readonly [seconds: bigint, nanos: number] {
-  const [seconds, nanos] = exact(from);
-  const [laterSeconds, laterNanos] = exact(to);
-  const whole = BigInt.asIntN(64, laterSeconds - seconds);
-  const rest = laterNanos - nanos;
-  if (laterSeconds < seconds && rest > 0) return [whole + 1n, rest - 1e9];
-  if (laterSeconds > seconds && rest < 0) return [whole - 1n, rest + 1e9];
-  return [whole, rest];
-}
-
-/** A day and a time of day. */
-export interface Civil {
-  readonly year: number;
-  /** From 0. */
-  readonly month: number;
-  readonly day: number;
-  /** `22:44:50`. */
-  readonly clock: string;
-}
-
-/** The Gregorian calendar repeats after so many years, and seconds. */
-const CYCLE_YEARS = 400;
-const CYCLE = 146_097n * 86_400n;
-
-/** What the C library makes of it; undefined where the year, counted from 1900, needs more than 32 bits. */
-export function civil(seconds: bigint): Civil | undefined {
-  const rest = ((seconds % CYCLE) + CYCLE) % CYCLE;
-  const date = new Date(Number(rest) * 1000);
-  const year = date.getUTCFullYear() + CYCLE_YEARS * Number((seconds - rest) / CYCLE);
-  if (year - 1900 >= WIDE || year - 1900 < -WIDE) return undefined;
-  return {
-    year,
-    month: date.getUTCMonth(),
-    day: date.getUTCDate(),
-    clock: date.toISOString().slice(11, 19),
-  };
-}
-
 /** What a Date holds, in seconds on either side of 1970 (ECMAScript, 21.4.1.1). */
 const DATE = 8_640_000_000_000;
 

@@ -90,7 +90,7 @@ function analysisRows({ analysis, names }: Analyzed): Array<[string, string | un
         ) ||
           'none'),
     ],
-    ['Redis', redis ? redisText(redis) : analysis.redis?.asked ? 'none found' : undefined],
+    ['Redis', redis ? redisText(redis) : analysis.redis?.isRequested ? 'none found' : undefined],
   ];
 }
 

@@ -1,11 +1,11 @@
-/** Where a process is in the node's cgroup tree, as far as its names say. */
+/** Where a process is in the node's cgroup tree, as far as the names of the cgroups tell. */
 export type Place =
   | {
       readonly kind: 'pod';
       /** As the kubelet wrote it, with dashes: the API's UID, or a static pod's hash. */
       readonly podUid: string;
       readonly qos: 'Guaranteed' | 'Burstable' | 'BestEffort';
-      /** Of a container or of the pod's sandbox; absent for what is in the pod's cgroup itself. */
+      /** Of a container or of the pod's sandbox; absent for a process in the pod's cgroup itself. */
       readonly containerId?: string;
       readonly path: string;
     }
@@ -17,7 +17,8 @@ const UID = '([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32})';
 
 /**
  * The place of a process from the lines of /proc/PID/cgroup (cgroups(7)). On cgroup v1 and in hybrid mode a process
- * has a path in each hierarchy; the kubelet makes a pod's in all that it knows, and perf's is asked first.
+ * has a path in each hierarchy; the kubelet creates a pod's cgroup in every hierarchy that it knows, and
+ * perf's hierarchy is read first.
  */
 export function placeOf(lines: readonly string[]): Place {
   const entries = lines.map((line) => {

@@ -15,7 +15,7 @@ export interface ContainerRow {
   readonly namespace: string;
 }
 
-/** The containers of these pods as the runtime has them, the youngest first, as crictl does. */
+/** The containers of these pods from the runtime, the newest first, as crictl sorts them. */
 export function containersOf(uids: ReadonlySet<string> | undefined, { runtime }: Snapshot): ContainerRow[] {
   return (runtime?.containers ?? [])
     .filter((each) => uids === undefined || uids.has(each.podUid))
@@ -33,7 +33,7 @@ export function containersOf(uids: ReadonlySet<string> | undefined, { runtime }:
     .sort((a, b) => b.createdMs - a.createdMs);
 }
 
-/** The same as the API has it, where the runtime was not to be asked: started instead of created, another image id. */
+/** The same from the API, if the runtime could not be asked: with the start time for the creation time, and another image id. */
 export function containersOfApi(pods: readonly V1Pod[], roster: Roster): ContainerRow[] {
   return pods.flatMap((pod) =>
     statusesOf(pod)

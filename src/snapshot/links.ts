@@ -14,9 +14,9 @@ function namespacesOf({ lines }: Snapshot): number[][] {
 }
 
 /**
- * The processes in the network namespace at the other end of one of the node's interfaces, by the namespace that the
- * node's kernel has for it: what interfaces are called and numbered inside is the pod's own word, and may be
- * another's. None: the other end is not in a namespace of a process. Undefined: the node has no such interface.
+ * The processes in the network namespace at the other end of one of the node's interfaces. The namespace is the one that the
+ * node's kernel reports: names and numbers of interfaces inside are chosen by the pod and prove nothing. Empty if the other end
+ * is in no namespace of a process; undefined if the node has no such interface.
  */
 export function pidsBehind(name: string, snapshot: Snapshot): readonly number[] | undefined {
   // ip-link(8), one a line: `7: veth0123@if2: <BROADCAST,… \    link/ether … link-netns gkeprof-1234`.

@@ -3,7 +3,7 @@ import { placeOf } from './cgroup.ts';
 import type { Process } from './proc.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Whose a process or a container is. What is not known is absent; nothing is guessed. */
+/** The owner of a process or a container. What is not known is absent; nothing is guessed. */
 export interface Owner {
   readonly namespace?: string;
   readonly pod?: string;
@@ -16,20 +16,20 @@ export interface Owner {
   readonly qos?: string;
   readonly cgroup: string;
   /**
-   * `container`; `sandbox`; `pod` for what is in a pod's cgroup and in no container that is known; `kernel thread`; a
-   * unit of systemd's; or `node`.
+   * `container`; `sandbox`; `pod` for a process in a pod's cgroup but in no known container; `kernel thread`; the name of a
+   * systemd unit; or `node`.
    */
   readonly what: string;
 }
 
-/** Pods of the API and containers of the runtime, by what a cgroup is named after. */
+/** Pods of the API and containers of the runtime, by the UIDs and ids from which cgroups get their names. */
 export class Roster {
   readonly #pods = new Map<string, V1Pod>();
   readonly #names = new Map<string, { readonly pod: string; readonly name: string }>();
   readonly #sandboxes = new Map<string, string>();
   readonly #sandboxIds = new Set<string>();
 
-  /** `processes` are searched for sandboxes where the runtime was not asked. */
+  /** Without a `runtime`, sandboxes are searched among `processes`. */
   constructor(pods: readonly V1Pod[], runtime: Runtime | undefined, processes: readonly Process[]) {
     for (const pod of pods) {
       const uid = pod.metadata?.uid ?? '';
@@ -50,7 +50,7 @@ export class Roster {
     if (!runtime) this.#findSandboxes(processes);
   }
 
-  /** The pause container: its own cgroup below the pod's, which no status of the API names. */
+  /** Finds pause containers: they have a cgroup below the pod's, but no status in the API. */
   #findSandboxes(processes: readonly Process[]): void {
     for (const proc of processes) {
       const place = placeOf(proc.cgroups);
@@ -82,9 +82,9 @@ export class Roster {
     const isSandbox = id !== undefined && this.#sandboxIds.has(id);
     const known = id === undefined || isSandbox ? undefined : this.#names.get(id);
     return {
-      ...this.#podWords(place.podUid),
+      ...this.#podFacts(place.podUid),
       podUid: uid,
-      // A container id that another pod's status names is not taken for that pod's.
+      // A container id from the status of another pod does not count.
       ...(known?.pod === uid && { container: known.name }),
       ...(id !== undefined && !isSandbox && { containerId: id }),
       ...(isSandbox ? { sandboxId: id } : sandboxId !== undefined && { sandboxId }),
@@ -94,7 +94,7 @@ export class Roster {
     };
   }
 
-  #podWords(uid: string): Pick<Owner, 'namespace' | 'pod' | 'ips'> {
+  #podFacts(uid: string): Pick<Owner, 'namespace' | 'pod' | 'ips'> {
     const pod = this.#pods.get(uid);
     if (!pod) return { ips: [] };
     const ips = (pod.status?.podIPs ?? []).map((each) => each.ip ?? '').filter(Boolean);

@@ -1,9 +1,9 @@
 import type { Snapshot } from './snapshot.ts';
 
-/** What a kernel has for whoever measures: the snapshot's `probe` part. */
+/** What the node's kernel offers for profiling: the snapshot's `probe` part. */
 export interface Probe {
   readonly cgroup: 'v1' | 'hybrid' | 'v2';
-  /** Whether the processor's own counters can be had, or else perf falls back to the clock. */
+  /** Whether the processor's own counters are available; without them perf samples by the clock. */
   readonly pmu: boolean;
 }
 

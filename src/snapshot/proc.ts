@@ -31,7 +31,7 @@ export interface Process {
   readonly cgroups: readonly string[];
 }
 
-/** What was read of one process, file by file in the order of reading: the times once more at the end. */
+/** The files of one process in the order in which they were read; `stat` is read once more at the end. */
 export interface ProcessFiles {
   readonly stat: string;
   readonly status: string;
@@ -45,8 +45,8 @@ export interface ProcessFiles {
 const KERNEL_THREAD = 0x0020_0000;
 
 /**
- * A process out of its files; undefined when it ended meanwhile or its pid is another's by now: its start time is
- * not the same before and after.
+ * Parses the files of a process. Undefined if the process ended while they were read, or if its pid belongs to another process
+ * by now: then the start times before and after differ.
  */
 export function parseProcess(files: ProcessFiles): Process | undefined {
   const before = parseStat(files.stat);
@@ -66,7 +66,7 @@ export function parseProcess(files: ProcessFiles): Process | undefined {
   };
 }
 
-/** /proc/PID/stat. The name is in brackets and may hold blanks, brackets and line feeds: the last one closes it. */
+/** /proc/PID/stat. The name is in brackets and may contain spaces, brackets and line feeds: the last bracket closes it. */
 function parseStat(text: string) {
   const open = text.indexOf(' (');
   const close = text.lastIndexOf(') ');

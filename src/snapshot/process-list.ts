@@ -13,7 +13,7 @@ import {
 } from './procps.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** A process with whose it is, in the words of `ps`. */
+/** A process with its owner, with the columns of `ps`. */
 export interface ProcessRow {
   readonly node: string;
   readonly proc: Process;
@@ -50,7 +50,7 @@ export const processRow = (node: string, snapshot: Snapshot, proc: Process, owne
 
 type Key = (row: ProcessRow) => number | string;
 
-/** What `--sort` understands: the names that ps gives its columns, and ours. */
+/** The keys of `--sort`: the names of the columns of ps, and our own. */
 const KEYS: Readonly<Record<string, Key>> = {
   pid: ({ proc: { pid } }) => pid,
   ppid: ({ proc: { ppid } }) => ppid,
@@ -84,7 +84,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 export const SORT_KEYS: readonly string[] = Object.keys(KEYS);
 
-/** A comparison by a list such as `-rss,pid`; undefined for a name that is none. */
+/** A comparison by a list such as `-rss,pid`; undefined if a name is unknown. */
 export function sorting(text: string): ((a: ProcessRow, b: ProcessRow) => number) | undefined {
   const keys = text.split(',').map((word) => {
     const name = word.replace(/^[-+]/, '').toLowerCase();
@@ -100,7 +100,7 @@ export function sorting(text: string): ((a: ProcessRow, b: ProcessRow) => number
   };
 }
 
-/** The row as programs read it. */
+/** The row for programs. */
 export const processJson = (row: ProcessRow) => {
   const { proc: own, owner } = row;
   return {

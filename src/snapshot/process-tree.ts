@@ -1,26 +1,26 @@
 import type { Process } from './proc.ts';
 
-/** A process in its place among its relatives, with what `ps f` draws before its command. */
+/** A process in the forest, with what `ps f` draws before its command. */
 export interface Branch {
   readonly proc: Process;
   readonly drawn: string;
 }
 
-/** A process can have children as deep as it likes; below this, relatives are drawn beside each other. */
+/** Processes can be nested without limit; below this depth they are drawn without further indentation. */
 const DEEPEST = 100;
 
 /**
- * Processes as a forest: each below its parent, where that is among them, relatives by pid. Drawn as procps draws it:
- * ` \_ ` before a child, and a line down past those whose brothers are still to come.
+ * Processes as a forest: each below its parent if that is among them, children of one parent by pid. It is drawn as procps
+ * does: ` \_ ` before a child, and a vertical line where more children of the same parent follow.
  */
 export function forest(processes: readonly Process[]): Branch[] {
   const known = new Set(processes.map((each) => each.pid));
   const children = new Map<number, Process[]>();
   const roots: Process[] = [];
   for (const proc of processes) {
-    const brothers = children.get(proc.ppid);
+    const siblings = children.get(proc.ppid);
     if (!known.has(proc.ppid) || proc.ppid === proc.pid) roots.push(proc);
-    else if (brothers) brothers.push(proc);
+    else if (siblings) siblings.push(proc);
     else children.set(proc.ppid, [proc]);
   }
   const branches: Branch[] = [];

@@ -1,7 +1,7 @@
 import type { Process } from './proc.ts';
 import type { Snapshot } from './snapshot.ts';
 
-// Columns of `ps u` (procps-ng 4, src/ps/output.c): the same rounding, the same words.
+// Columns of `ps u`, with the rounding and the words of procps-ng 4 (src/ps/output.c).
 
 /** CPU time over the time since its start, in percent: `0.3`, `99.9`, `101`. */
 export function cpuPercent({ userTicks, systemTicks, startTicks }: Process, snapshot: Snapshot): string {
@@ -67,7 +67,7 @@ export function timeText(proc: Process, { ticksPerSecond }: Snapshot): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }
 
-/** The command line; a kernel thread or what has none by its name in brackets, a zombie as such. */
+/** The command line. A process without one, such as a kernel thread, is its name in brackets; a zombie is `<defunct>`. */
 export function commandText(proc: Process): string {
   const bare = proc.argv.length === 0 || proc.argv.every((word) => word === '');
   const text = bare ? `[${proc.comm}]` : proc.argv.join(' ');

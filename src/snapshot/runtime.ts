@@ -31,7 +31,7 @@ export interface Runtime {
 
 type Json = Record<string, unknown>;
 
-/** What `crictl ps -a -o json` and `crictl pods -o json` printed. Throws with what it said instead. */
+/** Parses `crictl ps -a -o json` and `crictl pods -o json`. Throws an Error with crictl's own message if it is no JSON. */
 export function parseRuntime(ps: string, pods: string): Runtime {
   const containers = list(ps, 'containers').map((each) => {
     const labels = (each.labels ?? {}) as Json;

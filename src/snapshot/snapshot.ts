@@ -1,7 +1,7 @@
 import { type Process, parseProcess } from './proc.ts';
 import { parseRuntime, type Runtime } from './runtime.ts';
 
-/** What a node was like at one moment: everything that src/collectors/snapshot/snapshot.sh wrote, read. */
+/** The state of a node at one moment: the parsed output of src/collectors/snapshot/snapshot.sh. */
 export interface Snapshot {
   /** By the node's clock, milliseconds since the epoch. */
   readonly takenMs: number;
@@ -12,11 +12,11 @@ export interface Snapshot {
   readonly uptimeSeconds: number;
   /** By pid, ascending. */
   readonly processes: readonly Process[];
-  /** Whether there was more on the node than is read: something is missing at the end. */
+  /** Whether the snapshot was truncated because there was too much on the node. */
   readonly isCut: boolean;
   /** Name of a user, by the mount namespace's own /etc/passwd; in a user namespace of its pod by its number there. */
   userName(process: Process): string;
-  /** Whether the user may have a name behind what was read of /etc/passwd. */
+  /** Whether the user's name may be in the part of /etc/passwd that was not read. */
   isUserCut(process: Process): boolean;
   readonly runtime?: Runtime;
   /** Why there is no `runtime`, though it was asked for. */
@@ -25,7 +25,7 @@ export interface Snapshot {
   readonly lines: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Where a line of the snapshot comes from ends at its first colon; what follows is whatever the file held. */
+/** Parses a snapshot. Each line has its source, a colon, and a line of what the source contained. */
 export function parseSnapshot(text: string): Snapshot {
   const lines = new Map<string, string[]>();
   const runs = new Map<number, Array<{ file: string; text: string }>>();
@@ -70,16 +70,16 @@ export function parseSnapshot(text: string): Snapshot {
   };
 }
 
-/** Of which processes the whole command line was read: of long ones it is only the beginning. */
+/** Tells of which processes the whole command line was read: of a long one only the beginning is. */
 function commandsRead(
   lines: ReadonlyMap<string, readonly string[]>,
 ): (pid: number, isThere: boolean) => boolean {
-  // One that held up whoever read its own: nobody knows which those behind it are.
+  // Reading a command line may have hung: then it is not known of which processes the others are missing.
   const areMissing = lines.has('commands');
   return (pid, isThere) => (isThere ? !(Number(lines.get(`command-bytes ${pid}`)?.[0]) > 0) : !areMissing);
 }
 
-/** The files of a process in their order; none of it counts without the times at the end. */
+/** Parses the files of a process in their order. Without the second `stat` at the end, nothing of them counts. */
 function processOf(
   files: ReadonlyArray<{ file: string; text: string }>,
   isRead: ReturnType<typeof commandsRead>,
@@ -111,14 +111,14 @@ function namespacesOf(
   return namespaces;
 }
 
-/** Numbers of users of a user namespace: from `inside`, which are from `outside` for the node (user_namespaces(7)). */
+/** A range of UIDs of a user namespace: `inside` is the first of them there, and `outside` on the node (user_namespaces(7)). */
 interface UidRange {
   readonly inside: number;
   readonly outside: number;
   readonly count: number;
 }
 
-/** What the kubelet gives a pod at least, and none of them the node's own (KEP-127). */
+/** A pod has at least so many UIDs, and none of them is one of the node's own (KEP-127). */
 const POD_UIDS = 65_536;
 
 const isPods = ({ inside, outside, count }: UidRange): boolean =>
@@ -153,14 +153,14 @@ function userNames(lines: ReadonlyMap<string, readonly string[]>): Pick<Snapshot
   const insideOf = ({ pid, uid }: Process): number => {
     const own = ranges.get(owners.get(pid) ?? '') ?? [];
     if (own.length === 0 || own.some(({ outside }) => outside === 0)) return uid;
-    // In a namespace that a container made for itself, it is the pod's that says who it is.
+    // A container may have made a user namespace of its own: then the UIDs of the pod's namespace count.
     const pods = own.some(isPods) ? own : all;
     const range = pods.find((each) => isPods(each) && uid >= each.outside && uid < each.outside + each.count);
     return range ? uid - range.outside : uid;
   };
   const nameOf = (proc: Process) => named.get(mounts.get(proc.pid) ?? '')?.get(insideOf(proc));
   return {
-    // Who has no such file, as in a distroless image, has no names; but uid 0 is root by what Linux is.
+    // Without such a file, as in a distroless image, there are no names; but UID 0 is always root.
     userName(proc) {
       const uid = insideOf(proc);
       return nameOf(proc) ?? (uid === 0 ? 'root' : String(uid));

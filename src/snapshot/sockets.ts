@@ -1,18 +1,18 @@
 import type { Snapshot } from './snapshot.ts';
 
-/** An end of a socket. IPv4 in IPv6's clothes is IPv4. */
+/** An end of a socket. An IPv4-mapped IPv6 address is shown as IPv4. */
 export interface SocketAddress {
   readonly address: string;
   readonly port: number;
 }
 
-/** A socket of one of the node's network namespaces, and who holds it open. */
+/** A socket of one of the node's network namespaces, and the processes that hold it open. */
 export interface Socket {
   readonly protocol: 'tcp' | 'udp';
   readonly local: SocketAddress;
   readonly remote: SocketAddress;
   readonly listening: boolean;
-  /** None for a connection that its processes have left, such as one in TIME_WAIT. */
+  /** Empty for a connection that no process holds any more, such as one in TIME_WAIT. */
   readonly pids: readonly number[];
 }
 
@@ -37,7 +37,7 @@ export function socketsOf({ lines }: Snapshot): Socket[] {
       const remote = endpoint(fields[2]);
       if (!local || !remote) continue;
       const pids = [...new Set(holders.get(fields[9] ?? '') ?? [])];
-      // A UDP socket that is connected to nobody takes from everybody.
+      // A UDP socket without a remote end receives from everyone.
       const listening = protocol === 'tcp' ? fields[3] === LISTEN : remote.port === 0;
       sockets.push({ protocol, local, remote, listening, pids });
     }
@@ -72,7 +72,7 @@ const shortIpv6 = (text: string): string => new URL(`http://[${text}]`).hostname
 
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
 
-/** An address as this file writes them, whatever way it was written; undefined for what is none. */
+/** An address in the form of this file, however it was written; undefined if the text is not an address. */
 export function parseAddress(text: string): string | undefined {
   const plain = text.replace(/^::ffff:(?=[\d.]+$)/i, '');
   if (IPV4.test(plain)) return plain;

@@ -121,6 +121,7 @@ export async function withAnalysis<T>(
   const timeline = sections.has('timeline') || options.html !== undefined;
   const own = !options.asTshark;
   const scope: Scope = {
+    ...(selection && { selection }),
     deep: timeline || [...sections].some((section) => section !== 'summary'),
     inner: options.inner,
     once: own,
@@ -129,7 +130,7 @@ export async function withAnalysis<T>(
     timeline,
     ...(own &&
       (timeline || sections.has('redis')) && {
-        redis: { rules: options.rules, showKeys: options.showKeys, asked: options.asksRedis },
+        redis: { rules: options.rules, showKeys: options.showKeys, isRequested: options.asksRedis },
       }),
   };
   const spill = new FileSpill();
@@ -139,7 +140,7 @@ export async function withAnalysis<T>(
   const copy = options.write === undefined ? undefined : new NewFile(options.write, options.ifThere);
   try {
     const analysis = new Analysis(scope, spill, troubles);
-    const sink: PacketSink = selection ? selected(analysis, selection, options.inner, copy) : analysis;
+    const sink: PacketSink = selection ? selected(analysis, copy) : analysis;
     const files = await sortByFirstPacket(given, context);
     const read: (InputFile & { summary: CaptureSummary })[] = [];
     const packet = new Packet();

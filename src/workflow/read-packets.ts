@@ -4,38 +4,25 @@ import { EXIT, GkeprofError } from '../errors.ts';
 import { openInput } from '../files/input.ts';
 import type { NewFile } from '../files/new-file.ts';
 import type { Analysis } from '../packets/analysis.ts';
-import { Decoder } from '../packets/decode/decode.ts';
 import type { Packet, PacketSink } from '../packets/file/packet.ts';
 import { PacketReader, UnknownFormatError } from '../packets/file/reader.ts';
 import type { InputFile } from '../packets/print/json.ts';
-import type { Selection } from '../packets/select.ts';
 import type { CaptureSummary } from '../packets/summary.ts';
 import type { Time } from '../packets/times.ts';
 import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
 import { shellQuote } from '../text/shell-quote.ts';
 
-/** Passes the packets of one conversation to the analysis, and copies them, with the other blocks of the file, if asked to. */
-export function selected(
-  analysis: Analysis,
-  selection: Selection,
-  inner: boolean,
-  copy: NewFile | undefined,
-): PacketSink {
-  const decoder = new Decoder(inner);
-  return {
-    packet(packet) {
-      decoder.decode(packet);
-      if (!selection(decoder.layers, decoder.addresses)) return;
-      copy?.write(packet.bytes.subarray(packet.recordAt, packet.recordEnd));
-      analysis.packet(packet);
-    },
-    other: (bytes, at, end) => copy?.write(bytes.subarray(at, end)),
-    section: () => analysis.section(),
-    name: (address, name) => analysis.name(address, name),
-    dropped: (number, packets) => analysis.dropped(number, packets),
-  };
-}
+/** Writes the selected packets of an analysis to a copy, if there is one, with everything that is not a packet. */
+export const selected = (analysis: Analysis, copy: NewFile | undefined): PacketSink => ({
+  packet(packet) {
+    if (analysis.packet(packet)) copy?.write(packet.bytes.subarray(packet.recordAt, packet.recordEnd));
+  },
+  other: (bytes, at, end) => copy?.write(bytes.subarray(at, end)),
+  section: () => analysis.section(),
+  name: (address, name) => analysis.name(address, name),
+  dropped: (number, packets) => analysis.dropped(number, packets),
+});
 
 /** Sorts files by the time of their first packet, so that a rotated set can be named in any order. */
 export async function sortByFirstPacket(

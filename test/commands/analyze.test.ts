@@ -211,7 +211,7 @@ describe('kubectl gkeprof analyze', () => {
     [['analyze', 'a', '--format', 'tshark', '-o', 'json'], '--format and -o cannot be used together', 2],
     [['analyze', 'a', '--write', 'b'], '--write needs --conversation', 2],
     [['analyze', 'a', 'b', '--conversation', '1.1.1.1', '--write', 'c'], '--write takes one file', 2],
-    [['analyze', 'a', '--conversation', 'x-y'], '"x-y" is not two ends', 2],
+    [['analyze', 'a', '--conversation', 'x-y'], '"x-y" is not a conversation', 2],
     [['analyze', 'a', '--pattern', 'x'], 'is not REGEXP=NAME', 2],
     [['analyze', 'a', '--pattern', '(=x'], '--pattern: Invalid regular expression', 2],
     [['analyze', 'a', '--redact-key', 'k'], '--redact-key needs --redact', 2],

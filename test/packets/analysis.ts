@@ -3,8 +3,8 @@ import { Analysis, type Scope } from '../../src/packets/analysis.ts';
 import { PacketReader, type ReadEnd } from '../../src/packets/file/reader.ts';
 import { report } from '../../src/packets/print/json.ts';
 import { printTables } from '../../src/packets/print/tables.ts';
+import type { Spill } from '../../src/packets/record-list.ts';
 import { SECTIONS } from '../../src/packets/sections.ts';
-import type { Spill } from '../../src/packets/syns.ts';
 
 const EVERYTHING: Scope = {
   deep: true,

@@ -23,31 +23,31 @@ export const RST = 4;
 export const ACK = 16;
 
 /**
- * What a frame holds, layer by layer. One object, written over by the next frame. What is not there has the value that
- * stands here.
+ * The decoded layers of a frame. One object is written over by the next frame. A layer that is not there has the values that it
+ * has here.
  */
 export class Layers {
-  /** 4 or 6; 0 where there is no IP header that can be believed. */
+  /** 4 or 6; 0 if there is no valid IP header. */
   version = 0;
   arp = false;
   /** Numbers of Addresses. */
   src = 0;
   dst = 0;
-  /** Of the datagram: its identification, for telling repeats apart. */
+  /** The identification of the datagram, which tells repeats apart. */
   id = 0;
-  /** Behind extension headers; -1: none. */
+  /** After extension headers; -1 if there is none. */
   protocol = -1;
   /** Where that protocol's own bytes begin. */
   bodyAt = 0;
-  /** A piece of a datagram that is not whole yet. */
+  /** A fragment of a datagram that is not complete yet. */
   fragment = false;
   /** Of the first tag, where the addresses are ones that mean something else in another network; else 0. */
   vlan = 0;
-  /** TCP or UDP where their header is whole, else 0. */
+  /** TCP or UDP if their header is complete, else 0. */
   transport = 0;
   sport = 0;
   dport = 0;
-  /** The 12 bits of TCP; -1 where they are not there, though the rest of the header may be missing (16 bytes do). */
+  /** The 12 bits of TCP; -1 if there are none. They need only 16 bytes of the header. */
   flags = -1;
   /** As 32 bits with a sign. */
   seq = 0;
@@ -78,8 +78,8 @@ export class Decoder {
   readonly #strict: boolean;
 
   /**
-   * `inner`: into tunnels, one level down. `strict`: what Wireshark gives up on, as it is set without preferences, is
-   * given up here too: IPv6 that says no length, and first pieces that were cut.
+   * `inner`: decode the inner packets of tunnels, one level deep. `strict`: do not decode what Wireshark with its default
+   * preferences does not decode: IPv6 packets without a length, and first fragments that were truncated.
    */
   constructor(inner = false, strict = false) {
     this.#inner = inner;
@@ -99,7 +99,7 @@ export class Decoder {
     layers.bytes = bytes;
     openLink(bytes, packet.at, end, packet.linkType, link);
     layers.arp = link.ethertype === ETHERTYPE.arp;
-    // What was cut off by a snapshot length is still there on the wire.
+    // Bytes beyond the snapshot length were on the wire all the same.
     const wire = Math.max(end, packet.at + packet.length);
     this.#network(link.ethertype, link.at, end, wire);
     if (!this.#inner) return;
@@ -142,18 +142,18 @@ export class Decoder {
     layers.bodyAt = body;
     const fragment = ((bytes[at + 6]! << 8) | bytes[at + 7]!) & 0x3fff;
     if (fragment === 0) {
-      this.#follow(protocol, bytes, body, Math.min(end, limit), limit);
+      this.#decodeBody(protocol, bytes, body, Math.min(end, limit), limit);
       return;
     }
     layers.fragment = true;
-    // A length beyond the frame is as good as cut.
+    // A length beyond the frame counts as truncated.
     const said = total === 0 ? limit : at + total;
     if (said <= body) return;
     const offset = fragment & 0x1fff;
     if (Math.min(end, limit) >= said)
-      this.#piece(protocol, layers.id ^ protocol, offset, (fragment & 0x2000) !== 0, body, said);
-    // Of one that was cut nothing can be put together; the first still has its headers.
-    else if (offset === 0) this.#follow(protocol, bytes, body, Math.min(end, limit), said);
+      this.#addFragment(protocol, layers.id ^ protocol, offset, (fragment & 0x2000) !== 0, body, said);
+    // A truncated fragment can't be reassembled, but the first one still has its headers.
+    else if (offset === 0) this.#decodeBody(protocol, bytes, body, Math.min(end, limit), said);
   }
 
   #ip6(at: number, end: number, wire: number): void {
@@ -171,14 +171,21 @@ export class Decoder {
     // A super-packet whose length the card fills in says none.
     const said = length === 0 && !this.#strict ? wire : at + 40 + length;
     const limit = Math.min(wire, said);
-    this.#follow(next, bytes, at + 40, Math.min(end, limit), limit, said);
+    this.#decodeBody(next, bytes, at + 40, Math.min(end, limit), limit, said);
   }
 
   /**
    * Follows extension headers up to what they carry (RFC 8200). IPv4 may have them too; AH it has for real. `end` is
    * behind what was captured, `limit` behind what was sent, `said` behind what the packet says of itself.
    */
-  #follow(protocol: number, bytes: Uint8Array, at: number, end: number, limit: number, said = limit): void {
+  #decodeBody(
+    protocol: number,
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    limit: number,
+    said = limit,
+  ): void {
     const layers = this.layers;
     let next = protocol;
     let from = at;
@@ -186,7 +193,7 @@ export class Decoder {
       const own = from;
       layers.protocol = next;
       from = behindHeader(next, bytes, own, end);
-      // A header that is not whole leaves nothing that could be believed of the packet.
+      // With an incomplete header nothing of the packet is reliable.
       if (from < 0) {
         if (layers.version === 6) layers.version = 0;
         return;
@@ -196,12 +203,12 @@ export class Decoder {
       const word = next === FRAGMENT ? (bytes[own + 2]! << 8) | bytes[own + 3]! : 0;
       next = bytes[own]!;
       layers.protocol = next;
-      // One without any payload is taken for a datagram of its own.
+      // A fragment without payload counts as a datagram of its own.
       if ((word & 0xfff9) === 0 || said === from || layers.version !== 6 || bytes !== layers.bytes) continue;
       const id = (bytes[own + 4]! << 24) | (bytes[own + 5]! << 16) | (bytes[own + 6]! << 8) | bytes[own + 7]!;
       layers.fragment = true;
       layers.bodyAt = from;
-      if (end >= said) this.#piece(next, id, word >>> 3, (word & 1) !== 0, from, said);
+      if (end >= said) this.#addFragment(next, id, word >>> 3, (word & 1) !== 0, from, said);
       else if (word >>> 3 === 0 && !this.#strict) this.#transport(next, bytes, from, end, limit);
       return;
     }
@@ -210,21 +217,21 @@ export class Decoder {
     this.#transport(next, bytes, from, end, limit);
   }
 
-  /** A piece of a datagram, all of it captured, from `at` to `end`; the last one that came brings the whole. */
-  #piece(protocol: number, id: number, offset: number, more: boolean, at: number, end: number): void {
+  /** Adds a completely captured fragment from `at` to `end`. The fragment that completes the datagram has its headers. */
+  #addFragment(protocol: number, id: number, offset: number, more: boolean, at: number, end: number): void {
     const layers = this.layers;
     if (end <= at) return;
     const whole = this.#fragments.add(layers, id, offset, more, at, end);
     if (!whole) return;
     layers.fragment = false;
-    this.#follow(protocol, whole.head, 0, whole.held, whole.length);
+    this.#decodeBody(protocol, whole.head, 0, whole.held, whole.length);
   }
 
   #transport(protocol: number, bytes: Uint8Array, at: number, end: number, limit: number): void {
     if (protocol === TCP) this.#tcp(bytes, at, end, limit);
     else if (protocol === UDP || protocol === UDP_LITE)
       this.#udp(bytes, at, end, limit, protocol === UDP_LITE);
-    else if (protocol === ICMP || protocol === ICMP6) this.#quoted(protocol, bytes, at, end, limit);
+    else if (protocol === ICMP || protocol === ICMP6) this.#decodeQuote(protocol, bytes, at, end, limit);
   }
 
   #tcp(bytes: Uint8Array, at: number, end: number, limit: number): void {
@@ -236,7 +243,7 @@ export class Decoder {
     layers.flags = ((offset & 15) << 8) | bytes[at + 13]!;
     layers.sport = (bytes[at]! << 8) | bytes[at + 1]!;
     layers.dport = (bytes[at + 2]! << 8) | bytes[at + 3]!;
-    // A header that is not whole is not counted in a conversation, unless its options end before the cut.
+    // A truncated header is not counted in a conversation, unless its options end before the truncation.
     if (end - at < 20 || (at + headerLength > end && !endBefore(bytes, at + 20, at + headerLength, end)))
       return;
     layers.transport = TCP;
@@ -267,8 +274,8 @@ export class Decoder {
     layers.payload = (length === 0 ? limit - at : length) - 8;
   }
 
-  /** ICMP errors carry the packet they are about: its TCP flags are shown, it is not counted. */
-  #quoted(protocol: number, bytes: Uint8Array, at: number, end: number, limit: number): void {
+  /** An ICMP error quotes the packet that it is about. The TCP flags of that packet are shown, but it is not counted. */
+  #decodeQuote(protocol: number, bytes: Uint8Array, at: number, end: number, limit: number): void {
     const body = quotedTcp(bytes, at, end, limit, protocol === ICMP6);
     if (body < 0) return;
     const layers = this.layers;

@@ -1,4 +1,4 @@
-/** Datagrams that are being put together at once; beyond that the oldest is given up. */
+/** At most this many datagrams are reassembled at the same time; beyond that the oldest is dropped. */
 const KEPT = 8192;
 /** As much of a datagram as holds every header that is read. */
 const HEAD = 128;
@@ -15,16 +15,15 @@ interface Datagram {
 }
 
 /**
- * Puts the pieces of datagrams together as far as headers need it (RFC 791, RFC 8200). Where pieces overlap, the one
- * that begins first is believed, then the one that came first; the first last piece says the length: all as Wireshark
- * does it (epan/reassemble.c, fragment_add_work).
+ * Reassembles fragments of datagrams as far as headers need it (RFC 791, RFC 8200). Where fragments overlap, the one that begins
+ * first counts, then the one that came first; the first final fragment gives the length: all as Wireshark does it (epan/reassemble.c, fragment_add_work).
  */
 export class Fragments {
   readonly #datagrams = new Map<string, Datagram>();
 
   /**
-   * Takes a piece that was captured whole, from `at` to `end`: `offset` in units of eight bytes. Returns the datagram
-   * when this piece completes it.
+   * Adds a fragment that was captured completely, from `at` to `end`; `offset` in units of eight bytes. Returns the datagram
+   * if this fragment completes it.
    */
   add(
     {

@@ -1,21 +1,27 @@
 import { bodyEnd, mix } from '../duplicates.ts';
 import { Packet } from '../file/packet.ts';
-import { Decoder, type Layers, TCP } from './decode.ts';
+import { Layers, TCP } from './decode.ts';
 import { isCooked } from './link.ts';
 
-/** A capture is judged by this many packets at its beginning, or by this many bytes of them. */
+/** This many packets at the beginning of a capture, or this many bytes of them, tell whether it is from a mirror port. */
 const MOST_PACKETS = 1000;
 const MOST_BYTES = 4 << 20;
 /** A switch sends the copy at once; in nanoseconds. */
 const WITHIN = 5e6;
-/** How much of a packet's body is compared: all of its headers, and some of its payload. */
+/** So many bytes of a packet's body are compared: all headers, and some payload. */
 const COMPARED = 256;
-/** At least this many packets, and at least half of all, must come as often as a mirror sends them. */
+/** At least this many packets, and at least half of all packets, must have as many copies as a mirror port sends. */
 const FEWEST = 3;
 const MOST_COPIES = 4;
 
 const SLOTS = 8192;
 const WIDTH = 4;
+
+/** A packet that was decoded, both with memory of their own. */
+interface HeldPacket {
+  readonly packet: Packet;
+  readonly layers: Layers;
+}
 
 /**
  * Finds exact copies on one interface, as a mirror port of a switch sends each packet where it comes in and where it
@@ -24,10 +30,9 @@ const WIDTH = 4;
  * copies are counted once. What routers change is not compared.
  */
 export class Mirror {
-  /** How many packets were copies of one before. */
+  /** How many packets were copies of an earlier packet. */
   count = 0;
-  readonly #inner: boolean;
-  #held: Packet[] | undefined = [];
+  #held: HeldPacket[] | undefined = [];
   #heldBytes = 0;
   /** How many copies follow a packet; 0 if this is not a mirror. */
   #copies = 0;
@@ -35,15 +40,10 @@ export class Mirror {
   #seen = new Int32Array(0);
   #nanos = new Float64Array(0);
 
-  /** `inner`: packets are decoded into tunnels. */
-  constructor(inner: boolean) {
-    this.#inner = inner;
-  }
-
-  /** True where the packet is held back until the capture is judged: `judged` then gives all of them. */
-  holds(packet: Packet): boolean {
+  /** Holds the packet back until the capture is judged: `judged` then gives all of them. False once it was judged. */
+  hold(packet: Packet, layers: Layers): boolean {
     if (!this.#held) return false;
-    this.#held.push(copyOf(packet));
+    this.#held.push(copyOf(packet, layers));
     this.#heldBytes += packet.end - packet.at;
     return true;
   }
@@ -54,10 +54,10 @@ export class Mirror {
   }
 
   /** Judges the capture by what is held, and gives it back; from then on nothing is held. */
-  judged(): readonly Packet[] {
+  judged(): readonly HeldPacket[] {
     const held = this.#held ?? [];
     this.#held = undefined;
-    this.#copies = copiesOf(held, this.#inner);
+    this.#copies = copiesOf(held);
     if (this.#copies > 0) {
       this.#seen = new Int32Array(SLOTS * WIDTH);
       this.#nanos = new Float64Array(SLOTS);
@@ -88,23 +88,28 @@ export class Mirror {
   }
 }
 
-/** With memory of its own. */
-function copyOf(packet: Packet): Packet {
-  const copy = Object.assign(new Packet(), packet) as Packet;
+function copyOf(packet: Packet, layers: Layers): HeldPacket {
+  const copy = Object.assign(new Packet(), packet);
   copy.bytes = packet.bytes.slice(packet.at, packet.end);
   copy.at = 0;
   copy.end = copy.bytes.length;
-  return copy;
+  const ownLayers = Object.assign(new Layers(), layers);
+  // What was put together of fragments has memory of its own already.
+  if (layers.bytes === packet.bytes) {
+    ownLayers.bytes = copy.bytes;
+    ownLayers.bodyAt -= packet.at;
+    ownLayers.optionsAt -= packet.at;
+    ownLayers.optionsEnd -= packet.at;
+    ownLayers.payloadAt -= packet.at;
+  }
+  return { packet: copy, layers: ownLayers };
 }
 
 /** How many copies follow nearly every one of these packets; 0 if there are none. */
-function copiesOf(packets: readonly Packet[], inner: boolean): number {
-  const decoder = new Decoder(inner);
+function copiesOf(held: readonly HeldPacket[]): number {
   const groups: { times: number; readonly seconds: number; readonly nanos: number }[] = [];
   const last = new Map<string, (typeof groups)[number]>();
-  for (const packet of packets) {
-    decoder.decode(packet);
-    const { layers } = decoder;
+  for (const { packet, layers } of held) {
     // A packet without a number of its own, or without payload in a stream, may be sent again unchanged.
     if (layers.version === 0 || !(layers.id !== 0 || (layers.transport === TCP && layers.payload > 0)))
       continue;

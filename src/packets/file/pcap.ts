@@ -84,9 +84,7 @@ export class PcapFormat implements RecordFormat {
         length = this.#word(bytes, from + 12) | 0;
       }
       if (captured < 0 || captured > LONGEST_PACKET)
-        throw new DamagedError(
-          `a packet of ${captured >>> 0} bytes; the longest there can be has ${LONGEST_PACKET}`,
-        );
+        throw new DamagedError(`a packet of ${captured >>> 0} bytes; a packet has at most ${LONGEST_PACKET}`);
       const next = from + RECORD + captured;
       if (next > end) break;
       packet.number += 1;

@@ -48,12 +48,12 @@ export class PcapngFormat implements RecordFormat {
       if (type === SECTION) this.#byteOrder(view, from);
       const length = view.getUint32(from + 4, this.#little);
       if (length < 12 || length > LONGEST_BLOCK)
-        throw new DamagedError(`a block of ${length} bytes: a block has 12 to ${LONGEST_BLOCK}`);
+        throw new DamagedError(`a block of ${length} bytes: a block has between 12 and ${LONGEST_BLOCK}`);
       const next = from + length + ((4 - (length & 3)) & 3);
       if (next > end) break;
       const behind = view.getUint32(next - 4, this.#little);
       if (behind !== length && ((behind + 3) & ~3) !== next - from)
-        throw new DamagedError(`a block of ${length} bytes that ends as one of ${behind}`);
+        throw new DamagedError(`a block of ${length} bytes whose end says ${behind} bytes`);
       const packet = this.#packet;
       packet.recordAt = from;
       packet.recordEnd = next;

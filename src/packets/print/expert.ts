@@ -22,8 +22,8 @@ export interface ExpertFacts extends FrameOf {
 }
 
 /** Whether the packet has a problem; for a SYN that is known only at the end. */
-const outcomeOf = (health: Health, { asks, row }: TroubledPacket): string | undefined => {
-  if (!asks) return undefined;
+const outcomeOf = (health: Health, { isClientSyn, row }: TroubledPacket): string | undefined => {
+  if (!isClientSyn) return undefined;
   const opening = health.opening(row);
   return opening === 'unanswered' ? 'SYN unanswered' : opening === 'refused' ? 'SYN refused' : undefined;
 };

@@ -2,6 +2,7 @@ import type { Analysis } from '../analysis.ts';
 import type { Conversation, ConversationTable } from '../conversations.ts';
 import { ip4Text, ip6Text } from '../decode/addresses.ts';
 import type { Durations } from '../durations.ts';
+import { Endpoints } from '../endpoints.ts';
 import { flagText } from '../flags.ts';
 import type { FrameOf } from '../frame-numbers.ts';
 import { type Sort, sorted } from '../sorting.ts';
@@ -198,6 +199,44 @@ export function synFacts({ addresses, frames }: Analysis, syn: Syn, names: Addre
     destination,
     filter: filterOf(six, source, destination, 'tcp'),
   };
+}
+
+/** One end of conversations. */
+export interface EndpointFacts extends End {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  readonly receivedPackets: number;
+  readonly receivedBytes: number;
+  readonly filter: string;
+}
+
+export const ENDPOINT_KINDS = ['ipv4', 'ipv6', 'tcp', 'udp'] as const;
+
+/** The endpoints of a kind, most packets first. */
+export function* endpoints(
+  analysis: Analysis,
+  kind: ConversationKind,
+  names: AddressNames,
+): Generator<EndpointFacts> {
+  const found = new Endpoints(tableOf(analysis, kind));
+  const ports = kind === 'tcp' || kind === 'udp' ? kind : undefined;
+  for (const each of found.all(ports ? undefined : kind === 'ipv6')) {
+    const { address, six, port } = each;
+    const end = endOf(analysis.addresses.text(address, six), ports ? port : undefined, names);
+    const filter = `${six ? 'ipv6' : 'ip'}.addr == ${end.address}`;
+    yield {
+      ...end,
+      packets: each.sentFrames + each.receivedFrames,
+      bytes: each.sentBytes + each.receivedBytes,
+      sentPackets: each.sentFrames,
+      sentBytes: each.sentBytes,
+      receivedPackets: each.receivedFrames,
+      receivedBytes: each.receivedBytes,
+      filter: ports ? `${filter} && ${ports}.port == ${port}` : filter,
+    };
+  }
 }
 
 /** Quantiles in seconds; undefined where nothing was measured. */

@@ -1,6 +1,5 @@
 import type { LongResult } from '../../output/long-result.ts';
 import type { Analysis } from '../analysis.ts';
-import { ENDPOINT_KINDS, endpoints } from '../endpoints.ts';
 import type { ReadEnd } from '../file/reader.ts';
 import type { Section } from '../sections.ts';
 import type { Sort } from '../sorting.ts';
@@ -8,6 +7,8 @@ import { expertFacts } from './expert.ts';
 import {
   type AddressNames,
   conversations,
+  ENDPOINT_KINDS,
+  endpoints,
   healthFacts,
   type SynFacts,
   summaryFacts,

@@ -1,5 +1,7 @@
 import type { Analysis } from '../analysis.ts';
-import type { Group, Largest } from '../redis/statistics.ts';
+import { mostFirst } from '../conversations.ts';
+import type { Group, GroupTable } from '../redis/group-table.ts';
+import { clientOf, type Largest, serverOf } from '../redis/statistics.ts';
 import { type AddressNames, endOf, inSeconds, isoAfter, quantiles } from './facts.ts';
 
 const groupFacts = (group: Group) => ({
@@ -10,21 +12,29 @@ const groupFacts = (group: Group) => ({
   latency: quantiles(group.latency),
 });
 
-/** The first of them, most calls first; ties as they came. */
-function most<Each>(all: Iterable<Each>, rows: number, calls: (each: Each) => number): Each[] {
-  const sorted = [...all].sort((one, other) => calls(other) - calls(one));
-  return rows < sorted.length ? sorted.slice(0, rows) : sorted;
-}
+/** The first places of a list, most calls first; ties in order of appearance. */
+const mostCalls = (all: { readonly size: number; calls(at: number): number }, count: number): number[] => [
+  ...mostFirst(all.size, (at) => all.calls(at)).subarray(0, Math.min(count, all.size)),
+];
 
 /** Redis as a whole, at most `rows` of each list; undefined where none was seen, not even encrypted. */
 export function redisFacts(analysis: Analysis, names: AddressNames, rows = Number.POSITIVE_INFINITY) {
   const { redis, addresses } = analysis;
   if (!redis || (redis.recorder.statistics.connections === 0 && redis.tls.length === 0)) return undefined;
   const { statistics, commands, patterns } = redis.recorder;
-  const clients = [...statistics.clients.values()];
-  const servers = [...statistics.servers.values()];
-  const clientEnd = ({ address, six }: (typeof clients)[number]) =>
-    endOf(addresses.text(address, six), undefined, names);
+  const { clients, servers, combinations } = statistics;
+  const clientKeys = clients.keys;
+  const serverKeys = servers.keys;
+  const clientEnd = (key: number) => {
+    const { address, six } = clientOf(key);
+    return endOf(addresses.text(address, six), undefined, names);
+  };
+  const serverEnd = (key: number) => {
+    const { address, six, port } = serverOf(key);
+    return endOf(addresses.text(address, six), port, names);
+  };
+  const groups = (table: GroupTable, keys = table.keys) =>
+    mostCalls(table, rows).map((row) => table.read(row, keys[row]!));
   const notable = ({ all }: Largest, unit: 'bytes' | 'seconds') =>
     all.map((each) => ({
       ...(unit === 'seconds' ? { seconds: inSeconds(each.value) } : { bytes: each.value }),
@@ -50,7 +60,7 @@ export function redisFacts(analysis: Analysis, names: AddressNames, rows = Numbe
       bytes: statistics.gaps,
       lostThread: statistics.desyncs,
       commandsWithoutReply: statistics.unanswered,
-      repliesWithoutCommand: statistics.unasked,
+      repliesWithoutCommand: statistics.unmatchedReplies,
       ...(statistics.behindCut > 0 && { packetsCutBeforeCommands: statistics.behindCut }),
     },
     latency: quantiles(statistics.latency),
@@ -58,37 +68,41 @@ export function redisFacts(analysis: Analysis, names: AddressNames, rows = Numbe
     /** How many there are of each list. */
     counts: {
       commands: statistics.commands.size,
-      clients: clients.length,
-      servers: servers.length,
+      clients: clients.size,
+      servers: servers.size,
       keys: statistics.patterns.size,
-      callsByClientCommandKey: statistics.combinations.size,
+      callsByClientCommandKey: combinations.size,
     },
-    commands: most(statistics.commands, rows, ([, group]) => group.calls).map(([id, group]) => ({
-      command: commands.kinds[id]!.name,
+    commands: groups(statistics.commands).map((group) => ({
+      command: commands.kinds[group.key]!.name,
       ...groupFacts(group),
     })),
-    clients: most(clients, rows, ({ calls }) => calls).map((group) => ({
-      client: clientEnd(group),
+    clients: groups(clients, clientKeys).map((group) => ({
+      client: clientEnd(group.key),
       ...groupFacts(group),
     })),
-    servers: most(servers, rows, ({ calls }) => calls).map((group) => ({
-      server: endOf(addresses.text(group.address, group.six), group.port, names),
-      connections: group.connections,
+    servers: mostCalls(servers, rows).map((row) => {
+      const group = servers.read(row, serverKeys[row]!);
+      return {
+        server: serverEnd(group.key),
+        connections: statistics.serverConnections[row]!,
+        ...groupFacts(group),
+      };
+    }),
+    keys: groups(statistics.patterns).map((group) => ({
+      key: patterns.text(group.key),
       ...groupFacts(group),
     })),
-    keys: most(statistics.patterns, rows, ([, group]) => group.calls).map(([number, group]) => ({
-      key: patterns.text(number),
-      ...groupFacts(group),
-    })),
-    callsByClientCommandKey: most(statistics.combinations, rows, ({ calls }) => calls).map(
-      ({ client, command, pattern, calls }) => ({
-        client: clientEnd(clients[client]!),
+    callsByClientCommandKey: mostCalls(combinations, rows).map((at) => {
+      const { client, command, pattern, calls } = combinations.read(at);
+      return {
+        client: clientEnd(clientKeys[client]!),
         command: commands.kinds[command]!.name,
         ...(pattern >= 0 && { key: patterns.text(pattern) }),
         calls,
-      }),
-    ),
-    ...(statistics.combinations.left > 0 && { callsOfFurtherCombinations: statistics.combinations.left }),
+      };
+    }),
+    ...(combinations.left > 0 && { callsOfFurtherCombinations: combinations.left }),
     slowest: notable(statistics.slowest, 'seconds'),
     biggestRequests: notable(statistics.biggestRequests, 'bytes'),
     biggestReplies: notable(statistics.biggestReplies, 'bytes'),

@@ -33,7 +33,7 @@ const groupCells = (group: GroupFacts) => [
 /** The text if the user asked for Redis and none was found. */
 export const NONE_FOUND = '\nRedis: none found\n';
 
-/** Everything of Redis, one piece after the other; `rows` of what stands out. */
+/** Prints everything about Redis piece by piece, with at most `rows` rows of the slowest and the biggest commands. */
 export function* redisTables(facts: RedisFacts, rows: number): Generator<string> {
   const isFound = facts.connections.count > 0 || facts.tls.some(({ portOfRedis }) => portOfRedis);
   yield isFound ? '\nRedis\n' : NONE_FOUND;
@@ -53,11 +53,13 @@ export function* redisTables(facts: RedisFacts, rows: number): Generator<string>
   if (facts.blocking) yield line('Blocking', `${quantileText(facts.blocking)}, not in the latency`);
   const holes = [
     missing.bytes && `${formatBytes(missing.bytes)} are not in the capture`,
-    missing.lostThread && `${missing.lostThread} times the thread was lost and taken up again`,
+    missing.lostThread &&
+      `the position in the stream was lost and found again ${counted(missing.lostThread, 'time')}`,
     missing.commandsWithoutReply && `${counted(missing.commandsWithoutReply, 'command')} without a reply`,
     missing.packetsCutBeforeCommands &&
-      `${counted(missing.packetsCutBeforeCommands, 'packet')} cut off before the last of several commands`,
-    missing.repliesWithoutCommand && `${missing.repliesWithoutCommand} replies without a command`,
+      `${counted(missing.packetsCutBeforeCommands, 'packet')} truncated before the last of several commands`,
+    missing.repliesWithoutCommand &&
+      `${counted(missing.repliesWithoutCommand, 'reply', 'replies')} without a command`,
   ].filter(Boolean);
   if (holes.length) yield line('Missing', holes.join(', '));
   const errors = Object.entries(facts.errors);

@@ -3,16 +3,19 @@ import { printable } from '../../text/printable.ts';
 import { counted, formatBytes, formatRate } from '../../text/quantity.ts';
 import type { Analysis } from '../analysis.ts';
 import { isKnownLink } from '../decode/link.ts';
+import { Endpoints } from '../endpoints.ts';
 import type { Section } from '../sections.ts';
 import type { Sort } from '../sorting.ts';
 import { clockOf, toTheSecond } from '../times.ts';
-import { frameText, troubleWords } from './evidence.ts';
-import { endpointTables, evidenceTable, expertTable } from './evidence-tables.ts';
+import { type Evidence, framesText, frameText, troubleWords } from './evidence.ts';
+import { countTroubled, type ExpertFacts, expertFacts } from './expert.ts';
 import {
   type AddressNames,
   type ConversationFacts,
   type ConversationKind,
   conversations,
+  ENDPOINT_KINDS,
+  endpoints,
   type HealthFacts,
   healthFacts,
   type RoundTripFacts,
@@ -25,7 +28,7 @@ import { redisFacts } from './redis-facts.ts';
 import { NONE_FOUND, redisTables } from './redis-tables.ts';
 import { durationText, endText, heading, latencyText, left, quantileText, right } from './wording.ts';
 
-/** How the readable form is to be. */
+/** What the tables show. */
 export interface TableChoice {
   readonly sections: ReadonlySet<Section>;
   /** Rows of a table; Infinity for all. */
@@ -36,7 +39,7 @@ export interface TableChoice {
   readonly wide: boolean;
 }
 
-/** The tables, one piece after the other; those without a row are left out. */
+/** Prints the tables piece by piece; a table without rows is left out. */
 export function* printTables(analysis: Analysis, choice: TableChoice): Generator<string> {
   const { sections, names } = choice;
   if (sections.has('summary')) yield* summaryText(analysis);
@@ -59,7 +62,7 @@ export function* printTables(analysis: Analysis, choice: TableChoice): Generator
   if (sections.has('redis')) {
     const redis = redisFacts(analysis, names, choice.rows);
     if (redis) yield* redisTables(redis, choice.rows);
-    else if (analysis.redis?.asked) yield NONE_FOUND;
+    else if (analysis.redis?.isRequested) yield NONE_FOUND;
   }
   if (sections.has('timeline')) yield* timelineTable(analysis, choice);
 }
@@ -67,7 +70,7 @@ export function* printTables(analysis: Analysis, choice: TableChoice): Generator
 function* summaryText(analysis: Analysis): Generator<string> {
   const facts = summaryFacts(analysis, true);
   const line = (label: string, text: string) => `${label.padEnd(12)}${text}\n`;
-  const cut = facts.cutPackets ? `, ${facts.cutPackets} not captured whole` : '';
+  const cut = facts.cutPackets ? `, ${facts.cutPackets} truncated` : '';
   yield line('Packets', `${facts.packets} (${formatBytes(facts.bytes)} on the wire${cut})`);
   if (facts.start && facts.end && facts.durationSeconds !== undefined) {
     const rate =
@@ -90,7 +93,7 @@ function* summaryText(analysis: Analysis): Generator<string> {
   if (facts.lostByTheSystem)
     yield line(
       'Lost',
-      `${counted(facts.lostByTheSystem, 'packet')} by the system that captured: there are holes`,
+      `${counted(facts.lostByTheSystem, 'packet')} dropped by the capturing system: the capture has gaps`,
     );
   if (facts.outOfOrderPackets)
     yield line(
@@ -99,7 +102,7 @@ function* summaryText(analysis: Analysis): Generator<string> {
     );
   const strange = [...analysis.summary.linkTypes].filter(([type]) => !isKnownLink(type));
   for (const [type, count] of strange)
-    yield line('Unknown', `${counted(count, 'packet')} of link type ${type}, which is not looked into`);
+    yield line('Unknown', `${counted(count, 'packet')} of link type ${type}, which is not decoded`);
 }
 
 const PROTOCOL_NAMES: Readonly<Record<string, string>> = {
@@ -191,7 +194,7 @@ function roundTripCells({ roundTrip }: ConversationFacts): string[] {
   ];
 }
 
-/** What went wrong, and on whose side; keep-alives are nothing wrong. */
+/** The problems of each side. A keep-alive is not a problem. */
 function healthWords({ health }: ConversationFacts): string {
   if (!health) return '';
   const opening = health.opening === 'refused' || health.opening === 'unanswered' ? [health.opening] : [];
@@ -273,6 +276,91 @@ function* healthText(facts: HealthFacts, wide: boolean): Generator<string> {
       perSecond === undefined ? '' : perSecond.toPrecision(3),
     ]),
   );
+}
+
+/** The first frames of each kind of trouble; with `wide` also a filter that finds all of them. */
+function* evidenceTable(
+  found: Readonly<Record<string, Evidence | undefined>>,
+  wide: boolean,
+): Generator<string> {
+  const rows = Object.entries(found).flatMap(([kind, each]) =>
+    each
+      ? [[troubleWords(kind), String(each.count), framesText(each), ...(wide ? [each.filter ?? ''] : [])]]
+      : [],
+  );
+  if (rows.length === 0) return;
+  yield '\nFirst frames of each kind (--show expert lists them all)\n';
+  yield table(
+    [left('TROUBLE'), right('COUNT'), left('FRAMES'), ...(wide ? [left('WIRESHARK FILTER')] : [])],
+    rows,
+  );
+}
+
+/** The packets with a problem, one on each line. */
+function* expertTable(analysis: Analysis, names: AddressNames, rows: number): Generator<string> {
+  const count = countTroubled(analysis);
+  if (count === 0) return;
+  yield heading('Packets with problems', Math.min(rows, count), count);
+  yield* tablePieces([right('FRAME'), right('TIME'), left('WHAT'), left('FROM'), left('TO')], () =>
+    rowsOf(
+      expertFacts(analysis, names),
+      (each) => [
+        frameText(each),
+        each.relativeSeconds?.toFixed(9) ?? '',
+        whatText(each),
+        endText(each.source),
+        endText(each.destination),
+      ],
+      rows,
+    ),
+  );
+}
+
+/** `Dup ACK 12#1, Zero Window`: a duplicate ACK has the frame that it repeats and the number of the repetition, as in Wireshark. */
+const whatText = ({ what, duplicateOf, duplicateNumber }: ExpertFacts): string =>
+  what.map((name) => (name === 'Dup ACK' ? `Dup ACK ${duplicateOf}#${duplicateNumber}` : name)).join(', ');
+
+/** The endpoints, with what each sent and received. */
+function* endpointTables(analysis: Analysis, names: AddressNames, rows: number): Generator<string> {
+  const titles = {
+    ipv4: 'IPv4 endpoints',
+    ipv6: 'IPv6 endpoints',
+    tcp: 'TCP endpoints',
+    udp: 'UDP endpoints',
+  };
+  for (const kind of ENDPOINT_KINDS) {
+    const six = kind === 'ipv4' ? false : kind === 'ipv6' ? true : undefined;
+    const count = new Endpoints(tableOf(analysis, kind)).count(six);
+    if (count === 0) continue;
+    yield heading(titles[kind], Math.min(rows, count), count);
+    yield* tablePieces(
+      [
+        left('ENDPOINT'),
+        right('PACKETS'),
+        right('BYTES'),
+        right('SENT'),
+        right('BYTES'),
+        right('RECEIVED'),
+        right('BYTES'),
+        left('WIRESHARK FILTER'),
+      ],
+      () =>
+        rowsOf(
+          endpoints(analysis, kind, names),
+          (each) => [
+            endText(each),
+            String(each.packets),
+            formatBytes(each.bytes),
+            String(each.sentPackets),
+            formatBytes(each.sentBytes),
+            String(each.receivedPackets),
+            formatBytes(each.receivedBytes),
+            each.filter,
+          ],
+          rows,
+        ),
+    );
+  }
 }
 
 function* timelineTable(analysis: Analysis, { rows }: TableChoice): Generator<string> {

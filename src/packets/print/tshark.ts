@@ -6,7 +6,7 @@ import { flagText } from '../flags.ts';
 import type { Section } from '../sections.ts';
 import type { CaptureSummary, TimeRange } from '../summary.ts';
 import type { Syn } from '../syns.ts';
-import { type Civil, civil, delta, exact, type Time } from '../times.ts';
+import { exact, type Time, WIDE } from '../times.ts';
 import type { TimeZone } from './time-zone.ts';
 
 /**
@@ -45,22 +45,33 @@ function* conversationLines(
   yield `${indent}|       <-      | |       ->      | |     Total     |    Relative    |   Duration   |\n`;
   yield `${indent}| Frames  Bytes | | Frames  Bytes | | Frames  Bytes |      Start     |              |\n`;
   const width = ports ? 26 : 20;
+  const [toA, toB, total] = [framesAndBytes(), framesAndBytes(), framesAndBytes()];
   let lines = '';
   for (const row of table.byFrames()) {
     const each = table.read(row);
     if (!ports && each.six !== (kind === 'IPv6')) continue;
     const [a, b] = endNames(each, addresses, ports);
-    const group = (frames: number, bytes: number) =>
-      `${String(frames).padStart(6)} ${sizeText(bytes, 'bytes').padEnd(9)}`;
-    lines += `${a.padEnd(width)} <-> ${b.padEnd(width)}  ${group(each.framesToA, each.bytesToA)}  ${group(
+    lines += `${a.padEnd(width)} <-> ${b.padEnd(width)}  ${toA(each.framesToA, each.bytesToA)}  ${toB(
       each.framesToB,
       each.bytesToB,
-    )}  ${group(each.framesToA + each.framesToB, each.bytesToA + each.bytesToB)}  ${nineDigits(first, each.start).padStart(14)}   ${fourDigits(first, each.start, each.stop).padStart(12)}\n`;
+    )}  ${total(each.framesToA + each.framesToB, each.bytesToA + each.bytesToB)}  ${nineDigits(first, each.start).padStart(14)}   ${fourDigits(first, each.start, each.stop).padStart(12)}\n`;
     if (lines.length < MANY) continue;
     yield lines;
     lines = '';
   }
   yield lines + LINE;
+}
+
+/** Frames and bytes of one line after the other. The lines are in order of frames, so that many repeat the one before. */
+function framesAndBytes(): (frames: number, bytes: number) => string {
+  let [knownFrames, knownBytes, text] = [Number.NaN, Number.NaN, ''];
+  return (frames, bytes) => {
+    if (frames !== knownFrames || bytes !== knownBytes) {
+      text = `${String(frames).padStart(6)} ${sizeText(bytes, 'bytes').padEnd(9)}`;
+      [knownFrames, knownBytes] = [frames, bytes];
+    }
+    return text;
+  };
 }
 
 /** What `tshark -q -z endpoints,KIND` prints. */
@@ -88,6 +99,45 @@ function* endpointLines(
     lines = '';
   }
   yield lines + LINE;
+}
+
+/** Wireshark's nstime_delta: seconds and nanoseconds have the same sign. */
+function delta(from: Time, to: Time): readonly [seconds: bigint, nanos: number] {
+  const [seconds, nanos] = exact(from);
+  const [laterSeconds, laterNanos] = exact(to);
+  const whole = BigInt.asIntN(64, laterSeconds - seconds);
+  const rest = laterNanos - nanos;
+  if (laterSeconds < seconds && rest > 0) return [whole + 1n, rest - 1e9];
+  if (laterSeconds > seconds && rest < 0) return [whole - 1n, rest + 1e9];
+  return [whole, rest];
+}
+
+/** A day and a time of day. */
+interface Civil {
+  readonly year: number;
+  /** From 0. */
+  readonly month: number;
+  readonly day: number;
+  /** `22:44:50`. */
+  readonly clock: string;
+}
+
+/** The Gregorian calendar repeats after so many years, and seconds. */
+const CYCLE_YEARS = 400;
+const CYCLE = 146_097n * 86_400n;
+
+/** What the C library makes of it; undefined where the year, counted from 1900, needs more than 32 bits. */
+function civil(seconds: bigint): Civil | undefined {
+  const rest = ((seconds % CYCLE) + CYCLE) % CYCLE;
+  const date = new Date(Number(rest) * 1000);
+  const year = date.getUTCFullYear() + CYCLE_YEARS * Number((seconds - rest) / CYCLE);
+  if (year - 1900 >= WIDE || year - 1900 < -WIDE) return undefined;
+  return {
+    year,
+    month: date.getUTCMonth(),
+    day: date.getUTCDate(),
+    clock: date.toISOString().slice(11, 19),
+  };
 }
 
 /** As a number of seconds, computed as Wireshark does: in doubles, so that the last digit is the same. */

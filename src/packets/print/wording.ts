@@ -19,8 +19,17 @@ export const heading = (title: string, shown: number, total: number): string =>
 export const durationText = (seconds: number): string =>
   seconds >= 1 || seconds === 0 ? `${Number(seconds.toFixed(6))}s` : latencyText(seconds);
 
+/** The latency that was printed last, with its text. */
+let latest = { seconds: 0, text: '0 µs' };
+
 /** `85 µs`, `1.25 ms`, `2.5 s`. */
-export const latencyText = (seconds: number): string =>
+export function latencyText(seconds: number): string {
+  // All quantiles of a single latency are the same.
+  if (seconds !== latest.seconds) latest = { seconds, text: newLatencyText(seconds) };
+  return latest.text;
+}
+
+const newLatencyText = (seconds: number): string =>
   seconds < 1e-3
     ? `${Number((seconds * 1e6).toPrecision(3))} µs`
     : seconds < 1

@@ -9,11 +9,11 @@ export class Account {
   recorder: CommandRecorder;
   client!: Client;
   ends!: ConnectionEnds;
-  /** Commands since it began, and answers to them. */
-  asked = 0;
-  answers = 0;
-  /** Whether the server said anything. */
-  serverSpoke = false;
+  /** Commands since the connection began, and replies to them. */
+  commands = 0;
+  replies = 0;
+  /** Whether the server sent anything. */
+  hasServerData = false;
   /** Whether the supposed commands turned out not to be commands. */
   disproved = false;
 
@@ -25,32 +25,32 @@ export class Account {
   /** `isSure`: it is known that commands follow; `began`: the SYN is in the capture. */
   open(ends: ConnectionEnds, isSure: boolean, began: boolean): void {
     this.ends = ends;
-    this.serverSpoke = false;
+    this.hasServerData = false;
     this.disproved = false;
     this.#begin(isSure, began);
   }
 
-  get isOnTrial(): boolean {
+  get isProvisional(): boolean {
     return this.recorder !== this.#real;
   }
 
   /** Keeps what was counted until now. */
-  prove(): void {
-    this.#real.take(this.recorder);
+  confirm(): void {
+    this.#real.merge(this.recorder);
     this.recorder = this.#real;
-    this.client = this.#real.client(this.ends, false);
+    this.client = this.#real.clientOf(this.ends, false);
   }
 
   /** Discards what was counted until now. */
-  drop(): void {
+  discard(): void {
     this.disproved = true;
     this.#begin(false, this.recorder.statistics.joined === 0);
   }
 
   /** The connection is over: if the server answered none of several commands, they were only the beginning of one. */
   close(): void {
-    if (!this.isOnTrial || this.asked === 0) return;
-    if (this.answers > 0 || this.asked === 1 || !this.serverSpoke) this.prove();
+    if (!this.isProvisional || this.commands === 0) return;
+    if (this.replies > 0 || this.commands === 1 || !this.hasServerData) this.confirm();
   }
 
   #begin(isSure: boolean, began: boolean): void {
@@ -58,8 +58,8 @@ export class Account {
     const { statistics } = this.recorder;
     statistics.connections += 1;
     if (!began) statistics.joined += 1;
-    this.client = this.recorder.client(this.ends);
-    this.asked = 0;
-    this.answers = 0;
+    this.client = this.recorder.clientOf(this.ends);
+    this.commands = 0;
+    this.replies = 0;
   }
 }

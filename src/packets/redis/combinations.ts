@@ -53,13 +53,21 @@ export class Combinations implements Iterable<Combination> {
   }
 
   *[Symbol.iterator](): Generator<Combination> {
-    for (let at = 0; at < this.size; at += 1)
-      yield {
-        client: this.#clients[at]!,
-        command: this.#commands[at]!,
-        pattern: this.#patterns[at]!,
-        calls: this.#calls[at]!,
-      };
+    for (let at = 0; at < this.size; at += 1) yield this.read(at);
+  }
+
+  /** The combination that appeared after `at` others. */
+  read(at: number): Combination {
+    return {
+      client: this.#clients[at]!,
+      command: this.#commands[at]!,
+      pattern: this.#patterns[at]!,
+      calls: this.#calls[at]!,
+    };
+  }
+
+  calls(at: number): number {
+    return this.#calls[at]!;
   }
 
   #widen(): void {

@@ -9,33 +9,34 @@ import { ARRAY, PUSH, type Reply, ReplyParser } from './reply.ts';
 import { beginsCommand, RequestParser } from './request.ts';
 import { Transaction } from './transaction.ts';
 
-const MOST_ASKED = 1 << 20;
+const MOST_PENDING = 1 << 20;
 /**
- * One connection: commands one way, replies the other, paired in order. It is taken up in the middle, or again behind
- * a gap, at a segment that begins with a known command, and replies where the client had heard up to then.
+ * One connection: commands one way, replies the other, paired in order. In the middle of a connection, and
+ * after a gap, reading begins at a segment that begins with a known command, and replies are read from the sequence number that
+ * this segment acknowledges.
  */
 export class RedisConnection {
   readonly account: Account;
   readonly #request: RequestParser;
   readonly #reply: ReplyParser;
-  readonly #waiting: PendingCommands;
-  /** Whether commands are understood, and replies. */
-  #asking = false;
-  #answering = false;
-  /** Whether all commands are in the capture and were understood, and whether there was one already. */
+  readonly #pending: PendingCommands;
+  /** Whether the positions of commands and of replies in their streams are known. */
+  #commandsInSync = false;
+  #repliesInSync = false;
+  /** Whether all commands are in the capture and were understood (`whole`), and whether there was one already (`sure`). */
   #trust: 'none' | 'whole' | 'sure' = 'none';
   readonly #mode = new Mode();
   readonly #transaction = new Transaction();
-  /** The last command, where it was cut off, and the one whose reply is broken off and was the last. */
-  #cut: PendingCommand | undefined;
-  #brokenOff: PendingCommand | undefined;
+  /** The last command if it was truncated, and the command whose reply was the last one and is incomplete. */
+  #truncated: PendingCommand | undefined;
+  #brokenReplyOf: PendingCommand | undefined;
   /** What the client has acknowledged. */
-  #heard = 0;
-  /** Where the segment's first command begins, and what the server had of them when it last replied. */
-  #asks = 0;
+  #clientAck = 0;
+  /** The sequence number of the client's last segment, and the acknowledgment number of the server's last reply. */
+  #commandSeq = 0;
   #serverAck = 0;
   readonly #pace = new Pace();
-  /** Where replies are taken up again, a sequence number, and whether they are. */
+  /** The sequence number from which replies are read again, and whether it is still to come. */
   #resume = 0;
   #resumes = false;
   readonly exchange: Exchange;
@@ -46,33 +47,33 @@ export class RedisConnection {
 
   constructor(recorder: CommandRecorder) {
     this.account = new Account(recorder);
-    this.#waiting = new PendingCommands((asked) =>
-      this.account.recorder.unanswered(this.account.client, asked),
+    this.#pending = new PendingCommands((command) =>
+      this.account.recorder.unanswered(this.account.client, command),
     );
     this.#request = new RequestParser(recorder.scratch, (now) => this.#commandDone(now));
     this.#reply = new ReplyParser(() => this.#replyDone(this.#reply));
     const toServer: ByteStream = {
       bytes: (bytes, at, end, now, seq, ack) => {
-        this.#heard = ack;
-        this.#asks = seq;
+        this.#clientAck = ack;
+        this.#commandSeq = seq;
         this.#commandBytes(bytes, at, end, now);
       },
       gap: (length, now) => {
         this.account.recorder.statistics.gaps += length;
-        if (!this.#request.skip(length, now)) this.#missedCommands(length, now);
+        if (!this.#request.skip(length, now)) this.#skipCommands(length, now);
       },
     };
     const toClient: ByteStream = {
       bytes: (bytes, at, end, now, seq, ack) => {
         this.#serverAck = ack;
-        this.account.serverSpoke = true;
+        this.account.hasServerData = true;
         this.#replyBytes(bytes, at, end, now, seq);
       },
       gap: (length, now) => {
         this.account.recorder.statistics.gaps += length;
-        if (!this.#answering) this.#repliesGoOn(length);
-        else if (!this.#reply.skip(length, now, this.#waiting.length === 1))
-          this.#missedReplies(this.exchange.answers);
+        if (!this.#repliesInSync) this.#extendBrokenReply(length);
+        else if (!this.#reply.skip(length, now, this.#pending.length === 1))
+          this.#skipReplies(this.exchange.nextFromServer);
       },
     };
     this.exchange = new Exchange(toServer, toClient);
@@ -80,37 +81,37 @@ export class RedisConnection {
 
   /**
    * Begins anew: one object serves many connections, one after the other. `began`: its SYN is in the capture; `whole`: all
-   * that was said is, and `asks` and `answers` are the sequence numbers that both sides begin with then.
+   * that was said is, and `clientSeq` and `serverSeq` are the sequence numbers that the two sides begin with.
    */
   open(
     ends: ConnectionEnds,
     clientIsA: boolean,
     began: boolean,
     whole: boolean,
-    asks: number,
-    answers: number,
+    clientSeq: number,
+    serverSeq: number,
   ): void {
     this.account.open(ends, whole, began);
     this.#request.strict = !whole;
     this.clientIsA = clientIsA;
     this.closed = 0;
-    this.#forget(whole);
+    this.#restart(whole);
     this.exchange.reset();
-    if (whole) this.exchange.begin(asks, answers);
+    if (whole) this.exchange.begin(clientSeq, serverSeq);
   }
 
   /** Whether commands and replies are understood from here on, and nothing of what was before. */
-  #forget(whole: boolean): void {
-    this.#asking = whole;
-    this.#answering = whole;
+  #restart(whole: boolean): void {
+    this.#commandsInSync = whole;
+    this.#repliesInSync = whole;
     this.#trust = whole ? 'whole' : 'none';
     this.#mode.reset();
-    this.#transaction.forget();
+    this.#transaction.reset();
     this.#pace.reset();
     this.#resumes = false;
-    this.#cut = undefined;
-    this.#brokenOff = undefined;
-    this.#waiting.reset();
+    this.#truncated = undefined;
+    this.#brokenReplyOf = undefined;
+    this.#pending.reset();
     this.#request.reset();
     this.#reply.reset();
   }
@@ -118,258 +119,264 @@ export class RedisConnection {
   /** Nothing more comes. */
   end(): void {
     this.exchange.end();
-    this.#waiting.forget();
+    this.#pending.dropAll();
     this.account.close();
   }
 
-  /** What was taken for commands is the middle of a value: nothing of it counts. */
-  #disprove(): void {
-    this.#waiting.forget();
-    this.#forget(false);
+  /** The supposed commands are the middle of a value: none of them is counted. */
+  #discard(): void {
+    this.#pending.dropAll();
+    this.#restart(false);
     this.#request.strict = true;
-    this.account.drop();
+    this.account.discard();
   }
 
-  /** Whether all is there up to the client's `asks`, it has heard no more than was seen, and no command waits. */
-  isDone(asks: number, heard: number): boolean {
+  /** Whether the stream is complete up to the client's sequence number `clientSeq` and the acknowledgment `ack`, and every
+   * command has its reply. */
+  isDone(clientSeq: number, ack: number): boolean {
     const { exchange } = this;
     return (
       this.#mode.kind === 'commands' &&
-      this.#asking &&
-      this.#answering &&
-      this.#waiting.length === 0 &&
+      this.#commandsInSync &&
+      this.#repliesInSync &&
+      this.#pending.length === 0 &&
       exchange.settled &&
-      exchange.asks === asks &&
-      ((heard - exchange.answers) | 0) <= 0
+      exchange.nextFromClient === clientSeq &&
+      ((ack - exchange.nextFromServer) | 0) <= 0
     );
   }
 
   #commandBytes(bytes: Uint8Array, at: number, end: number, now: number): void {
     if (this.#mode.kind === 'replication') return;
-    if (!this.#asking) {
+    if (!this.#commandsInSync) {
       const { commands } = this.account.recorder;
       if (!beginsCommand(bytes, at, end, (name, from, length) => commands.isKnown(name, from, length))) {
         this.#extendTruncated(end - at, now);
         return;
       }
-      this.#asking = true;
-      this.#cut = undefined;
+      this.#commandsInSync = true;
+      this.#truncated = undefined;
       this.#request.reset();
       // What is missing before may have been sent just now.
       this.#pace.lastAt = now;
     }
     if (this.#request.feed(bytes, at, end, now)) return;
-    if (this.account.isOnTrial) this.#disprove();
-    else this.#lost();
+    if (this.account.isProvisional) this.#discard();
+    else this.#loseSync();
   }
 
   #replyBytes(bytes: Uint8Array, at: number, end: number, now: number, seq: number): void {
     if (this.#mode.kind === 'replication') return;
     this.#pace.lastAt = now;
-    if (this.#resumes && ((this.#resume - seq) | 0) < 0) this.#missedReplies(seq);
-    if (!this.#answering) {
-      this.#repliesGoOn(end - at);
+    if (this.#resumes && ((this.#resume - seq) | 0) < 0) this.#skipReplies(seq);
+    if (!this.#repliesInSync) {
+      this.#extendBrokenReply(end - at);
       return;
     }
     const before = this.#resumes ? (this.#resume - seq) | 0 : 0;
     if (before >= end - at) return;
     this.#resumes = false;
-    if (!this.#reply.feed(bytes, at + before, end, now, (seq + before) | 0)) this.#lostReplies();
+    if (!this.#reply.feed(bytes, at + before, end, now, (seq + before) | 0)) this.#loseReplies();
   }
 
-  /** Nothing is known of commands any more, nor which replies are whose. */
-  #lost(): void {
-    if (this.#asking) this.account.recorder.statistics.desyncs += 1;
-    this.#asking = false;
-    this.#answering = false;
+  /** It is not known any more where a command begins, nor which reply is for which command. */
+  #loseSync(): void {
+    if (this.#commandsInSync) this.account.recorder.statistics.desyncs += 1;
+    this.#commandsInSync = false;
+    this.#repliesInSync = false;
     this.#trust = 'none';
-    this.#transaction.forget();
-    this.#lostReplies();
+    this.#transaction.reset();
+    this.#loseReplies();
   }
 
   /**
-   * Commands are missing: those before have their replies still, and one behind them has its where it leads. Of a segment that
-   * was cut off, `now`, the command that it was in is known by its beginning.
+   * Commands are missing in the capture. Those before them still get their replies, and so does the first command after them that
+   * acknowledges something new. If a segment of the time `now` was truncated, the beginning of its command tells which it is.
    */
-  #missedCommands(length: number, now: number | undefined): void {
+  #skipCommands(length: number, now: number | undefined): void {
     this.#trust = 'none';
-    if (!this.#asking) {
+    if (!this.#commandsInSync) {
       if (now !== undefined) this.#extendTruncated(length, now);
       return;
     }
     const isNamed = now !== undefined && this.#request.cut(length);
-    this.#cut = isNamed
-      ? this.account.recorder.asked(this.#request, now, this.#heard, false, false)
+    this.#truncated = isNamed
+      ? this.account.recorder.pendingCommand(this.#request, now, this.#clientAck, false, false)
       : undefined;
     if (isNamed && this.#request.behindCut) this.account.recorder.statistics.behindCut += 1;
-    if (this.#cut && now !== undefined) this.#ask(this.#cut, now);
+    if (this.#truncated && now !== undefined) this.#addCommand(this.#truncated, now);
     else this.account.recorder.statistics.desyncs += 1;
-    this.#asking = false;
-    if (this.#answering && this.#waiting.canMatchByAck) this.#waiting.skipped(false);
-    else this.#lost();
+    this.#commandsInSync = false;
+    if (this.#repliesInSync && this.#pending.canMatchByAck) this.#pending.skipCommands(false);
+    else this.#loseSync();
   }
 
-  /** More of a command that was cut off: it is not whole before that. */
+  /** More bytes of a truncated command: its latency counts from the last of them. */
   #extendTruncated(length: number, now: number): void {
-    if (!this.#cut) return;
-    this.#cut.size += length;
-    this.#cut.at = now;
+    if (!this.#truncated) return;
+    this.#truncated.size += length;
+    this.#truncated.at = now;
   }
 
-  /** Replies are taken up with a later command. */
-  #lostReplies(): void {
-    if (this.#answering) this.account.recorder.statistics.desyncs += 1;
-    this.#answering = false;
+  /** It is not known any more where a reply begins: a later command tells. */
+  #loseReplies(): void {
+    if (this.#repliesInSync) this.account.recorder.statistics.desyncs += 1;
+    this.#repliesInSync = false;
     this.#resumes = false;
-    this.#waiting.forget();
+    this.#pending.dropAll();
   }
 
-  /** Replies before `start` are missing: the thread is taken up with the first command behind them that leads. */
-  #missedReplies(start: number): void {
-    const broken = this.#broken();
-    const waiting = this.#waiting;
-    const { length } = waiting;
-    const resume = this.#answering && waiting.canMatchByAck ? waiting.missed(start) : undefined;
+  /** Replies before `start` are missing: reading goes on with the first command after them that acknowledges something new. */
+  #skipReplies(start: number): void {
+    const broken = this.#takeBroken();
+    const pending = this.#pending;
+    const { length } = pending;
+    const resume = this.#repliesInSync && pending.canMatchByAck ? pending.skipReplies(start) : undefined;
     if (broken) {
       // The next command tells where it ended.
-      const end = resume === undefined || waiting.length < length || waiting.isHoled ? start : resume;
+      const end = resume === undefined || pending.length < length || pending.hasGapFirst ? start : resume;
       this.#reply.size = (end - this.#reply.start) | 0;
-      this.#answered(broken, this.#reply);
+      this.#addReply(broken, this.#reply);
     }
     if (resume === undefined) {
-      if (broken) this.#answering = false;
-      this.#lostReplies();
-      if (length === 0) this.#brokenOff = broken;
+      if (broken) this.#repliesInSync = false;
+      this.#loseReplies();
+      if (length === 0) this.#brokenReplyOf = broken;
       return;
     }
     if (!broken && !this.#resumes) this.account.recorder.statistics.desyncs += 1;
     this.#resumeAt(resume);
   }
 
-  /** The command whose reply has begun, of which there is no more. */
-  #broken(): PendingCommand | undefined {
+  /** Takes the command whose reply has begun and is incomplete. */
+  #takeBroken(): PendingCommand | undefined {
     const { type, start, isOpen } = this.#reply;
-    if (!this.#answering || this.#resumes || !isOpen || type === PUSH || this.#mode.kind !== 'commands')
+    if (!this.#repliesInSync || this.#resumes || !isOpen || type === PUSH || this.#mode.kind !== 'commands')
       return undefined;
-    const asked = this.#waiting.whose(start);
-    if (asked === 'unseen' || asked === 'lost' || asked.replies > 1 || asked.ofAll) return undefined;
-    this.#waiting.take();
-    return asked;
+    const command = this.#pending.commandOf(start);
+    if (command === 'unseen' || command === 'lost' || command.replies > 1 || command.unsubscribesAll)
+      return undefined;
+    this.#pending.take();
+    return command;
   }
 
-  /** More of the reply that was broken off: nothing else was asked. */
-  #repliesGoOn(length: number): void {
-    if (this.#brokenOff) this.account.recorder.more(this.account.client, this.#brokenOff, length);
+  /** More of the reply that was broken off: nothing else was command. */
+  #extendBrokenReply(length: number): void {
+    if (this.#brokenReplyOf)
+      this.account.recorder.addReplyBytes(this.account.client, this.#brokenReplyOf, length);
   }
 
   #resumeAt(seq: number): void {
-    this.#answering = true;
-    this.#brokenOff = undefined;
+    this.#repliesInSync = true;
+    this.#brokenReplyOf = undefined;
     this.#resumes = true;
     this.#resume = seq;
     this.#reply.reset();
   }
 
   /**
-   * Takes replies up with this command, if its reply begins where the client had heard up to. Of one that overlaps that is
-   * known when it had heard all, the server had had all when it said the last of it, and then it was quiet for a while.
+   * Reads replies again from this command on, if its reply begins at the sequence number that the command acknowledges. With a
+   * client that sends commands before it has all replies, that is known only if it had acknowledged everything, if the server
+   * had acknowledged every command in its last segment, and if nothing was sent for a while after that.
    */
-  #tryResync({ heard }: PendingCommand): boolean {
-    const { answers, answersBegun } = this.exchange;
-    const { canMatchByAck } = this.#waiting;
+  #tryResync({ ack }: PendingCommand): boolean {
+    const { nextFromServer, hasServerBegun } = this.exchange;
+    const { canMatchByAck } = this.#pending;
     const tells = canMatchByAck
-      ? !answersBegun || ((answers - heard) | 0) <= 0
-      : heard === answers && this.#serverAck === this.#asks && this.#pace.isQuiet(this.#request.began);
+      ? !hasServerBegun || ((nextFromServer - ack) | 0) <= 0
+      : ack === nextFromServer &&
+        this.#serverAck === this.#commandSeq &&
+        this.#pace.isQuiet(this.#request.began);
     if (!tells) return false;
-    this.#resumeAt(heard);
-    this.#waiting.skipped(!canMatchByAck);
+    this.#resumeAt(ack);
+    this.#pending.skipCommands(!canMatchByAck);
     return true;
   }
 
   #commandDone(now: number): boolean {
     // The first word that is typed may be no command, as a password; bytes that nobody types are of another protocol.
     const isSure = this.#trust === 'sure' || (this.#trust === 'whole' && this.#request.isText);
-    const asked = this.account.recorder.asked(this.#request, now, this.#heard, true, isSure);
-    if (!asked) return false;
+    const command = this.account.recorder.pendingCommand(this.#request, now, this.#clientAck, true, isSure);
+    if (!command) return false;
     if (this.#trust === 'whole') this.#trust = 'sure';
-    this.#ask(asked, now);
+    this.#addCommand(command, now);
     return true;
   }
 
-  #ask(asked: PendingCommand, now: number): void {
-    this.#brokenOff = undefined;
-    // All that was asked before has its answer.
+  #addCommand(command: PendingCommand, now: number): void {
+    this.#brokenReplyOf = undefined;
+    // Every command before this one has its reply.
     const account = this.account;
-    if (account.isOnTrial && account.answers > 0 && this.#waiting.length === 0) {
-      account.prove();
+    if (account.isProvisional && account.replies > 0 && this.#pending.length === 0) {
+      account.confirm();
       this.#request.strict = false;
     }
-    account.asked += 1;
+    account.commands += 1;
     const request = this.#request;
     const recorder = this.account.recorder;
     const { statistics } = recorder;
     if (request.size > statistics.biggestRequests.least)
-      statistics.biggestRequests.add(recorder.notable(this.account.client, request.size, asked, now));
+      statistics.biggestRequests.add(recorder.notable(this.account.client, request.size, command, now));
     const mode = this.#mode;
     const { skipped } = mode;
     mode.skipped = false;
-    if (asked.kind.steering) {
-      mode.steer(asked, request, statistics);
-      if (mode.kind === 'replication') this.#waiting.forget();
+    if (command.kind.steering) {
+      mode.steer(command, request, statistics);
+      if (mode.kind === 'replication') this.#pending.dropAll();
     }
-    if (skipped || mode.silent || asked.replies === 0) {
-      recorder.count(this.account.client, asked, 0, undefined, now);
+    if (skipped || mode.silent || command.replies === 0) {
+      recorder.count(this.account.client, command, 0, undefined, now);
       return;
     }
-    if (this.#answering || this.#tryResync(asked)) this.#waits(asked);
-    else recorder.unanswered(account.client, asked);
+    if (this.#repliesInSync || this.#tryResync(command)) this.#addPending(command);
+    else recorder.unanswered(account.client, command);
     this.#pace.lastAt = now;
   }
 
-  #waits(asked: PendingCommand): void {
-    const waiting = this.#waiting;
+  #addPending(command: PendingCommand): void {
+    const pending = this.#pending;
     const { statistics } = this.account.recorder;
-    const { settled, answers } = this.exchange;
-    waiting.add(asked, settled && answers === asked.heard);
-    const { length } = waiting;
+    const { settled, nextFromServer } = this.exchange;
+    pending.add(command, settled && nextFromServer === command.ack);
+    const { length } = pending;
     // While something is missing, replies wait here, not commands there.
-    if (length > statistics.deepest && waiting.pipelines && settled) statistics.deepest = length;
+    if (length > statistics.deepest && pending.isPipelined && settled) statistics.deepest = length;
     else if (statistics.deepest === 0) statistics.deepest = 1;
-    if (length > MOST_ASKED) this.#lostReplies();
+    if (length > MOST_PENDING) this.#loseReplies();
   }
 
   #replyDone(reply: Reply): void {
     const { statistics } = this.account.recorder;
-    if (this.#mode.isMessage(reply, statistics, this.#waiting.next)) return;
-    // The rest of a segment in which the thread was lost.
-    if (!this.#answering) return;
-    const waiting = this.#waiting;
-    const asked = waiting.whose(reply.start);
-    if (asked === 'unseen' || asked === 'lost') {
-      if (this.#mode.kind === 'commands') statistics.unasked += 1;
-      if (asked === 'lost') this.#lostReplies();
+    if (this.#mode.isMessage(reply, statistics, this.#pending.next)) return;
+    // The rest of a segment in which the position of replies was lost.
+    if (!this.#repliesInSync) return;
+    const pending = this.#pending;
+    const command = pending.commandOf(reply.start);
+    if (command === 'unseen' || command === 'lost') {
+      if (this.#mode.kind === 'commands') statistics.unmatchedReplies += 1;
+      if (command === 'lost') this.#loseReplies();
       return;
     }
-    if (!this.#mode.isLast(asked, reply)) return;
-    if (asked.behindHole) this.#transaction.forget();
-    waiting.take();
-    this.#answered(asked, reply);
+    if (!this.#mode.isLast(command, reply)) return;
+    if (command.isAfterGap) this.#transaction.reset();
+    pending.take();
+    this.#addReply(command, reply);
   }
 
-  #answered(asked: PendingCommand, reply: Reply): void {
+  #addReply(command: PendingCommand, reply: Reply): void {
     const account = this.account;
-    account.answers += 1;
-    const { steering, name } = asked.kind;
+    account.replies += 1;
+    const { steering, name } = command.kind;
     let { error } = reply;
     // Errors in the array that EXEC replies with are of the commands that it ran: `INFO commandstats` counts them there, too.
     if (error !== undefined && name === 'EXEC' && reply.type === ARRAY) error = undefined;
     if (steering || this.#transaction.isOpen) {
-      if (this.#transaction.takes(asked, reply, error !== undefined, account.client, account.recorder))
+      if (this.#transaction.queues(command, reply, error !== undefined, account.client, account.recorder))
         return;
-      this.#mode.answered(name, reply);
+      this.#mode.replied(name, reply);
     }
-    const latency = reply.began - asked.at;
+    const latency = reply.began - command.at;
     this.#pace.answered(latency);
-    account.recorder.answered(account.client, asked, reply, latency, error);
+    account.recorder.answered(account.client, command, reply, latency, error);
   }
 }

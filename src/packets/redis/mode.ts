@@ -17,7 +17,7 @@ export class Mode {
   #patterns = 0;
   #shards = 0;
   /** SUBSCRIBE and similar commands that have no reply yet. */
-  #asked = 0;
+  #unconfirmed = 0;
 
   reset(): void {
     this.silent = false;
@@ -33,25 +33,25 @@ export class Mode {
     this.#channels = 0;
     this.#patterns = 0;
     this.#shards = 0;
-    this.#asked = 0;
+    this.#unconfirmed = 0;
   }
 
-  /** A command that changes it, and says how many replies it gets. */
-  steer(asked: PendingCommand, request: RequestParser, statistics: RedisStatistics): void {
-    switch (asked.kind.name) {
+  /** Takes a command that changes the mode, and sets how many replies the command gets. */
+  steer(command: PendingCommand, request: RequestParser, statistics: RedisStatistics): void {
+    switch (command.kind.name) {
       case 'SUBSCRIBE':
       case 'PSUBSCRIBE':
       case 'SSUBSCRIBE':
         statistics.pubsub.subscriptions += request.words - 1;
         this.kind = 'subscribed';
-        this.#asked += 1;
-        asked.replies = Math.max(1, request.words - 1);
+        this.#unconfirmed += 1;
+        command.replies = Math.max(1, request.words - 1);
         return;
       case 'UNSUBSCRIBE':
       case 'PUNSUBSCRIBE':
       case 'SUNSUBSCRIBE':
-        asked.replies = Math.max(1, request.words - 1);
-        asked.ofAll = request.words === 1;
+        command.replies = Math.max(1, request.words - 1);
+        command.unsubscribesAll = request.words === 1;
         return;
       case 'PUBLISH':
       case 'SPUBLISH':
@@ -69,32 +69,35 @@ export class Mode {
         const word = request.words > 2 ? text(request, 2) : '';
         this.skipped = word === 'SKIP';
         this.silent = word === 'OFF';
-        if (word !== 'ON') asked.replies = 0;
+        if (word !== 'ON') command.replies = 0;
       }
     }
   }
 
-  /** A reply to a command that changes it. */
-  answered(name: string, reply: Reply): void {
+  /** Takes the reply to a command that changes the mode. */
+  replied(name: string, reply: Reply): void {
     if (name === 'RESET' && reply.error === undefined) this.endSubscriptions();
     // In RESP3 it is a map, in RESP2 an array.
-    else if (name.endsWith('SUBSCRIBE') && !name.includes('UN')) this.#asked -= 1;
+    else if (name.endsWith('SUBSCRIBE') && !name.includes('UN')) this.#unconfirmed -= 1;
     else if (name === 'HELLO' && reply.error === undefined) this.#hasPushes = reply.type === MAP;
   }
 
   /** Whether this was the last reply to a command that gets several: one for each channel, until an error ends it, or QUEUED. */
-  isLast(asked: PendingCommand, reply: Reply): boolean {
-    if (!asked.ofAll && asked.replies === 1) return true;
+  isLast(command: PendingCommand, reply: Reply): boolean {
+    if (!command.unsubscribesAll && command.replies === 1) return true;
     if (reply.type !== ARRAY && reply.type !== PUSH) return true;
-    asked.replies -= 1;
-    if (!asked.ofAll) return asked.replies <= 0;
-    const { name } = asked.kind;
+    command.replies -= 1;
+    if (!command.unsubscribesAll) return command.replies <= 0;
+    const { name } = command.kind;
     const left =
       name === 'UNSUBSCRIBE' ? this.#channels : name === 'PUNSUBSCRIBE' ? this.#patterns : this.#shards;
     return left <= 0;
   }
 
-  /** Whether it answers no command: a message to a subscriber, what MONITOR shows, or what RESP3 pushes; `next` waits for its reply. */
+  /**
+   * Whether this is no reply to a command: a message to a subscriber, output of MONITOR, or a push of RESP3. `next` is the command
+   * that waits for its reply.
+   */
   isMessage(reply: Reply, { pubsub }: RedisStatistics, next: PendingCommand | undefined): boolean {
     const { type } = reply;
     if (this.kind === 'monitor' && type === STATUS) return /^\d+\.\d+ \[/.test(reply.text);
@@ -118,6 +121,6 @@ export class Mode {
     else if (word === 'psubscribe' || word === 'punsubscribe') this.#patterns = count - this.#channels;
     else this.#channels = count - this.#patterns;
     const isNone = this.#channels <= 0 && this.#patterns <= 0 && this.#shards <= 0;
-    if (isNone && this.#asked <= 0 && this.kind === 'subscribed') this.kind = 'commands';
+    if (isNone && this.#unconfirmed <= 0 && this.kind === 'subscribed') this.kind = 'commands';
   }
 }

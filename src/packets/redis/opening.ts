@@ -53,8 +53,8 @@ export class Opening {
     this.#isKnown = isKnown;
   }
 
-  /** Takes a segment; A is the client. False where this is not Redis. */
-  takes(
+  /** Adds a segment; A is the client. False where this is not Redis. */
+  add(
     fromA: boolean,
     { flags, seq, ack, bytes, payloadAt: at, captured, payload }: Layers,
     now: number,
@@ -64,7 +64,7 @@ export class Opening {
     this.size += SEGMENT + own.length;
     if (this.segments.length > MOST_SEGMENTS) return false;
     if (payload <= 0) return true;
-    if (fromA) return this.#asks(seq, own);
+    if (fromA) return this.#isCommand(seq, own);
     const isCommand = beginsInline(this.#head, 0, this.#headLength, this.#isKnown);
     if (!isCommand && !beginsText(this.#head, 0, this.#headLength)) return false;
     this.#answer = (this.#answer + Buffer.from(own).toString('latin1')).slice(0, HEAD);
@@ -75,7 +75,7 @@ export class Opening {
       : REFUSALS.some((refusal) => refusal.startsWith(this.#answer));
   }
 
-  #asks(seq: number, bytes: Uint8Array): boolean {
+  #isCommand(seq: number, bytes: Uint8Array): boolean {
     // The segment is out of order or repeated; the first bytes in sequence decide.
     if (this.#next === undefined || this.#next === seq) {
       const part = bytes.subarray(0, HEAD - this.#headLength);

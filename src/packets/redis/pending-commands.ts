@@ -5,189 +5,191 @@ const NONE = -1;
 const NEVER = 0.5;
 
 /**
- * The commands of one connection that wait for their replies, in the order they were sent, and whose a reply is.
+ * The commands of one connection that wait for their replies, in the order in which they were sent, and which of them a reply is
+ * for.
  *
- * Replies carry no number: the next one is that of the first command. Where some of either are missing, sequence numbers tell.
- * Who hears everything before it asks again has the reply where it had heard up to: a command that `leads`, the first
- * sent after something was heard, is one whose reply begins at `heard`. Who asks on while replies are on their way
- * `overlaps`, and nothing tells there.
+ * Replies carry no number: the next reply is for the first command. Where commands or replies are missing in the capture,
+ * sequence numbers tell. A client that receives every reply before it sends the next command acknowledges all bytes before that
+ * command's reply: the reply to the first command with an acknowledgment number begins at this number. If a client sends
+ * commands while replies are still on their way (`#overlaps`), sequence numbers tell nothing.
  */
 export class PendingCommands {
-  /** Whether the client ever asked again before it had heard anything, and before it had heard everything. */
-  pipelines = false;
+  /** Whether the client ever sent a command before it received anything new, and before it had received everything. */
+  isPipelined = false;
   #overlaps = false;
-  /** Whether it is known to have heard all that was to be heard before it asked again. */
-  #heardAll = false;
-  /** Whether replies were taken up in the belief that it does not overlap. */
-  #believes = false;
+  /** Whether the client is known to have received every reply before it sent its next command. */
+  #waitsForReplies = false;
+  /** Whether replies were matched on the assumption that the client does not overlap. */
+  #assumesNoOverlap = false;
   /** From `#first` to `#end`. It never gets shorter, for then the next one would have to make room again. */
-  #asked: PendingCommand[] = [];
+  #commands: PendingCommand[] = [];
   #first = 0;
   #end = 0;
-  /** The first of them before which commands are missing. */
-  #hole = NONE;
-  /** Whether commands are missing before the next one, and how far the client had heard at the first behind them. */
+  /** The first command before which others are missing. */
+  #gap = NONE;
+  /** Whether commands are missing before the next one, and the acknowledgment number of the first command after them. */
   #missing = false;
   #isFirst = false;
-  #heardThen = NEVER;
-  #heardBefore = NEVER;
-  readonly #lost: (asked: PendingCommand) => void;
+  #ackAfterGap = NEVER;
+  #lastAck = NEVER;
+  readonly #lost: (command: PendingCommand) => void;
 
-  /** `lost` is told of every command whose reply will not be known. */
-  constructor(lost: (asked: PendingCommand) => void) {
+  /** `lost` is called for every command whose reply will not be known. */
+  constructor(lost: (command: PendingCommand) => void) {
     this.#lost = lost;
   }
 
-  /** Another connection. Nothing waits. */
+  /** Begins another connection. No command may be waiting. */
   reset(): void {
-    this.pipelines = false;
+    this.isPipelined = false;
     this.#overlaps = false;
-    this.#heardAll = false;
-    this.#believes = false;
+    this.#waitsForReplies = false;
+    this.#assumesNoOverlap = false;
     this.#missing = false;
-    this.#heardBefore = NEVER;
+    this.#lastAck = NEVER;
   }
 
   get length(): number {
     return this.#end - this.#first;
   }
 
-  /** The one whose reply comes next, if nothing is missing. */
+  /** The command whose reply comes next, if nothing is missing. */
   get next(): PendingCommand | undefined {
-    return this.#first === this.#end ? undefined : this.#asked[this.#first];
+    return this.#first === this.#end ? undefined : this.#commands[this.#first];
   }
 
   /** Whether commands are missing before the first one. */
-  get isHoled(): boolean {
-    return this.#hole !== NONE && this.#hole === this.#first;
+  get hasGapFirst(): boolean {
+    return this.#gap !== NONE && this.#gap === this.#first;
   }
 
-  /** Whether the reply to a command that leads begins at `heard`, as far as is known. */
+  /** Whether the reply to the first command with an acknowledgment number begins at this number, as far as is known. */
   get canMatchByAck(): boolean {
-    return !this.#overlaps && (!this.pipelines || this.#believes || this.#heardAll);
+    return !this.#overlaps && (!this.isPipelined || this.#assumesNoOverlap || this.#waitsForReplies);
   }
 
-  /** Commands are missing before the next one; `quiet`: it is known to be the first that was sent together. */
-  skipped(quiet: boolean): void {
+  /** Commands are missing before the next one; `quiet`: the next one is known to be the first of those that were sent together. */
+  skipCommands(quiet: boolean): void {
     this.#missing = true;
     this.#isFirst = quiet;
-    this.#heardThen = NEVER;
-    if (!quiet) this.#believes = true;
+    this.#ackAfterGap = NEVER;
+    if (!quiet) this.#assumesNoOverlap = true;
   }
 
-  /** The next command; `whole`: every reply that the client had heard is known here. */
-  add(asked: PendingCommand, whole: boolean): void {
-    const isFirst = this.#heardBefore === NEVER;
-    asked.leads = asked.heard !== this.#heardBefore;
-    this.#heardBefore = asked.heard;
-    if (!asked.leads && this.length > 0) this.#together();
-    if (asked.leads && whole && !isFirst && !this.#believes) {
+  /** Adds the next command; `whole`: the capture has every reply that the client had received. */
+  add(command: PendingCommand, whole: boolean): void {
+    const isFirst = this.#lastAck === NEVER;
+    command.isFirstWithAck = command.ack !== this.#lastAck;
+    this.#lastAck = command.ack;
+    if (!command.isFirstWithAck && this.length > 0) this.#setPipelined();
+    if (command.isFirstWithAck && whole && !isFirst && !this.#assumesNoOverlap) {
       if (this.length > 0) this.#overlaps = true;
-      else this.#heardAll = true;
+      else this.#waitsForReplies = true;
     }
-    if (this.#missing && this.#isUnsure(asked.heard)) {
-      this.#lost(asked);
+    if (this.#missing && this.#isUnsure(command.ack)) {
+      this.#lost(command);
       return;
     }
     if (this.#missing) {
       this.#missing = false;
-      asked.behindHole = true;
-      if (this.#hole === NONE) this.#hole = this.#end;
+      command.isAfterGap = true;
+      if (this.#gap === NONE) this.#gap = this.#end;
     }
-    this.#asked[this.#end++] = asked;
+    this.#commands[this.#end++] = command;
   }
 
-  /** Several are sent at a time: if that shows only now, the one behind a hole may not have been the first of them. */
-  #together(): void {
-    if (this.pipelines) return;
-    this.pipelines = true;
-    const last = this.#asked[this.#end - 1]!;
-    if (!last.behindHole || this.#isFirst) return;
+  /** Several commands are sent at a time. If that shows only now, the command after a gap may not have been the first of them. */
+  #setPipelined(): void {
+    if (this.isPipelined) return;
+    this.isPipelined = true;
+    const last = this.#commands[this.#end - 1]!;
+    if (!last.isAfterGap || this.#isFirst) return;
     this.#end -= 1;
-    this.#hole = this.#nextHole(this.#first);
+    this.#gap = this.#nextGap(this.#first);
     this.#missing = true;
-    this.#heardThen = last.heard;
+    this.#ackAfterGap = last.ack;
     this.#lost(last);
   }
 
   /** Whether the first of those that were sent together with this one may be missing. */
-  #isUnsure(heard: number): boolean {
-    if (!this.pipelines || this.#isFirst) return false;
-    if (this.#heardThen === NEVER) this.#heardThen = heard;
-    return this.#heardThen === heard;
+  #isUnsure(ack: number): boolean {
+    if (!this.isPipelined || this.#isFirst) return false;
+    if (this.#ackAfterGap === NEVER) this.#ackAfterGap = ack;
+    return this.#ackAfterGap === ack;
   }
 
-  /** Whose the reply is that begins at `start`; `unseen` where its command is missing, `lost` where it was not as believed. */
-  whose(start: number): PendingCommand | 'unseen' | 'lost' {
-    if (this.#hole !== NONE) this.#pass(start);
+  /** The command of the reply that begins at `start`; `unseen` if the command is missing, `lost` if the assumption was wrong. */
+  commandOf(start: number): PendingCommand | 'unseen' | 'lost' {
+    if (this.#gap !== NONE) this.#skipToGap(start);
     if (this.#first === this.#end) return this.#overlaps ? 'lost' : 'unseen';
-    const asked = this.#asked[this.#first]!;
-    if (!asked.leads) return asked;
-    const before = (asked.heard - start) | 0;
-    if (before === 0) return asked;
-    if (asked.behindHole && before > 0) return 'unseen';
+    const command = this.#commands[this.#first]!;
+    if (!command.isFirstWithAck) return command;
+    const before = (command.ack - start) | 0;
+    if (before === 0) return command;
+    if (command.isAfterGap && before > 0) return 'unseen';
     this.#overlaps = true;
-    return this.#believes || asked.behindHole ? 'lost' : asked;
+    return this.#assumesNoOverlap || command.isAfterGap ? 'lost' : command;
   }
 
-  /** The first one has its reply. */
+  /** The first command has its reply. */
   take(): void {
-    const wasHole = this.#hole === this.#first;
+    const wasGap = this.#gap === this.#first;
     this.#first += 1;
-    if (wasHole) this.#hole = this.#nextHole(this.#first);
+    if (wasGap) this.#gap = this.#nextGap(this.#first);
     if (this.#first === this.#end) {
       this.#first = 0;
       this.#end = 0;
     } else if (this.#first > 1024) this.#pack();
   }
 
-  /** Replies before `start` are missing. Drops commands up to one that leads, and says where its reply begins. */
-  missed(start: number): number | undefined {
-    this.#believes = true;
+  /** Replies before `start` are missing. Drops commands up to the first one with an acknowledgment number, and returns where its
+   * reply begins. */
+  skipReplies(start: number): number | undefined {
+    this.#assumesNoOverlap = true;
     while (this.#first < this.#end) {
-      const asked = this.#asked[this.#first]!;
-      if (asked.leads && ((asked.heard - start) | 0) >= 0) break;
+      const command = this.#commands[this.#first]!;
+      if (command.isFirstWithAck && ((command.ack - start) | 0) >= 0) break;
       this.#drop();
     }
-    if (this.#hole < this.#first) this.#hole = this.#nextHole(this.#first);
-    return this.#first === this.#end ? undefined : this.#asked[this.#first]!.heard;
+    if (this.#gap < this.#first) this.#gap = this.#nextGap(this.#first);
+    return this.#first === this.#end ? undefined : this.#commands[this.#first]!.ack;
   }
 
-  /** Drops all. */
-  forget(): void {
+  /** Drops all commands. */
+  dropAll(): void {
     while (this.#first < this.#end) this.#drop();
-    if (this.#asked.length > 0) this.#asked = [];
+    if (this.#commands.length > 0) this.#commands = [];
     this.#first = 0;
     this.#end = 0;
-    this.#hole = NONE;
+    this.#gap = NONE;
     this.#missing = false;
-    this.#believes = false;
+    this.#assumesNoOverlap = false;
   }
 
-  /** Drops what stands before a hole that replies are behind already. */
-  #pass(start: number): void {
-    while (this.#hole !== NONE && ((start - this.#asked[this.#hole]!.heard) | 0) >= 0) {
-      while (this.#first < this.#hole) this.#drop();
-      const next = this.#nextHole(this.#first + 1);
-      if (next === NONE || ((start - this.#asked[next]!.heard) | 0) < 0) return;
-      this.#hole = next;
+  /** Drops the commands before a gap if the replies are already beyond it. */
+  #skipToGap(start: number): void {
+    while (this.#gap !== NONE && ((start - this.#commands[this.#gap]!.ack) | 0) >= 0) {
+      while (this.#first < this.#gap) this.#drop();
+      const next = this.#nextGap(this.#first + 1);
+      if (next === NONE || ((start - this.#commands[next]!.ack) | 0) < 0) return;
+      this.#gap = next;
     }
   }
 
   #drop(): void {
-    this.#lost(this.#asked[this.#first]!);
+    this.#lost(this.#commands[this.#first]!);
     this.#first += 1;
   }
 
-  #nextHole(from: number): number {
-    for (let at = from; at < this.#end; at += 1) if (this.#asked[at]!.behindHole) return at;
+  #nextGap(from: number): number {
+    for (let at = from; at < this.#end; at += 1) if (this.#commands[at]!.isAfterGap) return at;
     return NONE;
   }
 
   #pack(): void {
-    this.#asked.splice(0, this.#first);
+    this.#commands.splice(0, this.#first);
     this.#end -= this.#first;
-    if (this.#hole !== NONE) this.#hole -= this.#first;
+    if (this.#gap !== NONE) this.#gap -= this.#first;
     this.#first = 0;
   }
 }

@@ -4,7 +4,7 @@ import { findWord, keyPlace } from './key-place.ts';
 import type { Patterns } from './pattern.ts';
 import type { Reply } from './reply.ts';
 import { newScratch, type RequestParser, type Scratch, WORDS_KEPT, wordAt } from './request.ts';
-import { Group, type Notable, RedisStatistics } from './statistics.ts';
+import { clientKey, type Notable, RedisStatistics, serverKey } from './statistics.ts';
 
 /** A command that waits for its reply. */
 export interface PendingCommand {
@@ -14,16 +14,16 @@ export interface PendingCommand {
   /** When its last byte came. */
   at: number;
   readonly blocking: boolean;
-  /** How far the client had heard the server when it sent this: a sequence number of the server. */
-  readonly heard: number;
-  /** Whether it is the first that the client sent after it had heard so far. */
-  leads: boolean;
+  /** The client's acknowledgment number when it sent this: how much of the server's stream it had received. */
+  readonly ack: number;
+  /** Whether it is the first that the client sent with this acknowledgment number. */
+  isFirstWithAck: boolean;
   /** Whether commands before it are missing in the capture. */
-  behindHole: boolean;
+  isAfterGap: boolean;
   /** Replies that it gets: one for each channel of SUBSCRIBE. */
   replies: number;
   /** UNSUBSCRIBE without channels: one reply for each subscribed channel, or one reply if there is none. */
-  ofAll: boolean;
+  unsubscribesAll: boolean;
 }
 
 /** Both ends of a connection; addresses are numbers of Addresses. */
@@ -38,19 +38,18 @@ export interface ConnectionEnds {
 /** The client and the server. */
 export interface Client {
   readonly ends: ConnectionEnds;
-  /** Of the clients, from 0. */
-  readonly number: number;
-  readonly group: Group;
-  readonly server: Group;
+  /** Its row among the clients, and the server's among the servers. */
+  readonly client: number;
+  readonly server: number;
 }
 
-/** What all connections share: what they know, and what they count. */
+/** What all connections share: the known commands and patterns, and the counts. */
 export class CommandRecorder {
   readonly commands: Commands;
   readonly patterns: Patterns;
   readonly statistics = new RedisStatistics();
   readonly scratch: Scratch;
-  /** Told of every command that ran: for the timeline. */
+  /** The time and the latency of each command of a provisional recorder, for the timeline. */
   #provisional: [number, number | undefined][] = [];
   readonly #answered: (at: number, latency: number | undefined) => void;
 
@@ -66,7 +65,7 @@ export class CommandRecorder {
     this.scratch = scratch;
   }
 
-  /** Another recorder with the same commands and patterns; its counts may be taken over later. */
+  /** Another recorder with the same commands and patterns. Its counts may be merged into this one later. */
   provisional(): CommandRecorder {
     const answered: [number, number | undefined][] = [];
     const { commands, patterns, scratch } = this;
@@ -80,50 +79,39 @@ export class CommandRecorder {
     return own;
   }
 
-  /** Takes over what another one has counted. */
-  take(other: CommandRecorder): void {
+  /** Adds the counts of another recorder. */
+  merge(other: CommandRecorder): void {
     this.statistics.merge(other.statistics);
     for (const [at, latency] of other.#provisional) this.#answered(at, latency);
   }
 
-  /** A client of a server, each with the group that its commands count for. */
-  client(ends: ConnectionEnds, isNew = true): Client {
-    const { six, client, server, serverPort } = ends;
-    const { clients, servers } = this.statistics;
-    const key = addressKey(client, six);
-    let group = clients.get(key);
-    if (!group) {
-      group = Object.assign(new Group(), { address: client, six, number: clients.size });
-      clients.set(key, group);
-    }
-    const serverKey = portKey(server, six, serverPort);
-    let of = servers.get(serverKey);
-    if (!of) {
-      of = Object.assign(new Group(), { address: server, six, port: serverPort, connections: 0 });
-      servers.set(serverKey, of);
-    }
-    if (isNew) of.connections += 1;
-    return { ends, number: group.number, group, server: of };
+  /** A client of a server, each with the row that its commands count in. */
+  clientOf(ends: ConnectionEnds, isNew = true): Client {
+    const { statistics } = this;
+    const client = statistics.clients.rowOf(clientKey(ends.client, ends.six));
+    const server = statistics.servers.rowOf(serverKey(ends.server, ends.six, ends.serverPort));
+    statistics.addConnections(server, isNew ? 1 : 0);
+    return { ends, client, server };
   }
 
   isServer(address: number, six: boolean, port: number): boolean {
-    return this.statistics.servers.has(portKey(address, six, port));
+    return this.statistics.servers.has(serverKey(address, six, port));
   }
 
   /**
-   * What a request asks, sent at `now` by one who had heard the server up to `heard`; nothing where it can't be a command, or
-   * too much of it is missing to know which. `isSure`: all that came before was understood.
+   * The command of a request that was sent at `now` with the acknowledgment number `ack`; undefined where it can't be a
+   * command, or where too much of it is missing to know which. `isSure`: all that came before was understood.
    */
-  asked(
+  pendingCommand(
     request: RequestParser,
     now: number,
-    heard: number,
+    ack: number,
     whole: boolean,
     isSure: boolean,
   ): PendingCommand | undefined {
     const { commands, patterns } = this;
     let kind = commands.kindOf(request.bytes, 0, request.lengths[0]!);
-    // What is typed may be anything: the middle of a value, too.
+    // A typed line may be anything, even the middle of a value.
     if (request.inline && !kind.known && !isSure) return undefined;
     if (!whole && (!kind.known || kind.steering)) return undefined;
     let place = 0;
@@ -151,18 +139,18 @@ export class CommandRecorder {
       size,
       at: now,
       blocking,
-      heard,
-      leads: false,
-      behindHole: false,
+      ack,
+      isFirstWithAck: false,
+      isAfterGap: false,
       replies: 1,
-      ofAll: false,
+      unsubscribesAll: false,
     };
   }
 
   /** Counts a command that ran, in every table; `error` is the line that it failed with. */
   count(
     client: Client,
-    asked: PendingCommand,
+    command: PendingCommand,
     replySize: number,
     latency: number | undefined,
     at: number,
@@ -171,45 +159,46 @@ export class CommandRecorder {
     const { statistics } = this;
     const failed = error !== undefined;
     if (failed) statistics.error(error);
-    const { kind, pattern } = asked;
+    const { kind, pattern, size } = command;
+    const { commands, clients, servers, patterns, combinations } = statistics;
     const bucket = latency === undefined ? 0 : bucketOf(latency);
-    add(groupOf(statistics.commands, kind.id), asked, replySize, latency, bucket, failed);
-    add(client.group, asked, replySize, latency, bucket, failed);
-    add(client.server, asked, replySize, latency, bucket, failed);
-    if (pattern >= 0) add(groupOf(statistics.patterns, pattern), asked, replySize, latency, bucket, failed);
-    statistics.combinations.add(client.number, kind.id, pattern);
+    commands.count(commands.rowOf(kind.id), size, replySize, latency, bucket, failed);
+    clients.count(client.client, size, replySize, latency, bucket, failed);
+    servers.count(client.server, size, replySize, latency, bucket, failed);
+    if (pattern >= 0) patterns.count(patterns.rowOf(pattern), size, replySize, latency, bucket, failed);
+    combinations.add(client.client, kind.id, pattern);
     this.#answered(at, latency);
   }
 
-  /** Counts a command that was answered, and keeps what stands out. */
+  /** Counts a command that was answered, and keeps it if it is one of the slowest or the biggest. */
   answered(
     client: Client,
-    asked: PendingCommand,
+    command: PendingCommand,
     { size, began }: Reply,
     latency: number,
     error?: string,
   ): void {
     const { blocking, biggestReplies, slowest } = this.statistics;
-    if (asked.blocking) blocking.add(latency);
-    this.count(client, asked, size, asked.blocking ? undefined : latency, began, error);
-    if (size > biggestReplies.least) biggestReplies.add(this.notable(client, size, asked, began));
-    if (!asked.blocking && latency > slowest.least)
-      slowest.add(this.notable(client, latency, asked, asked.at));
+    if (command.blocking) blocking.add(latency);
+    this.count(client, command, size, command.blocking ? undefined : latency, began, error);
+    if (size > biggestReplies.least) biggestReplies.add(this.notable(client, size, command, began));
+    if (!command.blocking && latency > slowest.least)
+      slowest.add(this.notable(client, latency, command, command.at));
   }
 
-  /** Counts a command that was asked. What the reply was, and when, is not known. */
-  unanswered(client: Client, asked: PendingCommand): void {
+  /** Counts a command without a reply in the capture: its latency is not known. */
+  unanswered(client: Client, command: PendingCommand): void {
     this.statistics.unanswered += 1;
-    this.count(client, asked, 0, undefined, asked.at);
+    this.count(client, command, 0, undefined, command.at);
   }
 
   /** The reply to a command that was counted has so many bytes more. */
-  more(client: Client, { kind, pattern }: PendingCommand, bytes: number): void {
-    const { commands, patterns } = this.statistics;
-    groupOf(commands, kind.id).bytesOut += bytes;
-    client.group.bytesOut += bytes;
-    client.server.bytesOut += bytes;
-    if (pattern >= 0) groupOf(patterns, pattern).bytesOut += bytes;
+  addReplyBytes(client: Client, { kind, pattern }: PendingCommand, bytes: number): void {
+    const { commands, patterns, clients, servers } = this.statistics;
+    commands.addReplyBytes(commands.rowOf(kind.id), bytes);
+    clients.addReplyBytes(client.client, bytes);
+    servers.addReplyBytes(client.server, bytes);
+    if (pattern >= 0) patterns.addReplyBytes(patterns.rowOf(pattern), bytes);
   }
 
   notable({ ends }: Client, value: number, { kind, pattern }: PendingCommand, at: number): Notable {
@@ -217,32 +206,4 @@ export class CommandRecorder {
     const key = pattern < 0 ? '' : this.patterns.text(pattern);
     return { value, command: kind.name, key, client, six, clientPort, at };
   }
-}
-
-const addressKey = (address: number, six: boolean): number => (six ? address + 2 ** 32 : address);
-const portKey = (address: number, six: boolean, port: number): number =>
-  addressKey(address, six) * 2 ** 16 + port;
-
-function groupOf(groups: Map<number, Group>, number: number): Group {
-  let group = groups.get(number);
-  if (!group) {
-    group = new Group();
-    groups.set(number, group);
-  }
-  return group;
-}
-
-function add(
-  group: Group,
-  asked: PendingCommand,
-  replySize: number,
-  latency: number | undefined,
-  bucket: number,
-  failed: boolean,
-): void {
-  group.calls += 1;
-  group.bytesIn += asked.size;
-  group.bytesOut += replySize;
-  if (failed) group.errors += 1;
-  if (latency !== undefined) group.latency.add(latency, bucket);
 }

@@ -13,7 +13,7 @@ const PORTS = new Set([6378, 6379, 6380, 26379]);
 /** Further ports on which TLS is assumed to be Redis: the usual port of a second server, and of a cluster's bus. */
 const TLS_PORTS = new Set([...PORTS, 6381, 6382, 6383, 6384, 16379]);
 
-/** What is known of a stream; 0: nothing yet. */
+/** What is known about a stream; 0: nothing yet. */
 const NOT = 1;
 const TLS = 2;
 const FOUND = 3;
@@ -29,20 +29,20 @@ export interface RedisOptions {
   readonly rules: readonly PatternRule[];
   readonly showKeys: boolean;
   /** Whether the user asked for Redis by name: then TLS on any port is reported, and also that no Redis was found. */
-  readonly asked?: boolean;
+  readonly isRequested?: boolean;
 }
 
-/** Finds the connections that speak RESP, whatever their port, and has them read. */
+/** Finds the connections that speak RESP on any port, and reads their commands and replies. */
 export class Redis {
   readonly recorder: CommandRecorder;
-  readonly asked: boolean;
+  readonly isRequested: boolean;
   readonly #tls = new TlsPorts();
   readonly #streams: Streams;
   #state = new Uint8Array(256);
   #tries = new Uint8Array(256);
   /** By stream. */
   #connections: Array<RedisConnection | undefined> = [];
-  /** Ended ones, to be used again. */
+  /** Objects of connections that have ended, to be used again. */
   readonly #free: RedisConnection[] = [];
   /** Streams that may be Redis, with their segments until now. */
   readonly #openings = new Map<number, Opening>();
@@ -51,16 +51,16 @@ export class Redis {
     this.recorder.commands.isKnown(bytes, at, length);
 
   constructor(
-    { rules, showKeys, asked = false }: RedisOptions,
+    { rules, showKeys, isRequested = false }: RedisOptions,
     streams: Streams,
     answered: (at: number, latency: number | undefined) => void,
   ) {
     this.#streams = streams;
-    this.asked = asked;
+    this.isRequested = isRequested;
     this.recorder = new CommandRecorder(new Commands(), new Patterns(rules, showKeys), answered);
   }
 
-  /** Ports with TLS: what is in it can't be read. */
+  /** Ports with TLS, whose content can't be read. */
   get tls(): readonly TlsPort[] {
     return this.#tls.all;
   }
@@ -139,30 +139,30 @@ export class Redis {
   #recognise(row: number, fromA: boolean, layers: Layers, now: number): boolean {
     const { bytes, payloadAt: at, captured, sport, dport } = layers;
     const end = at + captured;
-    const customary = PORTS.has(sport) !== PORTS.has(dport);
+    const isUsualPort = PORTS.has(sport) !== PORTS.has(dport);
     if (this.#isTls(row, fromA, layers)) {
       this.#state[row] = TLS;
       return false;
     }
     const whole = this.#state[row] === BEGAN;
     // A began with a SYN, or has the port that is not the server's.
-    const clientIsA = whole ? true : customary ? PORTS.has(fromA ? dport : sport) : fromA;
+    const clientIsA = whole ? true : isUsualPort ? PORTS.has(fromA ? dport : sport) : fromA;
     const fromClient = fromA === clientIsA;
     const begins = fromClient && beginsCommand(bytes, at, end, this.#isKnown);
     const ends = endsOf(layers, fromClient);
-    if (!begins && !(whole && fromClient && (customary || this.#isServer(ends)))) {
+    if (!begins && !(whole && fromClient && (isUsualPort || this.#isServer(ends)))) {
       if (whole && fromClient && this.#tries[row] === 0) {
         const opening = new Opening(ends, this.#isKnown);
-        if (opening.takes(fromA, layers, now) && this.#held + opening.size <= MOST_HELD) {
+        if (opening.add(fromA, layers, now) && this.#held + opening.size <= MOST_HELD) {
           this.#held += opening.size;
           this.#openings.set(row, opening);
           this.#state[row] = HELD;
           return false;
         }
       }
-      // In the middle of something, or a server that greets: the next ones will tell.
+      // It is the middle of a message or a greeting of the server: the next segments will tell.
       this.#tries[row]! += 1;
-      if (!customary && this.#tries[row]! >= TRIES) this.#state[row] = NOT;
+      if (!isUsualPort && this.#tries[row]! >= TRIES) this.#state[row] = NOT;
       if (this.#tries[row] === 255) this.#state[row] = NOT;
       return false;
     }
@@ -170,12 +170,12 @@ export class Redis {
     return true;
   }
 
-  /** `began`: with a SYN; `whole`: nothing was said before this. */
+  /** `began`: the SYN is in the capture; `whole`: no data was sent before this. */
   #open(row: number, ends: ConnectionEnds, clientIsA: boolean, began: boolean, whole: boolean): void {
     const connection = this.#free.pop() ?? new RedisConnection(this.recorder);
     const first = (ofA: boolean) => this.#streams.first(row, ofA);
     connection.open(ends, clientIsA, began, whole, first(clientIsA), first(!clientIsA));
-    // Without holes, which would make it a table of hashes.
+    // An array with holes would become a slow dictionary in V8.
     while (this.#connections.length < row) this.#connections.push(undefined);
     this.#connections[row] = connection;
     this.#state[row] = FOUND;
@@ -185,7 +185,7 @@ export class Redis {
   #extendHeld(row: number, fromA: boolean, layers: Layers, now: number): void {
     const opening = this.#openings.get(row)!;
     const before = opening.size;
-    const goesOn = opening.takes(fromA, layers, now);
+    const goesOn = opening.add(fromA, layers, now);
     this.#held += opening.size - before;
     if (opening.isRedis || this.#isServer(opening.ends)) {
       this.#openHeld(row, opening);
@@ -214,7 +214,7 @@ export class Redis {
     const { bytes, payloadAt: at, captured, sport, dport } = layers;
     if (!isTlsRecord(bytes, at, at + captured)) return false;
     const ofRedis = TLS_PORTS.has(sport) !== TLS_PORTS.has(dport);
-    if (!ofRedis && !this.asked) return false;
+    if (!ofRedis && !this.isRequested) return false;
     // A hello is the client's; without one the server is the one with the port of Redis, or the lower one.
     const fromClient =
       this.#state[row] === BEGAN

@@ -1,39 +1,7 @@
 import { Durations } from '../durations.ts';
 import { Combinations } from './combinations.ts';
 import { errorKind, isKnownKind } from './error-kind.ts';
-
-/** What is known of a group of commands. */
-export class Group {
-  /** Commands with a reply. */
-  calls = 0;
-  errors = 0;
-  bytesIn = 0;
-  bytesOut = 0;
-  readonly latency = new Durations();
-
-  merge({ calls, errors, bytesIn, bytesOut, latency }: Group): void {
-    this.calls += calls;
-    this.errors += errors;
-    this.bytesIn += bytesIn;
-    this.bytesOut += bytesOut;
-    this.latency.merge(latency);
-  }
-}
-
-/** A client by its address, with a number in order of appearance. */
-export type ClientGroup = Group & {
-  readonly address: number;
-  readonly six: boolean;
-  readonly number: number;
-};
-
-/** A server by its address and port. */
-export type ServerGroup = Group & {
-  readonly address: number;
-  readonly six: boolean;
-  readonly port: number;
-  connections: number;
-};
+import { GroupTable } from './group-table.ts';
 
 /** One command that stands out. */
 export interface Notable {
@@ -52,12 +20,12 @@ export interface Notable {
 
 const NOTABLE = 20;
 /** At most this many kinds of errors that Redis itself does not have are counted separately. */
-const MOST_OWN_KINDS = 10;
+const MOST_CUSTOM_KINDS = 10;
 
 /** The largest of many, in order. */
 export class Largest {
   readonly all: Notable[] = [];
-  /** Smaller ones are not asked for. */
+  /** The smallest value that is still listed, once the list is full. */
   least = 0;
 
   add(notable: Notable): void {
@@ -69,7 +37,7 @@ export class Largest {
   }
 }
 
-/** A cluster node's "ask there". */
+/** A redirection by a cluster node to another node. */
 export interface Redirect {
   readonly kind: 'MOVED' | 'ASK';
   readonly to: string;
@@ -82,37 +50,24 @@ const COUNTERS = [
   'gaps',
   'desyncs',
   'unanswered',
-  'unasked',
+  'unmatchedReplies',
   'replication',
   'behindCut',
 ] as const;
 
-function absorbGroups<Of extends Group>(
-  groups: Map<number, Of>,
-  others: ReadonlyMap<number, Of>,
-  make: (other: Of) => Of,
-): void {
-  for (const [key, other] of others) {
-    let group = groups.get(key);
-    if (!group) {
-      group = make(other);
-      groups.set(key, group);
-    }
-    group.merge(other);
-  }
-}
-
-/** Everything that is told of Redis in a capture. */
+/** Everything that is counted about Redis in a capture. */
 export class RedisStatistics {
-  readonly commands = new Map<number, Group>();
-  readonly patterns = new Map<number, Group>();
-  /** By address; IPv6 ones behind all IPv4 ones. */
-  readonly clients = new Map<number, ClientGroup>();
-  /** By address and port. */
-  readonly servers = new Map<number, ServerGroup>();
+  /** By the number of the command, and of the pattern. */
+  readonly commands = new GroupTable();
+  readonly patterns = new GroupTable();
+  /** By `clientKey`. */
+  readonly clients = new GroupTable();
+  /** By `serverKey`, and by row how many connections each had. */
+  readonly servers = new GroupTable();
+  readonly serverConnections: number[] = [];
   readonly combinations = new Combinations();
   readonly errors = new Map<string, number>();
-  readonly #ownKinds = new Set<string>();
+  readonly #customKinds = new Set<string>();
   readonly redirects = new Map<string, Redirect>();
   readonly slowest = new Largest();
   readonly biggestRequests = new Largest();
@@ -123,14 +78,14 @@ export class RedisStatistics {
   readonly transactions = { executed: 0, discarded: 0, aborted: 0, commands: 0 };
   readonly pubsub = { messages: 0, messageBytes: 0, published: 0, subscriptions: 0 };
   connections = 0;
-  /** Taken up in the middle: what was before them is not known. */
+  /** Connections that began before the capture. */
   joined = 0;
-  /** Bytes that are missing in the capture, and how often that cost the thread. */
+  /** Bytes that are missing in the capture, and how often the position of commands or replies was lost because of that. */
   gaps = 0;
   desyncs = 0;
   /** Commands without a reply, and replies without a command. */
   unanswered = 0;
-  unasked = 0;
+  unmatchedReplies = 0;
   replication = 0;
   /** Packets that were cut off within a command and contained more commands after it. */
   behindCut = 0;
@@ -140,27 +95,24 @@ export class RedisStatistics {
   /** Of all commands that do not block: each is counted with its own kind already. */
   get latency(): Durations {
     const all = new Durations();
-    for (const { latency } of this.commands.values()) all.merge(latency);
+    for (const { latency } of this.commands) all.merge(latency);
     return all;
   }
 
   /** Takes over what another one has counted. */
   merge(other: RedisStatistics): void {
-    absorbGroups(this.commands, other.commands, () => new Group());
-    absorbGroups(this.patterns, other.patterns, () => new Group());
-    absorbGroups(this.clients, other.clients, ({ address, six }) =>
-      Object.assign(new Group(), { address, six, number: this.clients.size }),
-    );
-    absorbGroups(this.servers, other.servers, ({ address, six, port }) =>
-      Object.assign(new Group(), { address, six, port, connections: 0 }),
-    );
-    for (const [key, { connections }] of other.servers) this.servers.get(key)!.connections += connections;
-    const keys = [...other.clients.keys()];
+    this.commands.merge(other.commands);
+    this.patterns.merge(other.patterns);
+    this.clients.merge(other.clients);
+    this.servers.merge(other.servers);
+    for (const [row, key] of other.servers.keys.entries())
+      this.addConnections(this.servers.rowOf(key), other.serverConnections[row]!);
+    const clients = other.clients.keys.map((key) => this.clients.rowOf(key));
     for (const { client, command, pattern, calls } of other.combinations)
-      this.combinations.add(this.clients.get(keys[client]!)!.number, command, pattern, calls);
+      this.combinations.add(clients[client]!, command, pattern, calls);
     this.combinations.left += other.combinations.left;
     for (const [kind, count] of other.errors) {
-      const shown = isKnownKind(kind) || kind === '(others)' || this.#isOwn(kind) ? kind : '(others)';
+      const shown = isKnownKind(kind) || kind === '(others)' || this.#isCustomKind(kind) ? kind : '(others)';
       this.errors.set(shown, (this.errors.get(shown) ?? 0) + count);
     }
     for (const [key, redirect] of other.redirects) {
@@ -179,9 +131,14 @@ export class RedisStatistics {
     this.deepest = Math.max(this.deepest, other.deepest);
   }
 
+  /** `server` is a row of `servers`. */
+  addConnections(server: number, count: number): void {
+    this.serverConnections[server] = (this.serverConnections[server] ?? 0) + count;
+  }
+
   error(line: string): void {
     const kind = errorKind(line);
-    const shown = kind !== undefined && (isKnownKind(kind) || this.#isOwn(kind)) ? kind : '(others)';
+    const shown = kind !== undefined && (isKnownKind(kind) || this.#isCustomKind(kind)) ? kind : '(others)';
     this.errors.set(shown, (this.errors.get(shown) ?? 0) + 1);
     if (kind !== 'MOVED' && kind !== 'ASK') return;
     const to = /^\S+ \d+ ([\w.:[\]-]{0,80}:\d{1,5})$/.exec(line)?.[1] ?? '?';
@@ -190,11 +147,26 @@ export class RedisStatistics {
     else if (this.redirects.size < 1000) this.redirects.set(`${kind} ${to}`, { kind, to, count: 1 });
   }
 
-  /** Whether it may be a kind of a script or a module: if there are more and more of them, they are data and not kinds. */
-  #isOwn(kind: string): boolean {
-    if (this.#ownKinds.has(kind)) return true;
-    if (this.#ownKinds.size >= MOST_OWN_KINDS) return false;
-    this.#ownKinds.add(kind);
+  /** Whether it may be an error kind of a script or a module. If there are too many of them, they are data and not kinds. */
+  #isCustomKind(kind: string): boolean {
+    if (this.#customKinds.has(kind)) return true;
+    if (this.#customKinds.size >= MOST_CUSTOM_KINDS) return false;
+    this.#customKinds.add(kind);
     return true;
   }
 }
+
+/** An address as a number: IPv6 ones are behind all IPv4 ones. */
+export const clientKey = (address: number, six: boolean): number => (six ? address + 2 ** 32 : address);
+
+export const clientOf = (key: number): { readonly address: number; readonly six: boolean } =>
+  key >= 2 ** 32 ? { address: key - 2 ** 32, six: true } : { address: key, six: false };
+
+/** An address and a port as a number. */
+export const serverKey = (address: number, six: boolean, port: number): number =>
+  clientKey(address, six) * 2 ** 16 + port;
+
+export const serverOf = (key: number) => {
+  const client = Math.floor(key / 2 ** 16);
+  return { ...clientOf(client), port: key - client * 2 ** 16 };
+};

@@ -9,19 +9,19 @@ export class Transaction {
     return this.#queued !== undefined;
   }
 
-  forget(): void {
+  reset(): void {
     this.#queued = undefined;
   }
 
-  /** Takes a command with its answer; true where it is queued, and does not count yet. */
-  takes(
-    asked: PendingCommand,
+  /** Takes a command with its reply. True where the command was queued: it is counted when EXEC runs it. */
+  queues(
+    command: PendingCommand,
     reply: Reply,
     failed: boolean,
     client: Client,
     recorder: CommandRecorder,
   ): boolean {
-    const { name } = asked.kind;
+    const { name } = command.kind;
     if (name === 'MULTI' && !failed) this.#queued = [];
     else if (this.#queued) {
       const { transactions } = recorder.statistics;
@@ -39,7 +39,7 @@ export class Transaction {
         this.#queued = undefined;
         transactions.discarded += 1;
       } else if (reply.type === STATUS && reply.text === 'QUEUED') {
-        this.#queued.push(asked);
+        this.#queued.push(command);
         return true;
       }
     }

@@ -2,14 +2,14 @@ import { type ByteStream, type Early, FAR, LATE, Reassembly } from './reassembly
 
 const MOST_AHEAD = 256;
 
-/** Both directions of a stream in order, and what the server says behind what it answers. */
+/** Both directions of a stream in order, and each part of the server's behind the part of the client's that it replies to. */
 export class Exchange {
   readonly #toServer: Reassembly;
   readonly #toClient: Reassembly;
   /** Segments of the server that acknowledge more than was seen of the client. */
   #ahead: Early[] = [];
   /** What the client acknowledged last. */
-  #heard = 0;
+  #clientAck = 0;
 
   constructor(toServer: ByteStream, toClient: ByteStream) {
     this.#toServer = new Reassembly(toServer);
@@ -17,16 +17,16 @@ export class Exchange {
   }
 
   /** The sequence number of the client that comes next, and of the server. */
-  get asks(): number {
+  get nextFromClient(): number {
     return this.#toServer.next;
   }
 
-  get answers(): number {
+  get nextFromServer(): number {
     return this.#toClient.next;
   }
 
-  /** Whether anything is known of the server's. */
-  get answersBegun(): boolean {
+  /** Whether anything is known of the server's stream. */
+  get hasServerBegun(): boolean {
     return this.#toClient.begun;
   }
 
@@ -38,9 +38,9 @@ export class Exchange {
   }
 
   /** The sequence numbers that both sides begin with. */
-  begin(asks: number, answers: number): void {
-    this.#toServer.begin(asks);
-    this.#toClient.begin(answers);
+  begin(client: number, server: number): void {
+    this.#toServer.begin(client);
+    this.#toClient.begin(server);
   }
 
   /** A segment of the client. */
@@ -54,7 +54,7 @@ export class Exchange {
     now: number,
     closes: boolean,
   ): void {
-    this.#heard = ack;
+    this.#clientAck = ack;
     this.#toClient.acknowledged(ack, now);
     if (length > 0) this.#toServer.add(seq, bytes, at, end, length, now, ack);
     if (closes) this.#toServer.closes((seq + length) | 0);
@@ -74,7 +74,7 @@ export class Exchange {
   ): void {
     if (closes) this.#toClient.closes((seq + length) | 0);
     if (this.#ahead.length) this.#settle(now);
-    // It answers what stands behind it in the file, or nowhere: that shows soon.
+    // It acknowledges data that comes later in the file or is not in the capture: which of the two soon shows.
     const unseen = (ack - this.#toServer.next) | 0;
     if (this.#ahead.length || (this.#toServer.begun && unseen > 0 && unseen < FAR)) {
       this.#ahead.push({ seq, ack, bytes: bytes.slice(at, end), length, now });
@@ -105,8 +105,8 @@ export class Exchange {
     this.#settle(Number.POSITIVE_INFINITY);
     this.#toServer.end();
     this.#toClient.end();
-    // What it heard last may be missing.
-    const missing = (this.#heard - this.#toClient.next) | 0;
-    if (this.#toClient.begun && missing > 0 && missing < FAR) this.#toClient.giveUp(this.#heard);
+    // What the client acknowledged last may be missing in the capture.
+    const missing = (this.#clientAck - this.#toClient.next) | 0;
+    if (this.#toClient.begun && missing > 0 && missing < FAR) this.#toClient.giveUp(this.#clientAck);
   }
 }

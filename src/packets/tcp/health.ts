@@ -5,7 +5,7 @@ import { optionAt, WINDOW_SCALE } from '../decode/tcp-options.ts';
 import { Durations } from '../durations.ts';
 import type { Packet } from '../file/packet.ts';
 import type { TroubleList } from './trouble-list.ts';
-import { AGAIN, bit, KIND, KINDS, TROUBLES, type Trouble, WRONG } from './troubles.ts';
+import { bit, KIND, KINDS, RESENT, TROUBLES, type Trouble, WRONG } from './troubles.ts';
 
 /** Of each kind, the frames of the first few are kept. */
 export const FEW_FRAMES = 5;
@@ -65,7 +65,7 @@ const isBefore = (one: number, other: number): boolean => ((one - other) | 0) < 
  * looked up there. Sequence number 0 stands for "none yet", as there.
  */
 export class Health {
-  /** Connections by client: A asked B; frames are its SYNs, retransmitted ones included. */
+  /** Connections by client: A is the client, B the server; the frames are A's SYNs, with retransmitted ones. */
   readonly clients = new ConversationTable();
   /** SYN to the ACK that ends the handshake; the client's first payload to the server's. */
   readonly handshakes = new Durations();
@@ -77,7 +77,10 @@ export class Health {
   #times = new Float64Array(2 * TIMES * 64);
   #marks = new Float64Array(MARKS * 64);
   #progress = new Uint8Array(64);
-  #counts = new Uint32Array(2 * KINDS * 64);
+  /** By side: where its counts are, as most sides have no trouble and no counts; 0: none. */
+  #countPlaces = new Uint32Array(2 * 64);
+  #counts = new Uint32Array(KINDS * 64);
+  #counted = 0;
   #frames = new Uint32Array(FRAMES * 64);
   readonly #first = new Uint32Array(FEW_FRAMES * KINDS);
   readonly #list: TroubleList | undefined;
@@ -90,18 +93,18 @@ export class Health {
 
   /** Takes a segment of stream `row`; `now` in nanoseconds since the first packet. Returns whether it was sent again. */
   add(row: number, fromA: boolean, layers: Layers, now: number, packet: Packet, reused: boolean): boolean {
-    if (row >= this.#rows) this.#room(row);
+    if (row >= this.#rows) this.#grow(row);
     const { flags, payload } = layers;
-    if (flags & (SYN | RST)) this.#opened(row, fromA, layers, now, packet);
+    if (flags & (SYN | RST)) this.#openings(row, fromA, layers, now, packet);
     const side = 2 * row + (fromA ? 0 : 1);
     const frame = packet.number + packet.others;
     let kinds = this.#sequence(row, side, side ^ 1, layers, now, frame);
-    if (flags & SYN) this.#scaled(side, side ^ 1, layers);
+    if (flags & SYN) this.#setWindowScale(side, side ^ 1, layers);
     if (reused) kinds |= KIND.PORTS_REUSED;
     this.afterHole = (kinds & KIND.LOST) !== 0;
-    if (kinds !== 0) this.#noted(row, side, kinds, frame);
+    if (kinds !== 0) this.#countKinds(row, side, kinds, frame);
     if (this.#list) {
-      if (flags & SYN && !(flags & ACK)) kinds |= KIND.ASKED;
+      if (flags & SYN && !(flags & ACK)) kinds |= KIND.SYN;
       if (kinds !== 0)
         this.#list.add(
           packet,
@@ -132,13 +135,14 @@ export class Health {
         this.firstResponses.add(now - marks[mark + REQUEST_AT]!);
       }
     }
-    return (kinds & AGAIN) !== 0;
+    return (kinds & RESENT) !== 0;
   }
 
-  /** How often something happened, on one side of a stream. */
+  /** How often a trouble happened on one side of a stream. */
   count(row: number, fromA: boolean, trouble: Trouble): number {
     if (row >= this.#rows) return 0;
-    return this.#counts[KINDS * (2 * row + (fromA ? 0 : 1)) + TROUBLES.indexOf(trouble)]!;
+    const place = this.#countPlaces[2 * row + (fromA ? 0 : 1)]!;
+    return place === 0 ? 0 : this.#counts[KINDS * (place - 1) + TROUBLES.indexOf(trouble)]!;
   }
 
   /** Nanoseconds from SYN to the end of the handshake; undefined where it was not seen whole. */
@@ -171,7 +175,7 @@ export class Health {
     return row < this.#rows ? this.#frames[FRAMES * row + TROUBLE_FRAME]! : 0;
   }
 
-  /** What became of a connection that was asked for in this capture. */
+  /** The outcome of a connection whose SYN is in the capture. */
   opening(row: number): 'unseen' | 'unanswered' | 'refused' | 'opened' {
     const progress = row < this.#rows ? this.#progress[row]! : 0;
     if (!(progress & SAW_SYN)) return 'unseen';
@@ -179,7 +183,7 @@ export class Health {
     return progress & REFUSED ? 'refused' : 'unanswered';
   }
 
-  #opened(row: number, fromA: boolean, layers: Layers, now: number, packet: Packet): void {
+  #openings(row: number, fromA: boolean, layers: Layers, now: number, packet: Packet): void {
     const { flags, version, src, dst, dport } = layers;
     if (flags & RST) {
       if (!fromA && (this.#progress[row]! & 3) === SAW_SYN) this.#progress[row]! |= REFUSED;
@@ -253,7 +257,7 @@ export class Health {
     let end = (seq + payload) | 0;
     if (flags & (SYN | FIN)) end = (end + 1) | 0;
     if ((payload > 0 || (flags & (SYN | FIN)) !== 0) && !(kinds & KIND.KEEP_ALIVE))
-      kinds |= this.#sentAgain(row, own, other, seq, payload, end, now);
+      kinds |= this.#resentKind(row, own, other, seq, payload, end, now);
     if (!probe) {
       if (next === 0 || isBefore(next, end)) {
         sides[a + NEXT] = end;
@@ -270,7 +274,7 @@ export class Health {
   }
 
   /** The kind of a segment that does not advance: spurious, fast, out of order, or simply sent again; 0 if it advances. */
-  #sentAgain(
+  #resentKind(
     row: number,
     own: number,
     other: number,
@@ -300,7 +304,7 @@ export class Health {
    * Windows are scaled where both SYNs say so (RFC 7323, section 2.2). Of a SYN without its answer, that it does not ask for it
    * is enough.
    */
-  #scaled(own: number, other: number, { flags, bytes, optionsAt, optionsEnd }: Layers): void {
+  #setWindowScale(own: number, other: number, { flags, bytes, optionsAt, optionsEnd }: Layers): void {
     const sides = this.#sides;
     const a = SIDE * own + SCALE;
     const b = SIDE * other + SCALE;
@@ -313,10 +317,16 @@ export class Health {
     } else if (flags & ACK && sides[b] === UNSCALED) sides[a] = UNSCALED;
   }
 
-  #noted(row: number, side: number, kinds: number, frame: number): void {
+  #countKinds(row: number, side: number, kinds: number, frame: number): void {
+    if (this.#countPlaces[side] === 0) {
+      this.#counted += 1;
+      this.#countPlaces[side] = this.#counted;
+      this.#counts = grown(this.#counts, KINDS * this.#counted);
+    }
+    const counts = KINDS * (this.#countPlaces[side]! - 1);
     for (let kind = 0; kind < KINDS; kind += 1) {
       if (!(kinds & bit(kind))) continue;
-      this.#counts[KINDS * side + kind]! += 1;
+      this.#counts[counts + kind]! += 1;
       const before = this.totals[kind]!;
       this.totals[kind] = before + 1;
       if (before < FEW_FRAMES) this.#first[FEW_FRAMES * kind + before] = frame;
@@ -324,12 +334,12 @@ export class Health {
     if (kinds & WRONG) this.#frames[FRAMES * row + TROUBLE_FRAME] ||= frame;
   }
 
-  #room(row: number): void {
+  #grow(row: number): void {
     const before = this.#rows;
     this.#rows = row + 1;
     this.#sides = grown(this.#sides, 2 * SIDE * this.#rows);
     this.#times = grown(this.#times, 2 * TIMES * this.#rows);
-    this.#counts = grown(this.#counts, 2 * KINDS * this.#rows);
+    this.#countPlaces = grown(this.#countPlaces, 2 * this.#rows);
     this.#progress = grown(this.#progress, this.#rows);
     this.#marks = grown(this.#marks, MARKS * this.#rows);
     this.#frames = grown(this.#frames, FRAMES * this.#rows);

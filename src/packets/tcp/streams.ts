@@ -2,7 +2,7 @@ import { grown } from '../columns.ts';
 import type { ConversationTable } from '../conversations.ts';
 import { ACK, type Layers, SYN } from '../decode/decode.ts';
 
-/** What of a stream is kept here, one behind the other: both initial sequence numbers and which of them are known. */
+/** Numbers of a stream: both initial sequence numbers, and which of them are known. */
 const WIDTH = 3;
 const A_KNOWN = 1;
 const B_KNOWN = 2;
@@ -43,12 +43,12 @@ export class Streams {
       }
     }
     this.fromA = fromA;
-    // A SYN that is granted with another number begins there, in the same stream.
+    // A SYN-ACK with another sequence number sets a new beginning in the same stream.
     if ((flags & (SYN | ACK)) === (SYN | ACK) && state[at + 2]! & (fromA ? A_KNOWN : B_KNOWN)) {
       this.reused ||= state[at + (fromA ? 0 : 1)] !== seq;
       state[at + (fromA ? 0 : 1)] = seq;
     }
-    // How long a segment is that is not whole is not known, and neither what follows it.
+    // The length of a fragment's segment is not known, and so neither is the number that comes next.
     if (fragment) return row;
     const known = state[at + 2]!;
     if (!(known & (fromA ? A_KNOWN : B_KNOWN))) {

@@ -19,7 +19,7 @@ export const KINDS = TROUBLES.length;
 /** A kind's bit among the kinds of a packet. */
 export const bit = (kind: number): number => 1 << kind;
 
-/** The bits of the kinds. Those from the zero window probe on are listed with the packets but not counted, because they are not a problem. */
+/** The bits of the kinds. From the zero window probe on they are listed with the packets but not counted: they are no problem. */
 export const KIND = {
   RETRANSMISSION: 1 << 0,
   FAST: 1 << 1,
@@ -36,11 +36,11 @@ export const KIND = {
   ZERO_WINDOW_PROBE_ACK: 1 << 12,
   KEEP_ALIVE_ACK: 1 << 13,
   PORTS_REUSED: 1 << 14,
-  /** It asks for a connection. */
-  ASKED: 1 << 15,
+  /** A SYN of a client. */
+  SYN: 1 << 15,
 } as const;
 
-export const AGAIN = KIND.RETRANSMISSION | KIND.FAST | KIND.SPURIOUS;
+export const RESENT = KIND.RETRANSMISSION | KIND.FAST | KIND.SPURIOUS;
 /** Of the kinds that are counted, those that are a problem. */
 export const WRONG = (bit(KINDS) - 1) & ~KIND.KEEP_ALIVE;
 

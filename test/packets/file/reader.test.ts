@@ -84,7 +84,7 @@ describe('a capture file', () => {
     damaged.writeUInt32LE(9_000_000, third + 8);
     const { end, analysis } = analyzed(damaged);
     expect(analysis.summary.packets).toBe(3);
-    expect(end.damage).toBe('a packet of 9000000 bytes; the longest there can be has 262144');
+    expect(end.damage).toBe('a packet of 9000000 bytes; a packet has at most 262144');
   });
 
   it.each([
@@ -110,7 +110,7 @@ describe('a capture file', () => {
       );
     }
     const { tables } = analyzed(pcap(147, records([Buffer.from('whatever')])));
-    expect(tables).toContain('1 packet of link type 147, which is not looked into');
+    expect(tables).toContain('1 packet of link type 147, which is not decoded');
   });
 
   it('looks behind tags and labels, and into tunnels when it is asked to', () => {

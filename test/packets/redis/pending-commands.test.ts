@@ -220,7 +220,7 @@ describe('whose a reply is, where packets are missing', () => {
     const { report, tables } = analyzed(pcap('ethernet', packets));
     expect(report.redis.commands).toMatchObject([{ command: 'CONFIG|GET', calls: 1, bytesIn: first.length }]);
     expect(report.redis.missing.packetsCutBeforeCommands).toBe(1);
-    expect(tables).toContain('1 packet cut off before the last of several commands');
+    expect(tables).toContain('1 packet truncated before the last of several commands');
   });
 
   it('times no command by the reply to another one, cut off or missing, of whatever kind', () => {

@@ -16,9 +16,9 @@ const handshake: Turn[] = [
   ['<', DATA],
 ];
 
-const shown = (packets: ReturnType<typeof talk>, asked: boolean) => {
+const shown = (packets: ReturnType<typeof talk>, isRequested: boolean) => {
   const { tables, report } = analyzed(pcap('ethernet', packets), {
-    redis: { rules: [], showKeys: false, asked },
+    redis: { rules: [], showKeys: false, isRequested },
     timeline: false,
   });
   return { text: tables.slice(tables.indexOf('\nRedis')), redis: report.redis, tables };
@@ -26,11 +26,11 @@ const shown = (packets: ReturnType<typeof talk>, asked: boolean) => {
 
 describe('TLS', () => {
   it.each([6378, 6379, 6380, 26379, 16379])('is said with the port of Redis %i, asked for or not', (port) => {
-    for (const asked of [true, false]) {
+    for (const isRequested of [true, false]) {
       const packets = [1, 2, 3].flatMap((clientPort) =>
         talk(handshake, { port, clientPort: 40000 + clientPort }),
       );
-      const { text } = shown(packets, asked);
+      const { text } = shown(packets, isRequested);
       expect(text).toBe(`\nRedis\nTLS             3 connections to 10.0.0.2:${port}, ${PORT_OF_REDIS}`);
     }
   });
@@ -42,9 +42,9 @@ describe('TLS', () => {
     expect(redis.tls).toEqual([
       { server: { address: '10.0.0.2', port }, connections: 1, portOfRedis: false },
     ]);
-    const unasked = shown(packets, false);
-    expect(unasked.redis).toBe(null);
-    expect(unasked.tables).not.toContain('Redis');
+    const unrequested = shown(packets, false);
+    expect(unrequested.redis).toBe(null);
+    expect(unrequested.tables).not.toContain('Redis');
   });
 
   it('is told with its server where the capture begins in the middle', () => {
