@@ -5,6 +5,7 @@ umask 027
 mkdir "$OUT"
 mkdir -m 700 "$WORK"
 export HOME=$WORK LC_ALL=C TZ=UTC
+readonly ARGUMENT_TYPE COLLECTOR_ARGUMENTS COLLECTOR_SCOPES COLLECTOR_WORDS
 read_arguments "$@"
 collector=${arg[collector]}
 mkfifo "$WORK/tick"
@@ -93,7 +94,7 @@ wait_for_end() {
   done
 }
 
-# A capture, from its start to its artifact.
+# A capture, from its start to its artifact: the work of every collector that records something.
 capture_until_end() {
   enough_space || refuse no-space
   "${collector}_prepare"
@@ -114,8 +115,5 @@ capture_until_end() {
 emit hello collector "$collector" kernel "$(uname -r)"
 tools_ready
 [[ -z ${arg[pod_uid]-} ]] || pod_is_of_namespace || refuse wrong-namespace
-case $collector in
-  inspect | crictl | shell) "${collector}_serve" ;;
-  *) capture_until_end ;;
-esac
+"${collector}_run"
 : >"$OUT/done"

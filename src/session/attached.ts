@@ -1,5 +1,5 @@
 import type { ContainerRef } from '../cluster/cluster.ts';
-import { runner } from '../collectors/command/command.ts';
+import { collectorOf } from '../collectors/index.ts';
 import { clusterError, toolError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { request } from '../node/requests.ts';
@@ -30,7 +30,7 @@ export async function runNodeCommand(plan: Plan, audience: Audience, world: Worl
   interrupts.stop.throwIfAborted();
   const release = interrupts.hold();
   try {
-    await createDebugPod(plan, runner, world);
+    await createDebugPod(plan, collectorOf(plan.capture.collector), world);
     return await inDebugPod(plan, audience, world);
   } finally {
     release();

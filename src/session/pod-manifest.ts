@@ -80,7 +80,7 @@ function giveCapture(capture: V1Container, plan: Plan, work: NodeWork): void {
   capture.command = captureCommand();
   capture.args = captureArguments(plan, work).map(literal);
   const { capture: what } = plan;
-  if (what.collector !== 'crictl' && what.collector !== 'shell') return;
+  if (!('tty' in what)) return;
   if (what.stdin) Object.assign(capture, { stdin: true, stdinOnce: true });
   if (what.tty) capture.tty = true;
 }

@@ -56,13 +56,8 @@ export async function runCapture(job: CaptureJob, context: Context): Promise<num
     ...(options.reason !== undefined && { reason: options.reason }),
   });
   if (options.explain) {
-    const { perfByHand, tcpdumpByHand } = await import('../collectors/by-hand/capture.ts');
     printByHand([plan.node], collector.describe(plan), options, cluster, context, (around) =>
-      plan.capture.collector === 'perf'
-        ? perfByHand(plan, plan.capture, around, context.now())
-        : plan.capture.collector === 'tcpdump'
-          ? tcpdumpByHand(plan, plan.capture, around, context.now())
-          : [],
+      collector.byHand(plan, around, context.now()),
     );
     return EXIT.done;
   }

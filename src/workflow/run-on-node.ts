@@ -2,7 +2,7 @@ import type { Context } from '../cli/command.ts';
 import type { OptionSpec, RawOptions } from '../cli/option-spec.ts';
 import type { DebugPodOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { runner } from '../collectors/command/command.ts';
+import { collectorOf } from '../collectors/index.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { makePlan, type NodeCommand } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
@@ -64,12 +64,13 @@ export async function runOnNode(
     ...(user !== undefined && { user }),
     ...(options.reason !== undefined && { reason: options.reason }),
   });
+  const work = collectorOf(what.collector);
   if (options.explain) {
-    const { crictlByHand, shellByHand } = await import('../collectors/snapshot/by-hand.ts');
+    const { crictlByHand, shellByHand } = await import('../collectors/command/by-hand.ts');
     const keyOf = (name: string) =>
       what.keys.find((key) => key.startsWith(`${name}=`))?.slice(name.length + 1);
     const podWord = keyOf('pod_word');
-    printByHand([plan.node], runner.describe(plan), options, cluster, context, (around) =>
+    printByHand([plan.node], work.describe(plan), options, cluster, context, (around) =>
       what.collector === 'crictl'
         ? crictlByHand(
             target,
@@ -83,7 +84,7 @@ export async function runOnNode(
     return EXIT.done;
   }
   if (options.dryRun) {
-    const pod = debugPod(plan, runner);
+    const pod = debugPod(plan, work);
     const shown = options.dryRun === 'server' ? await cluster.createPod(pod, true) : pod;
     await printPods([shown], options.form, context);
     return EXIT.done;

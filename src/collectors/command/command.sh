@@ -2,11 +2,25 @@
 # through `files` while they grow, so nothing of it is in the container's log; with one (`kubectl attach`) it is the
 # container's own terminal.
 
+ARGUMENT_TYPE[rights]='read|any'
+ARGUMENT_TYPE[pod_word]='[0-9]|[1-9][0-9]{1,2}'
+ARGUMENT_TYPE[tty]='[01]'
+ARGUMENT_TYPE[label]='[a-z0-9][a-z0-9.-]{0,252}'
+ARGUMENT_TYPE[enter]='(net|pid|mnt|ipc|uts)(,(net|pid|mnt|ipc|uts)){0,4}'
+COLLECTOR_ARGUMENTS[crictl]='rights pod_word? tty'
+COLLECTOR_ARGUMENTS[shell]='label enter? tty'
+COLLECTOR_SCOPES[crictl]='node'
+COLLECTOR_SCOPES[shell]='node'
+# These are the words of crictl that change nothing (cri-tools cmd/crictl/main.go). With `rights=any` it takes all words, as a
+# shell does.
+COLLECTOR_WORDS[crictl]='((-t|--timeout)\n[0-9.a-z]{1,20}\n|--timeout=[0-9.a-z]{1,20}\n|(-D|--debug|-h|--help|-v|--version)\n)*((completion|events|help|imagefsinfo|images|info|inspect|inspecti|inspectp|logs|metricsp|pods|ps|runtime-config|stats|statsp|version)\n([^\n]*\n)*)?'
+COLLECTOR_WORDS[shell]='([^\n]*\n)*'
+
 subcommand=''
 
 crictl_needs() { tools=(grep nsenter) packages=(util-linux); }
 
-crictl_serve() {
+crictl_run() {
   local -a command=("${tool_args[@]}")
   find_node_root
   find_runtime_socket || refuse no-runtime-socket
@@ -57,7 +71,7 @@ ready_sandbox() {
 
 shell_needs() { tools=(nsenter setsid stty) packages=(util-linux coreutils); }
 
-shell_serve() {
+shell_run() {
   local kind
   local -a command=("${tool_args[@]}") enter=() mount=()
   find_node_root

@@ -1,5 +1,12 @@
 # The collector `perf`: CPU samples of a node, a pod or a container.
 
+ARGUMENT_TYPE[frequency]='[1-9][0-9]{0,4}'
+COLLECTOR_ARGUMENTS[perf]='frequency'
+COLLECTOR_SCOPES[perf]='node|pod|container'
+COLLECTOR_WORDS[perf]=''
+
+perf_run() { capture_until_end; }
+
 perf_needs() {
   tools=(perf gzip unshare mount)
   packages=(linux-perf util-linux mount)

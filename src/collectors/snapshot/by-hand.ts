@@ -1,13 +1,6 @@
 import type { PodTarget, Target } from '../../plan/target.ts';
 import { shellQuote } from '../../text/shell-quote.ts';
-import {
-  crictlLine,
-  crictlText,
-  debuggerLines,
-  execLine,
-  type ManualContext,
-  pidLines,
-} from '../by-hand/debugger.ts';
+import { crictlLine, debuggerLines, execLine, type ManualContext } from '../by-hand/debugger.ts';
 
 /** `ps uwf` and `crictl ps` of pods or of the node. */
 export function psByHand(targets: readonly Target[], around: ManualContext): string[] {
@@ -92,53 +85,6 @@ function linesFor(question: WhoisQuestion, around: ManualContext): string[] {
     default:
       return [];
   }
-}
-
-/** crictl with the words that were put together; the one at `podWord` is the id of the target's sandbox. */
-export function crictlByHand(
-  target: Target,
-  words: readonly string[],
-  podWord: number | undefined,
-  tty: boolean,
-  around: ManualContext,
-): string[] {
-  const hasPod = podWord !== undefined && target.kind === 'pod';
-  const typed = words.map((word, at) => (hasPod && at === podWord ? '"$pod"' : shellQuote(word))).join(' ');
-  return [
-    ...debuggerLines(around, []),
-    ...(hasPod
-      ? [
-          `pod=$(${crictlLine(around, ['pods', '--name', `^${target.name}$`, '--namespace', target.namespace, '--state', 'ready', '-q'])})`,
-        ]
-      : []),
-    crictlText(around, typed, tty ? '-it' : ''),
-  ];
-}
-
-/** A shell or a command in the debugger, in namespaces of a container where some are named. */
-export function shellByHand(
-  target: Target,
-  enter: readonly string[],
-  words: readonly string[],
-  around: ManualContext,
-): string[] {
-  const container =
-    target.kind === 'pod'
-      ? (target.container ?? target.containers.find(({ running }) => running))
-      : undefined;
-  const flags = enter
-    .map((kind) => ({ net: '-n', pid: '-p', mnt: '-m', ipc: '-i', uts: '-u' })[kind])
-    .join(' ');
-  const command = words.length ? words.map(shellQuote).join(' ') : 'bash';
-  return [
-    ...debuggerLines(around, ['util-linux']),
-    ...(enter.length ? pidLines(around, container?.id ?? '') : []),
-    execLine(
-      around,
-      `${enter.length ? `nsenter -t "$pid" ${flags} ` : ''}${command}`,
-      words.length ? '' : '-it',
-    ),
-  ];
 }
 
 /** The lists that `nodes` puts together. */

@@ -1,5 +1,14 @@
 # The collector `tcpdump`: packets of a node, of a pod's host-side interface or of its network namespace.
 
+ARGUMENT_TYPE[interface]='[A-Za-z0-9_.:@][A-Za-z0-9_.:@-]{0,31}'
+ARGUMENT_TYPE[link_type]='[A-Za-z0-9_]{1,30}'
+ARGUMENT_TYPE[count]='0|[1-9][0-9]{0,17}'
+COLLECTOR_ARGUMENTS[tcpdump]='interface? link_type? count'
+COLLECTOR_SCOPES[tcpdump]='node|netns|iface'
+COLLECTOR_WORDS[tcpdump]='(-s\n[0-9]{1,9}\n|-B\n[0-9]{1,6}\n|-Q\n(in|out|inout)\n|-y\n[A-Za-z0-9_]{1,30}\n|-c\n[0-9]{1,18}\n|-[Kpnv]\n)*--\n([^\n]*\n)*'
+
+tcpdump_run() { capture_until_end; }
+
 tcpdump_needs() {
   tools=(tcpdump nsenter ip gzip)
   packages=(tcpdump iproute2)

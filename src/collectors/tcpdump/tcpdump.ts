@@ -2,12 +2,21 @@ import { numberOf } from '../../node/events.ts';
 import type { Plan, TcpdumpTask } from '../../plan/plan.ts';
 import { targetText } from '../../plan/plan.ts';
 import { counted, formatBytes, formatRate } from '../../text/quantity.ts';
-import { type Collector, lastWords } from '../collector.ts';
+import { type Collector, lastWords, privileges } from '../collector.ts';
+import { tcpdumpByHand } from './by-hand.ts';
 
 const capture = (plan: Plan): TcpdumpTask => {
   if (plan.capture.collector !== 'tcpdump') throw new Error('not a plan for tcpdump');
   return plan.capture;
 };
+
+const sample = (scope: TcpdumpTask['scope']): TcpdumpTask => ({
+  collector: 'tcpdump',
+  scope,
+  count: 0,
+  options: [],
+  filter: ['port', '6379'],
+});
 
 /** The filter as one line for people. */
 export const filterText = (plan: TcpdumpTask): string => plan.filter.join(' ') || 'none: every packet';
@@ -15,6 +24,20 @@ export const filterText = (plan: TcpdumpTask): string => plan.filter.join(' ') |
 /** Packets with tcpdump: tcpdump.sh is its other half. */
 export const tcpdump: Collector = {
   name: 'tcpdump',
+  script: 'collectors/tcpdump/tcpdump.sh',
+  leastPrivilege: {
+    needs: {
+      node: privileges('network', 'NET_RAW'),
+      netns: privileges('pids', 'NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE'),
+      iface: privileges('both', 'NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE'),
+    },
+    works: [{ scope: 'node' }, { scope: 'netns' }, { scope: 'iface' }],
+  },
+  samples: [
+    { name: 'tcpdump node', task: sample('node'), on: 'node', target: 'either' },
+    { name: 'tcpdump netns', task: sample('netns'), on: 'pod' },
+    { name: 'tcpdump iface', task: sample('iface'), on: 'pod' },
+  ],
   ending: '.pcap.gz',
   raw: { file: 'capture.pcap', ending: '.pcap' },
   install: 'tcpdump and iproute2, about 20 s and 15 MB',
@@ -82,4 +105,6 @@ export const tcpdump: Collector = {
         return undefined;
     }
   },
+
+  byHand: (plan, around, nowMs) => tcpdumpByHand(plan, capture(plan), around, nowMs),
 };
