@@ -1,5 +1,5 @@
 import type { AssetName } from '../assets.ts';
-import type { NodeEvent } from '../node/events.ts';
+import type { EventOf } from '../node/events.ts';
 import type { NodeTask, Plan } from '../plan/plan.ts';
 import type { ManualContext } from './by-hand/debugger.ts';
 
@@ -98,7 +98,7 @@ export interface Collector extends NodeWork {
   /** The scope in the file names. */
   scopeName(plan: Plan): string;
   /** The live line's figures, the most important first; `before` is the progress event before this one. */
-  progress(event: NodeEvent, before: NodeEvent | undefined): string[];
+  progress(event: EventOf<'progress'>, before: EventOf<'progress'> | undefined): string[];
   /** Refusals that only this collector knows. `log` is what its tool printed, already printable. */
   explain(code: string, plan: Plan, log: string): Explanation | undefined;
   /** The commands that do the same by hand, for `--explain`. `nowMs` is the time for the file names. */

@@ -1,4 +1,4 @@
-import type { NodeEvent } from '../node/events.ts';
+import type { EventOf } from '../node/events.ts';
 
 /** Of the target's cgroup, in seconds over the capture (node/identity.sh); what the kernel does not count is absent. */
 export interface CpuCounters {
@@ -10,7 +10,7 @@ export interface CpuCounters {
 }
 
 /** What the last event of a capture says of them; undefined where it says nothing. */
-export function cpuCounters(end: NodeEvent | undefined): CpuCounters | undefined {
+export function cpuCounters(end: EventOf<'end'> | undefined): CpuCounters | undefined {
   const counters = Object.fromEntries(
     [
       ['usedSeconds', end?.cpu_used_us],

@@ -1,7 +1,7 @@
 import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
 import { type Collector, lastWords } from '../collectors/collector.ts';
 import { clusterError, type GkeprofError, toolError } from '../errors.ts';
-import { type NodeEvent, textOf } from '../node/events.ts';
+import type { EventOf } from '../node/events.ts';
 import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { type Plan, targetText } from '../plan/plan.ts';
@@ -12,22 +12,20 @@ import { printableLines } from '../text/printable.ts';
  * `files` because it may hold filters and addresses and so never goes into the log.
  */
 export async function nodeError(
-  event: NodeEvent,
+  { code, log: logName, tools = '' }: EventOf<'refused'>,
   plan: Plan,
   collector: Collector,
   cluster: Cluster,
   files: ContainerRef,
 ): Promise<GkeprofError> {
-  const code = textOf(event, 'code');
-  const name = textOf(event, 'log');
-  const log = /^[a-z-]+\.log$/.test(name) ? await readLog(cluster, files, name) : '';
+  const log = logName === undefined ? '' : await readLog(cluster, files, logName);
   const own = collector.explain(code, plan, log);
   if (own) return toolError(own.reason, own.hint);
   const target = targetText(plan.targets[0]);
   switch (code) {
     case 'tool-missing':
       return toolError(
-        `the image "${plan.debugPod.image}" lacks ${textOf(event, 'tools').replaceAll(',', ', ')}`,
+        `the image "${plan.debugPod.image}" lacks ${tools.replaceAll(',', ', ')}`,
         'build one from image/Dockerfile and name it with --image',
       );
     case 'install-failed':

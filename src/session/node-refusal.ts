@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { type GkeprofError, toolError } from '../errors.ts';
-import { LineSplitter, parseEvent, textOf } from '../node/events.ts';
+import { LineSplitter, parseEvent } from '../node/events.ts';
 import { request } from '../node/requests.ts';
 import type { Plan } from '../plan/plan.ts';
 import { againHint } from './node-errors.ts';
@@ -17,6 +17,7 @@ export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<Gkeprof
     .map((line) => parseEvent(line, plan.session.nonce))
     .find((each) => each?.event === 'refused');
   if (!event) return undefined;
+  const { code, tools = '' } = event;
   const words: Record<string, [string, string?]> = {
     'no-runtime-socket': [
       `the container runtime's socket was not found on node ${plan.node}`,
@@ -36,7 +37,7 @@ export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<Gkeprof
     'answer-failed': [`node ${plan.node} could not write its answer down: its disk may be full`],
     'not-attached': ['nobody attached to the terminal within a minute'],
     'tool-missing': [
-      `the image "${plan.debugPod.image}" lacks ${textOf(event, 'tools').replaceAll(',', ', ')}`,
+      `the image "${plan.debugPod.image}" lacks ${tools.replaceAll(',', ', ')}`,
       'build one from image/Dockerfile and name it with --image',
     ],
     'install-failed': [
@@ -46,6 +47,6 @@ export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<Gkeprof
     'pod-not-found': ['the pod is not on the node any more', againHint(plan)],
     'container-not-found': ['the container is not on the node any more', againHint(plan)],
   };
-  const [reason, hint] = words[textOf(event, 'code')] ?? [`the node refused: ${textOf(event, 'code')}`];
+  const [reason, hint] = words[code] ?? [`the node refused: ${code}`];
   return toolError(reason, hint);
 }

@@ -1,5 +1,4 @@
 import { open, rm } from 'node:fs/promises';
-import { numberOf } from '../node/events.ts';
 import type { Plan } from '../plan/plan.ts';
 import { toolVersion } from '../version.ts';
 import type { CpuCounters } from './cpu-counters.ts';
@@ -72,10 +71,10 @@ export function makeReceipt(
       ...captureOf(result),
       ...(plan.capture.collector === 'tcpdump' && {
         packets: {
-          captured: numberOf(last, 'packets'),
-          receivedByFilter: numberOf(last, 'received'),
-          droppedByKernel: numberOf(last, 'dropped'),
-          bufferKiB: numberOf(last, 'buffer'),
+          captured: last?.packets ?? 0,
+          receivedByFilter: last?.received ?? 0,
+          droppedByKernel: last?.dropped ?? 0,
+          bufferKiB: last?.buffer ?? 0,
         },
       }),
     },

@@ -3,7 +3,7 @@ import type { Cluster, ContainerRef, Reached } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
-import { type NodeEvent, numberOf, textOf } from '../node/events.ts';
+import { type EventOf, keepEvent, type NodeEvent, type SeenEvents } from '../node/events.ts';
 import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { leftText, secondsLeft } from '../output/live.ts';
@@ -21,8 +21,7 @@ import { type Deletion, deletionOf, type EndReason, type StoppedBy, stoppedBy } 
 import { targetChanges } from './target-changes.ts';
 
 /** Why the recording is not whole: what the tool on the node came to before it had written all of it. */
-const CUTS = ['failed', 'stuck', 'slow', 'time', 'memory', 'space'] as const;
-export type Cut = (typeof CUTS)[number];
+export type Cut = NonNullable<EventOf<'end'>['cut']>;
 
 export interface SessionResult {
   /** Where it was, and as whom. */
@@ -48,7 +47,7 @@ export interface SessionResult {
   /** The image as the node resolved it, with its digest. */
   readonly imageId: string;
   /** The last event's figures: packets, received, dropped. */
-  readonly last: NodeEvent | undefined;
+  readonly last: EventOf<'end'> | EventOf<'progress'> | undefined;
   /** What became of the target meanwhile, one phrase each. */
   readonly targetChanges: readonly string[];
   /** Settles when the debug pod's deletion was accepted; it does not hold up the result. */
@@ -117,11 +116,11 @@ async function capture(
     container: 'files',
   };
   interrupts.stop.throwIfAborted();
-  const seen = new Map<string, NodeEvent>();
+  const seen: SeenEvents = {};
   let hasAsked = false;
   const onStop = () => {
     // Before anything was captured there is nothing to finish: the second signal's way at once.
-    if (!seen.has('capturing')) interrupts.receive('SIGINT');
+    if (!seen.capturing) interrupts.receive('SIGINT');
     else {
       hasAsked = true;
       void requestStop(cluster, files, world);
@@ -146,15 +145,13 @@ async function capture(
     });
     for await (const event of events) {
       report(event, seen, plan, collector, log);
-      seen.set(event.event, event);
+      keepEvent(seen, event);
     }
   } finally {
     interrupts.stop.removeEventListener('abort', onStop);
   }
-  const refused = seen.get('refused');
+  const { refused, capturing: began, end } = seen;
   if (refused) throw await nodeError(refused, plan, collector, cluster, files);
-  const began = seen.get('capturing');
-  const end = seen.get('end');
   if (!began) {
     throw new GkeprofError(
       EXIT.tool,
@@ -162,10 +159,9 @@ async function capture(
       'does the image have bash and the tools? image/Dockerfile builds one that has',
     );
   }
-  const announcement = announced(seen.get('artifact'));
-  const isRaw = end === undefined || announcement.file === collector.raw?.file;
+  const { artifact: announced } = seen;
+  const isRaw = end === undefined || announced?.file === collector.raw?.file;
   const ending = isRaw && collector.raw ? collector.raw.ending : collector.ending;
-  const cut = CUTS.find((each) => each === textOf(end, 'cut'));
   const startedAt = began.t;
   const base = baseName(plan.node, startedAt, collector.scopeName(plan));
   const collecting = {
@@ -179,12 +175,12 @@ async function capture(
   const onLateStop = () =>
     log.line('finishing: the capture is being copied and verified (again to abandon it)');
   interrupts.stop.addEventListener('abort', onLateStop, { once: true });
-  log.phase(`copying and verifying${end ? ` ${formatBytes(numberOf(seen.get('artifact'), 'bytes'))}` : ''}`);
+  log.phase(`copying and verifying${end && announced ? ` ${formatBytes(announced.bytes)}` : ''}`);
   const collected = new AbortController();
   void renewLease(plan, files, world, AbortSignal.any([collected.signal, interrupts.abandon]));
   const [artifact, changes, debugPod] = await Promise.all([
     end
-      ? download(announcement, directory, base, ending, collecting)
+      ? download(announced ?? nothingAnnounced(plan), directory, base, ending, collecting)
       : salvage(plan, collector, directory, base, collecting),
     targetChanges(plan, cluster),
     cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined),
@@ -192,37 +188,31 @@ async function capture(
     collected.abort();
     interrupts.stop.removeEventListener('abort', onLateStop);
   });
-  const ended = end ? (textOf(end, 'reason') as EndReason) : 'lost';
+  const ended: EndReason = end?.reason ?? 'lost';
   const deletion = deletionOf(debugPod);
   const cpu = cpuCounters(end);
   return {
     reached: cluster.reached,
     artifact,
     isRaw,
-    ...(cut && { cut }),
-    unnamedProcesses: numberOf(end, 'unnamed'),
+    ...(end?.cut && { cut: end.cut }),
+    unnamedProcesses: end?.unnamed ?? 0,
     ...(cpu && { cpu }),
     ended,
     stoppedBy: stoppedBy(ended, hasAsked, deletion),
     ...(deletion && { deletion }),
-    toolStatus: numberOf(end, 'status'),
+    toolStatus: end?.status ?? 0,
     startedAt,
-    stoppedAt: numberOf(end, 'stopped') || (seen.get('progress') ?? began).t,
-    kernel: textOf(seen.get('hello'), 'kernel'),
-    toolVersion: textOf(seen.get('tool'), 'version'),
+    stoppedAt: end?.stopped ?? (seen.progress ?? began).t,
+    kernel: seen.hello?.kernel ?? '',
+    toolVersion: seen.tool?.version ?? '',
     imageId: debugPod?.status?.containerStatuses?.find((each) => each.name === 'capture')?.imageID ?? '',
-    last: end ?? seen.get('progress'),
+    last: end ?? seen.progress,
     targetChanges: changes,
   };
 }
 
-function report(
-  event: NodeEvent,
-  seen: ReadonlyMap<string, NodeEvent>,
-  plan: Plan,
-  collector: Collector,
-  log: Log,
-): void {
+function report(event: NodeEvent, seen: SeenEvents, plan: Plan, collector: Collector, log: Log): void {
   log.trace(`node: ${eventText(event)}`, 2);
   switch (event.event) {
     case 'installing':
@@ -244,21 +234,21 @@ function report(
 
 /** How long, how long yet (by whichever limit comes first), then what the collector counts. */
 function capturingParts(
-  event: NodeEvent,
-  seen: ReadonlyMap<string, NodeEvent>,
+  event: EventOf<'progress'>,
+  seen: SeenEvents,
   { limits, capture }: Plan,
   collector: Collector,
 ): string[] {
-  const seconds = Math.max(0, (event.t - (seen.get('capturing')?.t ?? event.t)) / 1000);
+  const seconds = Math.max(0, (event.t - (seen.capturing?.t ?? event.t)) / 1000);
   const left = secondsLeft(seconds, [
     { done: seconds, whole: limits.durationSeconds },
-    { done: numberOf(event, 'bytes'), whole: limits.maxBytes },
-    { done: numberOf(event, 'packets'), whole: capture.collector === 'tcpdump' ? capture.count : 0 },
+    { done: event.bytes, whole: limits.maxBytes },
+    { done: event.packets ?? 0, whole: capture.collector === 'tcpdump' ? capture.count : 0 },
   ]);
   return [
     `capturing ${formatDuration(Math.floor(seconds))} of ${formatDuration(limits.durationSeconds)}`,
     ...leftText(left),
-    ...collector.progress(event, seen.get('progress')),
+    ...collector.progress(event, seen.progress),
   ];
 }
 
@@ -269,16 +259,14 @@ const copyingParts = (done: number, whole: number, perSecond: number): string[] 
 ];
 
 /** An event with what it says, for a closer look. */
-const eventText = ({ gkeprof: _, nonce: _nonce, seq, t, event, ...rest }: NodeEvent): string =>
+const eventText = ({ seq, t, event, ...rest }: NodeEvent): string =>
   `${new Date(t).toISOString()} #${seq} ${event} ${Object.entries(rest)
     .map(([key, value]) => `${key}=${value}`)
     .join(' ')}`.trimEnd();
 
-const announced = (event: NodeEvent | undefined) => ({
-  file: textOf(event, 'file'),
-  bytes: numberOf(event, 'bytes'),
-  sha256: textOf(event, 'sha256'),
-});
+function nothingAnnounced({ node }: Plan): never {
+  throw new GkeprofError(EXIT.incomplete, `node ${node} finished the capture, but announced no file`);
+}
 
 /** Asks the node to stop and to finish. `files` may be a moment behind `capture` when the pod has just started. */
 async function requestStop(cluster: Cluster, files: ContainerRef, world: World): Promise<void> {

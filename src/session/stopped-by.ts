@@ -1,4 +1,5 @@
 import type { V1Pod } from '@kubernetes/client-node';
+import type { EventOf } from '../node/events.ts';
 import { printable } from '../text/printable.ts';
 /**
  * Who or what ended a capture, as far as events and the API tell: nobody signs a request to stop, so what this command did
@@ -53,13 +54,4 @@ export function deletionOf(pod: V1Pod | undefined): Deletion | undefined {
   };
 }
 /** Why a capture ended: the node's word for it, or `lost` when its container died before it could say. */
-export type EndReason =
-  | 'time'
-  | 'count'
-  | 'size'
-  | 'space'
-  | 'requested'
-  | 'terminated'
-  | 'tool-ended'
-  | 'target-gone'
-  | 'lost';
+export type EndReason = NonNullable<EventOf<'end'>['reason']> | 'lost';

@@ -19,12 +19,22 @@ export const DATA = Buffer.from('a pcap, as far as these tests are concerned');
 export const SHA = createHash('sha256').update(DATA).digest('hex');
 export const FILE_NAME = 'node-a.20260921_141320_UTC.netns_redis_redis-0.pcap.gz';
 
+/** Fields that every event of its name has. */
+const FIELDS: Readonly<Record<string, object>> = {
+  hello: { collector: 'tcpdump', kernel: '6.1' },
+  progress: { bytes: 0, free: 2 ** 30 },
+};
+
 /** The node's script: it numbers its events as it says them. */
 export function nodeSide(nonce = PLAN.session.nonce) {
   let seq = 0;
   const event = (name: string, more: object = {}) => {
     seq += 1;
-    return JSON.stringify({ gkeprof: 1, seq, nonce, t: 1_790_000_000_000 + seq, event: name, ...more });
+    return JSON.stringify({
+      ...{ gkeprof: 1, seq, nonce, t: 1_790_000_000_000 + seq, event: name },
+      ...FIELDS[name],
+      ...more,
+    });
   };
   const artifact = () =>
     event('artifact', { role: 'packets', file: 'capture.pcap.gz', bytes: DATA.length, sha256: SHA });
@@ -39,7 +49,7 @@ export function nodeSide(nonce = PLAN.session.nonce) {
       buffer: 16384,
     });
   const script = (reason = 'time') => [
-    event('hello', { kernel: '6.1' }),
+    event('hello'),
     event('capturing'),
     event('tool', { version: 'tcpdump 4.99' }),
     event('stopping', { reason }),

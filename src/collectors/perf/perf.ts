@@ -1,4 +1,3 @@
-import { numberOf } from '../../node/events.ts';
 import { profileScope } from '../../plan/artifact-name.ts';
 import { type PerfTask, type Plan, targetText } from '../../plan/plan.ts';
 import { formatBytes } from '../../text/quantity.ts';
@@ -61,12 +60,11 @@ export const perf: Collector = {
   },
 
   progress(event, before) {
-    const bytes = numberOf(event, 'bytes');
     const seconds = before ? (event.t - before.t) / 1000 : 0;
     return [
-      formatBytes(bytes),
+      formatBytes(event.bytes),
       ...(seconds > 0
-        ? [`${formatBytes(Math.max(0, Math.round((bytes - numberOf(before, 'bytes')) / seconds)))}/s`]
+        ? [`${formatBytes(Math.max(0, Math.round((event.bytes - before!.bytes) / seconds)))}/s`]
         : []),
     ];
   },

@@ -1,4 +1,3 @@
-import { numberOf } from '../../node/events.ts';
 import type { Plan, TcpdumpTask } from '../../plan/plan.ts';
 import { targetText } from '../../plan/plan.ts';
 import { counted, formatBytes, formatRate } from '../../text/quantity.ts';
@@ -75,13 +74,13 @@ export const tcpdump: Collector = {
   },
 
   progress(event, before) {
-    const packets = numberOf(event, 'packets');
+    const { packets = 0, dropped = 0, bytes } = event;
     const seconds = before ? (event.t - before.t) / 1000 : 0;
-    const rate = seconds > 0 ? formatRate((packets - numberOf(before, 'packets')) / seconds) : undefined;
+    const rate = seconds > 0 ? formatRate((packets - (before?.packets ?? 0)) / seconds) : undefined;
     return [
-      `${numberOf(event, 'dropped')} dropped`,
+      `${dropped} dropped`,
       ...(rate === undefined ? [] : [`${rate} packets/s`]),
-      formatBytes(numberOf(event, 'bytes')),
+      formatBytes(bytes),
       counted(packets, 'packet'),
     ];
   },
