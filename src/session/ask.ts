@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import type { Cluster, ContainerRef, RemoteStream } from '../cluster/cluster.ts';
+import type { ContainerRef, RemoteStream } from '../cluster/cluster.ts';
 import { clusterError, type GkeprofError, reasonOf, toolError } from '../errors.ts';
 import { request } from '../node/requests.ts';
 import type { SnapshotPart } from '../plan/plan.ts';
 import { printable } from '../text/printable.ts';
 import { formatBytes } from '../text/quantity.ts';
+import type { SessionContext } from './session-context.ts';
 
 /** A question to a debug pod that inspects. */
 export interface Question {
@@ -15,42 +16,39 @@ export interface Question {
   readonly first: boolean;
 }
 
-/** What asking needs of the world. */
-export interface Asking {
-  readonly cluster: Cluster;
-  readonly signal: AbortSignal;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-}
-
 /** `files` starts a moment behind `capture`, and the kubelet takes a moment more to let anybody in. */
 const TRIES = 40;
 const RETRY_MS = 150;
 
-/** Length and SHA-256 of what follows. */
 /** One snapshot of the node, as text, verified. Rejects when the pod cannot give it. */
-export async function ask(question: Question, world: Asking): Promise<string> {
+export async function ask(
+  question: Question,
+  { cluster, interrupts, sleep }: SessionContext,
+): Promise<string> {
+  const signal = interrupts.stop;
   const id = question.first ? 'first' : randomBytes(8).toString('hex');
   const argv = request('ask', id, question.first ? '' : question.parts.join(','));
   let said = '';
   for (let tries = 0; tries < TRIES; tries += 1) {
-    world.signal.throwIfAborted();
-    const stream = world.cluster.execStream(question.files, argv);
-    const answer = await readAnswer(stream, question.files.pod, world.signal);
+    signal.throwIfAborted();
+    const stream = cluster.execStream(question.files, argv);
+    const answer = await readAnswer(stream, question.files.pod, signal);
     if (answer) return textOf(answer, question.files.pod);
     const { exitCode, stderr } = await stream.ended;
     said = printable(stderr.split('\n').at(-1) ?? '');
     if (exitCode === 7 || exitCode === 8) break;
-    await world.sleep(RETRY_MS, world.signal);
+    await sleep(RETRY_MS, signal);
   }
   throw said === '' || /exit code [78]/.test(said)
     ? toolError(`the debug pod ${question.files.pod} gave no answer`)
     : clusterError(`the debug pod ${question.files.pod} could not be asked: ${said}`);
 }
 
-/** As much as the node's script writes at most (collectors/snapshot/snapshot.sh, answer_bytes), before and after it is compressed. */
-const MOST_BYTES = 2 ** 26;
+/** Length and SHA-256 of the answer that follows. */
 const HEADER = /^(\d+) ([0-9a-f]{64})$/;
 const LONGEST_HEADER = 128;
+/** As much as the node's script writes at most (collectors/snapshot/snapshot.sh, answer_bytes), before and after it is compressed. */
+const MOST_BYTES = 2 ** 26;
 
 function textOf(answer: Uint8Array, pod: string): string {
   try {

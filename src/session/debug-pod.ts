@@ -1,26 +1,24 @@
 import { apiCode } from '../cluster/api-errors.ts';
-import type { Cluster } from '../cluster/cluster.ts';
+import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
 import type { NodeWork } from '../collectors/collector.ts';
 import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
-import { type Interrupts, unlessAborted } from '../interrupts.ts';
-import type { Log } from '../output/log.ts';
+import { unlessAborted } from '../interrupts.ts';
 import type { Plan } from '../plan/plan.ts';
 import { printable } from '../text/printable.ts';
 import { formatDuration } from '../text/quantity.ts';
 import { admissionChanges, debugPod } from './pod-manifest.ts';
+import type { SessionContext } from './session-context.ts';
 
-/** What a session needs of the world. */
-export interface World {
-  readonly cluster: Cluster;
-  readonly log: Log;
-  readonly interrupts: Interrupts;
-  readonly now: () => number;
-  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
-}
+/** A container of the plan's debug pod: `capture` does the work, `files` hands over what is written. */
+export const containerOf = ({ debugPod: pod }: Plan, container: 'capture' | 'files'): ContainerRef => ({
+  namespace: pod.namespace,
+  pod: pod.name,
+  container,
+});
 
 /** Creates the plan's pod, exactly as planned: where admission made another of it, it is removed again. */
-export async function createDebugPod(plan: Plan, work: NodeWork, world: World): Promise<void> {
-  const { cluster, log, interrupts } = world;
+export async function createDebugPod(plan: Plan, work: NodeWork, context: SessionContext): Promise<void> {
+  const { cluster, log, interrupts } = context;
   const { namespace, name } = plan.debugPod;
   const pod = debugPod(plan, work);
   let mayExist = true;
@@ -43,8 +41,8 @@ export async function createDebugPod(plan: Plan, work: NodeWork, world: World): 
     );
   } catch (error) {
     log.end();
-    const isAnswered = await withinMs(creating, CREATION_MS, world);
-    if (mayExist) await abandonDebugPod(plan, world, ABANDON_MS - (isAnswered ? 0 : CREATION_MS));
+    const isAnswered = await withinMs(creating, CREATION_MS, context);
+    if (mayExist) await abandonDebugPod(plan, context, ABANDON_MS - (isAnswered ? 0 : CREATION_MS));
     if (!isAnswered) log.warn(`the debug pod may still be created: ${deleteLine(plan, cluster)}`);
     throw error;
   }
@@ -56,24 +54,24 @@ const ABANDON_MS = 4000;
 const CREATION_MS = 1500;
 
 /** Deletes the pod after something else went wrong, which is what is told. */
-export const abandonDebugPod = (plan: Plan, world: World, boundMs = ABANDON_MS): Promise<void> =>
-  removeDebugPod(plan, world, boundMs).catch((problem: unknown) => world.log.warn(reasonOf(problem)));
+export const abandonDebugPod = (plan: Plan, context: SessionContext, boundMs = ABANDON_MS): Promise<void> =>
+  removeDebugPod(plan, context, boundMs).catch((problem: unknown) => context.log.warn(reasonOf(problem)));
 
 /**
  * Deletes the pod, within a bound, which a signal makes shorter; what could not be deleted is named with the command that
  * does it.
  */
-export async function removeDebugPod(plan: Plan, world: World, boundMs: number): Promise<void> {
-  const { cluster, sleep, interrupts } = world;
+export async function removeDebugPod(plan: Plan, context: SessionContext, boundMs: number): Promise<void> {
+  const { cluster, sleep, interrupts } = context;
   const { namespace, name } = plan.debugPod;
   const answered = new AbortController();
-  const began = world.now();
+  const began = context.now();
   const late = async (ms: number, hurry: AbortSignal | undefined): Promise<never> => {
     const signal = hurry ? AbortSignal.any([answered.signal, hurry]) : answered.signal;
     await sleep(ms, signal).catch(() => {});
     if (hurry?.aborted) return late(ABANDON_MS, undefined);
     throw new Error(
-      `no answer within ${formatDuration(Math.round((world.now() - began) / 1000) || ms / 1000)}`,
+      `no answer within ${formatDuration(Math.round((context.now() - began) / 1000) || ms / 1000)}`,
     );
   };
   const tooLate = late(
@@ -95,7 +93,7 @@ const deleteLine = ({ debugPod: { namespace, name } }: Plan, cluster: Cluster): 
   cluster.kubectlLine('delete', 'pod', '-n', namespace, name);
 
 /** Whether the work ended, in whichever way, within a time. */
-async function withinMs(work: Promise<unknown>, ms: number, { sleep }: World): Promise<boolean> {
+async function withinMs(work: Promise<unknown>, ms: number, { sleep }: SessionContext): Promise<boolean> {
   const ended = new AbortController();
   const isEnded = work.then(
     () => true,

@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle, link, lstat, open, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CallResult, Cluster, ContainerRef } from '../cluster/cluster.ts';
+import type { CallResult, ContainerRef } from '../cluster/cluster.ts';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { printable } from '../text/printable.ts';
 import { formatBytes } from '../text/quantity.ts';
+import { copyingParts } from './progress.ts';
+import type { SessionContext } from './session-context.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 /** What the node announced about a finished file. */
@@ -33,15 +35,20 @@ export interface Artifact {
 const RANGE_BYTES = 8 * 2 ** 20;
 const RANGE_TRIES = 5;
 
-export interface Collecting {
-  readonly cluster: Cluster;
+/** Where a file gets, and what it is called there: the base name, then the ending. */
+export interface Destination {
+  readonly directory: string;
+  readonly base: string;
+  readonly ending: string;
+}
+
+/** One file on its way. */
+interface Transfer {
+  readonly announced: Announced;
   readonly from: ContainerRef;
+  readonly context: SessionContext;
+  /** Aborted when the user gives the download up. */
   readonly signal: AbortSignal;
-  /** Bytes that are here, of how many, and how many come in a second. */
-  readonly progress: (done: number, whole: number, perSecond: number) => void;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** How long a copy may bring nothing; tests wait less. */
-  readonly stallMs?: number;
 }
 
 const STALL_MS = 30_000;
@@ -55,8 +62,8 @@ const PROGRESS_MS = 1000;
  * what is here is not what was announced: that ends the transfer too.
  */
 async function watched<T>(
-  { from, whole, arrived }: { from: number; whole: number; arrived: () => Promise<number> },
-  { stallMs = STALL_MS, progress, signal }: Collecting,
+  { from, arrived }: { from: number; arrived: () => Promise<number> },
+  { announced: { bytes: whole }, context: { log, stallMs = STALL_MS }, signal }: Transfer,
   transfer: (end: AbortController) => Promise<T>,
 ): Promise<T> {
   const end = new AbortController();
@@ -77,7 +84,7 @@ async function watched<T>(
       since = now;
       if (now - shown < PROGRESS_MS) return;
       shown = now;
-      progress(size, whole, Math.max(0, (1000 * (size - from)) / (now - began)));
+      log.figures(...copyingParts(size, whole, Math.max(0, (1000 * (size - from)) / (now - began))));
     },
     Math.min(WATCH_MS, stallMs / 4),
   );
@@ -96,37 +103,38 @@ async function watched<T>(
  */
 export async function download(
   announced: Announced,
-  directory: string,
-  base: string,
-  ending: string,
-  world: Collecting,
+  from: ContainerRef,
+  { directory, base, ending }: Destination,
+  context: SessionContext,
 ): Promise<Artifact> {
+  const signal = context.interrupts.abandon;
+  const transfer: Transfer = { announced, from, context, signal };
   let temporary: string | undefined;
   let file: FileHandle | undefined;
   try {
-    world.signal.throwIfAborted();
+    signal.throwIfAborted();
     await checkAnnounced(announced, directory);
     temporary = temporaryFolder(directory);
     const part = join(temporary, 'part');
-    const copied = await copy(announced, temporary, world);
-    world.signal.throwIfAborted();
+    const copied = await copy(temporary, transfer);
+    signal.throwIfAborted();
     file = await copiedFile(part, announced.bytes);
     if (!file && copied.exitCode !== 0) localFailure(copied.stderr);
     let got = file ? (await file.stat()).size : 0;
     file ??= await newFile(part);
     let resumedBytes = 0;
-    if (got < announced.bytes || (await sha256(file, world.signal)) !== announced.sha256) {
+    if (got < announced.bytes || (await sha256(file, signal)) !== announced.sha256) {
       localFailure(copied.stderr);
       if (got === announced.bytes) got = 0;
       resumedBytes = announced.bytes - got;
-      await readRanges(announced, file, got, world);
-      if ((await sha256(file, world.signal)) !== announced.sha256) {
+      await readRanges(file, got, transfer);
+      if ((await sha256(file, signal)) !== announced.sha256) {
         // A short copy that was no correct beginning: once more, from the first byte.
         resumedBytes = announced.bytes;
-        await readRanges(announced, file, 0, world);
+        await readRanges(file, 0, transfer);
       }
     }
-    const sum = await sha256(file, world.signal);
+    const sum = await sha256(file, signal);
     if (sum !== announced.sha256)
       throw new Error(`SHA-256 is ${sum} here and ${announced.sha256} on the node`);
     await file.chmod(0o600);
@@ -136,8 +144,8 @@ export async function download(
     const path = await appear(part, directory, base, ending);
     return { path, base: path.slice(0, -ending.length), bytes: announced.bytes, sha256: sum, resumedBytes };
   } catch (error) {
-    world.signal.throwIfAborted();
-    throw notCollected(error, announced, base + ending, world);
+    signal.throwIfAborted();
+    throw notDownloaded(error, base + ending, transfer);
   } finally {
     await file?.close();
     if (temporary) await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
@@ -161,7 +169,9 @@ async function checkAnnounced({ file, bytes, sha256: sum }: Announced, directory
  * `kubectl cp` unpacks a tar that the node wrote. It is ended as soon as anything but the one regular file is there, or as
  * that has more bytes than were announced, or fewer than it had a moment ago: another member of the same name.
  */
-function copy({ file, bytes }: Announced, folder: string, world: Collecting): Promise<CallResult> {
+function copy(folder: string, transfer: Transfer): Promise<CallResult> {
+  const { announced, from, context, signal } = transfer;
+  const { file, bytes } = announced;
   let before = 0;
   const arrived = async (): Promise<number> => {
     const names = await readdir(folder);
@@ -172,14 +182,8 @@ function copy({ file, bytes }: Announced, folder: string, world: Collecting): Pr
     before = part.size;
     return part.size;
   };
-  return watched({ from: 0, whole: bytes, arrived }, world, (end) =>
-    world.cluster.copy(
-      world.from,
-      `${OUT}/${file}`,
-      folder,
-      'part',
-      AbortSignal.any([world.signal, end.signal]),
-    ),
+  return watched({ from: 0, arrived }, transfer, (end) =>
+    context.cluster.copy(from, `${OUT}/${file}`, folder, 'part', AbortSignal.any([signal, end.signal])),
   );
 }
 
@@ -214,21 +218,17 @@ function localFailure(stderr: string): void {
   if (words) throw new Error(words[0]);
 }
 
-async function readRanges(
-  announced: Announced,
-  file: FileHandle,
-  from: number,
-  world: Collecting,
-): Promise<void> {
+async function readRanges(file: FileHandle, from: number, transfer: Transfer): Promise<void> {
+  const { announced, context, signal } = transfer;
   await file.truncate(from);
   let at = from;
   let tries = 0;
   while (at < announced.bytes) {
     const want = Math.min(RANGE_BYTES, announced.bytes - at);
-    const got = await readRange(announced, at, want, file, world);
+    const got = await readRange(at, want, file, transfer);
     at += got;
     tries = got === 0 ? tries + 1 : 0;
-    if (got === 0) await world.sleep(500 * 2 ** tries, world.signal); // The way to the server may be back soon.
+    if (got === 0) await context.sleep(500 * 2 ** tries, signal); // The way to the server may be back soon.
     if (tries >= RANGE_TRIES)
       throw new Error(`the copy stopped at ${formatBytes(at)} of ${formatBytes(announced.bytes)}`);
   }
@@ -238,22 +238,17 @@ async function readRanges(
 const GOODBYE_MS = 3000;
 
 /** One range, written behind what is there; bytes beyond what was asked for are never written. */
-async function readRange(
-  { file, bytes }: Announced,
-  at: number,
-  want: number,
-  into: FileHandle,
-  world: Collecting,
-): Promise<number> {
-  const stream = world.cluster.execStream(
-    world.from,
-    request('range', `${OUT}/${file}`, String(at + 1), String(want)),
+async function readRange(at: number, want: number, into: FileHandle, transfer: Transfer): Promise<number> {
+  const { announced, from, context, signal } = transfer;
+  const stream = context.cluster.execStream(
+    from,
+    request('range', `${OUT}/${announced.file}`, String(at + 1), String(want)),
   );
   let got = 0;
   const abort = () => stream.kill();
-  world.signal.addEventListener('abort', abort, { once: true });
+  signal.addEventListener('abort', abort, { once: true });
   try {
-    await watched({ from: at, whole: bytes, arrived: async () => at + got }, world, async (end) => {
+    await watched({ from: at, arrived: async () => at + got }, transfer, async (end) => {
       end.signal.addEventListener('abort', abort, { once: true });
       for await (const chunk of stream.chunks) {
         const useful = chunk.subarray(0, want - got);
@@ -269,13 +264,13 @@ async function readRange(
     // A stream that was ended here, or broke, is read on from where it came to.
     if (isOfLocalFile(error)) throw error;
   } finally {
-    world.signal.removeEventListener('abort', abort);
+    signal.removeEventListener('abort', abort);
     if (got < want) stream.kill();
     const late = setTimeout(() => stream.kill(), GOODBYE_MS);
-    await unlessAborted(stream.ended, world.signal).catch(() => {});
+    await unlessAborted(stream.ended, signal).catch(() => {});
     clearTimeout(late);
   }
-  world.signal.throwIfAborted();
+  signal.throwIfAborted();
   return got;
 }
 
@@ -317,13 +312,17 @@ export async function appear(part: string, directory: string, base: string, endi
   }
 }
 
-function notCollected(error: unknown, announced: Announced, name: string, world: Collecting): GkeprofError {
+function notDownloaded(
+  error: unknown,
+  name: string,
+  { announced, from, context: { cluster } }: Transfer,
+): GkeprofError {
   if (error instanceof GkeprofError) return error;
-  const { namespace, pod, container } = world.from;
+  const { namespace, pod, container } = from;
   return new GkeprofError(
     EXIT.incomplete,
     `the capture is finished on the node, but could not be copied: ${reasonOf(error)}`,
-    `it still gets the file: ${world.cluster.kubectlLine('cp', '-c', container, `${namespace}/${pod}:${OUT}/${announced.file}`, name)}`,
+    `it still gets the file: ${cluster.kubectlLine('cp', '-c', container, `${namespace}/${pod}:${OUT}/${announced.file}`, name)}`,
     error,
   );
 }

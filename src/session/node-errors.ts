@@ -6,6 +6,7 @@ import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { type Plan, targetText } from '../plan/plan.ts';
 import { printableLines } from '../text/printable.ts';
+import { containerOf } from './debug-pod.ts';
 
 /**
  * The node's script refused to capture: its code in words, with what the tool said, which is read through
@@ -16,9 +17,8 @@ export async function nodeError(
   plan: Plan,
   collector: Collector,
   cluster: Cluster,
-  files: ContainerRef,
 ): Promise<GkeprofError> {
-  const log = logName === undefined ? '' : await readLog(cluster, files, logName);
+  const log = logName === undefined ? '' : await readLog(cluster, containerOf(plan, 'files'), logName);
   const own = collector.explain(code, plan, log);
   if (own) return toolError(own.reason, own.hint);
   const target = targetText(plan.targets[0]);

@@ -3,6 +3,7 @@ import { type GkeprofError, toolError } from '../errors.ts';
 import { LineSplitter, parseEvent } from '../node/events.ts';
 import { request } from '../node/requests.ts';
 import type { Plan } from '../plan/plan.ts';
+import { containerOf } from './debug-pod.ts';
 import { againHint } from './node-errors.ts';
 
 /**
@@ -10,8 +11,7 @@ import { againHint } from './node-errors.ts';
  * file, since nobody follows the log of a debug pod that looks or runs something.
  */
 export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<GkeprofError | undefined> {
-  const files = { namespace: plan.debugPod.namespace, pod: plan.debugPod.name, container: 'files' };
-  const result = await cluster.exec(files, request('events'));
+  const result = await cluster.exec(containerOf(plan, 'files'), request('events'));
   const event = new LineSplitter()
     .push(result.stdout)
     .map((line) => parseEvent(line, plan.session.nonce))

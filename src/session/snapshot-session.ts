@@ -5,9 +5,10 @@ import type { Plan, SnapshotPart } from '../plan/plan.ts';
 import { parseSnapshot, type Snapshot } from '../snapshot/snapshot.ts';
 import { formatDuration } from '../text/quantity.ts';
 import { ask } from './ask.ts';
-import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
+import { abandonDebugPod, containerOf, createDebugPod, deathOf, removeDebugPod } from './debug-pod.ts';
 import { nodeRefusal } from './node-refusal.ts';
 import { isSameBySession, MANAGED_BY } from './pod-manifest.ts';
+import type { SessionContext } from './session-context.ts';
 import { waitForStart } from './start.ts';
 
 /** A node that answers. */
@@ -24,28 +25,23 @@ export interface NodeSession {
  * Opens a node for questions: a debug pod that an earlier command left to linger there, else one of its own, which
  * answers the plan's question by itself while it starts.
  */
-export async function openNode(plan: Plan, world: World): Promise<NodeSession> {
-  const { cluster, interrupts, log, sleep, now } = world;
+export async function openNode(plan: Plan, context: SessionContext): Promise<NodeSession> {
+  const { cluster, interrupts, log } = context;
   const { capture } = plan;
   if (capture.collector !== 'inspect') throw new Error('not a plan for inspect');
-  const asking = { cluster, signal: interrupts.stop, sleep };
-  const warm = await lingering(plan, world);
+  const warm = await lingering(plan, context);
   if (warm) {
     log.trace(`asking ${warm.pod}, which lingers on ${plan.node}`);
     const session: NodeSession = {
-      ask: async (parts) => parseSnapshot(await ask({ files: warm, parts, first: false }, asking)),
+      ask: async (parts) => parseSnapshot(await ask({ files: warm, parts, first: false }, context)),
       close: async () => {},
       abandon: async () => {},
     };
     return session;
   }
-  const files: ContainerRef = {
-    namespace: plan.debugPod.namespace,
-    pod: plan.debugPod.name,
-    container: 'files',
-  };
+  const files = containerOf(plan, 'files');
   interrupts.stop.throwIfAborted();
-  await createDebugPod(plan, inspect, world);
+  await createDebugPod(plan, inspect, context);
   if (plan.debugPod.install && capture.parts.includes('links'))
     log.line(
       `no diagnostic image: installing iproute2 into ${plan.debugPod.image} on the node (--image avoids it)`,
@@ -54,11 +50,8 @@ export async function openNode(plan: Plan, world: World): Promise<NodeSession> {
   return {
     async ask(parts) {
       try {
-        if (first) {
-          const say = (text: string) => log.line(text);
-          await waitForStart(plan, { cluster, signal: interrupts.stop, say, sleep, now });
-        }
-        const text = await ask({ files, parts, first }, asking);
+        if (first) await waitForStart(plan, context);
+        const text = await ask({ files, parts, first }, context);
         first = false;
         return parseSnapshot(text);
       } catch (error) {
@@ -68,18 +61,18 @@ export async function openNode(plan: Plan, world: World): Promise<NodeSession> {
       }
     },
     async close(stays) {
-      if (!stays) return removeDebugPod(plan, world, 30_000);
+      if (!stays) return removeDebugPod(plan, context, 30_000);
       const line = cluster.kubectlLine('delete', 'pod', '-n', files.namespace, files.pod);
       log.line(
         `the debug pod stays until ${formatDuration(capture.lingerSeconds)} after the last question; sooner: ${line}`,
       );
     },
-    abandon: () => abandonDebugPod(plan, world),
+    abandon: () => abandonDebugPod(plan, context),
   };
 }
 
 /** A debug pod that lingers on the node and is, whole, what this user's plan would make. Any other may be anybody's. */
-async function lingering(plan: Plan, { cluster }: World): Promise<ContainerRef | undefined> {
+async function lingering(plan: Plan, { cluster }: SessionContext): Promise<ContainerRef | undefined> {
   const { namespace } = plan.debugPod;
   const pods = await cluster.listPods(namespace, MANAGED_BY).catch(() => []);
   const found = pods.find(

@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError, type GkeprofError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { printable } from '../text/printable.ts';
+import type { SessionContext } from './session-context.ts';
 
 /** What the pod's status says about its start. */
 export type StartState =
@@ -71,20 +72,12 @@ function waitingFor(pod: V1Pod, capture: V1ContainerStatus | undefined): string 
 const POLL_MS = 200;
 const SAY_AFTER_MS = 4000;
 
-/** What the waiting needs of the world. */
-export interface StartContext {
-  readonly cluster: Cluster;
-  readonly signal: AbortSignal;
-  readonly say: (text: string) => void;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  readonly now: () => number;
-}
-
 /** Waits until the capture container runs or has run. Rejects as soon as the cluster says that it cannot. */
 export async function waitForStart(
   plan: Plan,
-  { cluster, signal, say, sleep, now }: StartContext,
+  { cluster, interrupts, log, sleep, now }: SessionContext,
 ): Promise<void> {
+  const signal = interrupts.stop;
   const { namespace, name } = plan.debugPod;
   const began = now();
   let said = began;
@@ -96,7 +89,7 @@ export async function waitForStart(
     if (now() - began > 300_000) throw await gaveUp(plan, cluster, state.why);
     if (now() - said > SAY_AFTER_MS) {
       said = now();
-      say(`waiting for the debug pod on ${plan.node}: ${await lastEvent(plan, cluster, state.why)}`);
+      log.line(`waiting for the debug pod on ${plan.node}: ${await lastEvent(plan, cluster, state.why)}`);
     }
     await sleep(POLL_MS, signal);
   }

@@ -26,15 +26,8 @@ it.each(['pod-not-found', 'container-not-found', 'process-not-found', 'perf-fail
           exec: async (_ref, argv) => result(argv[0] === 'cat' ? `${line}\n` : 'Operation not permitted'),
         });
         if (code === 'no-runtime-socket') return (await nodeRefusal(plan, cluster))?.hint;
-        const files = { namespace: 'gkeprof', pod: 'x', container: 'files' };
         return (
-          await nodeError(
-            parseEvent(line, plan.session.nonce) as EventOf<'refused'>,
-            plan,
-            perf,
-            cluster,
-            files,
-          )
+          await nodeError(parseEvent(line, plan.session.nonce) as EventOf<'refused'>, plan, perf, cluster)
         ).hint;
       }),
     );

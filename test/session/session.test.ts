@@ -240,7 +240,7 @@ describe('a session', () => {
     const got = await run(cluster);
     expect(got.ended).toBe('requested');
     expect(cluster.calls).toContain('exec touch /gkeprof/ctl/stop');
-    expect(said()).toContain('again to abandon');
+    expect(said()).toContain('Ctrl-C again abandons it');
   });
 
   it('abandons at the second Ctrl-C: deleted, 130', async () => {
