@@ -12,7 +12,7 @@ import { nodeRefusal } from './node-refusal.ts';
 import type { SessionContext } from './session-context.ts';
 import { waitForStart } from './start.ts';
 
-/** Where what was run says what it says. */
+/** Where the output of the command goes. */
 export interface Audience {
   readonly stdout: ByteSink;
   readonly stderr: ByteSink;
@@ -23,8 +23,8 @@ const RETRY_MS = 200;
 const RENEW_MS = 40_000;
 
 /**
- * The life of a debug pod that runs something for us: create, start, connect, until it has ended; then delete. Returns
- * its exit status.
+ * The life of a debug pod that runs a command for the user: create, start, connect, wait for its end, delete. Returns the
+ * exit status of the command.
  */
 export async function runNodeCommand(
   plan: Plan,
@@ -50,7 +50,7 @@ async function inDebugPod(plan: Plan, audience: Audience, context: SessionContex
     const signal = interrupts.stop;
     await unlessAborted(waitForStart(plan, context), signal);
     log.end();
-    // The node hangs up on a command that nobody is there for.
+    // The node ends a command (SIGHUP) whose client does not renew its lease.
     void renewLease(plan, RENEW_MS, context, over.signal);
     const status = what.tty
       ? await withTerminal(plan, audience, context)
@@ -66,7 +66,7 @@ async function inDebugPod(plan: Plan, audience: Audience, context: SessionContex
   }
 }
 
-/** The output through `files`; the input, if there is any, straight to the process. */
+/** The output is read through `files`; the input, if there is any, goes straight to the process. */
 async function withoutTerminal(
   plan: Plan,
   stdin: boolean,
@@ -80,7 +80,7 @@ async function withoutTerminal(
   return follow(plan, audience, context, 'status');
 }
 
-/** The terminal is the process's own; what crictl said besides, and the status, come after it. */
+/** The user's terminal is the terminal of the process; what crictl wrote to stderr, and the status, are read after it. */
 async function withTerminal(plan: Plan, audience: Audience, context: SessionContext): Promise<number> {
   const { cluster, interrupts } = context;
   await follow(plan, audience, context, 'command');
@@ -91,8 +91,8 @@ async function withTerminal(plan: Plan, audience: Audience, context: SessionCont
 const nobody: ByteSink = { write: () => true };
 
 /**
- * Hands on what the process says, each byte once, over as many connections as it takes; returns its status, or 0 when no
- * more than the command was wanted.
+ * Hands on the output of the process, each byte once, over as many connections as necessary. Returns its status, or 0 if
+ * only the command line was asked for.
  */
 async function follow(
   plan: Plan,
@@ -122,7 +122,7 @@ async function follow(
               log.line(`${plan.node}: ${printable(Buffer.from(whole).toString().trim())}`);
             }
             if (kind === 'r')
-              throw (await nodeRefusal(plan, cluster)) ?? toolError('the node did not run it');
+              throw (await nodeRefusal(plan, cluster)) ?? toolError('the node did not run the command');
             if (kind === 'x' || (kind === 'c' && upTo === 'command')) {
               stream.kill();
               return kind === 'x' ? Number(Buffer.from(whole).toString()) : 0;
@@ -140,5 +140,5 @@ async function follow(
     interrupts.stop.throwIfAborted();
     await sleep(RETRY_MS, interrupts.stop);
   }
-  throw clusterError(`the way to the debug pod was lost: ${await deathOf(plan, cluster)}`);
+  throw clusterError(`the connection to the debug pod was lost: ${await deathOf(plan, cluster)}`);
 }

@@ -16,7 +16,7 @@ export const containerOf = ({ debugPod: pod }: Plan, container: 'capture' | 'fil
   container,
 });
 
-/** Creates the plan's pod, exactly as planned: where admission made another of it, it is removed again. */
+/** Creates the plan's pod, exactly as planned: if admission changed it, it is removed again. */
 export async function createDebugPod(plan: Plan, work: NodeWork, context: SessionContext): Promise<void> {
   const { cluster, log, interrupts } = context;
   const { namespace, name } = plan.debugPod;
@@ -26,7 +26,7 @@ export async function createDebugPod(plan: Plan, work: NodeWork, context: Sessio
   try {
     log.phase(`creating the debug pod ${namespace}/${name} on ${plan.node}`);
     const request = cluster.createPod(pod, false).catch((error: unknown) => {
-      // A refusal is final; no answer, or one of a server in trouble, may come after the pod was made.
+      // After a refusal there is no pod. After no answer, or an error of the server itself, there may be one.
       const code = apiCode((error as Error).cause);
       mayExist = code === undefined || code >= 500;
       throw withNamespaceHint(error, namespace);
@@ -48,18 +48,18 @@ export async function createDebugPod(plan: Plan, work: NodeWork, context: Sessio
   }
 }
 
-/** Together less than what is left after the second signal (interrupts.ts). */
+/** Milliseconds for a deletion: together with CREATION_MS less than what remains after the second signal (interrupts.ts). */
 const ABANDON_MS = 4000;
-/** How long the answer to a creation is waited for after a signal: a deletion before it would find no pod. */
+/** Milliseconds to wait for the answer to a creation after a signal: a deletion before that answer would find no pod. */
 const CREATION_MS = 1500;
 
-/** Deletes the pod after something else went wrong, which is what is told. */
+/** Deletes the pod after something else went wrong. A failure of the deletion is a warning only: the other error is reported. */
 export const abandonDebugPod = (plan: Plan, context: SessionContext, boundMs = ABANDON_MS): Promise<void> =>
   removeDebugPod(plan, context, boundMs).catch((problem: unknown) => context.log.warn(reasonOf(problem)));
 
 /**
- * Deletes the pod, within a bound, which a signal makes shorter; what could not be deleted is named with the command that
- * does it.
+ * Deletes the pod within `boundMs` milliseconds; a signal makes that shorter. Rejects with exit code 5 and the command that
+ * deletes the pod.
  */
 export async function removeDebugPod(plan: Plan, context: SessionContext, boundMs: number): Promise<void> {
   const { cluster, sleep, interrupts } = context;
@@ -92,7 +92,7 @@ export async function removeDebugPod(plan: Plan, context: SessionContext, boundM
 const deleteLine = ({ debugPod: { namespace, name } }: Plan, cluster: Cluster): string =>
   cluster.kubectlLine('delete', 'pod', '-n', namespace, name);
 
-/** Whether the work ended, in whichever way, within a time. */
+/** Whether the work settled within a time. */
 async function withinMs(work: Promise<unknown>, ms: number, { sleep }: SessionContext): Promise<boolean> {
   const ended = new AbortController();
   const isEnded = work.then(
@@ -108,6 +108,7 @@ async function withinMs(work: Promise<unknown>, ms: number, { sleep }: SessionCo
   return result;
 }
 
+/** How the capture container ended, in a phrase. */
 export async function deathOf(plan: Plan, cluster: Cluster): Promise<string> {
   const pod = await cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined);
   const status = pod?.status?.containerStatuses?.find((each) => each.name === 'capture')?.state?.terminated;
@@ -120,7 +121,7 @@ function withNamespaceHint(error: unknown, namespace: string): unknown {
   if (!(error instanceof GkeprofError) || !/namespaces "[^"]*" not found/.test(error.message)) return error;
   return clusterError(
     `the namespace "${namespace}" for debug pods does not exist`,
-    'an administrator makes it with: kubectl gkeprof manifests | kubectl apply -f -',
+    'an administrator creates it with: kubectl gkeprof manifests | kubectl apply -f -',
     error,
   );
 }

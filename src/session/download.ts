@@ -20,46 +20,46 @@ export interface Announced {
   readonly sha256: string;
 }
 
-/** A file that reached the laptop and was verified. */
+/** A file that is on this computer and was verified. */
 export interface Artifact {
   readonly path: string;
   /** `path` without its ending: what the files made from it begin with. */
   readonly base: string;
   readonly bytes: number;
   readonly sha256: string;
-  /** Bytes that had to be read again by ranges, because the first copy came short; 0 as a rule. */
+  /** Bytes that had to be read again by ranges, because the first copy was too short; usually 0. */
   readonly resumedBytes: number;
 }
 
-/** Bytes a range; exec streams of this size never lost their tail in 80 trials, larger ones did. */
+/** Bytes of a range: exec streams of this size never lost their end in 80 trials, larger ones did. */
 const RANGE_BYTES = 8 * 2 ** 20;
 const RANGE_TRIES = 5;
 
-/** Where a file gets, and what it is called there: the base name, then the ending. */
+/** The folder for a file, and its name there: the base name, then the ending. */
 export interface Destination {
   readonly directory: string;
   readonly base: string;
   readonly ending: string;
 }
 
-/** One file on its way. */
+/** The download of one file. */
 interface Transfer {
   readonly announced: Announced;
   readonly from: ContainerRef;
   readonly context: SessionContext;
-  /** Aborted when the user gives the download up. */
+  /** Aborted if the user gives up the download. */
   readonly signal: AbortSignal;
 }
 
 const STALL_MS = 30_000;
-/** How often a transfer is looked at: what comes too much is as much as comes in this time. */
+/** How often a transfer is checked: a copy that brings too much is ended after at most this time. */
 const WATCH_MS = 100;
 const PROGRESS_MS = 1000;
 
 /**
- * Ends a transfer that has not brought a byte for so long, because `kubectl cp` and `exec` have no bound of their own, and
- * a stream that is lost on the way leaves them waiting for ever. `arrived` says how many bytes are here, or rejects when
- * what is here is not what was announced: that ends the transfer too.
+ * Ends a transfer that brings no byte for too long: `kubectl cp` and `exec` have no time-out of their own, and wait for
+ * ever if their stream is lost. `arrived` says how many bytes are here; it rejects if they are not what was announced, and
+ * that ends the transfer too.
  */
 async function watched<T>(
   { from, arrived }: { from: number; arrived: () => Promise<number> },
@@ -96,10 +96,10 @@ async function watched<T>(
 }
 
 /**
- * Brings one announced file to `directory` under `name` (or `name.2` …: nothing is ever overwritten):
- * `kubectl cp` into a fresh folder, then size and SHA-256 against the announcement. What came short is read on
- * from its last byte by ranges whose remote end stays alive until the client has every byte. The final name
- * appears only on the verified file. Rejects with exit code 5 while the node still has it.
+ * Downloads one announced file. If its name exists already, it is called `BASE.2` and so on: nothing is ever overwritten.
+ * `kubectl cp` copies it into a new folder; then its size and SHA-256 are compared with the announcement. The rest of a
+ * copy that is too short is read by ranges, whose remote end waits until the client has every byte. Only the verified file
+ * gets the final name. Rejects with exit code 5 while the node still has the file.
  */
 export async function download(
   announced: Announced,
@@ -129,7 +129,7 @@ export async function download(
       resumedBytes = announced.bytes - got;
       await readRanges(file, got, transfer);
       if ((await sha256(file, signal)) !== announced.sha256) {
-        // A short copy that was no correct beginning: once more, from the first byte.
+        // The short copy was not the beginning of the file: read it again from its first byte.
         resumedBytes = announced.bytes;
         await readRanges(file, 0, transfer);
       }
@@ -140,7 +140,7 @@ export async function download(
     await file.chmod(0o600);
     const [verified, named] = [await file.stat(), await lstat(part)];
     if (verified.ino !== named.ino || verified.dev !== named.dev)
-      throw new Error('the copy was exchanged for another file after it was verified');
+      throw new Error('the copy was replaced by another file after it was verified');
     const path = await appear(part, directory, base, ending);
     return { path, base: path.slice(0, -ending.length), bytes: announced.bytes, sha256: sum, resumedBytes };
   } catch (error) {
@@ -152,22 +152,25 @@ export async function download(
   }
 }
 
-/** Refuses an announcement that names no plain file of the folder for files, or more bytes than the disk here has free. */
+/** Rejects an announcement that does not name a plain file, or has more bytes than are free on the disk here. */
 async function checkAnnounced({ file, bytes, sha256: sum }: Announced, directory: string): Promise<void> {
   if (!/^[a-z0-9][a-z0-9._-]*$/i.test(file) || !Number.isSafeInteger(bytes) || bytes < 0)
     throw new Error(
-      `the node announced "${printable(file)}" of ${bytes} bytes, which is no file of a capture`,
+      `the node announced "${printable(file)}" with ${bytes} bytes, which is not a file of a capture`,
     );
   if (!/^[0-9a-f]{64}$/.test(sum)) throw new Error('the node announced a file without its SHA-256');
   const { blocks, bavail, bsize } = await statfs(directory);
-  // Some file systems over the network do not tell: there it is tried.
+  // Some network file systems do not tell how much is free: then the copy is tried.
   if (blocks > 0 && bytes > bavail * bsize)
-    throw new Error(`it has ${formatBytes(bytes)}, and only ${formatBytes(bavail * bsize)} are free here`);
+    throw new Error(
+      `the file has ${formatBytes(bytes)}, and only ${formatBytes(bavail * bsize)} are free here`,
+    );
 }
 
 /**
- * `kubectl cp` unpacks a tar that the node wrote. It is ended as soon as anything but the one regular file is there, or as
- * that has more bytes than were announced, or fewer than it had a moment ago: another member of the same name.
+ * `kubectl cp` unpacks a tar archive that the node wrote. It is ended as soon as there is anything but the one regular file,
+ * and as soon as that file has more bytes than were announced, or fewer than before: the archive has a second member of the
+ * same name.
  */
 function copy(folder: string, transfer: Transfer): Promise<CallResult> {
   const { announced, from, context, signal } = transfer;
@@ -178,7 +181,7 @@ function copy(folder: string, transfer: Transfer): Promise<CallResult> {
     if (names.length === 0) return 0;
     const part = await lstat(join(folder, 'part')).catch(() => undefined);
     if (!part?.isFile() || names.length > 1 || part.size > bytes || part.size < before)
-      throw new Error('what is copied is not what was announced');
+      throw new Error('the copy is not the file that was announced');
     before = part.size;
     return part.size;
   };
@@ -187,13 +190,13 @@ function copy(folder: string, transfer: Transfer): Promise<CallResult> {
   );
 }
 
-/** Windows has no such flags, nor the links and pipes that they are about. */
+/** Windows does not have these flags, nor the links and pipes that they are for. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDWR, O_CREAT, O_EXCL } = constants;
 
 /**
- * What `kubectl cp` left, opened for good: every read and write after this is of the same file, whatever its name comes to
- * mean. A link, pipe, device or folder never counts, nor a file that has a second name, or more bytes than were
- * announced (CVE-2019-11251 and its kind): those are removed, not followed, and undefined is returned.
+ * The file that `kubectl cp` left, opened once: all later reads and writes are of this same file, even if another file takes
+ * its name. A link, pipe, device or folder is removed, not followed, and so is a file with a second name or with more bytes
+ * than were announced (CVE-2019-11251 and the like): then the result is undefined.
  */
 async function copiedFile(path: string, most: number): Promise<FileHandle | undefined> {
   let file: FileHandle | undefined;
@@ -202,7 +205,7 @@ async function copiedFile(path: string, most: number): Promise<FileHandle | unde
     const found = await file.stat();
     if (found.isFile() && found.nlink === 1 && found.size <= most) return file;
   } catch {
-    // It is not there, is a link or cannot be opened: as good as not copied.
+    // It does not exist, is a link or cannot be opened: the same as if nothing was copied.
   }
   await file?.close();
   await rm(path, { recursive: true, force: true });
@@ -212,7 +215,7 @@ async function copiedFile(path: string, most: number): Promise<FileHandle | unde
 const newFile = (path: string): Promise<FileHandle> =>
   open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
 
-/** kubectl's words for a laptop that cannot take the file: no use in trying again. */
+/** Throws if kubectl says that this computer cannot store the file: then it is useless to try again. */
 function localFailure(stderr: string): void {
   const words = /no space left on device|disk quota exceeded|read-only file system/i.exec(stderr);
   if (words) throw new Error(words[0]);
@@ -228,16 +231,16 @@ async function readRanges(file: FileHandle, from: number, transfer: Transfer): P
     const got = await readRange(at, want, file, transfer);
     at += got;
     tries = got === 0 ? tries + 1 : 0;
-    if (got === 0) await context.sleep(500 * 2 ** tries, signal); // The way to the server may be back soon.
+    if (got === 0) await context.sleep(500 * 2 ** tries, signal); // The connection to the server may be back soon.
     if (tries >= RANGE_TRIES)
       throw new Error(`the copy stopped at ${formatBytes(at)} of ${formatBytes(announced.bytes)}`);
   }
 }
 
-/** How long the remote end may take to go once it was told that all is here. */
+/** How long the remote end may take to end after it was told that every byte is here. */
 const GOODBYE_MS = 3000;
 
-/** One range, written behind what is there; bytes beyond what was asked for are never written. */
+/** Reads one range and writes it at its place in the file, never more bytes than were asked for. Returns how many. */
 async function readRange(at: number, want: number, into: FileHandle, transfer: Transfer): Promise<number> {
   const { announced, from, context, signal } = transfer;
   const stream = context.cluster.execStream(
@@ -261,7 +264,7 @@ async function readRange(at: number, want: number, into: FileHandle, transfer: T
       }
     });
   } catch (error) {
-    // A stream that was ended here, or broke, is read on from where it came to.
+    // If the stream was ended or broke, the next range begins where this one stopped.
     if (isOfLocalFile(error)) throw error;
   } finally {
     signal.removeEventListener('abort', abort);
@@ -274,7 +277,7 @@ async function readRange(at: number, want: number, into: FileHandle, transfer: T
   return got;
 }
 
-/** Errors of the disk, unlike those of a stream, have the call that failed. */
+/** Errors of the disk name the system call that failed; errors of a stream do not. */
 const isOfLocalFile = (error: unknown): boolean => (error as NodeJS.ErrnoException).syscall === 'write';
 
 async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
@@ -322,7 +325,7 @@ function notDownloaded(
   return new GkeprofError(
     EXIT.incomplete,
     `the capture is finished on the node, but could not be copied: ${reasonOf(error)}`,
-    `it still gets the file: ${cluster.kubectlLine('cp', '-c', container, `${namespace}/${pod}:${OUT}/${announced.file}`, name)}`,
+    `this still gets the file: ${cluster.kubectlLine('cp', '-c', container, `${namespace}/${pod}:${OUT}/${announced.file}`, name)}`,
     error,
   );
 }

@@ -7,8 +7,8 @@ import { containerOf } from './debug-pod.ts';
 import { againHint } from './node-errors.ts';
 
 /**
- * Why the node's script did not do what it was asked, in words; undefined when it did not refuse. Read from the events'
- * file, since nobody follows the log of a debug pod that looks or runs something.
+ * The error for a refusal of the node's script; undefined if it did not refuse. It is read from events.jsonl, because
+ * nobody follows the log of a debug pod that takes snapshots or runs a command.
  */
 export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<GkeprofError | undefined> {
   const result = await cluster.exec(containerOf(plan, 'files'), request('events'));
@@ -21,28 +21,28 @@ export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<Gkeprof
   const words: Record<string, [string, string?]> = {
     'no-runtime-socket': [
       `the container runtime's socket was not found on node ${plan.node}`,
-      `containerd, CRI-O and cri-dockerd are looked for where the kubelet says, and where they put it by themselves${
+      `the sockets of containerd, CRI-O and cri-dockerd are looked for where the kubelet is told to look, and in their default places${
         plan.debugPod.leastPrivilege ? '; try without --least-privilege' : ''
       }`,
     ],
     'no-crictl': [
-      `there is no crictl on node ${plan.node}, nor in the image "${plan.debugPod.image}"`,
-      'build one from image/Dockerfile and name it with --image',
+      `there is no crictl on node ${plan.node} or in the image "${plan.debugPod.image}"`,
+      'build an image from image/Dockerfile and name it with --image',
     ],
     'bad-argument': ['the node refused an argument of the debug pod, so nothing was run'],
     'wrong-namespace': [
-      'the node does not know the pod as one of its namespace, so nothing was run',
+      'the node does not know the pod as a pod of its namespace, so nothing was run',
       'run the command again',
     ],
-    'answer-failed': [`node ${plan.node} could not write its answer down: its disk may be full`],
-    'not-attached': ['nobody attached to the terminal within a minute'],
+    'answer-failed': [`node ${plan.node} could not write its answer to disk: the disk may be full`],
+    'not-attached': ['kubectl did not attach to the terminal within a minute'],
     'tool-missing': [
       `the image "${plan.debugPod.image}" lacks ${tools.replaceAll(',', ', ')}`,
-      'build one from image/Dockerfile and name it with --image',
+      'build an image from image/Dockerfile and name it with --image',
     ],
     'install-failed': [
       `the tools could not be installed on node ${plan.node}`,
-      'a node without a way to the Debian mirrors needs --image with the tools in it (image/Dockerfile)',
+      'if the node cannot reach the Debian mirrors, use --image with an image that has the tools (image/Dockerfile)',
     ],
     'pod-not-found': ['the pod is not on the node any more', againHint(plan)],
     'container-not-found': ['the container is not on the node any more', againHint(plan)],

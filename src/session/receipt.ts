@@ -5,26 +5,26 @@ import type { CpuCounters } from './cpu-counters.ts';
 import type { Cut, SessionResult } from './session.ts';
 import type { Deletion, StoppedBy } from './stopped-by.ts';
 
-/** The JSON beside an artifact: what was planned, what happened, and that both ends hold the same bytes. */
+/** The JSON file beside an artifact: what was planned, what happened, and that the node and this computer have the same bytes. */
 export interface Receipt {
   readonly receiptVersion: 1;
   readonly gkeprof: string;
   readonly plan: Plan;
-  /** Where it was captured: names are the kubeconfig's, the server's URL is without credentials. */
+  /** Where it was captured. The names are those of the kubeconfig; the server's URL is without credentials. */
   readonly cluster: { readonly context: string; readonly server: string; readonly user?: string };
   readonly capture: {
     readonly startedAt: string;
     readonly stoppedAt: string;
     readonly ended: string;
-    /** Absent when the artifact is all of the recording; else why it is not. */
+    /** Why the artifact is not the whole recording; absent if it is. */
     readonly cut?: Cut;
-    /** Processes whose files perf was not let read, because they held it up: their frames have no names. */
+    /** Processes whose files perf was not allowed to read, because they held it up: their frames have no names. */
     readonly unnamedProcesses?: number;
     /** What the kernel counted for the target's CPU use during the capture; absent for packets. */
     readonly cpu?: CpuCounters;
-    /** Who or what ended it, as far as the node and the API tell. */
+    /** Who or what ended it, as far as the node and the API know. */
     readonly stoppedBy: StoppedBy;
-    /** What the API tells of the deletion of the debug pod during the capture; absent where there was none. */
+    /** What the API knows about a deletion of the debug pod during the capture; absent if there was none. */
     readonly deletion?: Deletion;
     readonly toolStatus: number;
     readonly kernel: string;
@@ -51,7 +51,7 @@ export interface Receipt {
     readonly sha256: string;
     readonly resumedBytes: number;
   };
-  /** What was read out of the artifact here; the command's own. */
+  /** What the command read out of the artifact on this computer. */
   readonly findings: Readonly<Record<string, unknown>>;
 }
 
@@ -89,7 +89,7 @@ export function makeReceipt(
   };
 }
 
-/** How the capture went. */
+/** How the capture went: all of the receipt's `capture` except the counts of packets. */
 export const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'packets'> => ({
   startedAt: new Date(result.startedAt).toISOString(),
   stoppedAt: new Date(result.stoppedAt).toISOString(),

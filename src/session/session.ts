@@ -26,7 +26,7 @@ import { targetChanges } from './target-changes.ts';
 export type Cut = NonNullable<EventOf<'end'>['cut']>;
 
 export interface SessionResult {
-  /** Where it was, and as whom. */
+  /** The cluster, and the user by whose rights it was reached. */
   readonly reached: Reached;
   readonly artifact: Artifact;
   /** The artifact is what the tool wrote, before anything was made of it on the node. */
@@ -157,7 +157,7 @@ async function record(plan: Plan, collector: Collector, context: SessionContext)
   throw new GkeprofError(
     EXIT.tool,
     `the capture container ended before it captured anything: ${await deathOf(plan, cluster)}`,
-    'check that the image has bash and the tools; image/Dockerfile builds one that has them',
+    'check that the image has bash and the tools; image/Dockerfile builds an image that has them',
   );
 }
 

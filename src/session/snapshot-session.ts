@@ -11,19 +11,19 @@ import { isSameBySession, MANAGED_BY } from './pod-manifest.ts';
 import type { SessionContext } from './session-context.ts';
 import { waitForStart } from './start.ts';
 
-/** A node that answers. */
+/** A node that can be asked for snapshots. */
 export interface NodeSession {
-  /** A snapshot with these parts. The first question has to be the plan's. */
+  /** A snapshot with these parts. The first question must be the plan's own. */
   ask(parts: readonly SnapshotPart[]): Promise<Snapshot>;
-  /** Deletes the debug pod, unless it was found or `stays` for the next command; resolves when that was accepted. */
+  /** Deletes the debug pod, unless an earlier command left it or it `stays` for the next one; resolves when that is accepted. */
   close(stays: boolean): Promise<void>;
   /** Deletes it after something went wrong. */
   abandon(): Promise<void>;
 }
 
 /**
- * Opens a node for questions: a debug pod that an earlier command left to linger there, else one of its own, which
- * answers the plan's question by itself while it starts.
+ * Opens a node for questions. A debug pod that an earlier command left lingering there is used; otherwise a new one is
+ * created, which takes the plan's snapshot by itself when it starts.
  */
 export async function openNode(plan: Plan, context: SessionContext): Promise<NodeSession> {
   const { cluster, interrupts, log } = context;
@@ -64,14 +64,14 @@ export async function openNode(plan: Plan, context: SessionContext): Promise<Nod
       if (!stays) return removeDebugPod(plan, context, 30_000);
       const line = cluster.kubectlLine('delete', 'pod', '-n', files.namespace, files.pod);
       log.line(
-        `the debug pod stays until ${formatDuration(capture.lingerSeconds)} after the last question; sooner: ${line}`,
+        `the debug pod stops by itself ${formatDuration(capture.lingerSeconds)} after the last question; to delete it sooner: ${line}`,
       );
     },
     abandon: () => abandonDebugPod(plan, context),
   };
 }
 
-/** A debug pod that lingers on the node and is, whole, what this user's plan would make. Any other may be anybody's. */
+/** A debug pod that lingers on the node and is in all its fields what this user's plan would make. Others may be anybody's. */
 async function lingering(plan: Plan, { cluster }: SessionContext): Promise<ContainerRef | undefined> {
   const { namespace } = plan.debugPod;
   const pods = await cluster.listPods(namespace, MANAGED_BY).catch(() => []);

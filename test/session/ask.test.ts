@@ -53,8 +53,8 @@ describe('ask', () => {
   });
 
   it.each([
-    ['has no announcement', Buffer.alloc(1 << 20, 'x'), /announces nothing/],
-    ['has another announcement', Buffer.from(`12 abc\n${text}`), /announces nothing/],
+    ['has no announcement', Buffer.alloc(1 << 20, 'x'), /without its length and SHA-256/],
+    ['has another announcement', Buffer.from(`12 abc\n${text}`), /without its length and SHA-256/],
     ['goes on behind what it announced', Buffer.concat([whole, Buffer.from('x')]), /sent more than/],
   ])('ends at once, and asks no more, when the answer %s', async (_what, answer, words) => {
     let killed = 0;
@@ -85,7 +85,7 @@ describe('ask', () => {
     const { context, argv } = asked(bytes(Buffer.concat([Buffer.from(first), data])));
     await expect(ask({ files, parts: [], first: true }, context)).rejects.toMatchObject({
       code: 4,
-      message: 'the debug pod p gave an answer of more than 64 MiB, which its script never does',
+      message: 'the debug pod p sent an answer of more than 64 MiB, which its script never does',
     });
     expect(argv.length).toBe(1);
   });
@@ -96,7 +96,7 @@ describe('ask', () => {
     const { context } = asked(bytes(Buffer.concat([Buffer.from(first), data])));
     await expect(ask({ files, parts: [], first: true }, context)).rejects.toMatchObject({
       code: 4,
-      message: 'the debug pod p gave an answer that cannot be decompressed: Z_DATA_ERROR',
+      message: 'the debug pod p sent an answer that cannot be decompressed: Z_DATA_ERROR',
     });
   });
 

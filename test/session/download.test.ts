@@ -93,10 +93,10 @@ describe('download', () => {
 
   it.each([
     [{ bytes: 2 ** 50 }, 'are free here'],
-    [{ bytes: -1 }, 'which is no file of a capture'],
-    [{ bytes: 0.5 }, 'which is no file of a capture'],
-    [{ file: '../ctl/stop' }, 'which is no file of a capture'],
-    [{ file: '' }, 'which is no file of a capture'],
+    [{ bytes: -1 }, 'which is not a file of a capture'],
+    [{ bytes: 0.5 }, 'which is not a file of a capture'],
+    [{ file: '../ctl/stop' }, 'which is not a file of a capture'],
+    [{ file: '' }, 'which is not a file of a capture'],
     [{ sha256: '' }, 'without its SHA-256'],
   ])('copies nothing for the announcement %j', async (announced, words) => {
     const error = (await fetchFile('whole', 1 << 30, announced).catch(

@@ -153,7 +153,7 @@ describe('followEvents', () => {
       const got = await following;
       expect(got.names).toEqual(ALL);
       expect(got.said).toEqual([
-        'node "node-a" is not ready: Kubelet stopped posting node status.; waiting for it, Ctrl-C twice gives up',
+        'node "node-a" is not ready: Kubelet stopped posting node status.; waiting for it (press Ctrl-C twice to give up)',
       ]);
     });
 
@@ -202,7 +202,7 @@ describe('followEvents', () => {
     expect(got.names).toEqual(ALL);
     expect(got.said).toHaveLength(51);
     expect(got.said[0]).toBe(`node: ${'z'.repeat(1000)}…`);
-    expect(got.said.at(-1)).toBe('the node says more that is no event; it is not shown');
+    expect(got.said.at(-1)).toBe('the node prints more lines that are not events; they are not shown');
   });
 
   it('shows what is not of the protocol, escaped', async () => {

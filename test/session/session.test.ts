@@ -125,7 +125,7 @@ describe('a session', () => {
         }),
       }),
       3,
-      /cannot be had on node "node-a": ErrImagePull: not found/,
+      /node "node-a" cannot pull the image "[^"]+": ErrImagePull: not found/,
     ],
     [
       'the node refuses the pod',
