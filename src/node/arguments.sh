@@ -1,9 +1,10 @@
-# The grammar of the debug pod's arguments, and the reading of them. Whoever may create pods may send any words, so
-# nothing is used before it has matched its declared type. src/node/arguments.ts reads the same tables, and the
-# admission policy is made from them: the node and the policy cannot come to differ.
+# The grammar of the debug pod's arguments, and the code that reads them. Whoever may create pods may send any words, so
+# no argument is used before it has matched its declared type. src/node/arguments.ts reads these tables too, and the
+# admission policy is made from them, so the node and the policy cannot differ.
 #
-# A type is an extended regular expression for the whole value. Only what POSIX (bash) and RE2 (the policy's CEL) read
-# alike is used: sets, groups, alternatives, counts up to 1000.
+# A type is an extended regular expression for the whole value. The expressions use only what POSIX (bash) and RE2 (the
+# policy's CEL) read alike: sets, groups, alternatives, counts up to 1000. src/node/arguments.ts needs one entry per line,
+# in single quotes.
 
 declare -A ARGUMENT_TYPE=()
 ARGUMENT_TYPE[nonce]='[0-9a-f]{22}'
@@ -36,8 +37,8 @@ declare -A COLLECTOR_WORDS=()
 declare -A arg=()
 declare -a tool_args=()
 
-# KEY=VALUE words, then `--` and the words that belong to the tool, untouched. Ends the pod where one is not of its
-# type, is there twice, is missing, or is not one that the collector takes.
+# Reads KEY=VALUE words, then `--` and the words of the tool, which stay as they are. Refuses an argument that does not match
+# its type, is there twice, is missing, or is not an argument of the collector.
 read_arguments() {
   local key words
   while (($#)); do
@@ -61,7 +62,7 @@ read_arguments() {
   [[ $words =~ ^(${COLLECTOR_WORDS[${arg[collector]}]//\\n/$'\n'})$ ]] || refuse bad-argument
 }
 
-# Every argument of the collector is there, and no other.
+# Whether every argument of the collector is there, and no other.
 arguments_fit() {
   local name
   local -A allowed=()

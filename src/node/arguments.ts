@@ -51,12 +51,12 @@ const argumentsOf = (words: string): Argument[] =>
     .filter(Boolean)
     .map((word) => ({ name: word.replace('?', ''), isOptional: word.endsWith('?') }));
 
-/** Values of arguments that are narrower than their types, as expressions. */
+/** Regular expressions for values of arguments that are narrower than their types. */
 export type Narrowed = Readonly<Record<string, string>>;
 
 /**
- * All argument lists that the node's script takes of a collector, as one expression in RE2 over the arguments with a
- * line feed behind each. `of` says what the target is; without `isAnyWord` the words of the tool are checked too.
+ * One RE2 expression for all argument lists that the node's script accepts from a collector, each argument with a line feed
+ * behind it. `of` says what the target is; without `isAnyWord` the words of the tool are checked too.
  */
 export function argumentsPattern(
   grammar: Grammar,

@@ -1,9 +1,9 @@
-# The node's own files and its container runtime, as they are seen from the debug pod: the check of a pod's namespace,
-# snapshots, crictl and shells need them.
+# Finds the node's own files and its container runtime from inside the debug pod. The check of a pod's namespace, snapshots,
+# crictl and shells use this.
 
-# The folder through which the node's own files are seen: the root of the kubelet, which is a process outside of all
-# pods that shares the node's network with us; else that of the first process. Any process can call itself kubelet,
-# but only from within its pod's cgroup; and a child that it has just forked is still called so: the oldest one counts.
+# Sets node_root to the folder through which the node's own files are seen: the root of the kubelet, or else that of process 1.
+# Any process can call itself kubelet, but the real one is outside of all pods' cgroups and on the node's network. A child
+# that the kubelet has just forked has its name for a moment, so the oldest such process counts.
 find_node_root() {
   local path pid own
   local -i oldest=0 start_time
@@ -20,7 +20,7 @@ find_node_root() {
   done < <(grep -lxsE 'kubelet|kubelite|k3s(-server|-agent)?' /proc/[0-9]*/comm)
 }
 
-# The runtime's socket, as seen from here: where the kubelet was told to look, else where each runtime puts it.
+# Sets runtime_socket to the path of the runtime's socket from here: where the kubelet was told to look, else the default places.
 find_runtime_socket() {
   local word previous='' config='' said=''
   if [[ -n $kubelet_pid ]]; then
@@ -49,7 +49,7 @@ find_runtime_socket() {
   return 1
 }
 
-# The node's own crictl, else the image's.
+# Sets crictl to the node's own crictl, or else to the image's.
 find_crictl() {
   local folder
   for folder in "$node_root"/{home/kubernetes/bin,usr/bin,usr/local/bin,opt/bin,opt/cni/bin,var/lib/rancher/rke2/bin}; do

@@ -9,7 +9,7 @@ import {
   pidLines,
 } from '../by-hand/debugger.ts';
 
-/** crictl with the words that were put together; the one at `podWord` is the id of the target's sandbox. */
+/** crictl with its words; the word at `podWord` is the id of the target's sandbox. */
 export function crictlByHand(
   target: Target,
   words: readonly string[],
@@ -30,7 +30,7 @@ export function crictlByHand(
   ];
 }
 
-/** A shell or a command in the debugger, in namespaces of a container where some are named. */
+/** A shell or a command in the debugger pod, in the namespaces of a container that `enter` names. */
 export function shellByHand(
   target: Target,
   enter: readonly string[],

@@ -4,7 +4,7 @@ import type { Target } from '../../plan/target.ts';
 import { debuggerLines, execLine, type ManualContext, pidLines } from '../by-hand/debugger.ts';
 import { flameGraphLine } from '../by-hand/files.ts';
 
-/** perf by hand: record on the node, script, copy, draw. */
+/** perf by hand: record on the node, run perf script, copy the stacks, draw them. */
 export function perfByHand(plan: Plan, capture: PerfTask, around: ManualContext, nowMs: number): string[] {
   const target = plan.targets[0];
   const seconds = Math.ceil(plan.limits.durationSeconds);
@@ -26,7 +26,7 @@ export function perfByHand(plan: Plan, capture: PerfTask, around: ManualContext,
   ];
 }
 
-/** The cgroup that is sampled, as perf wants it: below the mount of its hierarchy. */
+/** Sets `$cgroup` to the cgroup that is sampled, as perf wants it: below the mount of its hierarchy. */
 function cgroupLines(target: Target, { scope, pid }: PerfTask, around: ManualContext): string[] {
   const container =
     target.kind === 'pod'

@@ -77,8 +77,8 @@ export const perf: Collector = {
       ? {
           reason,
           hint: plan.debugPod.leastPrivilege
-            ? 'the node does not let an unprivileged container sample, its security modules perhaps: try without --least-privilege'
-            : 'the node does not let a privileged container sample: see kernel.perf_event_paranoid and its security modules',
+            ? 'the node does not allow an unprivileged container to sample, perhaps because of a security module: try without --least-privilege'
+            : 'the node does not allow a privileged container to sample: check kernel.perf_event_paranoid and its security modules',
         }
       : { reason };
   },

@@ -2,7 +2,7 @@ import type { PodTarget, Target } from '../../plan/target.ts';
 import { shellQuote } from '../../text/shell-quote.ts';
 import { crictlLine, debuggerLines, execLine, type ManualContext } from '../by-hand/debugger.ts';
 
-/** `ps uwf` and `crictl ps` of pods or of the node. */
+/** `ps uwf` and `crictl ps` for pods or for the node. */
 export function psByHand(targets: readonly Target[], around: ManualContext): string[] {
   const pods = targets.filter((target): target is PodTarget => target.kind === 'pod');
   const ids = pods.flatMap(({ container, containers }) =>
@@ -26,10 +26,10 @@ export function psByHand(targets: readonly Target[], around: ManualContext): str
   ];
 }
 
-/** What is asked of `whois`, as far as a line by hand depends on it. */
+/** A question of `whois`, as far as its commands by hand depend on it. */
 export type WhoisQuestion = { readonly by: string } & Readonly<Record<string, unknown>>;
 
-/** Pid, port, address … to container and pod, the way the runbook's scripts went. */
+/** From a pid, port, address … to the container and the pod. */
 export function whoisByHand(questions: readonly WhoisQuestion[], around: ManualContext): string[] {
   return [
     ...debuggerLines(around, ['procps', 'iproute2', 'util-linux']),
@@ -87,7 +87,7 @@ function linesFor(question: WhoisQuestion, around: ManualContext): string[] {
   }
 }
 
-/** The lists that `nodes` puts together. */
+/** The lists of kubectl that `nodes` combines. */
 export function nodesByHand(
   {
     substrings,

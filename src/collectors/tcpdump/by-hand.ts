@@ -50,13 +50,13 @@ export function tcpdumpByHand(
 const interfaceWord = ({ scope, interface: name }: TcpdumpTask): string =>
   scope === 'iface' || name === 'default' ? '"$interface"' : shellQuote(name ?? 'any');
 
-/** The kernel's buffer, as collectors/tcpdump/tcpdump.sh sizes it: `$buffer`. */
+/** Sets `$buffer` to the size of the kernel's buffer, as collectors/tcpdump/tcpdump.sh does. */
 const bufferLines = (around: ManualContext): string[] => [
   "# the size of the kernel's buffer in KiB: 1/128 of the node's available memory, 2 to 64 MiB",
   `buffer=$(${execLine(around, `awk '/^MemAvailable:/ { kib = int($2 / 128); print (kib < 2048 ? 2048 : (kib > 65536 ? 65536 : kib)) }' /proc/meminfo`)})`,
 ];
 
-/** The other end of the pod's eth0: `$interface`. */
+/** Sets `$interface` to the node's end of the pod's eth0. */
 const vethLines = (around: ManualContext): string[] => [
   "# the node's interface whose number is the peer of the pod's eth0",
   `peer=$(${execLine(around, 'nsenter -t "$pid" -n ip -o link show eth0')} | sed -n 's/.*@if\\([0-9]*\\):.*/\\1/p')`,

@@ -17,7 +17,7 @@ const sample = (scope: TcpdumpTask['scope']): TcpdumpTask => ({
   filter: ['port', '6379'],
 });
 
-/** The filter as one line for people. */
+/** The filter as one line of text. */
 export const filterText = (plan: TcpdumpTask): string => plan.filter.join(' ') || 'none: every packet';
 
 /** Packets with tcpdump: tcpdump.sh is its other half. */
@@ -55,7 +55,7 @@ export const tcpdump: Collector = {
         ...(linkType ? [`link_type=${linkType}`] : []),
         `count=${count}`,
       ],
-      // The node takes no word with a line feed, which is a blank in the language of filters (pcap-filter(7)).
+      // The node refuses words with a line feed, which means the same as a blank in a filter (pcap-filter(7)).
       words: [
         ...options,
         ...(count ? ['-c', String(count)] : []),
@@ -91,14 +91,14 @@ export const tcpdump: Collector = {
       case 'filter-rejected':
         return {
           reason: `tcpdump rejects the filter "${filter.join(' ')}": ${lastWords(log).replace(/^tcpdump: /, '')}`,
-          hint: 'the language is in pcap-filter(7); `ether` and `vlan` need an Ethernet interface (-- -i eth0), not `any`',
+          hint: 'pcap-filter(7) describes the language; `ether` and `vlan` need an Ethernet interface (-- -i eth0), not `any`',
         };
       case 'tcpdump-failed':
         return { reason: `tcpdump failed on the node ${plan.node}: ${lastWords(log)}` };
       case 'no-interface':
         return {
           reason: 'the interface to capture on was not found on the node',
-          hint: 'try --scope netns, or name one with -- -i NAME',
+          hint: 'try --scope netns, or name an interface with -- -i NAME',
         };
       default:
         return undefined;
