@@ -30,7 +30,7 @@ export function debuggerLines(
       ? "# a pod in the node's namespaces, with NET_ADMIN, NET_RAW and what the runtime gives to every container"
       : "# a privileged pod on the node, in its pid and network namespaces, the node's files at /host",
     ...(debugPod.leastPrivilege && profile === 'sysadmin'
-      ? ['# no profile of kubectl debug has only what --least-privilege has and is enough for this']
+      ? ['# kubectl debug has no profile with only the rights of --least-privilege that is enough for this']
       : []),
     `debugger=$(${debug} -- sleep 3600 2>&1 | grep -o 'node-debugger-[a-z0-9.-]*' | head -n1)`,
     `trap '${kubectl} delete pod --wait=false "$debugger"' EXIT`,
@@ -48,7 +48,7 @@ export function debuggerLines(
 
 /** Sets `$pid` to a process of a container, by the name of its cgroup. */
 export const pidLines = (around: ManualContext, containerId: string): string[] => [
-  '# a process of the container, by its cgroup: its first one (1 inside), which stays, before any other',
+  '# finds a process of the container by its cgroup; the first one (pid 1 inside) is preferred, because it lives longest',
   `pid=$(${execLine(around, `sh -c 'for f in $(grep -l ${containerId} /proc/[0-9]*/cgroup 2>/dev/null); do grep -qs "^NSpid:.*[[:space:]]1$" "\${f%cgroup}status" && echo "0 $f" || echo "1 $f"; done'`)} | sort | head -n1 | cut -d/ -f3)`,
 ];
 

@@ -13,12 +13,12 @@ export function perfByHand(plan: Plan, capture: PerfTask, around: ManualContext,
   return [
     ...debuggerLines(around, ['linux-perf', 'gzip']),
     ...(scope ? cgroupLines(target, capture, around) : []),
-    '# the event stands before the cgroup; a cgroup is sampled on all processors',
+    '# perf needs the event before the cgroup, and -a: a cgroup is sampled on all CPUs',
     execLine(
       around,
       `perf record -F ${capture.frequencyHz} -g -a -e cycles${scope} -o /tmp/perf.data -- sleep ${seconds}`,
     ),
-    '# exec may lose the end of a long stream and say nothing: gzip -t tells',
+    '# exec may lose the end of a long stream without an error: gzip -t checks that it is whole',
     `${execLine(around, "sh -c 'perf script -i /tmp/perf.data --header --no-inline | gzip'")} > ${base}.perf-script.txt.gz`,
     `gzip -t ${base}.perf-script.txt.gz`,
     '# https://github.com/brendangregg/FlameGraph',
@@ -34,7 +34,7 @@ function cgroupLines(target: Target, { scope, pid }: PerfTask, around: ManualCon
       : undefined;
   const ofPod = scope === 'pod' && pid === undefined;
   return [
-    "# the node's whole tree of cgroups, in place of the part that the pod sees",
+    "# mounts the node's whole tree of cgroups over the part that the pod sees",
     execLine(around, 'mount --rbind /host/sys/fs/cgroup /sys/fs/cgroup'),
     ...(pid === undefined ? pidLines(around, container?.id ?? '') : [`pid=${pid}`]),
     `cgroup=$(${execLine(around, 'cat "/proc/$pid/cgroup"')} | awk -F: '$2 == "perf_event" { v1 = $3 } $1 == 0 { v2 = $3 } END { print v1 ? v1 : v2 }')`,

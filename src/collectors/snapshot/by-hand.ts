@@ -33,7 +33,7 @@ export type WhoisQuestion = { readonly by: string } & Readonly<Record<string, un
 export function whoisByHand(questions: readonly WhoisQuestion[], around: ManualContext): string[] {
   return [
     ...debuggerLines(around, ['procps', 'iproute2', 'util-linux']),
-    '# the last parts of a cgroup are pod and container; crictl and kubectl know their names',
+    '# the last parts of the path of a cgroup are the pod and the container; crictl and kubectl know their names',
     ...questions.flatMap((question) => linesFor(question, around)),
     `${around.kubectl} get pods -A -o wide --field-selector spec.nodeName=${around.node}`,
   ];
@@ -54,7 +54,7 @@ function linesFor(question: WhoisQuestion, around: ManualContext): string[] {
     case 'port':
     case 'socket':
       return [
-        '# sockets are of network namespaces: one look into each',
+        '# each network namespace has its own sockets: look into every one',
         execLine(
           around,
           `sh -c ${shellQuote(`lsns -t net -n -o PID | while read -r pid; do nsenter -t "$pid" -n ss -tunap ${question.by === 'port' ? `"sport = :${question.port}"` : ''}; done`)}`,
@@ -79,7 +79,7 @@ function linesFor(question: WhoisQuestion, around: ManualContext): string[] {
     case 'veth':
       return [
         execLine(around, `ip -o link show ${shellQuote(String(question.name))}`),
-        '# link-netnsid stands for the namespace at the other end',
+        '# link-netnsid is the number of the network namespace at the other end',
         execLine(around, 'lsns -t net -o NS,NETNSID,PID,COMMAND'),
       ];
     default:

@@ -41,7 +41,7 @@ export function tcpdumpByHand(
         ]
       : []),
     ...(sized ? [] : bufferLines(around)),
-    `# ends after ${seconds} s, perhaps without what came in the last one; tcpdump says on stderr what the kernel dropped`,
+    `# stops after ${seconds} s; packets of the last second may be missing; tcpdump prints on stderr how many the kernel dropped`,
     `${execLine(around, `timeout -s INT ${seconds} ${enters ? 'nsenter -t "$pid" -n ' : ''}${tcpdump}`)} | gzip > ${base}.pcap.gz`,
     ...packetLines(`${base}.pcap.gz`, ['summary', 'ip', 'tcp']),
   ];
@@ -58,7 +58,7 @@ const bufferLines = (around: ManualContext): string[] => [
 
 /** Sets `$interface` to the node's end of the pod's eth0. */
 const vethLines = (around: ManualContext): string[] => [
-  "# the node's interface whose number is the peer of the pod's eth0",
+  "# the node's interface at the other end of the pod's eth0",
   `peer=$(${execLine(around, 'nsenter -t "$pid" -n ip -o link show eth0')} | sed -n 's/.*@if\\([0-9]*\\):.*/\\1/p')`,
   `interface=$(${execLine(around, 'ip -o link')} | awk -F': ' -v peer="$peer" '$1 == peer { sub(/@.*/, "", $2); print $2 }')`,
 ];
