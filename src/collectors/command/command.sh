@@ -115,8 +115,8 @@ container_process() {
   [[ -n $netns_pid ]]
 }
 
-# end_without_client PID: if the client does not touch its lease in $CTL for two minutes, it is gone, and the children of PID get
-# SIGHUP and SIGKILL. The time begins when the command starts.
+# end_without_client PID: if the client does not renew its lease for two minutes, it is gone, and the children of PID get SIGHUP
+# and SIGKILL. The time begins when the command starts.
 end_without_client() {
   local child
   local -i last
