@@ -9,10 +9,7 @@ export const ASSETS = {
   'node/protocol.sh': './node/protocol.sh',
   'node/arguments.sh': './node/arguments.sh',
   'node/identity.sh': './node/identity.sh',
-  'collectors/perf/perf.sh': './collectors/perf/perf.sh',
-  'collectors/tcpdump/tcpdump.sh': './collectors/tcpdump/tcpdump.sh',
-  'collectors/snapshot/snapshot.sh': './collectors/snapshot/snapshot.sh',
-  'collectors/command/command.sh': './collectors/command/command.sh',
+  'node/runtime.sh': './node/runtime.sh',
   'node/capture.sh': './node/capture.sh',
   'node/files.sh': './node/files.sh',
   'profile/picture/browser/numbers.js': './profile/picture/browser/numbers.js',
@@ -38,9 +35,14 @@ export const ASSETS = {
   'package.json': '../package.json',
 } as const;
 
-export type AssetName = keyof typeof ASSETS;
+/** The shell half of a collector, which the table of collectors names (collectors/index.ts): no list of them is kept here. */
+type CollectorScript = `collectors/${string}.sh`;
 
-/** The text of one of the files above. */
+export type AssetName = keyof typeof ASSETS | CollectorScript;
+
+const isListed = (name: AssetName): name is keyof typeof ASSETS => Object.hasOwn(ASSETS, name);
+
+/** The text of one of the files above, or of a collector's shell half. */
 export function asset(name: AssetName): string {
-  return readFileSync(new URL(ASSETS[name], import.meta.url), 'utf8');
+  return readFileSync(new URL(isListed(name) ? ASSETS[name] : `./${name}`, import.meta.url), 'utf8');
 }

@@ -5,7 +5,8 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { ASSETS, asset } from '../../src/assets.ts';
+import { ASSETS, type AssetName, asset } from '../../src/assets.ts';
+import { COLLECTORS } from '../../src/collectors/index.ts';
 import { completion } from '../../src/commands/completion.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { main } from '../../src/main.ts';
@@ -19,9 +20,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const embeddedAssets = guarded('embedded-assets', ['assets'], (bundle, matched) => {
   bundle.onLoad({ filter: pathOf('src/assets.ts') }, () => {
     matched('assets');
-    const contents = Object.fromEntries(
-      Object.keys(ASSETS).map((name) => [name, asset(name as keyof typeof ASSETS)]),
-    );
+    const names = new Set([
+      ...(Object.keys(ASSETS) as AssetName[]),
+      ...COLLECTORS.map(({ script }) => script),
+    ]);
+    const contents = Object.fromEntries([...names].map((name) => [name, asset(name)]));
     return {
       loader: 'js',
       contents: `const contents = ${JSON.stringify(contents)};\nexport const asset = (name) => contents[name];\n`,

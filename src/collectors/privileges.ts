@@ -1,76 +1,27 @@
 import type { V1SecurityContext } from '@kubernetes/client-node';
 import type { NodeTask } from '../plan/plan.ts';
-
-/** Linux capabilities, as Kubernetes names them: without `CAP_`. */
-export type Capability =
-  | 'DAC_READ_SEARCH'
-  | 'IPC_LOCK'
-  | 'NET_RAW'
-  | 'SYSLOG'
-  | 'SYS_ADMIN'
-  | 'SYS_CHROOT'
-  | 'SYS_PTRACE';
-
-/** What `capture` gets of the node under --least-privilege, in place of everything. */
-export interface Privileges {
-  /** The node's processes. */
-  readonly hostPID: boolean;
-  /** The node's network. */
-  readonly hostNetwork: boolean;
-  /** Sorted by name. */
-  readonly capabilities: readonly Capability[];
-}
+import type { Privileges } from './collector.ts';
+import { COLLECTORS, collectorOf } from './index.ts';
 
 /** Work that a debug pod can do under --least-privilege. */
 export interface LimitedWork {
-  readonly collector: Exclude<NodeTask['collector'], 'shell'>;
+  readonly collector: string;
   readonly scope: NodeTask['scope'];
   /** inspect: the parts of the snapshots. crictl: `logs`, which needs more than the other subcommands. */
   readonly parts?: readonly string[];
 }
 
-const of = (
-  node: { readonly pids: boolean; readonly network: boolean },
-  ...capabilities: Capability[]
-): Privileges => ({ hostPID: node.pids, hostNetwork: node.network, capabilities: capabilities.sort() });
-
-const PIDS = { pids: true, network: false };
-const NETWORK = { pids: false, network: true };
-const BOTH = { pids: true, network: true };
-const NEITHER = { pids: false, network: false };
-
-/** docs/least-privilege.md says of each capability what does not work without it. */
-const PROFILE = of(PIDS, 'DAC_READ_SEARCH', 'IPC_LOCK', 'SYSLOG', 'SYS_ADMIN', 'SYS_CHROOT', 'SYS_PTRACE');
-const TABLE: Readonly<Record<string, Privileges>> = {
-  'perf node': PROFILE,
-  'perf pod': PROFILE,
-  'perf container': PROFILE,
-  'tcpdump node': of(NETWORK, 'NET_RAW'),
-  'tcpdump netns': of(PIDS, 'NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE'),
-  'tcpdump iface': of(BOTH, 'NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE'),
-  'crictl node': of(BOTH, 'SYS_PTRACE'),
-  'crictl node logs': of(BOTH, 'SYS_ADMIN', 'SYS_CHROOT', 'SYS_PTRACE'),
-  // The parts of a snapshot. The kubelet is told from its imitations by the node's network, which it is in.
-  'inspect node processes': of(PIDS, 'SYS_PTRACE'),
-  'inspect node runtime': of(BOTH, 'SYS_PTRACE'),
-  'inspect node sockets': of(PIDS, 'DAC_READ_SEARCH', 'SYS_PTRACE'),
-  'inspect node links': of(BOTH, 'SYS_PTRACE'),
-  'inspect node probe': of(NEITHER),
-};
-
-/** What a kind of work needs; `parts` as in LimitedWork. Throws for what cannot be done so. */
+/** What the work needs; `parts` as in LimitedWork. Throws for work that cannot be done with --least-privilege. */
 export function privilegesOf(
-  collector: LimitedWork['collector'],
+  collector: string,
   scope: LimitedWork['scope'],
-  parts: readonly string[] = [],
+  parts?: readonly string[],
 ): Privileges {
-  const keys =
-    collector === 'inspect'
-      ? parts.map((part) => `inspect ${scope} ${part}`)
-      : [[collector, scope, ...parts].join(' ')];
-  const found = keys.map((key) => {
-    if (!Object.hasOwn(TABLE, key)) throw new Error(`no privileges are known for ${key}`);
-    return TABLE[key]!;
+  const needs = collectorOf(collector).leastPrivilege?.needs ?? {};
+  const rows = parts ? parts.map((part) => `${scope} ${part}`) : [scope];
+  const found = rows.map((row) => {
+    if (!Object.hasOwn(needs, row)) throw new Error(`no privileges are known for ${collector} ${row}`);
+    return needs[row]!;
   });
   return {
     hostPID: found.some((each) => each.hostPID),
@@ -79,36 +30,24 @@ export function privilegesOf(
   };
 }
 
-/** The kind of work that a plan is. */
-export function limitedWork(plan: NodeTask): LimitedWork {
-  const { collector, scope } = plan;
-  if (collector === 'shell') throw new Error('a shell has no least privilege');
-  if (collector === 'inspect') return { collector, scope, parts: plan.parts };
-  if (collector === 'crictl' && plan.about === 'logs') return { collector, scope, parts: ['logs'] };
-  return { collector, scope };
+/** The kind of work that a task is. Throws for a task that cannot be done with --least-privilege. */
+export function limitedWork(task: NodeTask): LimitedWork {
+  const { collector, scope } = task;
+  const { leastPrivilege } = collectorOf(collector);
+  if (!leastPrivilege) throw new Error(`a ${collector} has no least privilege`);
+  const parts = leastPrivilege.partsOf?.(task);
+  return { collector, scope, ...(parts && { parts }) };
 }
 
-/** All work that can occur under --least-privilege: an admission policy takes these and nothing else. */
-export const LIMITED_WORK: readonly LimitedWork[] = [
-  { collector: 'perf', scope: 'node' },
-  { collector: 'perf', scope: 'pod' },
-  { collector: 'perf', scope: 'container' },
-  { collector: 'tcpdump', scope: 'node' },
-  { collector: 'tcpdump', scope: 'netns' },
-  { collector: 'tcpdump', scope: 'iface' },
-  { collector: 'inspect', scope: 'node', parts: ['processes', 'runtime'] },
-  { collector: 'inspect', scope: 'node', parts: ['processes', 'runtime', 'sockets'] },
-  { collector: 'inspect', scope: 'node', parts: ['processes', 'runtime', 'links'] },
-  { collector: 'inspect', scope: 'node', parts: ['processes', 'runtime', 'sockets', 'links'] },
-  { collector: 'inspect', scope: 'node', parts: ['probe'] },
-  { collector: 'crictl', scope: 'node' },
-  { collector: 'crictl', scope: 'node', parts: ['logs'] },
-];
+/** All work that can occur under --least-privilege: an admission policy accepts these and nothing else. */
+export const LIMITED_WORK: readonly LimitedWork[] = COLLECTORS.flatMap(({ name, leastPrivilege }) =>
+  (leastPrivilege?.works ?? []).map((work) => ({ collector: name, ...work })),
+);
 
 /**
- * `securityContext` of `capture`. The runtime's own AppArmor profile lets a container look into processes of the same
- * profile alone (containerd contrib/apparmor/template.go: ptrace), so where the node's processes are looked into there
- * is none, as there is none for a privileged container.
+ * `securityContext` of `capture`. The runtime's own AppArmor profile lets a container look only into processes that have
+ * the same profile (containerd contrib/apparmor/template.go: ptrace). So a container that looks into the node's processes
+ * has no profile, just as a privileged container has none.
  */
 export const limitedContext = ({ hostPID, capabilities }: Privileges): V1SecurityContext => ({
   privileged: false,

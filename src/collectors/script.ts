@@ -1,24 +1,28 @@
-import { asset } from '../assets.ts';
+import { type AssetName, asset } from '../assets.ts';
+import type { NodeWork } from './collector.ts';
+import { COLLECTORS } from './index.ts';
 
 /**
  * Kubernetes expands `$(VAR)` and turns `$$` into `$` in command and args (core/v1 Container docs), so every
- * `$` is doubled: what arrives on the node is the text as written.
+ * `$` is doubled: then the node gets the text as it is written.
  */
 export const literal = (text: string): string => text.replaceAll('$', '$$$$');
 
-const PARTS = [
-  'node/protocol.sh',
-  'node/arguments.sh',
-  'node/identity.sh',
-  'collectors/perf/perf.sh',
-  'collectors/tcpdump/tcpdump.sh',
-  'collectors/snapshot/snapshot.sh',
-  'collectors/command/command.sh',
-  'node/capture.sh',
-] as const;
+/** What all collectors share; the collectors' own parts stand between it and the life of the script. */
+const SHARED = ['node/protocol.sh', 'node/arguments.sh', 'node/identity.sh', 'node/runtime.sh'] as const;
+const LIFE = 'node/capture.sh';
 
-/** The text of the capture container's script: a constant of the release, whatever the plan says. */
-export const captureScript = (): string => PARTS.map(asset).join('\n');
+/**
+ * The text of the capture container's script: made from the table of collectors, so it is a constant of the release,
+ * whatever the plan says. Tests give other collectors, and read their shell halves from elsewhere.
+ */
+export function captureScript(
+  collectors: readonly NodeWork[] = COLLECTORS,
+  read: (name: AssetName) => string = asset,
+): string {
+  const parts: AssetName[] = [...SHARED, ...new Set(collectors.map(({ script }) => script)), LIFE];
+  return parts.map((name) => read(name)).join('\n');
+}
 
 /** `command` of the capture container: byte for byte the same for every plan; the plan travels in `args`. */
 export const captureCommand = (): string[] => [
@@ -36,7 +40,7 @@ export const filesCommand = (): string[] => [
   'gkeprof-files',
 ];
 
-/** The scripts as they are sent, by container: what an admission policy compares with. */
+/** The scripts as they are sent, by container: an admission policy compares with these. */
 export const sentScripts = (): { capture: string; files: string } => ({
   capture: literal(captureScript()),
   files: literal(asset('node/files.sh')),

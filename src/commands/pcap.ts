@@ -8,7 +8,6 @@ import { MARKDOWN } from '../cli/result-options.ts';
 import { parseTcpdumpWords, type TcpdumpWords } from '../cli/tcpdump-args.ts';
 import { filterText, tcpdump } from '../collectors/tcpdump/tcpdump.ts';
 import { clusterError, EXIT, reasonOf, usageError } from '../errors.ts';
-import { numberOf } from '../node/events.ts';
 import { isForPrograms, type OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import type { NodeTask, Plan, TcpdumpTask } from '../plan/plan.ts';
@@ -258,15 +257,15 @@ async function presentCapture(
 ): Promise<number> {
   const { log, stdout } = context;
   const { artifact, last } = result;
-  const captured = numberOf(last, 'packets');
-  const dropped = numberOf(last, 'dropped');
+  const captured = last?.packets ?? 0;
+  const dropped = last?.dropped ?? 0;
   const receipt = makeReceipt(plan, result, {});
   const receiptPath = await writeReceipt(artifact.base, receipt);
   log.end();
   log.line(`${counted(captured, 'packet')} captured`);
   // What the filter received is in the receipt alone: on loopback the kernel counts each packet twice.
   log.line(`${counted(dropped, 'packet')} dropped by the kernel${dropped ? ': the capture has holes' : ''}`);
-  if (dropped) log.line(`  ${againstDrops(numberOf(last, 'buffer'))}`);
+  if (dropped) log.line(`  ${againstDrops(last?.buffer ?? 0)}`);
   log.line(endedText(result));
   if (captured === 0) {
     const { scope, filter } = plan.capture as TcpdumpTask;

@@ -1,71 +1,44 @@
-# The grammar of the debug pod's arguments, and the reading of them. Whoever may create pods may send any words, so
-# nothing is used before it has matched its declared type. src/node/arguments.ts reads the same tables, and the
-# admission policy is made from them: the node and the policy cannot come to differ.
+# The grammar of the debug pod's arguments, and the code that reads them. Whoever may create pods may send any words, so
+# no argument is used before it has matched its declared type. src/node/arguments.ts reads these tables too, and the
+# admission policy is made from them, so the node and the policy cannot differ.
 #
-# A type is an extended regular expression for the whole value. Only what POSIX (bash) and RE2 (the policy's CEL) read
-# alike is used: sets, groups, alternatives, counts up to 1000.
+# A type is an extended regular expression for the whole value. The expressions use only what POSIX (bash) and RE2 (the
+# policy's CEL) read alike: sets, groups, alternatives, counts up to 1000. src/node/arguments.ts needs one entry per line,
+# in single quotes.
 
-readonly -A ARGUMENT_TYPE=(
-  [nonce]='[0-9a-f]{22}'
-  [collector]='perf|tcpdump|inspect|crictl|shell'
-  [scope]='node|pod|container|netns|iface'
-  [duration_ms]='0|[1-9][0-9]{0,11}'
-  [max_bytes]='0|[1-9][0-9]{0,14}'
-  [min_free_percent]='0|[1-9][0-9]?'
-  [install]='[01]'
-  [pod_namespace]='[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?'
-  [pod_uid]='[0-9a-f-]{32,36}(,[0-9a-f-]{32,36})?'
-  [pod_ips]='[0-9a-f.:,]{0,400}'
-  [host_network]='[01]'
-  [container_ids]='[0-9a-f,]*'
-  [container_id]='[0-9a-f]{64}'
-  [frequency]='[1-9][0-9]{0,4}'
-  [interface]='[A-Za-z0-9_.:@][A-Za-z0-9_.:@-]{0,31}'
-  [link_type]='[A-Za-z0-9_]{1,30}'
-  [count]='0|[1-9][0-9]{0,17}'
-  [parts]='(processes|runtime|sockets|links|probe)(,(processes|runtime|sockets|links|probe)){0,4}'
-  [linger_ms]='0|[1-9][0-9]{0,9}'
-  [rights]='read|any'
-  [pod_word]='[0-9]|[1-9][0-9]{1,2}'
-  [tty]='[01]'
-  [label]='[a-z0-9][a-z0-9.-]{0,252}'
-  [enter]='(net|pid|mnt|ipc|uts)(,(net|pid|mnt|ipc|uts)){0,4}'
-)
+declare -A ARGUMENT_TYPE=()
+ARGUMENT_TYPE[nonce]='[0-9a-f]{22}'
+ARGUMENT_TYPE[collector]='[a-z]{1,20}'
+ARGUMENT_TYPE[scope]='[a-z]{1,20}'
+ARGUMENT_TYPE[duration_ms]='0|[1-9][0-9]{0,11}'
+ARGUMENT_TYPE[max_bytes]='0|[1-9][0-9]{0,14}'
+ARGUMENT_TYPE[min_free_percent]='0|[1-9][0-9]?'
+ARGUMENT_TYPE[install]='[01]'
+ARGUMENT_TYPE[pod_namespace]='[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?'
+ARGUMENT_TYPE[pod_uid]='[0-9a-f-]{32,36}(,[0-9a-f-]{32,36})?'
+ARGUMENT_TYPE[pod_ips]='[0-9a-f.:,]{0,400}'
+ARGUMENT_TYPE[host_network]='[01]'
+ARGUMENT_TYPE[container_ids]='[0-9a-f,]*'
+ARGUMENT_TYPE[container_id]='[0-9a-f]{64}'
 
-# Which arguments there are, in the order in which the client sends them. One that may be missing ends in `?`.
+# Which arguments there are, in the order in which the client sends them. The name of an optional one ends in `?`.
 readonly COMMON_ARGUMENTS='nonce collector scope duration_ms max_bytes min_free_percent install'
 readonly POD_ARGUMENTS='pod_namespace pod_uid pod_ips host_network container_ids container_id?'
 readonly NODE_ARGUMENTS='host_network'
-readonly -A COLLECTOR_ARGUMENTS=(
-  [perf]='frequency'
-  [tcpdump]='interface? link_type? count'
-  [inspect]='parts linger_ms'
-  [crictl]='rights pod_word? tty'
-  [shell]='label enter? tty'
-)
-# What each collector can observe.
-readonly -A COLLECTOR_SCOPES=(
-  [perf]='node|pod|container'
-  [tcpdump]='node|netns|iface'
-  [inspect]='node'
-  [crictl]='node'
-  [shell]='node'
-)
-# The words behind `--`, which are the tool's own: each with a line feed behind it, as one expression. Of crictl these are
-# the words that change nothing (cri-tools cmd/crictl/main.go); with `rights=any` it takes all words, as a shell does.
-readonly -A COLLECTOR_WORDS=(
-  [perf]=''
-  [tcpdump]='(-s\n[0-9]{1,9}\n|-B\n[0-9]{1,6}\n|-Q\n(in|out|inout)\n|-y\n[A-Za-z0-9_]{1,30}\n|-c\n[0-9]{1,18}\n|-[Kpnv]\n)*--\n([^\n]*\n)*'
-  [inspect]=''
-  [crictl]='((-t|--timeout)\n[0-9.a-z]{1,20}\n|--timeout=[0-9.a-z]{1,20}\n|(-D|--debug|-h|--help|-v|--version)\n)*((completion|events|help|imagefsinfo|images|info|inspect|inspecti|inspectp|logs|metricsp|pods|ps|runtime-config|stats|statsp|version)\n([^\n]*\n)*)?'
-  [shell]='([^\n]*\n)*'
-)
+
+# Each collector fills in these tables in its own part of the script, and adds the types of its own arguments to
+# ARGUMENT_TYPE. A collector that is in none of them does not exist.
+declare -A COLLECTOR_ARGUMENTS=()
+# What a collector can observe, as a regular expression for the whole of `scope`.
+declare -A COLLECTOR_SCOPES=()
+# The words behind `--`, which are the tool's own: one regular expression for all of them, each with a line feed behind it.
+declare -A COLLECTOR_WORDS=()
 
 declare -A arg=()
 declare -a tool_args=()
 
-# KEY=VALUE words, then `--` and the words that belong to the tool, untouched. Ends the pod where one is not of its
-# type, is there twice, is missing, or is not one that the collector takes.
+# Reads KEY=VALUE words, then `--` and the words of the tool, which stay as they are. Refuses an argument that does not match
+# its type, is there twice, is missing, or is not an argument of the collector.
 read_arguments() {
   local key words
   while (($#)); do
@@ -77,7 +50,7 @@ read_arguments() {
     arg[$key]=${1#*=}
     shift
   done
-  [[ ${1-} == -- && -n ${arg[collector]-} ]] || refuse bad-argument
+  [[ ${1-} == -- && -n ${arg[collector]-} && -n ${COLLECTOR_ARGUMENTS[${arg[collector]}]+is} ]] || refuse bad-argument
   shift
   tool_args=("$@")
   arguments_fit || refuse bad-argument
@@ -89,7 +62,7 @@ read_arguments() {
   [[ $words =~ ^(${COLLECTOR_WORDS[${arg[collector]}]//\\n/$'\n'})$ ]] || refuse bad-argument
 }
 
-# Every argument of the collector is there, and no other.
+# Whether every argument of the collector is there, and no other.
 arguments_fit() {
   local name
   local -A allowed=()

@@ -1,16 +1,11 @@
-import { asset } from '../assets.ts';
-
-/** What may stand behind `collector=`. */
-export type CollectorName = 'perf' | 'tcpdump' | 'inspect' | 'crictl' | 'shell';
-
 /** An argument of the node's script, in the order in which they are sent. */
 interface Argument {
   readonly name: string;
   readonly isOptional: boolean;
 }
 
-/** The tables of node/arguments.sh: the types are extended regular expressions that RE2 reads alike. */
-interface Grammar {
+/** The tables of the node's script: the types are extended regular expressions that RE2 reads alike. */
+export interface Grammar {
   readonly types: ReadonlyMap<string, string>;
   readonly common: readonly Argument[];
   readonly ofPod: readonly Argument[];
@@ -20,18 +15,21 @@ interface Grammar {
   readonly words: ReadonlyMap<string, string>;
 }
 
-/** Reads the tables out of the shell that checks by them. Throws when one is not there. */
-function readGrammar(): Grammar {
-  const text = asset('node/arguments.sh');
+/**
+ * Reads the tables out of the script that checks by them: node/arguments.sh begins them, and each collector's part adds its
+ * own lines. Throws when a table is missing, and when an entry is there twice: bash would let the last one win.
+ */
+export function readGrammar(script: string): Grammar {
   const table = (name: string): Map<string, string> => {
-    const body = new RegExp(`^readonly -A ${name}=\\(\\n([^]*?)^\\)$`, 'm').exec(text)?.[1];
-    const rows = [...(body ?? '').matchAll(/^ {2}\[(\w+)\]='([^']*)'$/gm)];
-    if (rows.length === 0) throw new Error(`node/arguments.sh has no table ${name}`);
-    return new Map(rows.map(([, key, value]) => [key!, value!]));
+    const rows = [...script.matchAll(new RegExp(`^${name}\\[(\\w+)\\]='([^']*)'$`, 'gm'))];
+    const entries = new Map(rows.map(([, key, value]) => [key!, value!]));
+    if (entries.size === 0) throw new Error(`the node's script has no table ${name}`);
+    if (entries.size < rows.length) throw new Error(`the node's script has an entry of ${name} twice`);
+    return entries;
   };
   const list = (name: string): Argument[] => {
-    const words = new RegExp(`^readonly ${name}='([^']*)'$`, 'm').exec(text)?.[1];
-    if (words === undefined) throw new Error(`node/arguments.sh has no list ${name}`);
+    const words = new RegExp(`^readonly ${name}='([^']*)'$`, 'm').exec(script)?.[1];
+    if (words === undefined) throw new Error(`the node's script has no list ${name}`);
     return argumentsOf(words);
   };
   return {
@@ -48,22 +46,26 @@ function readGrammar(): Grammar {
 }
 
 const argumentsOf = (words: string): Argument[] =>
-  words.split(' ').map((word) => ({ name: word.replace('?', ''), isOptional: word.endsWith('?') }));
+  words
+    .split(' ')
+    .filter(Boolean)
+    .map((word) => ({ name: word.replace('?', ''), isOptional: word.endsWith('?') }));
 
-/** Values of arguments that are narrower than their types, as expressions. */
+/** Regular expressions for values of arguments that are narrower than their types. */
 export type Narrowed = Readonly<Record<string, string>>;
 
 /**
- * All argument lists that the node's script takes of a collector, as one expression in RE2 over the arguments with a
- * line feed behind each. `of` says what the target is; without `isAnyWord` the words of the tool are checked too.
+ * One RE2 expression for all argument lists that the node's script accepts from a collector, each argument with a line feed
+ * behind it. `of` says what the target is; without `isAnyWord` the words of the tool are checked too.
  */
 export function argumentsPattern(
-  collector: CollectorName,
+  grammar: Grammar,
+  collector: string,
   of: 'pod' | 'node' | 'either',
   narrowed: Narrowed = {},
   isAnyWord = false,
 ): string {
-  const { types, common, ofPod, ofNode, ofCollector, scopes, words } = readGrammar();
+  const { types, common, ofPod, ofNode, ofCollector, scopes, words } = grammar;
   const typeOf = (name: string): string => {
     if (narrowed[name] !== undefined) return narrowed[name];
     if (name === 'collector') return collector;

@@ -1,10 +1,11 @@
-# The life of what runs on the node. A capture: prepare, start, wait for one of its ends, stop, finish, announce, end.
-# The parts above are its vocabulary; the plan comes in the arguments.
+# The life of the script on the node. A capture is prepared, started, stopped when a limit is reached, finished and announced.
+# The parts before this one have the functions; the plan comes in the arguments.
 
 umask 027
 mkdir "$OUT"
 mkdir -m 700 "$WORK"
 export HOME=$WORK LC_ALL=C TZ=UTC
+readonly ARGUMENT_TYPE COLLECTOR_ARGUMENTS COLLECTOR_SCOPES COLLECTOR_WORDS
 read_arguments "$@"
 collector=${arg[collector]}
 mkfifo "$WORK/tick"
@@ -12,13 +13,13 @@ exec {tick}<>"$WORK/tick"
 tool_pid='' tool_status=0 end_reason=''
 trap 'end_reason="terminated"' TERM INT
 
-# A pause without a process: nobody ever writes to this fifo.
+# pause SECONDS: sleeps without a process, by waiting for a fifo that nobody ever writes to.
 pause() { read -rt "$1" -u "$tick" _ || :; }
 
 tool_is_running() { [[ -n $tool_pid ]] && kill -0 "$tool_pid" 2>/dev/null; }
 
-# Waits for the tool, which was asked to end, and says how it did. One that does not within $1 seconds is asked by SIGINT
-# and ended by SIGKILL: whatever hangs in it, the capture is over, and what was written is there.
+# tool_ends SECONDS: waits for the tool, which was asked to end, and sets tool_status. If it does not end in time it gets SIGINT,
+# and then SIGKILL: even if it hangs, the capture is over, and the file that it wrote is there.
 tool_ends() {
   local -i until
   local signal
@@ -36,7 +37,7 @@ tool_ends() {
   tool_status=$?
 }
 
-# Tools that are missing are named; where the plan says so (a plain Debian image) they are installed first.
+# Refuses if tools are missing, unless the plan says to install them (for a plain Debian image).
 tools_ready() {
   local tool missing=
   local -a tools packages
@@ -54,7 +55,7 @@ tools_ready() {
   emit installed
 }
 
-# The kubelet evicts at 10 % free (nodefs) and takes the capture with it, and then other people's pods: stop before.
+# When less than 10 % of the disk (nodefs) is free, the kubelet evicts this pod and then other pods: stop before that.
 enough_space() {
   free_space
   ((free_percent >= arg[min_free_percent]))
@@ -93,7 +94,7 @@ wait_for_end() {
   done
 }
 
-# A capture, from its start to its artifact.
+# A capture, from its start to its artifact: the work of every collector that records something.
 capture_until_end() {
   enough_space || refuse no-space
   "${collector}_prepare"
@@ -114,8 +115,5 @@ capture_until_end() {
 emit hello collector "$collector" kernel "$(uname -r)"
 tools_ready
 [[ -z ${arg[pod_uid]-} ]] || pod_is_of_namespace || refuse wrong-namespace
-case $collector in
-  inspect | crictl | shell) "${collector}_serve" ;;
-  *) capture_until_end ;;
-esac
+"${collector}_run"
 : >"$OUT/done"

@@ -1,54 +1,160 @@
 import { printable } from '../text/printable.ts';
 
-/** One event of the node's script (node/protocol.sh), as it came: version 1 of the protocol. */
-export interface NodeEvent {
-  readonly gkeprof: 1;
-  readonly seq: number;
-  readonly nonce: string;
-  /** Milliseconds since the epoch by the node's clock. */
-  readonly t: number;
-  readonly event: string;
-  readonly [key: string]: string | number;
+/** What a field of an event may hold. A field that is optional is absent where the node does not know it. */
+interface Field<T> {
+  readonly accepts: (value: unknown) => value is T;
+  readonly isOptional: boolean;
+}
+interface OptionalField<T> extends Field<T> {
+  readonly isOptional: true;
 }
 
-export const numberOf = (event: NodeEvent | undefined, key: string): number => {
-  const value = event?.[key];
-  return typeof value === 'number' ? value : 0;
+const field = <T>(accepts: (value: unknown) => value is T): Field<T> => ({ accepts, isOptional: false });
+const optional = <T>({ accepts }: Field<T>): OptionalField<T> => ({ accepts, isOptional: true });
+
+/** A whole number from 0 on that JavaScript holds exactly. */
+const number = field(
+  (value): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0,
+);
+/** Text of up to 1000 characters that matches the form. */
+const text = (form = /^/) =>
+  field((value): value is string => typeof value === 'string' && value.length <= 1000 && form.test(value));
+const oneOf = <const T extends readonly string[]>(...values: T) =>
+  field((value): value is T[number] => typeof value === 'string' && values.includes(value));
+
+/** Names of commands with commas between them. */
+const tools = text(/^[\w.,-]*$/);
+const reason = oneOf(
+  'time',
+  'count',
+  'size',
+  'space',
+  'requested',
+  'terminated',
+  'tool-ended',
+  'target-gone',
+);
+
+/** What tcpdump counts: packets captured, received by the filter, dropped by the kernel; and the kernel's buffer in KiB. */
+const packets = {
+  packets: optional(number),
+  received: optional(number),
+  dropped: optional(number),
+  buffer: optional(number),
 };
 
-export const textOf = (event: NodeEvent | undefined, key: string): string => {
-  const value = event?.[key];
-  return typeof value === 'string' ? value : '';
+/** Every event that the node's script emits, with its fields: the shell's `emit` and `refuse` are the other half of this. */
+export const EVENTS = {
+  hello: { collector: text(/^[a-z]+$/), kernel: text() },
+  installing: { tools },
+  installed: {},
+  capturing: {},
+  tool: { version: text() },
+  /** Bytes that the tool wrote so far, and bytes that are free on the node's disk. */
+  progress: { bytes: number, free: number, ...packets },
+  stopping: { reason },
+  artifact: {
+    role: text(/^[a-z]+$/),
+    file: text(/^[a-z0-9][a-z0-9._-]*$/i),
+    bytes: number,
+    sha256: text(/^[0-9a-f]{64}$/),
+  },
+  /** A snapshot has no status, and a command has no reason. `stopped` is in milliseconds since the epoch. */
+  end: {
+    reason: optional(reason),
+    status: optional(number),
+    stopped: optional(number),
+    ...packets,
+    cpu_used_us: optional(number),
+    cpu_waited_us: optional(number),
+    cpu_throttled_us: optional(number),
+    /** Processes whose files perf was not allowed to read. */
+    unnamed: optional(number),
+    /** Why the recording is not whole. */
+    cut: optional(oneOf('failed', 'stuck', 'slow', 'time', 'memory', 'space')),
+  },
+  /** The script cannot do the work: a code, and the file in scratch that has the tool's words. */
+  refused: { code: text(/^[a-z-]+$/), log: optional(text(/^[a-z-]+\.log$/)), tools: optional(tools) },
+  /** Snapshots: the first answer is there. */
+  answered: {},
+  /** Commands: the command runs. */
+  running: {},
+} as const satisfies Readonly<Record<string, Readonly<Record<string, Field<unknown>>>>>;
+
+type Fields = typeof EVENTS;
+type ValueOf<F> = F extends Field<infer T> ? T : never;
+type OptionalOf<S> = { [K in keyof S]: S[K] extends OptionalField<unknown> ? K : never }[keyof S];
+type FieldsOf<S> = { readonly [K in Exclude<keyof S, OptionalOf<S>>]: ValueOf<S[K]> } & {
+  readonly [K in OptionalOf<S>]?: ValueOf<S[K]>;
 };
 
-/** A line as an event, or undefined for anything that is not one of this session. */
-export function parseEvent(line: string, nonce: string): NodeEvent | undefined {
+export type EventName = keyof Fields;
+
+/** An event of one name. `t` is in milliseconds since the epoch by the node's clock; `seq` counts from 1. */
+export type EventOf<Name extends EventName> = Name extends EventName
+  ? { readonly event: Name; readonly seq: number; readonly t: number } & FieldsOf<Fields[Name]>
+  : never;
+
+/** One event of the node's script (node/protocol.sh): version 1 of the protocol. */
+export type NodeEvent = EventOf<EventName>;
+
+/** The last event of each name that was seen. */
+export type SeenEvents = { [Name in EventName]?: EventOf<Name> };
+
+/** Keeps an event as the last one of its name. */
+export function keepEvent(seen: SeenEvents, event: NodeEvent): void {
+  Object.assign(seen, { [event.event]: event });
+}
+
+/** A line of this session's protocol. */
+interface ParsedLine {
+  readonly seq: number;
+  /** Absent for an event that this version does not know, or that is not well-formed: it is passed over. */
+  readonly event?: NodeEvent;
+  /** What is wrong with an event that is not well-formed. */
+  readonly problem?: string;
+}
+
+/** A line as an event of this session; undefined for anything else, and for events that are passed over. */
+export const parseEvent = (line: string, nonce: string): NodeEvent | undefined =>
+  parseLine(line, nonce)?.event;
+
+function parseLine(line: string, nonce: string): ParsedLine | undefined {
   if (!line.startsWith('{"gkeprof":1,')) return undefined;
-  let value: unknown;
+  let value: Readonly<Record<string, unknown>>;
   try {
     value = JSON.parse(line);
   } catch {
     return undefined;
   }
-  const event = value as NodeEvent;
-  const whole =
-    event.nonce === nonce &&
-    Number.isSafeInteger(event.seq) &&
-    event.seq > 0 &&
-    Number.isSafeInteger(event.t) &&
-    typeof event.event === 'string' &&
-    Object.values(event).every((each) => typeof each === 'string' || typeof each === 'number');
-  return whole ? event : undefined;
+  const { seq, t, event: name } = value;
+  if (value.nonce !== nonce || !isCount(seq) || seq === 0 || !isCount(t) || typeof name !== 'string')
+    return undefined;
+  if (!Object.hasOwn(EVENTS, name)) return { seq };
+  const fields: Readonly<Record<string, Field<unknown>>> = EVENTS[name as EventName];
+  const known: Record<string, unknown> = { event: name, seq, t };
+  for (const [key, { accepts, isOptional }] of Object.entries(fields)) {
+    const given = Object.hasOwn(value, key) ? value[key] : undefined;
+    if (given === undefined && isOptional) continue;
+    if (!accepts(given)) return { seq, problem: `the node's event "${name}" has a wrong "${key}"` };
+    known[key] = given;
+  }
+  // Each field was checked by its own row above.
+  return { seq, event: known as unknown as NodeEvent };
 }
+
+const isCount = (value: unknown): value is number => number.accepts(value);
 
 /** What reading a line gave. */
 export type LineReading =
   | { readonly kind: 'event'; readonly event: NodeEvent }
-  /** An event seen before: a reconnect repeats lines. */
+  /** An event that was seen before: a reconnect repeats lines. */
   | { readonly kind: 'repeated' }
   /** Numbers are missing before this one: read events.jsonl again, then give this line again. */
   | { readonly kind: 'gap'; readonly from: number; readonly to: number }
-  /** Not of the protocol: shown, escaped, as the node's output. */
+  /** An event that this version does not know: it is passed over. */
+  | { readonly kind: 'unknown' }
+  /** Not of the protocol, or not well-formed: shown as the node's output, escaped. */
   | { readonly kind: 'foreign'; readonly text: string };
 
 /**
@@ -64,19 +170,20 @@ export class EventReader {
   }
 
   read(line: string): LineReading {
-    const event = parseEvent(line, this.#nonce);
-    if (!event) return { kind: 'foreign', text: shown(line) };
-    if (event.seq < this.#next) return { kind: 'repeated' };
-    if (event.seq > this.#next) return { kind: 'gap', from: this.#next, to: event.seq - 1 };
+    const parsed = parseLine(line, this.#nonce);
+    if (!parsed) return { kind: 'foreign', text: shown(line) };
+    if (parsed.seq < this.#next) return { kind: 'repeated' };
+    if (parsed.seq > this.#next) return { kind: 'gap', from: this.#next, to: parsed.seq - 1 };
     this.#next += 1;
-    return { kind: 'event', event };
+    if (parsed.event) return { kind: 'event', event: parsed.event };
+    return parsed.problem === undefined ? { kind: 'unknown' } : { kind: 'foreign', text: parsed.problem };
   }
 }
 
-/** No event has as much; of a longer line only so many characters are kept. */
+/** No event is as long; of a longer line only this many characters are kept. */
 const LONGEST_LINE = 64 * 1024;
 
-/** As much of a foreign line as a person reads. */
+/** The beginning of a foreign line, as much as a person reads. */
 const shown = (line: string): string =>
   line.length > LONGEST_SHOWN ? `${printable(line.slice(0, LONGEST_SHOWN))}…` : printable(line);
 

@@ -1,6 +1,6 @@
-# The container that holds the files: it keeps the pod alive until the client has every byte, then ends, and the
-# scratch volume with it. Arguments: seconds that the capture may take, seconds that the files are kept after it.
-# The client renews the stay by touching `lease` and ends it with `release`.
+# The script of the container `files`: it keeps the pod and its scratch volume alive until the client has every byte.
+# Arguments: the seconds that the capture may take, and the seconds for which the files are kept after it.
+# The client extends the time by touching `lease`, and ends it by touching `release`.
 
 capture_seconds=$1
 keep_seconds=$2

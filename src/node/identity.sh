@@ -1,8 +1,8 @@
-# From the identities in the plan (pod UID, container id, addresses) to what the node has: cgroups, processes
-# and the network namespace. Each is checked, never guessed: a nested cgroup may imitate a name, a pid may be
-# reused, and a path may lead to another pod.
+# Finds the cgroups, processes and network namespace for the identities in the plan (pod UID, container id, addresses).
+# Each of them is checked, never guessed: a nested cgroup may imitate a name, a pid may be reused, and a path may lead to
+# another pod.
 
-# The cgroup tree that perf will use, by perf's own rule (Linux tools/lib/api/fs/cgroup.c): the first v1 mount
+# Sets cgroup_root to the cgroup tree that perf will use, by perf's own rule (Linux tools/lib/api/fs/cgroup.c): the first v1 mount
 # with perf_event among its options, otherwise the last cgroup2 mount.
 find_cgroup_root() {
   local directory type options rest
@@ -24,8 +24,8 @@ find_cgroup_root() {
 # find_pod_cgroup: sets pod_cgroup to the pod's cgroup, relative to the root. The kubelet's own layouts:
 #   cgroupfs  [ROOT/]kubepods/[burstable/|besteffort/]pod<UID>
 #   systemd   [ROOT/]kubepods.slice/[kubepods-QOS.slice/]kubepods[-QOS]-pod<UID with _>.slice
-# (kubernetes pkg/kubelet/cm/cgroup_manager_linux.go). Only the first `kubepods` of a path counts: what a
-# container makes below itself lies behind its own pod's component and cannot match.
+# (kubernetes pkg/kubelet/cm/cgroup_manager_linux.go). Only the first `kubepods` of a path counts: the
+# cgroups that a container makes are below its own pod's, so they cannot match.
 # A static pod's UID is the hash in its annotation, so the plan may hold more than one.
 find_pod_cgroup() {
   local uid under path relative below
@@ -47,14 +47,14 @@ find_pod_cgroup() {
   return 1
 }
 
-# The id in the name of a container's cgroup: <id>, cri-containerd-<id>.scope, crio-<id>.scope, docker-<id>.scope.
-# CRI-O's crio-conmon-<id>.scope holds the monitor of a container, not the container.
+# cgroup_container_id PATH: sets container_of_cgroup to the id in the name of a container's cgroup: <id>, cri-containerd-<id>.scope, crio-<id>.scope, docker-<id>.scope.
+# In CRI-O's crio-conmon-<id>.scope is the monitor of a container, not the container.
 cgroup_container_id() {
   [[ ${1##*/} =~ ^(([0-9a-f]{64})|(cri-containerd|crio|docker)-([0-9a-f]{64})\.scope)$ ]] || return 1
   container_of_cgroup=${BASH_REMATCH[2]}${BASH_REMATCH[4]}
 }
 
-# find_container_cgroup ID: directly below the pod's cgroup, and nowhere else.
+# find_container_cgroup ID: sets container_cgroup. It is looked for directly below the pod's cgroup only.
 find_container_cgroup() {
   local directory
   for directory in "$cgroup_root/$pod_cgroup"/*/; do
@@ -67,11 +67,11 @@ find_container_cgroup() {
   return 1
 }
 
-# read_cpu_counters CGROUP [PARENT]: what the kernel counts, in microseconds: cpu_used of the cgroup; cpu_waited, how long at
-# least one of its threads waited for a processor (Documentation/accounting/psi.rst); and in cpu_held, by their files, how
-# long limits held it back: its own, those right below it, and that of PARENT, because each cgroup counts only its own
-# limit. What the kernel does not count is empty. The limits are in a hierarchy of their own, and in nanoseconds, where the
-# controller is one of cgroup v1, which may stand beside cgroup v2.
+# read_cpu_counters CGROUP [PARENT]: reads the kernel's counters, in microseconds. cpu_used is the CPU time of the cgroup;
+# cpu_waited is how long at least one of its threads waited for a CPU (Documentation/accounting/psi.rst); cpu_held has, by
+# file, how long limits throttled it: its own limit, those of the cgroups right below it, and that of PARENT, because each
+# cgroup counts only its own limit. A counter that the kernel does not have is empty. With the cpu controller of cgroup v1,
+# which may be mounted beside cgroup v2, the limits are in a tree of their own, and in nanoseconds.
 declare -A cpu_held=()
 read_cpu_counters() {
   local directory type options file key count rest usage='' limits=$cgroup_root
@@ -97,8 +97,8 @@ read_cpu_counters() {
   return 0
 }
 
-# The fields of /proc/PID/stat from the third one on in process_stat: they are counted from behind the name, which may
-# hold blanks, brackets and line feeds. The file is read to its end: it holds no NUL.
+# process_stat PID: sets process_stat to the fields of /proc/PID/stat from the third one on. They are counted from the end of
+# the name, which may hold blanks, brackets and line feeds. The file has no NUL, so it is read to its end.
 process_stat() {
   local text
   { IFS= read -rd '' text <"/proc/$1/stat"; } 2>/dev/null
@@ -106,20 +106,20 @@ process_stat() {
   ((${#process_stat[@]} > 46))
 }
 
-# When a process started, in clock ticks since boot: field 22.
+# process_start PID: sets start_time to when the process started, in clock ticks since boot (field 22).
 process_start() {
   process_stat "$1" || return 1
   start_time=${process_stat[19]}
 }
 
-# Whether a descriptor is of the node's network namespace: the first process is in it. Neither is a pod in ours, which
-# is the node's too unless the debug pod has a network of its own.
+# is_nodes_netns DESCRIPTOR: whether it is the network namespace of the node, which process 1 is in. Our own counts too: no
+# other pod is in it, and it is the node's unless the debug pod has a network of its own.
 is_nodes_netns() {
   stat -Lc %i /proc/1/ns/net /proc/self/ns/net 2>/dev/null | grep -qx "$(stat -Lc %i "/proc/self/fd/$1")"
 }
 
-# open_pod_netns: the descriptor of the pod's network namespace in $netns, from the sandbox's process (the one
-# container of the pod that the API does not list), else from a process of the target's container.
+# open_pod_netns: sets netns to a descriptor of the pod's network namespace. It is taken from the process of the sandbox (the
+# one container of the pod that the API does not list), or else from a process of another container of the pod.
 open_pod_netns() {
   local directory pid before ip
   local -a pids=() candidates=() addresses
@@ -139,7 +139,7 @@ open_pod_netns() {
       process_start "$pid" || continue
       before=$start_time
       exec {netns}<"/proc/$pid/ns/net" || continue
-      # The same process, still in the same cgroup, after the descriptor was opened: no pid was reused between.
+      # If the same process is still in the same cgroup now, the pid was not reused before the descriptor was opened.
       if ! process_start "$pid" || [[ $start_time != "$before" ]] || ! grep -qx "$pid" "$directory/cgroup.procs"; then
         exec {netns}<&-
         continue
@@ -162,10 +162,10 @@ open_pod_netns() {
   return 1
 }
 
-# The node's end of the pod's interface: the link whose index is `link_index` of the interface that holds the
-# pod's address (sysfs would be the debug pod's own, so iflink from there is wrong). Whoever may make interfaces in the
-# pod can give them any index and any peer. So the node's link has to name the pod's back, its index and its
-# namespace, and the pod's has to name the node's: only the kernel writes that (rtnetlink(7), IFLA_LINK_NETNSID).
+# Sets host_interface to the node's end of the pod's interface: the link whose index is the `link_index` of the interface
+# that has the pod's address (sysfs is the debug pod's own, so iflink from there would be wrong). Whoever may make interfaces
+# in the pod can give them any index and any peer. So each of the two links must name the other, by its index and its
+# namespace: only the kernel writes that (rtnetlink(7), IFLA_LINK_NETNSID).
 find_host_interface() {
   local -a addresses
   local inside inner index line
@@ -185,7 +185,7 @@ find_host_interface() {
   return $found
 }
 
-# Gives the node's and the pod's network namespace a name by which ip knows them: their descriptors, whatever else is there.
+# Gives the network namespaces of the node and of the pod names that ip knows. A file of that name is replaced.
 NETNS_NAMES=/run/netns
 name_namespaces() {
   mkdir -p "$NETNS_NAMES" &&
@@ -193,8 +193,8 @@ name_namespaces() {
     ln -sfn "/proc/$$/fd/$netns" "$NETNS_NAMES/gkeprof-pod"
 }
 
-# peer_in NAMESPACE [COMMAND…] -- INTERFACE: the index of an interface's other end, as it is seen by COMMAND, when that
-# end is in the namespace of this name. An alias of the interface is in the same line, but its quotes are escaped.
+# peer_in NAMESPACE [COMMAND…] -- INTERFACE: prints the index of the interface's other end, as COMMAND sees it, if that end is
+# in the namespace of this name. The interface's alias is in the same line, but its quotes are escaped.
 peer_in() {
   local namespace=$1 link id known
   local -a enter=()
@@ -211,7 +211,7 @@ peer_in() {
   printf '%s\n' "${BASH_REMATCH[1]}"
 }
 
-# The pod is still the one that was planned: its cgroup, and where a namespace was opened, its process.
+# Whether the target is gone: the pod's cgroup, or the process whose namespace was opened.
 target_is_gone() {
   [[ -n ${watched_cgroup-} && ! -d $cgroup_root/$watched_cgroup ]] && return 0
   if [[ -n ${netns_pid-} ]]; then
@@ -221,10 +221,10 @@ target_is_gone() {
   return 1
 }
 
-# Whether the pod is of the namespace that the plan names, for which the user's rights were checked: the kubelet keeps
-# each pod's logs in NAMESPACE_NAME_UID (kubernetes pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory). They are
-# seen through the root of the kubelet, or of another process that no pod can imitate: one outside of all pods' cgroups.
-# Where the kubelet keeps them elsewhere (podLogsDir), the runtime is asked.
+# Whether the pod is in the namespace that the plan names, for which the user's rights were checked. The kubelet keeps the logs
+# of each pod in NAMESPACE_NAME_UID (kubernetes pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory). They are read
+# through the root of process 1 or of the kubelet, which no pod can imitate, because it is outside of all pods' cgroups.
+# If the kubelet keeps its logs elsewhere (podLogsDir), the runtime is asked.
 pod_is_of_namespace() {
   local uid logs directory known=''
   local -a uids roots
@@ -247,11 +247,11 @@ pod_is_of_namespace() {
         --label "io.kubernetes.pod.namespace=${arg[pod_namespace]}" 2>/dev/null) ]] && known=$uid
     done
   fi
-  # From here on it is this one alone: another one beside it may be of a pod that has no logs yet.
+  # From here on only this UID counts: the other one may belong to a pod that has no logs yet.
   [[ -n $known ]] && arg[pod_uid]=$known
 }
 
-# The roots through which the node's files may be seen: of the first process, and of each kubelet.
+# Prints the roots through which the node's files may be seen: that of process 1, and that of each kubelet.
 node_roots() {
   local path
   printf '/proc/1/root\n'
@@ -260,9 +260,9 @@ node_roots() {
   done < <(grep -lxsE 'kubelet|kubelite|k3s(-server|-agent)?' /proc/[0-9]*/comm)
 }
 
-# Whether the process, named by its folder in /proc, is in the cgroup of a pod. In a cgroup namespace of our own the path of
-# another pod begins with `/..` and may lack the kubelet's folder, so the pod's own name counts too: pod<UID>, the UID being
-# one with dashes (with _ under systemd) or the hash of a static pod.
+# is_in_a_pod FOLDER: whether the process with this folder in /proc is in the cgroup of a pod. In a cgroup namespace of our own
+# the path of another pod begins with `/..` and may lack the kubelet's folder, so the pod's own name counts too: pod<UID>,
+# where the UID has dashes (_ under systemd) or is the hash of a static pod.
 is_in_a_pod() {
   grep -qE 'kubepods|[/-]pod[0-9a-f]{8}[-_][0-9a-f]{4}|[/-]pod[0-9a-f]{32}' "$1/cgroup" 2>/dev/null
 }

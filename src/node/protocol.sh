@@ -1,11 +1,11 @@
-# What the debug pod says: one JSON object a line, on stdout and in events.jsonl, by one emitter.
-# Read by src/node/events.ts. No filter, address, thread name or path ever goes into an event, because
-# container logs are shipped to central logging; what a tool prints goes to a file in scratch.
+# The events of the debug pod: one JSON object per line, on stdout and in events.jsonl. src/node/events.ts reads them, and
+# knows every event and key. No filter, address, thread name or path is in an event, because container logs are often sent
+# to a central store; what a tool prints goes to a file in scratch.
 
 readonly OUT=/gkeprof/out CTL=/gkeprof/ctl WORK=/gkeprof/work
 sequence=0
 
-# Milliseconds since the epoch, without a process: EPOCHREALTIME has microseconds and the locale's comma.
+# Sets now to milliseconds since the epoch, without a process: EPOCHREALTIME has microseconds, and the locale's comma.
 now_ms() {
   local stamp=${EPOCHREALTIME/[.,]/}
   now=${stamp%???}
@@ -54,25 +54,25 @@ emit() {
     shift 2
   done
   printf '%s}\n' "$line" >>"$OUT/events.jsonl"
-  # Somebody's terminal is not the place for it.
+  # With a terminal, stdout is what the user sees.
   [[ ${arg[tty]-} == 1 ]] || printf '%s}\n' "$line"
 }
 
-# The end of a capture that cannot be: a code from a fixed list, and the log in scratch that has the words.
+# refuse CODE [KEY VALUE]…: ends the pod, because it cannot do its work. `log` names the file in scratch with the tool's words.
 refuse() {
   emit refused code "$@"
   : >"$OUT/done"
   exit 1
 }
 
-# announce ROLE FILE: the artifact is whole and will not change any more.
+# announce ROLE FILE: tells the client that the artifact is whole and will not change any more.
 announce() {
   local role=$1 file=$2 sum
   sum=$(sha256sum <"$OUT/$file")
   emit artifact role "$role" file "$file" bytes: "$(stat -c %s "$OUT/$file")" sha256 "${sum%% *}"
 }
 
-# Free bytes and the share of the file system that is free, in percent, where scratch lies.
+# Sets free_bytes and free_percent for the file system that scratch is on.
 free_space() {
   local available total block
   read -r available total block < <(stat -f -c '%a %b %S' "$WORK")

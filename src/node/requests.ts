@@ -1,23 +1,24 @@
 import { CTL, OUT } from './folders.ts';
 
 /**
- * Everything that a client ever runs in `files`: nothing else is exec'ed into a debug pod. The admission policy takes
- * exactly these, so a request is data: words that are sent as they stand, and holes that a value of a given form fills.
+ * Everything that a client ever runs in `files`: nothing else is exec'ed into a debug pod. The admission policy accepts
+ * exactly these. So a request is data: fixed words, and holes for values of a given form.
  */
 type Word = string | Hole;
 
-/** A place for a value. `form` is a regular expression for the whole of it, in what RE2 and JavaScript read alike. */
+/** A place for a value. `form` is a regular expression for the whole value, which RE2 and JavaScript read alike. */
 interface Hole {
   readonly form: string;
 }
 
-/** A file of the capture, by its whole path. */
+/** The whole path of a file of the capture. */
 const FILE: Hole = { form: `${OUT}/[a-z][a-z.-]{0,40}` };
 const NUMBER: Hole = { form: '[0-9]{1,18}' };
 
 /**
- * Asks, unless it is the first question, which the plan brought; waits for the answer; says how long it is and its
- * SHA-256, then the bytes; and stays until the client has them all, because an exec that ends drops tails silently.
+ * Asks a question, unless it is the first one, which is in the pod's arguments. Waits for the answer, prints its length and
+ * SHA-256, then its bytes. Then it waits until the client has them all, because an exec that ends may lose the last bytes
+ * without an error.
  */
 const ASK = `
 id=$1 ask=$2 answer=${OUT}/answer-$1
@@ -37,9 +38,9 @@ read -r _
 `;
 
 /**
- * With how much of the output is known already: sends what was run, then, unless that is all that is wanted, stdout and
- * stderr as they grow, then the status, each as a frame of `KIND BYTES`; and stays until the client has all. It does not
- * renew the lease: what is run by exec outlives the client.
+ * Takes how many bytes of the output the client has already. Sends the command line; then, unless only that is wanted, stdout
+ * and stderr as they grow, and the status, each as a frame of `KIND BYTES`. Then it waits until the client has everything. It
+ * does not renew the lease, because a script that runs by exec outlives its client.
  */
 const FOLLOW = `
 o=$1 e=$2 out=${OUT}
@@ -69,8 +70,8 @@ read -r _
 `;
 
 /**
- * One range of a file. The remote shell waits for a line before it ends: an exec whose command ends with bytes still
- * under way loses them and reports success (kubernetes/kubernetes#124571).
+ * One range of a file. The remote shell waits for a line before it ends: an exec whose command ends while bytes are still
+ * on their way loses them and reports success (kubernetes/kubernetes#124571).
  */
 const RANGE = 'tail -c "+$2" -- "$1" | head -c "$3"; read -r _';
 
@@ -79,11 +80,11 @@ const SALVAGE = 'stat -c %s "$1" && sha256sum <"$1"';
 
 /** The requests, by what they are for. */
 export const REQUESTS = {
-  /** The events, where the container's log fails. */
+  /** The events, if the container's log fails. */
   events: ['cat', `${OUT}/events.jsonl`],
-  /** Ends a capture in good order. */
+  /** Asks the node to stop the capture and to finish it. */
   stop: ['touch', `${CTL}/stop`],
-  /** Says that a client is there. */
+  /** Tells the node that the client is still there. */
   lease: ['touch', `${CTL}/lease`],
   /** The end of a tool's log. */
   log: ['tail', '-c', '4000', FILE],
@@ -92,20 +93,20 @@ export const REQUESTS = {
   /** Path, first byte from 1, bytes. */
   range: ['sh', '-c', RANGE, 'range', FILE, NUMBER, NUMBER],
   salvage: ['sh', '-c', SALVAGE, 'salvage', FILE],
-  /** Id of the question, and its parts; nothing for the plan's own. */
+  /** The id of the question, and its parts; no parts for the plan's own question. */
   ask: ['sh', '-c', ASK, 'gkeprof-ask', { form: 'first|[0-9a-f]{16}' }, { form: '[a-z,]{0,60}' }],
-  /** Bytes of stdout and of stderr that are here, and how far to go. */
+  /** How many bytes of stdout and stderr the client has, and what to send last. */
   follow: ['sh', '-c', FOLLOW, 'gkeprof-follow', NUMBER, NUMBER, { form: 'command|status' }],
 } as const satisfies Readonly<Record<string, readonly Word[]>>;
 
-/** The words of a request with its holes filled, in their order. Throws where a value is not of its form. */
+/** The words of a request, its holes filled with the values in order. Throws if a value does not have the form of its hole. */
 export function request(name: keyof typeof REQUESTS, ...values: readonly string[]): string[] {
   const left = [...values];
   const words = REQUESTS[name].map((word: Word) => {
     if (typeof word === 'string') return word;
     const value = left.shift();
     if (value === undefined || !new RegExp(`^(${word.form})$`).test(value))
-      throw new Error(`"${value}" is no value for the request ${name}`);
+      throw new Error(`"${value}" is not a value for the request ${name}`);
     return value;
   });
   if (left.length) throw new Error(`the request ${name} takes no more values`);

@@ -68,14 +68,19 @@ export class Log {
   phase(text: string): void {
     this.#stopTicking();
     if (!this.#sink.isTTY || this.#level > 0) this.line(text);
-    if (!this.#sink.isTTY || !this.#tells) return;
     const began = Date.now();
-    const show = () => {
+    this.tick(() => {
       const seconds = Math.floor((Date.now() - began) / 1000);
-      this.#show(seconds > 0 ? [text, `${seconds}s`] : [text]);
-    };
-    show();
-    this.#ticking = setInterval(show, TICK_MS).unref();
+      return seconds > 0 ? [text, `${seconds}s`] : [text];
+    });
+  }
+
+  /** Passing figures that change with time: made anew every second, until something else is shown in their place. */
+  tick(figures: () => readonly string[]): void {
+    this.#stopTicking();
+    if (!this.#sink.isTTY || !this.#tells) return;
+    this.#show(figures());
+    this.#ticking = setInterval(() => this.#show(figures()), TICK_MS).unref();
   }
 
   /** Shows figures on the live line, as many as fit, so the most important one comes first. */

@@ -1,6 +1,6 @@
 import type { V1Container, V1Pod, V1PodSpec } from '@kubernetes/client-node';
-import { captureCommand, filesCommand } from '../collectors/script.ts';
-import { argumentsPattern } from '../node/arguments.ts';
+import { captureCommand, captureScript, filesCommand } from '../collectors/script.ts';
+import { argumentsPattern, readGrammar } from '../node/arguments.ts';
 import { FILES_USERS } from '../plan/plan.ts';
 import { debugPod, FILLED_IN_FIELDS, LABELS_BY_ADMISSION } from '../session/pod-manifest.ts';
 import { all, any, celLiteral, celStrings, celText, isOwn, ownerVariables, type Rule } from './cel.ts';
@@ -237,6 +237,7 @@ function argumentRules(kinds: ReadonlyArray<{ readonly kind: DebugPodKind; reado
     group.postures.add(posture(pod.spec!));
     groups.set(key, group);
   }
+  const grammar = readGrammar(captureScript());
   const rules = [...groups.values()].map(({ kind, postures }) => {
     const { collector, scope } = kind.plan.capture;
     const parts = limitedParts(kind);
@@ -249,7 +250,7 @@ function argumentRules(kinds: ReadonlyArray<{ readonly kind: DebugPodKind; reado
       ...(parts !== undefined && { parts }),
       ...(collector === 'crictl' && (kind.isShell ? { rights: 'any' } : { rights: 'read', tty: '0' })),
     };
-    const pattern = argumentsPattern(collector, kind.target, narrowed, kind.isShell);
+    const pattern = argumentsPattern(grammar, collector, kind.target, narrowed, kind.isShell);
     return all([
       kind.isShell ? 'variables.shell' : 'variables.isPlain && variables.isUnattended',
       `object.metadata.name.startsWith('gkeprof-${collector}-')`,

@@ -1,56 +1,54 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import type { Cluster, ContainerRef, RemoteStream } from '../cluster/cluster.ts';
+import type { ContainerRef, RemoteStream } from '../cluster/cluster.ts';
 import { clusterError, type GkeprofError, reasonOf, toolError } from '../errors.ts';
 import { request } from '../node/requests.ts';
 import type { SnapshotPart } from '../plan/plan.ts';
 import { printable } from '../text/printable.ts';
 import { formatBytes } from '../text/quantity.ts';
+import type { SessionContext } from './session-context.ts';
 
-/** A question to a debug pod that inspects. */
+/** A question to a debug pod that takes snapshots. */
 export interface Question {
   readonly files: ContainerRef;
   readonly parts: readonly SnapshotPart[];
-  /** The question that the plan itself brought. */
+  /** Whether it is the question in the pod's own arguments, which the pod answers without being asked. */
   readonly first: boolean;
 }
 
-/** What asking needs of the world. */
-export interface Asking {
-  readonly cluster: Cluster;
-  readonly signal: AbortSignal;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-}
-
-/** `files` starts a moment behind `capture`, and the kubelet takes a moment more to let anybody in. */
+/** `files` starts a moment after `capture`, and then the kubelet takes another moment to accept an exec. */
 const TRIES = 40;
 const RETRY_MS = 150;
 
-/** Length and SHA-256 of what follows. */
-/** One snapshot of the node, as text, verified. Rejects when the pod cannot give it. */
-export async function ask(question: Question, world: Asking): Promise<string> {
+/** One verified snapshot of the node, as text. Rejects if the pod cannot take it. */
+export async function ask(
+  question: Question,
+  { cluster, interrupts, sleep }: SessionContext,
+): Promise<string> {
+  const signal = interrupts.stop;
   const id = question.first ? 'first' : randomBytes(8).toString('hex');
   const argv = request('ask', id, question.first ? '' : question.parts.join(','));
   let said = '';
   for (let tries = 0; tries < TRIES; tries += 1) {
-    world.signal.throwIfAborted();
-    const stream = world.cluster.execStream(question.files, argv);
-    const answer = await readAnswer(stream, question.files.pod, world.signal);
+    signal.throwIfAborted();
+    const stream = cluster.execStream(question.files, argv);
+    const answer = await readAnswer(stream, question.files.pod, signal);
     if (answer) return textOf(answer, question.files.pod);
     const { exitCode, stderr } = await stream.ended;
     said = printable(stderr.split('\n').at(-1) ?? '');
     if (exitCode === 7 || exitCode === 8) break;
-    await world.sleep(RETRY_MS, world.signal);
+    await sleep(RETRY_MS, signal);
   }
   throw said === '' || /exit code [78]/.test(said)
-    ? toolError(`the debug pod ${question.files.pod} gave no answer`)
-    : clusterError(`the debug pod ${question.files.pod} could not be asked: ${said}`);
+    ? toolError(`the debug pod ${question.files.pod} did not answer`)
+    : clusterError(`the debug pod ${question.files.pod} could not be asked for a snapshot: ${said}`);
 }
 
-/** As much as the node's script writes at most (collectors/snapshot/snapshot.sh, answer_bytes), before and after it is compressed. */
-const MOST_BYTES = 2 ** 26;
+/** Length and SHA-256 of the answer that follows. */
 const HEADER = /^(\d+) ([0-9a-f]{64})$/;
 const LONGEST_HEADER = 128;
+/** The most that the node's script writes (answer_bytes in collectors/snapshot/snapshot.sh), compressed or not. */
+const MOST_BYTES = 2 ** 26;
 
 function textOf(answer: Uint8Array, pod: string): string {
   try {
@@ -59,20 +57,20 @@ function textOf(answer: Uint8Array, pod: string): string {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(pod);
     throw toolError(
-      `the debug pod ${pod} gave an answer that cannot be decompressed: ${code ?? reasonOf(error)}`,
+      `the debug pod ${pod} sent an answer that cannot be decompressed: ${code ?? reasonOf(error)}`,
     );
   }
 }
 
 const tooLarge = (pod: string): GkeprofError =>
   toolError(
-    `the debug pod ${pod} gave an answer of more than ${formatBytes(MOST_BYTES)}, which its script never does`,
+    `the debug pod ${pod} sent an answer of more than ${formatBytes(MOST_BYTES)}, which its script never does`,
   );
 
 /**
- * The bytes that were announced, or undefined when the stream ended before they were there, or they are others. What has no
- * announcement, a larger one than any node has a use for, or more bytes than it announced ends at once: the pod is not
- * what was started.
+ * The bytes that were announced; undefined if the stream ended too early, or the bytes do not have the announced SHA-256.
+ * Rejects at once if the announcement is missing or too large, or if more bytes come than were announced: then the pod does
+ * not run our script.
  */
 async function readAnswer(
   stream: RemoteStream,
@@ -93,7 +91,7 @@ async function readAnswer(
         const end = head.indexOf(0x0a);
         if (end < 0 && head.length < LONGEST_HEADER) continue;
         const header = HEADER.exec(head.toString('latin1', 0, Math.max(0, end)));
-        if (!header) throw toolError('the debug pod gave an answer that announces nothing');
+        if (!header) throw toolError('the debug pod sent an answer without its length and SHA-256');
         announced = { bytes: Number(header[1]), sum: header[2]! };
         if (announced.bytes > MOST_BYTES) throw tooLarge(pod);
         part = chunk.subarray(end + 1 - (head.length - Math.min(chunk.length, LONGEST_HEADER)));
@@ -103,7 +101,7 @@ async function readAnswer(
       if (got > announced.bytes)
         throw toolError(`the debug pod sent more than the ${formatBytes(announced.bytes)} that it announced`);
       if (got < announced.bytes) continue;
-      // Its end is of no interest any more: the remote one goes on when its input ends.
+      // All is here, so the stream is not needed any more: the remote script goes on when its input ends.
       stream.kill();
       const answer = Buffer.concat(parts);
       return createHash('sha256').update(answer).digest('hex') === announced.sum ? answer : undefined;

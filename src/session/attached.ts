@@ -1,17 +1,18 @@
-import type { ContainerRef } from '../cluster/cluster.ts';
-import { runner } from '../collectors/command/command.ts';
+import { collectorOf } from '../collectors/index.ts';
 import { clusterError, toolError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { request } from '../node/requests.ts';
 import { type ByteSink, writeAll } from '../output/stream.ts';
 import type { NodeCommand, Plan } from '../plan/plan.ts';
 import { printable } from '../text/printable.ts';
-import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
+import { abandonDebugPod, containerOf, createDebugPod, deathOf, removeDebugPod } from './debug-pod.ts';
 import { FrameReader } from './frames.ts';
+import { renewLease } from './lease.ts';
 import { nodeRefusal } from './node-refusal.ts';
+import type { SessionContext } from './session-context.ts';
 import { waitForStart } from './start.ts';
 
-/** Where what was run says what it says. */
+/** Where the output of the command goes. */
 export interface Audience {
   readonly stdout: ByteSink;
   readonly stderr: ByteSink;
@@ -22,91 +23,81 @@ const RETRY_MS = 200;
 const RENEW_MS = 40_000;
 
 /**
- * The life of a debug pod that runs something for us: create, start, connect, until it has ended; then delete. Returns
- * its exit status.
+ * The life of a debug pod that runs a command for the user: create, start, connect, wait for its end, delete. Returns the
+ * exit status of the command.
  */
-export async function runNodeCommand(plan: Plan, audience: Audience, world: World): Promise<number> {
-  const { interrupts } = world;
+export async function runNodeCommand(
+  plan: Plan,
+  audience: Audience,
+  context: SessionContext,
+): Promise<number> {
+  const { interrupts } = context;
   interrupts.stop.throwIfAborted();
   const release = interrupts.hold();
   try {
-    await createDebugPod(plan, runner, world);
-    return await inDebugPod(plan, audience, world);
+    await createDebugPod(plan, collectorOf(plan.capture.collector), context);
+    return await inDebugPod(plan, audience, context);
   } finally {
     release();
   }
 }
 
-async function inDebugPod(plan: Plan, audience: Audience, world: World): Promise<number> {
-  const { cluster, interrupts, log, sleep, now } = world;
+async function inDebugPod(plan: Plan, audience: Audience, context: SessionContext): Promise<number> {
+  const { interrupts, log } = context;
   const what = plan.capture as NodeCommand;
   const over = new AbortController();
   try {
     const signal = interrupts.stop;
-    const say = (text: string) => log.line(text);
-    await unlessAborted(waitForStart(plan, { cluster, signal, say, sleep, now }), signal);
+    await unlessAborted(waitForStart(plan, context), signal);
     log.end();
-    void renewLease(plan, world, over.signal);
+    // The node ends a command (SIGHUP) whose client does not renew its lease.
+    void renewLease(plan, RENEW_MS, context, over.signal);
     const status = what.tty
-      ? await withTerminal(plan, audience, world)
-      : await unlessAborted(withoutTerminal(plan, what.stdin, audience, world, over.signal), signal);
+      ? await withTerminal(plan, audience, context)
+      : await unlessAborted(withoutTerminal(plan, what.stdin, audience, context, over.signal), signal);
     over.abort();
-    await removeDebugPod(plan, world, 30_000);
+    await removeDebugPod(plan, context, 30_000);
     return status;
   } catch (error) {
     over.abort();
     log.end();
-    await abandonDebugPod(plan, world);
+    await abandonDebugPod(plan, context);
     throw error;
   }
 }
 
-/** The output through `files`; the input, if there is any, straight to the process. */
+/** The output is read through `files`; the input, if there is any, goes straight to the process. */
 async function withoutTerminal(
   plan: Plan,
   stdin: boolean,
   audience: Audience,
-  world: World,
+  context: SessionContext,
   over: AbortSignal,
 ): Promise<number> {
-  const { cluster, interrupts } = world;
+  const { cluster, interrupts } = context;
   const signal = AbortSignal.any([interrupts.stop, over]);
-  if (stdin) cluster.attach(container(plan, 'capture'), { tty: false, signal }).catch(() => {});
-  return follow(plan, audience, world, 'status');
+  if (stdin) cluster.attach(containerOf(plan, 'capture'), { tty: false, signal }).catch(() => {});
+  return follow(plan, audience, context, 'status');
 }
 
-/** The terminal is the process's own; what crictl said besides, and the status, come after it. */
-async function withTerminal(plan: Plan, audience: Audience, world: World): Promise<number> {
-  const { cluster, interrupts } = world;
-  await follow(plan, audience, world, 'command');
-  await cluster.attach(container(plan, 'capture'), { tty: true, signal: interrupts.abandon });
-  return follow(plan, { ...audience, stdout: nobody }, world, 'status', true);
-}
-
-/** Says that somebody is there, as long as somebody is: without, the node hangs up on what runs. */
-async function renewLease(plan: Plan, { cluster, sleep }: World, over: AbortSignal): Promise<void> {
-  while (!over.aborted) {
-    await sleep(RENEW_MS, over).catch(() => {});
-    if (!over.aborted) await cluster.exec(container(plan, 'files'), request('lease'), over).catch(() => {});
-  }
+/** The user's terminal is the terminal of the process; what crictl wrote to stderr, and the status, are read after it. */
+async function withTerminal(plan: Plan, audience: Audience, context: SessionContext): Promise<number> {
+  const { cluster, interrupts } = context;
+  await follow(plan, audience, context, 'command');
+  await cluster.attach(containerOf(plan, 'capture'), { tty: true, signal: interrupts.abandon });
+  return follow(plan, { ...audience, stdout: nobody }, context, 'status', true);
 }
 
 const nobody: ByteSink = { write: () => true };
 
-const container = ({ debugPod }: Plan, name: string): ContainerRef => ({
-  namespace: debugPod.namespace,
-  pod: debugPod.name,
-  container: name,
-});
-
 /**
- * Hands on what the process says, each byte once, over as many connections as it takes; returns its status, or 0 when no
- * more than the command was wanted.
+ * Hands on the output of the process, each byte once, over as many connections as necessary. Returns its status, or 0 if
+ * only the command line was asked for.
  */
 async function follow(
   plan: Plan,
   { stdout, stderr }: Audience,
-  { cluster, interrupts, log, sleep }: World,
+  { cluster, interrupts, log, sleep }: SessionContext,
   upTo: 'command' | 'status',
   commandKnown = false,
 ): Promise<number> {
@@ -115,7 +106,7 @@ async function follow(
   for (let tries = 0; tries < TRIES; tries += 1) {
     interrupts.stop.throwIfAborted();
     const argv = request('follow', String(seen.o), String(seen.e), upTo);
-    const stream = cluster.execStream(container(plan, 'files'), argv);
+    const stream = cluster.execStream(containerOf(plan, 'files'), argv);
     const stop = () => stream.kill();
     interrupts.stop.addEventListener('abort', stop, { once: true });
     const frames = new FrameReader();
@@ -131,7 +122,7 @@ async function follow(
               log.line(`${plan.node}: ${printable(Buffer.from(whole).toString().trim())}`);
             }
             if (kind === 'r')
-              throw (await nodeRefusal(plan, cluster)) ?? toolError('the node did not run it');
+              throw (await nodeRefusal(plan, cluster)) ?? toolError('the node did not run the command');
             if (kind === 'x' || (kind === 'c' && upTo === 'command')) {
               stream.kill();
               return kind === 'x' ? Number(Buffer.from(whole).toString()) : 0;
@@ -149,5 +140,5 @@ async function follow(
     interrupts.stop.throwIfAborted();
     await sleep(RETRY_MS, interrupts.stop);
   }
-  throw clusterError(`the way to the debug pod was lost: ${await deathOf(plan, cluster)}`);
+  throw clusterError(`the connection to the debug pod was lost: ${await deathOf(plan, cluster)}`);
 }

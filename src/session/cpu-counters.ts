@@ -1,16 +1,16 @@
-import type { NodeEvent } from '../node/events.ts';
+import type { EventOf } from '../node/events.ts';
 
-/** Of the target's cgroup, in seconds over the capture (node/identity.sh); what the kernel does not count is absent. */
+/** CPU times of the target's cgroup during the capture, in seconds (node/identity.sh). What the kernel does not count is absent. */
 export interface CpuCounters {
   readonly usedSeconds?: number;
-  /** A limit held it back. */
+  /** How long a CPU limit throttled it. */
   readonly throttledSeconds?: number;
-  /** At least one of its threads waited for a processor. */
+  /** How long at least one of its threads waited for a CPU. */
   readonly waitedSeconds?: number;
 }
 
-/** What the last event of a capture says of them; undefined where it says nothing. */
-export function cpuCounters(end: NodeEvent | undefined): CpuCounters | undefined {
+/** The counters in the last event of a capture; undefined if it has none. */
+export function cpuCounters(end: EventOf<'end'> | undefined): CpuCounters | undefined {
   const counters = Object.fromEntries(
     [
       ['usedSeconds', end?.cpu_used_us],

@@ -1,26 +1,24 @@
 import { apiCode } from '../cluster/api-errors.ts';
-import type { Cluster } from '../cluster/cluster.ts';
+import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
 import type { NodeWork } from '../collectors/collector.ts';
 import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
-import { type Interrupts, unlessAborted } from '../interrupts.ts';
-import type { Log } from '../output/log.ts';
+import { unlessAborted } from '../interrupts.ts';
 import type { Plan } from '../plan/plan.ts';
 import { printable } from '../text/printable.ts';
 import { formatDuration } from '../text/quantity.ts';
 import { admissionChanges, debugPod } from './pod-manifest.ts';
+import type { SessionContext } from './session-context.ts';
 
-/** What a session needs of the world. */
-export interface World {
-  readonly cluster: Cluster;
-  readonly log: Log;
-  readonly interrupts: Interrupts;
-  readonly now: () => number;
-  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
-}
+/** A container of the plan's debug pod: `capture` does the work, `files` hands over what is written. */
+export const containerOf = ({ debugPod: pod }: Plan, container: 'capture' | 'files'): ContainerRef => ({
+  namespace: pod.namespace,
+  pod: pod.name,
+  container,
+});
 
-/** Creates the plan's pod, exactly as planned: where admission made another of it, it is removed again. */
-export async function createDebugPod(plan: Plan, work: NodeWork, world: World): Promise<void> {
-  const { cluster, log, interrupts } = world;
+/** Creates the plan's pod, exactly as planned: if admission changed it, it is removed again. */
+export async function createDebugPod(plan: Plan, work: NodeWork, context: SessionContext): Promise<void> {
+  const { cluster, log, interrupts } = context;
   const { namespace, name } = plan.debugPod;
   const pod = debugPod(plan, work);
   let mayExist = true;
@@ -28,7 +26,7 @@ export async function createDebugPod(plan: Plan, work: NodeWork, world: World): 
   try {
     log.phase(`creating the debug pod ${namespace}/${name} on ${plan.node}`);
     const request = cluster.createPod(pod, false).catch((error: unknown) => {
-      // A refusal is final; no answer, or one of a server in trouble, may come after the pod was made.
+      // After a refusal there is no pod. After no answer, or an error of the server itself, there may be one.
       const code = apiCode((error as Error).cause);
       mayExist = code === undefined || code >= 500;
       throw withNamespaceHint(error, namespace);
@@ -43,37 +41,37 @@ export async function createDebugPod(plan: Plan, work: NodeWork, world: World): 
     );
   } catch (error) {
     log.end();
-    const isAnswered = await withinMs(creating, CREATION_MS, world);
-    if (mayExist) await abandonDebugPod(plan, world, ABANDON_MS - (isAnswered ? 0 : CREATION_MS));
+    const isAnswered = await withinMs(creating, CREATION_MS, context);
+    if (mayExist) await abandonDebugPod(plan, context, ABANDON_MS - (isAnswered ? 0 : CREATION_MS));
     if (!isAnswered) log.warn(`the debug pod may still be created: ${deleteLine(plan, cluster)}`);
     throw error;
   }
 }
 
-/** Together less than what is left after the second signal (interrupts.ts). */
+/** Milliseconds for a deletion: together with CREATION_MS less than what remains after the second signal (interrupts.ts). */
 const ABANDON_MS = 4000;
-/** How long the answer to a creation is waited for after a signal: a deletion before it would find no pod. */
+/** Milliseconds to wait for the answer to a creation after a signal: a deletion before that answer would find no pod. */
 const CREATION_MS = 1500;
 
-/** Deletes the pod after something else went wrong, which is what is told. */
-export const abandonDebugPod = (plan: Plan, world: World, boundMs = ABANDON_MS): Promise<void> =>
-  removeDebugPod(plan, world, boundMs).catch((problem: unknown) => world.log.warn(reasonOf(problem)));
+/** Deletes the pod after something else went wrong. A failure of the deletion is a warning only: the other error is reported. */
+export const abandonDebugPod = (plan: Plan, context: SessionContext, boundMs = ABANDON_MS): Promise<void> =>
+  removeDebugPod(plan, context, boundMs).catch((problem: unknown) => context.log.warn(reasonOf(problem)));
 
 /**
- * Deletes the pod, within a bound, which a signal makes shorter; what could not be deleted is named with the command that
- * does it.
+ * Deletes the pod within `boundMs` milliseconds; a signal makes that shorter. Rejects with exit code 5 and the command that
+ * deletes the pod.
  */
-export async function removeDebugPod(plan: Plan, world: World, boundMs: number): Promise<void> {
-  const { cluster, sleep, interrupts } = world;
+export async function removeDebugPod(plan: Plan, context: SessionContext, boundMs: number): Promise<void> {
+  const { cluster, sleep, interrupts } = context;
   const { namespace, name } = plan.debugPod;
   const answered = new AbortController();
-  const began = world.now();
+  const began = context.now();
   const late = async (ms: number, hurry: AbortSignal | undefined): Promise<never> => {
     const signal = hurry ? AbortSignal.any([answered.signal, hurry]) : answered.signal;
     await sleep(ms, signal).catch(() => {});
     if (hurry?.aborted) return late(ABANDON_MS, undefined);
     throw new Error(
-      `no answer within ${formatDuration(Math.round((world.now() - began) / 1000) || ms / 1000)}`,
+      `no answer within ${formatDuration(Math.round((context.now() - began) / 1000) || ms / 1000)}`,
     );
   };
   const tooLate = late(
@@ -94,8 +92,8 @@ export async function removeDebugPod(plan: Plan, world: World, boundMs: number):
 const deleteLine = ({ debugPod: { namespace, name } }: Plan, cluster: Cluster): string =>
   cluster.kubectlLine('delete', 'pod', '-n', namespace, name);
 
-/** Whether the work ended, in whichever way, within a time. */
-async function withinMs(work: Promise<unknown>, ms: number, { sleep }: World): Promise<boolean> {
+/** Whether the work settled within a time. */
+async function withinMs(work: Promise<unknown>, ms: number, { sleep }: SessionContext): Promise<boolean> {
   const ended = new AbortController();
   const isEnded = work.then(
     () => true,
@@ -110,6 +108,7 @@ async function withinMs(work: Promise<unknown>, ms: number, { sleep }: World): P
   return result;
 }
 
+/** How the capture container ended, in a phrase. */
 export async function deathOf(plan: Plan, cluster: Cluster): Promise<string> {
   const pod = await cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined);
   const status = pod?.status?.containerStatuses?.find((each) => each.name === 'capture')?.state?.terminated;

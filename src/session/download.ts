@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle, link, lstat, open, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CallResult, Cluster, ContainerRef } from '../cluster/cluster.ts';
+import type { CallResult, ContainerRef } from '../cluster/cluster.ts';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { printable } from '../text/printable.ts';
 import { formatBytes } from '../text/quantity.ts';
+import { copyingParts } from './progress.ts';
+import type { SessionContext } from './session-context.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 /** What the node announced about a finished file. */
@@ -18,45 +20,50 @@ export interface Announced {
   readonly sha256: string;
 }
 
-/** A file that reached the laptop and was verified. */
+/** A file that is on this computer and was verified. */
 export interface Artifact {
   readonly path: string;
   /** `path` without its ending: what the files made from it begin with. */
   readonly base: string;
   readonly bytes: number;
   readonly sha256: string;
-  /** Bytes that had to be read again by ranges, because the first copy came short; 0 as a rule. */
+  /** Bytes that had to be read again by ranges, because the first copy was too short; usually 0. */
   readonly resumedBytes: number;
 }
 
-/** Bytes a range; exec streams of this size never lost their tail in 80 trials, larger ones did. */
+/** Bytes of a range: exec streams of this size never lost their end in 80 trials, larger ones did. */
 const RANGE_BYTES = 8 * 2 ** 20;
 const RANGE_TRIES = 5;
 
-export interface Collecting {
-  readonly cluster: Cluster;
+/** The folder for a file, and its name there: the base name, then the ending. */
+export interface Destination {
+  readonly directory: string;
+  readonly base: string;
+  readonly ending: string;
+}
+
+/** The download of one file. */
+interface Transfer {
+  readonly announced: Announced;
   readonly from: ContainerRef;
+  readonly context: SessionContext;
+  /** Aborted if the user gives up the download. */
   readonly signal: AbortSignal;
-  /** Bytes that are here, of how many, and how many come in a second. */
-  readonly progress: (done: number, whole: number, perSecond: number) => void;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** How long a copy may bring nothing; tests wait less. */
-  readonly stallMs?: number;
 }
 
 const STALL_MS = 30_000;
-/** How often a transfer is looked at: what comes too much is as much as comes in this time. */
+/** How often a transfer is checked: a copy that brings too much is ended after at most this time. */
 const WATCH_MS = 100;
 const PROGRESS_MS = 1000;
 
 /**
- * Ends a transfer that has not brought a byte for so long, because `kubectl cp` and `exec` have no bound of their own, and
- * a stream that is lost on the way leaves them waiting for ever. `arrived` says how many bytes are here, or rejects when
- * what is here is not what was announced: that ends the transfer too.
+ * Ends a transfer that brings no byte for too long: `kubectl cp` and `exec` have no time-out of their own, and wait for
+ * ever if their stream is lost. `arrived` says how many bytes are here; it rejects if they are not what was announced, and
+ * that ends the transfer too.
  */
 async function watched<T>(
-  { from, whole, arrived }: { from: number; whole: number; arrived: () => Promise<number> },
-  { stallMs = STALL_MS, progress, signal }: Collecting,
+  { from, arrived }: { from: number; arrived: () => Promise<number> },
+  { announced: { bytes: whole }, context: { log, stallMs = STALL_MS }, signal }: Transfer,
   transfer: (end: AbortController) => Promise<T>,
 ): Promise<T> {
   const end = new AbortController();
@@ -77,7 +84,7 @@ async function watched<T>(
       since = now;
       if (now - shown < PROGRESS_MS) return;
       shown = now;
-      progress(size, whole, Math.max(0, (1000 * (size - from)) / (now - began)));
+      log.figures(...copyingParts(size, whole, Math.max(0, (1000 * (size - from)) / (now - began))));
     },
     Math.min(WATCH_MS, stallMs / 4),
   );
@@ -89,107 +96,107 @@ async function watched<T>(
 }
 
 /**
- * Brings one announced file to `directory` under `name` (or `name.2` …: nothing is ever overwritten):
- * `kubectl cp` into a fresh folder, then size and SHA-256 against the announcement. What came short is read on
- * from its last byte by ranges whose remote end stays alive until the client has every byte. The final name
- * appears only on the verified file. Rejects with exit code 5 while the node still has it.
+ * Downloads one announced file. If its name exists already, it is called `BASE.2` and so on: nothing is ever overwritten.
+ * `kubectl cp` copies it into a new folder; then its size and SHA-256 are compared with the announcement. The rest of a
+ * copy that is too short is read by ranges, whose remote end waits until the client has every byte. Only the verified file
+ * gets the final name. Rejects with exit code 5 while the node still has the file.
  */
 export async function download(
   announced: Announced,
-  directory: string,
-  base: string,
-  ending: string,
-  world: Collecting,
+  from: ContainerRef,
+  { directory, base, ending }: Destination,
+  context: SessionContext,
 ): Promise<Artifact> {
+  const signal = context.interrupts.abandon;
+  const transfer: Transfer = { announced, from, context, signal };
   let temporary: string | undefined;
   let file: FileHandle | undefined;
   try {
-    world.signal.throwIfAborted();
+    signal.throwIfAborted();
     await checkAnnounced(announced, directory);
     temporary = temporaryFolder(directory);
     const part = join(temporary, 'part');
-    const copied = await copy(announced, temporary, world);
-    world.signal.throwIfAborted();
+    const copied = await copy(temporary, transfer);
+    signal.throwIfAborted();
     file = await copiedFile(part, announced.bytes);
     if (!file && copied.exitCode !== 0) localFailure(copied.stderr);
     let got = file ? (await file.stat()).size : 0;
     file ??= await newFile(part);
     let resumedBytes = 0;
-    if (got < announced.bytes || (await sha256(file, world.signal)) !== announced.sha256) {
+    if (got < announced.bytes || (await sha256(file, signal)) !== announced.sha256) {
       localFailure(copied.stderr);
       if (got === announced.bytes) got = 0;
       resumedBytes = announced.bytes - got;
-      await readRanges(announced, file, got, world);
-      if ((await sha256(file, world.signal)) !== announced.sha256) {
-        // A short copy that was no correct beginning: once more, from the first byte.
+      await readRanges(file, got, transfer);
+      if ((await sha256(file, signal)) !== announced.sha256) {
+        // The short copy was not the beginning of the file: read it again from its first byte.
         resumedBytes = announced.bytes;
-        await readRanges(announced, file, 0, world);
+        await readRanges(file, 0, transfer);
       }
     }
-    const sum = await sha256(file, world.signal);
+    const sum = await sha256(file, signal);
     if (sum !== announced.sha256)
       throw new Error(`SHA-256 is ${sum} here and ${announced.sha256} on the node`);
     await file.chmod(0o600);
     const [verified, named] = [await file.stat(), await lstat(part)];
     if (verified.ino !== named.ino || verified.dev !== named.dev)
-      throw new Error('the copy was exchanged for another file after it was verified');
+      throw new Error('the copy was replaced by another file after it was verified');
     const path = await appear(part, directory, base, ending);
     return { path, base: path.slice(0, -ending.length), bytes: announced.bytes, sha256: sum, resumedBytes };
   } catch (error) {
-    world.signal.throwIfAborted();
-    throw notCollected(error, announced, base + ending, world);
+    signal.throwIfAborted();
+    throw notDownloaded(error, base + ending, transfer);
   } finally {
     await file?.close();
     if (temporary) await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
-/** Refuses an announcement that names no plain file of the folder for files, or more bytes than the disk here has free. */
+/** Rejects an announcement that does not name a plain file, or has more bytes than are free on the disk here. */
 async function checkAnnounced({ file, bytes, sha256: sum }: Announced, directory: string): Promise<void> {
   if (!/^[a-z0-9][a-z0-9._-]*$/i.test(file) || !Number.isSafeInteger(bytes) || bytes < 0)
     throw new Error(
-      `the node announced "${printable(file)}" of ${bytes} bytes, which is no file of a capture`,
+      `the node announced "${printable(file)}" with ${bytes} bytes, which is not a file of a capture`,
     );
   if (!/^[0-9a-f]{64}$/.test(sum)) throw new Error('the node announced a file without its SHA-256');
   const { blocks, bavail, bsize } = await statfs(directory);
-  // Some file systems over the network do not tell: there it is tried.
+  // Some network file systems do not tell how much is free: then the copy is tried.
   if (blocks > 0 && bytes > bavail * bsize)
-    throw new Error(`it has ${formatBytes(bytes)}, and only ${formatBytes(bavail * bsize)} are free here`);
+    throw new Error(
+      `the file has ${formatBytes(bytes)}, and only ${formatBytes(bavail * bsize)} are free here`,
+    );
 }
 
 /**
- * `kubectl cp` unpacks a tar that the node wrote. It is ended as soon as anything but the one regular file is there, or as
- * that has more bytes than were announced, or fewer than it had a moment ago: another member of the same name.
+ * `kubectl cp` unpacks a tar archive that the node wrote. It is ended as soon as there is anything but the one regular file,
+ * and as soon as that file has more bytes than were announced, or fewer than before: the archive has a second member of the
+ * same name.
  */
-function copy({ file, bytes }: Announced, folder: string, world: Collecting): Promise<CallResult> {
+function copy(folder: string, transfer: Transfer): Promise<CallResult> {
+  const { announced, from, context, signal } = transfer;
+  const { file, bytes } = announced;
   let before = 0;
   const arrived = async (): Promise<number> => {
     const names = await readdir(folder);
     if (names.length === 0) return 0;
     const part = await lstat(join(folder, 'part')).catch(() => undefined);
     if (!part?.isFile() || names.length > 1 || part.size > bytes || part.size < before)
-      throw new Error('what is copied is not what was announced');
+      throw new Error('the copy is not the file that was announced');
     before = part.size;
     return part.size;
   };
-  return watched({ from: 0, whole: bytes, arrived }, world, (end) =>
-    world.cluster.copy(
-      world.from,
-      `${OUT}/${file}`,
-      folder,
-      'part',
-      AbortSignal.any([world.signal, end.signal]),
-    ),
+  return watched({ from: 0, arrived }, transfer, (end) =>
+    context.cluster.copy(from, `${OUT}/${file}`, folder, 'part', AbortSignal.any([signal, end.signal])),
   );
 }
 
-/** Windows has no such flags, nor the links and pipes that they are about. */
+/** Windows does not have these flags, nor the links and pipes that they are for. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDWR, O_CREAT, O_EXCL } = constants;
 
 /**
- * What `kubectl cp` left, opened for good: every read and write after this is of the same file, whatever its name comes to
- * mean. A link, pipe, device or folder never counts, nor a file that has a second name, or more bytes than were
- * announced (CVE-2019-11251 and its kind): those are removed, not followed, and undefined is returned.
+ * The file that `kubectl cp` left, opened once: all later reads and writes are of this same file, even if another file takes
+ * its name. A link, pipe, device or folder is removed, not followed, and so is a file with a second name or with more bytes
+ * than were announced (CVE-2019-11251 and the like): then the result is undefined.
  */
 async function copiedFile(path: string, most: number): Promise<FileHandle | undefined> {
   let file: FileHandle | undefined;
@@ -198,7 +205,7 @@ async function copiedFile(path: string, most: number): Promise<FileHandle | unde
     const found = await file.stat();
     if (found.isFile() && found.nlink === 1 && found.size <= most) return file;
   } catch {
-    // It is not there, is a link or cannot be opened: as good as not copied.
+    // It does not exist, is a link or cannot be opened: the same as if nothing was copied.
   }
   await file?.close();
   await rm(path, { recursive: true, force: true });
@@ -208,52 +215,43 @@ async function copiedFile(path: string, most: number): Promise<FileHandle | unde
 const newFile = (path: string): Promise<FileHandle> =>
   open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
 
-/** kubectl's words for a laptop that cannot take the file: no use in trying again. */
+/** Throws if kubectl says that this computer cannot store the file: then it is useless to try again. */
 function localFailure(stderr: string): void {
   const words = /no space left on device|disk quota exceeded|read-only file system/i.exec(stderr);
   if (words) throw new Error(words[0]);
 }
 
-async function readRanges(
-  announced: Announced,
-  file: FileHandle,
-  from: number,
-  world: Collecting,
-): Promise<void> {
+async function readRanges(file: FileHandle, from: number, transfer: Transfer): Promise<void> {
+  const { announced, context, signal } = transfer;
   await file.truncate(from);
   let at = from;
   let tries = 0;
   while (at < announced.bytes) {
     const want = Math.min(RANGE_BYTES, announced.bytes - at);
-    const got = await readRange(announced, at, want, file, world);
+    const got = await readRange(at, want, file, transfer);
     at += got;
     tries = got === 0 ? tries + 1 : 0;
-    if (got === 0) await world.sleep(500 * 2 ** tries, world.signal); // The way to the server may be back soon.
+    if (got === 0) await context.sleep(500 * 2 ** tries, signal); // The connection to the server may be back soon.
     if (tries >= RANGE_TRIES)
       throw new Error(`the copy stopped at ${formatBytes(at)} of ${formatBytes(announced.bytes)}`);
   }
 }
 
-/** How long the remote end may take to go once it was told that all is here. */
+/** How long the remote end may take to end after it was told that every byte is here. */
 const GOODBYE_MS = 3000;
 
-/** One range, written behind what is there; bytes beyond what was asked for are never written. */
-async function readRange(
-  { file, bytes }: Announced,
-  at: number,
-  want: number,
-  into: FileHandle,
-  world: Collecting,
-): Promise<number> {
-  const stream = world.cluster.execStream(
-    world.from,
-    request('range', `${OUT}/${file}`, String(at + 1), String(want)),
+/** Reads one range and writes it at its place in the file, never more bytes than were asked for. Returns how many. */
+async function readRange(at: number, want: number, into: FileHandle, transfer: Transfer): Promise<number> {
+  const { announced, from, context, signal } = transfer;
+  const stream = context.cluster.execStream(
+    from,
+    request('range', `${OUT}/${announced.file}`, String(at + 1), String(want)),
   );
   let got = 0;
   const abort = () => stream.kill();
-  world.signal.addEventListener('abort', abort, { once: true });
+  signal.addEventListener('abort', abort, { once: true });
   try {
-    await watched({ from: at, whole: bytes, arrived: async () => at + got }, world, async (end) => {
+    await watched({ from: at, arrived: async () => at + got }, transfer, async (end) => {
       end.signal.addEventListener('abort', abort, { once: true });
       for await (const chunk of stream.chunks) {
         const useful = chunk.subarray(0, want - got);
@@ -266,20 +264,20 @@ async function readRange(
       }
     });
   } catch (error) {
-    // A stream that was ended here, or broke, is read on from where it came to.
+    // If the stream was ended or broke, the next range begins where this one stopped.
     if (isOfLocalFile(error)) throw error;
   } finally {
-    world.signal.removeEventListener('abort', abort);
+    signal.removeEventListener('abort', abort);
     if (got < want) stream.kill();
     const late = setTimeout(() => stream.kill(), GOODBYE_MS);
-    await unlessAborted(stream.ended, world.signal).catch(() => {});
+    await unlessAborted(stream.ended, signal).catch(() => {});
     clearTimeout(late);
   }
-  world.signal.throwIfAborted();
+  signal.throwIfAborted();
   return got;
 }
 
-/** Errors of the disk, unlike those of a stream, have the call that failed. */
+/** Errors of the disk name the system call that failed; errors of a stream do not. */
 const isOfLocalFile = (error: unknown): boolean => (error as NodeJS.ErrnoException).syscall === 'write';
 
 async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
@@ -317,13 +315,17 @@ export async function appear(part: string, directory: string, base: string, endi
   }
 }
 
-function notCollected(error: unknown, announced: Announced, name: string, world: Collecting): GkeprofError {
+function notDownloaded(
+  error: unknown,
+  name: string,
+  { announced, from, context: { cluster } }: Transfer,
+): GkeprofError {
   if (error instanceof GkeprofError) return error;
-  const { namespace, pod, container } = world.from;
+  const { namespace, pod, container } = from;
   return new GkeprofError(
     EXIT.incomplete,
     `the capture is finished on the node, but could not be copied: ${reasonOf(error)}`,
-    `it still gets the file: ${world.cluster.kubectlLine('cp', '-c', container, `${namespace}/${pod}:${OUT}/${announced.file}`, name)}`,
+    `this still gets the file: ${cluster.kubectlLine('cp', '-c', container, `${namespace}/${pod}:${OUT}/${announced.file}`, name)}`,
     error,
   );
 }

@@ -7,37 +7,28 @@ import { captureSeconds, type Plan } from '../plan/plan.ts';
 import { notReady } from '../plan/target.ts';
 import { printable } from '../text/printable.ts';
 import { formatDuration } from '../text/quantity.ts';
-
-/** What following needs of the world. */
-export interface Following {
-  readonly cluster: Cluster;
-  readonly signal: AbortSignal;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  readonly now: () => number;
-  /** A line for people: output of the node that is not of the protocol (escaped), or a connection that is away. */
-  readonly say: (text: string) => void;
-}
+import { containerOf } from './debug-pod.ts';
+import type { SessionContext } from './session-context.ts';
 
 const SILENCE_MS = 12_000;
 const RECONNECT_MS = 500;
 const LAST_TRIES = 10;
-/** Lines of the node that are no events: what the shell there complains about, or a flood. */
+/** How many lines that are not events are shown: the shell's complaints are few, and a flood helps nobody. */
 const MOST_FOREIGN = 50;
 
 const isLast = (event: NodeEvent): boolean => event.event === 'end' || event.event === 'refused';
 
 /**
- * The events of a session in order, each once, up to its last one. They come by the container's log; where
- * that is silent, ends early or has a gap, the same events are read from events.jsonl through `files`.
- * Returns without a last event when the capture container ended without one (it was killed).
+ * The events of a session in order, each once, up to the last one. They come from the container's log; when the log is
+ * silent, ends early or has a gap, the same events are read from events.jsonl through `files`.
+ * Returns without a last event if the capture container ended without one, because it was killed.
  */
-export async function* followEvents(plan: Plan, world: Following): AsyncGenerator<NodeEvent> {
-  const { cluster, signal, sleep } = world;
-  const { namespace, name } = plan.debugPod;
+export async function* followEvents(plan: Plan, context: SessionContext): AsyncGenerator<NodeEvent> {
+  const { cluster, log, sleep } = context;
+  const signal = context.interrupts.abandon;
   const reader = new EventReader(plan.session.nonce);
   const readFile = async (tries = 1): Promise<string[]> => {
-    const files = { namespace, pod: name, container: 'files' };
-    const result = await cluster.exec(files, request('events'), signal);
+    const result = await cluster.exec(containerOf(plan, 'files'), request('events'), signal);
     if (result.exitCode === 0) return Buffer.from(result.stdout).toString('utf8').split('\n').filter(Boolean);
     if (tries === 1) return [];
     await sleep(RECONNECT_MS, signal);
@@ -60,26 +51,27 @@ export async function* followEvents(plan: Plan, world: Following): AsyncGenerato
   let foreign = 0;
   function sayForeign(text: string): void {
     foreign += 1;
-    if (foreign <= MOST_FOREIGN) world.say(`node: ${text}`);
-    else if (foreign === MOST_FOREIGN + 1) world.say('the node says more that is no event; it is not shown');
+    if (foreign <= MOST_FOREIGN) log.line(`node: ${text}`);
+    else if (foreign === MOST_FOREIGN + 1)
+      log.line('the node prints more lines that are not events; they are not shown');
   }
   function fromFile(lines: readonly string[]): NodeEvent[] {
     return lines
       .map((line) => reader.read(line))
       .flatMap((each) => (each.kind === 'event' ? [each.event] : []));
   }
-  const silence = new Silence(plan, world);
+  const silence = new Silence(plan, context);
   for (;;) {
     signal.throwIfAborted();
-    for await (const lines of logLines(plan, world)) {
+    for await (const lines of logLines(plan, context)) {
       const events = lines === 'silence' ? fromFile(await readFile()) : await accept(lines);
       yield* events;
       if (events.some(isLast)) return;
       if (lines !== 'silence' || events.length) silence.isOver();
       else if (await silence.isForEver()) break;
     }
-    const ended = await patiently(() => captureEnded(plan, cluster), world);
-    // What is not read now counts as never said: one exec that fails does not give a whole capture up.
+    const ended = await patiently(() => captureEnded(plan, cluster), context);
+    // Events that are not read now are lost, so this is tried several times: one failed exec must not cost a whole capture.
     const events = fromFile(await readFile(ended ? LAST_TRIES : 1));
     yield* events;
     if (ended || events.some(isLast)) return;
@@ -88,35 +80,35 @@ export async function* followEvents(plan: Plan, world: Following): AsyncGenerato
 }
 
 /**
- * When nothing comes, neither by the log nor from the file: a node that is cut off keeps every stream open and says
- * nothing any more, and its pods stay in the API as they were.
+ * Judges a time in which neither the log nor the file brings an event. A node that is cut off keeps every stream open and
+ * sends nothing, and the API shows its pods as they were before.
  */
 class Silence {
   readonly #plan: Plan;
-  readonly #world: Following;
+  readonly #context: SessionContext;
   #since: number;
   #said = false;
 
-  constructor(plan: Plan, world: Following) {
+  constructor(plan: Plan, context: SessionContext) {
     this.#plan = plan;
-    this.#world = world;
-    this.#since = world.now();
+    this.#context = context;
+    this.#since = context.now();
   }
 
   isOver(): void {
-    this.#since = this.#world.now();
+    this.#since = this.#context.now();
     this.#said = false;
   }
 
-  /** True when the container is known to be over. Rejects when by the node's own timers it must be, and nobody can say. */
+  /** True if the container has ended. Rejects if it must have ended by the node's own timers, but the API does not know. */
   async isForEver(): Promise<boolean> {
-    const { cluster, now, say } = this.#world;
-    if (await patiently(() => captureEnded(this.#plan, cluster), this.#world)) return true;
+    const { cluster, now, log } = this.#context;
+    if (await patiently(() => captureEnded(this.#plan, cluster), this.#context)) return true;
     const node = await cluster.readNode(this.#plan.node).catch(() => undefined);
     const problem = node && notReady(node);
     if (problem && !this.#said) {
       this.#said = true;
-      say(`${problem}; waiting for it, Ctrl-C twice gives up`);
+      log.line(`${problem}; waiting for it (press Ctrl-C twice to give up)`);
     }
     const seconds = (now() - this.#since) / 1000;
     if (seconds <= captureSeconds(this.#plan)) return false;
@@ -130,13 +122,10 @@ class Silence {
 const PATIENCE_MS = 120_000;
 
 /**
- * The capture goes on while the API server or the way to it is away or in trouble for a while; so does the client.
- * A refusal of the server is final.
+ * Asks again while the API server cannot be reached or is in trouble, because the capture goes on without it.
+ * A refusal by the server is final.
  */
-async function patiently<T>(
-  ask: () => Promise<T>,
-  { signal, sleep, say }: Pick<Following, 'signal' | 'sleep' | 'say'>,
-): Promise<T> {
+async function patiently<T>(ask: () => Promise<T>, { interrupts, sleep, log }: SessionContext): Promise<T> {
   for (let waited = 0; ; waited += 1000) {
     try {
       return await ask();
@@ -145,16 +134,21 @@ async function patiently<T>(
       const code = apiCode(error.cause);
       if (code !== undefined && code < 500 && code !== 429) throw error;
       if (waited === 0)
-        say(`${error.message}; the capture goes on, trying again for ${PATIENCE_MS / 1000} s`);
-      await sleep(1000, signal);
+        log.line(
+          `${error.message}; the capture goes on, and this is tried again for ${PATIENCE_MS / 1000} s`,
+        );
+      await sleep(1000, interrupts.abandon);
     }
   }
 }
 
-/** Lines of the log as they come, or that nothing came for a while. Ends with the log. */
-async function* logLines(plan: Plan, { cluster, signal }: Following): AsyncGenerator<string[] | 'silence'> {
-  const { namespace, name } = plan.debugPod;
-  const stream = cluster.followLogs({ namespace, pod: name, container: 'capture' });
+/** The lines of the log as they come, and 'silence' when nothing came for a while. Ends with the log. */
+async function* logLines(
+  plan: Plan,
+  { cluster, interrupts }: SessionContext,
+): AsyncGenerator<string[] | 'silence'> {
+  const signal = interrupts.abandon;
+  const stream = cluster.followLogs(containerOf(plan, 'capture'));
   const splitter = new LineSplitter();
   const chunks = stream.chunks[Symbol.asyncIterator]();
   const aborted = new Promise<never>((_, reject) => {
@@ -187,12 +181,12 @@ async function* logLines(plan: Plan, { cluster, signal }: Following): AsyncGener
   }
 }
 
-/** True when the capture container is over. Rejects when the pod is gone or was ended by the cluster. */
+/** True if the capture container has ended. Rejects if the pod is gone or the cluster ended it. */
 async function captureEnded(plan: Plan, cluster: Cluster): Promise<boolean> {
   const { namespace, name } = plan.debugPod;
   const pod = await cluster.readPod(namespace, name);
   if (pod.metadata?.deletionTimestamp) {
-    throw clusterError(`the debug pod ${name} was deleted by someone else during the capture`);
+    throw clusterError(`somebody else deleted the debug pod ${name} during the capture`);
   }
   if (pod.status?.reason) {
     throw clusterError(

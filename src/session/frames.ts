@@ -1,20 +1,20 @@
 import { toolError } from '../errors.ts';
 import { printable } from '../text/printable.ts';
 
-/** A piece of a frame: its bytes as they come, and all of them together at its end. */
+/** A piece of a frame: its bytes as they come. */
 export interface FramePiece {
   readonly kind: string;
   readonly bytes: Uint8Array;
-  /** The whole content, with the last piece, of frames that are not a stream's. */
+  /** The whole content, in the last piece of a frame that is not part of stdout or stderr. */
   readonly whole?: Uint8Array;
 }
 
 const STREAMS = 'oe';
 const LONGEST_HEADER = 24;
-/** The command that runs, or its status. */
+/** Bytes of the longest frame that is not part of a stream: a command line or a status. */
 const LONGEST_WHOLE = 2 ** 20;
 
-/** Takes a stream of frames apart, `KIND BYTES`, a line feed, the bytes; wherever its chunks are cut. */
+/** Splits a stream into its frames: `KIND BYTES`, a line feed, the bytes. It does not matter where the chunks are cut. */
 export class FrameReader {
   #header = '';
   #kind = '';

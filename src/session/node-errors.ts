@@ -1,39 +1,37 @@
 import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
 import { type Collector, lastWords } from '../collectors/collector.ts';
 import { clusterError, type GkeprofError, toolError } from '../errors.ts';
-import { type NodeEvent, textOf } from '../node/events.ts';
+import type { EventOf } from '../node/events.ts';
 import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { type Plan, targetText } from '../plan/plan.ts';
 import { printableLines } from '../text/printable.ts';
+import { containerOf } from './debug-pod.ts';
 
 /**
- * The node's script refused to capture: its code in words, with what the tool said, which is read through
- * `files` because it may hold filters and addresses and so never goes into the log.
+ * The error for a refusal of the node's script: the code in words, with what the tool printed. That is read through `files`,
+ * because it may hold filters and addresses, which must not be in the container's log.
  */
 export async function nodeError(
-  event: NodeEvent,
+  { code, log: logName, tools = '' }: EventOf<'refused'>,
   plan: Plan,
   collector: Collector,
   cluster: Cluster,
-  files: ContainerRef,
 ): Promise<GkeprofError> {
-  const code = textOf(event, 'code');
-  const name = textOf(event, 'log');
-  const log = /^[a-z-]+\.log$/.test(name) ? await readLog(cluster, files, name) : '';
+  const log = logName === undefined ? '' : await readLog(cluster, containerOf(plan, 'files'), logName);
   const own = collector.explain(code, plan, log);
   if (own) return toolError(own.reason, own.hint);
   const target = targetText(plan.target);
   switch (code) {
     case 'tool-missing':
       return toolError(
-        `the image "${plan.debugPod.image}" lacks ${textOf(event, 'tools').replaceAll(',', ', ')}`,
-        'build one from image/Dockerfile and name it with --image',
+        `the image "${plan.debugPod.image}" lacks ${tools.replaceAll(',', ', ')}`,
+        'build an image from image/Dockerfile and name it with --image',
       );
     case 'install-failed':
       return toolError(
         `the tools could not be installed on node ${plan.node}: ${lastWords(log)}`,
-        'a node without a way to the Debian mirrors needs --image with the tools in it (image/Dockerfile)',
+        'if the node cannot reach the Debian mirrors, use --image with an image that has the tools (image/Dockerfile)',
       );
     case 'no-space':
       return toolError(
@@ -43,19 +41,19 @@ export async function nodeError(
     case 'no-cgroup-mount':
       return toolError(
         `node ${plan.node} shows no cgroup tree to the debug pod`,
-        'perf and the search for containers need it',
+        'perf needs it, and so does the search for containers',
       );
     case 'pod-not-found':
     case 'container-not-found':
     case 'process-not-found':
       return clusterError(
-        `${target} is not running on node ${plan.node} any more: it was restarted or moved since it was looked up`,
+        `${target} is not running on node ${plan.node} any more: it was restarted or moved after it was looked up`,
         againHint(plan),
       );
     case 'wrong-namespace':
       return clusterError(
         `node ${plan.node} does not know ${target} as a pod of its namespace, so nothing was captured`,
-        'run the command again; the kubelet keeps the logs of its pods below /var/log/pods, by namespace',
+        'run the command again; the check reads the folders of logs that the kubelet keeps in /var/log/pods',
       );
     case 'bad-argument':
       return toolError('the node refused an argument of the debug pod, so nothing was captured');
@@ -63,17 +61,17 @@ export async function nodeError(
     case 'pod-ip-mismatch':
       return clusterError(
         `the network namespace found for ${target} is not the pod's (${code}), so nothing was captured`,
-        'run the command again; if it stays so, --scope node with a filter for its address',
+        'run the command again; if that does not help, use --scope node with a filter for its address',
       );
     default:
       return toolError(`the node refused the capture: ${code}`);
   }
 }
 
-/** Security modules may hide processes from a container that is not privileged, so that they look like ended ones. */
+/** Security modules may hide processes from a container that is not privileged: then they look as if they had ended. */
 export const againHint = (plan: Plan): string =>
   plan.debugPod.leastPrivilege
-    ? 'run the command again; if it stays so, without --least-privilege'
+    ? 'run the command again; if that does not help, without --least-privilege'
     : 'run the command again';
 
 async function readLog(cluster: Cluster, files: ContainerRef, name: string): Promise<string> {

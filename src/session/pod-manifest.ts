@@ -18,7 +18,7 @@ import {
 export const MANAGED_BY = 'app.kubernetes.io/managed-by=kubectl-gkeprof';
 const SESSION_LABEL = 'gkeprof.dev/session';
 
-/** Plan → the pod that is sent to the API server: the base file with the plan laid over it. Pure. */
+/** The pod that is sent to the API server: manifests/debug-pod.yaml with the fields that the plan decides. Pure. */
 export function debugPod(plan: Plan, work: NodeWork): V1Pod {
   const pod = load(asset('manifests/debug-pod.yaml')) as V1Pod;
   nameIt(pod, plan);
@@ -45,7 +45,7 @@ function nameIt(pod: V1Pod, plan: Plan): void {
   pod.metadata!.labels = { ...pod.metadata!.labels, [SESSION_LABEL]: plan.session.id };
 }
 
-/** What is captured is on record: the pod's creation is in the audit log, with these (values may be any text). */
+/** The audit log has the pod's creation with these annotations, so it tells what was captured. Values may be any text. */
 function annotate(pod: V1Pod, plan: Plan, work: NodeWork): void {
   const { target } = plan;
   pod.metadata!.annotations = {
@@ -58,7 +58,7 @@ function annotate(pod: V1Pod, plan: Plan, work: NodeWork): void {
   };
 }
 
-/** By nodeName, past the scheduler: a cordoned or tainted node can be looked at too (kubectl debug does the same). */
+/** By nodeName, without the scheduler: then a cordoned or tainted node can be profiled too (kubectl debug does the same). */
 function pinToNode(pod: V1Pod, plan: Plan): void {
   pod.spec!.nodeName = plan.node;
 }
@@ -80,7 +80,7 @@ function giveCapture(capture: V1Container, plan: Plan, work: NodeWork): void {
   capture.command = captureCommand();
   capture.args = captureArguments(plan, work).map(literal);
   const { capture: what } = plan;
-  if (what.collector !== 'crictl' && what.collector !== 'shell') return;
+  if (!('tty' in what)) return;
   if (what.stdin) Object.assign(capture, { stdin: true, stdinOnce: true });
   if (what.tty) capture.tty = true;
 }
@@ -90,7 +90,7 @@ function giveFiles(files: V1Container, plan: Plan): void {
   files.args = [String(captureSeconds(plan)), String(Math.ceil(plan.limits.keepSeconds))];
 }
 
-/** `files` reads what root writes for its group, and is nobody that any other pod of the node runs as. */
+/** `files` reads what root writes for its group. No other pod of the node runs as the same user. */
 function separateUsers(pod: V1Pod, plan: Plan): void {
   const user = filesUser(plan.session.id);
   pod.spec!.securityContext = { ...pod.spec!.securityContext, fsGroup: user };
@@ -98,18 +98,18 @@ function separateUsers(pod: V1Pod, plan: Plan): void {
   files.securityContext = { ...files.securityContext, runAsUser: user, runAsGroup: user };
 }
 
-/** With --least-privilege: of the node's namespaces and of root's capabilities, only what the work needs. */
+/** With --least-privilege the pod gets only the namespaces of the node and the capabilities of root that the work needs. */
 function limitPrivileges(pod: V1Pod, plan: Plan): void {
   if (!plan.debugPod.leastPrivilege) return;
   const { collector, scope, parts } = limitedWork(plan.capture);
   const privileges = privilegesOf(collector, scope, parts);
-  // Absent, never false: the API server leaves out a false one, which would read as a change by admission.
+  // Deleted, not set to false: the API server leaves out a false value, and that would look like a change by admission.
   if (!privileges.hostPID) delete pod.spec!.hostPID;
   if (!privileges.hostNetwork) delete pod.spec!.hostNetwork;
   container(pod, 'capture').securityContext = limitedContext(privileges);
 }
 
-/** The arguments of node/capture.sh as they arrive there: KEY=VALUE words, `--`, the tool's own words. */
+/** The arguments of the node's script: KEY=VALUE words, `--`, the tool's own words. */
 export function captureArguments(plan: Plan, work: NodeWork): string[] {
   const { keys, words } = work.nodeArguments(plan);
   return [
@@ -127,13 +127,13 @@ export function captureArguments(plan: Plan, work: NodeWork): string[] {
   ];
 }
 
-/** What the API server fills in where nothing was sent, and so is no change (pkg/apis/core/v1/defaults.go). */
+/** What the API server fills in where nothing was sent (pkg/apis/core/v1/defaults.go): that is not a change. */
 const FILLED_IN = {
   container: { terminationMessagePath: '/dev/termination-log', terminationMessagePolicy: 'File' },
   spec: { schedulerName: 'default-scheduler' },
 } as const;
 
-/** What admission plugins of the API server itself fill in: ServiceAccount, Priority, PodTolerationRestriction. */
+/** Fields that the API server's own admission plugins fill in: ServiceAccount, Priority, PodTolerationRestriction. */
 export const FILLED_IN_BY_ADMISSION: readonly string[] = [
   'serviceAccount',
   'serviceAccountName',
@@ -143,7 +143,7 @@ export const FILLED_IN_BY_ADMISSION: readonly string[] = [
   'preemptionPolicy',
 ];
 
-/** Labels that the API server gives to pods by their node since Kubernetes 1.35 (PodTopologyLabels, KEP-4742). */
+/** Labels of the node that the API server copies to pods since Kubernetes 1.35 (PodTopologyLabels, KEP-4742). */
 export const LABELS_BY_ADMISSION: readonly string[] = ['topology.kubernetes.io', 'topology.k8s.io'].flatMap(
   (prefix) => [`${prefix}/zone`, `${prefix}/region`],
 );
@@ -155,9 +155,8 @@ export const FILLED_IN_FIELDS = {
 };
 
 /**
- * What admission made of the pod: another container, volume or field. Each difference is one phrase; none means the pod
- * is what was planned. Labels and annotations, tolerations that were added, and what the API server fills in by itself
- * are no differences.
+ * What admission changed in the pod: containers, volumes or fields, one phrase each. An empty list means that the pod is
+ * what was planned. Labels, annotations, added tolerations, and what the API server fills in by itself do not count.
  */
 export function admissionChanges(sent: V1Pod, got: V1Pod): string[] {
   const changes: string[] = [];
@@ -182,7 +181,7 @@ export function admissionChanges(sent: V1Pod, got: V1Pod): string[] {
   return [...changes, ...fields.filter(isOurs).map((field) => `${field} changed`)];
 }
 
-/** The fields in which two objects differ. Absent, null, false and empty are one. */
+/** The fields in which two objects differ. Absent, null, false and empty are the same. */
 function differing(before: object, after: object): string[] {
   const [a, b] = [before as Record<string, unknown>, after as Record<string, unknown>];
   return [...new Set([...Object.keys(a), ...Object.keys(b)])]
@@ -190,7 +189,7 @@ function differing(before: object, after: object): string[] {
     .sort();
 }
 
-/** JSON with sorted keys and without what says nothing. */
+/** JSON with sorted keys and without empty values. */
 function stable(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(stable).join()}]`;
   if (value === null || typeof value !== 'object')
@@ -203,8 +202,8 @@ function stable(value: unknown): string {
 }
 
 /**
- * Whether a pod that lingers is one that this very plan would have made, whole, but for its session, its deadline and
- * what it was first asked; and by its name, which an admission policy ties to whoever creates it, the same user's.
+ * Whether a lingering pod is in all its fields what this plan would have made, except for its session, its deadline and its
+ * first question. Its name must be this user's: an admission policy ties the name to the user who creates the pod.
  */
 export function isSameBySession(plan: Plan, work: NodeWork, found: V1Pod): boolean {
   const { capture } = plan;
@@ -217,7 +216,7 @@ export function isSameBySession(plan: Plan, work: NodeWork, found: V1Pod): boole
     return false;
   const lingerSeconds = Number(argumentOf('linger_ms')) / 1000;
   const parts = argumentOf('parts').split(',') as typeof capture.parts;
-  // What it was not made for, it has no privileges to see: its answer would lack that and not say so.
+  // It has no privileges for parts that it was not made for: its answer would lack them without saying so.
   if (plan.debugPod.leastPrivilege && !capture.parts.every((part) => parts.includes(part))) return false;
   const same: Plan = {
     ...plan,

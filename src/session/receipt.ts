@@ -1,5 +1,4 @@
 import { open, rm } from 'node:fs/promises';
-import { numberOf } from '../node/events.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
 import { toolVersion } from '../version.ts';
@@ -23,15 +22,15 @@ export interface Receipt {
     readonly startedAt: string;
     readonly stoppedAt: string;
     readonly ended: string;
-    /** Absent when the artifact is all of the recording; else why it is not. */
+    /** Why the artifact is not the whole recording; absent if it is. */
     readonly cut?: Cut;
-    /** Processes whose files perf was not let read, because they held it up: their frames have no names. */
+    /** Processes whose files perf was not allowed to read, because they held it up: their frames have no names. */
     readonly unnamedProcesses?: number;
     /** What the kernel counted for the target's CPU use during the capture; absent for packets. */
     readonly cpu?: CpuCounters;
-    /** Who or what ended it, as far as the node and the API tell. */
+    /** Who or what ended it, as far as the node and the API know. */
     readonly stoppedBy: StoppedBy;
-    /** What the API tells of the deletion of the debug pod during the capture; absent where there was none. */
+    /** What the API knows about a deletion of the debug pod during the capture; absent if there was none. */
     readonly deletion?: Deletion;
     readonly toolStatus: number;
     readonly kernel: string;
@@ -58,7 +57,7 @@ export interface Receipt {
     readonly sha256: string;
     readonly resumedBytes: number;
   };
-  /** What was read out of the artifact here; the command's own. */
+  /** What the command read out of the artifact on this computer. */
   readonly findings: Readonly<Record<string, unknown>>;
 }
 
@@ -78,10 +77,10 @@ export function makeReceipt(
       ...captureOf(result),
       ...(plan.capture.collector === 'tcpdump' && {
         packets: {
-          captured: numberOf(last, 'packets'),
-          receivedByFilter: numberOf(last, 'received'),
-          droppedByKernel: numberOf(last, 'dropped'),
-          bufferKiB: numberOf(last, 'buffer'),
+          captured: last?.packets ?? 0,
+          receivedByFilter: last?.received ?? 0,
+          droppedByKernel: last?.dropped ?? 0,
+          bufferKiB: last?.buffer ?? 0,
         },
       }),
     },

@@ -1,37 +1,38 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Cluster, ContainerRef, Reached } from '../cluster/cluster.ts';
+import type { V1Pod } from '@kubernetes/client-node';
+import type { Reached } from '../cluster/cluster.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
-import { type NodeEvent, numberOf, textOf } from '../node/events.ts';
+import { type EventOf, keepEvent, type SeenEvents } from '../node/events.ts';
 import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
-import { leftText, secondsLeft } from '../output/live.ts';
-import type { Log } from '../output/log.ts';
 import { baseName } from '../plan/artifact-name.ts';
-import { boundSeconds, type Plan } from '../plan/plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import { formatBytes, formatDuration } from '../text/quantity.ts';
 import { type CpuCounters, cpuCounters } from './cpu-counters.ts';
-import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
-import { type Artifact, download } from './download.ts';
+import { abandonDebugPod, containerOf, createDebugPod, deathOf, removeDebugPod } from './debug-pod.ts';
+import { type Announced, type Artifact, download } from './download.ts';
 import { followEvents } from './follow-events.ts';
+import { renewLease } from './lease.ts';
 import { nodeError } from './node-errors.ts';
+import { showEvent } from './progress.ts';
+import type { SessionContext } from './session-context.ts';
 import { waitForStart } from './start.ts';
 import { type Deletion, deletionOf, type EndReason, type StoppedBy, stoppedBy } from './stopped-by.ts';
 import { targetChanges } from './target-changes.ts';
 
-/** Why the recording is not whole: what the tool on the node came to before it had written all of it. */
-const CUTS = ['failed', 'stuck', 'slow', 'time', 'memory', 'space'] as const;
-export type Cut = (typeof CUTS)[number];
+/** Why the recording is not whole: what happened to the tool on the node before it had written all of it. */
+export type Cut = NonNullable<EventOf<'end'>['cut']>;
 
 export interface SessionResult {
-  /** Where it was, and as whom. */
+  /** The cluster, and the user by whose rights it was reached. */
   readonly reached: Reached;
   readonly artifact: Artifact;
   /** The artifact is what the tool wrote, before anything was made of it on the node. */
   readonly isRaw: boolean;
   readonly cut?: Cut;
-  /** Processes whose files perf was not let read, because they held it up (collectors/perf/perf.sh). */
+  /** Processes whose files perf was not allowed to read, because they held it up (collectors/perf/perf.sh). */
   readonly unnamedProcesses: number;
   /** What the kernel counted for the target's CPU use during the capture; absent if it did not count. */
   readonly cpu?: CpuCounters;
@@ -47,53 +48,53 @@ export interface SessionResult {
   readonly toolVersion: string;
   /** The image as the node resolved it, with its digest. */
   readonly imageId: string;
-  /** The last event's figures: packets, received, dropped. */
-  readonly last: NodeEvent | undefined;
-  /** What became of the target meanwhile, one phrase each. */
+  /** The last event with figures: packets, received, dropped. */
+  readonly last: EventOf<'end'> | EventOf<'progress'> | undefined;
+  /** What happened to the target during the capture, one phrase each. */
   readonly targetChanges: readonly string[];
   /** Settles when the debug pod's deletion was accepted; it does not hold up the result. */
   readonly removed: Promise<void>;
 }
 
 /**
- * The life of one debug pod: create, start, capture, stop, collect, verify, delete. Whatever happens, the pod
- * is deleted, except where the node has a finished file that the laptop could not take: then the error's hint
+ * The life of one debug pod: create, start, capture, stop, download, verify, delete. Whatever happens, the pod
+ * is deleted, except where the node has a finished file that this computer could not take: then the error's hint
  * is the command that still gets it, and the pod ends by itself.
  */
 export async function runSession(
   plan: Plan,
   collector: Collector,
   directory: string,
-  world: World,
+  context: SessionContext,
 ): Promise<SessionResult> {
-  const { interrupts, log } = world;
-  const { namespace, name } = plan.debugPod;
+  const { interrupts, log } = context;
   interrupts.stop.throwIfAborted();
-  await createDebugPod(plan, collector, world);
-  let capturing: Promise<unknown> = Promise.resolve();
+  await createDebugPod(plan, collector, context);
+  let working: Promise<unknown> = Promise.resolve();
   try {
     if (plan.debugPod.install) {
       log.line(
         `no diagnostic image: installing ${collector.install} into ${plan.debugPod.image} on the node (--image avoids it)`,
       );
     }
-    const work = capture(plan, collector, directory, world);
-    capturing = work;
-    // Whatever it waits for: not every call of the API can be ended.
+    const work = recordAndDownload(plan, collector, directory, context);
+    working = work;
+    // Not every call of the API can be ended: the second signal does not wait for any.
     const result = await unlessAborted(work, interrupts.abandon);
-    const removed = removeDebugPod(plan, world, 30_000);
+    const removed = removeDebugPod(plan, context, 30_000);
     removed.catch(() => {}); // The command awaits it, after the result is out.
     return { ...result, removed };
   } catch (error) {
     log.end();
-    if (stillOnTheNode(error)) {
+    if (isStillOnTheNode(error)) {
+      const { namespace, name } = plan.debugPod;
       log.warn(
-        `the debug pod ${namespace}/${name} keeps it for ${formatDuration(plan.limits.keepSeconds)}, then ends by itself`,
+        `the debug pod ${namespace}/${name} keeps it for ${formatDuration(plan.limits.keepSeconds)}, then it stops by itself`,
       );
       throw error;
     }
-    const tidied = Promise.race([capturing.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })]);
-    await Promise.all([abandonDebugPod(plan, world), tidied]);
+    const tidied = Promise.race([working.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })]);
+    await Promise.all([abandonDebugPod(plan, context), tidied]);
     throw error;
   }
 }
@@ -101,237 +102,177 @@ export async function runSession(
 /** How long a copy that was given up may take to remove what it began. */
 const TIDY_MS = 1500;
 
-const stillOnTheNode = (error: unknown): boolean =>
+const isStillOnTheNode = (error: unknown): boolean =>
   error instanceof GkeprofError && error.code === EXIT.incomplete;
 
-async function capture(
+/** In a debug pod that was created: the recording, then its file. */
+async function recordAndDownload(
   plan: Plan,
   collector: Collector,
   directory: string,
-  world: World,
+  context: SessionContext,
 ): Promise<Omit<SessionResult, 'removed'>> {
-  const { cluster, interrupts, log, sleep } = world;
-  const files: ContainerRef = {
-    namespace: plan.debugPod.namespace,
-    pod: plan.debugPod.name,
-    container: 'files',
-  };
+  const recording = await record(plan, collector, context);
+  const downloaded = await downloadRecording(recording, plan, collector, directory, context);
+  return resultOf(recording, downloaded, context);
+}
+
+/** A recording that began, by the events of the node. */
+interface Recording {
+  readonly seen: SeenEvents;
+  readonly began: EventOf<'capturing'>;
+  /** Absent when the capture container died before it could finish. */
+  readonly end: EventOf<'end'> | undefined;
+  /** Whether this command asked the node to stop. */
+  readonly hasAsked: boolean;
+}
+
+/** Waits for the pod and follows its events to the last one. Rejects where nothing was recorded. */
+async function record(plan: Plan, collector: Collector, context: SessionContext): Promise<Recording> {
+  const { cluster, interrupts } = context;
   interrupts.stop.throwIfAborted();
-  const seen = new Map<string, NodeEvent>();
+  const seen: SeenEvents = {};
   let hasAsked = false;
   const onStop = () => {
-    // Before anything was captured there is nothing to finish: the second signal's way at once.
-    if (!seen.has('capturing')) interrupts.receive('SIGINT');
+    // Before anything was captured there is nothing to finish: the session ends as by the second signal.
+    if (!seen.capturing) interrupts.receive('SIGINT');
     else {
       hasAsked = true;
-      void requestStop(cluster, files, world);
+      void requestStop(plan, context);
     }
   };
   interrupts.stop.addEventListener('abort', onStop, { once: true });
   try {
-    await waitForStart(plan, {
-      cluster,
-      signal: interrupts.stop,
-      say: (text) => log.line(text),
-      sleep,
-      now: world.now,
-    });
-    const signal = interrupts.abandon;
-    const events = followEvents(plan, {
-      cluster,
-      signal,
-      sleep,
-      now: world.now,
-      say: (text) => log.line(text),
-    });
-    for await (const event of events) {
-      report(event, seen, plan, collector, log);
-      seen.set(event.event, event);
+    await waitForStart(plan, context);
+    for await (const event of followEvents(plan, context)) {
+      showEvent(event, seen, plan, collector, context);
+      keepEvent(seen, event);
     }
   } finally {
     interrupts.stop.removeEventListener('abort', onStop);
   }
-  const refused = seen.get('refused');
-  if (refused) throw await nodeError(refused, plan, collector, cluster, files);
-  const began = seen.get('capturing');
-  const end = seen.get('end');
-  if (!began) {
-    throw new GkeprofError(
-      EXIT.tool,
-      `the capture container ended before it captured anything: ${await deathOf(plan, cluster)}`,
-      'does the image have bash and the tools? image/Dockerfile builds one that has',
-    );
-  }
-  const announcement = announced(seen.get('artifact'));
-  const isRaw = end === undefined || announcement.file === collector.raw?.file;
-  const ending = isRaw && collector.raw ? collector.raw.ending : collector.ending;
-  const cut = CUTS.find((each) => each === textOf(end, 'cut'));
-  const startedAt = began.t;
-  const base = baseName(plan.node, startedAt, collector.scopeName(plan));
-  const collecting = {
-    cluster,
-    from: files,
-    signal: interrupts.abandon,
-    progress: (done: number, whole: number, perSecond: number) =>
-      log.figures(...copyingParts(done, whole, perSecond)),
-    sleep,
-  };
-  const onLateStop = () =>
-    log.line('finishing: the capture is being copied and verified (again to abandon it)');
-  interrupts.stop.addEventListener('abort', onLateStop, { once: true });
-  log.phase(`copying and verifying${end ? ` ${formatBytes(numberOf(seen.get('artifact'), 'bytes'))}` : ''}`);
-  const collected = new AbortController();
-  void renewLease(plan, files, world, AbortSignal.any([collected.signal, interrupts.abandon]));
-  const [artifact, changes, debugPod] = await Promise.all([
-    end
-      ? download(announcement, directory, base, ending, collecting)
-      : salvage(plan, collector, directory, base, collecting),
-    targetChanges(plan, cluster),
-    cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined),
-  ]).finally(() => {
-    collected.abort();
-    interrupts.stop.removeEventListener('abort', onLateStop);
-  });
-  const ended = end ? (textOf(end, 'reason') as EndReason) : 'lost';
-  const deletion = deletionOf(debugPod);
-  const cpu = cpuCounters(end);
-  return {
-    reached: cluster.reached,
-    artifact,
-    isRaw,
-    ...(cut && { cut }),
-    unnamedProcesses: numberOf(end, 'unnamed'),
-    ...(cpu && { cpu }),
-    ended,
-    stoppedBy: stoppedBy(ended, hasAsked, deletion),
-    ...(deletion && { deletion }),
-    toolStatus: numberOf(end, 'status'),
-    startedAt,
-    stoppedAt: numberOf(end, 'stopped') || (seen.get('progress') ?? began).t,
-    kernel: textOf(seen.get('hello'), 'kernel'),
-    toolVersion: textOf(seen.get('tool'), 'version'),
-    imageId: debugPod?.status?.containerStatuses?.find((each) => each.name === 'capture')?.imageID ?? '',
-    last: end ?? seen.get('progress'),
-    targetChanges: changes,
-  };
+  const { refused, capturing: began, end } = seen;
+  if (refused) throw await nodeError(refused, plan, collector, cluster);
+  if (began) return { seen, began, end, hasAsked };
+  throw new GkeprofError(
+    EXIT.tool,
+    `the capture container ended before it captured anything: ${await deathOf(plan, cluster)}`,
+    'check that the image has bash and the tools; image/Dockerfile builds an image that has them',
+  );
 }
-
-function report(
-  event: NodeEvent,
-  seen: ReadonlyMap<string, NodeEvent>,
-  plan: Plan,
-  collector: Collector,
-  log: Log,
-): void {
-  log.trace(`node: ${eventText(event)}`, 2);
-  switch (event.event) {
-    case 'installing':
-      log.phase('installing the tools on the node');
-      break;
-    case 'capturing':
-      log.phase(
-        `capturing for ${formatDuration(plan.limits.durationSeconds)}; without this client the pod ends within ${formatDuration(boundSeconds(plan))}`,
-      );
-      break;
-    case 'progress':
-      log.figures(...capturingParts(event, seen, plan, collector));
-      break;
-    case 'stopping':
-      log.phase('finishing on the node');
-      break;
-  }
-}
-
-/** How long, how long yet (by whichever limit comes first), then what the collector counts. */
-function capturingParts(
-  event: NodeEvent,
-  seen: ReadonlyMap<string, NodeEvent>,
-  { limits, capture }: Plan,
-  collector: Collector,
-): string[] {
-  const seconds = Math.max(0, (event.t - (seen.get('capturing')?.t ?? event.t)) / 1000);
-  const left = secondsLeft(seconds, [
-    { done: seconds, whole: limits.durationSeconds },
-    { done: numberOf(event, 'bytes'), whole: limits.maxBytes },
-    { done: numberOf(event, 'packets'), whole: capture.collector === 'tcpdump' ? capture.count : 0 },
-  ]);
-  return [
-    `capturing ${formatDuration(Math.floor(seconds))} of ${formatDuration(limits.durationSeconds)}`,
-    ...leftText(left),
-    ...collector.progress(event, seen.get('progress')),
-  ];
-}
-
-const copyingParts = (done: number, whole: number, perSecond: number): string[] => [
-  `copying ${formatBytes(done)} of ${formatBytes(whole)}`,
-  ...leftText(perSecond > 0 ? (whole - done) / perSecond : undefined),
-  `${formatBytes(Math.round(perSecond))}/s`,
-];
-
-/** An event with what it says, for a closer look. */
-const eventText = ({ gkeprof: _, nonce: _nonce, seq, t, event, ...rest }: NodeEvent): string =>
-  `${new Date(t).toISOString()} #${seq} ${event} ${Object.entries(rest)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(' ')}`.trimEnd();
-
-const announced = (event: NodeEvent | undefined) => ({
-  file: textOf(event, 'file'),
-  bytes: numberOf(event, 'bytes'),
-  sha256: textOf(event, 'sha256'),
-});
 
 /** Asks the node to stop and to finish. `files` may be a moment behind `capture` when the pod has just started. */
-async function requestStop(cluster: Cluster, files: ContainerRef, world: World): Promise<void> {
-  world.log.line('stopping: the capture is being finished and collected (again to abandon it)');
+async function requestStop(plan: Plan, { cluster, log, interrupts, sleep }: SessionContext): Promise<void> {
+  log.line('stopping: the capture is being finished and downloaded (Ctrl-C again abandons it)');
   for (let attempt = 1; attempt <= 10; attempt += 1) {
     const result = await cluster
-      .exec(files, request('stop'), world.interrupts.abandon)
+      .exec(containerOf(plan, 'files'), request('stop'), interrupts.abandon)
       .catch(() => undefined);
-    if (result?.exitCode === 0 || world.interrupts.abandon.aborted) return;
-    await world.sleep(300);
+    if (result?.exitCode === 0 || interrupts.abandon.aborted) return;
+    await sleep(300);
   }
-  world.log.warn('the node could not be asked to stop; the capture ends by its own limit');
+  log.warn('the node could not be asked to stop; the capture ends by its own limit');
 }
 
-/**
- * As long as this client collects, the node keeps the files: `files` ends when nobody renewed for `--keep`
- * (node/files.sh). What cannot be renewed is no error here; the copy will say what is wrong.
- */
-async function renewLease(plan: Plan, files: ContainerRef, world: World, until: AbortSignal): Promise<void> {
-  const everyMs = Math.min(60_000, (plan.limits.keepSeconds * 1000) / 3);
-  while (!until.aborted) {
-    await world.sleep(everyMs, until).catch(() => {});
-    if (!until.aborted) await world.cluster.exec(files, request('lease'), until).catch(() => {});
-  }
+/** What is known when the file is here. */
+interface Downloaded {
+  readonly artifact: Artifact;
+  readonly isRaw: boolean;
+  readonly targetChanges: readonly string[];
+  /** The debug pod as it was then; undefined where it could not be read. */
+  readonly debugPod: V1Pod | undefined;
 }
 
-/** The capture container died before it finished: what its tool wrote so far, if that is worth anything. */
-async function salvage(
+/** Downloads and verifies the file, and reads meanwhile what happened to the target and to the debug pod. */
+async function downloadRecording(
+  { seen, began, end }: Recording,
   plan: Plan,
   collector: Collector,
   directory: string,
-  base: string,
-  collecting: Parameters<typeof download>[4],
-): Promise<Artifact> {
-  const { cluster, from } = collecting;
+  context: SessionContext,
+): Promise<Downloaded> {
+  const { cluster, interrupts, log } = context;
+  const { raw } = collector;
+  const announced = end && (seen.artifact ?? nothingAnnounced(plan));
+  const isRaw = announced === undefined || announced.file === raw?.file;
+  const onLateStop = () =>
+    log.line('finishing: the capture is being downloaded and verified (Ctrl-C again abandons it)');
+  interrupts.stop.addEventListener('abort', onLateStop, { once: true });
+  log.phase(`copying and verifying${announced ? ` ${formatBytes(announced.bytes)}` : ''}`);
+  const isHere = new AbortController();
+  // The node keeps the files as long as this client downloads.
+  const everyMs = Math.min(60_000, (plan.limits.keepSeconds * 1000) / 3);
+  void renewLease(plan, everyMs, context, AbortSignal.any([isHere.signal, interrupts.abandon]));
+  const fetchFile = async () =>
+    download(
+      announced ?? (await salvaged(plan, collector, context)),
+      containerOf(plan, 'files'),
+      {
+        directory,
+        base: baseName(plan.node, began.t, collector.scopeName(plan)),
+        ending: isRaw && raw ? raw.ending : collector.ending,
+      },
+      context,
+    );
+  const [artifact, changes, debugPod] = await Promise.all([
+    fetchFile(),
+    targetChanges(plan, cluster),
+    cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined),
+  ]).finally(() => {
+    isHere.abort();
+    interrupts.stop.removeEventListener('abort', onLateStop);
+  });
+  return { artifact, isRaw, targetChanges: changes, debugPod };
+}
+
+function nothingAnnounced({ node }: Plan): never {
+  throw new GkeprofError(EXIT.incomplete, `node ${node} finished the capture, but announced no file`);
+}
+
+/** The capture container died before it finished: the file that its tool wrote so far. Rejects where there is none. */
+async function salvaged(plan: Plan, { raw }: Collector, { cluster }: SessionContext): Promise<Announced> {
   const death = await deathOf(plan, cluster);
-  const raw = collector.raw;
-  const found = raw && (await cluster.exec(from, request('salvage', `${OUT}/${raw.file}`)));
+  const found =
+    raw && (await cluster.exec(containerOf(plan, 'files'), request('salvage', `${OUT}/${raw.file}`)));
   const [bytes, sum] = Buffer.from(found?.stdout ?? '')
     .toString('utf8')
     .trim()
     .split(/\s+/);
-  if (!raw || found?.exitCode !== 0 || !Number(bytes)) {
-    throw new GkeprofError(
-      EXIT.tool,
-      `the capture container died on the node, and nothing is left of the capture: ${death}`,
-    );
-  }
-  return download(
-    { file: raw.file, bytes: Number(bytes), sha256: sum ?? '' },
-    directory,
-    base,
-    raw.ending,
-    collecting,
+  if (raw && found?.exitCode === 0 && Number(bytes))
+    return { file: raw.file, bytes: Number(bytes), sha256: sum ?? '' };
+  throw new GkeprofError(
+    EXIT.tool,
+    `the capture container died on the node, and nothing is left of the capture: ${death}`,
   );
+}
+
+/** What the events, the downloaded file and the API say together. */
+function resultOf(
+  { seen, began, end, hasAsked }: Recording,
+  { artifact, isRaw, targetChanges: changes, debugPod }: Downloaded,
+  { cluster }: SessionContext,
+): Omit<SessionResult, 'removed'> {
+  const ended: EndReason = end?.reason ?? 'lost';
+  const deletion = deletionOf(debugPod);
+  const cpu = cpuCounters(end);
+  const capture = debugPod?.status?.containerStatuses?.find((each) => each.name === 'capture');
+  return {
+    reached: cluster.reached,
+    artifact,
+    isRaw,
+    ...(end?.cut && { cut: end.cut }),
+    unnamedProcesses: end?.unnamed ?? 0,
+    ...(cpu && { cpu }),
+    ended,
+    stoppedBy: stoppedBy(ended, hasAsked, deletion),
+    ...(deletion && { deletion }),
+    toolStatus: end?.status ?? 0,
+    startedAt: began.t,
+    stoppedAt: end?.stopped ?? (seen.progress ?? began).t,
+    kernel: seen.hello?.kernel ?? '',
+    toolVersion: seen.tool?.version ?? '',
+    imageId: capture?.imageID ?? '',
+    last: end ?? seen.progress,
+    targetChanges: changes,
+  };
 }

@@ -5,47 +5,43 @@ import type { Plan, SnapshotPart } from '../plan/plan.ts';
 import { parseSnapshot, type Snapshot } from '../snapshot/snapshot.ts';
 import { formatDuration } from '../text/quantity.ts';
 import { ask } from './ask.ts';
-import { abandonDebugPod, createDebugPod, deathOf, removeDebugPod, type World } from './debug-pod.ts';
+import { abandonDebugPod, containerOf, createDebugPod, deathOf, removeDebugPod } from './debug-pod.ts';
 import { nodeRefusal } from './node-refusal.ts';
 import { isSameBySession, MANAGED_BY } from './pod-manifest.ts';
+import type { SessionContext } from './session-context.ts';
 import { waitForStart } from './start.ts';
 
-/** A node that answers. */
+/** A node that can be asked for snapshots. */
 export interface NodeSession {
-  /** A snapshot with these parts. The first question has to be the plan's. */
+  /** A snapshot with these parts. The first question must be the plan's own. */
   ask(parts: readonly SnapshotPart[]): Promise<Snapshot>;
-  /** Deletes the debug pod, unless it was found or `stays` for the next command; resolves when that was accepted. */
+  /** Deletes the debug pod, unless an earlier command left it or it `stays` for the next one; resolves when that is accepted. */
   close(stays: boolean): Promise<void>;
   /** Deletes it after something went wrong. */
   abandon(): Promise<void>;
 }
 
 /**
- * Opens a node for questions: a debug pod that an earlier command left to linger there, else one of its own, which
- * answers the plan's question by itself while it starts.
+ * Opens a node for questions. A debug pod that an earlier command left lingering there is used; otherwise a new one is
+ * created, which takes the plan's snapshot by itself when it starts.
  */
-export async function openNode(plan: Plan, world: World): Promise<NodeSession> {
-  const { cluster, interrupts, log, sleep, now } = world;
+export async function openNode(plan: Plan, context: SessionContext): Promise<NodeSession> {
+  const { cluster, interrupts, log } = context;
   const { capture } = plan;
   if (capture.collector !== 'inspect') throw new Error('not a plan for inspect');
-  const asking = { cluster, signal: interrupts.stop, sleep };
-  const warm = await lingering(plan, world);
+  const warm = await lingering(plan, context);
   if (warm) {
     log.trace(`asking ${warm.pod}, which lingers on ${plan.node}`);
     const session: NodeSession = {
-      ask: async (parts) => parseSnapshot(await ask({ files: warm, parts, first: false }, asking)),
+      ask: async (parts) => parseSnapshot(await ask({ files: warm, parts, first: false }, context)),
       close: async () => {},
       abandon: async () => {},
     };
     return session;
   }
-  const files: ContainerRef = {
-    namespace: plan.debugPod.namespace,
-    pod: plan.debugPod.name,
-    container: 'files',
-  };
+  const files = containerOf(plan, 'files');
   interrupts.stop.throwIfAborted();
-  await createDebugPod(plan, inspect, world);
+  await createDebugPod(plan, inspect, context);
   if (plan.debugPod.install && capture.parts.includes('links'))
     log.line(
       `no diagnostic image: installing iproute2 into ${plan.debugPod.image} on the node (--image avoids it)`,
@@ -54,11 +50,8 @@ export async function openNode(plan: Plan, world: World): Promise<NodeSession> {
   return {
     async ask(parts) {
       try {
-        if (first) {
-          const say = (text: string) => log.line(text);
-          await waitForStart(plan, { cluster, signal: interrupts.stop, say, sleep, now });
-        }
-        const text = await ask({ files, parts, first }, asking);
+        if (first) await waitForStart(plan, context);
+        const text = await ask({ files, parts, first }, context);
         first = false;
         return parseSnapshot(text);
       } catch (error) {
@@ -68,18 +61,18 @@ export async function openNode(plan: Plan, world: World): Promise<NodeSession> {
       }
     },
     async close(stays) {
-      if (!stays) return removeDebugPod(plan, world, 30_000);
+      if (!stays) return removeDebugPod(plan, context, 30_000);
       const line = cluster.kubectlLine('delete', 'pod', '-n', files.namespace, files.pod);
       log.line(
-        `the debug pod stays until ${formatDuration(capture.lingerSeconds)} after the last question; sooner: ${line}`,
+        `the debug pod stops by itself ${formatDuration(capture.lingerSeconds)} after the last question; to delete it sooner: ${line}`,
       );
     },
-    abandon: () => abandonDebugPod(plan, world),
+    abandon: () => abandonDebugPod(plan, context),
   };
 }
 
-/** A debug pod that lingers on the node and is, whole, what this user's plan would make. Any other may be anybody's. */
-async function lingering(plan: Plan, { cluster }: World): Promise<ContainerRef | undefined> {
+/** A debug pod that lingers on the node and is in all its fields what this user's plan would make. Others may be anybody's. */
+async function lingering(plan: Plan, { cluster }: SessionContext): Promise<ContainerRef | undefined> {
   const { namespace } = plan.debugPod;
   const pods = await cluster.listPods(namespace, MANAGED_BY).catch(() => []);
   const found = pods.find(

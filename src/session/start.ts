@@ -3,14 +3,16 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError, type GkeprofError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { printable } from '../text/printable.ts';
+import type { SessionContext } from './session-context.ts';
 
-/** What the pod's status says about its start. */
+/** What the status of the pod says about its start. */
 export type StartState =
   | { readonly kind: 'started' }
-  /** Waiting, and for what, in the cluster's words. */
+  /** It waits; `why` is the reason in the cluster's words. */
   | { readonly kind: 'waiting'; readonly why: string }
   | { readonly kind: 'failed'; readonly error: GkeprofError };
 
+/** Reasons of a waiting container that do not go away by themselves. */
 const HOPELESS = new Set([
   'ErrImagePull',
   'ImagePullBackOff',
@@ -24,8 +26,8 @@ const HOPELESS = new Set([
 ]);
 
 /**
- * Reads a pod's status: has the capture begun, what does it wait for, or can it never begin? Failures are
- * known here at once; nothing waits for a time-out to say what the kubelet already said. Pure.
+ * Reads the status of a pod: the capture has begun, waits for something, or can never begin. A failure is reported as soon
+ * as the kubelet reports it, without waiting for a time-out. Pure.
  */
 export function startState(pod: V1Pod, plan: Plan): StartState {
   const statuses = pod.status?.containerStatuses ?? [];
@@ -53,7 +55,7 @@ function cannotRun(reason: string, message: string, plan: Plan): GkeprofError {
   const words = `${reason}${message ? `: ${printable(message)}` : ''}`;
   return /Image|Registry/.test(reason)
     ? clusterError(
-        `the image "${plan.debugPod.image}" cannot be had on node "${plan.node}": ${words}`,
+        `node "${plan.node}" cannot pull the image "${plan.debugPod.image}": ${words}`,
         'check --image, --image-pull-policy and --image-pull-secret',
       )
     : clusterError(`the debug pod cannot run on node "${plan.node}": ${words}`);
@@ -67,24 +69,16 @@ function waitingFor(pod: V1Pod, capture: V1ContainerStatus | undefined): string 
   return capture?.state?.waiting?.reason ?? 'the kubelet';
 }
 
-/** How often the status is read while the pod starts. Reading is cheap; the kubelet's status lags by half a second. */
+/** How often the status is read while the pod starts. Reading is cheap, and the kubelet's status is half a second late. */
 const POLL_MS = 200;
 const SAY_AFTER_MS = 4000;
 
-/** What the waiting needs of the world. */
-export interface StartContext {
-  readonly cluster: Cluster;
-  readonly signal: AbortSignal;
-  readonly say: (text: string) => void;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  readonly now: () => number;
-}
-
-/** Waits until the capture container runs or has run. Rejects as soon as the cluster says that it cannot. */
+/** Waits until the capture container runs or has run. Rejects as soon as the cluster says that it cannot run. */
 export async function waitForStart(
   plan: Plan,
-  { cluster, signal, say, sleep, now }: StartContext,
+  { cluster, interrupts, log, sleep, now }: SessionContext,
 ): Promise<void> {
+  const signal = interrupts.stop;
   const { namespace, name } = plan.debugPod;
   const began = now();
   let said = began;
@@ -96,7 +90,7 @@ export async function waitForStart(
     if (now() - began > 300_000) throw await gaveUp(plan, cluster, state.why);
     if (now() - said > SAY_AFTER_MS) {
       said = now();
-      say(`waiting for the debug pod on ${plan.node}: ${await lastEvent(plan, cluster, state.why)}`);
+      log.line(`waiting for the debug pod on ${plan.node}: ${await lastEvent(plan, cluster, state.why)}`);
     }
     await sleep(POLL_MS, signal);
   }

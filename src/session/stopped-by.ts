@@ -1,8 +1,10 @@
 import type { V1Pod } from '@kubernetes/client-node';
+import type { EventOf } from '../node/events.ts';
 import { printable } from '../text/printable.ts';
+
 /**
- * Who or what ended a capture, as far as events and the API tell: nobody signs a request to stop, so what this command did
- * not ask for was asked by another client.
+ * Who or what ended a capture, as far as the events and the API tell. A request to stop is not signed, so one that did not
+ * come from this command came from another client.
  */
 export type StoppedBy =
   | 'limit'
@@ -14,10 +16,10 @@ export type StoppedBy =
   | 'the target'
   | 'unknown';
 
-/** That somebody deleted the debug pod while it captured: what the API tells of it. */
+/** What the API knows about a deletion of the debug pod during the capture. */
 export interface Deletion {
   readonly deletionTimestamp: string;
-  /** The last client but the kubelet and this one that changed the pod, by the name that it gave itself. */
+  /** The last client that changed the pod, besides the kubelet and this one, by the name that it gave itself. */
   readonly lastWriter?: string;
 }
 
@@ -39,7 +41,7 @@ export function stoppedBy(ended: EndReason, hasAsked: boolean, deletion: Deletio
   }
 }
 
-/** This client has not deleted the pod yet, so it was somebody else. A deletion itself is in no managed fields. */
+/** This client has not deleted the pod yet, so somebody else did. The managed fields do not say who deleted it. */
 export function deletionOf(pod: V1Pod | undefined): Deletion | undefined {
   const { deletionTimestamp, managedFields = [] } = pod?.metadata ?? {};
   if (!deletionTimestamp) return undefined;
@@ -52,14 +54,5 @@ export function deletionOf(pod: V1Pod | undefined): Deletion | undefined {
     ...(lastWriter !== undefined && { lastWriter: printable(lastWriter) }),
   };
 }
-/** Why a capture ended: the node's word for it, or `lost` when its container died before it could say. */
-export type EndReason =
-  | 'time'
-  | 'count'
-  | 'size'
-  | 'space'
-  | 'requested'
-  | 'terminated'
-  | 'tool-ended'
-  | 'target-gone'
-  | 'lost';
+/** Why a capture ended: the node's word for it, or `lost` if its container died before it could say. */
+export type EndReason = NonNullable<EventOf<'end'>['reason']> | 'lost';

@@ -5,8 +5,8 @@ import { MANAGED_BY } from './pod-manifest.ts';
 const GRACE_MS = 10_000;
 
 /**
- * A debug pod that nobody will collect any more: all its containers ended a while ago. A pod whose client was
- * killed ends by itself; only the finished object is left, and it holds nothing. Pure.
+ * Whether nobody needs a debug pod any more: all its containers ended a while ago. A pod whose client was killed ends by
+ * itself; then only the finished object is left, and it holds nothing. Pure.
  */
 export function isLeftover(pod: V1Pod, nowMs: number): boolean {
   if (pod.metadata?.deletionTimestamp) return false;
@@ -17,7 +17,7 @@ export function isLeftover(pod: V1Pod, nowMs: number): boolean {
   return nowMs - last > GRACE_MS;
 }
 
-/** Removes what earlier clients left in the namespace; returns the names. Never fails a command of its own. */
+/** Removes the pods that earlier clients left in the namespace, and returns their names. It never rejects. */
 export async function sweep(cluster: Cluster, namespace: string, nowMs: number): Promise<string[]> {
   const pods = await cluster.listPods(namespace, MANAGED_BY).catch(() => []);
   const names = pods.filter((pod) => isLeftover(pod, nowMs)).map((pod) => pod.metadata!.name!);

@@ -4,8 +4,8 @@ import type { Plan } from '../plan/plan.ts';
 import { type PodTarget, podTarget } from '../plan/target.ts';
 
 /**
- * Reads the target pod again after the capture and says what is not as it was planned: another pod of the same
- * name, another node, a container that was restarted. Nothing to say is an empty list.
+ * Reads every target again after the capture and says what has changed since the plan: another pod of the same name,
+ * another node, a restarted container. The list is empty if nothing changed.
  */
 export async function targetChanges(plan: Plan, cluster: Cluster): Promise<string[]> {
   return plan.target.kind === 'pod' ? changesOf(plan.target, cluster) : [];
@@ -28,6 +28,6 @@ async function changesOf(before: PodTarget, cluster: Cluster): Promise<string[]>
       });
   } catch (error) {
     if (apiCode((error as Error).cause) === 404) return [`pod ${before.name} was deleted during the capture`];
-    return [`pod ${before.name} could not be looked at again after the capture: ${(error as Error).message}`];
+    return [`pod ${before.name} could not be read again after the capture: ${(error as Error).message}`];
   }
 }

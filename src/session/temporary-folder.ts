@@ -5,22 +5,22 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { getuid, kill, pid as ownPid } from 'node:process';
 
-/** `.gkeprof-HOST-PID-START-RANDOM`: whoever finds it later knows whether its maker still lives. */
+/** `.gkeprof-HOST-PID-START-RANDOM`: a later command can tell whether the process that made the folder still runs. */
 const NAME = /^\.gkeprof-([0-9a-f]{12})-(\d+)-(\d+)-\w{6}$/;
-/** As earlier releases made them, which tell nothing of their maker. */
+/** Names of earlier releases, which do not say which process made them. */
 const NAME_BEFORE = /^\.gkeprof-\w{6}$/;
 
-/** What nobody has written to for so long belongs to no command that runs: another computer's, or an earlier release's. */
+/** A folder of another computer or an earlier release is abandoned if nothing was written to it for this long. */
 const ABANDONED_MS = 24 * 3600_000;
 
-/** Makes a folder for what is not whole yet, in the one that it is for, so that it can get its name by a link. Mode 0700. */
+/** Makes a folder for a file that is not whole yet, inside its final folder, so that it can get its name by a link. Mode 0700. */
 export const temporaryFolder = (directory: string): string =>
   mkdtempSync(join(directory, `.gkeprof-${place()}-${ownPid}-${startOf(ownPid) ?? 0}-`));
 
 /**
- * Removes what killed commands left in a folder, and returns the names. Only what is surely theirs and given up: a folder,
- * no link, of this user alone, that holds nothing but the one file of a copy, and whose maker is gone; a maker that
- * cannot be asked, on another computer or in another container, is gone when nothing was written for a day.
+ * Removes what killed commands left in a folder, and returns the names. It removes only what is certainly abandoned: a real
+ * folder (not a link) that only this user may read, that holds nothing but the one file of a copy, and whose process has
+ * ended. A process on another computer or in another container counts as ended if nothing was written for a day.
  */
 export async function sweepFolders(directory: string, nowMs: number): Promise<string[]> {
   const names = await readdir(directory).catch(() => []);
@@ -31,7 +31,7 @@ export async function sweepFolders(directory: string, nowMs: number): Promise<st
     if (!(await isLeftover(path, name, nowMs).catch(() => false))) continue;
     await rm(path, { recursive: true, force: true }).then(
       () => removed.push(name),
-      () => {}, // Another command was faster, or it is kept by what has it open.
+      () => {}, // Another command was faster, or a program has it open.
     );
   }
   return removed;
@@ -49,7 +49,7 @@ async function isLeftover(path: string, name: string, nowMs: number): Promise<bo
   return nowMs - Math.max(folder.mtimeMs, ...written.map((each) => each.mtimeMs)) > ABANDONED_MS;
 }
 
-/** A process with this id that began at another time is another one. */
+/** Whether the process runs: one with the same id that began at another time is a different process. */
 function isRunning(pid: number, start: number): boolean {
   try {
     kill(pid, 0);
@@ -60,7 +60,7 @@ function isRunning(pid: number, start: number): boolean {
   return began === undefined || start === 0 || began === start;
 }
 
-/** When a process began, in ticks since the start of the system (proc(5), the 22nd field); known on Linux alone. */
+/** When a process began, in clock ticks since boot (proc(5), the 22nd field); known on Linux only. */
 function startOf(pid: number): number | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -72,7 +72,7 @@ function startOf(pid: number): number | undefined {
 
 let known: string | undefined;
 
-/** Where process ids mean the same: a computer since it started, and of its containers the one with these ids. */
+/** Names the place in which process ids mean the same: this computer since its boot, and this container on it. */
 function place(): string {
   const read = (get: () => string): string => {
     try {

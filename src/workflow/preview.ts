@@ -3,7 +3,7 @@ import type { Context } from '../cli/command.ts';
 import type { DebugPodOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { type ManualContext, script } from '../collectors/by-hand/debugger.ts';
-import type { NodeWork } from '../collectors/collector.ts';
+import { isRecording, type NodeWork } from '../collectors/collector.ts';
 import type { WhoisQuestion } from '../collectors/snapshot/by-hand.ts';
 import { isForPrograms, type OutputFormat, rendered, yaml } from '../output/format.ts';
 import type { NodeCommand, Plan } from '../plan/plan.ts';
@@ -37,7 +37,7 @@ export async function preview(
     context.log.end();
     for (const plan of pods.plans) {
       const around = { kubectl: cluster.kubectlLine(), node: plan.node, debugPod: options.debugPod };
-      const lines = await linesByHand(plan, pods.question, around, context.now());
+      const lines = await linesByHand(plan, pods, around, context.now());
       context.stdout.write(script(subjectOf(plan, pods), lines));
     }
     return true;
@@ -63,41 +63,33 @@ function subjectOf(plan: Plan, { work, question }: PlannedPods): string {
 /** The commands that do by hand what the plan's debug pod would do. */
 async function linesByHand(
   plan: Plan,
-  question: NodeQuestion | undefined,
+  { work, question }: PlannedPods,
   around: ManualContext,
   nowMs: number,
 ): Promise<readonly string[]> {
+  if (isRecording(work)) return work.byHand(plan, around, nowMs);
   const { capture, target, node } = plan;
-  switch (capture.collector) {
-    case 'perf': {
-      const { perfByHand } = await import('../collectors/by-hand/capture.ts');
-      return perfByHand(plan, capture, around, nowMs);
-    }
-    case 'tcpdump': {
-      const { tcpdumpByHand } = await import('../collectors/by-hand/capture.ts');
-      return tcpdumpByHand(plan, capture, around, nowMs);
-    }
-    case 'crictl': {
-      const { crictlByHand } = await import('../collectors/snapshot/by-hand.ts');
-      const podWord = keyOf(capture, 'pod_word');
-      const at = podWord === undefined ? undefined : Number(podWord);
-      return crictlByHand(target, capture.words, at, capture.tty, around);
-    }
-    case 'shell': {
-      const { shellByHand } = await import('../collectors/snapshot/by-hand.ts');
-      return shellByHand(target, keyOf(capture, 'enter')?.split(',') ?? [], capture.words, around);
-    }
-    case 'inspect': {
-      if (!question) throw new Error('nothing is asked of the node');
-      const { psByHand, whoisByHand } = await import('../collectors/snapshot/by-hand.ts');
-      return question.of === 'processes'
-        ? psByHand(
-            question.targets.filter((each) => each.node === node),
-            around,
-          )
-        : whoisByHand(question.questions, around);
-    }
+  if (capture.collector === 'crictl' || capture.collector === 'shell') {
+    const { crictlByHand, shellByHand } = await import('../collectors/command/by-hand.ts');
+    const podWord = keyOf(capture, 'pod_word');
+    return capture.collector === 'crictl'
+      ? crictlByHand(
+          target,
+          capture.words,
+          podWord === undefined ? undefined : Number(podWord),
+          capture.tty,
+          around,
+        )
+      : shellByHand(target, keyOf(capture, 'enter')?.split(',') ?? [], capture.words, around);
   }
+  if (!question) throw new Error('nothing is asked of the node');
+  const { psByHand, whoisByHand } = await import('../collectors/snapshot/by-hand.ts');
+  return question.of === 'processes'
+    ? psByHand(
+        question.targets.filter((each) => each.node === node),
+        around,
+      )
+    : whoisByHand(question.questions, around);
 }
 
 const keyOf = ({ keys }: NodeCommand, name: string): string | undefined =>

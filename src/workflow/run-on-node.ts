@@ -2,7 +2,7 @@ import type { Context } from '../cli/command.ts';
 import type { OptionSpec } from '../cli/option-spec.ts';
 import type { DebugPodOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { runner } from '../collectors/command/command.ts';
+import { collectorOf } from '../collectors/index.ts';
 import { EXIT } from '../errors.ts';
 import { makePlan, type NodeCommand } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
@@ -50,7 +50,8 @@ export async function runOnNode(
     ...(user !== undefined && { user }),
     ...(options.reason !== undefined && { reason: options.reason }),
   });
-  if (await preview({ plans: [plan], work: runner }, options, cluster, context)) return EXIT.done;
+  const work = collectorOf(what.collector);
+  if (await preview({ plans: [plan], work }, options, cluster, context)) return EXIT.done;
   if (what.collector === 'shell' && options.debugPod.install)
     log.line(`no diagnostic image: the shell has only the tools of ${options.debugPod.image} (see --image)`);
   const swept = sweep(cluster, options.debugPod.namespace, now());

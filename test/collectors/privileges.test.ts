@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { NodeWork } from '../../src/collectors/collector.ts';
-import { runner } from '../../src/collectors/command/command.ts';
-import { perf } from '../../src/collectors/perf/perf.ts';
+import { collectorOf } from '../../src/collectors/index.ts';
 import {
   LIMITED_WORK,
   type LimitedWork,
@@ -9,13 +7,9 @@ import {
   limitedWork,
   privilegesOf,
 } from '../../src/collectors/privileges.ts';
-import { inspect } from '../../src/collectors/snapshot/snapshot.ts';
-import { tcpdump } from '../../src/collectors/tcpdump/tcpdump.ts';
 import type { NodeTask, SnapshotPart } from '../../src/plan/plan.ts';
 import { admissionChanges, debugPod } from '../../src/session/pod-manifest.ts';
 import { planOf, TCPDUMP } from '../plans.ts';
-
-const WORK: Readonly<Record<string, NodeWork>> = { perf, tcpdump, inspect, crictl: runner };
 
 /** A plan for this kind of work. */
 function captureOf({ collector, scope, parts = [] }: LimitedWork): NodeTask {
@@ -36,6 +30,8 @@ function captureOf({ collector, scope, parts = [] }: LimitedWork): NodeTask {
         stdin: false,
         tty: false,
       };
+    default:
+      throw new Error(`no task is known for ${collector}`);
   }
 }
 
@@ -44,7 +40,7 @@ const podFor = (work: LimitedWork, leastPrivilege = true) => {
   const { debugPod: where } = planOf(capture);
   return debugPod(
     planOf(capture, undefined, { debugPod: { ...where, leastPrivilege } }),
-    WORK[work.collector]!,
+    collectorOf(work.collector),
   );
 };
 

@@ -202,7 +202,7 @@ describe('what the cluster lacks or refuses: exit 3', () => {
     refused(
       run,
       3,
-      /image "localhost\/no-such-image:1" cannot be had on node .*: (ErrImagePull|ImagePullBackOff)/,
+      /node .* cannot pull the image "localhost\/no-such-image:1": (ErrImagePull|ImagePullBackOff)/,
       /--image/,
     );
   });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { argumentsPattern, type CollectorName } from '../../src/node/arguments.ts';
+import { COLLECTORS } from '../../src/collectors/index.ts';
+import { captureScript } from '../../src/collectors/script.ts';
+import { argumentsPattern, readGrammar } from '../../src/node/arguments.ts';
 import { debugPodKinds } from '../../src/policy/kinds.ts';
 import { captureArguments } from '../../src/session/pod-manifest.ts';
 import { runShell } from './shell.ts';
@@ -8,12 +10,15 @@ const SCRIPT =
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
   'export LC_ALL=C; refuse() { printf "refused %s\\n" "$1"; exit; }; read_arguments "$@"; printf "taken %s\\n" "$((1 + ${arg[duration_ms]}))"';
 
+const GRAMMAR = readGrammar(captureScript());
+const PARTS = ['node/arguments.sh', ...new Set(COLLECTORS.map(({ script }) => script))] as const;
+
 /** What the node's script makes of a list of arguments: `taken …` or `refused …`. */
-const read = (argv: readonly string[]): string => runShell(['node/arguments.sh'], SCRIPT, argv).trim();
+const read = (argv: readonly string[]): string => runShell(PARTS, SCRIPT, argv).trim();
 
 /** What the policy's expression makes of them. RE2 and JavaScript read what the grammar uses alike. */
-const fits = (collector: CollectorName, argv: readonly string[]): boolean =>
-  new RegExp(argumentsPattern(collector, 'either')).test(argv.map((word) => `${word}\n`).join(''));
+const fits = (collector: string, argv: readonly string[]): boolean =>
+  new RegExp(argumentsPattern(GRAMMAR, collector, 'either')).test(argv.map((word) => `${word}\n`).join(''));
 
 const kinds = debugPodKinds('gkeprof').map(
   ({ name, plan, work }) => [name, plan.capture.collector, captureArguments(plan, work)] as const,
@@ -98,7 +103,7 @@ it('keeps the words of a tool untouched, whatever they are', () => {
     '',
   ];
   const script = `refuse() { exit 1; }; read_arguments "$@"; printf '%s\\0' "\${tool_args[@]}"`;
-  const printed = runShell(['node/arguments.sh'], script, [...of('shell').slice(0, -1), ...hostile]);
+  const printed = runShell(PARTS, script, [...of('shell').slice(0, -1), ...hostile]);
   expect(printed.split('\0')).toEqual([...hostile, '']);
 });
 

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EventReader, LineSplitter, parseEvent } from '../../src/node/events.ts';
+import { captureScript } from '../../src/collectors/script.ts';
+import { EVENTS, EventReader, LineSplitter, parseEvent } from '../../src/node/events.ts';
 
 const line = (seq: number, nonce = 'n', more: object = {}) =>
-  JSON.stringify({ gkeprof: 1, seq, nonce, t: 5, event: 'progress', ...more });
+  JSON.stringify({ gkeprof: 1, seq, nonce, t: 5, event: 'progress', bytes: 7, free: 9, ...more });
 
 describe('parseEvent', () => {
   it.each([
@@ -11,13 +12,27 @@ describe('parseEvent', () => {
     ['another version', line(1).replace('"gkeprof":1', '"gkeprof":2')],
     ['a cut line', line(1).slice(0, -3)],
     ['a number that is none', line(0)],
-    ['a value that is no plain one', line(1, 'n', { x: { y: 1 } })],
+    ['a field of another kind', line(1, 'n', { bytes: '7' })],
+    ['a number below its bound', line(1, 'n', { bytes: -1 })],
+    ['a number that JavaScript cannot hold', line(1, 'n', { bytes: 2 ** 60 })],
+    ['a missing field', line(1, 'n', { free: undefined })],
+    ['a word that the field does not have', line(1, 'n', { event: 'stopping', reason: 'boredom' })],
+    ['text without an end', line(1, 'n', { event: 'tool', version: 'x'.repeat(1001) })],
+    ['a file outside of the folder for files', line(1, 'n', { event: 'artifact', file: '../x' })],
+    ['a name from the prototype', line(1, 'n', { event: 'constructor' })],
     ['no event', '{"gkeprof":1,"seq":1,"nonce":"n","t":5}'],
     ['text', 'oops'],
   ])('takes no %s', (_what, text) => expect(parseEvent(text, 'n')).toBeUndefined());
 
   it('takes its own', () =>
-    expect(parseEvent(line(3, 'n', { bytes: 7 }), 'n')).toMatchObject({ seq: 3, bytes: 7 }));
+    expect(parseEvent(line(3, 'n', { dropped: 2 }), 'n')).toEqual({
+      ...{ event: 'progress', seq: 3, t: 5, bytes: 7, free: 9, dropped: 2 },
+    }));
+
+  it('leaves out fields that this version does not know', () =>
+    expect(parseEvent(line(1, 'n', { moon: 'full', x: { y: 1 } }), 'n')).toEqual({
+      ...{ event: 'progress', seq: 1, t: 5, bytes: 7, free: 9 },
+    }));
 });
 
 describe('EventReader', () => {
@@ -28,6 +43,21 @@ describe('EventReader', () => {
     expect(reader.read(line(4))).toEqual({ kind: 'gap', from: 2, to: 3 });
     expect(reader.read('\x1b[2J')).toEqual({ kind: 'foreign', text: '\\x1b[2J' });
     for (const seq of [2, 3, 4]) expect(reader.read(line(seq)).kind).toBe('event');
+  });
+
+  it('passes over an event of a later version, and goes on behind it', () => {
+    const reader = new EventReader('n');
+    expect(reader.read(line(1, 'n', { event: 'eclipse' }))).toEqual({ kind: 'unknown' });
+    expect(reader.read(line(2)).kind).toBe('event');
+  });
+
+  it('shows that an event is not well-formed, and goes on behind it', () => {
+    const reader = new EventReader('n');
+    expect(reader.read(line(1, 'n', { bytes: 'many' }))).toEqual({
+      kind: 'foreign',
+      text: 'the node\'s event "progress" has a wrong "bytes"',
+    });
+    expect(reader.read(line(2)).kind).toBe('event');
   });
 });
 
@@ -52,5 +82,67 @@ describe('LineSplitter', () => {
         expect([...lines, ...splitter.end()]).toEqual(['eins', 'zwei größe 日本', 'drei', 'ohne Ende']);
       }),
     );
+  });
+});
+
+/** What the shell emits: event, key and whether the value is a number, as in `emit progress bytes: "$bytes"`. */
+function emitted(): Array<readonly [event: string, key: string, isNumber: boolean]> {
+  const script = captureScript().replaceAll(/^\s*#.*$/gm, '');
+  const keysOf = (words: string) =>
+    // A key and its value in turn; a value is one word, in quotes where it has blanks.
+    [...words.matchAll(/(?:^|\s)([a-z_0-9]+)(:?) ("(?:[^"\\]|\\.)*"|\$\(\([^)]*\)\)|[^\s"]+)/g)].map(
+      ([, key, colon]) => [key!, colon === ':'] as const,
+    );
+  const calls = [...script.matchAll(/\bemit '?([a-z]+)'?((?: [^\n]*)?)$/gm)].map(
+    ([, event, words]) => [event!, words!] as const,
+  );
+  const refusals = [...script.matchAll(/\brefuse ("?\$?[a-z_-]+"?)((?: [a-z]+ \S+?)*)(?=[;\s])/g)].map(
+    ([, code, words]) => ['refused', `code ${code} ${words}`] as const,
+  );
+  // The collectors' figures, which `progress` and `end` take over as they stand.
+  const figures = [...script.matchAll(/\b(?:counts|perf_cpu)\+?=\(([^\n]*)\)$/gm)].flatMap(([, words]) =>
+    (['end'] as const).map((event) => [event, words!] as const),
+  );
+  return [...calls, ...refusals, ...figures].flatMap(([event, words]) =>
+    words.trim() === ''
+      ? [[event, '', false] as const]
+      : keysOf(words).map((key) => [event, ...key] as const),
+  );
+}
+
+describe('the events of the shell', () => {
+  const all = emitted();
+  const fields = EVENTS as Readonly<
+    Record<string, Readonly<Record<string, { accepts(value: unknown): boolean }>>>
+  >;
+
+  it('are read out of it', () => {
+    expect(all).toContainEqual(['progress', 'free', true]);
+    expect(all).toContainEqual(['artifact', 'sha256', false]);
+    expect(all).toContainEqual(['end', 'cpu_waited_us', true]);
+    expect(all).toContainEqual(['end', 'buffer', true]);
+    expect(all).toContainEqual(['end', 'cut', false]);
+    expect(all).toContainEqual(['refused', 'tools', false]);
+    expect(all).toContainEqual(['installed', '', false]);
+  });
+
+  it.each(all.map((each) => [each.slice(0, 2).join(' '), ...each] as const))(
+    '%s: the union knows it, as a number or as text',
+    (_name, event, key, isNumber) => {
+      expect(Object.keys(fields)).toContain(event);
+      if (key === '') return;
+      expect(Object.keys(fields[event]!)).toContain(key);
+      expect(fields[event]![key]!.accepts(7)).toBe(isNumber);
+    },
+  );
+
+  it('are all that the union knows', () => {
+    const known = Object.entries(fields).flatMap(([event, its]) =>
+      Object.keys(its).map((key) => `${event} ${key}`),
+    );
+    const said = new Set(all.map(([event, key]) => `${event} ${key}`));
+    // progress has the figures of the collector that `end` has, too.
+    for (const key of ['packets', 'received', 'dropped', 'buffer']) said.add(`progress ${key}`);
+    expect(known.filter((each) => !said.has(each))).toEqual([]);
   });
 });

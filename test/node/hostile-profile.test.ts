@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { EventName, EventOf } from '../../src/node/events.ts';
 import { type Life, runLife } from './shell.ts';
 
 // Programs with a JIT compiler in mount namespaces of their own, with a /tmp of their own, as containers have. What
@@ -56,7 +57,8 @@ const record = (before = '') =>
   );
 
 const stacks = ({ out }: Life) => gunzipSync(readFileSync(join(out, 'perf-script.txt.gz'))).toString('utf8');
-const find = ({ events }: Life, name: string) => events.find(({ event }) => event === name);
+const find = <Name extends EventName>({ events }: Life, name: Name): EventOf<Name> | undefined =>
+  events.find((each): each is EventOf<Name> => each.event === name);
 
 describe('a profile of a node with a hostile process', () => {
   it.each([

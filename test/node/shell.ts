@@ -21,10 +21,18 @@ export interface Life {
   readonly rest: string;
 }
 
-/** Runs the node's script from its start to its end in a folder in place of the pod's scratch volume. */
-export function runLife(folder: string, argv: readonly string[], before = ''): Life {
+/**
+ * Runs the node's script from its start to its end in a folder in place of the pod's scratch volume; `text` is another
+ * script than the release's.
+ */
+export function runLife(
+  folder: string,
+  argv: readonly string[],
+  before = '',
+  text: string = captureScript(),
+): Life {
   mkdirSync(join(folder, 'ctl'));
-  const script = captureScript()
+  const script = text
     .replaceAll('/gkeprof/', `${folder}/`)
     .replace('\nread_arguments "$@"\n', (line) => `${line}${before}\n`);
   const { stdout, stderr } = spawnSync('bash', ['-c', script, 'test', `nonce=${NONCE}`, ...argv, '--'], {

@@ -30,6 +30,22 @@ describe('Log', () => {
     expect(out.text()).toBe(`\r\u001b[K${'x'.repeat(78)}…`);
   });
 
+  it('makes figures that change with time anew every second, until something else takes their place', () => {
+    vi.useFakeTimers();
+    const out = sink({ isTTY: true });
+    const log = new Log(out);
+    let seconds = 0;
+    log.tick(() => [`${seconds++}s`]);
+    vi.advanceTimersByTime(2000);
+    log.figures('done');
+    vi.advanceTimersByTime(2000);
+    expect(out.text()).toBe(['0s', '1s', '2s', 'done'].map((text) => `\r\u001b[K${text}`).join(''));
+    const [elsewhere, quiet] = [sink(), sink({ isTTY: true })];
+    new Log(elsewhere).tick(() => ['0s']);
+    new Log(quiet, { quiet: true }).tick(() => ['0s']);
+    expect([elsewhere.text(), quiet.text()]).toEqual(['', '']);
+  });
+
   it('lets no text of others move the cursor', () => {
     const out = sink({ isTTY: true });
     const log = new Log(out);

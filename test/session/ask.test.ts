@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../../src/session/ask.ts';
 import { bytes, fakeCluster, lines, result } from '../fake-cluster.ts';
+import { contextOf } from './scene.ts';
 
 const text = 'taken:1\nclock:100\n';
 const gz = gzipSync(text);
@@ -19,8 +20,7 @@ function asked(...streams: Array<ReturnType<typeof bytes>>) {
       return streams[Math.min(argv.length, streams.length) - 1]!;
     },
   });
-  const world = { cluster, signal: new AbortController().signal, sleep: async () => {} };
-  return { argv, world };
+  return { argv, context: contextOf(cluster) };
 }
 
 const refused = (exitCode: number, stderr: string) => ({
@@ -37,24 +37,24 @@ describe('ask', () => {
         for (const byte of whole) yield Uint8Array.of(byte);
       })(),
     };
-    const { world, argv } = asked(cut);
-    expect(await ask({ files, parts: ['processes'], first: true }, world)).toBe(text);
+    const { context, argv } = asked(cut);
+    expect(await ask({ files, parts: ['processes'], first: true }, context)).toBe(text);
     expect(argv[0]!.slice(-2)).toEqual(['first', '']);
   });
 
   it('asks again when the stream lost its tail or the bytes are others', async () => {
     const wrong = Buffer.from(whole);
     wrong[wrong.length - 1]! ^= 1;
-    const { world, argv } = asked(bytes(whole.subarray(0, -3)), bytes(wrong), bytes(whole));
-    expect(await ask({ files, parts: ['processes', 'links'], first: false }, world)).toBe(text);
+    const { context, argv } = asked(bytes(whole.subarray(0, -3)), bytes(wrong), bytes(whole));
+    expect(await ask({ files, parts: ['processes', 'links'], first: false }, context)).toBe(text);
     expect(argv.length).toBe(3);
     expect(argv[0]!.at(-1)).toBe('processes,links');
     expect(argv[0]!.at(-2)).toMatch(/^[0-9a-f]{16}$/);
   });
 
   it.each([
-    ['has no announcement', Buffer.alloc(1 << 20, 'x'), /announces nothing/],
-    ['has another announcement', Buffer.from(`12 abc\n${text}`), /announces nothing/],
+    ['has no announcement', Buffer.alloc(1 << 20, 'x'), /without its length and SHA-256/],
+    ['has another announcement', Buffer.from(`12 abc\n${text}`), /without its length and SHA-256/],
     ['goes on behind what it announced', Buffer.concat([whole, Buffer.from('x')]), /sent more than/],
   ])('ends at once, and asks no more, when the answer %s', async (_what, answer, words) => {
     let killed = 0;
@@ -68,8 +68,8 @@ describe('ask', () => {
         killed += 1;
       },
     };
-    const { world, argv } = asked(flood);
-    const asking = ask({ files, parts: ['processes'], first: true }, world);
+    const { context, argv } = asked(flood);
+    const asking = ask({ files, parts: ['processes'], first: true }, context);
     await expect(asking).rejects.toMatchObject({ code: 4, message: expect.stringMatching(words) });
     expect(argv).toHaveLength(1);
     expect(killed).toBeGreaterThan(0);
@@ -82,10 +82,10 @@ describe('ask', () => {
   ])('ends in one line for an answer that %s', async (what, data) => {
     const announced = what.startsWith('is announced') ? 2 ** 40 : data.length;
     const first = `${announced} ${createHash('sha256').update(data).digest('hex')}\n`;
-    const { world, argv } = asked(bytes(Buffer.concat([Buffer.from(first), data])));
-    await expect(ask({ files, parts: [], first: true }, world)).rejects.toMatchObject({
+    const { context, argv } = asked(bytes(Buffer.concat([Buffer.from(first), data])));
+    await expect(ask({ files, parts: [], first: true }, context)).rejects.toMatchObject({
       code: 4,
-      message: 'the debug pod p gave an answer of more than 64 MiB, which its script never does',
+      message: 'the debug pod p sent an answer of more than 64 MiB, which its script never does',
     });
     expect(argv.length).toBe(1);
   });
@@ -93,22 +93,22 @@ describe('ask', () => {
   it('ends in one line for an answer that is no gzip', async () => {
     const data = Buffer.from('no gzip');
     const first = `${data.length} ${createHash('sha256').update(data).digest('hex')}\n`;
-    const { world } = asked(bytes(Buffer.concat([Buffer.from(first), data])));
-    await expect(ask({ files, parts: [], first: true }, world)).rejects.toMatchObject({
+    const { context } = asked(bytes(Buffer.concat([Buffer.from(first), data])));
+    await expect(ask({ files, parts: [], first: true }, context)).rejects.toMatchObject({
       code: 4,
-      message: 'the debug pod p gave an answer that cannot be decompressed: Z_DATA_ERROR',
+      message: 'the debug pod p sent an answer that cannot be decompressed: Z_DATA_ERROR',
     });
   });
 
   it('gives up with what kubectl said, and at once when the pod has ended without an answer', async () => {
     const away = asked(refused(1, 'error: container not found ("files")'));
-    await expect(ask({ files, parts: [], first: true }, away.world)).rejects.toMatchObject({
+    await expect(ask({ files, parts: [], first: true }, away.context)).rejects.toMatchObject({
       code: 3,
       message: expect.stringContaining('container not found'),
     });
     expect(away.argv.length).toBeGreaterThan(10);
     const over = asked(refused(7, 'command terminated with exit code 7'));
-    await expect(ask({ files, parts: [], first: true }, over.world)).rejects.toMatchObject({ code: 4 });
+    await expect(ask({ files, parts: [], first: true }, over.context)).rejects.toMatchObject({ code: 4 });
     expect(over.argv.length).toBe(1);
   });
 });

@@ -8,6 +8,7 @@ import { Kubectl } from '../../src/cluster/kubectl.ts';
 import type { GkeprofError } from '../../src/errors.ts';
 import { type Announced, download } from '../../src/session/download.ts';
 import { fakeCluster } from '../fake-cluster.ts';
+import { contextOf } from './scene.ts';
 
 const FAKES = fileURLToPath(new URL('../fixtures/bin', import.meta.url));
 const FROM = { namespace: 'gkeprof', pod: 'gkeprof-perf-1', container: 'files' };
@@ -25,7 +26,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-/** Collects by the real Kubectl class from a kubectl that behaves as told. */
+/** Downloads by the real Kubectl class from a kubectl that behaves as told. */
 function fetchFile(cp: string, rangeBytes = 1 << 30, announced: Partial<Announced> = {}, stallMs = 30_000) {
   const env = {
     PATH: `${FAKES}:${process.env.PATH}`,
@@ -43,19 +44,13 @@ function fetchFile(cp: string, rangeBytes = 1 << 30, announced: Partial<Announce
   });
   const sha256 = createHash('sha256').update(data).digest('hex');
   const file = { file: 'capture.pcap.gz', bytes: data.length, sha256, ...announced };
-  return download(file, directory, 'node.time.scope', '.pcap.gz', {
-    cluster,
-    from: FROM,
-    signal: new AbortController().signal,
-    progress: () => {},
-    sleep: async () => {},
-    stallMs,
-  });
+  const destination = { directory, base: 'node.time.scope', ending: '.pcap.gz' };
+  return download(file, FROM, destination, contextOf(cluster, { stallMs }));
 }
 
 const calls = () => readFileSync(join(root, 'log'), 'utf8').trim().split('\n');
 
-describe('collect', () => {
+describe('download', () => {
   it.each([
     ['whole', 0],
     ['short', 49_000],
@@ -98,10 +93,10 @@ describe('collect', () => {
 
   it.each([
     [{ bytes: 2 ** 50 }, 'are free here'],
-    [{ bytes: -1 }, 'which is no file of a capture'],
-    [{ bytes: 0.5 }, 'which is no file of a capture'],
-    [{ file: '../ctl/stop' }, 'which is no file of a capture'],
-    [{ file: '' }, 'which is no file of a capture'],
+    [{ bytes: -1 }, 'which is not a file of a capture'],
+    [{ bytes: 0.5 }, 'which is not a file of a capture'],
+    [{ file: '../ctl/stop' }, 'which is not a file of a capture'],
+    [{ file: '' }, 'which is not a file of a capture'],
     [{ sha256: '' }, 'without its SHA-256'],
   ])('copies nothing for the announcement %j', async (announced, words) => {
     const error = (await fetchFile('whole', 1 << 30, announced).catch(

@@ -123,7 +123,7 @@ describe('a session of which one call fails', () => {
       const words = `${said()}${problem?.message}${problem?.hint}`;
       const name = PLAN.debugPod.name;
       expect(words).toMatch(
-        problem?.hint?.startsWith('it still gets the file')
+        problem?.hint?.startsWith('this still gets the file')
           ? `kubectl cp -c files gkeprof/${name}:/gkeprof/out/capture.pcap.gz`
           : `kubectl delete pod -n gkeprof ${name}`,
       );

@@ -1,35 +1,31 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { apiError } from '../../src/cluster/api-errors.ts';
 import type { Cluster, RemoteStream } from '../../src/cluster/cluster.ts';
-import { clusterError } from '../../src/errors.ts';
+import { Interrupts } from '../../src/interrupts.ts';
+import { Log } from '../../src/output/log.ts';
 import { followEvents } from '../../src/session/follow-events.ts';
 import { apiAnswer, fakeCluster, lines, result, status } from '../fake-cluster.ts';
-import { nodeSide, PLAN } from './scene.ts';
+import { contextOf, nodeSide, PLAN } from './scene.ts';
 
 afterEach(() => vi.useRealTimers());
 
 const ALL = ['hello', 'capturing', 'tool', 'stopping', 'artifact', 'end'];
 
 /** The names of the events that come, with what was said beside them. */
-async function follow(overrides: Partial<Cluster>, stop = new AbortController()) {
+async function follow(overrides: Partial<Cluster>, interrupts = new Interrupts()) {
   const cluster = fakeCluster(overrides);
   const said: string[] = [];
   let waited = 0;
   const names: string[] = [];
-  const sleep = async (ms: number, signal: AbortSignal) => {
+  const sleep = async (ms: number, signal?: AbortSignal) => {
     waited += ms;
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
   };
   const ended = { containerStatuses: [status('capture', { terminated: { exitCode: 0 } })] };
   if (!overrides.readPod) cluster.readPod = async () => ({ status: ended }) as never;
-  const world = {
-    cluster,
-    signal: stop.signal,
-    sleep,
-    now: () => Date.now(),
-    say: (text: string) => said.push(text),
-  };
-  for await (const event of followEvents(PLAN, world)) names.push(event.event);
+  const log = new Log({ write: (text) => said.push(text.replace(/\n$/, '')) });
+  for await (const event of followEvents(PLAN, contextOf(cluster, { interrupts, sleep, log })))
+    names.push(event.event);
   return { names, said, waited, calls: cluster.calls };
 }
 
@@ -157,7 +153,7 @@ describe('followEvents', () => {
       const got = await following;
       expect(got.names).toEqual(ALL);
       expect(got.said).toEqual([
-        'node "node-a" is not ready: Kubelet stopped posting node status.; waiting for it, Ctrl-C twice gives up',
+        'node "node-a" is not ready: Kubelet stopped posting node status.; waiting for it (press Ctrl-C twice to give up)',
       ]);
     });
 
@@ -190,9 +186,12 @@ describe('followEvents', () => {
         },
       };
     };
-    const stop = new AbortController();
-    setTimeout(() => stop.abort(clusterError('stopped')), 50);
-    await expect(follow({ followLogs: log }, stop)).rejects.toThrow('stopped');
+    const interrupts = new Interrupts();
+    setTimeout(() => {
+      interrupts.receive('SIGINT');
+      interrupts.receive('SIGINT');
+    }, 50);
+    await expect(follow({ followLogs: log }, interrupts)).rejects.toThrow('interrupted');
     expect(killed).toBe(1);
   });
 
@@ -203,7 +202,7 @@ describe('followEvents', () => {
     expect(got.names).toEqual(ALL);
     expect(got.said).toHaveLength(51);
     expect(got.said[0]).toBe(`node: ${'z'.repeat(1000)}…`);
-    expect(got.said.at(-1)).toBe('the node says more that is no event; it is not shown');
+    expect(got.said.at(-1)).toBe('the node prints more lines that are not events; they are not shown');
   });
 
   it('shows what is not of the protocol, escaped', async () => {

@@ -242,5 +242,7 @@ it('once while it copies changes nothing: the copy is finished, the pod deleted'
   expect(files()).toEqual([FILE_NAME]);
   expect(cluster.pods.size).toBe(0);
   expect(cluster.calls).not.toContain(STOP);
-  expect(said()).toContain('finishing: the capture is being copied and verified (again to abandon it)');
+  expect(said()).toContain(
+    'finishing: the capture is being downloaded and verified (Ctrl-C again abandons it)',
+  );
 });

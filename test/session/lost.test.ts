@@ -99,7 +99,7 @@ describe('a debug pod that someone else ends', () => {
     [
       'deletes',
       { metadata: { deletionTimestamp: new Date() }, status: { phase: 'Running' } },
-      /was deleted by someone else during the capture/,
+      /somebody else deleted the debug pod \S+ during the capture/,
     ],
     [
       'evicts',

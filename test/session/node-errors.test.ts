@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { perf } from '../../src/collectors/perf/perf.ts';
-import { parseEvent } from '../../src/node/events.ts';
+import { type EventOf, parseEvent } from '../../src/node/events.ts';
 import { nodeError } from '../../src/session/node-errors.ts';
 import { nodeRefusal } from '../../src/session/node-refusal.ts';
 import { fakeCluster, result } from '../fake-cluster.ts';
@@ -26,8 +26,9 @@ it.each(['pod-not-found', 'container-not-found', 'process-not-found', 'perf-fail
           exec: async (_ref, argv) => result(argv[0] === 'cat' ? `${line}\n` : 'Operation not permitted'),
         });
         if (code === 'no-runtime-socket') return (await nodeRefusal(plan, cluster))?.hint;
-        const files = { namespace: 'gkeprof', pod: 'x', container: 'files' };
-        return (await nodeError(parseEvent(line, plan.session.nonce)!, plan, perf, cluster, files)).hint;
+        return (
+          await nodeError(parseEvent(line, plan.session.nonce) as EventOf<'refused'>, plan, perf, cluster)
+        ).hint;
       }),
     );
     expect(hints[0]).toContain('without --least-privilege');

@@ -8,8 +8,8 @@ import type { Cluster } from '../../src/cluster/cluster.ts';
 import { tcpdump } from '../../src/collectors/tcpdump/tcpdump.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
-import type { World } from '../../src/session/debug-pod.ts';
 import { runSession } from '../../src/session/session.ts';
+import type { SessionContext } from '../../src/session/session-context.ts';
 import { type FakeCluster, result } from '../fake-cluster.ts';
 import { planOf, TCPDUMP } from '../plans.ts';
 
@@ -19,12 +19,22 @@ export const DATA = Buffer.from('a pcap, as far as these tests are concerned');
 export const SHA = createHash('sha256').update(DATA).digest('hex');
 export const FILE_NAME = 'node-a.20260921_141320_UTC.netns_redis_redis-0.pcap.gz';
 
+/** Fields that every event of its name has. */
+const FIELDS: Readonly<Record<string, object>> = {
+  hello: { collector: 'tcpdump', kernel: '6.1' },
+  progress: { bytes: 0, free: 2 ** 30 },
+};
+
 /** The node's script: it numbers its events as it says them. */
 export function nodeSide(nonce = PLAN.session.nonce) {
   let seq = 0;
   const event = (name: string, more: object = {}) => {
     seq += 1;
-    return JSON.stringify({ gkeprof: 1, seq, nonce, t: 1_790_000_000_000 + seq, event: name, ...more });
+    return JSON.stringify({
+      ...{ gkeprof: 1, seq, nonce, t: 1_790_000_000_000 + seq, event: name },
+      ...FIELDS[name],
+      ...more,
+    });
   };
   const artifact = () =>
     event('artifact', { role: 'packets', file: 'capture.pcap.gz', bytes: DATA.length, sha256: SHA });
@@ -39,7 +49,7 @@ export function nodeSide(nonce = PLAN.session.nonce) {
       buffer: 16384,
     });
   const script = (reason = 'time') => [
-    event('hello', { kernel: '6.1' }),
+    event('hello'),
     event('capturing'),
     event('tool', { version: 'tcpdump 4.99' }),
     event('stopping', { reason }),
@@ -55,8 +65,21 @@ export const copy: Cluster['copy'] = async (_ref, _path, directory, name) => {
   return result();
 };
 
+/** What a session needs of the world: nobody reads or interrupts it, and it waits for nothing, unless `more` says so. */
+export const contextOf = (
+  cluster: FakeCluster,
+  more: Partial<Omit<SessionContext, 'cluster'>> = {},
+): SessionContext => ({
+  cluster,
+  log: new Log({ write: () => {} }),
+  interrupts: new Interrupts(),
+  now: () => Date.now(),
+  sleep: async () => {},
+  ...more,
+});
+
 /** Waits as a session does, only not for so long. */
-export const shortly: World['sleep'] = async (ms, signal) => {
+export const shortly: SessionContext['sleep'] = async (ms, signal) => {
   await delay(Math.min(ms, 20), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
 };
 
@@ -71,15 +94,14 @@ export function laptop() {
     directory = mkdtempSync(join(tmpdir(), 'gkeprof-session-'));
   });
   afterEach(() => rmSync(directory, { recursive: true }));
-  const world = (cluster: FakeCluster): World => ({
-    cluster,
-    interrupts,
-    log: new Log({ write: (text) => said.push(text) }),
-    now: () => Date.now(),
-    sleep: shortly,
-  });
+  const context = (cluster: FakeCluster): SessionContext =>
+    contextOf(cluster, {
+      interrupts,
+      log: new Log({ write: (text) => said.push(text) }),
+      sleep: shortly,
+    });
   return {
-    run: (cluster: FakeCluster, plan = PLAN) => runSession(plan, tcpdump, directory, world(cluster)),
+    run: (cluster: FakeCluster, plan = PLAN) => runSession(plan, tcpdump, directory, context(cluster)),
     interrupt: (signal: Parameters<Interrupts['receive']>[0] = 'SIGINT') => interrupts.receive(signal),
     files: () => readdirSync(directory),
     path: (name: string) => join(directory, name),

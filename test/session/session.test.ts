@@ -139,7 +139,7 @@ describe('a session', () => {
         }),
       }),
       3,
-      /cannot be had on node "node-a": ErrImagePull: not found/,
+      /node "node-a" cannot pull the image "[^"]+": ErrImagePull: not found/,
     ],
     [
       'the node refuses the pod',
@@ -254,7 +254,7 @@ describe('a session', () => {
     const got = await run(cluster);
     expect(got.ended).toBe('requested');
     expect(cluster.calls).toContain('exec touch /gkeprof/ctl/stop');
-    expect(said()).toContain('again to abandon');
+    expect(said()).toContain('Ctrl-C again abandons it');
   });
 
   it('abandons at the second Ctrl-C: deleted, 130', async () => {

@@ -2,14 +2,12 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { inspect } from '../../src/collectors/snapshot/snapshot.ts';
-import { Interrupts } from '../../src/interrupts.ts';
-import { Log } from '../../src/output/log.ts';
 import type { Plan, SnapshotPart } from '../../src/plan/plan.ts';
 import { debugPod } from '../../src/session/pod-manifest.ts';
 import { openNode } from '../../src/session/snapshot-session.ts';
 import { bytes, fakeCluster, status } from '../fake-cluster.ts';
 import { planOf } from '../plans.ts';
-import { shortly } from './scene.ts';
+import { contextOf, shortly } from './scene.ts';
 
 const planFor = (parts: readonly SnapshotPart[], leastPrivilege: boolean): Plan => {
   const capture = { collector: 'inspect', scope: 'node', parts, lingerSeconds: 60 } as const;
@@ -27,9 +25,7 @@ async function isAsked(left: Plan, plan: Plan): Promise<boolean> {
     ...pod,
     status: { containerStatuses: [status('capture'), status('files')] },
   });
-  const log = new Log({ write: () => {} });
-  const world = { cluster, log, interrupts: new Interrupts(), now: () => 0, sleep: shortly };
-  const session = await openNode(plan, world);
+  const session = await openNode(plan, contextOf(cluster, { now: () => 0, sleep: shortly }));
   await session.close(true);
   return !cluster.calls.includes('create');
 }

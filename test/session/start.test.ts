@@ -30,7 +30,7 @@ describe('startState', () => {
   it.each([
     [
       waiting('ErrImagePull', 'not\x1bfound'),
-      /image "registry\.example\/gkeprof-tools:1" cannot be had on node "node-a": ErrImagePull: not\\x1bfound/,
+      /node "node-a" cannot pull the image "registry\.example\/gkeprof-tools:1": ErrImagePull: not\\x1bfound/,
     ],
     [waiting('ImagePullBackOff'), /ImagePullBackOff/],
     [waiting('ErrImageNeverPull'), /ErrImageNeverPull/],

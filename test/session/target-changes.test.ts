@@ -55,7 +55,7 @@ describe('targetChanges', () => {
       async () => {
         throw apiAnswer(500, 'etcd is away');
       },
-      ['pod redis-0 could not be looked at again after the capture: Error from server (500): etcd is away'],
+      ['pod redis-0 could not be read again after the capture: Error from server (500): etcd is away'],
     ],
   ])('says %s', async (_what, readPod, want) => {
     expect(await targetChanges(planOf(PERF), fakeCluster({ readPod }))).toEqual(want);

@@ -1,15 +1,11 @@
 import { execaSync } from 'execa';
 import { describe, expect, it } from 'vitest';
-import { perfByHand, tcpdumpByHand } from '../../src/collectors/by-hand/capture.ts';
 import { type ManualContext, script } from '../../src/collectors/by-hand/debugger.ts';
 import { flameGraphLine, packetLines } from '../../src/collectors/by-hand/files.ts';
-import {
-  crictlByHand,
-  nodesByHand,
-  psByHand,
-  shellByHand,
-  whoisByHand,
-} from '../../src/collectors/snapshot/by-hand.ts';
+import { crictlByHand, shellByHand } from '../../src/collectors/command/by-hand.ts';
+import { perfByHand } from '../../src/collectors/perf/by-hand.ts';
+import { nodesByHand, psByHand, whoisByHand } from '../../src/collectors/snapshot/by-hand.ts';
+import { tcpdumpByHand } from '../../src/collectors/tcpdump/by-hand.ts';
 import type { PerfTask, TcpdumpTask } from '../../src/plan/plan.ts';
 import { golden } from '../golden.ts';
 import { PERF, planOf, podOf, TCPDUMP } from '../plans.ts';

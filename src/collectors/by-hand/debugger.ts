@@ -1,7 +1,7 @@
 import type { DebugPodPlan } from '../../plan/plan.ts';
 import { shellQuote } from '../../text/shell-quote.ts';
 
-/** What the by-hand lines are made for. */
+/** What the commands of --explain are made for. */
 export interface ManualContext {
   /** kubectl with the flags that lead to the cluster, as a person types it. */
   readonly kubectl: string;
@@ -9,13 +9,13 @@ export interface ManualContext {
   readonly debugPod: Pick<DebugPodPlan, 'image' | 'install' | 'imagePullPolicy' | 'leastPrivilege'>;
 }
 
-/** Runs words of our own in the debugger; `$debugger` is a variable of the script. */
+/** Runs a command in the debugger pod, whose name is in the script's variable `$debugger`. */
 export const execLine = ({ kubectl }: ManualContext, command: string, flags = ''): string =>
   `${kubectl} exec ${flags ? `${flags} ` : ''}"$debugger" -- ${command}`;
 
 /**
- * A privileged pod on the node, by kubectl's own means, that is gone when the script is. `smaller` is a profile of
- * `kubectl debug` that is enough for these lines, for --least-privilege.
+ * Starts a privileged pod on the node with `kubectl debug`, which is deleted when the script ends. `smaller` is a profile of
+ * `kubectl debug` that is enough for these commands, for --least-privilege.
  */
 export function debuggerLines(
   around: ManualContext,
@@ -30,7 +30,7 @@ export function debuggerLines(
       ? "# a pod in the node's namespaces, with NET_ADMIN, NET_RAW and what the runtime gives to every container"
       : "# a privileged pod on the node, in its pid and network namespaces, the node's files at /host",
     ...(debugPod.leastPrivilege && profile === 'sysadmin'
-      ? ['# no profile of kubectl debug has only what --least-privilege has and is enough for this']
+      ? ['# kubectl debug has no profile with only the rights of --least-privilege that is enough for this']
       : []),
     `debugger=$(${debug} -- sleep 3600 2>&1 | grep -o 'node-debugger-[a-z0-9.-]*' | head -n1)`,
     `trap '${kubectl} delete pod --wait=false "$debugger"' EXIT`,
@@ -46,13 +46,13 @@ export function debuggerLines(
   ];
 }
 
-/** A process of a container, by what its cgroup is called: `$pid`. */
+/** Sets `$pid` to a process of a container, by the name of its cgroup. */
 export const pidLines = (around: ManualContext, containerId: string): string[] => [
-  '# a process of the container, by its cgroup: its first one (1 inside), which stays, before any other',
+  '# finds a process of the container by its cgroup; the first one (pid 1 inside) is preferred, because it lives longest',
   `pid=$(${execLine(around, `sh -c 'for f in $(grep -l ${containerId} /proc/[0-9]*/cgroup 2>/dev/null); do grep -qs "^NSpid:.*[[:space:]]1$" "\${f%cgroup}status" && echo "0 $f" || echo "1 $f"; done'`)} | sort | head -n1 | cut -d/ -f3)`,
 ];
 
-/** crictl of the image or of the node, on the node's socket. */
+/** Runs crictl, of the image or of the node, on the socket of the node's runtime. */
 export const crictlLine = (around: ManualContext, words: readonly string[], flags = ''): string =>
   crictlText(around, words.map(shellQuote).join(' '), flags);
 
@@ -64,6 +64,6 @@ export const crictlText = (around: ManualContext, words: string, flags = ''): st
     flags,
   );
 
-/** The lines as a script for bash, with what it stands for. */
+/** The commands as a script for bash, with a comment that says what it does. */
 export const script = (what: string, lines: readonly string[]): string =>
   ['#!/usr/bin/env bash', `# by hand, what this does: ${what}`, 'set -eu', ...lines, ''].join('\n');

@@ -1,6 +1,6 @@
 import { shellQuote } from '../../text/shell-quote.ts';
 
-/** Raw stacks, plain or compressed, to a picture, by the scripts of FlameGraph. */
+/** Draws raw stacks, plain or compressed, with the scripts of FlameGraph. */
 export const flameGraphLine = (raw: string, svg: string): string =>
   `${decompressCommand(raw)} | stackcollapse-perf.pl | flamegraph.pl > ${shellQuote(svg)}`;
 
@@ -9,7 +9,7 @@ export const decompressCommand = (path: string): string =>
     ? 'cat'
     : `${path.endsWith('.gz') ? 'zcat' : path.endsWith('.zst') ? 'zstdcat' : path.endsWith('.xz') ? 'xzcat' : 'cat'} ${shellQuote(path)}`;
 
-/** What shows the parts of `analyze` of one capture: capinfos and tshark, as the runbook has them. */
+/** The commands of capinfos and tshark that show the parts of `analyze` for one capture. */
 export function packetLines(path: string, parts: Iterable<string>): string[] {
   const file = shellQuote(path);
   const lines: Readonly<Record<string, readonly string[]>> = {

@@ -1,32 +1,47 @@
-# crictl and shells: what is run for somebody who looks on. Without a terminal its output goes to files, which are read
-# through `files` while they grow, so nothing of it is in the container's log; with one (`kubectl attach`) it is the
-# container's own terminal.
+# The shell half of crictl and shells: a command that a user watches. Without a terminal, its output goes to files that the
+# client reads through `files` while they grow, so the container's log has none of it. With a terminal (`kubectl attach`), the
+# command uses the container's own.
+
+ARGUMENT_TYPE[rights]='read|any'
+ARGUMENT_TYPE[pod_word]='[0-9]|[1-9][0-9]{1,2}'
+ARGUMENT_TYPE[tty]='[01]'
+ARGUMENT_TYPE[label]='[a-z0-9][a-z0-9.-]{0,252}'
+ARGUMENT_TYPE[enter]='(net|pid|mnt|ipc|uts)(,(net|pid|mnt|ipc|uts)){0,4}'
+COLLECTOR_ARGUMENTS[crictl]='rights pod_word? tty'
+COLLECTOR_ARGUMENTS[shell]='label enter? tty'
+COLLECTOR_SCOPES[crictl]='node'
+COLLECTOR_SCOPES[shell]='node'
+# These are the words of crictl that change nothing (cri-tools cmd/crictl/main.go). With `rights=any` it takes all words, as a
+# shell does.
+COLLECTOR_WORDS[crictl]='((-t|--timeout)\n[0-9.a-z]{1,20}\n|--timeout=[0-9.a-z]{1,20}\n|(-D|--debug|-h|--help|-v|--version)\n)*((completion|events|help|imagefsinfo|images|info|inspect|inspecti|inspectp|logs|metricsp|pods|ps|runtime-config|stats|statsp|version)\n([^\n]*\n)*)?'
+COLLECTOR_WORDS[shell]='([^\n]*\n)*'
 
 subcommand=''
 
 crictl_needs() { tools=(grep nsenter) packages=(util-linux); }
 
-crictl_serve() {
+crictl_run() {
   local -a command=("${tool_args[@]}")
   find_node_root
   find_runtime_socket || refuse no-runtime-socket
   find_crictl || refuse no-crictl
   find_crictl_subcommand
   if [[ -n ${arg[pod_word]-} ]]; then
-    # The place that the client left free for the id, and no other.
+    # The id goes to the place that the client left empty, and to no other.
     if ((arg[pod_word] >= ${#command[@]})) || [[ -n ${command[arg[pod_word]]} ]]; then refuse bad-argument; fi
     ready_sandbox || refuse pod-not-found
     command[arg[pod_word]]=$sandbox
   fi
   command=("$crictl" --config /dev/null --runtime-endpoint "unix://$runtime_socket" "${command[@]}")
-  # As one would type it on the node.
+  # The command as one would type it on the node.
   printf '%q ' "${command[@]//"$node_root"/}" >"$OUT/command"
-  # It reads logs where the runtime says they are, on the node. What is named by another way is still there.
+  # crictl reads logs by their paths on the node, so it runs in the node's mount namespace. The image's own files are reached
+  # there through /proc.
   [[ $subcommand == logs ]] && command=(nsenter "--mount=${node_root%/root}/ns/mnt" -- "${command[@]/#\/usr\//"/proc/$$/root/usr/"}")
   run_attached "${command[@]}"
 }
 
-# The subcommand, in $subcommand: the first word that is neither a global flag nor the value of one.
+# Sets subcommand: the first word that is neither a global flag nor the value of one.
 find_crictl_subcommand() {
   local word skip=
   subcommand=
@@ -43,7 +58,7 @@ find_crictl_subcommand() {
   done
 }
 
-# The id of the pod's sandbox that is ready, as the runtime has it now.
+# Sets sandbox to the id of the pod's ready sandbox, as the runtime knows it now.
 ready_sandbox() {
   local uid
   local -a uids
@@ -57,7 +72,7 @@ ready_sandbox() {
 
 shell_needs() { tools=(nsenter setsid stty) packages=(util-linux coreutils); }
 
-shell_serve() {
+shell_run() {
   local kind
   local -a command=("${tool_args[@]}") enter=() mount=()
   find_node_root
@@ -69,7 +84,7 @@ shell_serve() {
     find_cgroup_root || refuse no-cgroup-mount
     find_pod_cgroup || refuse pod-not-found
     open_pod_netns || refuse "$netns_problem"
-    # Of the namespaces of one process of the container that was asked for; the network's is by its descriptor, checked.
+    # The namespaces are those of one process of the container; the network's was checked, and is entered by its descriptor.
     [[ -n ${arg[container_id]-} ]] && { container_process || refuse container-not-found; }
     for kind in ${arg[enter]//,/ }; do
       case $kind in
@@ -81,8 +96,8 @@ shell_serve() {
     done
     ((${#mount[@]})) && command=("${tool_args[@]:-sh}")
     if [[ ${arg[tty]} == 1 && ,${arg[enter]}, == *,pid,* ]]; then
-      # A shell that is to give its terminal back to a process group of another pid namespace cannot, and fails as it
-      # ends. It gets a session and the terminal for itself: by our setsid, so before it enters the mounts.
+      # When it ends, a shell gives its terminal back to the process group before it. It cannot if that is in another pid
+      # namespace, and fails. So it gets a session and the terminal for itself, by our setsid, before it enters the mounts.
       ((${#mount[@]})) && command=(nsenter "${mount[@]}" -- "${command[@]}")
       command=(nsenter "${enter[@]}" -- setsid --ctty "${command[@]}")
     else
@@ -93,15 +108,15 @@ shell_serve() {
   run_attached "${command[@]}"
 }
 
-# The process of the container that was asked for in $netns_pid, in place of the sandbox's.
+# Sets netns_pid to a process of the container, in place of the sandbox's.
 container_process() {
   find_container_cgroup "${arg[container_id]}" || return 1
   read -r netns_pid <"$cgroup_root/$container_cgroup/cgroup.procs"
   [[ -n $netns_pid ]]
 }
 
-# A client that renews nothing for two minutes has gone: what runs for it is hung up on. The lease is the client's touch
-# in $CTL, the first one the pod's start.
+# end_without_client PID: if the client does not renew its lease for two minutes, it is gone, and the children of PID get SIGHUP
+# and SIGKILL. The time begins when the command starts.
 end_without_client() {
   local child
   local -i last
@@ -117,7 +132,7 @@ end_without_client() {
   done
 }
 
-# A terminal has no size until somebody is attached to it: whatever is said before that, nobody sees.
+# Waits until kubectl is attached: only then does the terminal have a size. Nobody would see output from before that.
 wait_for_terminal() {
   local -i until
   now_ms
@@ -136,7 +151,7 @@ run_attached() {
   emit running
   if [[ ${arg[tty]} == 1 ]]; then
     wait_for_terminal
-    # What crictl says besides is told after the terminal's own output; a shell's prompt is on stderr.
+    # The client shows crictl's stderr after the output of the terminal. A shell needs its stderr here: its prompt is there.
     if [[ $collector == crictl ]]; then "$@" 2>"$OUT/stderr"; else "$@"; fi
     tool_status=$?
   else
@@ -157,7 +172,7 @@ run_attached() {
     tool_status=$?
   fi
   kill "$watcher" 2>/dev/null
-  # crictl ends with 1 whatever the command in the container ended with, and says what that was.
+  # crictl's own status is 1, whatever the status of the command in the container; it prints that one.
   if [[ $subcommand == exec && $tool_status == 1 ]]; then
     tool_status=$(grep -oE '(terminated with exit code|exited with) [0-9]+' "$OUT/stderr" | tail -n1 | grep -oE '[0-9]+$' || echo 1)
   fi

@@ -1,18 +1,25 @@
-# The collector `perf`: CPU samples of a node, a pod or a container.
+# The shell half of perf: CPU samples of a node, a pod or a container.
+
+ARGUMENT_TYPE[frequency]='[1-9][0-9]{0,4}'
+COLLECTOR_ARGUMENTS[perf]='frequency'
+COLLECTOR_SCOPES[perf]='node|pod|container'
+COLLECTOR_WORDS[perf]=''
+
+perf_run() { capture_until_end; }
 
 perf_needs() {
   tools=(perf gzip unshare mount)
   packages=(linux-perf util-linux mount)
 }
 
-# How long perf may stay in one pod's mount namespace: without doing anything, and in all while there are others' names
-# to be found. The memory that it may use is half of what is free, within these bounds: the names of Node.js, a program
-# of 150 MB, take 190 MB, and it is needed for as many programs as were sampled.
+# How long perf may stay in one pod's mount namespace: without any progress, and in all if other pods need names too. It may
+# use half of the available memory, within these bounds. The names of Node.js, a program of 150 MB, take 190 MB, and perf
+# needs as much for every program that was sampled.
 perf_stuck_ms=10000 perf_slow_ms=60000
 perf_least_kb=$((256 << 10)) perf_most_kb=$((4 << 20))
-# The largest map of a JIT compiler that is read. A large JVM writes 50 MB.
+# Bytes of the largest map of a JIT compiler that is read. A large JVM writes 50 MB.
 perf_map_bytes=$((256 << 20))
-# Processes whose files perf must not look for.
+# The processes whose files perf must not read.
 perf_hidden=()
 declare -A perf_hid_in=() perf_held=()
 
@@ -30,18 +37,18 @@ perf_prepare() {
       find_container_cgroup "${arg[container_id]}" || refuse container-not-found
       watched_cgroup=$container_cgroup
     fi
-    # A cgroup includes its descendants; perf wants the event before the cgroup, and all processors.
+    # A cgroup includes its descendants. perf needs the event before the cgroup, and all CPUs (-a).
     perf_scope=(--cgroup "$watched_cgroup")
   fi
 }
 
 # For names and build ids perf enters the mount namespace of each process that was running or sampled, and opens files
-# there by their paths, as root (Linux tools/perf/util/namespaces.c, symbol.c, synthetic-events.c). A container can lay
-# anything there: a fifo, which holds perf up for ever, a link to /dev/zero, a file system that does not answer. What
-# perf does meanwhile is watched from outside, and a pod that holds it up loses its own names, nobody else's.
+# there by their paths, as root (Linux tools/perf/util/namespaces.c, symbol.c, synthetic-events.c). A container can put
+# anything there: a fifo, which holds perf up for ever, a link to /dev/zero, a file system that does not answer. So perf is
+# watched from outside, and a pod that holds it up loses its own names, but no other pod does.
 #
-# perf_apart WORD…: becomes perf, in a mount namespace of its own where the hidden processes are not in /proc. What perf
-# finds nothing of in /proc it takes for ended, and enters nothing for it (nsinfo__init).
+# perf_apart WORD…: becomes perf, in a mount namespace of its own in which the hidden processes are not in /proc. perf takes
+# a process that is not in /proc for ended, and enters no namespace for it (nsinfo__init).
 perf_apart() {
   ulimit -d "$perf_memory_kb"
   ((${#perf_hidden[@]})) || exec perf "$@"
@@ -56,14 +63,14 @@ perf_apart() {
     exec perf "$@"' perf "$WORK/perf.home" <(printf '%s ' "${perf_hidden[@]}") "$@"
 }
 
-# Whether anything can be hidden: a security module may forbid mounts, and then a pod that holds perf up ends it.
+# Whether processes can be hidden. A security module may forbid mounts: then a pod that holds perf up ends the recording.
 perf_can_hide() {
   [[ -n ${perf_hides-} ]] ||
     if unshare --mount --propagation private -- mount -t tmpfs none "/proc/$$" 2>/dev/null; then perf_hides=1; else perf_hides=0; fi
   ((perf_hides))
 }
 
-# perf_watch: to be called before perf is started anew.
+# perf_watch: resets what perf_look knows; to be called before each start of perf.
 perf_watch() {
   local free
   perf_home=$(readlink /proc/self/ns/mnt)
@@ -79,14 +86,14 @@ perf_watch() {
 }
 declare -A perf_grown=()
 
-# perf_look: where perf is, and what it does there. Fails, with the reason in perf_problem, when it has to be ended; then
-# perf_culprit is the mount namespace that it is for, unless it is nobody's.
+# perf_look: checks in which mount namespace perf is, and whether it makes progress. Fails if perf must be ended, with the
+# reason in perf_problem, and in perf_culprit the mount namespace that is the cause, if there is one.
 perf_look() {
   local place progress rchar
   local -i data at
   local -a stat
   place=$(readlink "/proc/$tool_pid/ns/mnt") || return 0
-  # The name in this file is perf's own, or bash's.
+  # The name in this file has no blanks: it is perf or bash.
   { read -ra stat <"/proc/$tool_pid/stat" && read -r _ _ _ _ _ data _ <"/proc/$tool_pid/statm" &&
     read -r _ rchar <"/proc/$tool_pid/io"; } 2>/dev/null || return 0
   progress="${stat[11]} ${stat[13]} ${stat[14]} $rchar" # major faults, time in user and kernel mode, bytes read
@@ -105,14 +112,14 @@ perf_look() {
       perf_problem='stuck' perf_culprit=$place
       return 1
     fi
-    # The only one that is asked about may take as long as there is time.
+    # If only one pod is profiled, it may take all the time that there is.
     if [[ ${arg[scope]} == node ]] && ((now - perf_since >= perf_slow_ms)); then
       perf_problem='slow' perf_culprit=$place
       return 1
     fi
   fi
   perf_data=$data
-  # What it cannot get memory for, perf leaves out without a word, and ends with 0.
+  # If perf cannot get memory, it leaves names out without an error, and its status is 0: so it is ended before that.
   if ((8 * data * perf_page_kb >= 7 * perf_memory_kb)); then
     perf_problem='memory'
     at=0
@@ -123,8 +130,8 @@ perf_look() {
   fi
 }
 
-# The pod of a process, by its cgroup: whatever a container makes below its own lies behind its pod's. No name of a
-# cgroup has a line feed (Linux, cgroup_mkdir).
+# perf_pod_of PID: sets perf_pod to the UID of the process's pod, by its cgroup. The cgroups that a container makes are below
+# its pod's, so the first match counts. No name of a cgroup has a line feed (Linux, cgroup_mkdir).
 perf_pod_of() {
   local text
   perf_pod=''
@@ -132,8 +139,8 @@ perf_pod_of() {
   [[ $text =~ [/-]pod([0-9a-f]{8}[-_][0-9a-f_-]{27}|[0-9a-f]{32})(\.slice)?($'\n'|/|$) ]] && perf_pod=${BASH_REMATCH[1]}
 }
 
-# perf_hide NAMESPACE: whoever is in that mount namespace is hidden from now on; for the second one of the same pod all
-# of the pod are, because it can make as many as it likes. Fails when nobody is there.
+# perf_hide NAMESPACE: hides all processes in that mount namespace from now on. With the second namespace of the same pod, the
+# whole pod is hidden, because it could make any number of them. Fails if there is no process to hide.
 perf_hide() {
   local path link pid pod
   local -i before=${#perf_hidden[@]}
@@ -160,8 +167,8 @@ perf_hide() {
   ((${#perf_hidden[@]} > before))
 }
 
-# Hides the processes whose map of a JIT compiler is no file, or too large a one, so that perf need not be held up
-# first. Their /tmp is looked at without entering anything: what a link there leads to is not what perf would find.
+# Hides the processes whose map of a JIT compiler is not a plain file or is too large, so that perf is not held up by it first.
+# No link in their /tmp is followed: from here it would lead to another file than from inside the container.
 perf_hide_bad_maps() {
   local line pid mode size
   local -a paths=()
@@ -179,9 +186,9 @@ perf_hide_bad_maps() {
   done < <(printf '%s\0' "${paths[@]}" | timeout -k 1 10 xargs -0r stat -c '%f %s %n' 2>/dev/null)
 }
 
-# The raw file lies where `files` can read it, so that it is not lost when this container is.
-# --no-bpf-event: without it perf takes a second longer than asked. --buildid-mmap: build ids in the file, so that
-# a program that ended or was replaced gives unknown frames, never another program's names.
+# The raw file is where `files` can read it, so it is not lost if this container dies.
+# Without --no-bpf-event perf records a second longer than asked. With --buildid-mmap the file has build ids, so a program
+# that ended or was replaced gives unknown frames, never the names of another program.
 perf_start() {
   local file
   local -i until
@@ -207,8 +214,8 @@ perf_read_cpu() {
   fi
 }
 
-# What the kernel counted meanwhile: the samples alone do not tell an idle target from one that is held back. Limits of a
-# pod and of its containers hold the same threads back, so only the longest time is sure.
+# Sets perf_cpu to what the kernel counted during the recording: the samples alone do not tell an idle target from a throttled
+# one. The limits of a pod and of its containers throttle the same threads, so only the longest of these times is certain.
 perf_count_cpu() {
   local file
   local -i held most=0
@@ -224,14 +231,14 @@ perf_count_cpu() {
   ((${#cpu_held[@]} == 0)) || perf_cpu+=(cpu_throttled_us: "$most")
 }
 
-# Capturing begins when perf acknowledges `enable`, not when it was started.
+# Starts perf. The recording begins when perf acknowledges `enable`, not when perf was started.
 perf_begins() {
   local answer='' said=''
   local -i until
   rm -f "$WORK/perf.control" "$WORK/perf.answer"
   mkfifo "$WORK/perf.control" "$WORK/perf.answer"
   exec 8<>"$WORK/perf.control" 9<>"$WORK/perf.answer"
-  : >"$OUT/perf.data" # perf would make one that nobody else can read
+  : >"$OUT/perf.data" # perf would create a file that `files` cannot read
   perf_watch
   perf_apart record --no-bpf-event --buildid-mmap -F "${arg[frequency]}" -g -a -e cycles "${perf_scope[@]}" \
     --control=fd:8,9 -D -1 -o "$OUT/perf.data" >"$OUT/perf.log" 2>&1 </dev/null &
@@ -239,7 +246,7 @@ perf_begins() {
   printf 'enable\n' >&8
   now_ms
   until=$((now + 30000))
-  # On a busy node the time of a read can be up in the middle of the word: what came until then is kept.
+  # On a busy node a read can time out in the middle of the word: the part that came is kept.
   while read -rt 0.05 -u 9 answer || :; said+=$answer; [[ $said != *ack* ]]; do
     now_ms
     if ! tool_is_running || ((now >= until)) || ! perf_look; then
@@ -249,7 +256,7 @@ perf_begins() {
   done
 }
 
-# Ends perf, and does not wait for one that the kernel does not let go.
+# Kills perf. If the kernel does not let it end, nobody waits for it longer than five seconds.
 perf_kill() {
   local -i until
   kill -KILL "$tool_pid" 2>/dev/null
@@ -267,9 +274,9 @@ perf_bytes() {
   [[ $bytes == "${perf_mended-0}" ]] || perf_mend
 }
 
-# perf writes how long its data is when it ends, and one that is killed never does: then nothing reads the file. So it
-# is written here, whenever the file has grown and when perf was killed (struct perf_file_header: where the data begins
-# is at byte 40, its length at 48, eight bytes each, little-endian on every architecture that runs this).
+# perf writes the length of its data only when it ends; after a kill the length is missing, and nothing can read the file. So
+# it is written here, whenever the file has grown and after perf was killed. In struct perf_file_header the start of the
+# data is at byte 40 and its length at byte 48, eight bytes each, little-endian on every architecture that runs this.
 perf_mend() {
   local begin field=
   local -i at length
@@ -282,8 +289,8 @@ perf_mend() {
   printf '%b' "$field" | dd of="$OUT/perf.data" bs=1 seek=48 conv=notrunc status=none
 }
 
-# perf keeps samples to itself until its buffers are half full; a ping makes it write them. Its answers are not let
-# pile up: it would wait for room.
+# perf keeps samples until its buffers are half full; a ping makes it write them. The answers are read, because perf would
+# wait if the pipe were full.
 perf_counts() {
   local answer
   counts=()
@@ -297,14 +304,14 @@ perf_stop() {
   tool_ends 20
 }
 
-# perf script runs here, at once, while the processes live and their files can be found (hostPID lets perf enter
-# their mount namespaces); inlined frames are not expanded, because that can take longer than the capture.
+# perf script runs on the node and at once, while the processes still live and their files can be found (hostPID lets perf
+# enter their mount namespaces). Inlined frames are not expanded, because that can take longer than the capture.
 perf_finish() {
   local -i until round
   [[ -s $OUT/perf.data ]] || refuse perf-failed log perf.log
-  # Ended by SIGINT or SIGTERM it has written all.
+  # After SIGINT or SIGTERM perf has written everything by itself.
   ((tool_status <= 128 || tool_status == 130 || tool_status == 143)) || perf_bytes
-  # Within what the plan allows a capture to take in all (captureSeconds in src/plan/plan.ts).
+  # This is within the time that the plan allows for a capture and its end (captureSeconds in src/plan/plan.ts).
   now_ms
   until=$((now + arg[duration_ms] + 240000 - perf_late))
   perf_hide_bad_maps
@@ -315,7 +322,7 @@ perf_finish() {
   ((${#perf_hidden[@]} == 0)) || counts+=(unnamed: "${#perf_hidden[@]}")
   [[ -z $perf_problem ]] || counts+=(cut "$perf_problem")
   if [[ -n $perf_problem ]] && ! perf_trim; then
-    # Nothing came before it was cut: the samples themselves are still here.
+    # perf script printed nothing before it was ended, but the samples themselves are here.
     announce samples perf.data
     return
   fi
@@ -324,7 +331,7 @@ perf_finish() {
   announce stacks perf-script.txt.gz
 }
 
-# perf_script UNTIL: the samples as text. Fails when it is not whole, and says why in perf_problem.
+# perf_script UNTIL: writes the samples as text. Fails if the text is not whole, with the reason in perf_problem.
 perf_script() {
   local -i gzip_pid script_status gzip_status
   rm -f "$WORK/stacks"
@@ -344,7 +351,7 @@ perf_script() {
       continue
     fi
     perf_kill
-    # gzip would wait for one that cannot be ended.
+    # gzip would wait for a perf that cannot be ended.
     ! tool_is_running || kill -KILL "$gzip_pid" 2>/dev/null
     break
   done
@@ -354,13 +361,13 @@ perf_script() {
   if ((gzip_status)); then
     perf_problem='space' perf_culprit=''
   elif ((script_status)) && [[ -z $perf_problem ]]; then
-    # It was ended by somebody else, or fell over what it found where it was last seen.
+    # Somebody else ended it, or it crashed on a file of the namespace where it was last seen.
     perf_problem='failed' perf_culprit=$perf_place
   fi
   [[ -z $perf_problem ]]
 }
 
-# What was written of the last sample may not be all of it. Fails when no sample is left.
+# Removes the last sample from the text, because it may be cut. Fails if no sample is left.
 perf_trim() {
   [[ $perf_problem != space ]] || return 1
   gzip -dc <"$WORK/perf-script.txt.gz" | sed -n -e H -e '/^$/{x;s/^\n//;p;s/.*//;x}' | gzip -c >"$WORK/whole.gz"

@@ -1,46 +1,70 @@
-import { numberOf } from '../../node/events.ts';
 import { profileScope } from '../../plan/artifact-name.ts';
-import { targetText } from '../../plan/plan.ts';
+import { type PerfTask, type Plan, targetText } from '../../plan/plan.ts';
 import { formatBytes } from '../../text/quantity.ts';
-import { type Collector, lastWords } from '../collector.ts';
+import { type Collector, lastWords, privileges } from '../collector.ts';
+import { perfByHand } from './by-hand.ts';
+
+const PROFILING = privileges(
+  'pids',
+  'DAC_READ_SEARCH',
+  'IPC_LOCK',
+  'SYSLOG',
+  'SYS_ADMIN',
+  'SYS_CHROOT',
+  'SYS_PTRACE',
+);
+const task = (scope: PerfTask['scope']): PerfTask => ({ collector: 'perf', scope, frequencyHz: 99 });
+
+const taskOf = (plan: Plan): PerfTask => {
+  if (plan.capture.collector !== 'perf') throw new Error('not a plan for perf');
+  return plan.capture;
+};
+
 /** CPU samples with perf: perf.sh is its other half. */
 export const perf: Collector = {
   name: 'perf',
+  script: 'collectors/perf/perf.sh',
+  leastPrivilege: {
+    needs: { node: PROFILING, pod: PROFILING, container: PROFILING },
+    works: [{ scope: 'node' }, { scope: 'pod' }, { scope: 'container' }],
+  },
+  samples: [
+    { name: 'perf node', task: task('node'), on: 'node' },
+    { name: 'perf pod', task: task('pod'), on: 'pod' },
+    { name: 'perf container', task: task('container'), on: 'container' },
+  ],
   ending: '.perf-script.txt.gz',
   raw: { file: 'perf.data', ending: '.perf.data' },
   install: 'linux-perf, about 30 s and 60 MB',
 
   describe(plan) {
-    const { capture, target } = plan;
-    if (capture.collector !== 'perf') throw new Error('not a plan for perf');
+    const target = plan.target;
     const what =
       target.kind === 'pod' && target.container
         ? `container ${target.container.name} of ${targetText(target)}`
         : targetText(target);
-    return `CPU samples of ${what}, ${capture.frequencyHz} Hz, frame pointers`;
+    return `CPU samples of ${what}, ${taskOf(plan).frequencyHz} Hz, frame pointers`;
   },
 
   nodeArguments(plan) {
-    if (plan.capture.collector !== 'perf') throw new Error('not a plan for perf');
-    return { keys: [`frequency=${plan.capture.frequencyHz}`], words: [] };
+    return { keys: [`frequency=${taskOf(plan).frequencyHz}`], words: [] };
   },
 
   scopeName(plan) {
-    const { target } = plan;
-    if (plan.capture.collector === 'perf' && plan.capture.pid !== undefined)
-      return `container_of_pid_${plan.capture.pid}`;
+    const target = plan.target;
+    const { pid } = taskOf(plan);
+    if (pid !== undefined) return `container_of_pid_${pid}`;
     return target.kind === 'node'
       ? 'all_cpus'
       : profileScope(target.namespace, target.name, target.container?.name);
   },
 
   progress(event, before) {
-    const bytes = numberOf(event, 'bytes');
     const seconds = before ? (event.t - before.t) / 1000 : 0;
     return [
-      formatBytes(bytes),
+      formatBytes(event.bytes),
       ...(seconds > 0
-        ? [`${formatBytes(Math.max(0, Math.round((bytes - numberOf(before, 'bytes')) / seconds)))}/s`]
+        ? [`${formatBytes(Math.max(0, Math.round((event.bytes - before!.bytes) / seconds)))}/s`]
         : []),
     ];
   },
@@ -53,9 +77,11 @@ export const perf: Collector = {
       ? {
           reason,
           hint: plan.debugPod.leastPrivilege
-            ? 'the node does not let an unprivileged container sample, its security modules perhaps: try without --least-privilege'
-            : 'the node does not let a privileged container sample: see kernel.perf_event_paranoid and its security modules',
+            ? 'the node does not allow an unprivileged container to sample, perhaps because of a security module: try without --least-privilege'
+            : 'the node does not allow a privileged container to sample: check kernel.perf_event_paranoid and its security modules',
         }
       : { reason };
   },
+
+  byHand: (plan, around, nowMs) => perfByHand(plan, taskOf(plan), around, nowMs),
 };

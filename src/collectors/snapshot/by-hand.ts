@@ -1,15 +1,8 @@
 import type { PodTarget, Target } from '../../plan/target.ts';
 import { shellQuote } from '../../text/shell-quote.ts';
-import {
-  crictlLine,
-  crictlText,
-  debuggerLines,
-  execLine,
-  type ManualContext,
-  pidLines,
-} from '../by-hand/debugger.ts';
+import { crictlLine, debuggerLines, execLine, type ManualContext } from '../by-hand/debugger.ts';
 
-/** `ps uwf` and `crictl ps` of pods or of the node. */
+/** `ps uwf` and `crictl ps` for pods or for the node. */
 export function psByHand(targets: readonly Target[], around: ManualContext): string[] {
   const pods = targets.filter((target): target is PodTarget => target.kind === 'pod');
   const ids = pods.flatMap(({ container, containers }) =>
@@ -33,14 +26,14 @@ export function psByHand(targets: readonly Target[], around: ManualContext): str
   ];
 }
 
-/** What is asked of `whois`, as far as a line by hand depends on it. */
+/** A question of `whois`, as far as its commands by hand depend on it. */
 export type WhoisQuestion = { readonly by: string } & Readonly<Record<string, unknown>>;
 
-/** Pid, port, address … to container and pod, the way the runbook's scripts went. */
+/** From a pid, port, address … to the container and the pod. */
 export function whoisByHand(questions: readonly WhoisQuestion[], around: ManualContext): string[] {
   return [
     ...debuggerLines(around, ['procps', 'iproute2', 'util-linux']),
-    '# the last parts of a cgroup are pod and container; crictl and kubectl know their names',
+    '# the last parts of the path of a cgroup are the pod and the container; crictl and kubectl know their names',
     ...questions.flatMap((question) => linesFor(question, around)),
     `${around.kubectl} get pods -A -o wide --field-selector spec.nodeName=${around.node}`,
   ];
@@ -61,7 +54,7 @@ function linesFor(question: WhoisQuestion, around: ManualContext): string[] {
     case 'port':
     case 'socket':
       return [
-        '# sockets are of network namespaces: one look into each',
+        '# each network namespace has its own sockets: look into every one',
         execLine(
           around,
           `sh -c ${shellQuote(`lsns -t net -n -o PID | while read -r pid; do nsenter -t "$pid" -n ss -tunap ${question.by === 'port' ? `"sport = :${question.port}"` : ''}; done`)}`,
@@ -86,7 +79,7 @@ function linesFor(question: WhoisQuestion, around: ManualContext): string[] {
     case 'veth':
       return [
         execLine(around, `ip -o link show ${shellQuote(String(question.name))}`),
-        '# link-netnsid stands for the namespace at the other end',
+        '# link-netnsid is the number of the network namespace at the other end',
         execLine(around, 'lsns -t net -o NS,NETNSID,PID,COMMAND'),
       ];
     default:
@@ -94,54 +87,7 @@ function linesFor(question: WhoisQuestion, around: ManualContext): string[] {
   }
 }
 
-/** crictl with the words that were put together; the one at `podWord` is the id of the target's sandbox. */
-export function crictlByHand(
-  target: Target,
-  words: readonly string[],
-  podWord: number | undefined,
-  tty: boolean,
-  around: ManualContext,
-): string[] {
-  const hasPod = podWord !== undefined && target.kind === 'pod';
-  const typed = words.map((word, at) => (hasPod && at === podWord ? '"$pod"' : shellQuote(word))).join(' ');
-  return [
-    ...debuggerLines(around, []),
-    ...(hasPod
-      ? [
-          `pod=$(${crictlLine(around, ['pods', '--name', `^${target.name}$`, '--namespace', target.namespace, '--state', 'ready', '-q'])})`,
-        ]
-      : []),
-    crictlText(around, typed, tty ? '-it' : ''),
-  ];
-}
-
-/** A shell or a command in the debugger, in namespaces of a container where some are named. */
-export function shellByHand(
-  target: Target,
-  enter: readonly string[],
-  words: readonly string[],
-  around: ManualContext,
-): string[] {
-  const container =
-    target.kind === 'pod'
-      ? (target.container ?? target.containers.find(({ running }) => running))
-      : undefined;
-  const flags = enter
-    .map((kind) => ({ net: '-n', pid: '-p', mnt: '-m', ipc: '-i', uts: '-u' })[kind])
-    .join(' ');
-  const command = words.length ? words.map(shellQuote).join(' ') : 'bash';
-  return [
-    ...debuggerLines(around, ['util-linux']),
-    ...(enter.length ? pidLines(around, container?.id ?? '') : []),
-    execLine(
-      around,
-      `${enter.length ? `nsenter -t "$pid" ${flags} ` : ''}${command}`,
-      words.length ? '' : '-it',
-    ),
-  ];
-}
-
-/** The lists that `nodes` puts together. */
+/** The lists of kubectl that `nodes` combines. */
 export function nodesByHand(
   {
     substrings,

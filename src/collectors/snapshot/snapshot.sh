@@ -1,6 +1,12 @@
-# What is on the node, as lines WHERE:CONTENT of what the kernel and the runtime say, taken for one question and read by
-# src/snapshot/snapshot.ts. Nothing is judged here. Every line of a file has its path before it, so no command line and
-# no file of a container can pass for another's. Later questions (`--linger`) come as names in $CTL, which hold no data.
+# The shell half of snapshots: what the kernel and the runtime know about the node, as lines WHERE:CONTENT, which
+# src/snapshot/snapshot.ts reads and interprets. Every line of a file has the file's path before it, so no command line and
+# no file of a container can pass for that of another. Later questions (`--linger`) are names of empty files in $CTL.
+
+ARGUMENT_TYPE[parts]='(processes|runtime|sockets|links|probe)(,(processes|runtime|sockets|links|probe)){0,4}'
+ARGUMENT_TYPE[linger_ms]='0|[1-9][0-9]{0,9}'
+COLLECTOR_ARGUMENTS[inspect]='parts linger_ms'
+COLLECTOR_SCOPES[inspect]='node'
+COLLECTOR_WORDS[inspect]=''
 
 inspect_needs() {
   tools=(dd find grep gzip head timeout xargs)
@@ -11,88 +17,27 @@ inspect_needs() {
   fi
 }
 
-# The folder through which the node's own files are seen: the root of the kubelet, which is a process outside of all
-# pods that shares the node's network with us; else that of the first process. Any process can call itself kubelet,
-# but only from within its pod's cgroup; and a child that it has just forked is still called so: the oldest one counts.
-find_node_root() {
-  local path pid own
-  local -i oldest=0 start_time
-  own=$(readlink /proc/self/ns/net)
-  node_root=/proc/1/root kubelet_pid=
-  while IFS= read -r path; do
-    pid=${path#/proc/}
-    pid=${pid%/comm}
-    is_in_a_pod "/proc/$pid" && continue
-    [[ $(readlink "/proc/$pid/ns/net") == "$own" ]] || continue
-    process_start "$pid" || continue
-    ((oldest && start_time >= oldest)) && continue
-    oldest=$start_time node_root=/proc/$pid/root kubelet_pid=$pid
-  done < <(grep -lxsE 'kubelet|kubelite|k3s(-server|-agent)?' /proc/[0-9]*/comm)
-}
-
-# The runtime's socket, as seen from here: where the kubelet was told to look, else where each runtime puts it.
-find_runtime_socket() {
-  local word previous='' config='' said=''
-  if [[ -n $kubelet_pid ]]; then
-    while IFS= read -rd '' word; do
-      case $word in
-        --container-runtime-endpoint=*) said=${word#*=} ;;
-        --config=*) config=${word#*=} ;;
-        *)
-          [[ $previous == --container-runtime-endpoint ]] && said=$word
-          [[ $previous == --config ]] && config=$word
-          ;;
-      esac
-      previous=$word
-    done <"/proc/$kubelet_pid/cmdline"
-    if [[ -z $said && -n $config ]]; then
-      said=$(grep -ohsE 'containerRuntimeEndpoint"?: *"?unix://[^", ]+' "$node_root$config" | head -n1)
-      said=unix://${said#*unix://}
-    fi
-  fi
-  for word in "${said#unix://}" /run/containerd/containerd.sock /run/k3s/containerd/containerd.sock \
-    /var/snap/microk8s/common/run/containerd.sock /run/crio/crio.sock /run/cri-dockerd.sock; do
-    runtime_socket=$node_root$word
-    [[ -n $word && -S $runtime_socket ]] && return
-  done
-  runtime_socket=
-  return 1
-}
-
-# The node's own crictl, else the image's.
-find_crictl() {
-  local folder
-  for folder in "$node_root"/{home/kubernetes/bin,usr/bin,usr/local/bin,opt/bin,opt/cni/bin,var/lib/rancher/rke2/bin}; do
-    crictl=$folder/crictl
-    [[ -x $crictl ]] && "$crictl" --version >/dev/null 2>&1 && return
-  done
-  crictl=$(type -P crictl)
-}
-
-run_crictl() {
-  "$crictl" --config /dev/null --runtime-endpoint "unix://$runtime_socket" --timeout 10s "$@"
-}
-
-# Lines of standard input with a name before each.
+# named NAME: prints the lines of standard input with the name before each.
 named() { sed "s/^/$1:/"; }
 
-# One process of each namespace of a kind, so that what is the namespace's is read once: the first one, which stays.
+# one_of_each KIND: sets members to one process of each namespace of this kind, so that what belongs to the namespace is read
+# once. It is the process with the smallest pid, which usually lives longest.
 one_of_each() {
   local path link
   local -A seen=()
   members=()
   while read -r path link; do
-    [[ -z $link || -n ${seen[$link]-} ]] && continue # a process that is gone has none
+    [[ -z $link || -n ${seen[$link]-} ]] && continue # a process that has ended has no link
     path=${path#/proc/}
-    # What is read of mounts is below the root: one that is not ours to look into, perhaps another one's is.
+    # Files are read below the root of the process. If that of this one may not be read, that of another one perhaps may.
     [[ $1 != mnt || -e /proc/${path%%/*}/root/. ]] || continue
     seen[$link]=1
     members+=("${path%%/*}")
   done < <(find /proc/[0-9]*/ns/"$1" -maxdepth 0 -printf '%p %l\n' 2>/dev/null | sort -V)
 }
 
-# Each process: its times before and after the rest, since a pid may be another's by then. What the kernel writes of
-# all of them comes first; command lines are as long as their processes like, and cost no other process its line.
+# Prints each process. Its times are printed before and after the rest, because a pid may be reused in between. What the kernel
+# writes comes first: command lines can be very long, and must not cost another process its line.
 part_processes() {
   local -a pids=(/proc/[0-9]*) members
   local pid
@@ -103,7 +48,7 @@ part_processes() {
   grep_each '' "${pids[@]/%//cgroup}"
   command_lines
   grep_each '' "${pids[@]/%//stat}"
-  # What a user is called is the container's own word, and in a user namespace its number is, too (user_namespaces(7)).
+  # The name of a user is the container's own, and in a user namespace its number is too (user_namespaces(7)).
   one_of_each user
   for pid in "${members[@]}"; do grep -aHs '' "/proc/$pid/uid_map"; done
   find /proc/[0-9]*/ns/{user,mnt} -maxdepth 0 -printf '%f:%p %l\n' 2>/dev/null
@@ -117,8 +62,8 @@ grep_each() {
   printf '%s\0' "$@" | xargs -0 grep -aHsE "$pattern"
 }
 
-# The longest command line that is read whole is one argument at its longest (MAX_ARG_STRLEN); of more than so many long ones
-# and of what is longer still, the beginning.
+# A command line is read whole if it is no longer than the longest possible argument (MAX_ARG_STRLEN). Of longer ones, and of
+# long ones after the first 64, only the beginning is read.
 long_command=4096 longest_command=131072 long_commands=64
 command_lines() {
   local pid length
@@ -129,7 +74,7 @@ command_lines() {
     length=$((process_stat[46] - process_stat[45])) # arg_end - arg_start
     if ((length > long_command)); then long+=("$pid:$length"); else short+=("/proc/$pid/cmdline"); fi
   done
-  # A process whose memory is locked can hold up whoever reads its command line: those behind it have none then.
+  # A process whose memory is locked can hold up the reader of its command line: then those after it are missing.
   printf '%s\0' "${short[@]}" | timeout -k 1 30 xargs -0 grep -aHs ''
   ((PIPESTATUS[1] < 124 || PIPESTATUS[1] > 137)) || printf 'commands:cut\n'
   ((${#long[@]})) || return 0
@@ -137,7 +82,7 @@ command_lines() {
     "$long_command" "$longest_command" "$long_commands" "${long[@]}" || printf 'commands:cut\n'
 }
 
-# Every line of a command line gets its path before it, which is counted, too.
+# The path before every line of a command line counts towards the bound.
 long_command_lines() {
   local pid
   local -i least=$1 longest=$2 many=$3 most at=0
@@ -151,8 +96,8 @@ long_command_lines() {
   done
 }
 
-# The names of users in every mount namespace. No link is followed: it would be read as one of ours, and lead to files
-# of the node's. The folder's parent is looked at from within, where nobody can change it any more.
+# Prints the names of users in every mount namespace. No link is followed: from here it would lead to files of the node. The
+# parent of the folder is checked from inside the folder, where nobody can exchange it any more.
 read_passwd() {
   local pid
   local -i most=131072
@@ -167,7 +112,7 @@ read_passwd() {
   done
 }
 
-# What the runtime says of its containers and sandboxes, where a crictl is to be had.
+# Prints what the runtime knows about its containers and sandboxes, if there is a crictl.
 part_runtime() {
   find_node_root
   if ! find_runtime_socket; then
@@ -180,13 +125,13 @@ part_runtime() {
   fi
 }
 
-# Sockets of every network namespace, and who holds them open.
+# Prints the sockets of every network namespace, and which processes have them open.
 part_sockets() {
   local pid link round gone
   local -a files members
   local -A links whole=()
-  # Where pids have begun anew at the smallest, the first process of a namespace may be a short one: whatever is gone when its
-  # files were read is asked for again, of another one.
+  # After pids were reused from the smallest on, the first process of a namespace may be a short-lived one. If it has ended
+  # when its files were read, they are read again from another process of the namespace.
   for round in 1 2 3; do
     one_of_each net
     files=() links=() gone=''
@@ -209,7 +154,7 @@ part_sockets() {
   find /proc/[0-9]*/fd -lname 'socket:*' -printf 'fd:%p %l\n' 2>/dev/null
 }
 
-# The node's interfaces, each with the network namespace of its other end by the name that it is given here.
+# Prints the node's interfaces, each with the network namespace of its other end, by a name that is given to it here.
 part_links() {
   local pid
   local -a members
@@ -221,14 +166,14 @@ part_links() {
   rm -f "$NETNS_NAMES"/gkeprof-*
 }
 
-# What the kernel has for whoever measures.
+# Prints which cgroups and which sources of events for perf the kernel has.
 part_probe() {
   printf 'cgroup:%s %s\n' "$(stat -fc %T /sys/fs/cgroup)" "$(stat -fc %T /sys/fs/cgroup/unified 2>/dev/null)"
   find /sys/bus/event_source/devices/ -mindepth 1 -maxdepth 1 -printf 'pmu:%f\n'
 }
 
-# answer ID PART,PART…: takes a snapshot; it is there when its name is. Its last line says that it is whole: whatever
-# there is on a node, nobody has to read more than this (src/session/ask.ts has the same bound).
+# answer ID PART,PART…: takes a snapshot and gives the file its name when it is complete. The last line says that it is whole:
+# a snapshot is cut at a bound, however much there is on the node (src/session/ask.ts has the same bound).
 answer_bytes=$((64 << 20))
 answer() {
   local part
@@ -240,12 +185,12 @@ answer() {
     for part in "${parts[@]}"; do "part_$part"; done
     printf 'whole:yes\n'
   } 2>/dev/null | head -c "$answer_bytes" | gzip -1 >"$WORK/answer"
-  # What ended because nobody wants more is no failure, and is seen by the last line.
+  # If the first command ended because the bound was reached, that is not a failure: the last line is missing then.
   ((PIPESTATUS[1] == 0 && PIPESTATUS[2] == 0)) || refuse answer-failed
   mv "$WORK/answer" "$OUT/answer-$1" || refuse answer-failed
 }
 
-inspect_serve() {
+inspect_run() {
   local -i until end
   local request id
   local -A answered=()
@@ -264,7 +209,7 @@ inspect_serve() {
       [[ -n ${answered[$id]-} ]] && continue
       answered[$id]=1
       answer "$id" "${BASH_REMATCH[2]}"
-      # A snapshot is read at once: those before are of no use to anybody.
+      # A snapshot is read at once, so older ones are of no use any more.
       find "$OUT" -name 'answer-*' -mmin +1 -delete
       now_ms
       until=$((now + arg[linger_ms]))

@@ -1,4 +1,13 @@
-# The collector `tcpdump`: packets of a node, of a pod's host-side interface or of its network namespace.
+# The shell half of tcpdump: packets of a node, of the node's end of a pod's interface, or of a pod's network namespace.
+
+ARGUMENT_TYPE[interface]='[A-Za-z0-9_.:@][A-Za-z0-9_.:@-]{0,31}'
+ARGUMENT_TYPE[link_type]='[A-Za-z0-9_]{1,30}'
+ARGUMENT_TYPE[count]='0|[1-9][0-9]{0,17}'
+COLLECTOR_ARGUMENTS[tcpdump]='interface? link_type? count'
+COLLECTOR_SCOPES[tcpdump]='node|netns|iface'
+COLLECTOR_WORDS[tcpdump]='(-s\n[0-9]{1,9}\n|-B\n[0-9]{1,6}\n|-Q\n(in|out|inout)\n|-y\n[A-Za-z0-9_]{1,30}\n|-c\n[0-9]{1,18}\n|-[Kpnv]\n)*--\n([^\n]*\n)*'
+
+tcpdump_run() { capture_until_end; }
 
 tcpdump_needs() {
   tools=(tcpdump nsenter ip gzip)
@@ -10,7 +19,7 @@ tcpdump_version() { tcpdump --version 2>&1 | head -n1; }
 tcpdump_prepare() {
   local -a filter=("${tool_args[@]}")
   tcpdump_enter=()
-  # The filter is what stands behind the first `--`: no option before it can have that as its value.
+  # The filter begins after the first `--`: no option before it can have `--` as its value.
   while [[ ${filter[0]} != -- ]]; do filter=("${filter[@]:1}"); done
   filter=("${filter[@]:1}")
   local link=EN10MB
@@ -26,7 +35,7 @@ tcpdump_prepare() {
     netns)
       tcpdump_interface=${arg[interface]:-any}
       tcpdump_enter=(nsenter "--net=/proc/self/fd/$netns" --)
-      # tcpdump knows interfaces of other kinds too (usbmon1, nflog), which are the node's.
+      # tcpdump also knows interfaces that are no network links (usbmon1, nflog): they are the node's, not the pod's.
       [[ $tcpdump_interface == any ]] || "${tcpdump_enter[@]}" ip link show dev "$tcpdump_interface" >/dev/null 2>&1 || refuse no-interface
       ;;
     iface)
@@ -42,18 +51,18 @@ tcpdump_prepare() {
       ;;
   esac
   [[ $tcpdump_interface == any ]] && link=LINUX_SLL2
-  # The filter is compiled for the link type it will meet before anything is captured: `any` has no Ethernet header.
+  # Before the capture the filter is compiled for the link type that it will meet: `any` has no Ethernet header.
   if ! tcpdump -y "${arg[link_type]:-$link}" -d -- "${filter[@]}" >"$OUT/tcpdump.log" 2>&1; then
     refuse filter-rejected log tcpdump.log
   fi
 }
 
-# What the node has to spare, in KiB.
+# Prints the node's available memory, in KiB.
 tcpdump_spare_memory() { sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo; }
 
-# The kernel's buffer, in KiB. tcpdump's own of 2 MiB is full within a few milliseconds when it writes slowly: of bursts of
-# 30 MB/s a quarter was lost. So it is a 128th of what the node has to spare, 64 MiB at most, unless -B says another.
-# Where there is no room for it, libpcap takes less (pcap-linux.c, create_ring).
+# Sets tcpdump_buffer to the size of the kernel's buffer, in KiB. tcpdump's default of 2 MiB is full within a few milliseconds
+# while tcpdump writes slowly: a quarter of bursts of 30 MB/s was lost. So the buffer is 1/128 of the available memory, 64 MiB
+# at most, unless -B gives a size. If the kernel cannot allocate it, libpcap takes less (pcap-linux.c, create_ring).
 tcpdump_sizes_buffer() {
   local -i at spare
   spare=$(tcpdump_spare_memory)
@@ -66,8 +75,9 @@ tcpdump_sizes_buffer() {
   done
 }
 
-# The raw file lies where `files` can read it, so that it is not lost when this container is. tcpdump opens it as root: the mount is the pod's own, and the user it would change to may not exist.
-# -U writes out each packet as it comes: one that is killed loses none.
+# The raw file is where `files` can read it, so it is not lost if this container dies. tcpdump stays root (-Z): the volume is the
+# pod's own, and the user that it would change to may not exist. -U writes each packet when it comes, so a tcpdump that is
+# killed loses none.
 tcpdump_start() {
   tcpdump_sizes_buffer
   "${tcpdump_enter[@]}" tcpdump -Z root -U -B "$tcpdump_buffer" -i "$tcpdump_interface" -w "$OUT/capture.pcap" "${tool_args[@]}" \
@@ -83,8 +93,9 @@ tcpdump_bytes() {
   bytes=$(stat -c %s "$OUT/capture.pcap" 2>/dev/null) || bytes=0
 }
 
-# SIGUSR1 prints tcpdump's three counts, between packets; of those that were received, ones on loopback were seen twice. Never SIGUSR2, which flushes out of the signal handler: in the
-# middle of a write it ruins the file (tcpdump.c, flushpcap; seen on 4.99).
+# SIGUSR1 makes tcpdump print its three counts between two packets. Packets on loopback count twice as received. SIGUSR2 is
+# never sent: it flushes inside the signal handler, and in the middle of a write that damages the file (tcpdump.c, flushpcap;
+# seen with 4.99).
 tcpdump_counts() {
   local line
   [[ ${1-} == ended ]] || kill -USR1 "$tool_pid" 2>/dev/null
@@ -96,16 +107,16 @@ tcpdump_counts() {
   counts+=(buffer: "$tcpdump_buffer")
 }
 
-# The kernel hands packets over by blocks, when one is full or a second old (Documentation/networking/packet_mmap.rst,
-# tp_retire_blk_tov; a second is tcpdump's time-out): what came last stands in one that tcpdump would never see. So it
-# goes on until it has as many as the kernel had received by now, or what there was is a second old.
+# The kernel hands packets over in blocks, each when it is full or a second old (Documentation/networking/packet_mmap.rst,
+# tp_retire_blk_tov; a second is tcpdump's time-out). If tcpdump ended at once, it would miss the last block. So it goes on
+# until it has as many packets as the kernel has received by now, or until a second is over.
 tcpdump_drains() {
   local -i asked=0 answered answers=0 wanted=0 until
   answered=$(grep -c 'dropped by kernel' "$OUT/tcpdump.log")
   now_ms
   until=$((now + 1100))
   while tool_is_running && ((now < until)); do
-    # One question at a time: its answer is the next line of drops.
+    # One question at a time: its answer ends with the next line about dropped packets.
     if ((asked <= answered)); then
       asked=$((answered + 1))
       kill -USR1 "$tool_pid" 2>/dev/null
@@ -114,7 +125,7 @@ tcpdump_drains() {
     now_ms
     answered=$(grep -c 'dropped by kernel' "$OUT/tcpdump.log")
     ((answered < asked)) && continue
-    # The first answer may be to a question from before the end.
+    # The first answer may belong to a question from before the end.
     answers+=1
     tcpdump_counts ended
     ((answers == 2)) && wanted=${counts[3]:-0}
@@ -125,7 +136,7 @@ tcpdump_drains() {
 }
 
 tcpdump_stop() {
-  # A disk that gets full, and a pod that is told to go, do not wait.
+  # There is no time for that if the disk is nearly full, or if the pod is being deleted.
   case $end_reason in
     space | terminated) ;;
     *) tcpdump_drains ;;
@@ -137,7 +148,7 @@ tcpdump_stop() {
 tcpdump_finish() {
   [[ -s $OUT/capture.pcap ]] || refuse tcpdump-failed log tcpdump.log
   tcpdump_counts ended
-  # What cannot be compressed is kept as it is: there is no room for a second copy, or gzip was killed.
+  # If it cannot be compressed (no room for a second copy, or gzip was killed), the file is kept as it is.
   if ! gzip -1 -c "$OUT/capture.pcap" >"$OUT/capture.pcap.part"; then
     rm -f "$OUT/capture.pcap.part"
     announce packets capture.pcap

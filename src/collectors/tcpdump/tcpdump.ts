@@ -1,20 +1,42 @@
-import { numberOf } from '../../node/events.ts';
 import type { Plan, TcpdumpTask } from '../../plan/plan.ts';
 import { targetText } from '../../plan/plan.ts';
 import { counted, formatBytes, formatRate } from '../../text/quantity.ts';
-import { type Collector, lastWords } from '../collector.ts';
+import { type Collector, lastWords, privileges } from '../collector.ts';
+import { tcpdumpByHand } from './by-hand.ts';
 
 const capture = (plan: Plan): TcpdumpTask => {
   if (plan.capture.collector !== 'tcpdump') throw new Error('not a plan for tcpdump');
   return plan.capture;
 };
 
-/** The filter as one line for people. */
+const sample = (scope: TcpdumpTask['scope']): TcpdumpTask => ({
+  collector: 'tcpdump',
+  scope,
+  count: 0,
+  options: [],
+  filter: ['port', '6379'],
+});
+
+/** The filter as one line of text. */
 export const filterText = (plan: TcpdumpTask): string => plan.filter.join(' ') || 'none: every packet';
 
 /** Packets with tcpdump: tcpdump.sh is its other half. */
 export const tcpdump: Collector = {
   name: 'tcpdump',
+  script: 'collectors/tcpdump/tcpdump.sh',
+  leastPrivilege: {
+    needs: {
+      node: privileges('network', 'NET_RAW'),
+      netns: privileges('pids', 'NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE'),
+      iface: privileges('both', 'NET_RAW', 'SYS_ADMIN', 'SYS_PTRACE'),
+    },
+    works: [{ scope: 'node' }, { scope: 'netns' }, { scope: 'iface' }],
+  },
+  samples: [
+    { name: 'tcpdump node', task: sample('node'), on: 'node', target: 'either' },
+    { name: 'tcpdump netns', task: sample('netns'), on: 'pod' },
+    { name: 'tcpdump iface', task: sample('iface'), on: 'pod' },
+  ],
   ending: '.pcap.gz',
   raw: { file: 'capture.pcap', ending: '.pcap' },
   install: 'tcpdump and iproute2, about 20 s and 15 MB',
@@ -33,7 +55,7 @@ export const tcpdump: Collector = {
         ...(linkType ? [`link_type=${linkType}`] : []),
         `count=${count}`,
       ],
-      // The node takes no word with a line feed, which is a blank in the language of filters (pcap-filter(7)).
+      // The node refuses words with a line feed, which means the same as a blank in a filter (pcap-filter(7)).
       words: [
         ...options,
         ...(count ? ['-c', String(count)] : []),
@@ -52,13 +74,13 @@ export const tcpdump: Collector = {
   },
 
   progress(event, before) {
-    const packets = numberOf(event, 'packets');
+    const { packets = 0, dropped = 0, bytes } = event;
     const seconds = before ? (event.t - before.t) / 1000 : 0;
-    const rate = seconds > 0 ? formatRate((packets - numberOf(before, 'packets')) / seconds) : undefined;
+    const rate = seconds > 0 ? formatRate((packets - (before?.packets ?? 0)) / seconds) : undefined;
     return [
-      `${numberOf(event, 'dropped')} dropped`,
+      `${dropped} dropped`,
       ...(rate === undefined ? [] : [`${rate} packets/s`]),
-      formatBytes(numberOf(event, 'bytes')),
+      formatBytes(bytes),
       counted(packets, 'packet'),
     ];
   },
@@ -69,17 +91,19 @@ export const tcpdump: Collector = {
       case 'filter-rejected':
         return {
           reason: `tcpdump rejects the filter "${filter.join(' ')}": ${lastWords(log).replace(/^tcpdump: /, '')}`,
-          hint: 'the language is in pcap-filter(7); `ether` and `vlan` need an Ethernet interface (-- -i eth0), not `any`',
+          hint: 'pcap-filter(7) describes the language; `ether` and `vlan` need an Ethernet interface (-- -i eth0), not `any`',
         };
       case 'tcpdump-failed':
         return { reason: `tcpdump failed on the node ${plan.node}: ${lastWords(log)}` };
       case 'no-interface':
         return {
           reason: 'the interface to capture on was not found on the node',
-          hint: 'try --scope netns, or name one with -- -i NAME',
+          hint: 'try --scope netns, or name an interface with -- -i NAME',
         };
       default:
         return undefined;
     }
   },
+
+  byHand: (plan, around, nowMs) => tcpdumpByHand(plan, capture(plan), around, nowMs),
 };

@@ -10,7 +10,12 @@ import { processRow } from '../../../src/snapshot/process-list.ts';
 import { parseSnapshot } from '../../../src/snapshot/snapshot.ts';
 import { runShell } from '../../node/shell.ts';
 
-const PARTS = ['node/protocol.sh', 'node/identity.sh', 'collectors/snapshot/snapshot.sh'] as const;
+const PARTS = [
+  'node/protocol.sh',
+  'node/identity.sh',
+  'node/runtime.sh',
+  'collectors/snapshot/snapshot.sh',
+] as const;
 
 /** A snapshot of this very machine, by the node's own script. */
 function take(before = '') {

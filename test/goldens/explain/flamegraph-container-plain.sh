@@ -6,14 +6,14 @@ debugger=$(kubectl --context=prod debug node/node-a --profile=sysadmin --image=d
 trap 'kubectl --context=prod delete pod --wait=false "$debugger"' EXIT
 kubectl --context=prod wait --for=condition=Ready --timeout=120s "pod/$debugger"
 kubectl --context=prod exec "$debugger" -- sh -c 'apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends linux-perf gzip'
-# the node's whole tree of cgroups, in place of the part that the pod sees
+# mounts the node's whole tree of cgroups over the part that the pod sees
 kubectl --context=prod exec "$debugger" -- mount --rbind /host/sys/fs/cgroup /sys/fs/cgroup
-# a process of the container, by its cgroup: its first one (1 inside), which stays, before any other
+# finds a process of the container by its cgroup; the first one (pid 1 inside) is preferred, because it lives longest
 pid=$(kubectl --context=prod exec "$debugger" -- sh -c 'for f in $(grep -l bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb /proc/[0-9]*/cgroup 2>/dev/null); do grep -qs "^NSpid:.*[[:space:]]1$" "${f%cgroup}status" && echo "0 $f" || echo "1 $f"; done' | sort | head -n1 | cut -d/ -f3)
 cgroup=$(kubectl --context=prod exec "$debugger" -- cat "/proc/$pid/cgroup" | awk -F: '$2 == "perf_event" { v1 = $3 } $1 == 0 { v2 = $3 } END { print v1 ? v1 : v2 }')
-# the event stands before the cgroup; a cgroup is sampled on all processors
+# perf needs the event before the cgroup, and -a: a cgroup is sampled on all CPUs
 kubectl --context=prod exec "$debugger" -- perf record -F 99 -g -a -e cycles -G "$cgroup" -o /tmp/perf.data -- sleep 60
-# exec may lose the end of a long stream and say nothing: gzip -t tells
+# exec may lose the end of a long stream without an error: gzip -t checks that it is whole
 kubectl --context=prod exec "$debugger" -- sh -c 'perf script -i /tmp/perf.data --header --no-inline | gzip' > node-a.20261123_133749_UTC.by_hand.perf-script.txt.gz
 gzip -t node-a.20261123_133749_UTC.by_hand.perf-script.txt.gz
 # https://github.com/brendangregg/FlameGraph

@@ -5,14 +5,14 @@ set -eu
 debugger=$(kubectl --context=prod debug node/node-a --profile=sysadmin --image=registry.example/gkeprof-tools:1 --image-pull-policy=IfNotPresent -- sleep 3600 2>&1 | grep -o 'node-debugger-[a-z0-9.-]*' | head -n1)
 trap 'kubectl --context=prod delete pod --wait=false "$debugger"' EXIT
 kubectl --context=prod wait --for=condition=Ready --timeout=120s "pod/$debugger"
-# a process of the container, by its cgroup: its first one (1 inside), which stays, before any other
+# finds a process of the container by its cgroup; the first one (pid 1 inside) is preferred, because it lives longest
 pid=$(kubectl --context=prod exec "$debugger" -- sh -c 'for f in $(grep -l aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa /proc/[0-9]*/cgroup 2>/dev/null); do grep -qs "^NSpid:.*[[:space:]]1$" "${f%cgroup}status" && echo "0 $f" || echo "1 $f"; done' | sort | head -n1 | cut -d/ -f3)
-# the node's interface whose number is the peer of the pod's eth0
+# the node's interface at the other end of the pod's eth0
 peer=$(kubectl --context=prod exec "$debugger" -- nsenter -t "$pid" -n ip -o link show eth0 | sed -n 's/.*@if\([0-9]*\):.*/\1/p')
 interface=$(kubectl --context=prod exec "$debugger" -- ip -o link | awk -F': ' -v peer="$peer" '$1 == peer { sub(/@.*/, "", $2); print $2 }')
 # the size of the kernel's buffer in KiB: 1/128 of the node's available memory, 2 to 64 MiB
 buffer=$(kubectl --context=prod exec "$debugger" -- awk '/^MemAvailable:/ { kib = int($2 / 128); print (kib < 2048 ? 2048 : (kib > 65536 ? 65536 : kib)) }' /proc/meminfo)
-# ends after 60 s, perhaps without what came in the last one; tcpdump says on stderr what the kernel dropped
+# stops after 60 s; packets of the last second may be missing; tcpdump prints on stderr how many the kernel dropped
 kubectl --context=prod exec "$debugger" -- timeout -s INT 60 tcpdump -U -B "$buffer" -i "$interface" -w - -s 96 -c 10 'tcp[13]' == 2 | gzip > node-a.20261123_133749_UTC.by_hand.pcap.gz
 capinfos -aceuxs node-a.20261123_133749_UTC.by_hand.pcap.gz
 tshark -r node-a.20261123_133749_UTC.by_hand.pcap.gz -q -z conv,ip

@@ -1,47 +1,8 @@
 import { baseName } from '../../plan/artifact-name.ts';
-import type { PerfTask, Plan, TcpdumpTask } from '../../plan/plan.ts';
-import type { Target } from '../../plan/target.ts';
+import type { Plan, TcpdumpTask } from '../../plan/plan.ts';
 import { shellQuote } from '../../text/shell-quote.ts';
-import { debuggerLines, execLine, type ManualContext, pidLines } from './debugger.ts';
-import { flameGraphLine, packetLines } from './files.ts';
-
-/** perf by hand: record on the node, script, copy, draw. */
-export function perfByHand(plan: Plan, capture: PerfTask, around: ManualContext, nowMs: number): string[] {
-  const { target } = plan;
-  const seconds = Math.ceil(plan.limits.durationSeconds);
-  const scope = target.kind === 'node' && capture.pid === undefined ? '' : ' -G "$cgroup"';
-  const base = baseName(plan.node, nowMs, 'by_hand');
-  return [
-    ...debuggerLines(around, ['linux-perf', 'gzip']),
-    ...(scope ? cgroupLines(target, capture, around) : []),
-    '# the event stands before the cgroup; a cgroup is sampled on all processors',
-    execLine(
-      around,
-      `perf record -F ${capture.frequencyHz} -g -a -e cycles${scope} -o /tmp/perf.data -- sleep ${seconds}`,
-    ),
-    '# exec may lose the end of a long stream and say nothing: gzip -t tells',
-    `${execLine(around, "sh -c 'perf script -i /tmp/perf.data --header --no-inline | gzip'")} > ${base}.perf-script.txt.gz`,
-    `gzip -t ${base}.perf-script.txt.gz`,
-    '# https://github.com/brendangregg/FlameGraph',
-    flameGraphLine(`${base}.perf-script.txt.gz`, `${base}.svg`),
-  ];
-}
-
-/** The cgroup that is sampled, as perf wants it: below the mount of its hierarchy. */
-function cgroupLines(target: Target, { scope, pid }: PerfTask, around: ManualContext): string[] {
-  const container =
-    target.kind === 'pod'
-      ? (target.container ?? target.containers.find(({ running }) => running))
-      : undefined;
-  const ofPod = scope === 'pod' && pid === undefined;
-  return [
-    "# the node's whole tree of cgroups, in place of the part that the pod sees",
-    execLine(around, 'mount --rbind /host/sys/fs/cgroup /sys/fs/cgroup'),
-    ...(pid === undefined ? pidLines(around, container?.id ?? '') : [`pid=${pid}`]),
-    `cgroup=$(${execLine(around, 'cat "/proc/$pid/cgroup"')} | awk -F: '$2 == "perf_event" { v1 = $3 } $1 == 0 { v2 = $3 } END { print v1 ? v1 : v2 }')`,
-    ...(ofPod ? ['cgroup=$(dirname "$cgroup") # the pod: one level up'] : []),
-  ];
-}
+import { debuggerLines, execLine, type ManualContext, pidLines } from '../by-hand/debugger.ts';
+import { packetLines } from '../by-hand/files.ts';
 
 /** tcpdump by hand: in the pod's network namespace, on the node's end of its interface, or on the node. */
 export function tcpdumpByHand(
@@ -80,7 +41,7 @@ export function tcpdumpByHand(
         ]
       : []),
     ...(sized ? [] : bufferLines(around)),
-    `# ends after ${seconds} s, perhaps without what came in the last one; tcpdump says on stderr what the kernel dropped`,
+    `# stops after ${seconds} s; packets of the last second may be missing; tcpdump prints on stderr how many the kernel dropped`,
     `${execLine(around, `timeout -s INT ${seconds} ${enters ? 'nsenter -t "$pid" -n ' : ''}${tcpdump}`)} | gzip > ${base}.pcap.gz`,
     ...packetLines(`${base}.pcap.gz`, ['summary', 'ip', 'tcp']),
   ];
@@ -89,15 +50,15 @@ export function tcpdumpByHand(
 const interfaceWord = ({ scope, interface: name }: TcpdumpTask): string =>
   scope === 'iface' || name === 'default' ? '"$interface"' : shellQuote(name ?? 'any');
 
-/** The kernel's buffer, as collectors/tcpdump/tcpdump.sh sizes it: `$buffer`. */
+/** Sets `$buffer` to the size of the kernel's buffer, as collectors/tcpdump/tcpdump.sh does. */
 const bufferLines = (around: ManualContext): string[] => [
   "# the size of the kernel's buffer in KiB: 1/128 of the node's available memory, 2 to 64 MiB",
   `buffer=$(${execLine(around, `awk '/^MemAvailable:/ { kib = int($2 / 128); print (kib < 2048 ? 2048 : (kib > 65536 ? 65536 : kib)) }' /proc/meminfo`)})`,
 ];
 
-/** The other end of the pod's eth0: `$interface`. */
+/** Sets `$interface` to the node's end of the pod's eth0. */
 const vethLines = (around: ManualContext): string[] => [
-  "# the node's interface whose number is the peer of the pod's eth0",
+  "# the node's interface at the other end of the pod's eth0",
   `peer=$(${execLine(around, 'nsenter -t "$pid" -n ip -o link show eth0')} | sed -n 's/.*@if\\([0-9]*\\):.*/\\1/p')`,
   `interface=$(${execLine(around, 'ip -o link')} | awk -F': ' -v peer="$peer" '$1 == peer { sub(/@.*/, "", $2); print $2 }')`,
 ];
