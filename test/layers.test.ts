@@ -93,6 +93,20 @@ describe('the rules of the house', () => {
     ).toEqual(['entry.ts']);
     expect(files.filter(({ text }) => /\bconsole\./.test(text))).toEqual([]);
   });
+  it('no two exported things have the same name', () => {
+    const exported = files.flatMap(({ name, text }) =>
+      [
+        ...text.matchAll(
+          /^export (?:default )?(?:async )?(?:const|let|function\*?|class|interface|type|enum) (\w+)/gm,
+        ),
+      ].map(([, each]) => [each!, name] as const),
+    );
+    expect(exported.length).toBeGreaterThan(500);
+    const twice = [...Map.groupBy(exported, ([each]) => each)].filter(([, places]) => places.length > 1);
+    expect(twice.map(([each, places]) => `${each}: ${places.map(([, name]) => name).join(', ')}`)).toEqual(
+      [],
+    );
+  });
   it('no file is a drawer for everything', () => {
     for (const { name } of files)
       expect(name).not.toMatch(/(?:^|\/)(?:words|names|utils?|helpers?|common|misc)\.ts$/);

@@ -184,7 +184,7 @@ export interface TargetIds {
   /** The ids of all containers of the pod. A first argument that is the beginning of one of them means it. */
   readonly containers: readonly string[];
   /** Whether the container was named with -c. */
-  readonly named: boolean;
+  readonly isContainerGiven: boolean;
 }
 
 export interface Placed {
@@ -207,7 +207,7 @@ export function placeIds(words: CrictlWords, ids: TargetIds | undefined): Placed
     if (first >= 0 && rest.some((word) => flags.includes(word.split('=')[0]!))) return plain;
     if (rest.some((word) => flags.includes(word.split('=')[0]!))) return plain;
     // With -c, select the container instead of its pod. `pods` and `statsp` cannot select containers.
-    if (ids.named && insert.or?.includes('--id'))
+    if (ids.isContainerGiven && insert.or?.includes('--id'))
       return { words: [...start, '--id', ids.container!, ...rest] };
     return { words: [...start, insert.at, '', ...rest], podWord: start.length + 1 };
   }

@@ -20,7 +20,7 @@ export function separated(words: readonly string[], options: OptionTable): strin
     const next = words[at + 1];
     const long = /^--([^=]+)$/.exec(word);
     if (long) {
-      const [name, spec] = named(long[1]!, options);
+      const [name, spec] = findFlag(long[1]!, options);
       if (spec?.valueIfOmitted !== undefined)
         out.push(isValueOf(spec, next, word) ? `--${name}=${words[++at]}` : withDefault(name, spec));
       else {
@@ -52,12 +52,12 @@ export function firstArgument(words: readonly string[], options: OptionTable): n
 function takesNext(flag: string, next: string | undefined, options: OptionTable): boolean {
   const long = /^--([^=]+)$/.exec(flag);
   if (long) {
-    const [, spec] = named(long[1]!, options);
+    const [, spec] = findFlag(long[1]!, options);
     return spec?.valueIfOmitted === undefined ? takesValue(spec) : isChoiceOf(spec, next);
   }
   const letters = /^-([A-Za-z]+)$/.exec(flag)?.[1] ?? '';
   for (const [at, letter] of [...letters].entries()) {
-    const [, spec] = named(letter, options);
+    const [, spec] = findFlag(letter, options);
     if (!spec) return false;
     const isLast = at === letters.length - 1;
     if (spec.valueIfOmitted !== undefined) {
@@ -98,7 +98,7 @@ function shortFlags(
   const words: string[] = [];
   let repeated = false;
   for (let at = 0; at < letters.length; at += 1) {
-    const [name, spec] = named(letters[at]!, options);
+    const [name, spec] = findFlag(letters[at]!, options);
     if (!spec) return undefined;
     const rest = letters.slice(at + 1);
     const value = rest.startsWith('=') ? rest.slice(1) : undefined;
@@ -121,7 +121,7 @@ function shortFlags(
 
 const takesValue = (spec: OptionSpec | undefined): boolean => spec !== undefined && spec.type !== 'boolean';
 
-function named(text: string, options: OptionTable): readonly [name: string, spec: OptionSpec | undefined] {
+function findFlag(text: string, options: OptionTable): readonly [name: string, spec: OptionSpec | undefined] {
   const own = Object.hasOwn(options, text) ? options[text] : undefined;
   if (own) return [text, own];
   const [name, spec] = Object.entries(options).find(([, { alias }]) => alias === text) ?? [text, undefined];

@@ -23,7 +23,7 @@ import { isTls } from './choose.ts';
 import { hostOf, portOf, proxyFromEnvironment } from './go-proxy.ts';
 import type { Chosen, UserEntry } from './kubeconfig.ts';
 import { bytesOf, type Credentials } from './login.ts';
-import { type Destination, openProxyTunnel, proxyAuthorization } from './tunnel.ts';
+import { openProxyTunnel, proxyAuthorization, type TunnelTarget } from './tunnel.ts';
 
 /** The options that apply to every call. */
 export interface TransportOptions {
@@ -211,7 +211,7 @@ export class Transport {
         : { ...options, ...placeOf(url) };
     return new Promise<HttpAnswer>((resolve, reject) => {
       const request = (asked.protocol === 'http:' ? plainRequest : tlsRequest)(asked, (response) =>
-        read(response).then(resolve, (error: NodeJS.ErrnoException) => reject(named(error))),
+        read(response).then(resolve, (error: NodeJS.ErrnoException) => reject(withErrorCode(error))),
       );
       const timer = setTimeout(
         () => request.destroy(new Error(`timed out after ${timeoutMs / 1000} s`)),
@@ -222,7 +222,7 @@ export class Transport {
         // The server has just closed the kept connection: https://nodejs.org/api/http.html#requestreusedsocket
         if (again && request.reusedSocket && error.code === 'ECONNRESET')
           this.#exchange(call, options, false).then(resolve, reject);
-        else reject(named(error));
+        else reject(withErrorCode(error));
       });
       request.end(call.getBody());
     });
@@ -265,7 +265,7 @@ const escapedKey = (key: string): string =>
     .join('');
 
 /** Adds the error code to messages such as "socket hang up" and "aborted", which do not state the cause. */
-function named(error: NodeJS.ErrnoException): Error {
+function withErrorCode(error: NodeJS.ErrnoException): Error {
   if (!error.code || error.message.includes(error.code)) return error;
   return new Error(`${error.code}: ${error.message}`, { cause: error.cause });
 }
@@ -284,7 +284,7 @@ async function read(response: IncomingMessage): Promise<HttpAnswer> {
 }
 
 type TunnelOptions = ConnectionOptions & { host?: string | null; port?: number | string | null };
-type Open = (destination: Destination, options: ConnectionOptions) => Promise<Duplex>;
+type Open = (destination: TunnelTarget, options: ConnectionOptions) => Promise<Duplex>;
 type Done = (error: Error | null, socket: Duplex) => void;
 
 const openBy = (open: Open, options: TunnelOptions) =>

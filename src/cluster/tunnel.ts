@@ -5,7 +5,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { hostOf, portOf } from './go-proxy.ts';
 
 /** The endpoint of a tunnel. */
-export interface Destination {
+export interface TunnelTarget {
   readonly host: string;
   readonly port: number;
 }
@@ -13,7 +13,7 @@ export interface Destination {
 /** Opens a tunnel through a proxy, which resolves the destination's name. `tls` applies to an https proxy. */
 export async function openProxyTunnel(
   proxy: URL,
-  destination: Destination,
+  destination: TunnelTarget,
   tls: ConnectionOptions,
   withinMs: number,
 ): Promise<Duplex> {
@@ -114,7 +114,7 @@ export function proxyAuthorization(proxy: URL): Record<string, string> {
 }
 
 /** CONNECT, RFC 9110 9.3.6. */
-async function throughHttp(socket: Socket, reader: Reader, proxy: URL, { host, port }: Destination) {
+async function throughHttp(socket: Socket, reader: Reader, proxy: URL, { host, port }: TunnelTarget) {
   const place = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const headers = Object.entries({ Host: place, ...proxyAuthorization(proxy) });
   socket.write(
@@ -137,7 +137,7 @@ const SOCKS_ERRORS: Readonly<Record<number, string>> = {
 };
 
 /** SOCKS 5, RFC 1928, with a user name and password where the URL has them, RFC 1929. */
-async function throughSocks(socket: Socket, reader: Reader, proxy: URL, { host, port }: Destination) {
+async function throughSocks(socket: Socket, reader: Reader, proxy: URL, { host, port }: TunnelTarget) {
   const login = credentialsOf(proxy);
   socket.write(Buffer.from(login ? [5, 2, 0, 2] : [5, 1, 0]));
   const [version, method] = await reader.bytes(2);

@@ -1,5 +1,5 @@
 import type { NodeWork } from './collector.ts';
-import { crictl, shell } from './command/command.ts';
+import { crictlWork, shellWork } from './command/command.ts';
 import { perf } from './perf/perf.ts';
 import { inspect } from './snapshot/snapshot.ts';
 import { tcpdump } from './tcpdump/tcpdump.ts';
@@ -8,7 +8,7 @@ import { tcpdump } from './tcpdump/tcpdump.ts';
  * All collectors. The node's script, the privileges and the admission policy are made from this table: a new collector is
  * a folder beside these and a line here. (The interface is in collector.ts, because the collectors import it.)
  */
-export const COLLECTORS: readonly NodeWork[] = [perf, tcpdump, inspect, crictl, shell];
+export const COLLECTORS: readonly NodeWork[] = [perf, tcpdump, inspect, crictlWork, shellWork];
 
 /** The row of a collector. Throws for a name that is not in the table. */
 export function collectorOf(name: string): NodeWork {

@@ -24,7 +24,7 @@ import { RAW, runOnNode } from '../workflow/run-on-node.ts';
 
 interface CrictlOptions {
   readonly debugPod: DebugPodOptions;
-  readonly named: TargetRef;
+  readonly ref: TargetRef;
   readonly container?: string;
   readonly words: CrictlWords;
   readonly dangerous: boolean;
@@ -86,7 +86,7 @@ export const crictl: Command<CrictlOptions> = {
       throw usageError(`crictl ${words.subcommand} changes the node`, 'to allow it: --dangerous');
     return {
       debugPod: debugPodOptions(raw),
-      named: parseTarget(target!, raw.text('node')),
+      ref: parseTarget(target!, raw.text('node')),
       ...(container !== undefined && { container }),
       words,
       dangerous,
@@ -99,9 +99,9 @@ export const crictl: Command<CrictlOptions> = {
     const cluster = await context.openCluster(debugPod.connection);
     const asked = interaction(options.words);
     const allowed = startAccessCheck(cluster, debugPod, asked.stdin || asked.tty);
-    const named = await resolveId(options.named, debugPod, cluster, context);
-    if (!named) return EXIT.done;
-    const target = await findTarget(named, container, cluster);
+    const ref = await resolveId(options.ref, debugPod, cluster, context);
+    if (!ref) return EXIT.done;
+    const target = await findTarget(ref, container, cluster);
     const hasTerminal = context.stdin.isTTY === true && context.stdout.isTTY === true;
     if (asked.tty && !hasTerminal)
       context.log.warn('-t: there is no terminal here, so crictl runs without one');
@@ -142,7 +142,7 @@ const idsOf = ({ containers, container }: PodTarget) => {
   return {
     ...(only && { container: only.id }),
     containers: containers.map(({ id }) => id),
-    named: container !== undefined,
+    isContainerGiven: container !== undefined,
   };
 };
 

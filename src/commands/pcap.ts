@@ -296,19 +296,19 @@ async function presentCapture(
     { role: 'packets', path: artifact.path },
     { role: 'receipt', path: receiptPath },
   ];
-  const outcome = { receipt, files: await describeFiles(made), ended: endedText(result) };
+  const capture = { receipt, files: await describeFiles(made), ended: endedText(result) };
   if (!analysis || captured === 0) {
-    await put(outcome, undefined, format, context);
+    await printCapture(capture, undefined, format, context);
     return kept;
   }
-  let isPut = false;
+  let isPrinted = false;
   const isDone = await tried(log, () =>
     withAnalysis([artifact.path], { ...analysis, format }, namesOf(receipt), context, async (analyzed) => {
-      isPut = true;
-      await put(outcome, { analyzed, sections: analysis.sections }, format, context);
+      isPrinted = true;
+      await printCapture(capture, { analyzed, sections: analysis.sections }, format, context);
     }),
   );
-  if (!isPut) await put(outcome, undefined, format, context);
+  if (!isPrinted) await printCapture(capture, undefined, format, context);
   return isDone ? kept : EXIT.incomplete;
 }
 
@@ -345,7 +345,7 @@ interface Outcome {
 }
 
 /** Prints the capture as a result, with its analysis if there is one. */
-async function put(
+async function printCapture(
   { receipt, files, ended }: Outcome,
   found: { readonly analyzed: Analyzed; readonly sections: AnalyzeChoice['sections'] } | undefined,
   format: OutputFormat,

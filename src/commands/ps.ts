@@ -30,7 +30,7 @@ import { resolveId } from '../workflow/resolve-id.ts';
 
 interface PsOptions {
   readonly inspect: InspectOptions;
-  readonly named?: TargetRef;
+  readonly ref?: TargetRef;
   readonly selector?: string;
   readonly container?: string;
   readonly match?: RegExp;
@@ -123,9 +123,9 @@ export const ps: Command<PsOptions> = {
       throw usageError('ps: missing target', 'name one, such as pod/NAME, or use -l LABELS');
     if (target !== undefined && selector !== undefined)
       throw usageError('ps: a target and -l cannot be used together', 'leave one of them out');
-    const named = target === undefined ? undefined : parseTarget(target, raw.text('node'));
+    const ref = target === undefined ? undefined : parseTarget(target, raw.text('node'));
     const container = raw.text('container');
-    if (container !== undefined && named?.kind === 'node')
+    if (container !== undefined && ref?.kind === 'node')
       throw usageError('-c cannot be used with a node', 'name a pod');
     const sort = raw.text('sort');
     const order = sort === undefined ? undefined : sorting(sort);
@@ -134,7 +134,7 @@ export const ps: Command<PsOptions> = {
     const match = raw.text('match');
     return {
       inspect: inspectOptions(raw),
-      ...(named && { named }),
+      ...(ref && { ref }),
       ...(selector !== undefined && { selector }),
       ...(container !== undefined && { container }),
       ...(match !== undefined && { match: regularExpression(match, '--match') }),
@@ -148,9 +148,9 @@ export const ps: Command<PsOptions> = {
   async run(options, context) {
     const cluster = await context.openCluster(options.inspect.connection);
     const allowed = startAccessCheck(cluster, options.inspect);
-    const { named, selector, container } = options;
-    const ref = named && (await resolveId(named, options.inspect, cluster, context));
-    if (named && !ref) return EXIT.done;
+    const { selector, container } = options;
+    const ref = options.ref && (await resolveId(options.ref, options.inspect, cluster, context));
+    if (options.ref && !ref) return EXIT.done;
     const wanted = { ...(ref && { ref }), ...(selector !== undefined && { selector }) };
     const targets = await findTargets(wanted, container, cluster);
     const nodes = [...new Set(targets.map(({ node }) => node))];

@@ -12,7 +12,7 @@ import { RAW, runOnNode } from '../workflow/run-on-node.ts';
 
 interface ShellOptions {
   readonly debugPod: DebugPodOptions;
-  readonly named: TargetRef;
+  readonly ref: TargetRef;
   readonly container?: string;
   readonly enter: readonly string[];
   readonly words: readonly string[];
@@ -91,7 +91,7 @@ export const shell: Command<ShellOptions> = {
         '--least-privilege: a shell on the node has all privileges, so it cannot be opened with this flag',
         'open it with --least-privilege=false; ps, whois and crictl work with the flag',
       );
-    const named = parseTarget(raw.positionals[0]!, raw.text('node'));
+    const ref = parseTarget(raw.positionals[0]!, raw.text('node'));
     const enter = (raw.text('enter') ?? '').split(',').filter(Boolean);
     const unknown = enter.find((kind) => !NAMESPACES.includes(kind));
     if (unknown !== undefined)
@@ -100,7 +100,7 @@ export const shell: Command<ShellOptions> = {
         `namespaces: ${NAMESPACES.join(', ')}`,
       );
     const container = raw.text('container');
-    if (named.kind === 'node' && (enter.length > 0 || container !== undefined))
+    if (ref.kind === 'node' && (enter.length > 0 || container !== undefined))
       throw usageError(
         `--enter and -c cannot be used with a node`,
         'the shell is already in the network and PID namespaces of the node',
@@ -109,7 +109,7 @@ export const shell: Command<ShellOptions> = {
       throw usageError(`--enter ${enter.join(',')} needs a container`, 'choose one with -c NAME');
     return {
       debugPod: debugPodOptions(raw),
-      named,
+      ref,
       ...(container !== undefined && { container }),
       enter,
       words: raw.rest,
@@ -118,7 +118,7 @@ export const shell: Command<ShellOptions> = {
     };
   },
 
-  async run({ debugPod, named: typed, container, enter, words, interactive, raw }, context) {
+  async run({ debugPod, ref: typed, container, enter, words, interactive, raw }, context) {
     const tty = context.stdin.isTTY === true && context.stdout.isTTY === true;
     if (!tty && words.length === 0)
       throw usageError(
@@ -129,9 +129,9 @@ export const shell: Command<ShellOptions> = {
       context.log.warn('-i, -t: there is no terminal here, so the command runs without input');
     const cluster = await context.openCluster(debugPod.connection);
     const allowed = startAccessCheck(cluster, debugPod, tty);
-    const named = await resolveId(typed, debugPod, cluster, context);
-    if (!named) return EXIT.done;
-    const target = await findTarget(named, container, cluster);
+    const ref = await resolveId(typed, debugPod, cluster, context);
+    if (!ref) return EXIT.done;
+    const target = await findTarget(ref, container, cluster);
     await allowed;
     return runOnNode(
       {

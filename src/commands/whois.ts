@@ -46,7 +46,7 @@ type Question =
 
 interface WhoisOptions {
   readonly inspect: InspectOptions;
-  readonly named: TargetRef;
+  readonly ref: TargetRef;
   readonly questions: readonly Question[];
   readonly format: OutputFormat;
 }
@@ -137,7 +137,7 @@ export const whois: Command<WhoisOptions> = {
       );
     return {
       inspect: inspectOptions(raw),
-      named: parseTarget(target!),
+      ref: parseTarget(target!),
       questions,
       format: outputFormatOf(raw, { wide: true }),
     };
@@ -146,7 +146,7 @@ export const whois: Command<WhoisOptions> = {
   async run(options, context) {
     const cluster = await context.openCluster(options.inspect.connection);
     const allowed = startAccessCheck(cluster, options.inspect);
-    const { node } = await findTarget(options.named, undefined, cluster);
+    const { node } = await findTarget(options.ref, undefined, cluster);
     const plans = [inspectPlan(node, partsFor(options.questions), options.inspect, await cluster.whoAmI())];
     const question = { of: 'owners', questions: options.questions } as const;
     if (await preview({ plans, work: inspect, question }, options.inspect, cluster, context))

@@ -46,7 +46,7 @@ class Pieces {
   }
 
   /** Returns the same bytes but does not take them. */
-  async look(count: number): Promise<Buffer> {
+  async peek(count: number): Promise<Buffer> {
     const head = await this.take(count);
     this.putBack(head);
     return head;
@@ -73,7 +73,7 @@ export async function* decompress(
 ): AsyncGenerator<Uint8Array> {
   const pieces = new Pieces(source);
   try {
-    const packing = packingOf(await pieces.look(PACKING_BYTES));
+    const packing = packingOf(await pieces.peek(PACKING_BYTES));
     if (packing?.command !== undefined)
       throw new GkeprofError(
         EXIT.failed,
@@ -100,7 +100,7 @@ async function* gunzip(pieces: Pieces, condition: Condition): AsyncGenerator<Uin
   // Loaded on first use, because it takes 30 ms, which other commands need not spend.
   const { createInflateRaw, crc32 } = await import('node:zlib');
   for (let isFirst = true; ; isFirst = false) {
-    const start = await pieces.look(2);
+    const start = await pieces.peek(2);
     if (!isFirst && start.length === 0) return;
     if (!isFirst && !(start[0] === 0x1f && start[1] === 0x8b)) {
       condition.trailing = await isMoreThanZeros(pieces);

@@ -36,7 +36,7 @@ const RANGE_BYTES = 8 * 2 ** 20;
 const RANGE_TRIES = 5;
 
 /** The folder for a file, and its name there: the base name, then the ending. */
-export interface Destination {
+export interface DownloadDestination {
   readonly directory: string;
   readonly base: string;
   readonly ending: string;
@@ -104,7 +104,7 @@ async function watched<T>(
 export async function download(
   announced: Announced,
   from: ContainerRef,
-  { directory, base, ending }: Destination,
+  { directory, base, ending }: DownloadDestination,
   context: SessionContext,
 ): Promise<Artifact> {
   const signal = context.interrupts.abandon;

@@ -9,7 +9,7 @@ import {
 } from '../../src/cli/crictl-args.ts';
 
 const ID = 'a'.repeat(64);
-const ids = { container: ID, containers: [ID, 'b'.repeat(64)], named: false };
+const ids = { container: ID, containers: [ID, 'b'.repeat(64)], isContainerGiven: false };
 const words = (line: string) => parseCrictlWords(line.split(' '));
 
 describe('placeIds', () => {
@@ -60,12 +60,14 @@ describe('placeIds', () => {
   });
 
   it('takes a container that was named before its pod', () => {
-    expect(placeIds(words('ps'), { ...ids, named: true }).words).toEqual(['ps', '--id', ID]);
-    expect(placeIds(words('stats'), { ...ids, named: true }).words).toEqual(['stats', '--id', ID]);
+    expect(placeIds(words('ps'), { ...ids, isContainerGiven: true }).words).toEqual(['ps', '--id', ID]);
+    expect(placeIds(words('stats'), { ...ids, isContainerGiven: true }).words).toEqual(['stats', '--id', ID]);
   });
 
   it('asks which, where a pod has several', () => {
-    expect(() => placeIds(words('logs'), { containers: [], named: false })).toThrow(/several containers/);
+    expect(() => placeIds(words('logs'), { containers: [], isContainerGiven: false })).toThrow(
+      /several containers/,
+    );
   });
 });
 

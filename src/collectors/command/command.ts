@@ -30,7 +30,7 @@ const sample = (more: Partial<NodeCommand> & Pick<NodeCommand, 'collector'>): No
 const CHANGING = { collector: 'crictl', about: 'exec', keys: ['rights=any'], words: ['exec', 'x'] } as const;
 
 /** The node's crictl. */
-export const crictl: NodeWork = {
+export const crictlWork: NodeWork = {
   name: 'crictl',
   ...runsCommand,
   leastPrivilege: {
@@ -61,7 +61,7 @@ export const crictl: NodeWork = {
 };
 
 /** A shell, or a command of the user's own. It can do anything, so it cannot be limited. */
-export const shell: NodeWork = {
+export const shellWork: NodeWork = {
   name: 'shell',
   ...runsCommand,
   samples: [

@@ -26,7 +26,7 @@ export const MOST_UNITS = 2n ** 64n - 1n;
 const NEAR = 2n ** 52n;
 
 /** Divides the upper half of a time stamp. */
-export function enter(face: Interface, high: number): void {
+export function setUpperHalf(face: Interface, high: number): void {
   const stamp = BigInt(high) << 32n;
   const seconds = stamp / face.units + face.offset;
   face.high = high;

@@ -1,5 +1,5 @@
 import { DamagedError, LONGEST_PACKET, type Packet, type PacketSink, type RecordFormat } from './packet.ts';
-import { enter, type Interface, MOST_UNITS, placesOf, timeOf } from './pcapng-clock.ts';
+import { type Interface, MOST_UNITS, placesOf, setUpperHalf, timeOf } from './pcapng-clock.ts';
 
 /** Block types of draft-ietf-opsawg-pcapng, section 11.1. */
 const SECTION = 0x0a0d0d0a;
@@ -189,7 +189,7 @@ export class PcapngFormat implements RecordFormat {
       packet.nanos = 0;
     } else {
       // Exact though 64 bits do not fit a number: the upper half is divided once in four seconds or so.
-      if (high !== from.high) enter(from, high);
+      if (high !== from.high) setUpperHalf(from, high);
       if (from.isNear) {
         const units = from.highUnits + low;
         const seconds = Math.floor(units / from.perSecond);

@@ -5,7 +5,7 @@ import { optionAt, WINDOW_SCALE } from '../decode/tcp-options.ts';
 import { Durations } from '../durations.ts';
 import type { Packet } from '../file/packet.ts';
 import type { TroubleList } from './trouble-list.ts';
-import { bit, KIND, KINDS, RESENT, TROUBLES, type Trouble, WRONG } from './troubles.ts';
+import { bit, KIND, RESENT, TROUBLE_KINDS, TROUBLES, type Trouble, WRONG } from './troubles.ts';
 
 /** Of each kind, the frames of the first few are kept. */
 export const FEW_FRAMES = 5;
@@ -70,7 +70,7 @@ export class Health {
   /** SYN to the ACK that ends the handshake; the client's first payload to the server's. */
   readonly handshakes = new Durations();
   readonly firstResponses = new Durations();
-  readonly totals = new Float64Array(KINDS);
+  readonly totals = new Float64Array(TROUBLE_KINDS);
   /** Whether segments before the last one were not captured. */
   afterHole = false;
   #sides = new Int32Array(2 * SIDE * 64);
@@ -79,10 +79,10 @@ export class Health {
   #progress = new Uint8Array(64);
   /** By side: where its counts are, as most sides have no trouble and no counts; 0: none. */
   #countPlaces = new Uint32Array(2 * 64);
-  #counts = new Uint32Array(KINDS * 64);
+  #counts = new Uint32Array(TROUBLE_KINDS * 64);
   #counted = 0;
   #frames = new Uint32Array(FRAMES * 64);
-  readonly #first = new Uint32Array(FEW_FRAMES * KINDS);
+  readonly #first = new Uint32Array(FEW_FRAMES * TROUBLE_KINDS);
   readonly #list: TroubleList | undefined;
   #rows = 0;
 
@@ -142,7 +142,7 @@ export class Health {
   count(row: number, fromA: boolean, trouble: Trouble): number {
     if (row >= this.#rows) return 0;
     const place = this.#countPlaces[2 * row + (fromA ? 0 : 1)]!;
-    return place === 0 ? 0 : this.#counts[KINDS * (place - 1) + TROUBLES.indexOf(trouble)]!;
+    return place === 0 ? 0 : this.#counts[TROUBLE_KINDS * (place - 1) + TROUBLES.indexOf(trouble)]!;
   }
 
   /** Nanoseconds from SYN to the end of the handshake; undefined where it was not seen whole. */
@@ -321,10 +321,10 @@ export class Health {
     if (this.#countPlaces[side] === 0) {
       this.#counted += 1;
       this.#countPlaces[side] = this.#counted;
-      this.#counts = grown(this.#counts, KINDS * this.#counted);
+      this.#counts = grown(this.#counts, TROUBLE_KINDS * this.#counted);
     }
-    const counts = KINDS * (this.#countPlaces[side]! - 1);
-    for (let kind = 0; kind < KINDS; kind += 1) {
+    const counts = TROUBLE_KINDS * (this.#countPlaces[side]! - 1);
+    for (let kind = 0; kind < TROUBLE_KINDS; kind += 1) {
       if (!(kinds & bit(kind))) continue;
       this.#counts[counts + kind]! += 1;
       const before = this.totals[kind]!;

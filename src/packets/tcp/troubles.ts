@@ -14,7 +14,7 @@ export const TROUBLES = [
 ] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
-export const KINDS = TROUBLES.length;
+export const TROUBLE_KINDS = TROUBLES.length;
 
 /** A kind's bit among the kinds of a packet. */
 export const bit = (kind: number): number => 1 << kind;
@@ -42,7 +42,7 @@ export const KIND = {
 
 export const RESENT = KIND.RETRANSMISSION | KIND.FAST | KIND.SPURIOUS;
 /** Of the kinds that are counted, those that are a problem. */
-export const WRONG = (bit(KINDS) - 1) & ~KIND.KEEP_ALIVE;
+export const WRONG = (bit(TROUBLE_KINDS) - 1) & ~KIND.KEEP_ALIVE;
 
 /** What each bit of a packet's kinds is called, as Wireshark calls it. */
 export const EXPERT_NAMES = [
