@@ -46,7 +46,7 @@ describe('what a sample counts', () => {
   it('is what the figures below a picture and the tables are by', async () => {
     const { profile } = await read(varying);
     const lines = summaryLines(summarize(profile)).join('\n');
-    expect(lines).toContain('event: cycles:P (weighed by period)');
+    expect(lines).toContain('event cycles:P (weighed by period)');
     expect(lines).toMatch(/ 1 sample {2}work\n *4 samples {2}idle_poll/);
     expect(printTop(topOf(profile))).toMatch(/^By self, cycles:P \(weighed by period\):/);
   });
