@@ -88,7 +88,7 @@ const LINES: Readonly<Record<string, () => Promise<void>>> = {
     // Where the image has no ps, crictl says so: that is its answer, and its status.
     if (run.code === 0) expect(run.stdout).toMatch(/redis-server \*:6379/);
     else expect(run.stderr).toMatch(/ps\W+: executable file not found/);
-    expect(run.stderr).toContain('-t has no effect, because this is not a terminal');
+    expect(run.stderr).toContain('-t: there is no terminal here, so crictl runs without one');
   },
   'crictl exec -it $CONTAINER_ID which redis-cli': async () => {
     expect((await on(node(), 'exec', '-it', await redis(), 'which', 'redis-cli')).stdout).toMatch(

@@ -227,7 +227,7 @@ describe('the admission policy: a debug pod that runs', () => {
     ])
       expect((await exec(sre, 'files', ...words)).stderr).toContain('only the requests of this tool');
     expect((await exec(sre, 'capture', 'cat', '/gkeprof/out/events.jsonl')).stderr).toContain(
-      'nothing execs into',
+      'exec into the privileged',
     );
     const deleted = await tries(['delete', 'pod', '-n', 'gkeprof', pod], sreShell);
     expect(deleted.stderr).toContain('the debug pod belongs to another user');

@@ -87,7 +87,7 @@ describe('a right that is missing', () => {
     expect(run.exitCode).toBe(3);
     expect(run.stderr).toContain(`error: you may not ${verb} ${resource} in namespace "gkeprof"`);
     expect(run.stderr).toMatch(/^hint: .*kubectl gkeprof manifests/m);
-    expect(run.stderr).not.toContain('CREATE');
+    expect(run.stderr).not.toContain('CREATE pods');
   });
 
   // The words of events while it waits, and one of the two ways of an exec can be done without.

@@ -38,7 +38,9 @@ describe('summarize', () => {
     const plain = await read(sample('a', '1/1', ['main (/x)']));
     expect(summaryLines(summarize(plain.profile))[0]).toBe('1 sample, event cpu-clock (weighed by samples)');
     const lost = `${sample('a', '1/1', ['main (/x)'])}a 1/1 [000] 1.6: PERF_RECORD_LOST lost 12\n`;
-    expect(summaryLines(summarize((await read(lost)).profile))[0]).toBe('1 sample, 12 lost, event cpu-clock (weighed by samples)');
+    expect(summaryLines(summarize((await read(lost)).profile))[0]).toBe(
+      '1 sample, 12 lost, event cpu-clock (weighed by samples)',
+    );
   });
 
   it.each([
