@@ -297,7 +297,7 @@ describe('flamegraph --pid', () => {
     expect(run.code).toBe(0);
     expect(output.files().join(' ')).toContain(`.container_of_pid_${pid}.flamegraph.svg`);
     const none = await gkeprof(['flamegraph', `node/${node}`, '--pid', '2', ...words]);
-    expect([none.code, none.stderr]).toEqual([3, expect.stringContaining('is of kernel thread')]);
+    expect([none.code, none.stderr]).toEqual([3, expect.stringContaining('belongs to kernel thread')]);
   });
 });
 
