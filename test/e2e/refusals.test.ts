@@ -213,7 +213,7 @@ describe('what the cluster lacks or refuses: exit 3', () => {
       run,
       3,
       /namespace "not-there" for debug pods does not exist/,
-      /kubectl gkeprof manifests \| kubectl apply/,
+      /kubectl create namespace not-there/,
     );
   });
 
