@@ -221,8 +221,12 @@ perf_count_cpu() {
   local -i held most=0
   perf_read_cpu
   perf_cpu=()
-  [[ -z $perf_used || -z $cpu_used ]] || perf_cpu+=(cpu_used_us: $((cpu_used - perf_used)))
-  [[ -z $perf_waited || -z $cpu_waited ]] || perf_cpu+=(cpu_waited_us: $((cpu_waited - perf_waited)))
+  # A counter that was reset meanwhile says nothing. A negative number would not be a valid event (node/events.ts), and the
+  # client would take the recording for lost.
+  [[ -z $perf_used || -z $cpu_used ]] || ((cpu_used < perf_used)) ||
+    perf_cpu+=(cpu_used_us: $((cpu_used - perf_used)))
+  [[ -z $perf_waited || -z $cpu_waited ]] || ((cpu_waited < perf_waited)) ||
+    perf_cpu+=(cpu_waited_us: $((cpu_waited - perf_waited)))
   for file in "${!cpu_held[@]}"; do
     [[ -n ${perf_held[$file]-} ]] || continue
     held=$((${cpu_held[$file]} - ${perf_held[$file]}))
