@@ -10,7 +10,7 @@ import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import { sha256 } from '../report/files.ts';
-import type { Receipt } from '../session/receipt.ts';
+import { RECEIPT_ENDING, type Receipt } from '../session/receipt.ts';
 import { printable } from '../text/printable.ts';
 
 interface VerifyOptions {
@@ -29,8 +29,6 @@ export interface FileVerdict {
 }
 
 const OPTIONS: OptionTable = { output: outputOption('the files that have not changed'), ...VERBOSE };
-
-const ENDING = '.receipt.json';
 
 export const verify: Command<VerifyOptions> = {
   name: 'verify',
@@ -55,7 +53,7 @@ export const verify: Command<VerifyOptions> = {
   async run({ receipts, format }, context) {
     const verdicts: FileVerdict[] = [];
     for (const name of receipts)
-      verdicts.push(await verdictOn(await recentFile(name, '.', [ENDING], 'receipts')));
+      verdicts.push(await verdictOn(await recentFile(name, '.', [RECEIPT_ENDING], 'receipts')));
     const isWhole = verdicts.every(({ status }) => status === 'same');
     await printResult(
       context,
@@ -90,7 +88,7 @@ async function readReceipt(path: string): Promise<Receipt> {
       throw new GkeprofError(
         EXIT.failed,
         `cannot read ${printable(path)}: no such file`,
-        `receipts end in ${ENDING}, beside their files`,
+        `receipts end in ${RECEIPT_ENDING}, beside their files`,
       );
     throw notAReceipt(path, isJson ? 'it is not JSON' : reasonOf(error));
   }
@@ -105,7 +103,7 @@ const notAReceipt = (path: string, why: string): GkeprofError =>
   new GkeprofError(
     EXIT.failed,
     `cannot read ${printable(path)} as a receipt: ${printable(why)}`,
-    `a receipt ends in ${ENDING} and is in the folder of its artifact`,
+    `a receipt ends in ${RECEIPT_ENDING} and is in the folder of its artifact`,
   );
 
 const verdictTable = (verdicts: readonly FileVerdict[]): string =>

@@ -19,8 +19,8 @@ export interface Opener {
   readonly words: readonly [string, ...string[]];
   /** The command belongs to Windows and needs the name that the file has there. */
   readonly takesWindowsPath?: true;
-  /** Its exit code does not say whether it succeeded. */
-  readonly statusIsNoise?: true;
+  /** Its exit code is not looked at, because it does not say whether the command succeeded. */
+  readonly ignoresExitCode?: true;
 }
 
 /** The commands to try, in this order. Empty in an ssh session, where nobody would see the browser. */
@@ -32,7 +32,7 @@ export function openersFor({ windows, macos, wsl, env }: Desktop): readonly Open
   const linux: Opener = { words: ['xdg-open'] };
   if (!wsl) return [linux];
   // wslview is of the package wslu, which not every distribution has. explorer.exe ends with 1 whatever it did.
-  const explorer: Opener = { words: ['explorer.exe'], takesWindowsPath: true, statusIsNoise: true };
+  const explorer: Opener = { words: ['explorer.exe'], takesWindowsPath: true, ignoresExitCode: true };
   return [{ words: ['wslview'] }, explorer, linux];
 }
 
@@ -60,7 +60,7 @@ export async function openFile(path: string, machine: Omit<Desktop, 'wsl'>): Pro
 
 /** Resolves with the reason if the command fails, else with undefined. */
 async function openWith(
-  { words: [command, ...words], takesWindowsPath, statusIsNoise }: Opener,
+  { words: [command, ...words], takesWindowsPath, ignoresExitCode }: Opener,
   path: string,
   { windows, env }: Desktop,
 ): Promise<string | undefined> {
@@ -78,7 +78,7 @@ async function openWith(
     stdio: 'ignore',
   });
   const ended = child.then((result) =>
-    statusIsNoise && result.exitCode !== undefined ? undefined : failureOf(command, result),
+    ignoresExitCode && result.exitCode !== undefined ? undefined : failureOf(command, result),
   );
   const patience = new AbortController();
   const stillRuns = delay(PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => undefined);

@@ -1,4 +1,4 @@
-import { open, rm } from 'node:fs/promises';
+import { open, readFile, rm, stat } from 'node:fs/promises';
 import type { Plan } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
 import { toolVersion } from '../version.ts';
@@ -120,9 +120,12 @@ const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'packets'> =
   imageId: result.imageId,
 });
 
+/** The ending of a receipt's name, behind the base name that it shares with its artifact. */
+export const RECEIPT_ENDING = '.receipt.json';
+
 /** Writes it as `<base>.receipt.json`, mode 0600, whole or not at all, and returns the path. */
 export async function writeReceipt(base: string, receipt: Receipt): Promise<string> {
-  const path = `${base}.receipt.json`;
+  const path = base + RECEIPT_ENDING;
   const file = await open(path, 'wx', 0o600);
   try {
     await file.writeFile(`${JSON.stringify(receipt, null, 2)}\n`);
@@ -133,4 +136,29 @@ export async function writeReceipt(base: string, receipt: Receipt): Promise<stri
     await file.close();
   }
   return path;
+}
+
+/** The names of artifacts: packets, raw stacks, and packets that were kept before they were compressed. */
+const ARTIFACT = /^(.*)\.(?:perf-script\.txt\.gz|pcap(?:\.gz)?)$/s;
+
+/** More than any receipt has. */
+const MOST_BYTES = 1 << 20;
+
+/**
+ * The receipt beside a file that has the name of an artifact. Undefined if there is none, or if it is not a receipt of
+ * version 1; never rejects. Only a regular file is read, because a FIFO of that name would block the command.
+ */
+export async function receiptBeside(path: string): Promise<Receipt | undefined> {
+  const base = ARTIFACT.exec(path)?.[1];
+  if (base === undefined) return undefined;
+  const file = base + RECEIPT_ENDING;
+  try {
+    const status = await stat(file);
+    if (!status.isFile() || status.size > MOST_BYTES) return undefined;
+    const receipt = JSON.parse(await readFile(file, 'utf8')) as Partial<Receipt> | null;
+    const isReceipt = receipt?.receiptVersion === 1 && Array.isArray(receipt.plan?.targets);
+    return isReceipt ? (receipt as Receipt) : undefined;
+  } catch {
+    return undefined;
+  }
 }

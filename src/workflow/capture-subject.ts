@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import type { Target } from '../plan/target.ts';
-import type { Receipt } from '../session/receipt.ts';
+import { receiptBeside } from '../session/receipt.ts';
 
 /** The name of an input file, without its folder. */
 export const inputName = (file: string): string => (file === '-' ? 'stdin' : file.split(/[\\/]/).at(-1)!);
@@ -15,20 +14,11 @@ export async function captureSubject(files: readonly string[]): Promise<string> 
 }
 
 async function fromReceipt(file: string): Promise<string | undefined> {
-  const base = /^(.*)\.pcap(?:\.gz)?$/.exec(file)?.[1];
-  if (base === undefined) return undefined;
-  try {
-    const { receiptVersion, plan } = JSON.parse(await readFile(`${base}.receipt.json`, 'utf8')) as Receipt;
-    return receiptVersion === 1
-      ? plan.targets.map((target) => targetText(target, plan.node)).join(', ')
-      : undefined;
-  } catch {
-    // There is no receipt, or it is not one of ours.
-    return undefined;
-  }
+  const plan = (await receiptBeside(file))?.plan;
+  return plan?.targets.map((target) => nameOf(target, plan.node)).join(', ');
 }
 
-function targetText(target: Target, node: string): string {
+function nameOf(target: Target, node: string): string {
   if (target.kind === 'node') return `node ${node}`;
   const container = target.container ? `, container ${target.container.name},` : '';
   return `pod ${target.namespace}/${target.name}${container} on ${node}`;

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Context } from '../cli/command.ts';
 import type { ReadChoice } from '../cli/profile-options.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
@@ -8,13 +7,14 @@ import { readPicture } from '../profile/picture/read.ts';
 import type { About } from '../profile/profile.ts';
 import { aboutFromHeader } from '../profile/read/about.ts';
 import { type Reading, type ReadOptions, readProfile } from '../profile/read/read-profile.ts';
-import type { Receipt } from '../session/receipt.ts';
+import { type Receipt, receiptBeside } from '../session/receipt.ts';
 import { printable } from '../text/printable.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 
 /** Reads a local profile, and what its receipt or else its header says about it. */
 export async function readProfileFile(path: string, choice: ReadChoice, context: Context): Promise<Reading> {
-  const receipt = await receiptBeside(path);
+  const beside = await receiptBeside(path);
+  const receipt = beside?.plan.capture.collector === 'perf' ? beside : undefined;
   const wholeNode = receipt?.plan.targets[0].kind === 'node';
   const input = await openInput(path, context.stdin);
   const name = path === '-' ? 'stdin' : (path.split(/[\\/]/).at(-1) ?? path);
@@ -30,20 +30,6 @@ export async function readProfileFile(path: string, choice: ReadChoice, context:
   if (reading.isFlat)
     context.log.warn(`${printable(path)}: no line has a second frame: this may be a log and not a profile`);
   return receipt ? countingLosses(reading) : reading;
-}
-
-/** The receipt beside raw stacks that a recording made; undefined if there is none. */
-async function receiptBeside(path: string): Promise<Receipt | undefined> {
-  if (!/\.perf-script\.txt\.gz$/.test(path)) return undefined;
-  const text = await readFile(path.replace(/\.perf-script\.txt\.gz$/, '.receipt.json'), 'utf8').catch(
-    () => '',
-  );
-  try {
-    const receipt = JSON.parse(text) as Receipt;
-    return receipt.receiptVersion === 1 && receipt.plan.capture.collector === 'perf' ? receipt : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** What a receipt says about its recording. */
