@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fakeCluster, lines, result, status } from '../fake-cluster.ts';
-import { nodeSide } from '../session/scene.ts';
+import { fakeCluster, lines, result } from '../fake-cluster.ts';
+import { giveRedis } from '../session/scene.ts';
 import { runOn } from './on-cluster.ts';
 
 /** A recording of a pod whose node announces this file, and says this at the end. */
@@ -20,31 +20,17 @@ export async function recorded(
       return result();
     },
   });
-  cluster.pods.set('redis-0', {
-    metadata: { name: 'redis-0', namespace: 'default', uid: 'u' },
-    spec: { nodeName: 'node-a', containers: [] },
-    status: {
-      phase: 'Running',
-      podIP: '10.1.2.3',
-      containerStatuses: [{ ...status('redis'), containerID: `containerd://${'a'.repeat(64)}` }],
-    },
-  } as never);
-  const create = cluster.createPod;
-  cluster.createPod = (pod, dryRun) => {
-    const nonce = pod.spec!.containers[0]!.args!.find((each) => each.startsWith('nonce='))!.slice(6);
-    const { event } = nodeSide(nonce);
-    const sha256 = createHash('sha256').update(data).digest('hex');
-    cluster.followLogs = () =>
-      lines([
-        event('hello', { kernel: '6.1' }),
-        event('capturing'),
-        event('tool', { version: 'perf version 6.12' }),
-        event('stopping', { reason: 'time' }),
-        event('artifact', { role: 'x', file, bytes: data.length, sha256 }),
-        event('end', { reason: 'time', status: 0, stopped: 1_790_000_060_000, ...more }),
-      ]);
-    return create(pod, dryRun);
-  };
+  const sha256 = createHash('sha256').update(data).digest('hex');
+  giveRedis(cluster, ({ event }) =>
+    lines([
+      event('hello', { kernel: '6.1' }),
+      event('capturing'),
+      event('tool', { version: 'perf version 6.12' }),
+      event('stopping', { reason: 'time' }),
+      event('artifact', { role: 'x', file, bytes: data.length, sha256 }),
+      event('end', { reason: 'time', status: 0, stopped: 1_790_000_060_000, ...more }),
+    ]),
+  );
   const run = await runOn(cluster, [verb, 'pod/redis-0', '--output-dir', folder, ...words]);
   const name = readdirSync(folder).find((each) => each.endsWith('.receipt.json'));
   return { ...run, receipt: JSON.parse(readFileSync(join(folder, name!), 'utf8')) };

@@ -10,7 +10,7 @@ import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
 import { runSession } from '../../src/session/session.ts';
 import type { SessionContext } from '../../src/session/session-context.ts';
-import { type FakeCluster, result } from '../fake-cluster.ts';
+import { type FakeCluster, result, status } from '../fake-cluster.ts';
 import { planOf, TCPDUMP } from '../plans.ts';
 
 /** One session of tcpdump: the plan, what the node has to say and to give, and the laptop that runs it. */
@@ -106,5 +106,27 @@ export function laptop() {
     files: () => readdirSync(directory),
     path: (name: string) => join(directory, name),
     said: () => said.join(''),
+  };
+}
+
+/** Gives the cluster the running pod redis-0; `log` is what a debug pod that is created prints. */
+export function giveRedis(
+  cluster: FakeCluster,
+  log: (side: ReturnType<typeof nodeSide>) => ReturnType<Cluster['followLogs']>,
+): void {
+  cluster.pods.set('redis-0', {
+    metadata: { name: 'redis-0', namespace: 'default', uid: 'u' },
+    spec: { nodeName: 'node-a', containers: [] },
+    status: {
+      phase: 'Running',
+      podIP: '10.1.2.3',
+      containerStatuses: [{ ...status('redis'), containerID: `containerd://${'a'.repeat(64)}` }],
+    },
+  } as never);
+  const create = cluster.createPod;
+  cluster.createPod = (pod, dryRun) => {
+    const nonce = pod.spec!.containers[0]!.args!.find((each) => each.startsWith('nonce='))!.slice(6);
+    cluster.followLogs = () => log(nodeSide(nonce));
+    return create(pod, dryRun);
   };
 }

@@ -10,9 +10,9 @@ import { toolError } from '../../src/errors.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
 import { findCaptureTarget, finishCapture, planCapture, runCapture } from '../../src/workflow/run-capture.ts';
-import { apiAnswer, type FakeCluster, fakeCluster, lines, status } from '../fake-cluster.ts';
+import { apiAnswer, type FakeCluster, fakeCluster, lines } from '../fake-cluster.ts';
 import { TCPDUMP } from '../plans.ts';
-import { copy, nodeSide, shortly } from '../session/scene.ts';
+import { copy, giveRedis, shortly } from '../session/scene.ts';
 
 let folder: string;
 let said: string[];
@@ -25,21 +25,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 /** A cluster with one pod to look at, whose debug pod says and gives what it should. */
 function clusterWithPod(overrides: Partial<Cluster> = {}): FakeCluster {
   const cluster = fakeCluster({ copy, ...overrides });
-  cluster.pods.set('redis-0', {
-    metadata: { name: 'redis-0', namespace: 'default', uid: 'u' },
-    spec: { nodeName: 'node-a', containers: [] },
-    status: {
-      phase: 'Running',
-      podIP: '10.1.2.3',
-      containerStatuses: [{ ...status('redis'), containerID: `containerd://${'a'.repeat(64)}` }],
-    },
-  } as never);
-  const create = cluster.createPod;
-  cluster.createPod = (pod, dryRun) => {
-    const nonce = pod.spec!.containers[0]!.args!.find((each) => each.startsWith('nonce='))!.slice(6);
-    cluster.followLogs = () => lines(nodeSide(nonce).script(), true);
-    return create(pod, dryRun);
-  };
+  giveRedis(cluster, (side) => lines(side.script(), true));
   return cluster;
 }
 
