@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { environment, eventually, NAMESPACE, pluginDir, world } from './world.ts';
 
-const scripts = fileURLToPath(new URL('../../src/completion/scripts/', import.meta.url));
+const scripts = fileURLToPath(new URL('../../src/cli/completion/scripts/', import.meta.url));
 let home: string;
 beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), 'gkeprof-complete-'));
