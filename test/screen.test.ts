@@ -8,7 +8,7 @@ import { pcap } from './packets/packets.ts';
 import { command, talk } from './packets/redis/redis-stream.ts';
 import { closeTerminals, terminal } from './terminal.ts';
 
-/** Screens that need no cluster; those that do are in test/e2e/screen.test.ts. */
+/** Screens that need no cluster; those that do are in test/e2e/terminal.test.ts. */
 const at = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const env = {
   PATH: [at('plugin'), at('node_modules/.bin'), process.env.PATH].join(delimiter),
