@@ -37,6 +37,7 @@ const GO_ENVIRONMENT = {
 };
 
 const CRICTL = join(import.meta.dirname, '..', '..', 'image', 'crictl');
+const UNWINDER = join(import.meta.dirname, '..', '..', 'image', 'unwinder');
 const CRICTL_MODULE = 'github.com/kubernetes-sigs/cri-tools';
 const CRICTL_FLAGS = [
   ...['-mod=readonly', '-trimpath', '-buildvcs=false'],
@@ -65,8 +66,12 @@ export async function ensureBinaries(report: Report): Promise<string> {
 }
 
 /** Has the modules of the image's crictl at hand; returns the folder that is a module proxy of them. */
-export async function downloadCrictl(log: string): Promise<string> {
+export async function downloadGoModules(log: string): Promise<string> {
   await runBuild(['go', 'mod', 'download'], log, { cwd: CRICTL, env: GO_ENVIRONMENT });
+  // This one is built with the Go that its go.mod names: a newer one than Debian's.
+  const toolchain = /^toolchain (\S+)$/m.exec(await readFile(join(UNWINDER, 'go.mod'), 'utf8'))![1]!;
+  const env = { ...GO_ENVIRONMENT, GOTOOLCHAIN: toolchain };
+  await runBuild(['go', 'mod', 'download'], log, { cwd: UNWINDER, env });
   return join(GO_ENVIRONMENT.GOMODCACHE, 'cache', 'download');
 }
 

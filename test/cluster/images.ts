@@ -2,7 +2,7 @@ import { copyFile, cp, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
-import { downloadCrictl, runBuild } from './build.ts';
+import { downloadGoModules, runBuild } from './build.ts';
 import { cached, filesBelow, keyOf } from './cache.ts';
 import { CACHE } from './home.ts';
 import { lastLines } from './processes.ts';
@@ -70,10 +70,12 @@ async function debianArchives(report: Report): Promise<Map<string, string>> {
   return archives;
 }
 
-/** The modules of the image's crictl from this machine: it may know a proxy, or a certificate, that the build doesn't. */
+/** The modules of the image's Go programs from this machine: it may know a proxy, or a certificate, that the build doesn't. */
 async function goModules(log: string): Promise<readonly string[]> {
-  const proxy = await downloadCrictl(log);
-  return ['--volume', `${proxy}:/goproxy:ro`, '--build-arg', 'GOPROXY=file:///goproxy'];
+  const proxy = await downloadGoModules(log);
+  // A folder of modules cannot answer for the checksum database; go.sum has the sums of all modules but of Go itself.
+  const settings = ['GOPROXY=file:///goproxy', 'GOSUMDB=off'].flatMap((each) => ['--build-arg', each]);
+  return ['--volume', `${proxy}:/goproxy:ro`, ...settings];
 }
 
 /** The Debian that everybody's Dockerfile starts from, as small as the official slim image and as quiet about its host. */
