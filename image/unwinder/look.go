@@ -61,7 +61,7 @@ func runLook(args []string) error {
 	programs := map[string]bool{} // by identity of the file: whether it sets up frame pointers
 	votes := map[string]uint64{}
 	var all uint64
-	for _, pid := range (&sampler{cgroups: args}).processes() {
+	for _, pid := range processesOf(args) {
 		if time.Now().After(deadline) {
 			break
 		}
@@ -139,6 +139,17 @@ func languageOfProcess(folder string) string {
 		}
 	}
 	return ""
+}
+
+// languagesOf lists the languages that any of the processes runs.
+func languagesOf(pids []int) map[string]bool {
+	found := map[string]bool{}
+	for _, pid := range pids {
+		if language := languageOfProcess(filepath.Join("/proc", strconv.Itoa(pid))); language != "" {
+			found[language] = true
+		}
+	}
+	return found
 }
 
 // executableFiles lists the files from which the process has mapped code.

@@ -56,13 +56,12 @@ func runRecord(args []string) error {
 	times.StartRealtimeSync(ctx, 0)
 
 	text := newText(file, *frequency)
-	began := time.Now()
 	sampler, err := newSampler(ctx, *frequency, cgroups, text)
 	if err != nil {
 		return err
 	}
 	defer sampler.close()
-	fmt.Fprintf(os.Stderr, "ready after %.2f s\n", time.Since(began).Seconds())
+	fmt.Fprintf(os.Stderr, "ready after %.2f s\n", time.Since(text.began).Seconds())
 
 	if err := obey(os.Stdin, os.Stdout, sampler, text); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/ebpf-profiler/libpf"
 	"go.opentelemetry.io/ebpf-profiler/reporter/samples"
@@ -18,10 +19,11 @@ type text struct {
 	writer  *bufio.Writer
 	err     error
 	period  uint64
+	began   time.Time
 	objects *objects
 	written uint64
-	missing uint64 // samples that the kernel's clock counted, and that did not come
-	latest  uint64 // time of the last sample, in nanoseconds
+	missing uint64            // samples that the kernel's clock counted, and that did not come
+	latest  uint64            // time of the last sample, in nanoseconds
 	broken  map[string]uint64 // samples whose stack could not be walked to its end, by reason
 }
 
@@ -31,6 +33,7 @@ func newText(file *os.File, frequency int) *text {
 		period:  1_000_000_000 / uint64(frequency),
 		objects: newObjects(),
 		broken:  map[string]uint64{},
+		began:   time.Now(),
 	}
 	return text
 }
@@ -176,6 +179,9 @@ func (t *text) finish(expected uint64) {
 func (t *text) counts() string {
 	var lines strings.Builder
 	fmt.Fprintf(&lines, "samples %d\nmissing %d\n", t.written, t.missing)
+	for language := range t.objects.late {
+		fmt.Fprintf(&lines, "late %s\n", language)
+	}
 	for reason, count := range t.broken {
 		fmt.Fprintf(&lines, "broken %d %s\n", count, reason)
 	}
