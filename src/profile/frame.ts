@@ -1,5 +1,8 @@
-/** The kind of code of a frame. It is kept beside the name, never appended to it. `thread`: the thread's name, below the root. */
-export type FrameKind = 'thread' | 'user' | 'kernel' | 'jit' | 'inlined';
+/**
+ * The kind of code of a frame. It is kept beside the name, never appended to it. `thread`: the thread's name, below the
+ * root. `script`: a function that an interpreter runs.
+ */
+export type FrameKind = 'thread' | 'user' | 'kernel' | 'jit' | 'script' | 'inlined';
 
 export interface Frame {
   readonly name: string;
@@ -20,9 +23,15 @@ const JIT_FILE = /(?:^|\/)perf-\d+\.map$|(?:^|\/)jitted-\d+-\d+\.so$|^\[JIT\]/;
 /** Kernel modules, the kernel image, and compiled BPF programs (Linux kernel/bpf/core.c, trampoline.c: ksymbol names). */
 const KERNEL_FILE = /\.ko(?:\.\w+)?$|(?:^|\/)vmlinux[^/]*$|^bpf_(?:prog|trampoline|dispatcher)_/;
 
+/** What image/unwinder/text.go writes before the source file of a function: the language of an interpreter, or of a JIT. */
+const SCRIPT = /^\[(?:python|ruby|php|perl)\]/;
+const COMPILED = /^\[(?:java|javascript|dotnet|beam|luajit)\]/;
+
 /** The kind of a frame of this object. */
 export function frameKindOf(dso: string): FrameKind {
   if (dso === 'inlined') return 'inlined';
+  if (SCRIPT.test(dso)) return 'script';
+  if (COMPILED.test(dso)) return 'jit';
   if (JIT_FILE.test(dso)) return 'jit';
   if (/^\[.*\]/.test(dso)) return USER_AREA.test(dso) ? 'user' : 'kernel';
   return KERNEL_FILE.test(dso) ? 'kernel' : 'user';

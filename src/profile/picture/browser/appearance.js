@@ -36,6 +36,7 @@ export const KINDS = {
   user: { letter: 'u', label: 'program', hue: [14, 26], pattern: '' },
   kernel: { letter: 'k', label: 'kernel', hue: [205, 20], pattern: 'hatch' },
   jit: { letter: 'j', label: 'JIT', hue: [110, 30], pattern: 'dots' },
+  script: { letter: 's', label: 'script', hue: [275, 30], pattern: 'dots' },
   inlined: { letter: 'i', label: 'inlined', hue: [170, 18], pattern: 'dots' },
 };
 
