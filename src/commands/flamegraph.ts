@@ -1,3 +1,4 @@
+import { CALL_GRAPH, parseCallGraph } from '../cli/call-graph.ts';
 import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
 import type { OptionTable } from '../cli/option-spec.ts';
@@ -17,7 +18,7 @@ import { EXIT, type ExitCode, GkeprofError, usageError } from '../errors.ts';
 import { openInput } from '../files/input.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
-import { type NodeTask, targetText } from '../plan/plan.ts';
+import { type PerfTask, targetText } from '../plan/plan.ts';
 import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { compare } from '../profile/compare/compare.ts';
 import { emptyText } from '../profile/counters.ts';
@@ -55,6 +56,7 @@ interface FlamegraphOptions {
   readonly pid?: number;
   readonly durationSeconds: number;
   readonly frequencyHz: number;
+  readonly callGraph: Pick<PerfTask, 'stacks' | 'stackBytes'>;
   readonly draw: DrawOptions;
   readonly choice: ReadChoice;
 }
@@ -101,6 +103,7 @@ const OPTIONS: OptionTable = {
     value: 'HZ',
     defaultText: '99',
   },
+  'call-graph': CALL_GRAPH,
   format: DRAW_OPTIONS.format!,
   output: outputOption('the files that were written'),
   ...MARKDOWN,
@@ -153,6 +156,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
       ...(container !== undefined && { container }),
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
       frequencyHz: parseCount(raw.text('frequency') ?? '99', '--frequency', 1, 10_000, 99),
+      callGraph: parseCallGraph(raw.text('call-graph') ?? 'auto'),
       draw: drawOptions(raw),
       choice: readChoice(raw),
     };
@@ -274,12 +278,13 @@ async function putBoth(
   );
 }
 
-function taskFor(target: Target, { frequencyHz, pid }: FlamegraphOptions): NodeTask {
+function taskFor(target: Target, { frequencyHz, callGraph, pid }: FlamegraphOptions): PerfTask {
   const scope = target.kind === 'node' ? 'node' : target.container ? 'container' : 'pod';
   return {
     collector: 'perf',
     scope,
     frequencyHz,
+    ...callGraph,
     ...(pid !== undefined && { pid }),
   };
 }
