@@ -11,6 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/features"
 )
 
 // Bounds of what `look` reads: it stands before every recording, and what it reads belongs to the tenants.
@@ -20,42 +23,48 @@ const (
 )
 
 // runtimes are programs and libraries whose own stack says little: the functions of the program that they run are elsewhere.
+// `why` is what they are: something that interprets, or that compiles while the program runs.
 var runtimes = []struct {
-	language string
-	file     *regexp.Regexp
+	language, why string
+	file          *regexp.Regexp
 }{
-	{"python", regexp.MustCompile(`^(lib)?python[23](\.\d+)?(\.so.*)?$`)},
-	{"ruby", regexp.MustCompile(`^(lib)?ruby([-\d.]*)(\.so.*)?$`)},
-	{"java", regexp.MustCompile(`^libjvm\.so$`)},
-	{"javascript", regexp.MustCompile(`^(node(js)?|libnode\.so.*)$`)},
-	{"php", regexp.MustCompile(`^(php[-\d.]*|php-(cgi|fpm)[\d.]*|libphp[\d.]*\.so)$`)},
-	{"perl", regexp.MustCompile(`^(perl[\d.]*|libperl\.so.*)$`)},
-	{"dotnet", regexp.MustCompile(`^libcoreclr\.so$`)},
-	{"beam", regexp.MustCompile(`^beam(\.smp)?$`)},
-	{"luajit", regexp.MustCompile(`^(luajit[-\d.]*|libluajit[-\d.]*\.so.*)$`)},
+	{"python", "interpreter", regexp.MustCompile(`^(lib)?python[23](\.\d+)?(\.so.*)?$`)},
+	{"ruby", "interpreter", regexp.MustCompile(`^(lib)?ruby([-\d.]*)(\.so.*)?$`)},
+	{"java", "jit", regexp.MustCompile(`^libjvm\.so$`)},
+	{"javascript", "jit", regexp.MustCompile(`^(node(js)?|libnode\.so.*)$`)},
+	{"php", "interpreter", regexp.MustCompile(`^(php[-\d.]*|php-(cgi|fpm)[\d.]*|libphp[\d.]*\.so)$`)},
+	{"perl", "interpreter", regexp.MustCompile(`^(perl[\d.]*|libperl\.so.*)$`)},
+	{"dotnet", "jit", regexp.MustCompile(`^libcoreclr\.so$`)},
+	{"beam", "jit", regexp.MustCompile(`^beam(\.smp)?$`)},
+	{"luajit", "jit", regexp.MustCompile(`^(luajit[-\d.]*|libluajit[-\d.]*\.so.*)$`)},
 }
 
-func languageOf(path string) string {
+func languageOf(path string) (language, why string) {
 	name := filepath.Base(strings.TrimSuffix(path, " (deleted)"))
 	for _, each := range runtimes {
 		if each.file.MatchString(name) {
-			return each.language
+			return each.language, each.why
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // A way is better for the scope if it is better for this share of the CPU time of its processes.
 const enough = 0.05
 
-// runLook says in one line how the stacks of a cgroup are walked best: `way=fp|ebpf why=REASON`. The reasons are
-// `frame-pointers`, `no-frame-pointers` and `language-NAME`; `no-processes` when there is nothing to look at.
+// runLook says in one line how the stacks of a cgroup, or with --node of a node, are walked best: `way=WAY why=WHY`, in the
+// words of src/profile/unwinding.ts.
 //
 // A container often has a shell or an init beside the program that works. So each process counts by the CPU time that it
 // has used since it began.
 func runLook(args []string) error {
 	if len(args) == 0 {
-		return errors.New("it needs the directory of a cgroup")
+		return errors.New("it needs the directory of a cgroup, or --node")
+	}
+	// By eBPF the files of every process of the node would have to be read.
+	if args[0] == "--node" {
+		fmt.Println("way=fp why=whole-node")
+		return nil
 	}
 	deadline := time.Now().Add(lookTime)
 	programs := map[string]bool{} // by identity of the file: whether it sets up frame pointers
@@ -73,8 +82,8 @@ func runLook(args []string) error {
 		}
 		weight := cpuTicks(folder) + 1
 		all += weight
-		if language := languageOfProcess(folder); language != "" {
-			votes["language-"+language] += weight
+		if language, kind := languageOfProcess(folder); language != "" {
+			votes[kind] += weight
 			continue
 		}
 		stat := about.Sys().(*syscall.Stat_t)
@@ -95,6 +104,12 @@ func runLook(args []string) error {
 		}
 	}
 	way, why := choice(votes, all)
+	if way == "ebpf" && !kernelRunsBPF() {
+		way, why = "dwarf", "no-bpf"
+		if votes["no-frame-pointers"] == 0 {
+			way = "fp"
+		}
+	}
 	fmt.Printf("way=%s why=%s\n", way, why)
 	return nil
 }
@@ -117,6 +132,12 @@ func choice(votes map[string]uint64, all uint64) (way, why string) {
 	return way, why
 }
 
+// kernelRunsBPF tells whether this process may load a program for perf events, and whether the kernel has the ring buffer by which
+// samples come (since Linux 5.8).
+func kernelRunsBPF() bool {
+	return features.HaveProgramType(ebpf.PerfEvent) == nil && features.HaveMapType(ebpf.RingBuf) == nil
+}
+
 // cpuTicks is utime and stime of proc(5), in clock ticks. The name of the program stands in brackets and may hold anything.
 func cpuTicks(folder string) uint64 {
 	stat, err := os.ReadFile(filepath.Join(folder, "stat"))
@@ -132,20 +153,20 @@ func cpuTicks(folder string) uint64 {
 	return user + system
 }
 
-func languageOfProcess(folder string) string {
+func languageOfProcess(folder string) (language, why string) {
 	for _, path := range executableFiles(folder) {
-		if language := languageOf(path); language != "" {
-			return language
+		if language, why = languageOf(path); language != "" {
+			return language, why
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // languagesOf lists the languages that any of the processes runs.
 func languagesOf(pids []int) map[string]bool {
 	found := map[string]bool{}
 	for _, pid := range pids {
-		if language := languageOfProcess(filepath.Join("/proc", strconv.Itoa(pid))); language != "" {
+		if language, _ := languageOfProcess(filepath.Join("/proc", strconv.Itoa(pid))); language != "" {
 			found[language] = true
 		}
 	}

@@ -23,13 +23,10 @@ type object struct {
 type objects struct {
 	mutex sync.Mutex
 	files map[libpf.FileID]*object
-	// loaded are the languages whose functions are named; late are others that came during the recording.
-	loaded map[string]bool
-	late   map[string]bool
 }
 
 func newObjects() *objects {
-	return &objects{files: map[libpf.FileID]*object{}, late: map[string]bool{}}
+	return &objects{files: map[libpf.FileID]*object{}}
 }
 
 // ReportExecutable is called for each file when the profiler sees it for the first time.
@@ -37,9 +34,6 @@ func (o *objects) ReportExecutable(about *reporter.ExecutableMetadata) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
 	found := &object{path: about.Mapping.Path}
-	if language := languageOf(about.Mapping.Path); language != "" && !o.loaded[language] {
-		o.late[language] = true
-	}
 	o.files[about.MappingFile.Value().FileID] = found
 	file, err := about.Process.OpenMappingFile(about.Mapping)
 	if err != nil {

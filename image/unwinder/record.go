@@ -19,7 +19,7 @@ import (
 	"go.opentelemetry.io/ebpf-profiler/times"
 )
 
-// runRecord samples the tasks of cgroups, or of all processors, and writes the samples as `perf script` prints them.
+// runRecord samples the tasks of cgroups and writes the samples as `perf script` prints them.
 //
 // It is driven as perf is with --control=fd:IN,OUT: it reads `enable`, `ping` and `stop` from standard input, one command
 // a line, and answers each with `ack`. It loads everything before it reads the first command, so that the recording
@@ -28,17 +28,16 @@ func runRecord(args []string) error {
 	flags := flag.NewFlagSet("record", flag.ContinueOnError)
 	frequency := flags.Int("frequency", 99, "samples per second and processor")
 	output := flags.String("output", "", "the file for the samples")
-	counts := flags.String("counts", "", "the file for the counts of samples, by what became of them")
 	var cgroups []string
-	flags.Func("cgroup", "directory of a cgroup whose tasks are sampled; without one, all processors are", func(dir string) error {
+	flags.Func("cgroup", "directory of a cgroup whose tasks are sampled; may be repeated", func(dir string) error {
 		cgroups = append(cgroups, dir)
 		return nil
 	})
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *output == "" || flags.NArg() > 0 {
-		return errors.New("it needs --output FILE, and takes no other words")
+	if *output == "" || len(cgroups) == 0 || flags.NArg() > 0 {
+		return errors.New("it needs --cgroup DIRECTORY and --output FILE, and takes no other words")
 	}
 	if *frequency < 1 || *frequency > 10_000 {
 		return fmt.Errorf("the frequency %d is not from 1 to 10000", *frequency)
@@ -69,11 +68,7 @@ func runRecord(args []string) error {
 	sampler.stop()
 	// What the kernel has delivered is read once more.
 	time.Sleep(3 * pollInterval)
-	text.finish(sampler.expected())
-	if *counts != "" {
-		return os.WriteFile(*counts, []byte(text.counts()), 0o640)
-	}
-	return nil
+	return text.finish(sampler.expected())
 }
 
 // obey carries out commands until `stop` or the end of the input.

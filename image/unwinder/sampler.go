@@ -49,7 +49,6 @@ type sampler struct {
 func newSampler(ctx context.Context, frequency int, cgroups []string, text *text) (*sampler, error) {
 	last := lastProgram()
 	found := languagesOf(processesOf(cgroups))
-	text.objects.loaded = found
 	trc, err := tracer.NewTracer(ctx, &tracer.Config{
 		TraceReporter:           text,
 		ExecutableReporter:      text.objects,
@@ -108,7 +107,7 @@ func newSampler(ctx context.Context, frequency int, cgroups []string, text *text
 
 // interpreters chooses what is loaded into the kernel: the verifier takes most of the time until the recording begins, and
 // takes three times as long for all languages as for native code alone. A program of another language that begins later
-// shows its interpreter's functions, and is counted.
+// shows its interpreter's functions.
 func interpreters(found map[string]bool) interpreterconfig.Config {
 	config := interpreterconfig.AllInterpreters()
 	config.Python.Disabled = !found["python"]
@@ -213,19 +212,14 @@ func (s *sampler) open(entry *ebpf.Program) error {
 		Sample: s.periods,
 		Bits:   unix.PerfBitDisabled,
 	}
-	targets := []int{-1}
-	flags := unix.PERF_FLAG_FD_CLOEXEC
-	if len(s.cgroups) > 0 {
-		targets = targets[:0]
-		flags |= unix.PERF_FLAG_PID_CGROUP
-		for _, dir := range s.cgroups {
-			folder, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				return fmt.Errorf("cannot open the cgroup %s: %w", dir, err)
-			}
-			defer unix.Close(folder)
-			targets = append(targets, folder)
+	var targets []int
+	for _, dir := range s.cgroups {
+		folder, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("cannot open the cgroup %s: %w", dir, err)
 		}
+		defer unix.Close(folder)
+		targets = append(targets, folder)
 	}
 	processors, err := onlineProcessors()
 	if err != nil {
@@ -233,7 +227,7 @@ func (s *sampler) open(entry *ebpf.Program) error {
 	}
 	for _, target := range targets {
 		for _, processor := range processors {
-			event, err := unix.PerfEventOpen(attr, target, processor, -1, flags)
+			event, err := unix.PerfEventOpen(attr, target, processor, -1, unix.PERF_FLAG_FD_CLOEXEC|unix.PERF_FLAG_PID_CGROUP)
 			if err != nil {
 				return fmt.Errorf("perf_event_open on processor %d: %w", processor, err)
 			}

@@ -17,14 +17,12 @@ import (
 type text struct {
 	mutex   sync.Mutex
 	writer  *bufio.Writer
-	err     error
 	period  uint64
 	began   time.Time
 	objects *objects
 	written uint64
-	missing uint64            // samples that the kernel's clock counted, and that did not come
-	latest  uint64            // time of the last sample, in nanoseconds
-	broken  map[string]uint64 // samples whose stack could not be walked to its end, by reason
+	missing uint64 // samples that the kernel's clock counted, and that did not come
+	latest  uint64 // time of the last sample, in nanoseconds
 }
 
 func newText(file *os.File, frequency int) *text {
@@ -32,7 +30,6 @@ func newText(file *os.File, frequency int) *text {
 		writer:  bufio.NewWriterSize(file, 64<<10),
 		period:  1_000_000_000 / uint64(frequency),
 		objects: newObjects(),
-		broken:  map[string]uint64{},
 		began:   time.Now(),
 	}
 	return text
@@ -49,8 +46,7 @@ func (t *text) ReportTraceEvent(trace *libpf.Trace, meta *samples.TraceEventMeta
 	for _, handle := range trace.Frames {
 		frame := handle.Value()
 		if frame.Type.IsError() {
-			t.broken[failure(uint64(frame.AddressOrLineno))]++
-			t.line(0, "[unknown]", "[unknown]")
+			t.line(0, "[unknown]", "[unwinding ended: "+failure(uint64(frame.AddressOrLineno))+"]")
 			continue
 		}
 		t.frame(&frame)
@@ -166,24 +162,12 @@ func (t *text) flush() error {
 
 // finish writes what is left. `expected` is the number of samples that there should be: those that did not come are told as
 // perf script tells them, with --show-lost-events. A process loses its first sample, because its mappings are read then.
-func (t *text) finish(expected uint64) {
+func (t *text) finish(expected uint64) error {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	if expected > t.written {
 		t.missing = expected - t.written
 		fmt.Fprintf(t.writer, "gkeprof-unwinder 0/0 [000] %d.%06d: PERF_RECORD_LOST lost %d\n", t.latest/1e9, t.latest%1e9/1e3, t.missing)
 	}
-	t.err = t.writer.Flush()
-}
-
-func (t *text) counts() string {
-	var lines strings.Builder
-	fmt.Fprintf(&lines, "samples %d\nmissing %d\n", t.written, t.missing)
-	for language := range t.objects.late {
-		fmt.Fprintf(&lines, "late %s\n", language)
-	}
-	for reason, count := range t.broken {
-		fmt.Fprintf(&lines, "broken %d %s\n", count, reason)
-	}
-	return lines.String()
+	return t.writer.Flush()
 }

@@ -14,10 +14,11 @@ export interface Frame {
 }
 
 /**
- * Brackets that are not the kernel's: memory areas of a process (Linux fs/proc/task_mmu.c, mm names), and addresses in
- * no object, which unwinding without frame pointers makes up, high ones too.
+ * Brackets that are not the kernel's: memory areas of a process (Linux fs/proc/task_mmu.c, mm names), addresses in no
+ * object, which unwinding without frame pointers makes up, high ones too, and the end of a stack that could not be walked to
+ * its start (image/unwinder/text.go).
  */
-const USER_AREA = /^\[(?:vdso|vsyscall|vvar|heap|stack|anon|unknown|uprobes|JIT\b|:)/;
+const USER_AREA = /^\[(?:vdso|vsyscall|vvar|heap|stack|anon|unknown|uprobes|JIT\b|unwinding ended|:)/;
 /** The file names of JIT maps: those that perf reads (Linux tools/perf/util/symbol.c) and writes (util/jitdump.c). */
 const JIT_FILE = /(?:^|\/)perf-\d+\.map$|(?:^|\/)jitted-\d+-\d+\.so$|^\[JIT\]/;
 /** Kernel modules, the kernel image, and compiled BPF programs (Linux kernel/bpf/core.c, trampoline.c: ksymbol names). */

@@ -14,6 +14,9 @@ export const WHY_CHOSEN = {
   interpreter: 'an interpreter runs there, and only this way names the functions of its programs',
   jit: 'a JIT compiler runs there, and only this way names its functions',
   'no-bpf': 'some of the programs do not set up frame pointers, and the kernel cannot run the eBPF unwinder',
+  'ebpf-failed': 'the eBPF unwinder failed on this node',
+  'whole-node': 'a whole node is sampled',
+  'no-processes': 'no process runs there yet',
   'too-large': 'the copies of stacks that DWARF needs might not fit on the node',
   unwinder: 'gkeprof-unwinder chose it',
 } as const;

@@ -24,6 +24,7 @@ perf_least_kb=$((256 << 10)) perf_most_kb=$((4 << 20))
 perf_map_bytes=$((256 << 20))
 # The processes whose files perf must not read.
 perf_hidden=()
+perf_stacks=fp
 declare -A perf_hid_in=() perf_held=()
 
 perf_version() { perf version; }
@@ -239,17 +240,19 @@ perf_count_cpu() {
   ((${#cpu_held[@]} == 0)) || perf_cpu+=(cpu_throttled_us: "$most")
 }
 
+# Makes the pipes by which perf and the unwinder are told what to do, and answer: the file descriptors 8 and 9.
+perf_control() {
+  rm -f "$WORK/perf.control" "$WORK/perf.answer"
+  mkfifo "$WORK/perf.control" "$WORK/perf.answer"
+  exec 8<>"$WORK/perf.control" 9<>"$WORK/perf.answer"
+}
+
 # Starts perf. The recording begins when perf acknowledges `enable`, not when perf was started.
 perf_begins() {
   local answer='' said=''
   local -i until
-  if [[ $perf_stacks == ebpf ]]; then
-    perf_ebpf_begins
-    return
-  fi
-  rm -f "$WORK/perf.control" "$WORK/perf.answer"
-  mkfifo "$WORK/perf.control" "$WORK/perf.answer"
-  exec 8<>"$WORK/perf.control" 9<>"$WORK/perf.answer"
+  if [[ $perf_stacks == ebpf ]] && perf_ebpf_begins; then return; fi
+  perf_control
   : >"$OUT/perf.data" # perf would create a file that `files` cannot read
   perf_watch
   perf_apart record --no-bpf-event --buildid-mmap -F "${arg[frequency]}" --call-graph "$perf_call_graph" -a -e cycles "${perf_scope[@]}" \
@@ -282,6 +285,10 @@ perf_kill() {
 }
 
 perf_bytes() {
+  if [[ $perf_stacks == ebpf ]]; then
+    bytes=$(stat -c %s "$OUT/samples.txt" 2>/dev/null) || bytes=0
+    return
+  fi
   bytes=$(stat -c %s "$OUT/perf.data" 2>/dev/null) || bytes=0
   [[ $bytes == "${perf_mended-0}" ]] || perf_mend
 }
@@ -320,6 +327,10 @@ perf_stop() {
 # enter their mount namespaces). Inlined frames are not expanded, because that can take longer than the capture.
 perf_finish() {
   local -i until round
+  if [[ $perf_stacks == ebpf ]]; then
+    perf_ebpf_finish
+    return
+  fi
   [[ -s $OUT/perf.data ]] || refuse perf-failed log perf.log
   # After SIGINT or SIGTERM perf has written everything by itself.
   ((tool_status <= 128 || tool_status == 130 || tool_status == 143)) || perf_bytes

@@ -30,7 +30,7 @@ const taskOf = (plan: Plan): PerfTask => {
 /** CPU samples with perf: perf.sh is its other half. */
 export const perf: Collector = {
   name: 'perf',
-  scripts: ['collectors/perf/perf.sh', 'collectors/perf/stacks.sh'],
+  scripts: ['collectors/perf/perf.sh', 'collectors/perf/stacks.sh', 'collectors/perf/ebpf.sh'],
   leastPrivilege: {
     needs: { node: PROFILING, pod: PROFILING, container: PROFILING },
     works: [{ scope: 'node' }, { scope: 'pod' }, { scope: 'container' }],
@@ -96,6 +96,11 @@ export const perf: Collector = {
       return {
         reason: `the image "${plan.debugPod.image}" has no gkeprof-unwinder, which finds stacks by eBPF`,
         hint: 'build an image from image/Dockerfile and name it with --image, or use --call-graph dwarf',
+      };
+    if (code === 'unwinder-failed')
+      return {
+        reason: `the eBPF unwinder failed on the node ${plan.node}: ${lastWords(log)}`,
+        hint: 'use --call-graph dwarf, or --call-graph fp',
       };
     if (code === 'perf-script-failed') return { reason: `perf script failed on the node: ${lastWords(log)}` };
     if (code !== 'perf-failed') return undefined;

@@ -34,7 +34,7 @@ perf_look_at_programs() {
   fi
   perf_stacks=${BASH_REMATCH[1]} perf_stacks_why=${BASH_REMATCH[2]}
   # The image may be newer than this script, and the client would not know a new word.
-  [[ $perf_stacks_why =~ ^(frame-pointers|no-frame-pointers|interpreter|jit|no-bpf)$ ]] || perf_stacks_why=unwinder
+  [[ $perf_stacks_why =~ ^(frame-pointers|no-frame-pointers|interpreter|jit|no-bpf|no-processes|whole-node)$ ]] || perf_stacks_why=unwinder
   # A recording that ends early because of its size is worth less than one with stacks that end early.
   if [[ $perf_stacks == dwarf ]] && ! perf_copies_fit; then perf_stacks=fp perf_stacks_why=too-large; fi
 }
