@@ -5,6 +5,15 @@
 # machine, and ten times as long on a busy one.
 perf_ebpf_ready_ms=90000
 
+# perf_ebpf_unwinder WORD…: becomes the unwinder. It learns of the end of processes by a tracepoint, whose number is in tracefs,
+# which container runtimes do not mount.
+perf_ebpf_unwinder() {
+  # shellcheck disable=SC2016 # It is the inner shell's.
+  exec unshare --mount --propagation private -- bash -c '
+    [[ -e /sys/kernel/tracing/events ]] || mount -t tracefs -o ro,nosuid,nodev,noexec none /sys/kernel/tracing
+    exec gkeprof-unwinder record "$@"' unwinder "$@"
+}
+
 # perf_ebpf_begins: starts the unwinder. The recording begins when it acknowledges `enable`. If the node chose this way, and
 # the kernel does not run the unwinder, perf follows frame pointers instead; fails in this case.
 perf_ebpf_begins() {
@@ -14,7 +23,7 @@ perf_ebpf_begins() {
   now_ms
   until=$((now + perf_ebpf_ready_ms))
   : >"$OUT/samples.txt" # the unwinder would create a file that `files` cannot read
-  gkeprof-unwinder record --frequency "${arg[frequency]}" --cgroup "$cgroup_root/$watched_cgroup" \
+  perf_ebpf_unwinder --frequency "${arg[frequency]}" --cgroup "$cgroup_root/$watched_cgroup" \
     --output "$OUT/samples.txt" <&8 >&9 2>"$OUT/unwinder.log" &
   tool_pid=$!
   printf 'enable\n' >&8
