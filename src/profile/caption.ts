@@ -1,12 +1,13 @@
 import { counted, formatDuration } from '../text/quantity.ts';
 import { coresText } from './cores.ts';
+import { countersText } from './counters.ts';
 import type { Profile } from './profile.ts';
 import type { ProfileSummary } from './summary.ts';
 import { eventText } from './weighing.ts';
 
 /**
- * The lines above a picture: target and node, then start, duration, frequency, event, number of samples and the most
- * important limit of the quality. Unknown values are left out.
+ * The lines above a picture: target and node, then start, duration, frequency, event, number of samples, what the
+ * kernel counted about the CPU, and the most important limit of the quality. Unknown values are left out.
  */
 export function caption(profile: Profile, summary: ProfileSummary): { title: string; subtitle: string[] } {
   const { about, idle, timeline } = profile;
@@ -26,9 +27,14 @@ export function caption(profile: Profile, summary: ProfileSummary): { title: str
     summary.quality.limits[0]?.text,
     timeline && timeline.binSeconds > 0 && `times put together in bins of ${timeline.binSeconds * 1000} ms`,
   ].filter(Boolean);
+  const counters = about.cpu && countersText(about.cpu, about.seconds ?? 0);
   return {
     title: about.node ? `${about.target} on ${about.node}` : about.target,
-    subtitle: [facts.filter(Boolean).join(' · '), ...(notes.length ? [notes.join(' · ')] : [])],
+    subtitle: [
+      facts.filter(Boolean).join(' · '),
+      ...(counters ? [`by the kernel's counters, ${counters}`] : []),
+      ...(notes.length ? [notes.join(' · ')] : []),
+    ],
   };
 }
 

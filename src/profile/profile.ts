@@ -1,3 +1,4 @@
+import type { CpuCounters } from './counters.ts';
 import type { Frame } from './frame.ts';
 
 /**
@@ -70,12 +71,7 @@ export interface About {
   readonly betweenSamples?: true;
   /** The sampling frequency that perf was asked for, in samples per second per CPU. */
   readonly frequencyHz?: number;
-  /** The kernel's counters of the target, in seconds: CPU time, time throttled by a CPU limit, and time waiting for a CPU. */
-  readonly cpu?: {
-    readonly usedSeconds?: number;
-    readonly throttledSeconds?: number;
-    readonly waitedSeconds?: number;
-  };
+  readonly cpu?: CpuCounters;
 }
 
 /** The unit of widths, `self` and `total`. */
