@@ -160,10 +160,11 @@ export function emptyText(
     return `0 samples: all processes of ${name} had ended${threadsEnded > 0 ? ' before the recording did' : ''}${used && `; it ${used}`}`;
   if (usedSeconds === undefined)
     return `0 samples in ${time}: ${name} was idle or got no CPU; the kernel has no counters that would show which`;
+  const span = cpu?.seconds ?? seconds;
   const waited = cpu?.waitedSeconds ?? cpu?.runQueueSeconds ?? 0;
   const held = [
-    throttledSeconds > seconds / MUCH && `a CPU limit throttled it for ${secondsText(throttledSeconds)}`,
-    waited > seconds / MUCH && `it waited for a CPU for ${secondsText(waited)}`,
+    throttledSeconds > span / MUCH && `a CPU limit throttled it for ${secondsText(throttledSeconds)}`,
+    waited > span / MUCH && `it waited for a CPU for ${secondsText(waited)}`,
   ].filter((part) => part !== false);
   if (held.length) return `0 samples: ${name} ${used}, and ${held.join(', and ')}`;
   if (usedSeconds * frequencyHz >= EXPECTED)
