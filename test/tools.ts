@@ -37,6 +37,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'files/input.test.ts': ['bzip2', 'gzip', 'xz', 'zstd'],
   'node/arguments.test.ts': NODE_SCRIPT,
   'node/hostile-profile.test.ts': [...NODE_SCRIPT, 'root', 'mkfifo', 'perf', 'perl'],
+  'node/cpu.test.ts': NODE_SCRIPT,
   'node/identity.test.ts': [...NODE_SCRIPT, 'root'],
   'node/protocol.test.ts': NODE_SCRIPT,
   'packets/endpoints.test.ts': ['tshark'],

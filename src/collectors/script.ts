@@ -9,7 +9,13 @@ import { COLLECTORS } from './index.ts';
 export const literal = (text: string): string => text.replaceAll('$', '$$$$');
 
 /** What all collectors share; the collectors' own parts stand between it and the life of the script. */
-const SHARED = ['node/protocol.sh', 'node/arguments.sh', 'node/identity.sh', 'node/runtime.sh'] as const;
+const SHARED = [
+  'node/protocol.sh',
+  'node/arguments.sh',
+  'node/identity.sh',
+  'node/cpu.sh',
+  'node/runtime.sh',
+] as const;
 const LIFE = 'node/capture.sh';
 
 /**

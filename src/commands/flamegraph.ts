@@ -18,7 +18,7 @@ import { EXIT, type ExitCode, GkeprofError, usageError } from '../errors.ts';
 import { openInput } from '../files/input.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
-import { type PerfTask, targetText } from '../plan/plan.ts';
+import { type PerfTask, type Plan, targetText } from '../plan/plan.ts';
 import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { compare } from '../profile/compare/compare.ts';
 import { emptyText } from '../profile/counters.ts';
@@ -29,6 +29,7 @@ import { type ProfileSummary, summarize, summaryLines } from '../profile/summary
 import { captureFacts } from '../report/capture.ts';
 import { describeFiles, type MadeFile } from '../report/files.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
+import type { SessionResult } from '../session/session.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import { comparisonResult, drawComparisons } from '../workflow/compare-profiles.ts';
 import { draw } from '../workflow/draw-profile.ts';
@@ -317,9 +318,8 @@ async function drawRecording(
   for (const line of summaryLines(summary)) log.line(line);
   for (const line of missingText(result)) log.warn(line);
   if (result.ended !== 'time') log.line(endedText(result));
-  const idle = summary.samples === 0 && summary.idle === 0;
-  if (idle) log.warn(emptyText(targetText(plan.target), summary));
-  const code = sessionCode(result);
+  const isEmpty = summary.samples === 0 && summary.idle === 0;
+  if (isEmpty) log.warn(whyEmpty(plan, result, summary));
   return {
     profile: reading.profile,
     summary,
@@ -327,6 +327,17 @@ async function drawRecording(
     base: artifact.base,
     made,
     ended: endedText(result),
-    code: idle && code === EXIT.done ? EXIT.tool : code,
+    code: isEmpty ? emptyCode(result) : sessionCode(result),
   };
 }
+
+const whyEmpty = ({ target }: Plan, { ended }: SessionResult, summary: ProfileSummary): string =>
+  emptyText(targetText(target), {
+    ...summary,
+    ...(target.kind === 'pod' && target.container && { container: target.container.name }),
+    hasEnded: ended === 'target-gone',
+  });
+
+/** There was nothing to see, also if that is because the target ended. A recording that is cut is incomplete all the same. */
+const emptyCode = (result: SessionResult): ExitCode =>
+  result.cut || result.ended === 'lost' || result.ended === 'tool-ended' ? sessionCode(result) : EXIT.tool;

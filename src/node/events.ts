@@ -44,6 +44,35 @@ const packets = {
   buffer: optional(number),
 };
 
+/** What the kernel counted between the start and the end of the recording (node/cpu.sh); session/cpu-counters.ts explains it. */
+const cpu = {
+  cpu_elapsed_us: optional(number),
+  cpu_used_us: optional(number),
+  /** PSI: how long at least one thread waited. */
+  cpu_pressure_us: optional(number),
+  /** The sum over the threads that could be read, and how much CPU time these used. */
+  cpu_waited_us: optional(number),
+  cpu_ran_us: optional(number),
+  cpu_threads: optional(number),
+  cpu_threads_ended: optional(number),
+  /** Millionths of a core; 0: no limit. */
+  cpu_limit_ucores: optional(number),
+  cpu_limit_before_ucores: optional(number),
+  /** Of the cgroup that its own limit throttled for the longest time, and what this cgroup is to the target. */
+  cpu_throttled_us: optional(number),
+  cpu_periods: optional(number),
+  cpu_throttled_periods: optional(number),
+  cpu_throttler: optional(oneOf('target', 'pod', 'container', 'below', 'above')),
+  cpu_throttler_id: optional(text(/^[0-9a-f]{12}$/)),
+  cpu_throttler_ucores: optional(number),
+  /** The time of all CPUs of the node, the part of it that was stolen, and the number of CPUs. */
+  cpu_node_ticks: optional(number),
+  cpu_steal_ticks: optional(number),
+  cpu_count: optional(number),
+  /** CPU time of the pod's containers in microseconds: `ID=TIME,ID=TIME`. */
+  cpu_containers: optional(text(/^[0-9a-f]{12}=\d+(?:,[0-9a-f]{12}=\d+)*$/)),
+};
+
 /** Every event that the node's script emits, with its fields: the shell's `emit` and `refuse` are the other half of this. */
 export const EVENTS = {
   hello: { collector: text(/^[a-z]+$/), kernel: text() },
@@ -67,9 +96,7 @@ export const EVENTS = {
     status: optional(number),
     stopped: optional(number),
     ...packets,
-    cpu_used_us: optional(number),
-    cpu_waited_us: optional(number),
-    cpu_throttled_us: optional(number),
+    ...cpu,
     /** Processes whose files perf was not allowed to read. */
     unnamed: optional(number),
     /** Why the recording is not whole. */

@@ -67,36 +67,6 @@ find_container_cgroup() {
   return 1
 }
 
-# read_cpu_counters CGROUP [PARENT]: reads the kernel's counters, in microseconds. cpu_used is the CPU time of the cgroup;
-# cpu_waited is how long at least one of its threads waited for a CPU (Documentation/accounting/psi.rst); cpu_held has, by
-# file, how long limits throttled it: its own limit, those of the cgroups right below it, and that of PARENT, because each
-# cgroup counts only its own limit. A counter that the kernel does not have is empty. With the cpu controller of cgroup v1,
-# which may be mounted beside cgroup v2, the limits are in a tree of their own, and in nanoseconds.
-declare -A cpu_held=()
-read_cpu_counters() {
-  local directory type options file key count rest usage='' limits=$cgroup_root
-  cpu_used='' cpu_waited=''
-  cpu_held=()
-  while read -r _ directory type options rest; do
-    [[ $type == cgroup && ,$options, == *,cpuacct,* ]] && usage=$directory/$1/cpuacct.usage
-    [[ $type == cgroup && ,$options, == *,cpu,* && -d $directory/$1 ]] && limits=$directory
-  done </proc/self/mounts
-  { read -r count <"$usage"; } 2>/dev/null && cpu_used=$((count / 1000))
-  for file in "$cgroup_root/$1"/cpu.stat "$limits/$1"/cpu.stat "$limits/$1"/*/cpu.stat ${2:+"$limits/$2"/cpu.stat}; do
-    while read -r key count; do
-      case $key in
-        usage_usec) [[ -n $cpu_used ]] || cpu_used=$count ;;
-        throttled_usec) cpu_held[$file]=$count ;;
-        throttled_time) cpu_held[$file]=$((count / 1000)) ;;
-      esac
-    done 2>/dev/null <"$file"
-  done
-  while read -r key _ _ _ count; do
-    [[ $key != some ]] || cpu_waited=${count#total=}
-  done 2>/dev/null <"$cgroup_root/$1/cpu.pressure"
-  return 0
-}
-
 # process_stat PID: sets process_stat to the fields of /proc/PID/stat from the third one on. They are counted from the end of
 # the name, which may hold blanks, brackets and line feeds. The file has no NUL, so it is read to its end.
 process_stat() {

@@ -1,5 +1,6 @@
 import { counted, formatDuration } from '../text/quantity.ts';
 import { coresText } from './cores.ts';
+import { countersText } from './counters.ts';
 import type { Profile } from './profile.ts';
 import type { ProfileSummary } from './summary.ts';
 import { chosenText } from './unwinding.ts';
@@ -7,7 +8,8 @@ import { eventText } from './weighing.ts';
 
 /**
  * The lines above a picture: target and node, then start, duration, frequency, event, number of samples, how the stacks
- * were found and the most important limit of the quality. Unknown values are left out.
+ * were found, what the kernel counted about the CPU, and the most important limit of the quality. Unknown values are left
+ * out.
  */
 export function caption(profile: Profile, summary: ProfileSummary): { title: string; subtitle: string[] } {
   const { about, idle, timeline } = profile;
@@ -28,9 +30,14 @@ export function caption(profile: Profile, summary: ProfileSummary): { title: str
     summary.quality.limits[0]?.text,
     timeline && timeline.binSeconds > 0 && `times put together in bins of ${timeline.binSeconds * 1000} ms`,
   ].filter(Boolean);
+  const counters = about.cpu && countersText(about.cpu, about.seconds ?? 0);
   return {
     title: about.node ? `${about.target} on ${about.node}` : about.target,
-    subtitle: [facts.filter(Boolean).join(' · '), ...(notes.length ? [notes.join(' · ')] : [])],
+    subtitle: [
+      facts.filter(Boolean).join(' · '),
+      ...(counters ? [`by the kernel's counters, ${counters}`] : []),
+      ...(notes.length ? [notes.join(' · ')] : []),
+    ],
   };
 }
 

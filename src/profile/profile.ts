@@ -1,3 +1,4 @@
+import type { CpuCounters } from './counters.ts';
 import type { Frame } from './frame.ts';
 import type { StacksBy } from './unwinding.ts';
 
@@ -73,12 +74,7 @@ export interface About {
   readonly frequencyHz?: number;
   /** How the callers of the sampled functions were found. */
   readonly stacks?: StacksBy;
-  /** The kernel's counters of the target, in seconds: CPU time, time throttled by a CPU limit, and time waiting for a CPU. */
-  readonly cpu?: {
-    readonly usedSeconds?: number;
-    readonly throttledSeconds?: number;
-    readonly waitedSeconds?: number;
-  };
+  readonly cpu?: CpuCounters;
 }
 
 /** The unit of widths, `self` and `total`. */

@@ -1,8 +1,8 @@
 import { counted } from '../text/quantity.ts';
 import { COLUMNS, shorten, wrap } from '../text/wrap.ts';
 import { coresOf, coresOfThread, coresText } from './cores.ts';
-import { countersText } from './counters.ts';
-import type { About, Profile, Unit } from './profile.ts';
+import { type CpuCounters, countersText } from './counters.ts';
+import type { Profile, Unit } from './profile.ts';
 import { FEW_SAMPLES, type Quality, qualityOf } from './quality.ts';
 import { textOrder } from './tree.ts';
 import { eventText } from './weighing.ts';
@@ -50,8 +50,8 @@ export interface ProfileSummary {
   readonly frequencyHz: number;
   /** Mean cores busy, by the samples that are not idle; undefined if it cannot be computed from them (cores.ts). */
   readonly cores?: number;
-  /** What the kernel counted for the target during the capture, in seconds. */
-  readonly cpu?: About['cpu'];
+  /** What the kernel counted about the CPU of the target. */
+  readonly cpu?: CpuCounters;
   /** Samples of the idle task; `idleLeftOut`: not among `samples`. */
   readonly idle: number;
   readonly idleLeftOut: boolean;
@@ -187,7 +187,8 @@ export function summaryLines(summary: ProfileSummary): string[] {
   ];
   if (cores !== undefined) lines.push(`${coresText(cores, samples)} cores busy on average`);
   if (!few) lines.push(...qualityFacts(quality));
-  if (summary.cpu) lines.push(`by the kernel's counters: ${countersText(summary.cpu)}`);
+  const counters = summary.cpu && countersText(summary.cpu, summary.seconds);
+  if (counters) lines.push(`by the kernel's counters, ${counters}`);
   if (summary.idle)
     lines.push(
       `${counted(summary.idle, 'sample is', 'samples are')} of idle processors${summary.idleLeftOut ? ' and left out' : ' (swapper)'}`,

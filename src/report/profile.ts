@@ -101,7 +101,7 @@ const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]>
       ? undefined
       : `${coresText(profile.coresBusy, profile.samples)} cores on average`,
   ],
-  ["by the kernel's counters", profile.cpu && countersText(profile.cpu)],
+  ["by the kernel's counters", profile.cpu && countersText(profile.cpu, profile.durationSeconds)],
   ['quality', profile.samples < FEW_SAMPLES ? undefined : qualityFacts(profile.quality).join('; ')],
   ...profile.quality.limits.map(({ text }): [string, string] => ['note', plain(text)]),
 ];

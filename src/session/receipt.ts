@@ -1,9 +1,9 @@
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import type { Plan } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
+import type { CpuCounters } from '../profile/counters.ts';
 import type { StacksBy } from '../profile/unwinding.ts';
 import { toolVersion } from '../version.ts';
-import type { CpuCounters } from './cpu-counters.ts';
 import type { Cut, SessionResult } from './session.ts';
 import type { Deletion, StoppedBy } from './stopped-by.ts';
 

@@ -9,9 +9,10 @@ import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { baseName } from '../plan/artifact-name.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { CpuCounters } from '../profile/counters.ts';
 import type { StacksBy } from '../profile/unwinding.ts';
 import { formatBytes, formatDuration } from '../text/quantity.ts';
-import { type CpuCounters, cpuCounters } from './cpu-counters.ts';
+import { cpuCounters } from './cpu-counters.ts';
 import { abandonDebugPod, containerOf, createDebugPod, deathOf, removeDebugPod } from './debug-pod.ts';
 import { type Announced, type Artifact, download } from './download.ts';
 import { followEvents } from './follow-events.ts';
@@ -117,7 +118,7 @@ async function recordAndDownload(
 ): Promise<Omit<SessionResult, 'removed'>> {
   const recording = await record(plan, collector, context);
   const downloaded = await downloadRecording(recording, plan, collector, directory, context);
-  return resultOf(plan, collector, recording, downloaded, context);
+  return resultOf(recording, downloaded, plan, collector, context);
 }
 
 /** A recording that began, by the events of the node. */
@@ -251,15 +252,15 @@ async function salvaged(plan: Plan, { raw }: Collector, { cluster }: SessionCont
 
 /** What the events, the downloaded file and the API say together. */
 function resultOf(
-  plan: Plan,
-  collector: Collector,
   { seen, began, end, hasAsked }: Recording,
   { artifact, isRaw, targetChanges: changes, debugPod }: Downloaded,
+  plan: Plan,
+  collector: Collector,
   { cluster }: SessionContext,
 ): Omit<SessionResult, 'removed'> {
   const ended: EndReason = end?.reason ?? 'lost';
   const deletion = deletionOf(debugPod);
-  const cpu = cpuCounters(end);
+  const cpu = cpuCounters(end, plan.target);
   const stacks = collector.stacks?.(began, plan);
   const capture = debugPod?.status?.containerStatuses?.find((each) => each.name === 'capture');
   return {

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
-import { DEBIAN } from '../cluster/images.ts';
 import { environment, gkeprof, kubectl, leavesNothing, NAMESPACE, outputFolder, world } from './world.ts';
 
 const REDIS_FUNCTIONS = ['aeProcessEvents', 'readQueryFromClient', 'processCommand', 'call'];
@@ -270,34 +269,6 @@ describe('flamegraph', () => {
     ]);
     expect(run.code).toBe(4);
     expect(run.stderr).toMatch(/0 samples: pod\/idle was idle, it used \d+ ms of CPU time/);
-  });
-
-  it('says by the kernel’s counters that a CPU limit held a pod back', async () => {
-    const container = {
-      ...{ name: 'spin', image: DEBIAN.reference, imagePullPolicy: 'IfNotPresent' },
-      command: ['sh', '-c', 'while :; do :; done'],
-      resources: { limits: { cpu: '50m', memory: '32Mi' } },
-    };
-    const pod = {
-      ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'throttled' } },
-      spec: { nodeName: world().nodes[0], terminationGracePeriodSeconds: 0, containers: [container] },
-    };
-    await kubectl(['apply', '-n', NAMESPACE, '-f', '-'], JSON.stringify(pod));
-    try {
-      await kubectl(['wait', '-n', NAMESPACE, 'pod/throttled', '--for=condition=Ready', '--timeout=120s']);
-      const run = await gkeprof([
-        ...['flamegraph', 'throttled', '-n', NAMESPACE, '--duration', '3s'],
-        ...['--output-dir', output.path(), '-o', 'json', '-v'],
-      ]);
-      expect(run.stderr.replaceAll(/\s+/g, ' ')).toMatch(
-        /by the kernel's counters: .* held back by a CPU limit for/,
-      );
-      const { cpu } = JSON.parse(run.stdout);
-      expect(cpu.throttledSeconds).toBeGreaterThan(0);
-      expect(cpu.usedSeconds).toBeLessThan(2);
-    } finally {
-      await kubectl(['delete', '-n', NAMESPACE, 'pod/throttled', '--now']);
-    }
   });
 
   it('prints the pod and stops with --dry-run, and the API server accepts it', async () => {

@@ -100,7 +100,7 @@ function emitted(): Array<readonly [event: string, key: string, isNumber: boolea
     ([, code, words]) => ['refused', `code ${code} ${words}`] as const,
   );
   // The collectors' figures, which `progress` and `end` take over as they stand.
-  const figures = [...script.matchAll(/\b(?:counts|perf_cpu)\+?=\(([^\n]*)\)$/gm)].flatMap(([, words]) =>
+  const figures = [...script.matchAll(/\b(?:counts|cpu_counts)\+?=\(([^\n]*)\)$/gm)].flatMap(([, words]) =>
     (['end'] as const).map((event) => [event, words!] as const),
   );
   const beginnings = [...script.matchAll(/\bbegan\+?=\(([^\n]+)\)$/gm)].map(

@@ -129,7 +129,7 @@ describe('summarize', () => {
     };
     const lines = summaryLines(summarize({ ...stacksOf([[['main'], 490]]), about }));
     expect(lines.join(' ').replaceAll(/ +/g, ' ')).toContain(
-      "by the kernel's counters: 4.95 s of CPU time, held back by a CPU limit for 3.20 s, waited for a processor for 12 ms",
+      "by the kernel's counters, 0.50 cores: throttled for 3.20 s; PSI some 0.1 %",
     );
     for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
   });

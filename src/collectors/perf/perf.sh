@@ -25,7 +25,7 @@ perf_map_bytes=$((256 << 20))
 # The processes whose files perf must not read.
 perf_hidden=()
 perf_stacks=fp
-declare -A perf_hid_in=() perf_held=()
+declare -A perf_hid_in=()
 
 perf_version() { perf version; }
 
@@ -194,7 +194,6 @@ perf_hide_bad_maps() {
 # Without --no-bpf-event perf records a second longer than asked. With --buildid-mmap the file has build ids, so a program
 # that ended or was replaced gives unknown frames, never the names of another program.
 perf_start() {
-  local file
   local -i until
   perf_choose_stacks
   now_ms
@@ -207,37 +206,20 @@ perf_start() {
   now_ms
   perf_late=$((now - perf_asked))
   perf_read_cpu
-  perf_used=$cpu_used perf_waited=$cpu_waited
-  for file in "${!cpu_held[@]}"; do perf_held[$file]=${cpu_held[$file]}; done
+  keep_cpu_counters
 }
 
+# Reads the counters of the target (node/cpu.sh).
 perf_read_cpu() {
-  if [[ ${arg[scope]} == container ]]; then
-    read_cpu_counters "$watched_cgroup" "$pod_cgroup"
-  else
-    read_cpu_counters "$watched_cgroup"
-  fi
+  read_cpu_counters "$watched_cgroup" "${pod_cgroup-}"
+  [[ $watched_cgroup == . ]] || read_threads "$watched_cgroup"
 }
 
-# Sets perf_cpu to what the kernel counted during the recording: the samples alone do not tell an idle target from a throttled
-# one. The limits of a pod and of its containers throttle the same threads, so only the longest of these times is certain.
+# Sets perf_cpu to what the kernel counted during the recording.
 perf_count_cpu() {
-  local file
-  local -i held most=0
   perf_read_cpu
-  perf_cpu=()
-  # A counter that was reset meanwhile says nothing. A negative number would not be a valid event (node/events.ts), and the
-  # client would take the recording for lost.
-  [[ -z $perf_used || -z $cpu_used ]] || ((cpu_used < perf_used)) ||
-    perf_cpu+=(cpu_used_us: $((cpu_used - perf_used)))
-  [[ -z $perf_waited || -z $cpu_waited ]] || ((cpu_waited < perf_waited)) ||
-    perf_cpu+=(cpu_waited_us: $((cpu_waited - perf_waited)))
-  for file in "${!cpu_held[@]}"; do
-    [[ -n ${perf_held[$file]-} ]] || continue
-    held=$((${cpu_held[$file]} - ${perf_held[$file]}))
-    ((held <= most)) || most=$held
-  done
-  ((${#cpu_held[@]} == 0)) || perf_cpu+=(cpu_throttled_us: "$most")
+  count_cpu "$watched_cgroup" "${pod_cgroup-}"
+  perf_cpu=("${cpu_counts[@]}")
 }
 
 # Makes the pipes by which perf and the unwinder are told what to do, and answer: the file descriptors 8 and 9.

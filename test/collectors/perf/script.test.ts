@@ -86,7 +86,7 @@ describe('a perf that takes its time', () => {
   it('is heard when its answer comes in pieces', () => {
     const said = runShell(
       ['collectors/perf/perf.sh', 'collectors/perf/stacks.sh'],
-      `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([frequency]=99 [stacks]=fp); perf_scope=(); now=0; tool_pid=; perf_read_cpu() { :; }; cpu_used='' cpu_waited=''; declare -A cpu_held=()
+      `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([frequency]=99 [stacks]=fp); perf_scope=(); now=0; tool_pid=; perf_read_cpu() { :; }; keep_cpu_counters() { :; }
        now_ms() { now=$((now + 100)); }; tool_is_running() { ((now < 3000)); }
        refuse() { echo "refused $1"; exit; }
        perf_apart() { read -r line <&8; printf a >&9; sleep 0.2; printf 'ck\\n' >&9; sleep 0.5; }
@@ -94,24 +94,4 @@ describe('a perf that takes its time', () => {
     );
     expect(said).toBe('started\n');
   });
-});
-
-describe('perf_count_cpu', () => {
-  const counted = (before: string, after: string) =>
-    runShell(
-      ['collectors/perf/perf.sh'],
-      `declare -A cpu_held=(); ${before}; perf_used=$cpu_used perf_waited=$cpu_waited; perf_held[x]=$held
-       perf_read_cpu() { ${after}; cpu_held=([x]=$held); }
-       perf_count_cpu; printf '%s ' "\${perf_cpu[@]}"`,
-    ).trim();
-
-  it('gives what was added to each counter during the recording', () =>
-    expect(counted('cpu_used=5 cpu_waited=2 held=1', 'cpu_used=9 cpu_waited=3 held=4')).toBe(
-      'cpu_used_us: 4 cpu_waited_us: 1 cpu_throttled_us: 3',
-    ));
-  // A pod that may write to its cgroup can set cpuacct.usage to 0 (Documentation/admin-guide/cgroup-v1/cpuacct.rst).
-  it('leaves out a counter that began anew', () =>
-    expect(counted('cpu_used=500 cpu_waited=200 held=100', 'cpu_used=9 cpu_waited=3 held=4')).toBe(
-      'cpu_throttled_us: 0',
-    ));
 });
