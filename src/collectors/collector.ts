@@ -73,8 +73,8 @@ export interface SampleTask {
 export interface NodeWork {
   /** What stands behind `collector=`: the prefix of its functions in the shell half. */
   readonly name: string;
-  /** The shell half: the part of the node's script that is the collector's own. */
-  readonly script: AssetName;
+  /** The shell half: the parts of the node's script that are the collector's own. */
+  readonly scripts: readonly AssetName[];
   /** Absent for what cannot be limited. */
   readonly leastPrivilege?: LeastPrivilege;
   /** Every kind of debug pod that it makes: the admission policy is made from these pods. */

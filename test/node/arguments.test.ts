@@ -11,7 +11,7 @@ const SCRIPT =
   'export LC_ALL=C; refuse() { printf "refused %s\\n" "$1"; exit; }; read_arguments "$@"; printf "taken %s\\n" "$((1 + ${arg[duration_ms]}))"';
 
 const GRAMMAR = readGrammar(captureScript());
-const PARTS = ['node/arguments.sh', ...new Set(COLLECTORS.map(({ script }) => script))] as const;
+const PARTS = ['node/arguments.sh', ...new Set(COLLECTORS.flatMap(({ scripts }) => scripts))] as const;
 
 /** What the node's script makes of a list of arguments: `taken …` or `refused …`. */
 const read = (argv: readonly string[]): string => runShell(PARTS, SCRIPT, argv).trim();

@@ -201,6 +201,7 @@ perf_start() {
   done
   now_ms
   perf_late=$((now - perf_asked))
+  harvest_begin
   perf_read_cpu
   perf_used=$cpu_used perf_waited=$cpu_waited
   for file in "${!cpu_held[@]}"; do perf_held[$file]=${cpu_held[$file]}; done
@@ -319,10 +320,11 @@ perf_finish() {
   now_ms
   until=$((now + arg[duration_ms] + 240000 - perf_late))
   perf_hide_bad_maps
+  harvest_fill
   for ((round = 0; round < 20; round++)); do
     if perf_script "$until" || [[ -z $perf_culprit ]] || ! perf_hide "$perf_culprit"; then break; fi
   done
-  counts=("${perf_cpu[@]}")
+  counts=("${perf_cpu[@]}" "${harvest_counts[@]}")
   ((${#perf_hidden[@]} == 0)) || counts+=(unnamed: "${#perf_hidden[@]}")
   [[ -z $perf_problem ]] || counts+=(cut "$perf_problem")
   if [[ -n $perf_problem ]] && ! perf_trim; then
@@ -330,6 +332,7 @@ perf_finish() {
     announce samples perf.data
     return
   fi
+  [[ ! -s $WORK/untaken ]] || gzip -c "$WORK/untaken" >>"$WORK/perf-script.txt.gz"
   mv "$WORK/perf-script.txt.gz" "$OUT/perf-script.txt.gz"
   rm -f "$OUT/perf.data"
   announce stacks perf-script.txt.gz

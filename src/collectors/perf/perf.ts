@@ -23,7 +23,7 @@ const taskOf = (plan: Plan): PerfTask => {
 /** CPU samples with perf: perf.sh is its other half. */
 export const perf: Collector = {
   name: 'perf',
-  script: 'collectors/perf/perf.sh',
+  scripts: ['collectors/perf/perf.sh', 'collectors/perf/harvest.sh'],
   leastPrivilege: {
     needs: { node: PROFILING, pod: PROFILING, container: PROFILING },
     works: [{ scope: 'node' }, { scope: 'pod' }, { scope: 'container' }],
