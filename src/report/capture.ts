@@ -18,6 +18,7 @@ export function captureFacts({ gkeprof, plan, capture, targetChanges }: Receipt)
     ended: capture.ended,
     ...(capture.cut && { cut: capture.cut }),
     ...(capture.unnamedProcesses && { unnamedProcesses: capture.unnamedProcesses }),
+    ...(capture.symbolFiles && { symbolFiles: capture.symbolFiles }),
     ...(capture.cpu && { cpu: capture.cpu }),
     ...(capture.packets && { packets: capture.packets }),
     targetChanges,

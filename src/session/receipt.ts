@@ -3,7 +3,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
 import { toolVersion } from '../version.ts';
 import type { CpuCounters } from './cpu-counters.ts';
-import type { Cut, SessionResult } from './session.ts';
+import type { Cut, SessionResult, SymbolFiles } from './session.ts';
 import type { Deletion, StoppedBy } from './stopped-by.ts';
 
 /** The plan as receipts have it: version 1 of the receipt has a list of targets, which has always held one. */
@@ -26,6 +26,8 @@ export interface Receipt {
     readonly cut?: Cut;
     /** Processes whose files perf was not allowed to read, because they held it up: their frames have no names. */
     readonly unnamedProcesses?: number;
+    /** Files of ended or replaced programs that were copied for perf on the node; absent where there were none. */
+    readonly symbolFiles?: SymbolFiles;
     /** What the kernel counted for the target's CPU use during the capture; absent for packets. */
     readonly cpu?: CpuCounters;
     /** Who or what ended it, as far as the node and the API know. */
@@ -111,6 +113,7 @@ const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'packets'> =
   ended: result.ended,
   ...(result.cut && { cut: result.cut }),
   ...(result.unnamedProcesses > 0 && { unnamedProcesses: result.unnamedProcesses }),
+  ...(result.symbolFiles && { symbolFiles: result.symbolFiles }),
   ...(result.cpu && { cpu: result.cpu }),
   stoppedBy: result.stoppedBy,
   ...(result.deletion && { deletion: result.deletion }),

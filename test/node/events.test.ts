@@ -100,9 +100,9 @@ function emitted(): Array<readonly [event: string, key: string, isNumber: boolea
     ([, code, words]) => ['refused', `code ${code} ${words}`] as const,
   );
   // The collectors' figures, which `progress` and `end` take over as they stand.
-  const figures = [...script.matchAll(/\b(?:counts|perf_cpu)\+?=\(([^\n]*)\)$/gm)].flatMap(([, words]) =>
-    (['end'] as const).map((event) => [event, words!] as const),
-  );
+  const figures = [
+    ...script.matchAll(/\b(?:counts|perf_cpu|harvest_counts)\+?=\(([^\n]*)\)(?: ;;)?$/gm),
+  ].flatMap(([, words]) => (['end'] as const).map((event) => [event, words!] as const));
   return [...calls, ...refusals, ...figures].flatMap(([event, words]) =>
     words.trim() === ''
       ? [[event, '', false] as const]
@@ -122,6 +122,8 @@ describe('the events of the shell', () => {
     expect(all).toContainEqual(['end', 'cpu_waited_us', true]);
     expect(all).toContainEqual(['end', 'buffer', true]);
     expect(all).toContainEqual(['end', 'cut', false]);
+    expect(all).toContainEqual(['end', 'harvested', true]);
+    expect(all).toContainEqual(['end', 'unharvested_why', false]);
     expect(all).toContainEqual(['refused', 'tools', false]);
     expect(all).toContainEqual(['installed', '', false]);
   });

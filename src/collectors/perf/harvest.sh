@@ -571,7 +571,7 @@ sub min { my ($one, $other) = @_; return $one < $other ? $one : $other }
 sub report {
   my ($why, $path) = @_;
   $path =~ s/[^ -~]/?/g;
-  print "untaken $why $path\n";
+  print "missed $why $path\n";
 }
 
 $| = 1;
@@ -646,10 +646,10 @@ harvest_kill() {
 # held is lost, and another one looks only for what is still there.
 harvest_fill() {
   local word count bytes rest why=''
-  local -i untaken=0
+  local -i missed=0
   harvest_counts=()
   if ! type -P perl >/dev/null; then
-    harvest_counts=(untaken_why tools)
+    harvest_counts=(unharvested: 0 unharvested_why tools)
     return
   fi
   printf 'fill\n' >&"$harvest_ask"
@@ -659,16 +659,16 @@ harvest_fill() {
   fi
   harvest_waits $((harvest_seconds + 5)) || why='time'
   harvest_kill
-  : >"$WORK/untaken"
+  : >"$WORK/not-read"
   while read -r word count bytes rest; do
     case $word in
-      taken) harvest_counts+=(taken: "$count" taken_bytes: "$bytes") ;;
-      untaken)
+      taken) harvest_counts+=(harvested: "$count" harvested_bytes: "$bytes") ;;
+      missed)
         why=$count
-        untaken+=1
-        printf '# not read : %s: %s\n' "$count" "$bytes${rest:+ $rest}" >>"$WORK/untaken"
+        missed+=1
+        printf '# not read : %s: %s\n' "$count" "$bytes${rest:+ $rest}" >>"$WORK/not-read"
         ;;
     esac
   done <"$WORK/harvest.said"
-  [[ -z $why ]] || harvest_counts+=(untaken: "$untaken" untaken_why "$why")
+  [[ -z $why ]] || harvest_counts+=(unharvested: "$missed" unharvested_why "$why")
 }

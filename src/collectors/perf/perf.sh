@@ -332,7 +332,7 @@ perf_finish() {
     announce samples perf.data
     return
   fi
-  [[ ! -s $WORK/untaken ]] || gzip -c "$WORK/untaken" >>"$WORK/perf-script.txt.gz"
+  [[ ! -s $WORK/not-read ]] || gzip -c "$WORK/not-read" >>"$WORK/perf-script.txt.gz"
   mv "$WORK/perf-script.txt.gz" "$OUT/perf-script.txt.gz"
   rm -f "$OUT/perf.data"
   announce stacks perf-script.txt.gz
