@@ -30,6 +30,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'cluster-door/matrix/matrix.test.ts': LOCAL_API,
   'cluster-door/reached.test.ts': LOCAL_API,
   'cluster-door/transport.test.ts': LOCAL_API,
+  'collectors/perf/harvest.test.ts': [...NODE_SCRIPT, 'root', 'gcc', 'mkfifo', 'mknod', 'perf', 'perl'],
   'collectors/perf/script.test.ts': NODE_SCRIPT,
   'collectors/snapshot/script.test.ts': [...NODE_SCRIPT, 'root', 'perl', 'ps', 'unshare'],
   'collectors/tcpdump/script.test.ts': NODE_SCRIPT,
