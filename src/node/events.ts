@@ -99,6 +99,12 @@ export const EVENTS = {
     ...cpu,
     /** Processes whose files perf was not allowed to read. */
     unnamed: optional(number),
+    /** Files of programs that were copied for perf, because it could not open them by itself, and their bytes. */
+    harvested: optional(number),
+    harvested_bytes: optional(number),
+    /** Files that were found, or not looked for, but over a limit; and which limit it was. `tools`: the image has no perl. */
+    unharvested: optional(number),
+    unharvested_why: optional(oneOf('large', 'total', 'time', 'tools')),
     /** Why the recording is not whole. */
     cut: optional(oneOf('failed', 'stuck', 'slow', 'time', 'memory', 'space')),
   },

@@ -20,6 +20,7 @@ export function captureFacts({ gkeprof, plan, capture, targetChanges }: Receipt)
     ...(capture.cut && { cut: capture.cut }),
     ...(capture.unnamedProcesses && { unnamedProcesses: capture.unnamedProcesses }),
     ...(capture.stacks && { stacks: capture.stacks }),
+    ...(capture.symbolFiles && { symbolFiles: capture.symbolFiles }),
     ...(capture.cpu && { cpu: capture.cpu }),
     ...(capture.packets && { packets: capture.packets }),
     targetChanges,

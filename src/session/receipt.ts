@@ -4,7 +4,7 @@ import type { Target } from '../plan/target.ts';
 import type { CpuCounters } from '../profile/counters.ts';
 import type { StacksBy } from '../profile/unwinding.ts';
 import { toolVersion } from '../version.ts';
-import type { Cut, SessionResult } from './session.ts';
+import type { Cut, SessionResult, SymbolFiles } from './session.ts';
 import type { Deletion, StoppedBy } from './stopped-by.ts';
 
 /** The plan as receipts have it: version 1 of the receipt has a list of targets, which has always held one. */
@@ -29,6 +29,8 @@ export interface Receipt {
     readonly unnamedProcesses?: number;
     /** How the stacks of a profile were found; absent for packets, and in receipts of older versions. */
     readonly stacks?: StacksBy;
+    /** Files of ended or replaced programs that were copied for perf on the node; absent where there were none. */
+    readonly symbolFiles?: SymbolFiles;
     /** What the kernel counted for the target's CPU use during the capture; absent for packets. */
     readonly cpu?: CpuCounters;
     /** Who or what ended it, as far as the node and the API know. */
@@ -115,6 +117,7 @@ const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'packets'> =
   ...(result.cut && { cut: result.cut }),
   ...(result.unnamedProcesses > 0 && { unnamedProcesses: result.unnamedProcesses }),
   ...(result.stacks && { stacks: result.stacks }),
+  ...(result.symbolFiles && { symbolFiles: result.symbolFiles }),
   ...(result.cpu && { cpu: result.cpu }),
   stoppedBy: result.stoppedBy,
   ...(result.deletion && { deletion: result.deletion }),

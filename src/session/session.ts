@@ -27,6 +27,15 @@ import { targetChanges } from './target-changes.ts';
 /** Why the recording is not whole: what happened to the tool on the node before it had written all of it. */
 export type Cut = NonNullable<EventOf<'end'>['cut']>;
 
+/** What became of files that perf could not open by itself (collectors/perf/harvest.sh). */
+export interface SymbolFiles {
+  readonly copied: number;
+  readonly bytes: number;
+  /** Files that were not copied because of a limit, which `why` names; absent where no limit was reached. */
+  readonly missed?: number;
+  readonly why?: NonNullable<EventOf<'end'>['unharvested_why']>;
+}
+
 export interface SessionResult {
   /** The cluster, and the user by whose rights it was reached. */
   readonly reached: Reached;
@@ -38,6 +47,8 @@ export interface SessionResult {
   readonly unnamedProcesses: number;
   /** How the stacks of a profile were found; absent for packets. */
   readonly stacks?: StacksBy;
+  /** Files of programs that were copied for perf, because it could not open them; absent where there were none. */
+  readonly symbolFiles?: SymbolFiles;
   /** What the kernel counted for the target's CPU use during the capture; absent if it did not count. */
   readonly cpu?: CpuCounters;
   readonly ended: EndReason;
@@ -250,6 +261,17 @@ async function salvaged(plan: Plan, { raw }: Collector, { cluster }: SessionCont
   );
 }
 
+function symbolFilesOf(end: EventOf<'end'> | undefined): Pick<SessionResult, 'symbolFiles'> {
+  const {
+    harvested: copied = 0,
+    harvested_bytes: bytes = 0,
+    unharvested: missed,
+    unharvested_why: why,
+  } = end ?? {};
+  if (!copied && !why) return {};
+  return { symbolFiles: { copied, bytes, ...(why && { missed: missed ?? 0, why }) } };
+}
+
 /** What the events, the downloaded file and the API say together. */
 function resultOf(
   { seen, began, end, hasAsked }: Recording,
@@ -270,6 +292,7 @@ function resultOf(
     ...(end?.cut && { cut: end.cut }),
     unnamedProcesses: end?.unnamed ?? 0,
     ...(stacks && { stacks }),
+    ...symbolFilesOf(end),
     ...(cpu && { cpu }),
     ended,
     stoppedBy: stoppedBy(ended, hasAsked, deletion),

@@ -6,7 +6,7 @@ import { EXIT, type ExitCode, GkeprofError, reasonOf } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { type Limits, makePlan, type NodeTask, type Plan } from '../plan/plan.ts';
 import type { Target, TargetRef } from '../plan/target.ts';
-import { type Cut, runSession, type SessionResult } from '../session/session.ts';
+import { type Cut, runSession, type SessionResult, type SymbolFiles } from '../session/session.ts';
 import type { Deletion } from '../session/stopped-by.ts';
 import { sweep } from '../session/sweep.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
@@ -148,7 +148,7 @@ export function sessionCode(result: SessionResult): ExitCode {
 }
 
 /** What is missing from a recording, for people, one line each. */
-export function missingText({ cut, unnamedProcesses }: SessionResult): string[] {
+export function missingText({ cut, unnamedProcesses, symbolFiles }: SessionResult): string[] {
   return [
     ...(cut ? [`the recording is incomplete, only its beginning was kept: ${CUT_TEXT[cut]}`] : []),
     ...(unnamedProcesses > 0
@@ -156,8 +156,25 @@ export function missingText({ cut, unnamedProcesses }: SessionResult): string[] 
           `perf did not read the files of ${counted(unnamedProcesses, 'process', 'processes')}, because that would have blocked it or exhausted its memory: functions of these have no names`,
         ]
       : []),
+    ...(symbolFiles?.why ? [symbolFilesText(symbolFiles, symbolFiles.why)] : []),
   ];
 }
+
+/** Why functions of programs that ended or were replaced during the recording may have no names. */
+function symbolFilesText({ missed = 0 }: SymbolFiles, why: NonNullable<SymbolFiles['why']>): string {
+  const whose = 'programs that ended or were replaced during the recording';
+  if (why === 'tools')
+    return `functions of ${whose} may have no names: the image has no perl, which copies their files`;
+  if (missed === 0)
+    return `functions of ${whose} may have no names: there was no time to copy all of their files`;
+  return `${counted(missed, 'file', 'files')} of ${whose} ${missed === 1 ? 'was' : 'were'} not copied, because ${MISSED_TEXT[why]}: functions of these have no names. The last lines of the recorded text list the files`;
+}
+
+const MISSED_TEXT = {
+  large: 'a file is larger than 256 MiB',
+  total: 'they would take more than 1 GiB, or than a quarter of what is free on the node',
+  time: 'there was no time left',
+} as const;
 
 export const CUT_TEXT: Readonly<Record<Cut, string>> = {
   failed: 'perf script failed or was killed on the node',

@@ -63,6 +63,33 @@ describe('flamegraph', () => {
     expect(JSON.parse(run.stdout)).toMatchObject({ unnamedProcesses: 2 });
   });
 
+  it('says how many files were too large to copy, and is whole', async () => {
+    const run = await profile('perf-script.txt.gz', STACKS, {
+      ...{ harvested: 3, harvested_bytes: 4096, unharvested: 1, unharvested_why: 'large' },
+    });
+    expect(run.stderr).toMatch(
+      /warning: 1 file of programs that ended or were replaced during the recording was not copied, because a file is larger than 256 MiB: .*\n/,
+    );
+    expect(run.code).toBe(0);
+    const symbolFiles = { copied: 3, bytes: 4096, missed: 1, why: 'large' };
+    expect(run.receipt.capture.symbolFiles).toEqual(symbolFiles);
+    expect(faults('receipt', run.receipt)).toEqual([]);
+    expect(JSON.parse(run.stdout)).toMatchObject({ symbolFiles });
+    expect(faults('flamegraph', JSON.parse(run.stdout))).toEqual([]);
+  });
+
+  it('says that the image cannot copy any', async () => {
+    const run = await profile('perf-script.txt.gz', STACKS, { unharvested: 0, unharvested_why: 'tools' });
+    expect(run.stderr).toMatch(/warning: .* may have no names: the image has no perl/);
+    expect(faults('receipt', run.receipt)).toEqual([]);
+  });
+
+  it('says nothing of files that were copied', async () => {
+    const run = await profile('perf-script.txt.gz', STACKS, { harvested: 3, harvested_bytes: 4096 });
+    expect(run.stderr).toBe('');
+    expect(run.receipt.capture.symbolFiles).toEqual({ copied: 3, bytes: 4096 });
+  });
+
   it('says nothing of it where there is nothing to say', async () => {
     const run = await profile('perf-script.txt.gz', STACKS, {});
     expect(run.stderr).toBe('');

@@ -100,9 +100,9 @@ function emitted(): Array<readonly [event: string, key: string, isNumber: boolea
     ([, code, words]) => ['refused', `code ${code} ${words}`] as const,
   );
   // The collectors' figures, which `progress` and `end` take over as they stand.
-  const figures = [...script.matchAll(/\b(?:counts|cpu_counts)\+?=\(([^\n]*)\)$/gm)].flatMap(([, words]) =>
-    (['end'] as const).map((event) => [event, words!] as const),
-  );
+  const figures = [
+    ...script.matchAll(/\b(?:counts|cpu_counts|harvest_counts)\+?=\(([^\n]*)\)(?: ;;)?$/gm),
+  ].flatMap(([, words]) => (['end'] as const).map((event) => [event, words!] as const));
   const beginnings = [...script.matchAll(/\bbegan\+?=\(([^\n]+)\)$/gm)].map(
     ([, words]) => ['capturing', words!] as const,
   );
@@ -126,6 +126,8 @@ describe('the events of the shell', () => {
     expect(all).toContainEqual(['end', 'buffer', true]);
     expect(all).toContainEqual(['end', 'cut', false]);
     expect(all).toContainEqual(['capturing', 'stacks', false]);
+    expect(all).toContainEqual(['end', 'harvested', true]);
+    expect(all).toContainEqual(['end', 'unharvested_why', false]);
     expect(all).toContainEqual(['refused', 'tools', false]);
     expect(all).toContainEqual(['installed', '', false]);
   });

@@ -205,6 +205,7 @@ perf_start() {
   done
   now_ms
   perf_late=$((now - perf_asked))
+  [[ $perf_stacks == ebpf ]] || harvest_begin
   perf_read_cpu
   keep_cpu_counters
 }
@@ -320,10 +321,11 @@ perf_finish() {
   now_ms
   until=$((now + arg[duration_ms] + 240000 - perf_late))
   perf_hide_bad_maps
+  harvest_fill
   for ((round = 0; round < 20; round++)); do
     if perf_script "$until" || [[ -z $perf_culprit ]] || ! perf_hide "$perf_culprit"; then break; fi
   done
-  counts=("${perf_cpu[@]}")
+  counts=("${perf_cpu[@]}" "${harvest_counts[@]}")
   ((${#perf_hidden[@]} == 0)) || counts+=(unnamed: "${#perf_hidden[@]}")
   [[ -z $perf_problem ]] || counts+=(cut "$perf_problem")
   if [[ -n $perf_problem ]] && ! perf_trim; then
@@ -331,6 +333,7 @@ perf_finish() {
     announce samples perf.data
     return
   fi
+  [[ ! -s $WORK/not-read ]] || gzip -c "$WORK/not-read" >>"$WORK/perf-script.txt.gz"
   mv "$WORK/perf-script.txt.gz" "$OUT/perf-script.txt.gz"
   rm -f "$OUT/perf.data"
   announce stacks perf-script.txt.gz

@@ -30,7 +30,12 @@ const taskOf = (plan: Plan): PerfTask => {
 /** CPU samples with perf: perf.sh is its other half. */
 export const perf: Collector = {
   name: 'perf',
-  scripts: ['collectors/perf/perf.sh', 'collectors/perf/stacks.sh', 'collectors/perf/ebpf.sh'],
+  scripts: [
+    'collectors/perf/perf.sh',
+    'collectors/perf/stacks.sh',
+    'collectors/perf/ebpf.sh',
+    'collectors/perf/harvest.sh',
+  ],
   leastPrivilege: {
     needs: { node: PROFILING, pod: PROFILING, container: PROFILING },
     works: [{ scope: 'node' }, { scope: 'pod' }, { scope: 'container' }],

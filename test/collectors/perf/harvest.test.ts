@@ -1,0 +1,386 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { EventOf } from '../../../src/node/events.ts';
+import { runLife } from '../../node/shell.ts';
+
+const SOURCE = fileURLToPath(new URL('program.c', import.meta.url));
+
+/** Builds of one program, whose functions have names of their own. */
+const BUILDS = {
+  server: ['server', '-static'],
+  first: ['first', '-static'],
+  second: ['second', '-static'],
+  firstWithoutId: ['first', '-static', '-Wl,--build-id=none'],
+  secondWithoutId: ['second', '-static', '-Wl,--build-id=none'],
+} as const;
+type Build = keyof typeof BUILDS;
+
+let builds: string;
+let folder: string;
+let cgroup: string;
+let children: ChildProcess[];
+
+/** Where perf looks for cgroups: as the script finds it, the v1 mount of perf_event, otherwise cgroup2. */
+function cgroupRoot(): string {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '));
+  const old = mounts.find(
+    ([, , type, options]) => type === 'cgroup' && options!.split(',').includes('perf_event'),
+  );
+  return (old ?? mounts.findLast(([, , type]) => type === 'cgroup2'))![1]!;
+}
+
+beforeAll(() => {
+  builds = mkdtempSync(join(tmpdir(), 'gkeprof-builds-'));
+  for (const [build, [name, ...flags]] of Object.entries(BUILDS)) {
+    const names = ['60', '30', '10'].map((share) => `-DNAME_${share}=${name}_${share}`);
+    execFileSync('gcc', [
+      '-O1',
+      '-fno-omit-frame-pointer',
+      ...flags,
+      ...names,
+      '-o',
+      join(builds, build),
+      SOURCE,
+    ]);
+  }
+});
+afterAll(() => rmSync(builds, { recursive: true }));
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gkeprof-harvest-'));
+  cgroup = join(cgroupRoot(), folder.split('/').at(-1)!);
+  mkdirSync(cgroup);
+  children = [];
+});
+afterEach(async () => {
+  for (let tries = 0; ; tries += 1) {
+    for (const pid of readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean))
+      process.kill(Number(pid), 'SIGKILL');
+    try {
+      rmdirSync(cgroup);
+      break;
+    } catch (error) {
+      if (tries > 50) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  rmSync(folder, { recursive: true });
+});
+
+/** Puts a build into a container as a file of its own: `cp` would write into the one that runs. */
+function install(root: string, build: Build, path = 'app'): void {
+  copyFileSync(join(builds, build), join(root, 'new'));
+  renameSync(join(root, 'new'), join(root, path));
+}
+
+/** Starts a container whose first process is `/server WORDS`, with a build of the program as /app. */
+async function contain(
+  name: string,
+  build: Build,
+  ...words: string[]
+): Promise<{ root: string; child: ChildProcess }> {
+  const root = join(folder, name);
+  mkdirSync(root);
+  install(root, 'server', 'server');
+  install(root, build);
+  mkdirSync(join(root, 'proc'));
+  const server = ['contain', join(cgroup, 'cgroup.procs'), root];
+  const child = spawn(join(root, 'server'), [...server, ...words], { stdio: 'ignore' });
+  children.push(child);
+  // The words are the last thing that changes.
+  for (let tries = 0; tries < 200; tries += 1) {
+    if (readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').endsWith(`${words.at(-1)}\0`)) break;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return { root, child };
+}
+
+/** No look at what runs: only what is still there when the recording is over can be copied. */
+const WITHOUT_WATCH = 'harvest_begin() { harvest_write; exec {harvest_ask}>/dev/null; }';
+const WITHOUT_HARVEST = 'harvest_begin() { :; }; harvest_fill() { :; }';
+
+/** Records what runs in the cgroup; `meanwhile` is shell that runs beside it from the beginning on. */
+function record(before = '', meanwhile = '', seconds = 3) {
+  const run = join(folder, 'run');
+  mkdirSync(run);
+  const began = Date.now();
+  const life = runLife(
+    run,
+    [
+      ...['collector=perf', 'scope=pod', `duration_ms=${seconds * 1000}`, 'max_bytes=1000000000'],
+      ...['min_free_percent=0', 'install=0', 'host_network=1', 'frequency=997', `pod_uid=${'0'.repeat(32)}`],
+      ...['pod_namespace=x', 'pod_ips=', 'container_ids='],
+    ],
+    `pod_is_of_namespace() { :; }; target_is_gone() { false; }
+     perf_prepare() { find_cgroup_root; pod_cgroup=${folder.split('/').at(-1)} watched_cgroup=$pod_cgroup; perf_scope=(--cgroup "$pod_cgroup"); }
+     perf_version() { { ${meanwhile || ':'}; } >/dev/null 2>&1 & }
+     ${before}`,
+  );
+  const text = gunzipSync(readFileSync(join(life.out, 'perf-script.txt.gz'))).toString('utf8');
+  return {
+    seconds: (Date.now() - began) / 1000,
+    rest: life.rest,
+    log: existsSync(join(life.out, 'harvest.log')) ? readFileSync(join(life.out, 'harvest.log'), 'utf8') : '',
+    end: life.events.find((each): each is EventOf<'end'> => each.event === 'end')!,
+    text,
+    ...topsOf(text),
+  };
+}
+
+/** The innermost functions of the samples that are in a program of a container, by their share of these. */
+function topsOf(text: string): { samples: number; share: (name: RegExp) => number } {
+  const tops = [
+    ...text.matchAll(/^\S.*:\s*\n\s+[0-9a-f]+ (.*) \(\/(?:app|server)(?: \(deleted\))?\)$/gm),
+  ].map(([, name]) => name!.replace(/\+0x[0-9a-f]+$/, ''));
+  return {
+    samples: tops.length,
+    share: (name) => tops.filter((each) => name.test(each)).length / tops.length,
+  };
+}
+
+function expectShares({ samples, share, text }: ReturnType<typeof record>, name: string): void {
+  // A busy machine gives few.
+  expect(samples, text.slice(-2000)).toBeGreaterThan(50);
+  expect(share(/unknown/)).toBe(0);
+  for (const wanted of [0.6, 0.3, 0.1]) {
+    // Four standard errors, and what a slice of work that was cut off may be.
+    const most = 4 * Math.sqrt((wanted * (1 - wanted)) / samples) + 0.03;
+    expect(Math.abs(share(new RegExp(`^${name}_${100 * wanted}$`)) - wanted)).toBeLessThan(most);
+  }
+}
+
+describe('a server that starts a program for each request', () => {
+  it.each(['serve', 'fork'])('has the names of its functions, with their shares: %s', async (how) => {
+    await contain('one', 'first', how, '5');
+    const found = record();
+    expect([found.rest, found.log]).toEqual(['', '']);
+    expectShares(found, how === 'fork' ? 'server' : 'first');
+    if (how === 'serve') expect(found.end.harvested).toBeGreaterThan(0);
+  });
+
+  // What the rest of this file is worth.
+  it('has none where perf is left alone', async () => {
+    await contain('one', 'first', 'serve', '5');
+    expect(record(WITHOUT_HARVEST).share(/unknown/)).toBeGreaterThan(0.8);
+  });
+
+  it('has them where nothing was looked at during the recording', async () => {
+    await contain('one', 'first', 'serve', '5');
+    expectShares(record(WITHOUT_WATCH), 'first');
+  });
+
+  it('has them beside another container with another program at the same path', async () => {
+    await contain('one', 'first', 'serve', '5');
+    await contain('two', 'second', 'serve', '5');
+    const found = record('', '', 4);
+    expect(found.share(/unknown/)).toBe(0);
+    expect(found.share(/^first_/)).toBeGreaterThan(0.3);
+    expect(found.share(/^second_/)).toBeGreaterThan(0.3);
+  });
+});
+
+describe('a program that was replaced or removed', () => {
+  const swap = (root: string, build: Build) =>
+    `cp ${join(builds, build)} ${root}/new; mv ${root}/new ${root}/app`;
+
+  it.each([
+    ['before the recording', 'before', ''],
+    ['during it', 'during', ''],
+    ['during it, and it ended', 'during', 'kill'],
+  ])('keeps its own names: replaced %s', async (_, when, ends) => {
+    const { root, child } = await contain('one', 'first', 'run', '100000');
+    if (when === 'before') install(root, 'second');
+    const meanwhile = when === 'before' ? ':' : `sleep 1.5; ${swap(root, 'second')}`;
+    const found = record('', `${meanwhile}; ${ends ? `kill -KILL ${child.pid}` : ':'}`);
+    expectShares(found, 'first');
+    expect(found.text).not.toMatch(/\bsecond_/);
+  });
+
+  it('has no names where nobody had it open, and never those of the other', async () => {
+    const { root, child } = await contain('one', 'first', 'run', '100000');
+    const found = record(WITHOUT_WATCH, `sleep 1.5; ${swap(root, 'second')}; kill -KILL ${child.pid}`);
+    expect(found.samples).toBeGreaterThan(50);
+    expect(found.share(/unknown/)).toBe(1);
+    expect(found.text).not.toMatch(/\b(?:first|second)_/);
+  });
+
+  it.each([
+    ['runs on', ''],
+    ['ends', 'kill'],
+  ])('has its names where it has been deleted before, and %s', async (_, ends) => {
+    const { root, child } = await contain('one', 'first', 'run', '100000');
+    rmSync(join(root, 'app'));
+    const found = record('', ends && `sleep 1.5; kill -KILL ${child.pid}`);
+    expectShares(found, 'first');
+  });
+
+  it.each([
+    ['runs on', ''],
+    ['ends', 'kill'],
+  ])('never has those of another where neither has a build id, and it %s', async (_, ends) => {
+    const { root, child } = await contain('one', 'firstWithoutId', 'run', '100000');
+    const found = record(
+      '',
+      `sleep 1.5; ${swap(root, 'secondWithoutId')}; ${ends ? `kill -KILL ${child.pid}` : ':'}`,
+    );
+    expect(found.samples).toBeGreaterThan(50);
+    expect(found.text).not.toMatch(/\bsecond_/);
+  });
+
+  it('has its names where its container is gone when the recording ends', async () => {
+    const { root, child } = await contain('one', 'first', 'run', '100000');
+    const found = record('', `sleep 1.5; kill -KILL ${child.pid}; rm -r ${root}`);
+    expectShares(found, 'first');
+  });
+});
+
+describe('a hostile file at the path of a program that ended, in a container that lives', () => {
+  it.each([
+    ['a fifo', (path: string) => execFileSync('mkfifo', [path])],
+    ['a link to /dev/zero', (path: string) => symlinkSync('/dev/zero', path)],
+    ['a device', (path: string) => execFileSync('mknod', [path, 'c', '1', '5'])],
+    // Outside of the container the link leads to a file with the very build id.
+    ['a link to a file of the node', (path: string) => symlinkSync(join(builds, 'second'), path)],
+    [
+      'a file of a terabyte',
+      (path: string) => {
+        copyFileSync(join(builds, 'second'), path);
+        truncateSync(path, 2 ** 40);
+      },
+    ],
+    [
+      'half an ELF file',
+      (path: string) => writeFileSync(path, readFileSync(join(builds, 'second')).subarray(0, 300)),
+    ],
+    ['an empty file', (path: string) => writeFileSync(path, '')],
+  ])('costs only its own names: %s', async (what, lay) => {
+    const hostile = await contain('hostile', 'second', 'serve', '5');
+    await contain('honest', 'first', 'serve', '5');
+    const place = join(hostile.root, 'laid');
+    lay(place);
+    const found = record(WITHOUT_WATCH, `sleep 2; mv -T ${place} ${hostile.root}/app`, 4);
+    expect([found.rest, found.log]).toEqual(['', '']);
+    expect(found.share(/^first_/)).toBeGreaterThan(0.1);
+    expect(found.share(/^second_/)).toBe(0);
+    expect(found.share(/unknown/)).toBeGreaterThan(0.1);
+    expect(found.end.harvested_bytes).toBeLessThan(10_000_000);
+    expect(found.end.cut).toBeUndefined();
+    // The recording, perf script, and what the harvest may take.
+    expect(found.seconds).toBeLessThan(30);
+    expect(found.end.unharvested).toBe(what === 'a file of a terabyte' ? 1 : undefined);
+  });
+});
+
+describe('a program with a JIT compiler that ends during the recording', () => {
+  // In a mount namespace of its own, with a /tmp of its own: nothing of it is left.
+  const CONTAINER = `
+echo 0 >"$1" && mount -t tmpfs none /mnt && : >/mnt/node && mount --bind "$0" /mnt/node && mount --move /mnt /tmp || exit 1
+eval "$2"
+exec /tmp/node --no-opt --perf-basic-prof -e "$3"`;
+  const LOOP =
+    'function jitLoop(n) { let x = 0; for (let i = 0; i < n; i++) x = (x * 31 + i) % 1000003; return x; } for (;;) jitLoop(1e6)';
+
+  async function startNode(lays = ''): Promise<ChildProcess> {
+    const words = [CONTAINER, process.execPath, join(cgroup, 'cgroup.procs'), lays, LOOP];
+    const child = spawn('unshare', ['-m', '--propagation', 'private', 'bash', '-c', ...words], {
+      stdio: 'ignore',
+      cwd: folder,
+    });
+    const map = `/proc/${child.pid}/root/tmp/perf-${child.pid}.map`;
+    const hasMap = () => existsSync(map) && readFileSync(map, 'utf8').includes('jitLoop');
+    for (let tries = 0; tries < 200 && !(lays ? existsSync(map) : hasMap()); tries += 1) {
+      expect(child.exitCode).toBeNull();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return child;
+  }
+  const inJit = (text: string) => /\bjitLoop\b/.test(text);
+
+  it('keeps the names of its functions', async () => {
+    const child = await startNode();
+    const found = record('harvest_maps=/tmp', `sleep 2; kill -KILL ${child.pid}`, 4);
+    rmSync(`/tmp/perf-${child.pid}.map`);
+    expect([found.rest, found.log]).toEqual(['', '']);
+    expect(inJit(found.text)).toBe(true);
+  });
+
+  it('has none where perf is left alone', async () => {
+    const child = await startNode();
+    expect(inJit(record(WITHOUT_HARVEST, `sleep 2; kill -KILL ${child.pid}`, 4).text)).toBe(false);
+  });
+
+  it.each([
+    ['a fifo', 'mkfifo "/tmp/perf-$$.map"'],
+    ['a link to /dev/zero', 'ln -s /dev/zero "/tmp/perf-$$.map"'],
+    ['a file of a terabyte', 'truncate -s 1T "/tmp/perf-$$.map"'],
+  ])('costs only its own names with %s as its map', async (_, lays) => {
+    const child = await startNode(lays);
+    await contain('honest', 'first', 'serve', '5');
+    const found = record('', `sleep 2; kill -KILL ${child.pid}`, 4);
+    expect([found.rest, found.log]).toEqual(['', '']);
+    expect(existsSync(`/tmp/perf-${child.pid}.map`)).toBe(false);
+    expect(found.share(/^first_/)).toBe(1);
+    expect(found.seconds).toBeLessThan(40);
+  });
+});
+
+describe('the limits', () => {
+  it('leave out a file that is larger, and it is said', async () => {
+    await contain('one', 'first', 'serve', '5');
+    const found = record('harvest_file_bytes=100000');
+    expect(found.share(/unknown/)).toBeGreaterThan(0.8);
+    expect(found.end).toMatchObject({ unharvested: 1, unharvested_why: 'large' });
+    expect(found.text).toMatch(/^# not read : large: \/app$/m);
+  });
+
+  it('leave out what is too much together', async () => {
+    await contain('one', 'first', 'serve', '5');
+    const found = record('harvest_all_bytes=100000');
+    expect(found.end).toMatchObject({ unharvested: 1, unharvested_why: 'total' });
+  });
+
+  it('hold for a program that does not end', async () => {
+    await contain('one', 'first', 'serve', '5');
+    // Held up while the recording ran, and again after it.
+    const found = record(
+      'harvest_write() { echo "sleep 100; exit" >"$WORK/harvest.pl"; }; harvest_seconds=1',
+    );
+    expect(found.end).toMatchObject({ unharvested_why: 'time' });
+    expect(found.seconds).toBeLessThan(30);
+  });
+
+  it('and the image that has no perl leave the recording as it was', async () => {
+    await contain('one', 'first', 'serve', '5');
+    const found = record('type() { [[ $2 != perl ]] && builtin type "$@"; }');
+    expect(found.end).toMatchObject({ unharvested_why: 'tools' });
+    expect(found.samples).toBeGreaterThan(50);
+  });
+});
+
+it('leaves nothing of the harvest in what is copied to the client', async () => {
+  await contain('one', 'first', 'serve', '5');
+  record();
+  expect(readdirSync(join(folder, 'run', 'out')).sort()).toEqual(
+    ['done', 'events.jsonl', 'harvest.log', 'perf-script.log', 'perf-script.txt.gz', 'perf.log'].sort(),
+  );
+});
