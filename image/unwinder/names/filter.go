@@ -12,7 +12,9 @@ import (
 const (
 	longestLine   = 1 << 20
 	longestSample = 8 << 20
+	mostObjects   = 1 << 16
 	mostRendered  = 1 << 19 // names that are kept, so that the table is not searched for each sample
+	noProcess     = -2      // perf has -1 for what belongs to none
 )
 
 // Namer names the functions of the files that processes have mapped.
@@ -28,8 +30,15 @@ type Namer interface {
 
 type place struct {
 	pid    int
-	path   int
 	offset uint64
+}
+
+// object is what the filter knows of a path.
+type object struct {
+	path      string
+	isFile    bool
+	statedFor int // the process for which its build ID was written last
+	names     map[place]string
 }
 
 // Filter copies a text of perf script and names its frames.
@@ -38,19 +47,14 @@ type Filter struct {
 	pid      int
 	sample   []byte // what of the current sample was read, as it will be written
 	comments []byte // what stands before it
-	line     []byte
-	paths    map[string]int
-	stated   map[string]bool // the build IDs and paths that are in the text
-	seen     map[[2]int]bool // the processes and paths for which they are
-	rendered map[place]string
+	objects  map[string]*object
+	stated   map[string]bool // the lines with build IDs that are in the text
+	rendered int             // names that all objects have together
 }
 
 // NewFilter returns a filter that asks for names there.
 func NewFilter(namer Namer) *Filter {
-	return &Filter{
-		namer: namer, pid: -1, paths: map[string]int{}, stated: map[string]bool{}, seen: map[[2]int]bool{},
-		rendered: map[place]string{},
-	}
+	return &Filter{namer: namer, pid: -1, objects: map[string]*object{}, stated: map[string]bool{}}
 }
 
 // Copy reads all of the text and writes it with names. A last sample that is cut is written as far as it goes.
@@ -129,17 +133,15 @@ func (f *Filter) addFrame(text, feed []byte) {
 		return
 	}
 	symbol, start, isUnknown := objectStart(text[:end])
-	if start < 0 || !isFile(text[start:end]) {
+	var of *object
+	if start >= 0 {
+		of = f.object(text[start:end])
+	}
+	if of == nil || !of.isFile || !isUnknown {
 		f.sample = append(append(append(f.sample, text[:end]...), ')'), feed...)
 		return
 	}
-	path := f.pathNumber(text[start:end])
-	f.state(path, text[start:end])
-	if !isUnknown {
-		f.sample = append(append(append(f.sample, text[:end]...), ')'), feed...)
-		return
-	}
-	name := f.nameAt(path, string(text[start:end]), offset)
+	name := f.nameAt(of, offset)
 	if name == "" {
 		f.sample = append(append(f.sample, text...), feed...)
 		return
@@ -148,47 +150,46 @@ func (f *Filter) addFrame(text, feed []byte) {
 	f.sample = append(append(append(append(f.sample, " ("...), text[start:end]...), ')'), feed...)
 }
 
-func (f *Filter) pathNumber(path []byte) int {
-	number, ok := f.paths[string(path)]
-	if !ok {
-		number = len(f.paths)
-		f.paths[string(path)] = number
+// object returns what is known of a path, after its build ID was written before the first sample that has it.
+func (f *Filter) object(path []byte) *object {
+	of := f.objects[string(path)]
+	if of == nil {
+		if len(f.objects) > mostObjects {
+			clear(f.objects)
+			f.rendered = 0
+		}
+		of = &object{path: string(path), isFile: isFile(path), statedFor: noProcess, names: map[place]string{}}
+		f.objects[of.path] = of
 	}
-	return number
-}
-
-// state writes the build ID of an object before the first sample that has it.
-func (f *Filter) state(path int, text []byte) {
-	if f.seen[[2]int{f.pid, path}] {
-		return
-	}
-	if len(f.seen) > mostRendered {
-		clear(f.seen)
-	}
-	f.seen[[2]int{f.pid, path}] = true
-	name := strings.TrimSuffix(string(text), " (deleted)")
-	for _, id := range f.namer.BuildIDs(f.pid, string(text)) {
-		if line := "# build-id: " + id + " " + name + "\n"; !f.stated[line] {
-			f.stated[line] = true
-			f.comments = append(f.comments, line...)
+	if of.isFile && of.statedFor != f.pid {
+		of.statedFor = f.pid
+		for _, id := range f.namer.BuildIDs(f.pid, of.path) {
+			if line := "# build-id: " + id + " " + plain(of.path) + "\n"; !f.stated[line] {
+				f.stated[line] = true
+				f.comments = append(f.comments, line...)
+			}
 		}
 	}
+	return of
 }
 
 // nameAt returns NAME+0xN, or nothing.
-func (f *Filter) nameAt(path int, text string, offset uint64) string {
-	key := place{f.pid, path, offset}
-	name, ok := f.rendered[key]
+func (f *Filter) nameAt(of *object, offset uint64) string {
+	key := place{f.pid, offset}
+	name, ok := of.names[key]
 	if ok {
 		return name
 	}
-	if found, within, ok := f.namer.Name(f.pid, text, offset); ok {
+	if found, within, ok := f.namer.Name(f.pid, of.path, offset); ok {
 		name = found + "+0x" + strconv.FormatUint(within, 16)
 	}
-	if len(f.rendered) >= mostRendered {
-		clear(f.rendered)
+	if f.rendered++; f.rendered > mostRendered {
+		for _, each := range f.objects {
+			clear(each.names)
+		}
+		f.rendered = 1
 	}
-	f.rendered[key] = name
+	of.names[key] = name
 	return name
 }
 
