@@ -38,6 +38,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'node/arguments.test.ts': NODE_SCRIPT,
   'node/hostile-profile.test.ts': [...NODE_SCRIPT, 'root', 'mkfifo', 'perf', 'perl'],
   'node/identity.test.ts': [...NODE_SCRIPT, 'root'],
+  'node/named-profile.test.ts': [...NODE_SCRIPT, 'root', 'go', 'perf', 'sed'],
   'node/protocol.test.ts': NODE_SCRIPT,
   'packets/endpoints.test.ts': ['tshark'],
   'packets/file/other-formats.test.ts': ['bash', 'editcap'],
