@@ -1,10 +1,12 @@
-// Command gkeprof-unwinder is the part of the diagnostic image that walks stacks where perf cannot: of programs without
-// frame pointers, and of interpreted languages.
+// Command gkeprof-unwinder is the part of the diagnostic image that is ours: it walks stacks where perf cannot, of programs
+// without frame pointers and of interpreted languages, and names functions that perf cannot name.
 package main
 
 import (
 	"fmt"
 	"os"
+
+	"gkeprof-unwinder/names"
 )
 
 // command is a subcommand: it gets the arguments behind its name, and its error ends the program with status 1.
@@ -16,6 +18,7 @@ type command struct {
 var commands = []command{
 	{"record", runRecord},
 	{"look", runLook},
+	{"names", names.Run},
 	{"version", runVersion},
 }
 

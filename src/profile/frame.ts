@@ -53,7 +53,10 @@ export function parseFrameLine(line: string): readonly Frame[] | undefined {
   // Most lines have an offset, and behind it nothing but the object, whatever brackets its path holds.
   const plain = /^(.*?)\+0x[0-9a-f]+ \((.*)\)$/.exec(rest);
   const open = plain ? -1 : openingBracket(rest);
-  const dso = plain ? plain[2]! : open < 0 ? '' : rest.slice(open + 1, -1);
+  const object = plain ? plain[2]! : open < 0 ? '' : rest.slice(open + 1, -1);
+  // With the field dsoff the place in the file stands behind the object. It is not a part of it: all that has no name in one
+  // object is one function.
+  const dso = object.replace(/(?<=.)\+0x[0-9a-f]+$/, '');
   // One blank stands before the bracket: others are the symbol's, such as of a JIT's `RegExp:^ `.
   const symbol = plain
     ? plain[1]!

@@ -335,3 +335,17 @@ func printable(name []byte) string {
 	}
 	return string(name)
 }
+
+// BuildID reads the GNU build ID of an ELF file and nothing else: hexadecimal digits, or nothing if there is none.
+func BuildID(r io.ReaderAt, size int64) (id string) {
+	defer func() {
+		if recover() != nil {
+			id = ""
+		}
+	}()
+	o, err := readObject(r, size)
+	if err != nil {
+		return ""
+	}
+	return o.buildID()
+}

@@ -334,21 +334,46 @@ perf_finish() {
     return
   fi
   [[ ! -s $WORK/not-read ]] || gzip -c "$WORK/not-read" >>"$WORK/perf-script.txt.gz"
+  [[ ! -s $WORK/unnamed ]] || gzip -c "$WORK/unnamed" >>"$WORK/perf-script.txt.gz"
   mv "$WORK/perf-script.txt.gz" "$OUT/perf-script.txt.gz"
   rm -f "$OUT/perf.data"
   announce stacks perf-script.txt.gz
 }
 
+# Whether frames that perf cannot name are named by the image's own program (image/unwinder), which needs the offsets in the
+# files. perf has the field since Linux 6.4; before that its usage is the answer, with the status 129.
+perf_can_name() {
+  if [[ -z ${perf_names-} ]]; then
+    perf_names=0
+    if type -P gkeprof-unwinder >/dev/null; then
+      timeout -k 1 10 perf script -F ip,sym,dso,dsoff -i /dev/null >/dev/null 2>&1 </dev/null
+      (($? == 129)) || perf_names=1
+    fi
+  fi
+  ((perf_names))
+}
+
 # perf_script UNTIL: writes the samples as text. Fails if the text is not whole, with the reason in perf_problem.
 perf_script() {
-  local -i gzip_pid script_status gzip_status
-  rm -f "$WORK/stacks"
+  local stacks=$WORK/stacks
+  local -i gzip_pid names_pid=0 script_status gzip_status names_status=0
+  local -a more=()
+  rm -f "$WORK/stacks" "$WORK/named"
   mkfifo "$WORK/stacks"
   perf_watch
-  gzip -c <"$WORK/stacks" >"$WORK/perf-script.txt.gz" &
+  if perf_can_name; then
+    # It is told what was mapped where, and leaves that out of the text.
+    more=(dsoff --show-mmap-events)
+    mkfifo "$WORK/named"
+    gkeprof-unwinder names --cache "$WORK/.debug" <"$WORK/stacks" >"$WORK/named" 2>"$OUT/names.log" &
+    names_pid=$!
+    stacks=$WORK/named
+  fi
+  gzip -c <"$stacks" >"$WORK/perf-script.txt.gz" &
   gzip_pid=$!
-  perf_apart script -i "$OUT/perf.data" --header --no-inline --show-lost-events \
-    -F comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso >"$WORK/stacks" 2>"$OUT/perf-script.log" </dev/null &
+  perf_apart script -i "$OUT/perf.data" --header --no-inline --show-lost-events "${more[@]:1}" \
+    -F "comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso${more[0]:+,${more[0]}}" \
+    >"$WORK/stacks" 2>"$OUT/perf-script.log" </dev/null &
   tool_pid=$!
   while tool_is_running; do
     now_ms
@@ -360,12 +385,23 @@ perf_script() {
     fi
     perf_kill
     # gzip would wait for a perf that cannot be ended.
-    ! tool_is_running || kill -KILL "$gzip_pid" 2>/dev/null
+    if tool_is_running; then
+      ((names_pid == 0)) || kill -KILL "$names_pid" 2>/dev/null
+      kill -KILL "$gzip_pid" 2>/dev/null
+    fi
     break
   done
   script_status=137
   tool_is_running || { wait "$tool_pid" 2>/dev/null && script_status=0 || script_status=$?; }
+  ((names_pid == 0)) || { wait "$names_pid" 2>/dev/null && names_status=0 || names_status=$?; }
   wait "$gzip_pid" 2>/dev/null && gzip_status=0 || gzip_status=$?
+  if ((names_status && gzip_status == 0)) && [[ -z $perf_problem ]]; then
+    # The names that it adds are not worth a text that is cut.
+    perf_names=0
+    printf '# names : the program that names what perf cannot name failed with status %d\n' "$names_status" >"$WORK/unnamed"
+    perf_script "$1"
+    return
+  fi
   if ((gzip_status)); then
     perf_problem='space' perf_culprit=''
   elif ((script_status)) && [[ -z $perf_problem ]]; then

@@ -6,7 +6,8 @@ const RETURN = 13;
 const BLANK = 32;
 
 /**
- * The text after the address in a line of a call chain, without the offset into the function: `symbol (object)`. A
+ * The text after the address in a line of a call chain, without the offset into the function, and without the place in
+ * the file that perf's field dsoff puts behind the object: `symbol (object)`. A
  * line's frames depend on nothing else, and there are far fewer of these than of lines: each instruction of a function
  * makes another line. So most lines that are new need not be parsed.
  */
@@ -63,11 +64,29 @@ export class Tails {
       }
       copy[length++] = bytes[here]!;
     }
-    return length;
+    return hasObject ? lengthWithoutPlace(copy, length) : length;
   }
 }
 
+/**
+ * Cuts `+0x…` off an object at the end of a tail, and returns the length that is left. Only where nothing but the object's
+ * bracket can be meant: one that may be a symbol's leaves the tail as it is.
+ */
+function lengthWithoutPlace(tail: Uint8Array, length: number): number {
+  let at = length - 1;
+  while (at > 0 && isHexadecimal(tail[at - 1]!)) at -= 1;
+  if (at === length - 1 || at < 4 || tail[at - 1] !== 120 || tail[at - 2] !== 48 || tail[at - 3] !== PLUS)
+    return length;
+  const end = at - 3;
+  let open = end - 1;
+  while (open > 0 && tail[open] !== OPEN && tail[open] !== CLOSED) open -= 1;
+  if (tail[open] !== OPEN || tail[open - 1] !== BLANK || open === end - 1) return length;
+  tail[end] = CLOSED;
+  return end + 1;
+}
+
 const PLUS = 43;
+const OPEN = 40;
 const CLOSED = 41;
 
 /** Where the blank before the object is, if `+0x…` and ` (` stand at `at`; else 0. */

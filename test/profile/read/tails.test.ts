@@ -27,6 +27,13 @@ describe('Tails', () => {
     expect(frames.map((each) => each![0]!.name)).toEqual(['f', 'f', 'f']);
   });
 
+  it('parses what has no name in one object once, wherever it is in the file', () => {
+    const lines = ['\t 1 [unknown] (/x+0x1)', '\t 2 [unknown] (/x+0x2ab)', '\t 3 [unknown] (/x)'];
+    const { frames, parsed } = framesOf(lines);
+    expect(parsed).toBe(1);
+    expect(frames.map((each) => each![0]!.dso)).toEqual(['/x', '/x', '/x']);
+  });
+
   it.each([' 55d0 f (/x)', '55d0 f (/x)', '\tzzz f (/x)', '\t55d0', '\t55d0 f (/x)\r', ''])(
     'leaves alone what is no line as perf prints it: %j',
     (line) => expect(framesOf([line])).toEqual({ frames: [undefined], parsed: 0 }),
@@ -40,6 +47,8 @@ describe('Tails', () => {
     ' (',
     ')',
     '(/x)',
+    '(/x+0x1f)',
+    'x+0x2)',
     ' ',
     '[unknown]',
     '->',
