@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { FileKind } from './servers.ts';
@@ -59,7 +68,7 @@ export function newCacheEntry(folder: string, buildId: string, kind: FileKind): 
   const path = placeIn(folder, buildId, kind);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const part = `${path}.${randomUUID()}.part`;
-  const file = openSync(part, 'wx', 0o600);
+  const file = openSync(part, 'wx+', 0o600);
   let isOpen = true;
   const close = () => {
     if (isOpen) closeSync(file);

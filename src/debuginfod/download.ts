@@ -1,12 +1,19 @@
 import { writeSync } from 'node:fs';
-import { type ClientRequest, type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
+import {
+  type ClientRequest,
+  type IncomingMessage,
+  Agent as PlainAgent,
+  request as plainRequest,
+} from 'node:http';
 import { Agent, request as tlsRequest } from 'node:https';
 import { reasonOf } from '../errors.ts';
 import { formatBytes } from '../text/quantity.ts';
 import { isWeb, type Servers } from './servers.ts';
 
-/** What became of a request for a file. */
-export type Download = { readonly is: 'done' | 'missing' } | { readonly is: 'failed'; readonly reason: string };
+/** What became of a request for a file. `isDown`: the server did not answer, or is too slow, and would be for other files. */
+export type Download =
+  | { readonly is: 'done' | 'missing' }
+  | { readonly is: 'failed'; readonly reason: string; readonly isDown?: true };
 
 /** elfutils follows any number; no server that works has more. */
 const MOST_REDIRECTS = 10;
@@ -25,7 +32,7 @@ export interface DownloadOptions extends Omit<Servers, 'urls'> {
  * Writes what a URL holds to an open file, from its beginning. Rejects only with the signal's reason, or if the file cannot
  * be written; what a server does wrong is the result.
  */
-export async function download(url: URL, file: number, options: DownloadOptions): Promise<Download> {
+export async function fetchInto(url: URL, file: number, options: DownloadOptions): Promise<Download> {
   const { signal, longestSeconds } = options;
   const deadline = longestSeconds > 0 ? AbortSignal.timeout(longestSeconds * 1000) : undefined;
   const stop = new AbortController();
@@ -68,8 +75,8 @@ export async function download(url: URL, file: number, options: DownloadOptions)
     if (writing) throw writing;
     if (deadline?.aborted)
       return { is: 'failed', reason: `it took longer than ${longestSeconds} s (DEBUGINFOD_MAXTIME)` };
-    if (stop.signal.aborted) return { is: 'failed', reason: reasonOf(stop.signal.reason) };
-    return { is: 'failed', reason: reasonOf(error) };
+    const reason = reasonOf(stop.signal.aborted ? stop.signal.reason : error);
+    return { is: 'failed', reason, isDown: true };
   } finally {
     watch.end();
   }

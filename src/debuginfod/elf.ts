@@ -1,7 +1,7 @@
 /** Bytes of a file. Fewer than `length` come only at its end. Throws what the file system throws. */
 export type ReadBytes = (at: number, length: number) => Uint8Array;
 
-export interface Section {
+export interface ElfSection {
   readonly name: string;
   readonly type: number;
   readonly flags: number;
@@ -15,7 +15,7 @@ export interface Section {
 }
 
 /** A part of the file that the kernel maps (PT_LOAD). */
-export interface Segment {
+export interface ElfSegment {
   readonly offset: number;
   readonly address: number;
   readonly fileSize: number;
@@ -29,9 +29,9 @@ export interface Elf {
   /** Little-endian. */
   readonly little: boolean;
   readonly is64: boolean;
-  readonly sections: readonly Section[];
+  readonly sections: readonly ElfSection[];
   /** In the order of the file. */
-  readonly segments: readonly Segment[];
+  readonly segments: readonly ElfSegment[];
   /** In lower-case hexadecimal digits; undefined where the file has none. */
   readonly buildId: string | undefined;
 }
@@ -115,7 +115,9 @@ export function readElf(read: ReadBytes): Elf {
   const notes = [
     ...sections.filter(({ type }) => type === SHT_NOTE),
     // A program without section headers has only this; in a separate debug file the place may be wrong, the sections' are not.
-    ...headers.filter(({ type }) => type === PT_NOTE).map(({ offset, fileSize }) => ({ offset, size: fileSize })),
+    ...headers
+      .filter(({ type }) => type === PT_NOTE)
+      .map(({ offset, fileSize }) => ({ offset, size: fileSize })),
   ];
   return {
     little,
@@ -123,7 +125,11 @@ export function readElf(read: ReadBytes): Elf {
     sections,
     segments: headers
       .filter(({ type }) => type === PT_LOAD)
-      .map(({ type, flags, ...segment }) => ({ ...segment, executable: (flags & PF_X) !== 0, writable: (flags & PF_W) !== 0 })),
+      .map(({ type, flags, ...segment }) => ({
+        ...segment,
+        executable: (flags & PF_X) !== 0,
+        writable: (flags & PF_W) !== 0,
+      })),
     buildId: buildIdIn(read, notes, little),
   };
 }
@@ -131,7 +137,7 @@ export function readElf(read: ReadBytes): Elf {
 /** All bytes of a section. Throws if there are more than `most`, or fewer than its header says. */
 export function bounded(
   read: ReadBytes,
-  { offset, size }: Pick<Section, 'offset' | 'size'>,
+  { offset, size }: Pick<ElfSection, 'offset' | 'size'>,
   most: number,
   what: string,
 ): Uint8Array {
@@ -170,7 +176,7 @@ export function fieldsOf(bytes: Uint8Array, little: boolean, is64: boolean): Fie
   };
 }
 
-type RawSection = Omit<Section, 'name'> & { readonly nameAt: number; readonly info: number };
+type RawSection = Omit<ElfSection, 'name'> & { readonly nameAt: number; readonly info: number };
 
 function sectionsAt(
   read: ReadBytes,
@@ -201,7 +207,10 @@ function sectionsAt(
   });
 }
 
-type RawSegment = Omit<Segment, 'executable' | 'writable'> & { readonly type: number; readonly flags: number };
+type RawSegment = Omit<ElfSegment, 'executable' | 'writable'> & {
+  readonly type: number;
+  readonly flags: number;
+};
 
 function segmentsAt(
   read: ReadBytes,
@@ -256,7 +265,8 @@ function buildIdIn(
       const length = fields.u32(at + 4);
       const description = at + 12 + padded(nameLength);
       if (description + length > bytes.length) break;
-      const isGnu = nameLength === 4 && Buffer.from(bytes.subarray(at + 12, at + 16)).toString('latin1') === 'GNU\0';
+      const isGnu =
+        nameLength === 4 && Buffer.from(bytes.subarray(at + 12, at + 16)).toString('latin1') === 'GNU\0';
       if (isGnu && fields.u32(at + 8) === NT_GNU_BUILD_ID && length > 0)
         return Buffer.from(bytes.subarray(description, description + length)).toString('hex');
       at = description + padded(length);

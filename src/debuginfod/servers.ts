@@ -37,7 +37,9 @@ export function serversOf(named: readonly string[], env: Environment): Servers {
   if (texts.length === 0)
     throw usageError('--debuginfod: no server is named, and DEBUGINFOD_URLS is not set', WHERE);
   return {
-    urls: [...new Set(texts)].map((text) => serverUrl(text, fromEnvironment ? 'DEBUGINFOD_URLS' : '--debuginfod')),
+    urls: [...new Set(texts)].map((text) =>
+      serverUrl(text, fromEnvironment ? 'DEBUGINFOD_URLS' : '--debuginfod'),
+    ),
     timeoutSeconds: seconds(env, 'DEBUGINFOD_TIMEOUT') ?? TIMEOUT_SECONDS,
     longestSeconds: seconds(env, 'DEBUGINFOD_MAXTIME') ?? 0,
     mostBytes: positive(env, 'DEBUGINFOD_MAXSIZE') ?? MOST_BYTES,

@@ -1,9 +1,9 @@
 import {
   bounded,
   type Elf,
+  type ElfSection,
   fieldsOf,
   type ReadBytes,
-  type Section,
   SHF_EXECINSTR,
   SHT_DYNSYM,
   SHT_NOBITS,
@@ -79,14 +79,15 @@ export function functionsOf(elf: Elf, read: ReadBytes): Functions {
       // Within a function there may be another one, and behind that one the first goes on.
       for (let tries = 0; at >= 0 && tries < MOST_ENCLOSING; at -= 1, tries += 1) {
         const { start, names, nameAt } = chosen[at]!;
-        if (address < ends[at]!) return { name: withoutVersion(textAt(names, nameAt)), offset: address - start };
+        if (address < ends[at]!)
+          return { name: withoutVersion(textAt(names, nameAt)), offset: address - start };
       }
       return undefined;
     },
   };
 }
 
-function collect(elf: Elf, read: ReadBytes, table: Section, into: FileSymbol[]): void {
+function collect(elf: Elf, read: ReadBytes, table: ElfSection, into: FileSymbol[]): void {
   const names = elf.sections[table.link];
   // A separate debug file has the header of .dynsym, but not its content.
   if (table.type === SHT_NOBITS || !names || names.type === SHT_NOBITS || table.size === 0) return;
@@ -95,7 +96,9 @@ function collect(elf: Elf, read: ReadBytes, table: Section, into: FileSymbol[]):
   const each = elf.is64 ? 24 : 16;
   const fields = fieldsOf(bytes, elf.little, elf.is64);
   // The order of the fields differs: the value and the size stand last in 64 bits.
-  const at = elf.is64 ? { info: 4, other: 5, section: 6, value: 8, size: 16 } : { value: 4, size: 8, info: 12, other: 13, section: 14 };
+  const at = elf.is64
+    ? { info: 4, other: 5, section: 6, value: 8, size: 16 }
+    : { value: 4, size: 8, info: 12, other: 13, section: 14 };
   for (let base = each; base + each <= bytes.length; base += each) {
     const kind = fields.u8(base + at.info) & 15;
     if (kind !== STT_FUNC && kind !== STT_GNU_IFUNC && kind !== STT_NOTYPE) continue;
@@ -107,7 +110,8 @@ function collect(elf: Elf, read: ReadBytes, table: Section, into: FileSymbol[]):
     if (kind === STT_NOTYPE && !(section && isLabel(fields.u8(base + at.other), text, nameAt))) continue;
     const start = fields.word(base + at.value);
     const size = fields.word(base + at.size);
-    if (nameAt === 0 || nameAt >= text.length || text[nameAt] === 0 || !Number.isSafeInteger(start + size)) continue;
+    if (nameAt === 0 || nameAt >= text.length || text[nameAt] === 0 || !Number.isSafeInteger(start + size))
+      continue;
     into.push({ names: text, nameAt, start, size, kind, binding: fields.u8(base + at.info) >> 4 });
   }
 }

@@ -6,7 +6,7 @@ import { MemoryMaps, parseMemoryMap } from './memory-maps.ts';
 export interface UnnamedFrame {
   /** The object, as perf prints it. */
   readonly path: string;
-  /** The build ID of the object; undefined if the text does not have it, or has several. */
+  /** The build ID of the object by the maps of the process; undefined if they do not have it. */
   readonly buildId: string | undefined;
   /** Bytes from the beginning of the object's file; undefined if the text does not say it. */
   readonly offset: number | undefined;
@@ -34,17 +34,12 @@ export type BuildIds = ReadonlyMap<string, ReadonlySet<string>>;
  * the field dsoff, or without the offset where the text has the maps of the processes. Give it whole lines.
  */
 export class UnnamedFrames {
+  /** All that were stated so far. */
   readonly buildIds = new Map<string, Set<string>>();
-  /** Of all the text, where it was read before: a path may get another build ID further down. */
-  readonly #known: BuildIds;
   readonly #maps = new MemoryMaps();
   #hasMaps = false;
   /** The process of the sample that the last lines belong to; -1 if it is not known. */
   #pid = -1;
-
-  constructor(known?: BuildIds) {
-    this.#known = known ?? this.buildIds;
-  }
 
   /** Calls `visit` for each of them, with where its symbol begins and its line ends, in this block of whole lines. */
   scan(block: Buffer, visit: (frame: UnnamedFrame, from: number, to: number) => void): void {
@@ -102,7 +97,9 @@ export class UnnamedFrames {
       const from = end < 2 ? 0 : block.lastIndexOf(NEWLINE, end - 2) + 1;
       if (block[from] !== TAB && block[from] !== NEWLINE) {
         const who = parseEventLine(block.toString('utf8', from, end).trimEnd())?.who;
-        this.#pid = (who === undefined ? undefined : parseWho(who, true)?.pid) ?? -1;
+        const { pid = -1, tid = -1 } = who === undefined ? {} : (parseWho(who) ?? {});
+        // perf's default fields have the thread alone, which is the process where it has only one.
+        this.#pid = pid >= 0 ? pid : tid;
         return;
       }
       end = from;
@@ -114,16 +111,12 @@ export class UnnamedFrames {
     const object = /^\[unknown\] \((.*?)(?:\+0x([0-9a-f]{1,16}))?\)\s*$/.exec(text);
     if (address === undefined || !object) return undefined;
     const path = object[1]!;
-    if (object[2] !== undefined)
-      return { path, buildId: this.#buildIdOf(path), offset: Number.parseInt(object[2], 16) };
-    if (!this.#hasMaps) return { path, buildId: this.#buildIdOf(path), offset: undefined };
-    const place = this.#maps.placeOf(path, this.#pid, Number.parseInt(address, 16));
-    return { path, buildId: place?.buildId ?? this.#buildIdOf(path), offset: place?.offset };
-  }
-
-  #buildIdOf(path: string): string | undefined {
-    const known = this.#known.get(path);
-    return known?.size === 1 ? [...known][0] : undefined;
+    const stated = object[2] === undefined ? undefined : Number.parseInt(object[2], 16);
+    const place = this.#hasMaps
+      ? this.#maps.placeOf(path, this.#pid, Number.parseInt(address, 16))
+      : undefined;
+    const offset = stated ?? place?.offset;
+    return { path, offset, buildId: place?.offset === offset ? place?.buildId : undefined };
   }
 }
 
@@ -158,10 +151,9 @@ export async function* wholeLines(chunks: AsyncIterable<Uint8Array>): AsyncGener
  */
 export async function* namedText(
   chunks: AsyncIterable<Uint8Array>,
-  buildIds: BuildIds,
   nameOf: (frame: UnnamedFrame) => FrameName | undefined,
 ): AsyncGenerator<Uint8Array> {
-  const frames = new UnnamedFrames(buildIds);
+  const frames = new UnnamedFrames();
   for await (const block of wholeLines(chunks)) {
     const parts: Uint8Array[] = [];
     let copied = 0;
@@ -189,7 +181,8 @@ function withoutOffsets(text: Buffer): Uint8Array {
   for (let at = text.indexOf(OBJECT_OFFSET); at >= 0; at = text.indexOf(OBJECT_OFFSET, at + 2)) {
     let from = at;
     while (isHexadecimal(text[from - 1])) from -= 1;
-    if (from === at || text[from - 1] !== 0x78 || text[from - 2] !== 0x30 || text[from - 3] !== PLUS) continue;
+    if (from === at || text[from - 1] !== 0x78 || text[from - 2] !== 0x30 || text[from - 3] !== PLUS)
+      continue;
     parts ??= [];
     parts.push(text.subarray(copied, from - 3));
     copied = at;
