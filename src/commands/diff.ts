@@ -179,7 +179,8 @@ export const diff: Command<DiffOptions> = {
       weights,
       ...(seconds && { seconds }),
     });
-    await presentComparison(comparison, paths, folder, options, context);
+    const lookups = asked && profiles.flatMap((profile) => profile.lookups ?? []);
+    await presentComparison(comparison, paths, folder, { ...options, ...(lookups && { lookups }) }, context);
     return EXIT.done;
   },
 };

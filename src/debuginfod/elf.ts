@@ -61,6 +61,9 @@ const MOST_SECTIONS = 1 << 20;
 const MOST_SEGMENTS = 4096;
 const MOST_NAMES = 64 << 20;
 const MOST_NOTES = 1 << 20;
+const LONGEST_SECTION_NAME = 256;
+/** Real files have some five sections of notes. */
+const MOST_NOTE_SECTIONS = 64;
 
 /** Reads the headers of an ELF file. Throws an `ElfError` if they are damaged, or larger than those of any real file. */
 export function readElf(read: ReadBytes): Elf {
@@ -110,7 +113,7 @@ export function readElf(read: ReadBytes): Elf {
   const text = names && names.type !== SHT_NOBITS ? bounded(read, names, MOST_NAMES, 'names') : undefined;
   const sections = raw.map(({ nameAt, info, ...section }) => ({
     ...section,
-    name: text ? textAt(text, nameAt) : '',
+    name: text ? textAt(text, nameAt, LONGEST_SECTION_NAME) : '',
   }));
   const notes = [
     ...sections.filter(({ type }) => type === SHT_NOTE),
@@ -145,8 +148,8 @@ export function bounded(
   return exactly(read, offset, size, what);
 }
 
-/** The text that begins there, up to its zero. Bytes that are no UTF-8 are replaced. */
-export function textAt(names: Uint8Array, at: number, most = 16_384): string {
+/** The text that begins there, up to its zero, or `most` bytes of it. Bytes that are no UTF-8 are replaced. */
+export function textAt(names: Uint8Array, at: number, most: number): string {
   if (at >= names.length) return '';
   const end = names.subarray(at, at + most).indexOf(0);
   return new TextDecoder().decode(names.subarray(at, end < 0 ? Math.min(names.length, at + most) : at + end));
@@ -256,7 +259,7 @@ function buildIdIn(
   places: ReadonlyArray<{ readonly offset: number; readonly size: number }>,
   little: boolean,
 ): string | undefined {
-  for (const { offset, size } of places) {
+  for (const { offset, size } of places.slice(0, MOST_NOTE_SECTIONS)) {
     if (size > MOST_NOTES || !Number.isSafeInteger(offset)) continue;
     const bytes = read(offset, size);
     const fields = fieldsOf(bytes, little, false);

@@ -12,6 +12,9 @@ export type FoundFile =
   | { readonly is: 'missing' }
   | { readonly is: 'failed' | 'refused'; readonly reason: string };
 
+/** A large file comes in many thousand pieces. */
+const BETWEEN_FIGURES_MS = 200;
+
 /** Where files are found, in one run of a command. */
 export interface FileSource {
   readonly servers: Servers;
@@ -65,20 +68,23 @@ async function fetched(
   buildId: string,
   kind: FileKind,
   name: string,
-  { servers, down, env, log, signal }: FileSource,
+  { servers, down, env, log, signal, now }: FileSource,
 ): Promise<FoundFile> {
   const url = addressAt(server, buildId, kind);
   log.trace(`GET ${withoutLogin(url)}`);
+  const what = `fetching symbols of ${name}`;
+  log.figures(what, url.host);
+  let shownAt = 0;
   const result = await fetchInto(url, entry.file, {
     ...servers,
     env,
     signal,
-    progress: (done, whole) =>
-      log.figures(
-        `fetching symbols of ${name}`,
-        whole === undefined ? formatBytes(done) : `${formatBytes(done)} of ${formatBytes(whole)}`,
-        url.host,
-      ),
+    progress: (done, whole) => {
+      if (done !== whole && now() - shownAt < BETWEEN_FIGURES_MS) return;
+      shownAt = now();
+      const size = whole === undefined ? formatBytes(done) : `${formatBytes(done)} of ${formatBytes(whole)}`;
+      log.figures(what, size, url.host);
+    },
   });
   if (result.is === 'missing') return { is: 'missing' };
   if (result.is === 'failed') {

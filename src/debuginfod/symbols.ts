@@ -36,9 +36,13 @@ const SHN_XINDEX = 0xffff;
 const STV_INTERNAL = 1;
 const STV_HIDDEN = 2;
 
-/** The largest programs have some 3 million symbols, and names of 700 MB. */
-const MOST_SYMBOLS = 512 << 20;
+/** In bytes, of which a symbol has 24: the largest programs have some 3 million symbols, and names of 700 MB. */
+const MOST_SYMBOLS = 192 << 20;
 const MOST_NAMES = 1 << 30;
+/** A file has .symtab, .dynsym or both. */
+const MOST_TABLES = 4;
+/** In bytes: names of C++ have some thousands. */
+const LONGEST_NAME = 16_384;
 /** How many enclosing functions are tried where functions overlap. */
 const MOST_ENCLOSING = 64;
 /** perf lets the last symbol without a size end at the next page but one (Linux tools/perf/util/symbol.c, symbols__fixup_end). */
@@ -60,8 +64,8 @@ interface FileSymbol {
  */
 export function functionsOf(elf: Elf, read: ReadBytes): Functions {
   const all: FileSymbol[] = [];
-  for (const table of elf.sections)
-    if (table.type === SHT_SYMTAB || table.type === SHT_DYNSYM) collect(elf, read, table, all);
+  const tables = elf.sections.filter(({ type }) => type === SHT_SYMTAB || type === SHT_DYNSYM);
+  for (const table of tables.slice(0, MOST_TABLES)) collect(elf, read, table, all);
   all.sort((a, b) => a.start - b.start || a.nameAt - b.nameAt);
   const chosen: FileSymbol[] = [];
   for (const symbol of all) {
@@ -80,7 +84,7 @@ export function functionsOf(elf: Elf, read: ReadBytes): Functions {
       for (let tries = 0; at >= 0 && tries < MOST_ENCLOSING; at -= 1, tries += 1) {
         const { start, names, nameAt } = chosen[at]!;
         if (address < ends[at]!)
-          return { name: withoutVersion(textAt(names, nameAt)), offset: address - start };
+          return { name: withoutVersion(textAt(names, nameAt, LONGEST_NAME)), offset: address - start };
       }
       return undefined;
     },
@@ -139,13 +143,13 @@ function isBetter(a: FileSymbol, b: FileSymbol): boolean {
 
 function underscores({ names, nameAt }: FileSymbol): number {
   let count = 0;
-  while (names[nameAt + count] === 0x5f) count += 1;
+  while (count < LONGEST_NAME && names[nameAt + count] === 0x5f) count += 1;
   return count;
 }
 
 const lengthOf = ({ names, nameAt }: FileSymbol): number => {
-  const end = names.indexOf(0, nameAt);
-  return (end < 0 ? names.length : end) - nameAt;
+  const end = names.subarray(nameAt, nameAt + LONGEST_NAME).indexOf(0);
+  return end < 0 ? LONGEST_NAME : end;
 };
 
 /** `memcpy@@GLIBC_2.14`: the linker appends the version of a symbol to its name in .symtab. */
