@@ -100,10 +100,10 @@ export const DEBUGINFOD: OptionTable = {
   debuginfod: {
     type: 'array',
     describe:
-      'Look up functions without a name at this debuginfod server, by the build IDs of their files, which are sent to it; can be repeated',
+      'Look up functions without a name at this debuginfod server, by the build IDs of their files, which are sent to it',
     group: GROUP,
     value: '[URL]',
-    defaultText: 'no server is asked; without URL, those of DEBUGINFOD_URLS',
+    defaultText: 'none; without URL, the servers of DEBUGINFOD_URLS',
     valueIfOmitted: FROM_ENVIRONMENT,
     valuePattern: /^https?:/i,
     notPresettable: true,

@@ -73,7 +73,7 @@ export class UnnamedFrames {
   }
 
   #comment(line: string): void {
-    const found = /^# build-id: ([0-9a-f]{2,128}) (.*?)\r?$/.exec(line);
+    const found = /^# build-id: ([0-9a-f]{2,128}) +(\S.*?)\r?$/.exec(line);
     if (found) this.#noteBuildId(found[2]!, found[1]!);
   }
 

@@ -76,6 +76,11 @@ describe('frames without a name', () => {
     });
   });
 
+  it('may have a build ID of eight bytes, which perf buildid-list fills up with blanks', () =>
+    expect(framesOf('# build-id: c1da71566ecba3e9                         /x y\n').buildIds).toEqual({
+      '/x y': ['c1da71566ecba3e9'],
+    }));
+
   it('keep several build IDs of a path apart', () =>
     expect(framesOf('# build-id: aa /x\n# build-id: bb /x\n# build-id: aa /x\n').buildIds).toEqual({
       '/x': ['aa', 'bb'],
