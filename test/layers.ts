@@ -25,6 +25,7 @@ export const ORDER: readonly string[] = [
   'node',
   'plan',
   'cluster',
+  'debuginfod',
   'files',
   'profile',
   'packets',

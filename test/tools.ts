@@ -44,6 +44,9 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'collectors/snapshot/script.test.ts': [...NODE_SCRIPT, 'root', 'perl', 'ps', 'unshare'],
   'collectors/tcpdump/script.test.ts': NODE_SCRIPT,
   'commands/interrupted.test.ts': ['kubectl', 'mkfifo'],
+  'debuginfod/real-server.test.ts': [
+    ...['debuginfod', 'debuginfod-find', 'eu-strip', 'gcc', 'ld.gold', 'ld.lld', 'objcopy', 'perf'],
+  ],
   'files/input.test.ts': ['bzip2', 'gzip', 'xz', 'zstd'],
   'image/unwinder.test.ts': [
     'linux',

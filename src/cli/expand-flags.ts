@@ -71,8 +71,13 @@ function takesNext(flag: string, next: string | undefined, options: OptionTable)
 export const isLevel = (word: string | undefined): boolean => word !== undefined && /^(?:\d|10)$/.test(word);
 
 /** Whether a word can be the value of a flag whose value may be omitted. */
-const isChoiceOf = ({ valueIfOmitted, choices }: OptionSpec, word: string | undefined): boolean =>
-  typeof valueIfOmitted === 'number' ? isLevel(word) : choices!.includes(word ?? '');
+const isChoiceOf = (
+  { valueIfOmitted, choices, valuePattern }: OptionSpec,
+  word: string | undefined,
+): boolean =>
+  typeof valueIfOmitted === 'number'
+    ? isLevel(word)
+    : (choices?.includes(word ?? '') ?? valuePattern!.test(word ?? ''));
 
 /**
  * The same for the word that follows such a flag. As in kubectl, `-v` takes a number: a following word that is

@@ -21,9 +21,11 @@ export interface OptionSpec {
   readonly suggestions?: readonly string[];
   /**
    * The value of a string flag if it is omitted. A number is added up when the flag is repeated (`-vv`). With text, the
-   * next word is the value only if it is one of `choices` (`--dry-run client`).
+   * next word is the value only if it is one of `choices` (`--dry-run client`), or looks like a value (`--debuginfod URL`).
    */
   readonly valueIfOmitted?: number | string;
+  /** What a value looks like, for a flag without `choices` whose value may be omitted. */
+  readonly valuePattern?: RegExp;
 }
 
 /** Kinds of things that can be completed. */

@@ -1,3 +1,4 @@
+import { type Servers, serversOf } from '../debuginfod/servers.ts';
 import { usageError } from '../errors.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { FORMATS, type FormatName, parseFormats } from '../profile/export/formats.ts';
@@ -90,6 +91,35 @@ export const READ_OPTIONS: OptionTable = {
     group: GROUP,
   },
 };
+
+/** Stands for the servers of the environment, if the flag has no value. */
+const FROM_ENVIRONMENT = '$DEBUGINFOD_URLS';
+
+/** Where names are looked up that perf did not find: shared by the verbs that read files. */
+export const DEBUGINFOD: OptionTable = {
+  debuginfod: {
+    type: 'array',
+    describe:
+      'Look up functions without a name at this debuginfod server, by the build IDs of their files, which are sent to it',
+    group: GROUP,
+    value: '[URL]',
+    defaultText: 'none; without URL, the servers of DEBUGINFOD_URLS',
+    valueIfOmitted: FROM_ENVIRONMENT,
+    valuePattern: /^https?:/i,
+    notPresettable: true,
+  },
+};
+
+/** The servers of `--debuginfod`; undefined without the flag. */
+export const debuginfodServers =
+  (raw: RawOptions) =>
+  (env: Readonly<Record<string, string | undefined>>): Servers | undefined =>
+    raw.isTyped('debuginfod')
+      ? serversOf(
+          raw.list('debuginfod').filter((url) => url !== FROM_ENVIRONMENT),
+          env,
+        )
+      : undefined;
 
 /** `wholeNode` decides whether idle CPUs are left out if neither flag is given. */
 export type ReadChoice = (wholeNode: boolean) => ReadOptions;

@@ -1,7 +1,13 @@
 import type { Command } from '../cli/command.ts';
 import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { FORCE, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
-import { READ_OPTIONS, type ReadChoice, readChoice } from '../cli/profile-options.ts';
+import {
+  DEBUGINFOD,
+  debuginfodServers,
+  READ_OPTIONS,
+  type ReadChoice,
+  readChoice,
+} from '../cli/profile-options.ts';
 import { FILE_AND_FORMAT, fileAndFormat, MARKDOWN, OPEN } from '../cli/result-options.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { recentFile } from '../files/recent-file.ts';
@@ -18,13 +24,14 @@ import {
   presentComparison,
 } from '../workflow/compare-profiles.ts';
 import { prepareFolder } from '../workflow/output-folder.ts';
-import { readProfileFile, requireSamples } from '../workflow/read-profile.ts';
+import { readProfileFile, reportLookups, requireSamples } from '../workflow/read-profile.ts';
 
 interface DiffOptions extends ComparisonRule, ComparisonOutput {
   /** Only one file if it is already a comparison, with two counts on each line. */
   readonly files: readonly [before: string, after: string] | readonly [both: string];
   readonly folder: string;
   readonly choice: ReadChoice;
+  readonly servers: ReturnType<typeof debuginfodServers>;
 }
 
 const GROUP = 'Comparison:';
@@ -73,6 +80,7 @@ const OPTIONS: OptionTable = {
     notPresettable: true,
   },
   ...READ_OPTIONS,
+  ...DEBUGINFOD,
   ...VERBOSE,
 };
 
@@ -133,6 +141,7 @@ export const diff: Command<DiffOptions> = {
       ifThere,
       format,
       open,
+      servers: debuginfodServers(raw),
       choice: (wholeNode) => ({ ...choice(wholeNode), foldedPeriods: true }),
       by,
       ...(seconds && { seconds }),
@@ -141,13 +150,14 @@ export const diff: Command<DiffOptions> = {
     };
   },
 
-  async run({ files, folder, choice, by, seconds, weights, ...options }, context) {
+  async run({ files, folder, choice, servers, by, seconds, weights, ...options }, context) {
+    const asked = servers(context.env);
     await prepareFolder(folder, context);
     const paths: string[] = [];
     const profiles: Profile[] = [];
     for (const file of files) {
       const path = await recentFile(file, folder, ['.perf-script.txt.gz'], 'raw stacks');
-      const reading = await readProfileFile(path, choice, context);
+      const reading = await readProfileFile(path, choice, context, asked);
       const { profile, before } = reading;
       if (before ? files.length > 1 : files.length === 1)
         throw usageError(
@@ -160,6 +170,7 @@ export const diff: Command<DiffOptions> = {
         paths.push(path);
         profiles.push(before);
       } else requireSamples(path, reading, choice(false));
+      await reportLookups(profile, context);
       paths.push(path);
       profiles.push(profile);
     }
@@ -168,7 +179,8 @@ export const diff: Command<DiffOptions> = {
       weights,
       ...(seconds && { seconds }),
     });
-    await presentComparison(comparison, paths, folder, options, context);
+    const lookups = asked && profiles.flatMap((profile) => profile.lookups ?? []);
+    await presentComparison(comparison, paths, folder, { ...options, ...(lookups && { lookups }) }, context);
     return EXIT.done;
   },
 };

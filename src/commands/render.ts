@@ -2,8 +2,10 @@ import type { Command, Context } from '../cli/command.ts';
 import type { OptionTable } from '../cli/option-spec.ts';
 import { EXPLAIN, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
 import {
+  DEBUGINFOD,
   DRAW_OPTIONS,
   type DrawOptions,
+  debuginfodServers,
   drawOptions,
   READ_OPTIONS,
   type ReadChoice,
@@ -22,13 +24,14 @@ import { describeFiles, type MadeFile } from '../report/files.ts';
 import { printable } from '../text/printable.ts';
 import { baseFor, draw } from '../workflow/draw-profile.ts';
 import { prepareFolder } from '../workflow/output-folder.ts';
-import { readProfileFile, requireSamples } from '../workflow/read-profile.ts';
+import { readProfileFile, reportLookups, requireSamples } from '../workflow/read-profile.ts';
 
 interface RenderOptions {
   readonly files: readonly string[];
   readonly folder: string;
   readonly draw: DrawOptions;
   readonly choice: ReadChoice;
+  readonly servers: ReturnType<typeof debuginfodServers>;
   readonly explain: boolean;
 }
 
@@ -38,6 +41,7 @@ const OPTIONS: OptionTable = {
   ...OPEN,
   ...OUTPUT_DIR,
   ...READ_OPTIONS,
+  ...DEBUGINFOD,
   explain: EXPLAIN,
   ...VERBOSE,
 };
@@ -75,11 +79,12 @@ export const render: Command<RenderOptions> = {
       folder: writableFolder(raw.text('output-dir') ?? '.'),
       draw: drawOptions(raw),
       choice: readChoice(raw),
+      servers: debuginfodServers(raw),
       explain: raw.flag('explain'),
     };
   },
 
-  async run({ files, folder, draw: drawing, choice, explain }, context) {
+  async run({ files, folder, draw: drawing, choice, servers, explain }, context) {
     const ending = ['.perf-script.txt.gz'];
     if (explain) {
       const { flameGraphLine } = await import('../collectors/by-hand/files.ts');
@@ -89,12 +94,13 @@ export const render: Command<RenderOptions> = {
       }
       return EXIT.done;
     }
+    const asked = servers(context.env);
     await prepareFolder(folder, context);
     const paths: string[] = [];
     const readings: Reading[] = [];
     for (const file of files) {
       const path = await recentFile(file, folder, ending, 'raw stacks');
-      const reading = await readProfileFile(path, choice, context);
+      const reading = await readProfileFile(path, choice, context, asked);
       if (reading.before) {
         if (files.length > 1)
           throw usageError(`${printable(path)} is a comparison: it cannot be added to other files`);
@@ -110,6 +116,7 @@ export const render: Command<RenderOptions> = {
     const summary = summarize(reading.profile);
     const made = await draw(reading, drawing, base, summary, context);
     for (const line of summaryLines(summary)) context.log.line(line);
+    await reportLookups(reading.profile, context);
     if (drawing.format.kind !== 'text')
       await printReport(path, reading.profile, summary, made, drawing.format, context);
     if (drawing.open) await openResult(made.find(({ role }) => role === 'svg')?.path, context);

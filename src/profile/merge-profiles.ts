@@ -37,8 +37,10 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
     });
   }
   const merged = builder.profile(aboutAll(profiles), [...events][0] ?? first.event, first.unit);
+  const lookups = profiles.flatMap((profile) => profile.lookups ?? []);
   return {
     ...merged,
+    ...(lookups.length > 0 && { lookups }),
     ...(profiles.some(({ weightsVary }) => weightsVary) && { weightsVary: true }),
     idle: {
       samples: profiles.reduce((sum, { idle }) => sum + idle.samples, 0),

@@ -102,6 +102,33 @@ export interface Profile {
   readonly idle: { readonly samples: number; readonly leftOut: boolean };
   /** Samples that the kernel could not deliver; undefined if the input does not contain this number. */
   readonly lost: number | undefined;
+  /** What was looked up by build ID; undefined if the user did not ask for it. */
+  readonly lookups?: readonly SymbolLookup[];
+}
+
+/** What was looked up by the build ID of an object for its frames without a name. */
+export interface SymbolLookup {
+  /** The object (dso), as perf prints it. */
+  readonly object: string;
+  /** Undefined if the input does not have it. */
+  readonly buildId?: string;
+  /** Frames in the lines of the input: those without a name, and how many of them got one. */
+  readonly frames: number;
+  readonly named: number;
+  /** Why the others still have none. */
+  readonly unknown?: {
+    readonly kind:
+      | 'no-build-id'
+      | 'no-offset'
+      | 'server-lacks-it'
+      | 'server-failed'
+      | 'file-refused'
+      | 'no-symbols'
+      | 'no-function'
+      | 'unknown-layout';
+    /** For people. */
+    readonly text: string;
+  };
 }
 
 /** Two profiles in one tree. */

@@ -204,7 +204,7 @@ function cutLimits(counts: StackCounts, share: (count: number) => number): Limit
 }
 
 function unnamedLimits(
-  { frames, threads }: Profile,
+  { frames, threads, lookups }: Profile,
   counts: StackCounts,
   share: (count: number) => number,
 ): Limit[] {
@@ -229,7 +229,7 @@ function unnamedLimits(
           ? 'code of the JVM, without a map of its functions: start java with -XX:+PreserveFramePointer, and run jcmd PID Compiler.perfmap before the recording ends'
           : made && hasNode
             ? 'code of Node.js, without a map of its functions: start node with --perf-basic-prof'
-            : reasonFor(dso, kind, samples === all);
+            : reasonFor(dso, kind, samples === all, lookups);
       const place =
         dso === '' || dso === '[unknown]'
           ? 'at addresses that are in no file'

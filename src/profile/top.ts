@@ -94,7 +94,7 @@ function functionRows({ tree, frames }: Profile): FunctionRow[] {
   );
 }
 
-function unknownRows({ tree, frames, stacks }: Profile, nodes: Int32Array): UnknownRow[] {
+function unknownRows({ tree, frames, stacks, lookups }: Profile, nodes: Int32Array): UnknownRow[] {
   const objects = new Map<string, { unknown: number; all: number; kind: Frame['kind'] }>();
   nodes.forEach((node, row) => {
     const frame = frames[tree.frame[node]!];
@@ -110,7 +110,7 @@ function unknownRows({ tree, frames, stacks }: Profile, nodes: Int32Array): Unkn
       dso: dso || '[unknown]',
       unknown,
       all,
-      reason: reasonFor(dso, kind, unknown === all),
+      reason: reasonFor(dso, kind, unknown === all, lookups),
     }))
     .sort((a, b) => b.unknown - a.unknown || compareText(a.dso, b.dso));
 }

@@ -1,10 +1,18 @@
 import type { Frame } from './frame.ts';
+import type { SymbolLookup } from './profile.ts';
 
 /**
- * Why perf found no symbol for the innermost function of a stack, as far as its text tells. `everything`: no function of
- * this object has one.
+ * Why the innermost function of a stack has no name: what looking it up by its build ID told, or else why perf found no
+ * symbol, as far as its text tells. `everything`: no function of this object has one.
  */
-export function reasonFor(dso: string, kind: Frame['kind'], everything: boolean): string {
+export function reasonFor(
+  dso: string,
+  kind: Frame['kind'],
+  everything: boolean,
+  lookups: readonly SymbolLookup[] = [],
+): string {
+  const looked = lookups.find(({ object, unknown }) => object === dso && unknown);
+  if (looked) return `debuginfod: ${looked.unknown!.text}`;
   if (/ \(deleted\)$/.test(dso)) return 'the file was deleted or replaced while it ran';
   if (/perf-\d+\.map$/.test(dso))
     return everything

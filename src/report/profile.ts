@@ -40,6 +40,7 @@ export function profileFacts(profile: Profile, summary: ProfileSummary) {
     unknownObjects: unknown.map(({ dso, unknown: nameless, all, reason }) => ({
       ...{ object: dso, unknown: nameless, all, reason },
     })),
+    ...(profile.lookups && { debuginfod: profile.lookups.map((lookup) => ({ ...lookup })) }),
   };
 }
 

@@ -9,7 +9,7 @@ import { isFoldedText, type StatedWeights, weighed } from '../profile/compare/fo
 import { foldedComparison } from '../profile/export/folded-comparison.ts';
 import { browserHalf, type Format } from '../profile/export/formats.ts';
 import { drawComparison } from '../profile/picture/svg.ts';
-import type { Comparison, Profile } from '../profile/profile.ts';
+import type { Comparison, Profile, SymbolLookup } from '../profile/profile.ts';
 import { describeFiles, type MadeFile } from '../report/files.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { baseFor, makeFile } from './draw-profile.ts';
@@ -43,6 +43,8 @@ export interface ComparisonOutput {
   readonly open: boolean;
   /** Rows of a table; undefined if the user did not ask for them. */
   readonly rows?: number;
+  /** What was looked up by build ID in both files; undefined if the user did not ask for it. */
+  readonly lookups?: readonly SymbolLookup[];
 }
 
 /** Makes the files of a comparison and prints its result on stdout. */
@@ -60,7 +62,11 @@ export async function presentComparison(
     await printResult(
       context,
       options.format,
-      () => ({ kind: 'ProfileComparison', version: 1, input: { before, after }, ...facts }),
+      () => ({
+        ...{ kind: 'ProfileComparison', version: 1, input: { before, after } },
+        ...facts,
+        ...(options.lookups && { debuginfod: options.lookups }),
+      }),
       names,
       markdown,
     );

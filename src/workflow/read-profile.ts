@@ -1,35 +1,53 @@
 import type { Context } from '../cli/command.ts';
 import type { ReadChoice } from '../cli/profile-options.ts';
+import type { Servers } from '../debuginfod/servers.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { type Input, openInput } from '../files/input.ts';
 import { readInParallel } from '../files/parallel-read.ts';
 import { readPicture } from '../profile/picture/read.ts';
-import type { About } from '../profile/profile.ts';
+import type { About, Profile } from '../profile/profile.ts';
 import { aboutFromHeader } from '../profile/read/about.ts';
 import { type Reading, type ReadOptions, readProfile } from '../profile/read/read-profile.ts';
 import { type Receipt, receiptBeside } from '../session/receipt.ts';
 import { printable } from '../text/printable.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 
-/** Reads a local profile, and what its receipt or else its header says about it. */
-export async function readProfileFile(path: string, choice: ReadChoice, context: Context): Promise<Reading> {
+/**
+ * Reads a local profile, and what its receipt or else its header says about it. With `servers`, frames without a name are
+ * looked up there by the build IDs of their objects.
+ */
+export async function readProfileFile(
+  path: string,
+  choice: ReadChoice,
+  context: Context,
+  servers?: Servers,
+): Promise<Reading> {
   const beside = await receiptBeside(path);
   const receipt = beside?.plan.capture.collector === 'perf' ? beside : undefined;
   const wholeNode = receipt?.plan.targets[0].kind === 'node';
   const input = await openInput(path, context.stdin);
   const name = path === '-' ? 'stdin' : (path.split(/[\\/]/).at(-1) ?? path);
+  const named = servers && (await (await import('./name-frames.ts')).nameFrames(input, servers, context));
   const reading = await readProfile(
-    unlessInterrupted(input.chunks, context.interrupts.next),
+    unlessInterrupted(named?.chunks ?? input.chunks, context.interrupts.next),
     choice(wholeNode),
     (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
     readPicture,
-    input.plain ? (timeline, layout) => readInParallel(path, timeline, layout) : undefined,
+    input.plain && !named ? (timeline, layout) => readInParallel(path, timeline, layout) : undefined,
     async (names) => (await import('../workflow/demangle.ts')).demangle(names),
   );
   warnOf(input, context);
   if (reading.isFlat)
     context.log.warn(`${printable(path)}: no line has a second frame: this may be a log and not a profile`);
-  return receipt ? countingLosses(reading) : reading;
+  const whole = receipt ? countingLosses(reading) : reading;
+  return named ? { ...whole, profile: { ...whole.profile, lookups: named.lookups } } : whole;
+}
+
+/** Says what was looked up by build ID, and what is still unknown. */
+export async function reportLookups({ lookups }: Profile, { log }: Context): Promise<void> {
+  if (!lookups) return;
+  const { lookupLines } = await import('./name-frames.ts');
+  for (const line of lookupLines(lookups)) log.line(line);
 }
 
 /** What a receipt says about its recording. */

@@ -19,6 +19,7 @@ const DEBIAN_PACKAGES = [
   ...['mmdebstrap', 'buildah', 'crun', 'debian-archive-keyring', 'ca-certificates'],
   ...['tcpdump', 'tshark', 'linux-perf', 'redis-tools', 'shellcheck', 'chromium', 'libxml2-utils', 'procps'],
   ...['tmux', 'zsh', 'fish', 'bash-completion'],
+  ...['binutils', 'debuginfod', 'elfutils', 'gcc', 'libc6-dev', 'lld'],
 ];
 
 /** What the cluster calls itself, wherever it comes from. */

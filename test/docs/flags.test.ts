@@ -66,6 +66,16 @@ const EXCEPTIONS: ReadonlyArray<{
   { command: 'crictl', flags: ['-i', '-it', '-ef'], reason: 'of exec, and of the command in the container' },
   { command: 'perf script', flags: ['-D'], reason: 'its output is refused, which the page says' },
   {
+    command: 'perf script',
+    flags: ['-F', '--show-mmap-events'],
+    reason: 'the reader prints his own recordings with them, for --debuginfod',
+  },
+  {
+    command: 'perf record',
+    flags: ['--buildid-mmap'],
+    reason: 'the reader records with it, for --debuginfod',
+  },
+  {
     command: undefined,
     flags: ['--perf-basic-prof', '-X', '-XX', '-fno-omit-frame-pointer'],
     reason: 'the reader gives it to his runtime or compiler',

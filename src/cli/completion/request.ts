@@ -141,8 +141,8 @@ const isVerbose = (options: OptionTable, word = ''): boolean => {
 };
 
 /** Whether the value of a flag is omitted, because the next word is not one (`--dry-run pod/x`). */
-const isOmitted = ({ valueIfOmitted, choices }: OptionSpec, word: string): boolean =>
-  valueIfOmitted !== undefined && choices?.includes(word) === false;
+const isOmitted = ({ valueIfOmitted, choices, valuePattern }: OptionSpec, word: string): boolean =>
+  valueIfOmitted !== undefined && (choices?.includes(word) === false || valuePattern?.test(word) === false);
 
 /** A flag without a value. `-v` counts as one, because the next word is its value only if it is a number. */
 const isSwitch = ({ type, valueIfOmitted }: OptionSpec): boolean =>
