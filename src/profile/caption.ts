@@ -20,6 +20,7 @@ export function caption(profile: Profile, summary: ProfileSummary): { title: str
   ];
   const notes = [
     idle.leftOut && `${idle.samples} idle samples left out`,
+    profile.except && `${counted(profile.except.samples, 'sample')} of ${profile.except.pod} left out`,
     profile.unit === 'nanoseconds' && 'width: CPU time',
     profile.unit === 'events' && `width: number of ${profile.event}`,
     // Only the most important limit: the command prints the others, and the JSON has all.

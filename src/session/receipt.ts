@@ -1,9 +1,10 @@
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import type { Plan } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
+import type { NamedPod } from '../profile/owners.ts';
 import { toolVersion } from '../version.ts';
 import type { CpuCounters } from './cpu-counters.ts';
-import type { Cut, SessionResult } from './session.ts';
+import type { Cut, NoCgroups, SessionResult } from './session.ts';
 import type { Deletion, StoppedBy } from './stopped-by.ts';
 
 /** The plan as receipts have it: version 1 of the receipt has a list of targets, which has always held one. */
@@ -26,6 +27,10 @@ export interface Receipt {
     readonly cut?: Cut;
     /** Processes whose files perf was not allowed to read, because they held it up: their frames have no names. */
     readonly unnamedProcesses?: number;
+    /** Of a node: why the samples do not tell whose they are; absent if they do. */
+    readonly noCgroups?: NoCgroups;
+    /** Of a node: the pods that were sampled, with the names by which their cgroups are recognised. */
+    readonly pods?: readonly NamedPod[];
     /** What the kernel counted for the target's CPU use during the capture; absent for packets. */
     readonly cpu?: CpuCounters;
     /** Who or what ended it, as far as the node and the API know. */
@@ -111,6 +116,7 @@ const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'packets'> =
   ended: result.ended,
   ...(result.cut && { cut: result.cut }),
   ...(result.unnamedProcesses > 0 && { unnamedProcesses: result.unnamedProcesses }),
+  ...(result.noCgroups && { noCgroups: result.noCgroups }),
   ...(result.cpu && { cpu: result.cpu }),
   stoppedBy: result.stoppedBy,
   ...(result.deletion && { deletion: result.deletion }),

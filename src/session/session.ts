@@ -24,6 +24,7 @@ import { targetChanges } from './target-changes.ts';
 
 /** Why the recording is not whole: what happened to the tool on the node before it had written all of it. */
 export type Cut = NonNullable<EventOf<'end'>['cut']>;
+export type NoCgroups = NonNullable<EventOf<'end'>['no_cgroups']>;
 
 export interface SessionResult {
   /** The cluster, and the user by whose rights it was reached. */
@@ -34,6 +35,8 @@ export interface SessionResult {
   readonly cut?: Cut;
   /** Processes whose files perf was not allowed to read, because they held it up (collectors/perf/perf.sh). */
   readonly unnamedProcesses: number;
+  /** Why the samples of a node have no cgroups; absent if they have, and for other scopes. */
+  readonly noCgroups?: NoCgroups;
   /** What the kernel counted for the target's CPU use during the capture; absent if it did not count. */
   readonly cpu?: CpuCounters;
   readonly ended: EndReason;
@@ -262,6 +265,7 @@ function resultOf(
     isRaw,
     ...(end?.cut && { cut: end.cut }),
     unnamedProcesses: end?.unnamed ?? 0,
+    ...(end?.no_cgroups && { noCgroups: end.no_cgroups }),
     ...(cpu && { cpu }),
     ended,
     stoppedBy: stoppedBy(ended, hasAsked, deletion),

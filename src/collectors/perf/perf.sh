@@ -27,8 +27,10 @@ perf_version() { perf version; }
 
 perf_prepare() {
   perf_scope=() watched_cgroup=.
+  perf_fields='' perf_groups=''
   if [[ ${arg[scope]} == node ]]; then
     find_cgroup_root || cgroup_root=
+    perf_ask_cgroups
   else
     find_cgroup_root || refuse no-cgroup-mount
     find_pod_cgroup || refuse pod-not-found
@@ -39,6 +41,18 @@ perf_prepare() {
     fi
     # A cgroup includes its descendants. perf needs the event before the cgroup, and all CPUs (-a).
     perf_scope=(--cgroup "$watched_cgroup")
+  fi
+}
+
+# perf_ask_cgroups: with the samples of a node perf records the cgroup of each (Linux 5.7), and prints it (perf 6.9). Without
+# either of them the node is recorded all the same, and the client says that there are no pods in the picture.
+perf_ask_cgroups() {
+  if [[ -z $cgroup_root ]]; then
+    perf_groups=mount
+  elif [[ $(perf script -F cgroup -i /dev/null 2>&1) == *'Invalid field'* ]]; then
+    perf_groups=perf
+  else
+    perf_scope=(--all-cgroups) perf_fields=,cgroup
   fi
 }
 
@@ -197,6 +211,11 @@ perf_start() {
   until=$((now + 60000))
   until perf_begins; do
     now_ms
+    # A kernel without cgroups in its samples refuses the event: what else it may be, the next try tells.
+    if [[ -n $perf_fields && -z $perf_problem ]] && ((now < until)); then
+      perf_scope=() perf_fields='' perf_groups=kernel
+      continue
+    fi
     if ((now >= until)) || [[ -z $perf_culprit ]] || ! perf_hide "$perf_culprit"; then refuse perf-failed log perf.log; fi
   done
   now_ms
@@ -325,6 +344,7 @@ perf_finish() {
   counts=("${perf_cpu[@]}")
   ((${#perf_hidden[@]} == 0)) || counts+=(unnamed: "${#perf_hidden[@]}")
   [[ -z $perf_problem ]] || counts+=(cut "$perf_problem")
+  [[ -z $perf_groups ]] || counts+=(no_cgroups "$perf_groups")
   if [[ -n $perf_problem ]] && ! perf_trim; then
     # perf script printed nothing before it was ended, but the samples themselves are here.
     announce samples perf.data
@@ -344,7 +364,7 @@ perf_script() {
   gzip -c <"$WORK/stacks" >"$WORK/perf-script.txt.gz" &
   gzip_pid=$!
   perf_apart script -i "$OUT/perf.data" --header --no-inline --show-lost-events \
-    -F comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso >"$WORK/stacks" 2>"$OUT/perf-script.log" </dev/null &
+    -F "comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso$perf_fields" >"$WORK/stacks" 2>"$OUT/perf-script.log" </dev/null &
   tool_pid=$!
   while tool_is_running; do
     now_ms
