@@ -99,11 +99,15 @@ export function ownerLines(rows: readonly OwnerRow[]): string[] {
     ...shown.flatMap((row) => [
       line(row, nameOf(row)),
       // A single container is in the line of its pod.
-      ...(row.containers.length > 1 ? row.containers.map((each) => line(each, `  ${each.name}`)) : []),
+      ...(row.containers.length > 1
+        ? row.containers.filter(isWorthALine).map((each) => line(each, `  ${each.name}`))
+        : []),
     ]),
     ...(rest.length > 0 ? [line(sumOf(rest), `${counted(rest.length, 'other')}`)] : []),
   ];
 }
+
+const isWorthALine = ({ share }: Usage): boolean => share >= 0.0005;
 
 /** A pod with its only container; and what a name alone does not tell. */
 export const nameOf = ({ name, containers }: Pick<OwnerRow, 'name' | 'containers'>): string =>

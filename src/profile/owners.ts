@@ -121,9 +121,13 @@ function shortPath(path: string): string {
   return `…${slash < 0 ? end : end.slice(slash)}`;
 }
 
+/** Where a process enters the kernel: arch/x86/entry/entry_64.S and arch/arm64/kernel/entry.S of Linux. */
+const ENTRY = /^(?:entry_|do_syscall_|el0t?_)/;
+
 /**
  * The threads that never run code of a process. The kernel's own threads are in the root of all cgroups, as processes can be
- * that nobody put elsewhere, but these have a frame of their own in their stacks.
+ * that nobody put elsewhere, but these have a frame of their own in their stacks, or at least (while they start or end)
+ * that of a system call.
  */
 function kernelThreads({ frames, tree, threads, stacks }: Profile): Uint8Array {
   const own = new Uint8Array(tree.frame.length);
@@ -132,8 +136,13 @@ function kernelThreads({ frames, tree, threads, stacks }: Profile): Uint8Array {
     // An address in no object may be one of the kernel's.
     kind === 'thread' || kind === 'kernel' || (unknown && /^(?:|\[unknown\])$/.test(dso)) ? 0 : 1,
   );
-  for (let node = 1; node < own.length; node += 1)
-    own[node] = own[tree.parent[node]!]! | isOwn[tree.frame[node]!]!;
+  const isEntry = frames.map(({ name, kind }) => (kind === 'kernel' && ENTRY.test(name) ? 1 : 0));
+  for (let node = 1; node < own.length; node += 1) {
+    const up = tree.parent[node]!;
+    const isOutermost = frames[tree.frame[up]!]?.kind === 'thread';
+    own[node] =
+      own[up]! | isOwn[tree.frame[node]!]! | (isOutermost ? isEntry[tree.frame[node]!]! : 0);
+  }
   stacks.node.forEach((node, row) => {
     const thread = stacks.thread[row]!;
     if (thread >= 0 && own[node]) inKernel[thread] = 0;

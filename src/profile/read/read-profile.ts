@@ -269,7 +269,8 @@ async function readInto(
 function lasting(about: About, reader: PerfScriptReader, { from, to }: ReadOptions): About {
   const { betweenSamples, ...rest } = about;
   const span = reader.lastTime - reader.firstTime;
-  const seconds = about.seconds ?? span;
+  // On a busy node perf takes samples a little longer than the script on the node means to record.
+  const seconds = Math.max(about.seconds ?? 0, span) || (about.seconds ?? span);
   const part = Math.min(to ?? seconds, seconds) - (from ?? 0);
   const known =
     from === undefined && to === undefined
