@@ -121,33 +121,37 @@ function shortPath(path: string): string {
   return `…${slash < 0 ? end : end.slice(slash)}`;
 }
 
-/** Where a process enters the kernel: arch/x86/entry/entry_64.S and arch/arm64/kernel/entry.S of Linux. */
-const ENTRY = /^(?:entry_|do_syscall_|el0t?_)/;
+/** Where a thread of the kernel begins: kernel/kthread.c, arch/x86/entry/entry_64.S and arch/arm64/kernel/entry.S of Linux. */
+const START = /^(?:ret_from_fork(?:_asm)?|kthread)$/;
 
 /**
- * The threads that never run code of a process. The kernel's own threads are in the root of all cgroups, as processes can be
- * that nobody put elsewhere, but these have a frame of their own in their stacks, or at least (while they start or end)
- * that of a system call.
+ * The kernel's own threads: they begin in the kernel, and never run code of a process. They are in the root of all cgroups, as
+ * processes can be that nobody put elsewhere.
  */
 function kernelThreads({ frames, tree, threads, stacks }: Profile): Uint8Array {
-  const own = new Uint8Array(tree.frame.length);
-  const inKernel = new Uint8Array(threads.length).fill(1);
   const isOwn = frames.map(({ kind, unknown, dso }) =>
     // An address in no object may be one of the kernel's.
     kind === 'thread' || kind === 'kernel' || (unknown && /^(?:|\[unknown\])$/.test(dso)) ? 0 : 1,
   );
-  const isEntry = frames.map(({ name, kind }) => (kind === 'kernel' && ENTRY.test(name) ? 1 : 0));
-  for (let node = 1; node < own.length; node += 1) {
+  // Without its symbols the kernel's functions have no names.
+  const isStart = frames.map(({ kind, name, unknown }) => kind === 'kernel' && (unknown || START.test(name)));
+  const runsOwn = new Uint8Array(tree.frame.length);
+  const begins = new Uint8Array(tree.frame.length);
+  for (let node = 1; node < runsOwn.length; node += 1) {
+    const frame = tree.frame[node]!;
     const up = tree.parent[node]!;
-    const isOutermost = frames[tree.frame[up]!]?.kind === 'thread';
-    own[node] =
-      own[up]! | isOwn[tree.frame[node]!]! | (isOutermost ? isEntry[tree.frame[node]!]! : 0);
+    runsOwn[node] = runsOwn[up]! | isOwn[frame]!;
+    begins[node] = begins[up]! | (isStart[frame] && frames[tree.frame[up]!]?.kind === 'thread' ? 1 : 0);
   }
+  const inKernel = Uint8Array.from(threads, ({ pid }) => (pid === 0 ? 1 : 0));
+  const inProcess = new Uint8Array(threads.length);
   stacks.node.forEach((node, row) => {
     const thread = stacks.thread[row]!;
-    if (thread >= 0 && own[node]) inKernel[thread] = 0;
+    if (thread < 0) return;
+    inKernel[thread]! |= begins[node]!;
+    inProcess[thread]! |= runsOwn[node]!;
   });
-  return inKernel;
+  return inKernel.map((is, thread) => (inProcess[thread] ? 0 : is));
 }
 
 /** Whether a thread is of the pod. */

@@ -180,6 +180,7 @@ const DOT = 46;
 const SLASH = 47;
 const OPEN = 91;
 const CLOSE = 93;
+const BRACKET = 41;
 
 const isBlank = (byte: number | undefined): boolean => byte === BLANK || byte === TAB;
 /** What perf prints for a cgroup that it does not know: `unknown`, and nothing behind it. */
@@ -187,6 +188,8 @@ const UNKNOWN = [117, 110, 107, 110, 111, 119, 110] as const;
 const isUnknown = (bytes: Uint8Array, from: number, to: number): boolean =>
   to - from === UNKNOWN.length && UNKNOWN.every((byte, at) => bytes[from + at] === byte);
 
+const isHexadecimal = (byte: number | undefined): boolean =>
+  isDigit(byte) || (byte !== undefined && byte >= 97 && byte <= 102);
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 48 && byte <= 57;
 
 /**
@@ -201,6 +204,8 @@ export class EventBytes {
   /** Where the path of a cgroup begins and ends that stands behind the event (`-F +cgroup`); 0 without one. */
   cgroupStart = 0;
   cgroupEnd = 0;
+  /** Where a frame begins that stands behind the cgroup, in one-line samples; 0 without one. */
+  besideStart = 0;
   /** Whether the line has both a processor and a period. */
   #isComplete = false;
   /** Time in seconds and period, in an array: a field would be a new object with each number. */
@@ -217,6 +222,7 @@ export class EventBytes {
   /** Reads the line from `start` to `end` (without its line feed). */
   read(bytes: Uint8Array, start: number, end: number): boolean {
     this.cgroupEnd = 0;
+    this.besideStart = 0;
     return this.#readEvent(bytes, start, end) || this.#readCgroup(bytes, start, end);
   }
 
@@ -233,9 +239,28 @@ export class EventBytes {
       if (!this.#readEvent(bytes, start, at + 1) || !this.#isComplete) continue;
       this.cgroupStart = at + 3;
       this.cgroupEnd = to;
+      if (bytes[to - 1] === BRACKET) this.#cutFrame(bytes, to);
       return true;
     }
     return false;
+  }
+
+  /** Takes a frame off the end of the cgroup: blanks, an address, a blank, and more. */
+  #cutFrame(bytes: Uint8Array, to: number): void {
+    for (
+      let at = bytes.indexOf(BLANK, this.cgroupStart);
+      at >= 0 && at < to;
+      at = bytes.indexOf(BLANK, at + 1)
+    ) {
+      let end = at;
+      while (bytes[end] === BLANK) end += 1;
+      const address = end;
+      while (isHexadecimal(bytes[end])) end += 1;
+      if (end === address || bytes[end] !== BLANK) continue;
+      this.cgroupEnd = at;
+      this.besideStart = at;
+      return;
+    }
   }
 
   /** The line up to the colon behind the event. */

@@ -244,6 +244,8 @@ export class PerfScriptReader {
       this.#origin = this.#origins.read(bytes, view, at, event);
       this.#time = event.time;
       this.#period = event.period;
+      if (event.besideStart > 0)
+        this.#beside = framesBeside(this.#text(bytes, event.besideStart, end - 1), false);
       return end;
     }
     const text = this.#text(bytes, at, end - 1);
