@@ -117,10 +117,7 @@ const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]>
   ],
   ["by the kernel's counters", profile.cpu && countersText(profile.cpu)],
   ['quality', profile.samples < FEW_SAMPLES ? undefined : qualityFacts(profile.quality).join('; ')],
-  [
-    'left out',
-    profile.except && `${profile.except.samples} samples of the pod ${plain(profile.except.pod)}`,
-  ],
+  ['left out', profile.except && `${profile.except.samples} samples of the pod ${plain(profile.except.pod)}`],
   ...profile.quality.limits.map(({ text }): [string, string] => ['note', plain(text)]),
 ];
 

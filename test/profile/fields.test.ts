@@ -135,7 +135,9 @@ describe('the fields of perf script', () => {
       // Not one sample is said by the verb.
       if (!stacks) expect(isEnough, stdout.slice(0, 1500)).toBe(false);
       else
-        expect(stacks, stdout.slice(0, 1500)).toBe(whole.get(/ \([^()]+\)(?: |$)/m.test(stdout) ? 'dso' : ''));
+        expect(stacks, stdout.slice(0, 1500)).toBe(
+          whole.get(/ \([^()]+\)(?: |$)/m.test(stdout) ? 'dso' : ''),
+        );
     });
   });
 });
