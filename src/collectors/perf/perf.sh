@@ -21,13 +21,14 @@ perf_least_kb=$((256 << 10)) perf_most_kb=$((4 << 20))
 perf_map_bytes=$((256 << 20))
 # The processes whose files perf must not read.
 perf_hidden=()
+# What perf script prints besides, and why that is not the cgroups of a node.
+perf_fields='' perf_no_cgroups=''
 declare -A perf_hid_in=() perf_held=()
 
 perf_version() { perf version; }
 
 perf_prepare() {
   perf_scope=() watched_cgroup=.
-  perf_fields='' perf_groups=''
   if [[ ${arg[scope]} == node ]]; then
     find_cgroup_root || cgroup_root=
     perf_ask_cgroups
@@ -48,9 +49,9 @@ perf_prepare() {
 # either of them the node is recorded all the same, and the client says that there are no pods in the picture.
 perf_ask_cgroups() {
   if [[ -z $cgroup_root ]]; then
-    perf_groups=mount
+    perf_no_cgroups=mount
   elif [[ $(perf script -F cgroup -i /dev/null 2>&1) == *'Invalid field'* ]]; then
-    perf_groups=perf
+    perf_no_cgroups=perf
   else
     perf_scope=(--all-cgroups) perf_fields=,cgroup
   fi
@@ -211,9 +212,9 @@ perf_start() {
   until=$((now + 60000))
   until perf_begins; do
     now_ms
-    # A kernel without cgroups in its samples refuses the event: what else it may be, the next try tells.
-    if [[ -n $perf_fields && -z $perf_problem ]] && ((now < until)); then
-      perf_scope=() perf_fields='' perf_groups=kernel
+    # A kernel without cgroups in its samples refuses the event. If it has another reason, the next try fails as well.
+    if [[ -n $perf_fields && -z $perf_problem ]] && grep -qs 'Invalid argument' "$OUT/perf.log"; then
+      perf_scope=() perf_fields='' perf_no_cgroups=kernel
       continue
     fi
     if ((now >= until)) || [[ -z $perf_culprit ]] || ! perf_hide "$perf_culprit"; then refuse perf-failed log perf.log; fi
@@ -344,7 +345,7 @@ perf_finish() {
   counts=("${perf_cpu[@]}")
   ((${#perf_hidden[@]} == 0)) || counts+=(unnamed: "${#perf_hidden[@]}")
   [[ -z $perf_problem ]] || counts+=(cut "$perf_problem")
-  [[ -z $perf_groups ]] || counts+=(no_cgroups "$perf_groups")
+  [[ -z $perf_no_cgroups ]] || counts+=(no_cgroups "$perf_no_cgroups")
   if [[ -n $perf_problem ]] && ! perf_trim; then
     # perf script printed nothing before it was ended, but the samples themselves are here.
     announce samples perf.data
