@@ -1,7 +1,10 @@
+import { isObjectName } from '../cluster/cluster.ts';
 import { type Servers, serversOf } from '../debuginfod/servers.ts';
 import { usageError } from '../errors.ts';
 import type { OutputFormat } from '../output/format.ts';
+import { resourceOf } from '../plan/target.ts';
 import { FORMATS, type FormatName, parseFormats } from '../profile/export/formats.ts';
+import type { ExceptedPod } from '../profile/owners.ts';
 import type { ReadOptions } from '../profile/read/read-profile.ts';
 import { printable } from '../text/printable.ts';
 import { parseCount } from '../text/quantity.ts';
@@ -44,6 +47,13 @@ export const READ_OPTIONS: OptionTable = {
     describe: 'Leave out stacks in which the name of a frame or the thread matches',
     group: GROUP,
     value: 'REGEXP',
+    notPresettable: true,
+  },
+  except: {
+    type: 'string',
+    describe: 'With a recording of a node: leave out the samples of this pod (pod/NAME or NAMESPACE/NAME)',
+    group: GROUP,
+    value: 'POD',
     notPresettable: true,
   },
   comm: {
@@ -135,6 +145,7 @@ export function readChoice(raw: RawOptions): ReadChoice {
   const comm = raw.text('comm');
   const include = regexp(raw, 'include');
   const exclude = regexp(raw, 'exclude');
+  const except = raw.text('except') === undefined ? undefined : parseExcepted(raw.text('except')!);
   const from = seconds(raw, 'from');
   const to = seconds(raw, 'to');
   if (to !== undefined && to <= (from ?? 0))
@@ -146,6 +157,7 @@ export function readChoice(raw: RawOptions): ReadChoice {
     ...(weight !== undefined && { weight }),
     ...(include && { include }),
     ...(exclude && { exclude }),
+    ...(except && { except }),
     ...(comm !== undefined && { comm }),
     ...(tidNumber !== undefined && { tid: tidNumber }),
     ...(from !== undefined && { from }),
@@ -154,6 +166,16 @@ export function readChoice(raw: RawOptions): ReadChoice {
     timeline: !raw.flag('no-time'),
     mergeThreads: raw.flag('merge-threads'),
   });
+}
+
+/** A pod of `--except`: `pod/NAME`, `NAME` or `NAMESPACE/NAME`. */
+function parseExcepted(text: string): ExceptedPod {
+  const [first, name, ...more] = text.split('/');
+  const isQualified = name !== undefined && resourceOf(first!) === undefined;
+  const wrong = usageError(`--except: "${printable(text)}" is not a pod`, 'type pod/NAME, or NAMESPACE/NAME');
+  if (name !== undefined && !isQualified && resourceOf(first!) !== 'pods') throw wrong;
+  if (more.length > 0 || !isObjectName(name ?? first!) || (isQualified && !isObjectName(first!))) throw wrong;
+  return { name: name ?? first!, ...(isQualified && { namespace: first! }) };
 }
 
 function regexp(raw: RawOptions, name: string): RegExp | undefined {

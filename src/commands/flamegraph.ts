@@ -22,6 +22,7 @@ import { type PerfTask, type Plan, targetText } from '../plan/plan.ts';
 import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { compare } from '../profile/compare/compare.ts';
 import { emptyText } from '../profile/counters.ts';
+import { type ExceptedPod, sampledPods } from '../profile/owners.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
 import { readProfile } from '../profile/read/read-profile.ts';
@@ -33,6 +34,7 @@ import type { SessionResult } from '../session/session.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import { comparisonResult, drawComparisons } from '../workflow/compare-profiles.ts';
 import { draw } from '../workflow/draw-profile.ts';
+import { findExcepted, NodePods } from '../workflow/node-pods.ts';
 import { partialProfileError } from '../workflow/partial-profile.ts';
 import { aboutFromReceipt, countingLosses } from '../workflow/read-profile.ts';
 import { containerOfPid } from '../workflow/resolve-id.ts';
@@ -109,6 +111,7 @@ const OPTIONS: OptionTable = {
   output: outputOption('the files that were written'),
   ...MARKDOWN,
   ...OPEN,
+  except: READ_OPTIONS.except!,
   idle: READ_OPTIONS.idle!,
   'no-idle': READ_OPTIONS['no-idle']!,
   'merge-threads': READ_OPTIONS['merge-threads']!,
@@ -131,7 +134,11 @@ export const flamegraph: Command<FlamegraphOptions> = {
       'kubectl gkeprof flamegraph pod/redis-0 -c redis --duration 10s',
       'Profile one container for 10 seconds',
     ],
-    ['kubectl gkeprof flamegraph node/NODE', 'Profile everything that runs on a node'],
+    ['kubectl gkeprof flamegraph node/NODE', 'Profile everything that runs on a node, by pod'],
+    [
+      'kubectl gkeprof flamegraph node/NODE --except pod/redis-0',
+      'Profile the neighbours of a pod on its node',
+    ],
     ['kubectl gkeprof flamegraph node/NODE --pid 7154', 'Profile the container of a process'],
     ['kubectl gkeprof flamegraph pod/redis-0 --vs pod/redis-1', 'Record two pods at once and compare them'],
   ],
@@ -147,6 +154,11 @@ export const flamegraph: Command<FlamegraphOptions> = {
     const pid = raw.text('pid');
     if (pid !== undefined && ref.kind !== 'node')
       throw usageError('--pid needs a node as target', 'kubectl gkeprof flamegraph node/NAME --pid PID');
+    if (raw.text('except') !== undefined && (ref.kind !== 'node' || pid !== undefined || vs))
+      throw usageError(
+        '--except needs a whole node as its only target',
+        'kubectl gkeprof flamegraph node/NAME --except pod/NAME',
+      );
     if (pid !== undefined && vs)
       throw usageError('--pid and --vs cannot be used together', 'leave one of them out');
     return {
@@ -227,10 +239,18 @@ async function record(
   const found = await findCaptureTarget(request, context);
   if (!found) return undefined;
   const { durationSeconds } = options;
+  const { node } = found.target;
+  const { except: named } = options.choice(false);
+  const except = named && (await findExcepted(named, node, found.cluster));
   const plan = planCapture(found, taskFor(found.target, options), { durationSeconds, maxBytes: MAX_BYTES });
   const ends = `on ${plan.node}; stops after ${formatDuration(durationSeconds)}, or press Ctrl-C`;
+  const isNode = plan.target.kind === 'node';
+  const isPreview = options.capture.explain || options.capture.dryRun !== undefined;
+  const pods = isNode && !isPreview ? new NodePods(found.cluster, node) : undefined;
   const recorded = await runCapture(found, plan, perf, [perf.describe(plan), ends], context);
-  return recorded && finishCapture(recorded, drawRecording(recorded, options, context), context);
+  return (
+    recorded && finishCapture(recorded, drawRecording(recorded, options, context, pods, except), context)
+  );
 }
 
 /** Runs two sessions at the same time, and compares their profiles: `vs` is the baseline. */
@@ -295,21 +315,38 @@ async function drawRecording(
   { plan, result }: Recorded,
   { draw: drawing, choice }: FlamegraphOptions,
   context: Context,
+  nodePods?: NodePods,
+  except?: ExceptedPod,
 ): Promise<Recording> {
   const { log, stdout } = context;
   const { artifact } = result;
   if (result.isRaw) throw await partialProfileError(plan, result);
   const planned = makeReceipt(plan, result, {});
   const about = aboutFromReceipt(planned);
+  const pods = await nodePods?.names(log);
   const input = await openInput(artifact.path, context.stdin);
   const reading = countingLosses(
-    await readProfile(input.chunks, choice(plan.target.kind === 'node'), () => about, readPicture),
+    await readProfile(
+      input.chunks,
+      {
+        ...choice(plan.target.kind === 'node'),
+        ...(pods && { pods }),
+        ...(except && { except }),
+      },
+      () => about,
+      readPicture,
+    ),
   );
   log.end();
   log.line('');
   log.line('Results:');
   const summary = summarize(reading.profile);
-  const receipt = { ...planned, findings: { ...summary, odd: reading.warnings } };
+  const sampled = pods ? sampledPods(reading.profile, pods) : [];
+  const receipt: Receipt = {
+    ...planned,
+    capture: { ...planned.capture, ...(sampled.length > 0 && { pods: sampled }) },
+    findings: { ...summary, odd: reading.warnings },
+  };
   const receiptPath = await writeReceipt(artifact.base, receipt);
   const drawn = await draw(reading, drawing, artifact.base, summary, context);
   if (drawing.format.kind === 'text')

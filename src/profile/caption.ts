@@ -23,6 +23,7 @@ export function caption(profile: Profile, summary: ProfileSummary): { title: str
   ];
   const notes = [
     idle.leftOut && `${idle.samples} idle samples left out`,
+    profile.except && `${counted(profile.except.samples, 'sample')} of ${profile.except.pod} left out`,
     about.stacks && `stacks: ${chosenText(about.stacks)}`,
     profile.unit === 'nanoseconds' && 'width: CPU time',
     profile.unit === 'events' && `width: number of ${profile.event}`,

@@ -1,3 +1,4 @@
+import { type ExceptedPod, isOf, KERNEL } from './owners.ts';
 import type { Profile, SampleTimes, StackTable } from './profile.ts';
 import { closed } from './tree.ts';
 
@@ -9,6 +10,8 @@ export interface ProfileFilter {
   /** Keep only threads with this name, or this number. */
   readonly comm?: string;
   readonly tid?: number;
+  /** Leave out the threads of this pod. */
+  readonly except?: ExceptedPod;
   /** Leave out samples of idle processors. */
   readonly noIdle: boolean;
 }
@@ -20,7 +23,7 @@ const IDLE = /idle|safe_halt|mwait|haltpoll|halt_poll|cpu_startup_entry|xen_hype
  * The stacks of the idle task (`swapper`, one for each CPU) while it idles: on top is an idle function, or a function without
  * a name. Interrupts that run on its stack are work.
  */
-function idleRows({ frames, tree, threads, stacks }: Profile): Uint8Array {
+export function idleRows({ frames, tree, threads, stacks }: Profile): Uint8Array {
   const rows = new Uint8Array(stacks.node.length);
   const swapper = threads.map(
     ({ comm, pid, tid }) => /^swapper/.test(comm) && (pid === 0 || tid <= 0 || pid < 0),
@@ -36,11 +39,17 @@ function idleRows({ frames, tree, threads, stacks }: Profile): Uint8Array {
   return rows;
 }
 
-/** The subtrees of threads with the name of the idle task: the first node and the end of each. */
+/**
+ * The subtrees of threads with the name of the idle task: the first node and the end of each. In a profile of a node they are
+ * below the frame of the kernel (owners.ts).
+ */
 function swappers(frames: Profile['frames'], { frame, next }: Profile['tree']): Array<[number, number]> {
   const found: Array<[number, number]> = [];
-  for (let node = 1; node < frame.length; node = next[node]!)
-    if (/^swapper/.test(frames[frame[node]!]!.name)) found.push([node, next[node]!]);
+  for (let node = 1; node < frame.length; ) {
+    const { name } = frames[frame[node]!]!;
+    if (/^swapper/.test(name)) found.push([node, next[node]!]);
+    node = name === KERNEL ? node + 1 : next[node]!;
+  }
   return found;
 }
 
@@ -49,16 +58,33 @@ export function filterProfile(profile: Profile, filter: ProfileFilter): Profile 
   const { stacks } = profile;
   const idle = idleRows(profile);
   const matches = nodesThatMatch(profile, filter);
+  const { except } = filter;
+  const excepted = profile.threads.map(({ owner }) => except !== undefined && isOf(owner, except));
   const idleSamples = stacks.samples.reduce((sum, samples, row) => sum + (idle[row] ? samples : 0), 0);
   return {
     ...keepRows(profile, (row) => {
       const thread = profile.threads[stacks.thread[row]!];
+      if (excepted[stacks.thread[row]!]) return false;
       if (idle[row] && filter.noIdle) return false;
       if (filter.comm !== undefined && thread?.comm !== filter.comm) return false;
       if (filter.tid !== undefined && thread?.tid !== filter.tid) return false;
       return matches(stacks.node[row]!);
     }),
     idle: { samples: idleSamples, leftOut: filter.noIdle && idleSamples > 0 },
+    ...(except && { except: exceptedSamples(profile, excepted, except) }),
+  };
+}
+
+/** What `--except` leaves out, whatever else the filter does with it. */
+function exceptedSamples(
+  { threads }: Profile,
+  excepted: readonly boolean[],
+  { namespace, name }: ExceptedPod,
+): NonNullable<Profile['except']> {
+  const of = threads.filter((_, at) => excepted[at]);
+  return {
+    pod: of[0]?.owner?.name ?? (namespace === undefined ? name : `${namespace}/${name}`),
+    samples: of.reduce((sum, { samples }) => sum + samples, 0),
   };
 }
 

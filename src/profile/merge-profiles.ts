@@ -24,7 +24,12 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
   const builder = new ProfileBuilder();
   for (const { frames, tree, threads, stacks } of profiles) {
     const frameNumber = frames.map((frame) => builder.frame(frame));
-    const threadNumber = threads.map(({ comm, pid, tid }) => builder.thread(comm, pid, tid));
+    const threadNumber = threads.map(({ comm, pid, tid, cgroup, owner }) =>
+      builder.thread(comm, pid, tid, {
+        ...(cgroup !== undefined && { cgroup }),
+        ...(owner && { owner }),
+      }),
+    );
     stacks.node.forEach((node, row) => {
       const path = Int32Array.from(pathOf(tree, node), (frame) => frameNumber[frame]!);
       builder.add(
@@ -46,12 +51,21 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
       samples: profiles.reduce((sum, { idle }) => sum + idle.samples, 0),
       leftOut: profiles.some(({ idle }) => idle.leftOut),
     },
+    ...exceptAll(profiles),
     // The sum is unknown if the number of one input is unknown.
     lost: profiles.reduce<number | undefined>(
       (sum, { lost }) => (sum === undefined || lost === undefined ? undefined : sum + lost),
       0,
     ),
   };
+}
+
+/** `--except` is the same for all of them, but only some may have samples of the pod. */
+function exceptAll(profiles: readonly Profile[]): Pick<Profile, 'except'> {
+  const parts = profiles.flatMap(({ except }) => (except ? [except] : []));
+  if (parts.length === 0) return {};
+  const { pod } = parts.find(({ samples }) => samples > 0) ?? parts[0]!;
+  return { except: { pod, samples: parts.reduce((sum, { samples }) => sum + samples, 0) } };
 }
 
 const unitText = ({ event, unit }: Profile): string =>

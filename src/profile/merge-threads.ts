@@ -44,7 +44,7 @@ export function mergeThreads(profile: Profile): Profile {
   const { all, outermost } = withPools(profile);
   if (all.length === profile.frames.length) return profile;
   const frame = tree.frame.slice();
-  for (let node = 1; node < frame.length; node = tree.next[node]!) frame[node] = outermost(frame[node]!);
+  for (const node of threadNodes(profile)) frame[node] = outermost(frame[node]!);
   const { frames, place } = used(all, frame);
   const ends = new Float64Array(frame.length);
   for (let row = 0; row < stacks.node.length; row += 1) ends[stacks.node[row]!] = 1;
@@ -71,11 +71,32 @@ export function mergeThreads(profile: Profile): Profile {
   };
 }
 
-/** The frames, followed by those of the pools; and for each frame, the frame that replaces it as the outermost one. */
-function withPools({ frames, tree, threads }: Profile) {
+/**
+ * The nodes that stand for threads: those below the root, or below the frames of their owners (owners.ts), which are of the
+ * same kind and have threads below them.
+ */
+function threadNodes({ frames, tree }: Profile): number[] {
+  const { frame, next } = tree;
+  const isThread = (node: number) => frames[frame[node]!]!.kind === 'thread';
+  const found: number[] = [];
+  for (let node = 1; node < frame.length; ) {
+    if (isThread(node) && node + 1 < next[node]! && isThread(node + 1)) {
+      node += 1;
+      continue;
+    }
+    found.push(node);
+    node = next[node]!;
+  }
+  return found;
+}
+
+/** The frames, followed by those of the pools; and for each frame, the frame that replaces it as that of a thread. */
+function withPools(profile: Profile) {
+  const { frames, tree, threads } = profile;
+  const nodes = threadNodes(profile);
   const isThread = (frame: Frame) => frame.kind === 'thread' || threads.length === 0;
   const names: string[] = [];
-  for (let node = 1; node < tree.frame.length; node = tree.next[node]!) {
+  for (const node of nodes) {
     const frame = frames[tree.frame[node]!]!;
     if (isThread(frame)) names.push(frame.name);
   }
@@ -94,7 +115,7 @@ function withPools({ frames, tree, threads }: Profile) {
     }
     return known;
   };
-  for (let node = 1; node < tree.frame.length; node = tree.next[node]!) outermost(tree.frame[node]!);
+  for (const node of nodes) outermost(tree.frame[node]!);
   return { all, outermost };
 }
 
@@ -115,12 +136,12 @@ function pooledThreads(threads: readonly Thread[]) {
   const numbers = new Map<string, number>();
   const of = threads.map((thread) => {
     const pool = pools.get(thread.comm);
-    const key = `${thread.pid} ${pool}`;
+    const key = `${thread.cgroup ?? ''}\n${thread.pid} ${pool}`;
     const known = pool === undefined ? undefined : numbers.get(key);
     if (known !== undefined) {
-      const { comm, pid, samples, weight } = pooled[known]!;
+      const { samples, weight } = pooled[known]!;
       const sums = { samples: samples + thread.samples, weight: weight + thread.weight };
-      pooled[known] = { comm, pid, tid: -1, ...sums };
+      pooled[known] = { ...pooled[known]!, tid: -1, ...sums };
       return known;
     }
     if (pool !== undefined) numbers.set(key, pooled.length);

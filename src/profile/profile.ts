@@ -19,6 +19,19 @@ export interface CallTree {
   readonly total: Float64Array;
 }
 
+/** Whose a thread of a node is, as far as its cgroup and the names that are known tell. */
+export interface ThreadOwner {
+  readonly kind: 'pod' | 'unit' | 'kernel' | 'cgroup';
+  /** The outermost frame: `redis/redis-0`, `kubelet.service`, `kernel`, or the end of another cgroup's path. */
+  readonly name: string;
+  /** The next frame: the container's name, or the beginning of its id where the name is not known. */
+  readonly container?: string;
+  readonly podUid?: string;
+  readonly containerId?: string;
+  /** The path of the cgroup. */
+  readonly cgroup: string;
+}
+
 export interface Thread {
   readonly comm: string;
   /** The ids that perf printed; -1 where the input has none. */
@@ -26,6 +39,10 @@ export interface Thread {
   readonly tid: number;
   readonly samples: number;
   readonly weight: number;
+  /** The path of its cgroup; undefined if the input has none. */
+  readonly cgroup?: string;
+  /** Whose it is, by its cgroup (owners.ts). Then the frames of its owner are outside of its own. */
+  readonly owner?: ThreadOwner;
 }
 
 /** The distinct stacks: one row for each pair of a tree node in which samples ended and the thread of these samples. */
@@ -100,6 +117,8 @@ export interface Profile {
   readonly samples: number;
   /** Samples of the idle task: in the tree, or left out of it. */
   readonly idle: { readonly samples: number; readonly leftOut: boolean };
+  /** Samples of a pod that `--except` left out of the tree, with the pod's name. */
+  readonly except?: { readonly pod: string; readonly samples: number };
   /** Samples that the kernel could not deliver; undefined if the input does not contain this number. */
   readonly lost: number | undefined;
   /** What was looked up by build ID; undefined if the user did not ask for it. */

@@ -2,6 +2,7 @@ import { counted } from '../text/quantity.ts';
 import { COLUMNS, shorten, wrap } from '../text/wrap.ts';
 import { coresOf, coresOfThread, coresText } from './cores.ts';
 import { type CpuCounters, countersText } from './counters.ts';
+import { type OwnerRow, ownerLines, ownerRows } from './owner-rows.ts';
 import type { Profile, Unit } from './profile.ts';
 import { FEW_SAMPLES, type Quality, qualityOf } from './quality.ts';
 import { textOrder } from './tree.ts';
@@ -56,6 +57,10 @@ export interface ProfileSummary {
   readonly idle: number;
   readonly idleLeftOut: boolean;
   readonly quality: Quality;
+  /** Whose the samples of a node are, the busiest first; undefined if the input does not say. */
+  readonly owners?: readonly OwnerRow[];
+  /** Samples of a pod that `--except` left out. */
+  readonly except?: Profile['except'];
   readonly hottest: readonly Share[];
   readonly busiest: readonly BusyThread[];
   /** The busiest first. */
@@ -71,6 +76,7 @@ export function summarize(profile: Profile): ProfileSummary {
   const { frequencyHz = 0, seconds = 0, cpu } = profile.about;
   const { samples, lost, idle } = profile;
   const cores = coresOf(profile, samples - (idle.leftOut ? 0 : idle.samples));
+  const owners = ownerRows(profile);
   return {
     samples,
     ...(lost !== undefined && { lost }),
@@ -84,6 +90,8 @@ export function summarize(profile: Profile): ProfileSummary {
     idle: idle.samples,
     idleLeftOut: idle.leftOut,
     quality: qualityOf(profile),
+    ...(owners && { owners }),
+    ...(profile.except && { except: profile.except }),
     hottest: hottest(profile)
       .slice(0, TOP)
       .map(([name, { samples: count, weight }]) => ({
@@ -193,6 +201,13 @@ export function summaryLines(summary: ProfileSummary): string[] {
     lines.push(
       `${counted(summary.idle, 'sample is', 'samples are')} of idle processors${summary.idleLeftOut ? ' and left out' : ' (swapper)'}`,
     );
+  if (summary.except) {
+    const { pod, samples: count } = summary.except;
+    lines.push(
+      `${counted(count, 'sample')} of the pod ${pod} ${count === 1 ? 'is' : 'are'} left out (--except)`,
+    );
+  }
+  if (summary.owners?.length) lines.push(...ownerLines(summary.owners));
   if (summary.hottest.length) {
     lines.push('hottest functions:');
     const width = few ? 10 : 7;

@@ -21,6 +21,7 @@ export function captureFacts({ gkeprof, plan, capture, targetChanges }: Receipt)
     ...(capture.unnamedProcesses && { unnamedProcesses: capture.unnamedProcesses }),
     ...(capture.stacks && { stacks: capture.stacks }),
     ...(capture.symbolFiles && { symbolFiles: capture.symbolFiles }),
+    ...(capture.noCgroups && { noCgroups: capture.noCgroups }),
     ...(capture.cpu && { cpu: capture.cpu }),
     ...(capture.packets && { packets: capture.packets }),
     targetChanges,
@@ -67,9 +68,16 @@ export const captureRows = (facts: CaptureFacts, ended: string): Array<[string, 
     'processes without names',
     facts.unnamedProcesses ? `${facts.unnamedProcesses}: their files were not read` : undefined,
   ],
+  ['by pod', facts.noCgroups && `not told apart: ${NO_CGROUPS[facts.noCgroups]}`],
   ['changed meanwhile', facts.targetChanges.length ? facts.targetChanges.map(plain).join('; ') : undefined],
   ['node', `${plain(facts.node)}, kernel ${plain(facts.kernel)}, ${plain(facts.toolVersion)}`],
 ];
+
+const NO_CGROUPS = {
+  mount: 'the cgroups of the node were not seen',
+  perf: 'perf is too old',
+  kernel: 'the kernel does not record cgroups',
+} as const;
 
 /** `2026-11-23 13:37:49 UTC`. */
 export const utc = (iso: string): string => `${iso.slice(0, 19).replace('T', ' ')} UTC`;

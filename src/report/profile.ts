@@ -32,6 +32,13 @@ export function profileFacts(profile: Profile, summary: ProfileSummary) {
       ...{ comm, pid, tid, weight: own, samples: count },
       ...(busy !== undefined && { coresBusy: busy }),
     })),
+    ...(summary.owners && {
+      owners: summary.owners.map(({ containers, ...owner }) => ({
+        ...coresBusy(owner),
+        containers: containers.map(coresBusy),
+      })),
+    }),
+    ...(summary.except && { except: summary.except }),
     threadGroups: groups.map(({ cores: busy, ...group }) => ({
       ...group,
       ...(busy !== undefined && { coresBusy: busy }),
@@ -43,6 +50,11 @@ export function profileFacts(profile: Profile, summary: ProfileSummary) {
     ...(profile.lookups && { debuginfod: profile.lookups.map((lookup) => ({ ...lookup })) }),
   };
 }
+
+const coresBusy = <T extends { readonly cores?: number }>({ cores, ...usage }: T) => ({
+  ...usage,
+  ...(cores !== undefined && { coresBusy: cores }),
+});
 
 export type ProfileFacts = ReturnType<typeof profileFacts>;
 
@@ -60,6 +72,7 @@ export const recordingMarkdown = (
   block(
     `### CPU profile of ${targetWords(capture)}`,
     factTable([...captureRows(capture, ended), ...profileRows(profile)]),
+    byOwner(profile),
     hottest(profile),
     busiest(profile),
     fileTable(files),
@@ -79,6 +92,7 @@ export const profileMarkdown = (
       ['duration', profile.durationSeconds > 0 ? formatDuration(profile.durationSeconds) : undefined],
       ...profileRows(profile),
     ]),
+    byOwner(profile),
     hottest(profile),
     busiest(profile),
     fileTable(files),
@@ -104,8 +118,30 @@ const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]>
   ],
   ["by the kernel's counters", profile.cpu && countersText(profile.cpu, profile.durationSeconds)],
   ['quality', profile.samples < FEW_SAMPLES ? undefined : qualityFacts(profile.quality).join('; ')],
+  ['left out', profile.except && `${profile.except.samples} samples of the pod ${plain(profile.except.pod)}`],
   ...profile.quality.limits.map(({ text }): [string, string] => ['note', plain(text)]),
 ];
+
+/** Whose the samples of a node are. */
+const byOwner = ({ owners = [] }: ProfileFacts): string =>
+  markdownTable(
+    [
+      { title: 'cores', right: true },
+      { title: '%', right: true },
+      { title: 'samples', right: true },
+      { title: 'pod or service' },
+      { title: 'containers' },
+    ],
+    owners
+      .slice(0, MARKDOWN_ROWS)
+      .map(({ coresBusy: cores, share, samples, name, containers }) => [
+        cores === undefined ? '' : coresText(cores, samples),
+        percent(share),
+        `${samples}`,
+        code(name),
+        containers.map((each) => code(each.name)).join(', '),
+      ]),
+  );
 
 const hottest = ({ functionsBySelf, weight, unit }: ProfileFacts): string =>
   markdownTable(

@@ -2,9 +2,10 @@ import { open, readFile, rm, stat } from 'node:fs/promises';
 import type { Plan } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
 import type { CpuCounters } from '../profile/counters.ts';
+import type { NamedPod } from '../profile/owners.ts';
 import type { StacksBy } from '../profile/unwinding.ts';
 import { toolVersion } from '../version.ts';
-import type { Cut, SessionResult, SymbolFiles } from './session.ts';
+import type { Cut, NoCgroups, SessionResult, SymbolFiles } from './session.ts';
 import type { Deletion, StoppedBy } from './stopped-by.ts';
 
 /** The plan as receipts have it: version 1 of the receipt has a list of targets, which has always held one. */
@@ -31,6 +32,10 @@ export interface Receipt {
     readonly stacks?: StacksBy;
     /** Files of ended or replaced programs that were copied for perf on the node; absent where there were none. */
     readonly symbolFiles?: SymbolFiles;
+    /** Of a node: why the samples do not tell whose they are; absent if they do. */
+    readonly noCgroups?: NoCgroups;
+    /** Of a node: the pods that were sampled, with the names by which their cgroups are recognised. */
+    readonly pods?: readonly NamedPod[];
     /** What the kernel counted for the target's CPU use during the capture; absent for packets. */
     readonly cpu?: CpuCounters;
     /** Who or what ended it, as far as the node and the API know. */
@@ -118,6 +123,7 @@ const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'packets'> =
   ...(result.unnamedProcesses > 0 && { unnamedProcesses: result.unnamedProcesses }),
   ...(result.stacks && { stacks: result.stacks }),
   ...(result.symbolFiles && { symbolFiles: result.symbolFiles }),
+  ...(result.noCgroups && { noCgroups: result.noCgroups }),
   ...(result.cpu && { cpu: result.cpu }),
   stoppedBy: result.stoppedBy,
   ...(result.deletion && { deletion: result.deletion }),

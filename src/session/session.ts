@@ -26,6 +26,7 @@ import { targetChanges } from './target-changes.ts';
 
 /** Why the recording is not whole: what happened to the tool on the node before it had written all of it. */
 export type Cut = NonNullable<EventOf<'end'>['cut']>;
+export type NoCgroups = NonNullable<EventOf<'end'>['no_cgroups']>;
 
 /** What became of files that perf could not open by itself (collectors/perf/harvest.sh). */
 export interface SymbolFiles {
@@ -49,6 +50,8 @@ export interface SessionResult {
   readonly stacks?: StacksBy;
   /** Files of programs that were copied for perf, because it could not open them; absent where there were none. */
   readonly symbolFiles?: SymbolFiles;
+  /** Why the samples of a node have no cgroups; absent if they have, and for other scopes. */
+  readonly noCgroups?: NoCgroups;
   /** What the kernel counted for the target's CPU use during the capture; absent if it did not count. */
   readonly cpu?: CpuCounters;
   readonly ended: EndReason;
@@ -293,6 +296,7 @@ function resultOf(
     unnamedProcesses: end?.unnamed ?? 0,
     ...(stacks && { stacks }),
     ...symbolFilesOf(end),
+    ...(end?.no_cgroups && { noCgroups: end.no_cgroups }),
     ...(cpu && { cpu }),
     ended,
     stoppedBy: stoppedBy(ended, hasAsked, deletion),

@@ -1,9 +1,10 @@
 import type { Context } from '../cli/command.ts';
 import type { ReadChoice } from '../cli/profile-options.ts';
 import type { Servers } from '../debuginfod/servers.ts';
-import { EXIT, GkeprofError } from '../errors.ts';
+import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { type Input, openInput } from '../files/input.ts';
 import { readInParallel } from '../files/parallel-read.ts';
+import { isOf } from '../profile/owners.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { About, Profile } from '../profile/profile.ts';
 import { aboutFromHeader } from '../profile/read/about.ts';
@@ -30,13 +31,14 @@ export async function readProfileFile(
   const named = servers && (await (await import('./name-frames.ts')).nameFrames(input, servers, context));
   const reading = await readProfile(
     unlessInterrupted(named?.chunks ?? input.chunks, context.interrupts.next),
-    choice(wholeNode),
+    { ...choice(wholeNode), ...(receipt?.capture.pods && { pods: receipt.capture.pods }) },
     (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
     readPicture,
     input.plain && !named ? (timeline, layout) => readInParallel(path, timeline, layout) : undefined,
     async (names) => (await import('../workflow/demangle.ts')).demangle(names),
   );
   warnOf(input, context);
+  requireOwners(path, reading, choice(wholeNode));
   if (reading.isFlat)
     context.log.warn(`${printable(path)}: no line has a second frame: this may be a log and not a profile`);
   const whole = receipt ? countingLosses(reading) : reading;
@@ -81,6 +83,26 @@ export const countingLosses = (reading: Reading): Reading => ({
   profile: { ...reading.profile, lost: reading.profile.lost ?? 0 },
 });
 
+/**
+ * Throws where a pod is to be left out of a file that does not tell the samples of pods apart, or if pods of several namespaces
+ * have its name.
+ */
+function requireOwners(path: string, { profile }: Reading, { except }: ReadOptions): void {
+  if (!except) return;
+  const owners = profile.threads.flatMap(({ owner }) => owner ?? []);
+  if (owners.length === 0)
+    throw usageError(
+      `--except: ${printable(path)} does not tell which pod a sample is of`,
+      'it needs the raw stacks of a node (.perf-script.txt.gz of flamegraph node/NODE)',
+    );
+  const names = new Set(owners.filter((owner) => isOf(owner, except)).map(({ name }) => name));
+  if (names.size > 1)
+    throw usageError(
+      `--except: there are pods "${except.name}" in several namespaces: ${[...names].join(', ')}`,
+      `--except ${[...names][0]}`,
+    );
+}
+
 /** Warns if a compressed file ends too early or is followed by other bytes. */
 function warnOf({ path, condition }: Input, { log }: Context): void {
   if (condition.cut) log.warn(`${printable(path)} is cut short: everything before the cut was read`);
@@ -108,7 +130,7 @@ export function requireSamples(path: string, reading: Reading, options: ReadOpti
 /** The reason why there are no samples: the flags that left them out, or what the input is instead. */
 function whyNoSamples(
   { profile, samplesBeforeFilter: seen, outside, warnings, header, from }: Reading,
-  { from: since, to, include, exclude, comm, tid }: ReadOptions,
+  { from: since, to, include, exclude, except, comm, tid }: ReadOptions,
 ): string {
   if (seen === 0 && outside) {
     const samples = `none of its ${counted(outside.samples, 'sample')} is`;
@@ -122,6 +144,7 @@ function whyNoSamples(
       tid !== undefined && `--tid ${tid}`,
       include && `--include ${include.source}`,
       exclude && `--exclude ${exclude.source}`,
+      except && `--except pod/${except.name}`,
       profile.idle.leftOut && 'the filter of idle samples',
     ].filter((flag) => flag !== false && flag !== undefined);
     const threads = [...new Set(profile.threads.map((thread) => thread.comm))].slice(0, 5);

@@ -6,7 +6,13 @@ import { EXIT, type ExitCode, GkeprofError, reasonOf } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { type Limits, makePlan, type NodeTask, type Plan } from '../plan/plan.ts';
 import type { Target, TargetRef } from '../plan/target.ts';
-import { type Cut, runSession, type SessionResult, type SymbolFiles } from '../session/session.ts';
+import {
+  type Cut,
+  type NoCgroups,
+  runSession,
+  type SessionResult,
+  type SymbolFiles,
+} from '../session/session.ts';
 import type { Deletion } from '../session/stopped-by.ts';
 import { sweep } from '../session/sweep.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
@@ -148,7 +154,7 @@ export function sessionCode(result: SessionResult): ExitCode {
 }
 
 /** What is missing from a recording, for people, one line each. */
-export function missingText({ cut, unnamedProcesses, symbolFiles }: SessionResult): string[] {
+export function missingText({ cut, unnamedProcesses, symbolFiles, noCgroups }: SessionResult): string[] {
   return [
     ...(cut ? [`the recording is incomplete, only its beginning was kept: ${CUT_TEXT[cut]}`] : []),
     ...(unnamedProcesses > 0
@@ -157,6 +163,7 @@ export function missingText({ cut, unnamedProcesses, symbolFiles }: SessionResul
         ]
       : []),
     ...(symbolFiles?.why ? [symbolFilesText(symbolFiles, symbolFiles.why)] : []),
+    ...(noCgroups ? [`the samples are not told apart by pod: ${NO_CGROUPS_TEXT[noCgroups]}`] : []),
   ];
 }
 
@@ -175,6 +182,13 @@ const MISSED_TEXT = {
   total: 'they would take more than 1 GiB, or than a quarter of what is free on the node',
   time: 'there was no time left',
 } as const;
+
+const NO_CGROUPS_TEXT: Readonly<Record<NoCgroups, string>> = {
+  mount: 'the debug pod does not see the cgroups of the node',
+  perf: 'perf in the image does not print cgroups, which perf 6.9 and later do',
+  kernel:
+    'the kernel does not record cgroups with samples, which needs Linux 5.7 or later with CONFIG_CGROUP_PERF',
+};
 
 export const CUT_TEXT: Readonly<Record<Cut, string>> = {
   failed: 'perf script failed or was killed on the node',

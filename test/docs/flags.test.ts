@@ -162,13 +162,13 @@ describe('the check of flags', () => {
   const faultsOf = (code: string) => flagsIn(code).flatMap((shown) => fault(shown) ?? []);
 
   it.each([
-    ['perf record -g -a --all-cgroups', 'perf.sh does not pass --all-cgroups'],
+    ['perf record -g -a --all-user', 'perf.sh does not pass --all-user'],
     ['perf record -e cpu-clock', 'perf.sh passes -e cycles'],
     ['perf script --no-inline --inline', 'perf.sh does not pass --inline'],
     ['sudo tcpdump --rotate', 'no script of the node has --rotate'],
     ['kubectl gkeprof pcap pod/x -- --rotate', 'no script of the node has --rotate'],
     ['kubectl cp --gone', 'src/cluster does not pass --gone'],
-    ['--all-cgroups', 'neither a flag of a command nor in a script of the node: --all-cgroups'],
+    ['--all-user', 'neither a flag of a command nor in a script of the node: --all-user'],
   ])('finds what is wrong in %s', (code, why) => expect(faultsOf(code)).toEqual([why]));
 
   it.each([

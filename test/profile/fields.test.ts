@@ -42,7 +42,7 @@ const MORE = [
     'ipc',
     'synth',
   ],
-  ...['srccode', 'callindent', 'metric', 'bpf-output', 'trace'],
+  ...['srccode', 'callindent', 'metric', 'bpf-output', 'trace', 'cgroup'],
 ];
 
 /** A shell that calls functions of its own, and a program that faults: what perf can record without hardware counters. */
@@ -52,6 +52,7 @@ const REGISTERS = ['--intr-regs=ip,sp', '--user-regs=ip,sp'];
 const RECORDINGS: ReadonlyArray<readonly [name: string, args: readonly string[]]> = [
   ['a clock with stacks', ['-e', 'cpu-clock', '-c', '1000000', '-g', '--sample-cpu', ...DATA, ...REGISTERS]],
   ['a clock without stacks', ['-e', 'cpu-clock', '-c', '1000000', '--sample-cpu', ...DATA, ...REGISTERS]],
+  ['a clock with cgroups', ['-e', 'cpu-clock', '-c', '1000000', '-g', '--sample-cpu', '--all-cgroups']],
   ['page faults with stacks', ['-e', 'page-faults', '-c', '7', '-g', '--sample-cpu', ...DATA]],
   ['page faults without stacks', ['-e', 'page-faults', '-c', '7', '--sample-cpu', ...DATA]],
   [
@@ -128,10 +129,15 @@ describe('the fields of perf script', () => {
       });
       // What is needed for the stacks is there, and something tells where the name of a thread ends.
       const isEnough = has('comm') && has('ip') && has('sym') && (has('cpu') || has('time') || has('event'));
+      // The frame of the cgroup is there where the line tells it from other columns; its stacks are the same.
+      const stacks = got?.replaceAll(/^cgroup_[^;]*;/gm, '');
+      if (stacks !== got) expect(fields).toContain('cgroup');
       // Not one sample is said by the verb.
-      if (!got) expect(isEnough, stdout.slice(0, 1500)).toBe(false);
+      if (!stacks) expect(isEnough, stdout.slice(0, 1500)).toBe(false);
       else
-        expect(got, stdout.slice(0, 1500)).toBe(whole.get(/ \([^()]+\)(?: |$)/m.test(stdout) ? 'dso' : ''));
+        expect(stacks, stdout.slice(0, 1500)).toBe(
+          whole.get(/ \([^()]+\)(?: |$)/m.test(stdout) ? 'dso' : ''),
+        );
     });
   });
 });

@@ -25,6 +25,8 @@ perf_map_bytes=$((256 << 20))
 # The processes whose files perf must not read.
 perf_hidden=()
 perf_stacks=fp
+# What perf script prints besides, and why that is not the cgroups of a node.
+perf_fields='' perf_no_cgroups=''
 declare -A perf_hid_in=()
 
 perf_version() { perf version; }
@@ -33,6 +35,7 @@ perf_prepare() {
   perf_scope=() watched_cgroup=.
   if [[ ${arg[scope]} == node ]]; then
     find_cgroup_root || cgroup_root=
+    perf_ask_cgroups
   else
     find_cgroup_root || refuse no-cgroup-mount
     find_pod_cgroup || refuse pod-not-found
@@ -43,6 +46,18 @@ perf_prepare() {
     fi
     # A cgroup includes its descendants. perf needs the event before the cgroup, and all CPUs (-a).
     perf_scope=(--cgroup "$watched_cgroup")
+  fi
+}
+
+# perf_ask_cgroups: with the samples of a node perf records the cgroup of each (Linux 5.7), and prints it (perf 6.9). Without
+# either of them the node is recorded all the same, and the client says that there are no pods in the picture.
+perf_ask_cgroups() {
+  if [[ -z $cgroup_root ]]; then
+    perf_no_cgroups=mount
+  elif [[ $(perf script -F cgroup -i /dev/null 2>&1) == *'Invalid field'* ]]; then
+    perf_no_cgroups=perf
+  else
+    perf_scope=(--all-cgroups) perf_fields=,cgroup
   fi
 }
 
@@ -201,6 +216,11 @@ perf_start() {
   until=$((now + 60000))
   until perf_begins; do
     now_ms
+    # A kernel without cgroups in its samples refuses the event. If it has another reason, the next try fails as well.
+    if [[ -n $perf_fields && -z $perf_problem ]] && grep -qs 'Invalid argument' "$OUT/perf.log"; then
+      perf_scope=() perf_fields='' perf_no_cgroups=kernel
+      continue
+    fi
     if ((now >= until)) || [[ -z $perf_culprit ]] || ! perf_hide "$perf_culprit"; then refuse perf-failed log perf.log; fi
   done
   now_ms
@@ -328,6 +348,7 @@ perf_finish() {
   counts=("${perf_cpu[@]}" "${harvest_counts[@]}")
   ((${#perf_hidden[@]} == 0)) || counts+=(unnamed: "${#perf_hidden[@]}")
   [[ -z $perf_problem ]] || counts+=(cut "$perf_problem")
+  [[ -z $perf_no_cgroups ]] || counts+=(no_cgroups "$perf_no_cgroups")
   if [[ -n $perf_problem ]] && ! perf_trim; then
     # perf script printed nothing before it was ended, but the samples themselves are here.
     announce samples perf.data
@@ -372,7 +393,7 @@ perf_script() {
   gzip -c <"$stacks" >"$WORK/perf-script.txt.gz" &
   gzip_pid=$!
   perf_apart script -i "$OUT/perf.data" --header --no-inline --show-lost-events "${more[@]:1}" \
-    -F "comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso${more[0]:+,${more[0]}}" \
+    -F "comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso${more[0]:+,${more[0]}}$perf_fields" \
     >"$WORK/stacks" 2>"$OUT/perf-script.log" </dev/null &
   tool_pid=$!
   while tool_is_running; do

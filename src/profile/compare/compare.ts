@@ -101,7 +101,8 @@ function matched(before: Profile, after: Profile) {
       frames.flatMap((frame) => (frame.kind === 'thread' ? [foldedFrame(frame, false)] : [])),
     ),
   );
-  const [from, to] = sides.map((side) => (isText(side) ? withThreads(side, threads) : side));
+  const owners = new Set(sides.flatMap(ownerFrames));
+  const [from, to] = sides.map((side) => (isText(side) ? withThreads(side, threads, owners) : side));
   return {
     before: from!,
     after: to!,
@@ -109,17 +110,32 @@ function matched(before: Profile, after: Profile) {
   };
 }
 
-/** The profile of folded text with the frames below the root as threads where they bear the name of one. */
-function withThreads(profile: Profile, threads: ReadonlySet<string>): Profile {
+/** The frames of the owners of threads: of the same kind, and with threads below them (owners.ts). */
+function ownerFrames({ frames, tree: { frame, next } }: Profile): string[] {
+  const names: string[] = [];
+  const isThread = (node: number) => frames[frame[node]!]!.kind === 'thread';
+  for (let node = 1; node < frame.length; node = isThread(node) ? node + 1 : next[node]!)
+    if (isThread(node) && node + 1 < next[node]! && isThread(node + 1))
+      names.push(foldedFrame(frames[frame[node]!]!, false));
+  return names;
+}
+
+/**
+ * The profile of folded text with the frames below the root, and below those of owners, as threads where they bear the name of
+ * one.
+ */
+function withThreads(profile: Profile, threads: ReadonlySet<string>, owners: ReadonlySet<string>): Profile {
   const frames = [...profile.frames];
   const frame = profile.tree.frame.slice();
   const known = new Map<number, number>();
-  for (let node = 1; node < frame.length; node = profile.tree.next[node]!) {
+  for (let node = 1; node < frame.length; ) {
     const own = frame[node]!;
     const name = foldedFrame(frames[own]!, false);
-    if (!threads.has(name)) continue;
-    if (!known.has(own)) known.set(own, frames.push({ ...frames[own]!, kind: 'thread' }) - 1);
-    frame[node] = known.get(own)!;
+    if (threads.has(name)) {
+      if (!known.has(own)) known.set(own, frames.push({ ...frames[own]!, kind: 'thread' }) - 1);
+      frame[node] = known.get(own)!;
+    }
+    node = owners.has(name) ? node + 1 : profile.tree.next[node]!;
   }
   return { ...profile, frames, tree: { ...profile.tree, frame } };
 }

@@ -51,7 +51,11 @@ export function toPprof(profile: Profile, exporter: string): Uint8Array {
     ['container', about.container],
     ['node', about.node],
   ].flatMap(([key, value]) => (value ? [new Label({ key: text(key!), str: text(value) })] : []));
-  const labels = threads.map(({ comm, pid, tid }) => [
+  const labels = threads.map(({ comm, pid, tid, owner }) => [
+    ...(owner ? [new Label({ key: text('owner'), str: text(owner.name) })] : []),
+    ...(owner?.container === undefined
+      ? []
+      : [new Label({ key: text('owner_container'), str: text(owner.container) })]),
     new Label({ key: text('thread'), str: text(comm || `:${tid}`) }),
     ...(pid >= 0 ? [new Label({ key: text('pid'), num: pid })] : []),
     ...(tid >= 0 ? [new Label({ key: text('tid'), num: tid })] : []),

@@ -59,7 +59,10 @@ export function buildProfile(
     unit,
     frames,
     tree,
-    threads: origins.map(({ comm, pid, tid }, at) => ({ comm, pid, tid, ...counts[at]! })),
+    threads: origins.map(({ comm, pid, tid, cgroup }, at) => ({
+      ...{ comm, pid, tid, ...counts[at]! },
+      ...(cgroup !== undefined && { cgroup }),
+    })),
     stacks: {
       node,
       thread,
@@ -95,12 +98,12 @@ function renamed(read: Read, events: ReadonlySet<string>, demangled: ReadonlyMap
   });
   const firstOf = new Map<string, number>();
   const firstFrame = new Map<string, number>();
-  const thread = origins.map(({ comm, pid, tid, event, frame }, at) => {
+  const thread = origins.map(({ comm, pid, tid, event, cgroup, frame }, at) => {
     if (!events.has(event)) return at;
     const { name } = read.frames[frame]!;
     if (!firstFrame.has(name)) firstFrame.set(name, frame);
     frames[frame] = firstFrame.get(name)!;
-    const key = `${pid}/${tid} ${comm}`;
+    const key = `${cgroup ?? ''}\n${pid}/${tid} ${comm}`;
     if (!firstOf.has(key)) firstOf.set(key, at);
     return firstOf.get(key)!;
   });

@@ -3,11 +3,14 @@ import type { About, Profile, Thread, Unit } from '../profile.ts';
 import { Stacks } from '../stacks.ts';
 import { treeOf } from '../tree.ts';
 
+/** A thread without its counts. */
+type ThreadName = Omit<Thread, 'samples' | 'weight'>;
+
 /** A profile put together stack by stack, from the root to the leaf, as other tools' files hold them. */
 export class ProfileBuilder {
   readonly #frames: Frame[] = [];
   readonly #frameNumbers = new Map<string, number>();
-  readonly #threads: Omit<Thread, 'samples' | 'weight'>[] = [];
+  readonly #threads: ThreadName[] = [];
   readonly #threadNumbers = new Map<string, number>();
   readonly #stacks = new Stacks('root first');
   readonly #rows = new Map<number, Map<number, number>>();
@@ -26,13 +29,13 @@ export class ProfileBuilder {
     return this.#frames.push(frame) - 1;
   }
 
-  /** The number of a thread. */
-  thread(comm: string, pid: number, tid: number): number {
-    const key = `${pid}\0${tid}\0${comm}`;
+  /** The number of a thread; `owned`: its cgroup and whose it is. */
+  thread(comm: string, pid: number, tid: number, owned: Pick<ThreadName, 'cgroup' | 'owner'> = {}): number {
+    const key = `${pid}\0${tid}\0${owned.cgroup ?? ''}\0${comm}`;
     const known = this.#threadNumbers.get(key);
     if (known !== undefined) return known;
     this.#threadNumbers.set(key, this.#threads.length);
-    return this.#threads.push({ comm, pid, tid }) - 1;
+    return this.#threads.push({ comm, pid, tid, ...owned }) - 1;
   }
 
   /** Adds samples of a stack; -1 is no thread. `squares`: of what each sample weighs, by default all of them the same. */

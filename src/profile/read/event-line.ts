@@ -180,12 +180,20 @@ const DOT = 46;
 const SLASH = 47;
 const OPEN = 91;
 const CLOSE = 93;
+const BRACKET = 41;
 
 const isBlank = (byte: number | undefined): boolean => byte === BLANK || byte === TAB;
+/** What perf prints for a cgroup that it does not know: `unknown`, and nothing behind it. */
+const UNKNOWN = [117, 110, 107, 110, 111, 119, 110] as const;
+const isUnknown = (bytes: Uint8Array, from: number, to: number): boolean =>
+  to - from === UNKNOWN.length && UNKNOWN.every((byte, at) => bytes[from + at] === byte);
+
+const isHexadecimal = (byte: number | undefined): boolean =>
+  isDigit(byte) || (byte !== undefined && byte >= 97 && byte <= 102);
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 48 && byte <= 57;
 
 /**
- * The usual event line, `… [CPU] TIME: PERIOD EVENT:` with nothing behind it, read from the right out of the bytes.
+ * The usual event line, `… [CPU] TIME: PERIOD EVENT:` with nothing or a cgroup behind it, read from the right out of the bytes.
  * `read` says whether it is one; if so the fields hold what it says. All else is for `parseEventLine`.
  */
 export class EventBytes {
@@ -193,6 +201,13 @@ export class EventBytes {
   whoEnd = 0;
   eventStart = 0;
   eventEnd = 0;
+  /** Where the path of a cgroup begins and ends that stands behind the event (`-F +cgroup`); 0 without one. */
+  cgroupStart = 0;
+  cgroupEnd = 0;
+  /** Where a frame begins that stands behind the cgroup, in one-line samples; 0 without one. */
+  besideStart = 0;
+  /** Whether the line has both a processor and a period. */
+  #isComplete = false;
   /** Time in seconds and period, in an array: a field would be a new object with each number. */
   readonly #numbers = new Float64Array(2);
 
@@ -206,6 +221,51 @@ export class EventBytes {
 
   /** Reads the line from `start` to `end` (without its line feed). */
   read(bytes: Uint8Array, start: number, end: number): boolean {
+    this.cgroupEnd = 0;
+    this.besideStart = 0;
+    return this.#readEvent(bytes, start, end) || this.#readCgroup(bytes, start, end);
+  }
+
+  /**
+   * Reads a line with a cgroup's path behind two blanks. A container can give its cgroups and its threads any names, such as
+   * the rest of an event line, so the first colon counts that ends one: what must stand before it is longer than the name
+   * of a thread can be.
+   */
+  #readCgroup(bytes: Uint8Array, start: number, end: number): boolean {
+    const to = bytes[end - 1] === 13 ? end - 1 : end;
+    for (let at = bytes.indexOf(COLON, start); at >= 0 && at + 3 < to; at = bytes.indexOf(COLON, at + 1)) {
+      if (bytes[at + 1] !== BLANK || bytes[at + 2] !== BLANK) continue;
+      if (bytes[at + 3] !== SLASH && !isUnknown(bytes, at + 3, to)) continue;
+      if (!this.#readEvent(bytes, start, at + 1) || !this.#isComplete) continue;
+      this.cgroupStart = at + 3;
+      this.cgroupEnd = to;
+      if (bytes[to - 1] === BRACKET) this.#cutFrame(bytes, to);
+      return true;
+    }
+    return false;
+  }
+
+  /** Takes a frame off the end of the cgroup: blanks, an address, a blank, and more. */
+  #cutFrame(bytes: Uint8Array, to: number): void {
+    for (
+      let at = bytes.indexOf(BLANK, this.cgroupStart);
+      at >= 0 && at < to;
+      at = bytes.indexOf(BLANK, at + 1)
+    ) {
+      let end = at;
+      while (bytes[end] === BLANK) end += 1;
+      const address = end;
+      while (isHexadecimal(bytes[end])) end += 1;
+      if (end === address || bytes[end] !== BLANK) continue;
+      this.cgroupEnd = at;
+      this.besideStart = at;
+      return;
+    }
+  }
+
+  /** The line up to the colon behind the event. */
+  #readEvent(bytes: Uint8Array, start: number, end: number): boolean {
+    this.#isComplete = false;
     let at = end;
     while (at > start && (isBlank(bytes[at - 1]) || bytes[at - 1] === 13)) at -= 1;
     if (bytes[at - 1] !== COLON) return false;
@@ -229,6 +289,7 @@ export class EventBytes {
     at = this.#seconds(bytes, start, at - 1);
     if (at < 0) return false;
     if (bytes[at - 1] === CLOSE) {
+      this.#isComplete = !Number.isNaN(this.#numbers[1]!);
       const digits = at - 1;
       at = this.#integer(bytes, start, digits);
       if (at === digits || bytes[at - 1] !== OPEN || !isBlank(bytes[at - 2])) return false;

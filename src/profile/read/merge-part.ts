@@ -12,6 +12,7 @@ export interface ReadPart {
     readonly pid: number;
     readonly tid: number;
     readonly event: string;
+    readonly cgroup?: string;
     readonly frame: number;
     readonly samples: number;
     readonly withoutPeriod: number;
@@ -75,7 +76,7 @@ export function mergePart(reader: PerfScriptReader, part: ReadPart): void {
   const addOrigins = (upTo: number) => {
     for (let next = part.origins[origins.length]; next; next = part.origins[origins.length]) {
       if (next.frame > upTo) return;
-      const number = reader.originNumber(next.comm, next.pid, next.tid, next.event);
+      const number = reader.originNumber(next.comm, next.pid, next.tid, next.event, next.cgroup);
       const mine = reader.origins[number]!;
       mine.samples += next.samples;
       mine.withoutPeriod += next.withoutPeriod;

@@ -119,8 +119,10 @@ export class PerfScriptReader {
     const isFrame = /^\s+[0-9a-f]+(?:\s|$)/.test(line);
     const isCut = isFrame
       ? !line.trimEnd().endsWith(')') && this.frames.some(({ dso }) => dso !== '')
-      : parseEventLine(line)?.event === NO_EVENT &&
-        this.#origins.list.some(({ event }) => event !== NO_EVENT);
+      : (parseEventLine(line)?.event === NO_EVENT &&
+          this.#origins.list.some(({ event }) => event !== NO_EVENT)) ||
+        // The beginning of a cgroup's path is another cgroup.
+        this.#origins.list.some(({ cgroup }) => cgroup !== undefined);
     if (!isCut) return false;
     this.#carry = new Uint8Array(0);
     this.#odd(isFrame ? 'frame line' : 'event line', line);
@@ -242,6 +244,8 @@ export class PerfScriptReader {
       this.#origin = this.#origins.read(bytes, view, at, event);
       this.#time = event.time;
       this.#period = event.period;
+      if (event.besideStart > 0)
+        this.#beside = framesBeside(this.#text(bytes, event.besideStart, end - 1), false);
       return end;
     }
     const text = this.#text(bytes, at, end - 1);
@@ -293,8 +297,8 @@ export class PerfScriptReader {
   }
 
   /** The number of an origin, of a frame; a new one for one that has not been there. */
-  originNumber(comm: string, pid: number, tid: number, event: string): number {
-    return this.#origins.number(comm, pid, tid, event);
+  originNumber(comm: string, pid: number, tid: number, event: string, cgroup?: string): number {
+    return this.#origins.number(comm, pid, tid, event, cgroup);
   }
 
   frameNumber(frame: Frame): number {

@@ -154,8 +154,10 @@ function stackOf(
   const path = [...sample.locationId].reverse().flatMap((location) => framesOf(location));
   const comm = labels.get('thread');
   const number = (key: string): number => Number.parseInt(labels.get(key) ?? '-1', 10);
+  // The thread, and whose it is, as our own export names them.
+  const outer = ['owner', 'owner_container', 'thread'].flatMap((key) => labels.get(key) ?? []);
   if (comm !== undefined)
-    path.unshift(builder.frame({ name: comm, kind: 'thread', dso: '', unknown: false }));
+    path.unshift(...outer.map((name) => builder.frame({ name, kind: 'thread', dso: '', unknown: false })));
   if (path.length === 0)
     path.push(builder.frame({ name: '[unknown]', kind: 'user', dso: '', unknown: true }));
   const known = comm !== undefined || labels.has('tid') || labels.has('pid');

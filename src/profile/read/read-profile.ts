@@ -3,6 +3,7 @@ import { formatBytes } from '../../text/quantity.ts';
 import { filterProfile, type ProfileFilter } from '../filter.ts';
 import { isMangled } from '../frame.ts';
 import { mergeThreads } from '../merge-threads.ts';
+import { type NamedPod, withOwners } from '../owners.ts';
 import type { About, Profile } from '../profile.ts';
 import { buildProfile, type Weight } from './build-profile.ts';
 import { chooseEvent } from './event-choice.ts';
@@ -46,6 +47,8 @@ export interface ReadOptions extends ProfileFilter {
   readonly from?: number;
   readonly to?: number;
   readonly timeline: boolean;
+  /** Names for the cgroups of the samples, if there are any. */
+  readonly pods?: readonly NamedPod[];
   /** The threads of a pool as one; those to keep are chosen before, by their own names. */
   readonly mergeThreads?: boolean;
 }
@@ -114,12 +117,9 @@ async function readFrom(
       of !== 'thread' && isMangled(name) ? [name] : [],
     );
     const demangled = mangled.length > 0 ? await demangle?.([...new Set(mangled)]) : undefined;
-    const whole = buildProfile(
-      reader,
-      event,
-      options.weight,
-      lasting(about(reader.header), reader, options),
-      demangled,
+    const whole = withOwners(
+      buildProfile(reader, event, options.weight, lasting(about(reader.header), reader, options), demangled),
+      options.pods ?? [],
     );
     return {
       from: kind,
@@ -269,7 +269,8 @@ async function readInto(
 function lasting(about: About, reader: PerfScriptReader, { from, to }: ReadOptions): About {
   const { betweenSamples, ...rest } = about;
   const span = reader.lastTime - reader.firstTime;
-  const seconds = about.seconds ?? span;
+  // On a busy node perf takes samples a little longer than the script on the node means to record.
+  const seconds = Math.max(about.seconds ?? 0, span) || (about.seconds ?? span);
   const part = Math.min(to ?? seconds, seconds) - (from ?? 0);
   const known =
     from === undefined && to === undefined

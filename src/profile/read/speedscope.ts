@@ -88,13 +88,20 @@ function addProfile(
   const { comm, pid, tid } = threadOf(profile.name);
   const factor = NANOSECONDS[profile.unit] ?? 1;
   const stacks = [...(profile.type === 'sampled' ? sampled(profile) : evented(profile))];
-  // Of ours, and of what speedscope makes of perf script, each stack begins with the thread's name.
-  const hasName =
-    stacks.length > 0 && stacks.every(({ path }) => shared.frames[path[0] ?? -1]?.name === comm);
+  // Of ours, and of what speedscope makes of perf script, each stack begins with the thread's name. In ours of a node the
+  // frames of its owner come before it.
+  const nameDepth =
+    stacks.length === 0
+      ? -1
+      : [0, 1, 2].findIndex(
+          (depth) =>
+            stacks.every(({ path }) => shared.frames[path[depth] ?? -1]?.name === comm) &&
+            stacks.every(({ path }) => path.slice(0, depth).every((at, of) => at === stacks[0]!.path[of])),
+        );
   const thread = builder.thread(comm, pid, tid);
   const numbers = new Map<string, number>();
   const numberOf = (at: number, depth: number): number => {
-    const isName = hasName && depth === 0;
+    const isName = depth <= nameDepth;
     const key = `${at} ${isName}`;
     const known = numbers.get(key);
     if (known !== undefined) return known;

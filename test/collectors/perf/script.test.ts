@@ -95,3 +95,40 @@ describe('a perf that takes its time', () => {
     expect(said).toBe('started\n');
   });
 });
+
+describe('the cgroups of a node', () => {
+  const asked = (root: string, perf: string) =>
+    runShell(
+      ['collectors/perf/perf.sh'],
+      `cgroup_root=$1; perf_scope=(); perf() { [[ "$*" == 'script -F cgroup -i /dev/null' ]] && ${perf}; }
+       perf_ask_cgroups; printf '%s|%s|%s' "\${perf_scope[*]}" "$perf_fields" "$perf_no_cgroups"`,
+      [root],
+    );
+
+  it('are recorded and printed by a perf that can', () =>
+    expect(asked('/sys/fs/cgroup', "echo 'incompatible file format' >&2")).toBe('--all-cgroups|,cgroup|'));
+  it('are left out by an older perf, and where there is no tree of them, and the reason is said', () => {
+    expect(asked('/sys/fs/cgroup', "{ echo 'Invalid field requested.' >&2; return 129; }")).toBe('||perf');
+    expect(asked('', 'true')).toBe('||mount');
+  });
+
+  const started = (failure: string) =>
+    runShell(
+      ['collectors/perf/perf.sh'],
+      `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([frequency]=99 [scope]=node); now=0
+       perf_scope=(--all-cgroups) perf_fields=,cgroup
+       perf_read_cpu() { :; }; keep_cpu_counters() { :; }; harvest_begin() { :; }; perf_choose_stacks() { :; }; now_ms() { now=$((now + 100)); }; tool_is_running() { kill -0 "$tool_pid" 2>/dev/null; }
+       refuse() { echo "refused $1 after $tries"; exit; }
+       perf_begins() { tries+="\${perf_scope[*]:-none} "; perf_problem=''; perf_culprit='';
+         [[ \${perf_scope[*]} == --all-cgroups ]] || return 0; echo '${failure}' >"$OUT/perf.log"; return 1; }
+       tries=''; perf_start; echo "$tries|$perf_fields|$perf_no_cgroups"; rm -r "$OUT"`,
+    ).trim();
+
+  // The answer of a kernel before 5.7, or without CONFIG_CGROUP_PERF.
+  it('are left out where the kernel refuses the event with them', () => {
+    const refusal =
+      'The sys_perf_event_open() syscall returned with 22 (Invalid argument) for event (cpu-clock).';
+    expect(started(refusal)).toBe('--all-cgroups none ||kernel');
+    expect(started('Permission denied')).toBe('refused perf-failed after --all-cgroups');
+  });
+});

@@ -22,11 +22,16 @@ describe('columns of perf script', () => {
     ['data_src of perf mem', `${ADDRESS}${SOURCE}${WEIGHTS}`],
     ['data_src without addr', SOURCE],
     ['flags', '  call                   '],
-    ['cgroup', ' /kubepods.slice/pod1'],
     ['nothing', ''],
   ])('beside the event are no frames, below it or beside: %s', async (_, columns) => {
     expect(await fold(three(`${START}${columns}\n${FRAMES}\n`))).toBe(STACK);
     expect(await fold(three(`            ${START}${columns}${IP}\n`))).toBe(LEAF);
+  });
+
+  it('beside the event is the cgroup, and of a sample in one line nothing is lost', async () => {
+    const columns = ' /system.slice/ssh.service';
+    expect(await fold(three(`${START}${columns}\n${FRAMES}\n`))).toBe(`ssh.service;${STACK}`);
+    expect(await fold(three(`            ${START}${columns}${IP}\n`))).toBe(`ssh.service;${LEAF}`);
   });
 
   it.each([

@@ -20,6 +20,7 @@ function readBytes(line: string) {
     event: text(reader.eventStart, reader.eventEnd),
     time: reader.time,
     period: reader.period,
+    ...(reader.cgroupEnd > 0 && { cgroup: text(reader.cgroupStart, reader.cgroupEnd) }),
   };
 }
 
@@ -54,6 +55,32 @@ describe('an event line', () => {
     expect(readBytes(line)).toEqual({ who, ...facts });
     expect(parseWho(who)).toEqual({ comm, pid: 101, tid: 102 });
   });
+
+  const PATH = '/kubepods/burstable/pod430eb98a-8da4-4a68-8aa1-9376d13fd3f0/abc';
+  it.each([
+    PATH,
+    '/',
+    'unknown',
+    // What a container can call a cgroup below its own: the rest of an event line, blanks, colons.
+    `${PATH}/x   1/1   [000]     1.000000:          1 cycles:  /kubepods/other`,
+    `${PATH}/x 1/1 [000] 1.0: 1 cycles:`,
+    `${PATH}/a b : c:`,
+    `${PATH}/ends in a blank `,
+  ])('has the cgroup %j behind the event, whatever the thread is called', (cgroup) => {
+    for (const comm of [...NAMES, '1 [0] 1.1: 1 a:', '1 1.1: a:  /x', 'x 1.1: 1 a:  /'])
+      for (const end of ['', '\r'])
+        expect(readBytes(`${comm}${TAIL} ${cgroup}${end}`), comm).toEqual({
+          who: `${comm}   101/102`.trim(),
+          ...{ time: 3967.038416, period: 10101010, event: 'cpu-clock', cgroup },
+        });
+  });
+
+  it.each([
+    ['the text of a tracepoint', `${TAIL.replace('cpu-clock', 'probe:open')}/etc/passwd`],
+    ['no period', 'sh   101/102   [003]  3967.038416: cpu-clock:  /kubepods'],
+    ['another column before it', `sh${TAIL}    7f6e2f6ab010 /kubepods`],
+    ['a word', `sh${TAIL} unknown word`],
+  ])('has no cgroup where there is %s', (_, line) => expect(readBytes(line)).toBeUndefined());
 
   // Forms of other perf versions and other -F lists: comm, [cpu], time and period may each be missing.
   it.each([

@@ -18,18 +18,19 @@ describe('mergePart', () => {
       .record({
         comm: fc.constantFrom('redis-server', 'bio', 'a b'),
         tid: fc.integer({ min: 1, max: 3 }),
+        cgroup: fc.constantFrom('', '  /a', '  /b c: 1 x:  /d'),
         event: fc.constantFrom('5 cycles', '6 cycles', '7 faults', 'faults', '3 cpu_core/cycles/P'),
         frames: fc.array(
           fc.constantFrom('f (/x)', 'g ([kernel.kallsyms])', 'LA;->LB; (/tmp/perf-1.map)', '(x) (/y)'),
           { maxLength: 5 },
         ),
       })
-      .map(({ comm, tid, event, frames }) => ({ comm, tid, event, frames }));
+      .map(({ comm, tid, event, cgroup, frames }) => ({ comm, tid, event, cgroup, frames }));
     fc.assert(
       fc.property(fc.array(sample, { maxLength: 30 }), fc.nat(30), (samples, cut) => {
         const texts = samples.map(
-          ({ comm, tid, event, frames }, at) =>
-            `${comm} 1/${tid} [000] ${(10 + ((at * 7) % 11) / 10 + at * 0.000007).toFixed(6)}: ${event}:\n${frames.map((frame) => `\t1 ${frame}\n`).join('')}\n${at % 9 === 8 ? 'odd\n' : ''}`,
+          ({ comm, tid, event, cgroup, frames }, at) =>
+            `${comm} 1/${tid} [000] ${(10 + ((at * 7) % 11) / 10 + at * 0.000007).toFixed(6)}: ${event}:${cgroup}\n${frames.map((frame) => `\t1 ${frame}\n`).join('')}\n${at % 9 === 8 ? 'odd\n' : ''}`,
         );
         const whole = readText(texts.join(''));
         const first = readText(texts.slice(0, cut).join(''));
