@@ -57,7 +57,7 @@ perf_cpus() {
   cpus=$((1000 * $(getconf _NPROCESSORS_ONLN)))
   [[ ${arg[scope]} != node ]] || return 0
   while read -r _ directory type options rest; do
-    [[ $type == cgroup && ,$options, == *,cpu,* ]] && limits=$directory
+    [[ $type == cgroup && ,$options, == *,cpu,* && -d $directory/$watched_cgroup ]] && limits=$directory
   done </proc/self/mounts
   { read -r quota period <"$limits/$watched_cgroup/cpu.max" ||
     { read -r quota <"$limits/$watched_cgroup/cpu.cfs_quota_us" &&
