@@ -34,7 +34,7 @@ const record = (began: object, cut: number, ...words: string[]) =>
 describe('how the callers were found', () => {
   it('is in the receipt, in the result, in the picture and in Markdown, with the reason of the node', async () => {
     const run = await record({ stacks: 'fp', stacks_why: 'no-unwinder' }, 0, '-o', 'json');
-    const why = 'frame pointers, because the image has no gkeprof-unwinder, which looks for a better way';
+    const why = 'frame pointers, because the image has no gkeprof-unwinder';
     expect(run.receipt.capture.stacks).toEqual({ way: 'fp', why: 'no-unwinder' });
     expect(run.receipt.plan.capture).toMatchObject({ stacks: 'auto', stackBytes: 16_384 });
     expect(faults('receipt', run.receipt)).toEqual([]);
