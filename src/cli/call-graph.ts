@@ -15,7 +15,7 @@ const WAYS = ['auto', ...UNWINDINGS] as const;
 export const CALL_GRAPH: OptionSpec = {
   type: 'string',
   describe:
-    'How the callers of functions are found: fp (frame pointers), dwarf[,BYTES] (unwinds a copy of the stack, for programs without frame pointers), ebpf (needs an image with gkeprof-unwinder), or auto (the node chooses by what runs there)',
+    'How callers are found: fp (frame pointers), dwarf[,BYTES] (unwinds a copy of the stack), ebpf (needs an image with gkeprof-unwinder), or auto (the node chooses by what runs there)',
   group: 'Profile:',
   value: 'WAY',
   defaultText: 'auto',

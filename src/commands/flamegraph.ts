@@ -13,6 +13,7 @@ import {
   readChoice,
 } from '../cli/profile-options.ts';
 import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
+import { typedLine } from '../cli/typed-line.ts';
 import { perf } from '../collectors/perf/perf.ts';
 import { EXIT, type ExitCode, GkeprofError, usageError } from '../errors.ts';
 import { openInput } from '../files/input.ts';
@@ -34,6 +35,7 @@ import type { SessionResult } from '../session/session.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import { comparisonResult, drawComparisons } from '../workflow/compare-profiles.ts';
 import { draw } from '../workflow/draw-profile.ts';
+import { checkDwarfRoom } from '../workflow/dwarf-room.ts';
 import { findExcepted, NodePods } from '../workflow/node-pods.ts';
 import { partialProfileError } from '../workflow/partial-profile.ts';
 import { aboutFromReceipt, countingLosses } from '../workflow/read-profile.ts';
@@ -60,6 +62,8 @@ interface FlamegraphOptions {
   readonly durationSeconds: number;
   readonly frequencyHz: number;
   readonly callGraph: Pick<PerfTask, 'stacks' | 'stackBytes'>;
+  /** The command line that finds the callers in another way. */
+  readonly again: (callGraph: string) => string;
   readonly draw: DrawOptions;
   readonly choice: ReadChoice;
 }
@@ -170,6 +174,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
       frequencyHz: parseCount(raw.text('frequency') ?? '99', '--frequency', 1, 10_000, 99),
       callGraph: parseCallGraph(raw.text('call-graph') ?? 'auto'),
+      again: (callGraph) => typedLine('flamegraph', raw, OPTIONS, { 'call-graph': callGraph }),
       draw: drawOptions(raw),
       choice: readChoice(raw),
     };
@@ -243,11 +248,12 @@ async function record(
   const { except: named } = options.choice(false);
   const except = named && (await findExcepted(named, node, found.cluster));
   const plan = planCapture(found, taskFor(found.target, options), { durationSeconds, maxBytes: MAX_BYTES });
+  const room = options.capture.explain ? [] : await checkDwarfRoom(found, plan);
   const ends = `on ${plan.node}; stops after ${formatDuration(durationSeconds)}, or press Ctrl-C`;
   const isNode = plan.target.kind === 'node';
   const isPreview = options.capture.explain || options.capture.dryRun !== undefined;
   const pods = isNode && !isPreview ? new NodePods(found.cluster, node) : undefined;
-  const recorded = await runCapture(found, plan, perf, [perf.describe(plan), ends], context);
+  const recorded = await runCapture(found, plan, perf, [perf.describe(plan), ends, ...room], context);
   return (
     recorded && finishCapture(recorded, drawRecording(recorded, options, context, pods, except), context)
   );
@@ -313,7 +319,7 @@ function taskFor(target: Target, { frequencyHz, callGraph, pid }: FlamegraphOpti
 /** Makes the files of a verified recording, and prints what was found in it. */
 async function drawRecording(
   { plan, result }: Recorded,
-  { draw: drawing, choice }: FlamegraphOptions,
+  { draw: drawing, choice, again }: FlamegraphOptions,
   context: Context,
   nodePods?: NodePods,
   except?: ExceptedPod,
@@ -353,6 +359,8 @@ async function drawRecording(
     stdout.write(`Raw stack traces: ${artifact.path}\nReceipt:          ${receiptPath}\n`);
   const made = [...drawn, { role: 'stacks', path: artifact.path }, { role: 'receipt', path: receiptPath }];
   for (const line of summaryLines(summary)) log.line(line);
+  const better = summary.quality.limits.find(({ callGraph }) => callGraph !== undefined)?.callGraph;
+  if (better !== undefined) log.hint(`to see the missing callers: ${again(better)}`);
   for (const line of missingText(result)) log.warn(line);
   if (result.ended !== 'time') log.line(endedText(result));
   const isEmpty = summary.samples === 0 && summary.idle === 0;

@@ -7,7 +7,7 @@ export type Unwinding = (typeof UNWINDINGS)[number];
 
 /** Why `--call-graph auto` chose its way, with the words of collectors/perf/stacks.sh, as a clause behind "because". */
 export const WHY_CHOSEN = {
-  'no-unwinder': 'the image has no gkeprof-unwinder, which looks for a better way',
+  'no-unwinder': 'the image has no gkeprof-unwinder',
   'look-failed': 'gkeprof-unwinder could not find out what the programs need',
   'frame-pointers': 'the programs set up frame pointers',
   'no-frame-pointers': 'some of the programs do not set up frame pointers',

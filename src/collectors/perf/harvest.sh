@@ -605,16 +605,16 @@ harvest_begin() {
 
 # harvest_run watch|fill: starts the program. The space for its copies is what the node can spare.
 harvest_run() {
-  local scope=$cgroup_root/$watched_cgroup
+  local folder=$cgroup_root/$watched_cgroup
   local -i most=$harvest_all_bytes
-  [[ ${arg[scope]} != node ]] || scope=''
+  [[ ${arg[scope]} != node ]] || folder=''
   free_space
   ((free_percent > arg[min_free_percent] && most <= free_bytes / 4)) || most=$((free_bytes / 4))
   ((free_percent > arg[min_free_percent])) || most=0
   (
     ulimit -n 8192 || ulimit -n "$(ulimit -Hn)"
     [[ -z ${harvest_ask-} ]] || exec {harvest_ask}>&-
-    exec perl "$WORK/harvest.pl" "$1" "$WORK" "$OUT/perf.data" "$harvest_maps" "$scope" "$harvest_file_bytes" "$most" \
+    exec perl "$WORK/harvest.pl" "$1" "$WORK" "$OUT/perf.data" "$harvest_maps" "$folder" "$harvest_file_bytes" "$most" \
       "$perf_map_bytes" "$harvest_seconds"
   ) >"$WORK/harvest.said" 2>"$OUT/harvest.log" &
   harvest_pid=$!
