@@ -110,6 +110,9 @@ describe('a recording without samples: exit code 4, and why', () => {
     expect(run.stderr).toMatch(/^warning: 0 samples/m);
     expect(oneLine(run.stderr)).toContain(reason);
     expect(run.code).toBe(4);
+    const again = await gkeprof(['render', file('.txt.gz'), '--output-dir', folder]);
+    expect(again.code).toBe(4);
+    expect(oneLine(again.stderr)).toMatch(/error: no samples in \S+ hint: .*pod\/redis-0/);
   });
 
   it('but 5 if the recording is cut', async () => {
