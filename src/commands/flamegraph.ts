@@ -22,7 +22,7 @@ import { printResult } from '../output/result.ts';
 import { type PerfTask, type Plan, targetText } from '../plan/plan.ts';
 import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { compare } from '../profile/compare/compare.ts';
-import { emptyText } from '../profile/counters.ts';
+import { emptyReason } from '../profile/counters.ts';
 import { type ExceptedPod, sampledPods } from '../profile/owners.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
@@ -377,11 +377,11 @@ async function drawRecording(
 }
 
 const whyEmpty = ({ target }: Plan, { ended }: SessionResult, summary: ProfileSummary): string =>
-  emptyText(targetText(target), {
+  `0 samples: ${emptyReason(targetText(target), {
     ...summary,
     ...(target.kind === 'pod' && target.container && { container: target.container.name }),
     hasEnded: ended === 'target-gone',
-  });
+  })}`;
 
 /** There was nothing to see, also if that is because the target ended. A recording that is cut is incomplete all the same. */
 const emptyCode = (result: SessionResult): ExitCode =>

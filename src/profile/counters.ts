@@ -147,7 +147,7 @@ export interface EmptyRecording {
  * Why a recording is empty: the target had ended, was throttled, waited for a CPU, was idle (perhaps because another container
  * of the pod does the work), or perf did not see it. The lack of samples alone does not show which.
  */
-export function emptyText(
+export function emptyReason(
   target: string,
   { seconds, frequencyHz, cpu, container, hasEnded }: EmptyRecording,
 ): string {
@@ -155,27 +155,27 @@ export function emptyText(
   const time = formatDuration(seconds);
   const { usedSeconds, throttledSeconds = 0, threads, threadsEnded = 0 } = cpu ?? {};
   const used = usedSeconds === undefined ? '' : `used ${secondsText(usedSeconds)} of CPU time in ${time}`;
-  if (hasEnded) return `0 samples: ${name} ended after ${time}`;
+  if (hasEnded) return `${name} ended after ${time}`;
   if (threads === 0)
-    return `0 samples: all processes of ${name} had ended${threadsEnded > 0 ? ' before the recording did' : ''}${used && `; it ${used}`}`;
+    return `all processes of ${name} had ended${threadsEnded > 0 ? ' before the recording did' : ''}${used && `; it ${used}`}`;
   if (usedSeconds === undefined)
-    return `0 samples in ${time}: ${name} was idle or got no CPU; the kernel has no counters that would show which`;
+    return `${name} was idle or got no CPU in ${time}; the kernel has no counters that would show which`;
   const span = cpu?.seconds ?? seconds;
   const waited = cpu?.waitedSeconds ?? cpu?.runQueueSeconds ?? 0;
   const held = [
     throttledSeconds > span / MUCH && `a CPU limit throttled it for ${secondsText(throttledSeconds)}`,
     waited > span / MUCH && `it waited for a CPU for ${secondsText(waited)}`,
   ].filter((part) => part !== false);
-  if (held.length) return `0 samples: ${name} ${used}, and ${held.join(', and ')}`;
+  if (held.length) return `${name} ${used}, and ${held.join(', and ')}`;
   if (usedSeconds * frequencyHz >= EXPECTED)
-    return `0 samples although ${name} ${used}: perf did not see it (is the event counted on this node?)`;
+    return `${name} ${used}, but perf did not see it (is the event counted on this node?)`;
   const busy =
     container === undefined
       ? undefined
       : cpu?.containers
           ?.filter((each) => each.name !== container && each.usedSeconds * frequencyHz >= EXPECTED)
           .sort((a, b) => b.usedSeconds - a.usedSeconds)[0];
-  const idle = `0 samples: ${name} was idle, it ${used}`;
+  const idle = `${name} was idle, it ${used}`;
   return busy
     ? `${idle}; container ${busy.name} of the same pod used ${secondsText(busy.usedSeconds)}: profile that one with -c ${busy.name}`
     : `${idle}; profile it while it works, or for longer`;

@@ -1,4 +1,5 @@
 import { type Change, type Changes, verdictText } from '../profile/compare/changes.ts';
+import { countersText } from '../profile/counters.ts';
 import type { Comparison } from '../profile/profile.ts';
 import { formatWeight } from '../profile/top.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
@@ -36,7 +37,9 @@ export const comparisonMarkdown = (facts: ComparisonFacts, files: readonly Descr
     `### CPU before and after: ${plain(facts.after.about.target)}`,
     factTable([
       ['before', sideText(facts.before)],
+      ["before, by the kernel's counters", countersOf(facts.before)],
       ['after', sideText(facts.after)],
+      ["after, by the kernel's counters", countersOf(facts.after)],
       ['compared by', methodText(facts)],
     ]),
     ...(facts.changed || facts.tested === 'not'
@@ -55,6 +58,9 @@ const sideText = ({ about, samples }: ComparisonFacts['before']): string =>
   ]
     .filter(Boolean)
     .join(', ');
+
+const countersOf = ({ about: { cpu, seconds = 0 } }: ComparisonFacts['before']): string | undefined =>
+  cpu && countersText(cpu, seconds);
 
 const methodText = ({ normalizedBy, beforeFactor, byTotalBecause }: ComparisonFacts): string =>
   `${normalizedBy === 'duration' ? 'amount per second' : 'share of the total'} (before × ${Number(beforeFactor.toPrecision(3))})${

@@ -6,6 +6,7 @@ import { printResult } from '../output/result.ts';
 import type { Changes } from '../profile/compare/changes.ts';
 import { compare } from '../profile/compare/compare.ts';
 import { isFoldedText, type StatedWeights, weighed } from '../profile/compare/folded-weights.ts';
+import { countersText } from '../profile/counters.ts';
 import { foldedComparison } from '../profile/export/folded-comparison.ts';
 import { browserHalf, type Format } from '../profile/export/formats.ts';
 import { drawComparison } from '../profile/picture/svg.ts';
@@ -149,22 +150,25 @@ export async function comparisonResult(comparison: Comparison, made: readonly Ma
 function comparisonCaption(comparison: Comparison, { knowsTimes }: Changes) {
   const { before, after, event, unit, normalizedBy, beforeFactor, beforeSamples, afterSamples } = comparison;
   const side = (word: string, about: typeof before, samples?: number) => {
-    const { target, node, startedAt, seconds, betweenSamples } = about;
-    return [
+    const { target, node, startedAt, seconds, betweenSamples, cpu } = about;
+    const counters = cpu && countersText(cpu, seconds ?? 0);
+    const recording = [
       `${word}: ${node ? `${target} on ${node}` : target}`,
       startedAt && `${startedAt.slice(0, 19).replace('T', ' ')} UTC`,
       seconds && !betweenSamples && formatDuration(seconds),
       samples !== undefined && counted(samples, 'sample'),
-    ]
-      .filter(Boolean)
-      .join(' · ');
+    ];
+    return [
+      recording.filter(Boolean).join(' · '),
+      ...(counters ? [`${word}, by the kernel's counters, ${counters}`] : []),
+    ];
   };
   const width = unit === 'nanoseconds' ? 'CPU time' : unit === 'events' ? event : 'samples';
   return {
     title: `${after.target}: before and after`,
     subtitle: [
-      side('before', before, beforeSamples),
-      side('after', after, afterSamples),
+      ...side('before', before, beforeSamples),
+      ...side('after', after, afterSamples),
       `${event === 'samples' ? '' : `${event} · `}width: ${width} before and after together, before × ${Number(beforeFactor.toPrecision(3))} (compared by ${normalizedBy}) · orange + more, blue \u2212 less, grey = ${knowsTimes === undefined ? 'equal' : 'not significant'}`,
       ...comparison.assumptions,
     ],

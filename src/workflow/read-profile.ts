@@ -4,6 +4,7 @@ import type { Servers } from '../debuginfod/servers.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { type Input, openInput } from '../files/input.ts';
 import { readInParallel } from '../files/parallel-read.ts';
+import { emptyReason } from '../profile/counters.ts';
 import { isOf } from '../profile/owners.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { About, Profile } from '../profile/profile.ts';
@@ -127,6 +128,14 @@ export function requireSamples(path: string, reading: Reading, options: ReadOpti
     throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`, whyNoSamples(reading, options));
 }
 
+/** By the counters in the receipt of a recording; undefined if it has none. */
+const emptyRecordingText = ({ pod, node, container, seconds = 0, frequencyHz = 0, cpu }: About) =>
+  cpu &&
+  emptyReason(pod === undefined ? `node/${node}` : `pod/${pod}`, {
+    ...{ seconds, frequencyHz, cpu },
+    ...(container !== undefined && { container }),
+  });
+
 /** The reason why there are no samples: the flags that left them out, or what the input is instead. */
 function whyNoSamples(
   { profile, samplesBeforeFilter: seen, outside, warnings, header, from }: Reading,
@@ -154,7 +163,8 @@ function whyNoSamples(
     );
   }
   if (warnings.length) return 'give it the text that perf script prints, or folded stacks';
-  if (header.size) return 'it has the header of a recording but no samples';
+  if (header.size)
+    return emptyRecordingText(profile.about) ?? 'it has the header of a recording but no samples';
   return from === 'perf script'
     ? 'it is empty'
     : `it is ${from === 'picture' ? 'a picture' : from} without samples`;

@@ -32,16 +32,14 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const record = (data: Buffer, more: object, ...words: string[]) =>
   recorded(folder, 'flamegraph', 'perf-script.txt.gz', data, more, ...words);
 const file = (ending: string) => join(folder, readdirSync(folder).find((name) => name.endsWith(ending))!);
+const pictureText = (ending: string) => readFileSync(file(ending), 'utf8');
 const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ');
 
 describe('the line about the CPU', () => {
   it('is in the summary, in the caption of the picture, and in both when the recording is drawn again', async () => {
     const run = await record(STACKS, THROTTLED);
     expect(oneLine(run.stderr)).toContain(`by the kernel's counters, ${LINE}`);
-    const caption = `<text class="subtitle" x="10" y="56">by the kernel's counters, ${LINE}</text>`;
-    expect(readFileSync(file('.svg'), 'utf8').replaceAll('&apos;', "'").replaceAll('&#39;', "'")).toContain(
-      caption.slice(caption.indexOf('>')),
-    );
+    expect(pictureText('.svg')).toContain(`>by the kernel's counters, ${LINE}</text>`);
     const again = await gkeprof(['render', file('.txt.gz'), '--output-dir', folder]);
     expect(oneLine(again.stderr)).toContain(`by the kernel's counters, ${LINE}`);
   });
@@ -63,6 +61,19 @@ describe('the line about the CPU', () => {
     expect(faults('render', JSON.parse(rendered.stdout.toString()))).toEqual([]);
     const markdown = await gkeprof(['render', file('.txt.gz'), '--output-dir', folder, '--markdown']);
     expect(markdown.stdout.toString()).toContain(`| by the kernel's counters | ${LINE} |`);
+  });
+
+  it('is in a comparison, for each side', async () => {
+    await record(STACKS, THROTTLED);
+    const words = ['diff', file('.txt.gz'), file('.txt.gz'), '--output-dir', folder];
+    const markdown = (await gkeprof([...words, '--markdown'])).stdout.toString();
+    const picture = pictureText('.diff.svg');
+    for (const side of ['before', 'after']) {
+      expect(picture).toContain(`>${side}, by the kernel's counters, ${LINE}</text>`);
+      expect(markdown).toContain(`| ${side}, by the kernel's counters | ${LINE} |`);
+    }
+    const json = await gkeprof([...words, '-o', 'json']);
+    expect(faults('diff', JSON.parse(json.stdout.toString()))).toEqual([]);
   });
 
   it('is left out where the node counted nothing', async () => {
@@ -99,6 +110,9 @@ describe('a recording without samples: exit code 4, and why', () => {
     expect(run.stderr).toMatch(/^warning: 0 samples/m);
     expect(oneLine(run.stderr)).toContain(reason);
     expect(run.code).toBe(4);
+    const again = await gkeprof(['render', file('.txt.gz'), '--output-dir', folder]);
+    expect(again.code).toBe(4);
+    expect(oneLine(again.stderr)).toMatch(/error: no samples in \S+ hint: .*pod\/redis-0/);
   });
 
   it('but 5 if the recording is cut', async () => {

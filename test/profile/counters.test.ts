@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type CpuCounters, countersText, emptyText } from '../../src/profile/counters.ts';
+import { type CpuCounters, countersText, emptyReason } from '../../src/profile/counters.ts';
 
 describe('the counters as one line', () => {
   const throttled: CpuCounters = {
@@ -97,7 +97,7 @@ describe('why a recording is empty', () => {
     [
       'idle',
       { usedSeconds: 0.003 },
-      '0 samples: pod/x was idle, it used 3 ms of CPU time in 10s; profile it while it works, or for longer',
+      'pod/x was idle, it used 3 ms of CPU time in 10s; profile it while it works, or for longer',
     ],
     ['idle, as a limit that never acted says too', { usedSeconds: 0, throttledSeconds: 0 }, 'was idle'],
     ['idle, though a busy node let it wait a little', { usedSeconds: 0.003, waitedSeconds: 0.9 }, 'was idle'],
@@ -114,7 +114,7 @@ describe('why a recording is empty', () => {
     [
       'throttled',
       { usedSeconds: 0.01, throttledSeconds: 9.2 },
-      '0 samples: pod/x used 10 ms of CPU time in 10s, and a CPU limit throttled it for 9.20 s',
+      'pod/x used 10 ms of CPU time in 10s, and a CPU limit throttled it for 9.20 s',
     ],
     ['starved', { usedSeconds: 0.01, waitedSeconds: 9.2 }, 'and it waited for a CPU for 9.20 s'],
     [
@@ -122,16 +122,12 @@ describe('why a recording is empty', () => {
       { usedSeconds: 0.01, runQueueSeconds: 9.2 },
       'and it waited for a CPU for 9.20 s',
     ],
-    [
-      'not seen',
-      { usedSeconds: 1.2 },
-      '0 samples although pod/x used 1.20 s of CPU time in 10s: perf did not see it',
-    ],
-    ['not known', undefined, 'was idle or got no CPU; the kernel has no counters'],
+    ['not seen', { usedSeconds: 1.2 }, 'pod/x used 1.20 s of CPU time in 10s, but perf did not see it'],
+    ['not known', undefined, 'was idle or got no CPU in 10s; the kernel has no counters'],
     [
       'its processes ended',
       { usedSeconds: 0.02, threads: 0, threadsEnded: 3 },
-      '0 samples: all processes of pod/x had ended before the recording did; it used 20 ms of CPU time in 10s',
+      'all processes of pod/x had ended before the recording did; it used 20 ms of CPU time in 10s',
     ],
     [
       'it had no processes',
@@ -139,19 +135,19 @@ describe('why a recording is empty', () => {
       'all processes of pod/x had ended; it used 0 ms',
     ],
   ])('%s', (_what, cpu, text) => {
-    expect(emptyText('pod/x', { seconds: 10, frequencyHz: 99, ...(cpu && { cpu }) })).toContain(text);
+    expect(emptyReason('pod/x', { seconds: 10, frequencyHz: 99, ...(cpu && { cpu }) })).toContain(text);
   });
 
   it('names the container of the pod that does the work', () => {
     const recording = { seconds: 10, frequencyHz: 99, cpu: { usedSeconds: 0.003, containers } };
-    expect(emptyText('pod/x', { ...recording, container: 'app' })).toBe(
-      '0 samples: container app of pod/x was idle, it used 3 ms of CPU time in 10s; container worker of the same pod used 9.80 s: profile that one with -c worker',
+    expect(emptyReason('pod/x', { ...recording, container: 'app' })).toBe(
+      'container app of pod/x was idle, it used 3 ms of CPU time in 10s; container worker of the same pod used 9.80 s: profile that one with -c worker',
     );
-    expect(emptyText('pod/x', recording)).toContain('pod/x was idle');
+    expect(emptyReason('pod/x', recording)).toContain('pod/x was idle');
   });
 
   it('says that the target ended', () => {
     const recording = { seconds: 1.2, frequencyHz: 99, cpu: { threads: 0, threadsEnded: 3 }, hasEnded: true };
-    expect(emptyText('pod/x', recording)).toBe('0 samples: pod/x ended after 1.2s');
+    expect(emptyReason('pod/x', recording)).toBe('pod/x ended after 1.2s');
   });
 });
