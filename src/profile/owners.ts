@@ -14,6 +14,29 @@ export interface NamedPod {
   readonly containers: ReadonlyArray<{ readonly id: string; readonly name: string }>;
 }
 
+/** The names of the API, with what the runtime knows besides: containers that are gone, and pods that the API does not have. */
+export function withContainers(
+  pods: readonly NamedPod[],
+  containers: ReadonlyArray<{
+    readonly id: string;
+    readonly podUid: string;
+    readonly namespace: string;
+    readonly pod: string;
+    readonly name: string;
+  }>,
+): NamedPod[] {
+  const more = new Map<string, NamedPod>();
+  const known = new Map(pods.flatMap((pod) => pod.uids.map((uid) => [uid, pod] as const)));
+  for (const { id, podUid, namespace, pod, name } of containers) {
+    const old = more.get(podUid) ??
+      known.get(podUid) ?? { namespace, name: pod, uids: [podUid], containers: [] };
+    if (old.containers.some((each) => each.id === id)) continue;
+    more.set(podUid, { ...old, containers: [...old.containers, { id, name }] });
+  }
+  // The last one that has a UID counts.
+  return [...pods, ...more.values()];
+}
+
 /** The pod of `--except`: by its UIDs if they are known, else by its name. */
 export interface ExceptedPod {
   readonly namespace?: string;

@@ -19,7 +19,7 @@ export class NodePods {
     this.#before.catch(() => {}); // The recording comes first: if that fails, nobody asks for names.
   }
 
-  /** Never rejects: without the right to list the pods of all namespaces, pods have no names, and a warning says so. */
+  /** Without the right to list the pods of all namespaces there are none, and a warning says so. */
   async names(log: Pick<Log, 'warn'>): Promise<NamedPod[]> {
     const before = await this.#before;
     // Whoever may not list them now may not list them later either.
@@ -27,7 +27,7 @@ export class NodePods {
     const pods = [before, after].flatMap((list) => (list instanceof Error ? [] : list));
     if (before instanceof Error || after instanceof Error)
       log.warn(
-        `${pods.length ? 'pods that started meanwhile' : 'pods'} are shown by their UIDs, because the pods of the node could not be listed: ${reasonOf(before instanceof Error ? before : after)}`,
+        `the pods of the node could not be listed, so pods that its container runtime does not name are shown by their UIDs: ${reasonOf(before instanceof Error ? before : after)}`,
       );
     return namedPods(pods);
   }

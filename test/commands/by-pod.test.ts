@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -37,8 +37,15 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A node whose script gives this recording. */
-function cluster(text: string | Uint8Array = TEXT, end: object = {}): FakeCluster {
-  const data = gzipSync(text);
+function cluster(
+  text: string | Uint8Array = TEXT,
+  end: object = {},
+  more: Uint8Array = Buffer.of(),
+): FakeCluster {
+  // The names of the runtime are a gzip file of their own behind the samples.
+  const data = Buffer.concat(
+    more[0] === 0x1f ? [gzipSync(text), more] : [gzipSync(Buffer.concat([Buffer.from(text), more]))],
+  );
   const made = fakeCluster({
     copy: async (_ref, _path, directory, name) => {
       writeFileSync(join(directory, name), data);
@@ -144,11 +151,26 @@ describe('flamegraph node/NODE', () => {
     const run = await record(on);
     expect(run.code).toBe(0);
     expect(run.stderr).toContain(
-      'pods are shown by their UIDs, because the pods of the node could not be listed',
+      'the pods of the node could not be listed, so pods that its container runtime does not name are shown by their UIDs',
     );
     expect(run.stderr).toContain('pods is forbidden');
     expect(run.stderr).toContain(`pod ${FIFTH}`);
     expect(receipt().capture.pods).toBeUndefined();
+  });
+
+  it('has the names of the runtime for a user who may not list the pods, and for pods that are gone', async () => {
+    const names = `# container: ${ONE} ${FIFTH} shop fifth one\n`;
+    for (const part of [Buffer.from(names), gzipSync(names)]) {
+      const on = cluster(TEXT, {}, part);
+      on.listAllPods = () => Promise.reject(apiAnswer(403, 'pods is forbidden', 'Forbidden'));
+      await record(on);
+      const path = file('.perf-script.txt.gz');
+      const { stdout } = await gkeprof(['render', path, '--format', 'folded', '--output', '-']);
+      expect(stdout.toString()).toMatch(/^shop\/fifth;one;sh;/m);
+      expect(stdout.toString()).toMatch(new RegExp(`^shop/fifth;${TWO.slice(0, 13)};`, 'm'));
+      rmSync(folder, { recursive: true });
+      mkdirSync(folder);
+    }
   });
 
   it.each([

@@ -356,6 +356,7 @@ perf_finish() {
   fi
   [[ ! -s $WORK/not-read ]] || gzip -c "$WORK/not-read" >>"$WORK/perf-script.txt.gz"
   [[ ! -s $WORK/unnamed ]] || gzip -c "$WORK/unnamed" >>"$WORK/perf-script.txt.gz"
+  [[ -z $perf_fields ]] || perf_container_names | gzip -c >>"$WORK/perf-script.txt.gz"
   mv "$WORK/perf-script.txt.gz" "$OUT/perf-script.txt.gz"
   rm -f "$OUT/perf.data"
   announce stacks perf-script.txt.gz
@@ -372,6 +373,29 @@ perf_can_name() {
     fi
   fi
   ((perf_names))
+}
+
+# perf_container_names: prints the runtime's names of containers as comment lines, `# container: ID UID NAMESPACE POD NAME`. The API
+# forgets pods that are deleted, and not every user may list all pods. Nothing else of what crictl says is kept.
+perf_container_names() {
+  local key text id='' name='' namespace='' pod='' uid=''
+  find_node_root
+  { find_runtime_socket && find_crictl; } || return 0
+  while read -r key text; do
+    text=${text//\"/}
+    case $key in
+      '"id":') id=$text name='' namespace='' pod='' uid='' ;;
+      *container.name*) name=$text ;;
+      *pod.namespace*) namespace=$text ;;
+      *pod.name*) pod=$text ;;
+      *pod.uid*) uid=$text ;;
+    esac
+    # The labels of a container come after its id, each once and in any order.
+    [[ -z $id || -z $name || -z $namespace || -z $pod || -z $uid ]] && continue
+    printf '# container: %s %s %s %s %s\n' "$id" "$uid" "$namespace" "$pod" "$name"
+    id=''
+  done < <(run_crictl ps -a -o json 2>/dev/null |
+    grep -oE '^ *"id": "[0-9a-f]{64}"|^ *"io\.kubernetes\.(container\.name|pod\.(name|namespace|uid))": "[a-z0-9.-]+"')
 }
 
 # perf_script UNTIL: writes the samples as text. Fails if the text is not whole, with the reason in perf_problem.

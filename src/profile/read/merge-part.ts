@@ -1,7 +1,7 @@
 import type { Frame } from '../frame.ts';
 import type { Stacks } from '../stacks.ts';
 import { notePeriod } from './origins.ts';
-import type { ParseWarning, PerfScriptReader } from './perf-script.ts';
+import type { NamedContainer, ParseWarning, PerfScriptReader } from './perf-script.ts';
 import { ticksOf } from './sample-times.ts';
 
 /** The result of a reader as plain data, which can be sent to another thread. */
@@ -29,6 +29,7 @@ export interface ReadPart {
   };
   readonly timeline: { readonly at: Int32Array; readonly row: Int32Array; readonly whole: boolean };
   readonly warnings: readonly ParseWarning[];
+  readonly containers: readonly NamedContainer[];
   readonly lost: number;
   readonly frameLines: number;
   readonly withSymbol: boolean;
@@ -60,6 +61,7 @@ export function partOf(reader: PerfScriptReader): ReadPart {
       whole: !timeline.givenUp && timeline.binTicks === 0,
     },
     warnings: reader.warnings,
+    containers: reader.containers,
     lost: reader.lost,
     frameLines: reader.frameLines,
     withSymbol: reader.withSymbol,
@@ -113,6 +115,7 @@ export function mergePart(reader: PerfScriptReader, part: ReadPart): void {
   reader.frameLines += part.frameLines;
   reader.withSymbol ||= part.withSymbol;
   reader.withoutSymbol ||= part.withoutSymbol;
+  reader.containers.push(...part.containers);
   for (const { kind, line, count } of part.warnings) {
     const known = reader.warnings.find((each) => each.kind === kind);
     if (known) known.count += count;

@@ -17,6 +17,17 @@ export interface ParseWarning {
   count: number;
 }
 
+/** A container with the names that the runtime has for it. */
+export interface NamedContainer {
+  readonly id: string;
+  readonly podUid: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly name: string;
+}
+
+type Five = [string, string, string, string, string];
+
 export interface ReadFilter {
   /** Seconds since the first sample. */
   readonly from?: number;
@@ -42,6 +53,8 @@ export class PerfScriptReader {
   /** `# key : value` of `--header`; the first of each key. */
   readonly header = new Map<string, string>();
   readonly warnings: ParseWarning[] = [];
+  /** Names of containers in comment lines, which the node's script prints (collectors/perf/perf.sh). */
+  readonly containers: NamedContainer[] = [];
   readonly frames: Frame[] = [];
   readonly stacks = new Stacks('leaf first');
   readonly #origins = new Origins(this.frames);
@@ -252,6 +265,12 @@ export class PerfScriptReader {
     if (isNoEvent(text)) return end;
     const parsed = parseEventLine(text, this.#layout.ids);
     if (bytes[at] === HASH && !(parsed && !Number.isNaN(parsed.time))) {
+      const container = /^# container: ([0-9a-f]{64}) (\S+) (\S+) (\S+) (\S+)$/.exec(text);
+      if (container) {
+        const [, id, podUid, namespace, pod, name] = container as unknown as [string, ...Five];
+        this.containers.push({ id, podUid, namespace, pod, name });
+        return end;
+      }
       const fact = /^#\s*([a-z][\w ]*?)\s*:\s(.*)$/.exec(text);
       if (fact && !this.header.has(fact[1]!)) this.header.set(fact[1]!, fact[2]!.trim());
       return end;

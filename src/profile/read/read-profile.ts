@@ -3,7 +3,7 @@ import { formatBytes } from '../../text/quantity.ts';
 import { filterProfile, type ProfileFilter } from '../filter.ts';
 import { isMangled } from '../frame.ts';
 import { mergeThreads } from '../merge-threads.ts';
-import { type NamedPod, withOwners } from '../owners.ts';
+import { type NamedPod, withContainers, withOwners } from '../owners.ts';
 import type { About, Profile } from '../profile.ts';
 import { buildProfile, type Weight } from './build-profile.ts';
 import { chooseEvent } from './event-choice.ts';
@@ -119,7 +119,7 @@ async function readFrom(
     const demangled = mangled.length > 0 ? await demangle?.([...new Set(mangled)]) : undefined;
     const whole = withOwners(
       buildProfile(reader, event, options.weight, lasting(about(reader.header), reader, options), demangled),
-      options.pods ?? [],
+      withContainers(options.pods ?? [], reader.containers),
     );
     return {
       from: kind,

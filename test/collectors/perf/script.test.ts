@@ -112,6 +112,38 @@ describe('the cgroups of a node', () => {
     expect(asked('', 'true')).toBe('||mount');
   });
 
+  it('have names in the container runtime, of which nothing else is kept', () => {
+    const id = (digit: string) => digit.repeat(64);
+    const label = (name: string, value: string) => `        "io.kubernetes.${name}": "${value}"`;
+    // As crictl prints it: the labels come after the id, in the order of their names.
+    const container = (digit: string, image: string, ...labels: string[]) =>
+      `    {\n      "id": "${id(digit)}",\n      "podSandboxId": "${id('f')}",\n      "metadata": {\n        "name": "x"\n      },\n      "image": {\n        "image": "${image}"\n      },\n      "labels": {\n${labels.join(',\n')}\n      }\n    }`;
+    const labels = (name: string, pod: string) => [
+      label('container.name', name),
+      label('pod.name', pod),
+      label('pod.namespace', 'shop'),
+      label('pod.uid', '430eb98a-8da4-4a68-8aa1-9376d13fd3f0'),
+    ];
+    const json = `{\n  "containers": [\n${[
+      container('a', 'redis:8', ...labels('redis', 'redis-0')),
+      container('b', String.raw`\"id\": \"${id('c')}\"`, ...labels('side-car', 'redis-0')),
+      container('d', 'no labels'),
+      container('e', 'x', ...labels('$(touch /tmp/x)', 'redis-0')),
+    ].join(',\n')}\n  ]\n}\n`;
+    const printed = runShell(
+      ['collectors/perf/perf.sh'],
+      `find_node_root() { :; }; find_runtime_socket() { :; }; find_crictl() { :; }
+       run_crictl() { [[ "$*" == 'ps -a -o json' ]] && printf '%s' "$json"; }; json=$1; perf_names`,
+      [json],
+    );
+    const uid = '430eb98a-8da4-4a68-8aa1-9376d13fd3f0';
+    expect(printed).toBe(
+      `# container: ${id('a')} ${uid} shop redis-0 redis\n# container: ${id('b')} ${uid} shop redis-0 side-car\n`,
+    );
+    const none = 'find_node_root() { :; }; find_runtime_socket() { return 1; }; perf_names';
+    expect(runShell(['collectors/perf/perf.sh'], none)).toBe('');
+  });
+
   const started = (failure: string) =>
     runShell(
       ['collectors/perf/perf.sh'],
