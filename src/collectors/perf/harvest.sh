@@ -600,10 +600,10 @@ harvest_begin() {
   rm -f "$WORK/harvest.ask"
   mkfifo "$WORK/harvest.ask"
   exec {harvest_ask}<>"$WORK/harvest.ask"
-  harvest_run watch <"$WORK/harvest.ask"
+  harvest_run watch "$WORK/harvest.ask"
 }
 
-# harvest_run watch|fill: starts the program. The space for its copies is what the node can spare.
+# harvest_run watch|fill FILE: starts the program, which is asked by FILE. The space for its copies is what the node can spare.
 harvest_run() {
   local scope=$cgroup_root/$watched_cgroup
   local -i most=$harvest_all_bytes
@@ -616,7 +616,7 @@ harvest_run() {
     [[ -z ${harvest_ask-} ]] || exec {harvest_ask}>&-
     exec perl "$WORK/harvest.pl" "$1" "$WORK" "$OUT/perf.data" "$harvest_maps" "$scope" "$harvest_file_bytes" "$most" \
       "$perf_map_bytes" "$harvest_seconds"
-  ) >"$WORK/harvest.said" 2>"$OUT/harvest.log" &
+  ) <"$2" >"$WORK/harvest.said" 2>"$OUT/harvest.log" &
   harvest_pid=$!
 }
 
@@ -637,8 +637,10 @@ harvest_waits() {
 
 # Nobody waits for a process that the kernel does not let end.
 harvest_kill() {
-  ! harvest_is_running || kill -KILL "$harvest_pid" 2>/dev/null
-  pause 0.1
+  if harvest_is_running; then
+    kill -KILL "$harvest_pid" 2>/dev/null
+    pause 0.1
+  fi
   harvest_is_running || wait "$harvest_pid" 2>/dev/null
   harvest_pid=''
 }
@@ -656,7 +658,7 @@ harvest_fill() {
   printf 'fill\n' >&"$harvest_ask"
   if ! harvest_waits 3 heard || ! grep -qs '^heard' "$WORK/harvest.said"; then
     harvest_kill
-    harvest_run fill </dev/null
+    harvest_run fill /dev/null
   fi
   harvest_waits $((harvest_seconds + 5)) || why='time'
   harvest_kill

@@ -107,9 +107,10 @@ async function contain(
   const server = ['contain', join(cgroup, 'cgroup.procs'), root];
   const child = spawn(join(root, 'server'), [...server, ...words], { stdio: 'ignore' });
   children.push(child);
-  // The words are the last thing that changes.
-  for (let tries = 0; tries < 200; tries += 1) {
-    if (readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').endsWith(`${words.at(-1)}\0`)) break;
+  // What it is to become: `run` goes on as /app.
+  const command = [words[0] === 'run' ? '/app\0burn' : `${root}\0${words[0]}`, words[1]].join('\0');
+  for (let tries = 0; tries < 500; tries += 1) {
+    if (readFileSync(`/proc/${child.pid}/cmdline`, 'utf8') === `${command}\0`) break;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   return { root, child };
