@@ -297,12 +297,14 @@ describe('a program with a JIT compiler that ends during the recording', () => {
   const CONTAINER = `
 echo 0 >"$1" && mount -t tmpfs none /mnt && : >/mnt/node && mount --bind "$0" /mnt/node && mount --move /mnt /tmp || exit 1
 eval "$2"
-exec /tmp/node --no-opt --perf-basic-prof -e "$3"`;
+exec /tmp/node --no-opt $4 -e "$3"`;
   const LOOP =
     'function jitLoop(n) { let x = 0; for (let i = 0; i < n; i++) x = (x * 31 + i) % 1000003; return x; } for (;;) jitLoop(1e6)';
 
   async function startNode(lays = ''): Promise<ChildProcess> {
-    const words = [CONTAINER, process.execPath, join(cgroup, 'cgroup.procs'), lays, LOOP];
+    // With the flag it would write over what is laid.
+    const flag = lays ? '' : '--perf-basic-prof';
+    const words = [CONTAINER, process.execPath, join(cgroup, 'cgroup.procs'), lays, LOOP, flag];
     const child = spawn('unshare', ['-m', '--propagation', 'private', 'bash', '-c', ...words], {
       stdio: 'ignore',
       cwd: folder,
