@@ -288,6 +288,7 @@ sub bounded {
     last if waitpid $child, WNOHANG;
     select undef, undef, undef, 0.01;
   }
+  unlink "$work/harvest.$child.part";
   return map { [split / /] } split /\n/, $text;
 }
 
@@ -322,7 +323,11 @@ sub read_recording {
       $base += $from;
       substr $buffer, 0, $from, '';
       $from = 0;
-      last RECORD if $left <= 0 || time > $until;
+      last RECORD if $left <= 0;
+      if (time > $until) {
+        print "late\n";
+        last RECORD;
+      }
       my $got = sysread $file, $buffer, $left < 1 << 22 ? $left : 1 << 22, length $buffer;
       last RECORD unless $got;
       $left -= $got;
@@ -334,6 +339,8 @@ sub read_recording {
       $whole{$pid} = 1 if $is_dwarf;
       my $length = $has_chain ? 8 * unpack 'Q', substr $buffer, $from + $at, 8 : 0;
       my $chain = substr($buffer, $from + $at_ip, 8) . substr $buffer, $from + $at + 8, $length;
+      # What is sampled is sampled often: the stacks that come after so many count by their innermost function.
+      $chain = substr $chain, 0, 8 if keys %seen > 200_000;
       unless ($seen{ $pid . $chain }++) {
         # Those of the kernel, and the marks between, are negative.
         $_ > 0 and $hit{$pid}{ $_ >> 12 } = 1 for unpack 'q*', $chain;
@@ -452,9 +459,10 @@ sub take_held {
   });
 }
 
-# Looks for each of the objects with the given function, and takes it if it is wanted; else it is enough that it is there.
+# Looks for each of the objects with the given function, and takes it if it is needed; else it is enough that it is there, or
+# with a word of its own for that, always.
 sub try {
-  my ($wanted, $until, $find) = @_;
+  my ($wanted, $until, $find, $if_there) = @_;
   return unless @$wanted;
   my $left = $all_bytes - $taken_bytes;
   my @said = bounded(
@@ -465,7 +473,8 @@ sub try {
         my $object = $wanted->[$at];
         my $file = $find->($object) or next;
         next unless (build_id($file) // '') eq $object->{id};
-        my ($what, $bytes) = $object->{needed} ? take($file, $object->{id}, $left) : ('there', 0);
+        my ($what, $bytes) =
+          $if_there || !$object->{needed} ? ($if_there // 'there', 0) : take($file, $object->{id}, $left);
         $left -= $bytes;
         $say->($at, $what, $bytes);
       }
@@ -478,6 +487,8 @@ sub try {
       $object->{done} = 1;
       $taken++;
       $taken_bytes += $bytes;
+    } elsif ($what eq 'home') {
+      $object->{needed} = 0;
     } elsif ($what eq 'there') {
       $object->{there}++;
     } else {
@@ -510,6 +521,12 @@ sub fill {
     }
     $object->{needed} = 1 if $object->{path} =~ / \(deleted\)$/;
   }
+  # perf opens what a process that has ended had mapped in its own root: that is right for the programs of this pod.
+  my $at_home = sub {
+    sysopen my $found, $_[0]{path}, O_PATH or return;
+    return reopen($found);
+  };
+  try(wanted(@objects), time + 2, $at_home, 'home');
   take_held(wanted(@objects), time + 3);
   # perf can open what every process that has it mapped, and lives, has at that path.
   for my $space (sort keys %space) {
@@ -600,10 +617,10 @@ harvest_begin() {
   rm -f "$WORK/harvest.ask"
   mkfifo "$WORK/harvest.ask"
   exec {harvest_ask}<>"$WORK/harvest.ask"
-  harvest_run watch <"$WORK/harvest.ask"
+  harvest_run watch "$WORK/harvest.ask"
 }
 
-# harvest_run watch|fill: starts the program. The space for its copies is what the node can spare.
+# harvest_run watch|fill FILE: starts the program, which is asked by FILE. The space for its copies is what the node can spare.
 harvest_run() {
   local folder=$cgroup_root/$watched_cgroup
   local -i most=$harvest_all_bytes
@@ -616,7 +633,7 @@ harvest_run() {
     [[ -z ${harvest_ask-} ]] || exec {harvest_ask}>&-
     exec perl "$WORK/harvest.pl" "$1" "$WORK" "$OUT/perf.data" "$harvest_maps" "$folder" "$harvest_file_bytes" "$most" \
       "$perf_map_bytes" "$harvest_seconds"
-  ) >"$WORK/harvest.said" 2>"$OUT/harvest.log" &
+  ) <"$2" >"$WORK/harvest.said" 2>"$OUT/harvest.log" &
   harvest_pid=$!
 }
 
@@ -637,8 +654,10 @@ harvest_waits() {
 
 # Nobody waits for a process that the kernel does not let end.
 harvest_kill() {
-  ! harvest_is_running || kill -KILL "$harvest_pid" 2>/dev/null
-  pause 0.1
+  if harvest_is_running; then
+    kill -KILL "$harvest_pid" 2>/dev/null
+    pause 0.1
+  fi
   harvest_is_running || wait "$harvest_pid" 2>/dev/null
   harvest_pid=''
 }
@@ -656,7 +675,7 @@ harvest_fill() {
   printf 'fill\n' >&"$harvest_ask"
   if ! harvest_waits 3 heard || ! grep -qs '^heard' "$WORK/harvest.said"; then
     harvest_kill
-    harvest_run fill </dev/null
+    harvest_run fill /dev/null
   fi
   harvest_waits $((harvest_seconds + 5)) || why='time'
   harvest_kill
@@ -664,6 +683,7 @@ harvest_fill() {
   while read -r word count bytes rest; do
     case $word in
       taken) harvest_counts+=(harvested: "$count" harvested_bytes: "$bytes") ;;
+      late) why='time' ;;
       missed)
         why=$count
         missed+=1

@@ -133,14 +133,14 @@ describe('the cgroups of a node', () => {
     const printed = runShell(
       ['collectors/perf/perf.sh'],
       `find_node_root() { :; }; find_runtime_socket() { :; }; find_crictl() { :; }
-       run_crictl() { [[ "$*" == 'ps -a -o json' ]] && printf '%s' "$json"; }; json=$1; perf_names`,
+       run_crictl() { [[ "$*" == 'ps -a -o json' ]] && printf '%s' "$json"; }; json=$1; perf_container_names`,
       [json],
     );
     const uid = '430eb98a-8da4-4a68-8aa1-9376d13fd3f0';
     expect(printed).toBe(
       `# container: ${id('a')} ${uid} shop redis-0 redis\n# container: ${id('b')} ${uid} shop redis-0 side-car\n`,
     );
-    const none = 'find_node_root() { :; }; find_runtime_socket() { return 1; }; perf_names';
+    const none = 'find_node_root() { :; }; find_runtime_socket() { return 1; }; perf_container_names';
     expect(runShell(['collectors/perf/perf.sh'], none)).toBe('');
   });
 
