@@ -173,7 +173,7 @@ export async function* wholeLines(chunks: AsyncIterable<Uint8Array>): AsyncGener
 
 /**
  * The same text with names for the frames of which `nameOf` knows one. What stays without a name loses the offset behind
- * its object, so that such frames of one object are one in the profile; and so do the frames that have a name.
+ * its object, so that such frames of one object are one in the profile.
  */
 export async function* namedText(
   chunks: AsyncIterable<Uint8Array>,
@@ -192,10 +192,10 @@ export async function* namedText(
     const parts: Uint8Array[] = [];
     let copied = 0;
     frames.scan(block, (frame, from, to) => {
-      parts.push(withoutOffsets(block.subarray(copied, from)), lines.get(frame) ?? lineOf(frame));
+      parts.push(block.subarray(copied, from), lines.get(frame) ?? lineOf(frame));
       copied = to;
     });
-    parts.push(withoutOffsets(block.subarray(copied)));
+    parts.push(block.subarray(copied));
     yield parts.length === 1 ? parts[0]! : Buffer.concat(parts);
     // With maps each frame is a new one.
     if (lines.size > MOST_LINES) lines.clear();
@@ -207,25 +207,6 @@ const MOST_LINES = 1 << 16;
 
 /** A name as perf would print it. A file may hold anything, and a line feed would end the line of the frame. */
 const inOneLine = (name: string): string => name.replace(/\p{Cc}/gu, '?');
-
-const OBJECT_OFFSET = Buffer.from(')\n');
-const PLUS = 43;
-
-/** Frames as they are without perf's field dsoff: `main+0x1c (/bin/x+0x11d9)` becomes `main+0x1c (/bin/x)`. */
-function withoutOffsets(text: Buffer): Uint8Array {
-  let parts: Uint8Array[] | undefined;
-  let copied = 0;
-  for (let at = text.indexOf(OBJECT_OFFSET); at >= 0; at = text.indexOf(OBJECT_OFFSET, at + 2)) {
-    let from = at;
-    while (isHexadecimal(text[from - 1])) from -= 1;
-    if (from === at || text[from - 1] !== 0x78 || text[from - 2] !== 0x30 || text[from - 3] !== PLUS)
-      continue;
-    parts ??= [];
-    parts.push(text.subarray(copied, from - 3));
-    copied = at;
-  }
-  return parts ? Buffer.concat([...parts, text.subarray(copied)]) : text;
-}
 
 const isHexadecimal = (byte: number | undefined): boolean =>
   byte !== undefined && ((byte >= 48 && byte <= 57) || (byte >= 97 && byte <= 102));
