@@ -84,7 +84,7 @@ export function functionsOf(elf: Elf, read: ReadBytes): Functions {
       for (let tries = 0; at >= 0 && tries < MOST_ENCLOSING; at -= 1, tries += 1) {
         const { start, names, nameAt } = chosen[at]!;
         if (address < ends[at]!)
-          return { name: withoutVersion(textAt(names, nameAt, LONGEST_NAME)), offset: address - start };
+          return { name: textAt(names, nameAt, LONGEST_NAME), offset: address - start };
       }
       return undefined;
     },
@@ -151,9 +151,6 @@ const lengthOf = ({ names, nameAt }: FileSymbol): number => {
   const end = names.subarray(nameAt, nameAt + LONGEST_NAME).indexOf(0);
   return end < 0 ? LONGEST_NAME : end;
 };
-
-/** `memcpy@@GLIBC_2.14`: the linker appends the version of a symbol to its name in .symtab. */
-const withoutVersion = (name: string): string => name.replace(/(?<=.)@@?[\w.+-]+$/, '');
 
 function lastAtOrBefore(symbols: readonly FileSymbol[], address: number): number {
   let low = 0;

@@ -15,6 +15,7 @@ const OPTIONS: OptionTable = {
     choices: ['none', 'client', 'server'],
     valueIfOmitted: 'client',
   },
+  server: { type: 'array', describe: '', group: '', valueIfOmitted: 'usual', valuePattern: /^https?:/ },
 };
 
 describe('separated', () => {
@@ -51,6 +52,11 @@ describe('separated', () => {
     ['--dry-run server pod/x', '--dry-run=server pod/x'],
     ['--dry-run=none', '--dry-run=none'],
     ['x --dry-run', 'x --dry-run=client'],
+    ['--server file', '--server=usual file'],
+    ['--server https://a file', '--server=https://a file'],
+    ['--server https://a --server http://b', '--server=https://a --server=http://b'],
+    ['file --server', 'file --server=usual'],
+    ['--server=x file', '--server=x file'],
   ])('%s → %s', (typed, expected) => {
     expect(separated(typed.split(' '), OPTIONS).join(' ')).toBe(expected);
   });
@@ -75,6 +81,8 @@ describe('firstArgument', () => {
     ['--filter=x y', 1],
     ['--dry-run x', 1],
     ['--dry-run client x', 2],
+    ['--server x', 1],
+    ['--server http://a x', 2],
     ['--unknown x', 1],
     ['- x', 0],
     ['-w -- x', -1],

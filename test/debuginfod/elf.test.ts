@@ -122,11 +122,13 @@ describe('the functions of an ELF file', () => {
     expect(nameAt([at(worse), at(better)], 0x1000)).toBe(`${better.name}+0`);
   });
 
-  it('are neither data nor what other files define, and have no version', () => {
+  it('are neither data nor what other files define, and keep their version as in perf', () => {
     expect(nameAt([{ name: 'data', value: 0x1000, size: 8, kind: 1 }], 0x1000)).toBeUndefined();
     expect(nameAt([{ name: 'malloc', value: 0x1000, size: 8, section: 0 }], 0x1000)).toBeUndefined();
     expect(nameAt([{ name: '$x', value: 0x1000, kind: 0 }], 0x1000)).toBeUndefined();
-    expect(nameAt([{ name: 'memcpy@@GLIBC_2.14', value: 0x1000, size: 8 }], 0x1000)).toBe('memcpy+0');
+    expect(nameAt([{ name: 'memcpy@@GLIBC_2.14', value: 0x1000, size: 8 }], 0x1000)).toBe(
+      'memcpy@@GLIBC_2.14+0',
+    );
   });
 });
 

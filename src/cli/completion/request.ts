@@ -81,7 +81,9 @@ function inCommand(command: AnyCommand, before: readonly string[], begun: string
     );
   }
   const { line, pending } = readLine(options, before);
-  if (pending !== undefined) return valuesOf(options[pending]!, begun, line);
+  const flag = pending === undefined ? undefined : options[pending]!;
+  // After --debuginfod comes a URL, which nobody can complete, or something else.
+  if (flag && !(flag.valuePattern && isOmitted(flag, begun))) return valuesOf(flag, begun, line);
   const equals = begun.startsWith('-') ? begun.indexOf('=') : -1;
   if (equals >= 0) {
     const spec = options[longName(options, begun.slice(0, equals)) ?? ''];

@@ -20,6 +20,7 @@ export interface FrameName {
 
 const NEWLINE = 10;
 const TAB = 9;
+const BLANK = 32;
 const UNNAMED = Buffer.from('[unknown] (');
 const RECORD = Buffer.from('PERF_RECORD_MMAP');
 const BUILD_ID = Buffer.from('# build-id: ');
@@ -38,6 +39,8 @@ export class UnnamedFrames {
   readonly buildIds = new Map<string, Set<string>>();
   readonly #maps = new MemoryMaps();
   #hasMaps = false;
+  /** Lines that have been there before, from the symbol on: there are far fewer of them than lines. */
+  readonly #seen = new Map<string, UnnamedFrame | null>();
   /** The process of the sample that the last lines belong to; -1 if it is not known. */
   #pid = -1;
 
@@ -62,10 +65,8 @@ export class UnnamedFrames {
           this.#findProcess(block, from, sampleFrom);
           sampleFrom = from;
         }
-        if (end - from <= LONGEST_FRAME) {
-          const frame = this.#frameOf(block.toString('utf8', from, next), block.toString('utf8', next, end));
-          if (frame) visit(frame, next, end);
-        }
+        const frame = this.#frameOf(block, from, next, end);
+        if (frame) visit(frame, next, end);
         at = block.indexOf(UNNAMED, end);
       }
     }
@@ -106,18 +107,43 @@ export class UnnamedFrames {
     }
   }
 
-  #frameOf(before: string, text: string): UnnamedFrame | undefined {
-    const address = /(?:^|\s)([0-9a-f]{1,16}) $/.exec(before)?.[1];
-    const object = /^\[unknown\] \((.*?)(?:\+0x([0-9a-f]{1,16}))?\)\s*$/.exec(text);
-    if (address === undefined || !object) return undefined;
-    const path = object[1]!;
-    const stated = object[2] === undefined ? undefined : Number.parseInt(object[2], 16);
-    const place = this.#hasMaps
-      ? this.#maps.placeOf(path, this.#pid, Number.parseInt(address, 16))
-      : undefined;
-    const offset = stated ?? place?.offset;
-    return { path, offset, buildId: place?.offset === offset ? place?.buildId : undefined };
+  /** The frame whose symbol is at `at`, in the line between `from` and `to`. */
+  #frameOf(block: Buffer, from: number, at: number, to: number): UnnamedFrame | undefined {
+    if (to - at > LONGEST_FRAME || block[at - 1] !== BLANK) return undefined;
+    let address = at - 1;
+    while (address > from && isHexadecimal(block[address - 1])) address -= 1;
+    const before = block[address - 1];
+    if (address === at - 1 || (address > from && before !== BLANK && before !== TAB)) return undefined;
+    const text = block.toString('latin1', at, to);
+    let frame = this.#seen.get(text);
+    if (frame === undefined) {
+      frame = parseUnnamed(block.toString('utf8', at, to));
+      this.#seen.set(text, frame);
+    }
+    if (!frame || !this.#hasMaps) return frame ?? undefined;
+    const { path, offset } = frame;
+    const place = this.#maps.placeOf(
+      path,
+      this.#pid,
+      Number.parseInt(block.toString('latin1', address, at - 1), 16),
+    );
+    return {
+      path,
+      offset: offset ?? place?.offset,
+      buildId: offset === undefined || place?.offset === offset ? place?.buildId : undefined,
+    };
   }
+}
+
+/** A line from the symbol on; null if it is no frame. */
+function parseUnnamed(text: string): UnnamedFrame | null {
+  const object = /^\[unknown\] \((.*?)(?:\+0x([0-9a-f]{1,16}))?\)\s*$/.exec(text);
+  if (!object) return null;
+  return {
+    path: object[1]!,
+    offset: object[2] === undefined ? undefined : Number.parseInt(object[2], 16),
+    buildId: undefined,
+  };
 }
 
 /** Whether an object is a file that others have too: no memory of a process, no code that a JIT made, and not the kernel. */
@@ -147,48 +173,40 @@ export async function* wholeLines(chunks: AsyncIterable<Uint8Array>): AsyncGener
 
 /**
  * The same text with names for the frames of which `nameOf` knows one. What stays without a name loses the offset behind
- * its object, so that such frames of one object are one in the profile; and so do the frames that have a name.
+ * its object, so that such frames of one object are one in the profile.
  */
 export async function* namedText(
   chunks: AsyncIterable<Uint8Array>,
   nameOf: (frame: UnnamedFrame) => FrameName | undefined,
 ): AsyncGenerator<Uint8Array> {
   const frames = new UnnamedFrames();
+  const lines = new Map<UnnamedFrame, Uint8Array>();
+  const lineOf = (frame: UnnamedFrame): Uint8Array => {
+    const name = nameOf(frame);
+    const symbol = name ? `${inOneLine(name.name)}+0x${name.offset.toString(16)}` : '[unknown]';
+    const line = Buffer.from(`${symbol} (${frame.path})`);
+    lines.set(frame, line);
+    return line;
+  };
   for await (const block of wholeLines(chunks)) {
     const parts: Uint8Array[] = [];
     let copied = 0;
     frames.scan(block, (frame, from, to) => {
-      const name = nameOf(frame);
-      const symbol = name ? `${inOneLine(name.name)}+0x${name.offset.toString(16)}` : '[unknown]';
-      parts.push(withoutOffsets(block.subarray(copied, from)), Buffer.from(`${symbol} (${frame.path})`));
+      parts.push(block.subarray(copied, from), lines.get(frame) ?? lineOf(frame));
       copied = to;
     });
-    parts.push(withoutOffsets(block.subarray(copied)));
+    parts.push(block.subarray(copied));
     yield parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    // With maps each frame is a new one.
+    if (lines.size > MOST_LINES) lines.clear();
   }
 }
+
+/** How many made lines are kept. */
+const MOST_LINES = 1 << 16;
 
 /** A name as perf would print it. A file may hold anything, and a line feed would end the line of the frame. */
 const inOneLine = (name: string): string => name.replace(/\p{Cc}/gu, '?');
-
-const OBJECT_OFFSET = Buffer.from(')\n');
-const PLUS = 43;
-
-/** Frames as they are without perf's field dsoff: `main+0x1c (/bin/x+0x11d9)` becomes `main+0x1c (/bin/x)`. */
-function withoutOffsets(text: Buffer): Uint8Array {
-  let parts: Uint8Array[] | undefined;
-  let copied = 0;
-  for (let at = text.indexOf(OBJECT_OFFSET); at >= 0; at = text.indexOf(OBJECT_OFFSET, at + 2)) {
-    let from = at;
-    while (isHexadecimal(text[from - 1])) from -= 1;
-    if (from === at || text[from - 1] !== 0x78 || text[from - 2] !== 0x30 || text[from - 3] !== PLUS)
-      continue;
-    parts ??= [];
-    parts.push(text.subarray(copied, from - 3));
-    copied = at;
-  }
-  return parts ? Buffer.concat([...parts, text.subarray(copied)]) : text;
-}
 
 const isHexadecimal = (byte: number | undefined): boolean =>
   byte !== undefined && ((byte >= 48 && byte <= 57) || (byte >= 97 && byte <= 102));
