@@ -11,8 +11,8 @@ import {
   measure,
   type Parts,
   type Row,
+  readSpent,
   renderTable,
-  spentShares,
   worstDifference,
 } from '../stacks/measure.ts';
 import { PARTS, PROGRAMS, type Program, TRUTH, WAYS, type Way, wordsOf } from '../stacks/programs.ts';
@@ -26,9 +26,10 @@ const programs = PROGRAMS.filter(({ name, quick }) =>
 const ways = WAYS.filter((way) => (process.env.GKEPROF_TEST_WAYS ?? way).split(',').includes(way));
 
 /** More often than users sample, so that a few seconds are enough samples. */
-const HZ = '499';
-const SECONDS = 6;
+const HZ = 499;
 const LEAST_SAMPLES = 1000;
+/** As many are aimed at, because what a program gets of the CPUs changes. */
+const AIM_SAMPLES = 2000;
 /** Percentage points. */
 const TOLERANCE = 3;
 const LEAST_KNOWN = 0.95;
@@ -46,6 +47,9 @@ const REDIS_LOAD = `until redis-cli ping; do sleep 0.1; done
 for i in $(seq 200); do echo "rpush list element-$i"; echo "hset hash field-$i value-$i"; done | redis-cli >/dev/null
 bench() { while :; do redis-benchmark -q -c 2 -P 8 -n 100000 "$@" >/dev/null; done; }
 bench -t set,get & bench lrange list 0 99 & bench hgetall hash & wait`;
+
+/** Redis shares the two CPUs with its clients. */
+const REDIS_SECONDS = 15;
 
 let image = '';
 const pods: string[] = [];
@@ -69,7 +73,13 @@ async function runPod(name: string, containers: readonly Container[], restartPol
       terminationGracePeriodSeconds: 1,
       enableServiceLinks: false,
       automountServiceAccountToken: false,
-      containers: containers.map((each) => ({ image, imagePullPolicy: 'IfNotPresent', ...each })),
+      containers: containers.map((each) => ({
+        image,
+        imagePullPolicy: 'IfNotPresent',
+        // Otherwise it would get next to nothing beside pods that request some.
+        resources: { requests: { cpu: '250m' } },
+        ...each,
+      })),
     },
   };
   await kubectl(['create', '-n', NAMESPACE, '-f', '-'], JSON.stringify(pod));
@@ -77,10 +87,16 @@ async function runPod(name: string, containers: readonly Container[], restartPol
   await kubectl(['wait', '-n', NAMESPACE, '--for=condition=Ready', `pod/${name}`, '--timeout=300s']);
 }
 
-/** Until a program has printed what it has spent: by then an interpreter has read it, and a JIT compiled it. */
-async function warm(pod: string): Promise<void> {
-  const logs = () => kubectl(['logs', '-n', NAMESPACE, pod]);
-  expect(await eventually(logs, (text) => spentShares(text) !== undefined)).toContain('spent ');
+/**
+ * Until a program has printed what it has spent: by then an interpreter has read it, and a JIT compiled it. Returns how many
+ * seconds of a recording give enough samples, which is a matter of how busy the machine is.
+ */
+async function warm(pod: string, container = ''): Promise<number> {
+  const words = container === '' ? [] : ['-c', container];
+  const read = async () => readSpent(await kubectl(['logs', '-n', NAMESPACE, pod, ...words]));
+  const spent = await eventually(read, (found) => found !== undefined);
+  expect(spent, `${pod} prints nothing`).toBeDefined();
+  return Math.min(90, Math.max(4, Math.ceil(AIM_SAMPLES / HZ / spent!.cores)));
 }
 
 const inPod = (pod: string, ...words: string[]) => kubectl(['exec', '-n', NAMESPACE, pod, '--', ...words]);
@@ -109,10 +125,15 @@ describe('stacks', () => {
     readonly stdout: string;
   }
 
-  async function record(target: string, label: string, ...words: string[]): Promise<Recording> {
+  async function record(
+    target: string,
+    label: string,
+    seconds: number,
+    ...words: string[]
+  ): Promise<Recording> {
     const folder = join(output.path(), label);
     const run = await gkeprof([
-      ...['flamegraph', target, '-n', NAMESPACE, '--duration', `${SECONDS}s`, '--frequency', HZ],
+      ...['flamegraph', target, '-n', NAMESPACE, '--duration', `${seconds}s`, '--frequency', String(HZ)],
       ...['--format', 'svg,folded,json,speedscope,pprof', '-o', 'json', '--output-dir', folder, ...words],
     ]);
     expect(run.code, run.stderr).toBe(0);
@@ -142,26 +163,27 @@ describe('stacks', () => {
   }
 
   async function recordProgram(program: Program, way: Way): Promise<string[]> {
-    const { name, command, namedBy, nameless, ends, meanwhile } = program;
+    const { name, command, namedBy, nameless, endsAfter = 0, meanwhile } = program;
     const pod = `program-${name}-${way}`;
-    await runPod(pod, [{ name: 'program', command }], ends ? 'Never' : 'Always');
-    await warm(pod);
-    const recording = record(`pod/${pod}`, `${name}-${way}`, ...wordsOf(way));
+    await runPod(pod, [{ name: 'program', command }], endsAfter ? 'Never' : 'Always');
+    // Of AIM_SAMPLES at HZ per second of CPU time: how much longer it takes until the program has ended.
+    const seconds = Math.ceil((await warm(pod)) * Math.max(1, (endsAfter * HZ) / AIM_SAMPLES));
+    const recording = record(`pod/${pod}`, `${name}-${way}`, seconds, ...wordsOf(way));
     if (meanwhile) {
       // In the middle of the recording, which takes a second or two to begin.
-      await new Promise((resolve) => setTimeout(resolve, (SECONDS * 1000) / 2 + 1500));
+      await new Promise((resolve) => setTimeout(resolve, (seconds * 1000) / 2 + 1500));
       await inPod(pod, 'sh', '-c', meanwhile);
     }
     const { folded, bytes } = await recording;
     const log = await kubectl(['logs', '-n', NAMESPACE, pod]);
-    const spent = spentShares(log) ?? {};
+    const spent = readSpent(log)?.shares ?? {};
     const measured = measure(folded, PARTS);
     const required = nameless === true || namedBy.includes(way);
     rows.push({ program: name, way, measured, truth: TRUTH, bytes, required });
     const wrong = folded.split('\n').filter((line) => /other_\w+/.test(line));
     return [
       ...(worstDifference(spent, TRUTH) > 0.5 ? [`it has spent ${JSON.stringify(spent)}`] : []),
-      ...(ends && !log.includes('ended') ? ['it did not end'] : []),
+      ...(endsAfter && !log.includes('ended') ? ['it did not end'] : []),
       ...(wrong.length > 0 ? [`names of another program: ${wrong[0]}`] : []),
       ...(nameless && measured.known > 0 ? ['names that the file does not have'] : []),
       ...(nameless && measured.samples < LEAST_SAMPLES ? [`${measured.samples} samples`] : []),
@@ -183,15 +205,20 @@ describe('stacks', () => {
     async () => {
       await runPod('target', [{ name: 'program', command: ['/programs/c-fp'] }]);
       await runPod('beside', [{ name: 'program', command: ['/programs/neighbour'] }]);
-      await warm('target');
+      const seconds = await warm('target');
       for (const way of ways) {
-        const { files, stdout, folded } = await record('pod/target', `target-${way}`, ...wordsOf(way));
+        const { files, stdout, folded } = await record(
+          'pod/target',
+          `target-${way}`,
+          seconds,
+          ...wordsOf(way),
+        );
         expect(measure(folded, PARTS).known).toBeGreaterThan(LEAST_KNOWN);
         expect(files.size).toBe(7);
         for (const [path, text] of [...files, ['stdout', stdout] as const])
           expect(text.includes('neighbour'), path).toBe(false);
         // It was there to be seen.
-        const beside = await record('pod/beside', `beside-${way}`, ...wordsOf(way));
+        const beside = await record('pod/beside', `beside-${way}`, seconds, ...wordsOf(way));
         const parts: Parts = { neighbour: /^not_yours_neighbour$/ };
         expect(measure(beside.folded, parts).known).toBeGreaterThan(LEAST_KNOWN);
       }
@@ -206,11 +233,12 @@ describe('stacks', () => {
         { name: 'a', command },
         { name: 'b', command },
       ]);
+      const seconds = await warm('twins', 'b');
       const pids = (raw: string) =>
         new Set([...raw.matchAll(/^\S.*?\s(\d+)\/\d+\s+\[/gm)].map(([, pid]) => pid));
       for (const way of ways) {
-        const both = await record('pod/twins', `twins-${way}`, ...wordsOf(way));
-        const one = await record('pod/twins', `twin-${way}`, '-c', 'b', ...wordsOf(way));
+        const both = await record('pod/twins', `twins-${way}`, seconds, ...wordsOf(way));
+        const one = await record('pod/twins', `twin-${way}`, seconds, '-c', 'b', ...wordsOf(way));
         expect([pids(both.raw).size, pids(one.raw).size]).toEqual([2, 1]);
         expect(pids(both.raw)).toContain([...pids(one.raw)][0]);
         for (const [program, { folded, bytes }] of Object.entries({ twins: both, twin: one })) {
@@ -249,7 +277,7 @@ describe('stacks', () => {
     const info = () => inPod(pod, 'redis-cli', 'info', 'commandstats');
     await eventually(info, (text) => (commandMicroseconds(text).lrange ?? 0) > 1e6);
     const before = commandMicroseconds(await info());
-    const { folded, bytes } = await record(`pod/${pod}`, pod, '-c', 'redis', ...wordsOf(way));
+    const { folded, bytes } = await record(`pod/${pod}`, pod, REDIS_SECONDS, '-c', 'redis', ...wordsOf(way));
     const after = commandMicroseconds(await info());
     await kubectl(['delete', 'pod', '-n', NAMESPACE, '--wait', ...pods.splice(0)]);
     const spent = Object.keys(REDIS_PARTS).map((each) => [each, after[each]! - before[each]!] as const);

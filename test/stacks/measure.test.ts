@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { commandMicroseconds, measure, renderTable, spentShares, worstDifference } from './measure.ts';
+import { commandMicroseconds, measure, readSpent, renderTable, worstDifference } from './measure.ts';
 import { PARTS, PROGRAMS, TRUTH } from './programs.ts';
 
 describe('measure', () => {
@@ -40,8 +40,11 @@ it('the worst difference is in points, and counts a function that was not found'
 });
 
 it('what a program says of itself is its last line', () => {
-  expect(spentShares('')).toBeUndefined();
-  expect(spentShares('spent a=1 b=1 us\nspent a=30 b=10 us\nended\n')).toEqual({ a: 0.75, b: 0.25 });
+  expect(readSpent('')).toBeUndefined();
+  expect(readSpent('spent a=1 b=1 us\nspent a=600000 b=200000 us\nended\n')).toEqual({
+    shares: { a: 0.75, b: 0.25 },
+    cores: 0.4,
+  });
 });
 
 it('reads the microseconds of commands from INFO commandstats', () => {

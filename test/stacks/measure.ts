@@ -42,14 +42,25 @@ export function worstDifference(
   return Math.max(...Object.keys(truth).map((name) => Math.abs((measured[name] ?? 0) - truth[name]!) * 100));
 }
 
-/** The shares that a program has printed about itself last (`spent NAME=US …`), and undefined before it has. */
-export function spentShares(log: string): Record<string, number> | undefined {
-  const line = log.split('\n').findLast((each) => each.startsWith('spent '));
-  const spent = [...(line ?? '').matchAll(/(\w+)=(\d+)/g)].map(
+export interface Spent {
+  /** Of each function, 0 to 1. */
+  readonly shares: Readonly<Record<string, number>>;
+  /** How much of a core the program has had, about: it prints a line a second. */
+  readonly cores: number;
+}
+
+/** What a program has printed about itself (`spent NAME=US …`, from its start on), and undefined before it has. */
+export function readSpent(log: string): Spent | undefined {
+  const lines = log.split('\n').filter((each) => each.startsWith('spent '));
+  const spent = [...(lines.at(-1) ?? '').matchAll(/(\w+)=(\d+)/g)].map(
     ([, name, us]) => [name!, Number(us)] as const,
   );
   const all = spent.reduce((sum, [, us]) => sum + us, 0);
-  return all === 0 ? undefined : Object.fromEntries(spent.map(([name, us]) => [name, us / all]));
+  if (all === 0) return undefined;
+  return {
+    shares: Object.fromEntries(spent.map(([name, us]) => [name, us / all])),
+    cores: all / 1e6 / lines.length,
+  };
 }
 
 /** `INFO commandstats` of a Redis: microseconds by command. */

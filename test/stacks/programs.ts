@@ -25,8 +25,8 @@ export interface Program {
   readonly namedBy: readonly Way[];
   /** The file has no names: nobody can name its functions, and nobody may name them wrongly. */
   readonly nameless?: boolean;
-  /** Ends while it is recorded. */
-  readonly ends?: boolean;
+  /** Ends while it is recorded, after so many seconds of CPU time. */
+  readonly endsAfter?: number;
   /** What is typed into its container while it is recorded. */
   readonly meanwhile?: string;
   /** Is in the short run too. */
@@ -70,7 +70,7 @@ export const PROGRAMS: readonly Program[] = [
   { name: 'node', command: ['node', '/programs/shares.mjs'], namedBy: BY_LANGUAGE },
   { name: 'java', command: ['java', '-cp', '/programs', 'Shares'], namedBy: BY_LANGUAGE },
   compiled('forker', ALL),
-  { name: 'ends', command: ['sh', '-c', '/programs/c-fp 9; sleep 600'], namedBy: ALL, ends: true },
-  { name: 'container-ends', command: ['/programs/c-fp', '9'], namedBy: ALL, ends: true },
+  { name: 'ends', command: ['sh', '-c', '/programs/c-fp 10; sleep 600'], namedBy: ALL, endsAfter: 10 },
+  { name: 'container-ends', command: ['/programs/c-fp', '10'], namedBy: ALL, endsAfter: 10 },
   { name: 'replaced', command: ['sh', '-c', REPLACED], namedBy: ALL, meanwhile: REPLACE },
 ];

@@ -1,5 +1,5 @@
 // Burns CPU time in three functions: 60, 30 and 10 of 100 parts by the thread's own clock, whatever else the machine does.
-// shares [SECONDS]: ends by itself after that time. The functions share what they call, so that only the caller names them.
+// shares [SECONDS]: ends by itself after so much CPU time. The functions share what they call, so that only the caller names them.
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -47,7 +47,7 @@ OWN_FRAME static void NAME(ten_percent)(long long us) { ten += NAME(burn_for)(us
 
 // Rounds of changing length, so that no sampling frequency keeps step with them.
 OWN_FRAME static void NAME(work)(long long seconds) {
-  long long begin = clock_us(CLOCK_MONOTONIC), printed = begin, budget = 0;
+  long long printed = clock_us(CLOCK_MONOTONIC), budget = 0;
   for (int round = 0;; round++) {
     budget += 17000 + round * 5 % 13 * 1000;
     NAME(sixty_percent)(budget * 60 / 100 - sixty);
@@ -59,7 +59,7 @@ OWN_FRAME static void NAME(work)(long long seconds) {
       fflush(stdout);
       printed = now;
     }
-    if (seconds && now - begin >= seconds * 1000000) return;
+    if (seconds && budget >= seconds * 1000000) return;
   }
 }
 
