@@ -18,12 +18,20 @@ import {
 import { PARTS, PROGRAMS, type Program, TRUTH, WAYS, type Way, wordsOf } from '../stacks/programs.ts';
 import { eventually, gkeprof, kubectl, leavesNothing, NAMESPACE, outputFolder, world } from './world.ts';
 
-const chosen = process.env.GKEPROF_TEST_STACKS?.split(',') ?? [];
-const all = chosen.includes('all');
-const programs = PROGRAMS.filter(({ name, quick }) =>
-  chosen.length === 0 ? quick : all || chosen.includes(name),
-);
-const ways = WAYS.filter((way) => (process.env.GKEPROF_TEST_WAYS ?? way).split(',').includes(way));
+/** Of a list in the environment, each word one of those that there are: a mistyped one would test nothing. */
+function choose<T extends string>(variable: string, known: readonly T[]): readonly T[] | undefined {
+  const words = process.env[variable]?.split(',');
+  const unknown = words?.filter((word) => !known.includes(word as T)) ?? [];
+  if (unknown.length > 0) throw new Error(`${variable}: ${unknown} is not one of ${known}`);
+  return words as readonly T[] | undefined;
+}
+
+const MORE = ['neighbour', 'twins', 'redis'];
+const chosen = choose('GKEPROF_TEST_STACKS', ['all', ...MORE, ...PROGRAMS.map(({ name }) => name)]);
+const all = chosen?.includes('all');
+const isChosen = (name: string, quick = false) => (chosen ? all || chosen.includes(name) : quick);
+const programs = PROGRAMS.filter(({ name, quick }) => isChosen(name, quick));
+const ways = choose('GKEPROF_TEST_WAYS', WAYS) ?? WAYS;
 
 /** More often than users sample, so that a few seconds are enough samples. */
 const HZ = 499;
@@ -105,15 +113,16 @@ describe('stacks', () => {
   leavesNothing();
   const output = outputFolder();
 
+  // The first time it is built, which takes minutes.
   beforeAll(async () => {
     image = await ensureProgramsImage();
-  });
+  }, 1_800_000);
   afterEach(async () => {
     if (pods.length > 0)
       await kubectl(['delete', 'pod', '-n', NAMESPACE, '--ignore-not-found', '--wait', ...pods.splice(0)]);
   });
   afterAll(() => {
-    if (all || chosen.length > 0) process.stdout.write(`\n${renderTable(rows)}\n`);
+    if (chosen) process.stdout.write(`\n${renderTable(rows)}\n`);
   });
 
   interface Recording {
@@ -200,7 +209,7 @@ describe('stacks', () => {
     expect(faults).toEqual([]);
   });
 
-  it.runIf(chosen.length === 0 || all || chosen.includes('neighbour'))(
+  it.runIf(isChosen('neighbour', true))(
     'of a pod have nothing of the pod beside it, in any file',
     async () => {
       await runPod('target', [{ name: 'program', command: ['/programs/c-fp'] }]);
@@ -225,7 +234,7 @@ describe('stacks', () => {
     },
   );
 
-  it.runIf(all || chosen.includes('twins'))(
+  it.runIf(isChosen('twins'))(
     'of two containers of one image are told apart, and named in both',
     async () => {
       const command = ['/programs/c-fp'];
@@ -250,7 +259,7 @@ describe('stacks', () => {
     },
   );
 
-  it.runIf(all || chosen.includes('redis'))(
+  it.runIf(isChosen('redis'))(
     'of Debian’s Redis name the command in as many samples as those of a Redis with frame pointers do',
     async () => {
       const { redisFp, redisStock } = world().images;
