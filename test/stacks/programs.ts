@@ -36,6 +36,11 @@ export interface Program {
 const ALL: readonly Way[] = ['auto', 'fp', 'dwarf', 'ebpf'];
 /** Without frame pointers: by the tables for unwinding. */
 const BY_TABLES: readonly Way[] = ['auto', 'dwarf', 'ebpf'];
+/**
+ * Frame pointers, and no tables that perf finds: Go writes none for native unwinders, and GCC's static programs have them without
+ * the index (.eh_frame_hdr). By DWARF perf finds no caller in either.
+ */
+const NOT_BY_DWARF: readonly Way[] = ['auto', 'fp', 'ebpf'];
 /** Interpreted and compiled at run time. */
 const BY_LANGUAGE: readonly Way[] = ['auto', 'ebpf'];
 
@@ -53,16 +58,16 @@ const REPLACE = 'cp /programs/c-other /tmp/new; mv /tmp/new /tmp/program';
 export const PROGRAMS: readonly Program[] = [
   compiled('c-fp', ALL, { quick: true }),
   compiled('c-nofp', BY_TABLES, { quick: true }),
-  compiled('c-fp-static', ALL),
-  compiled('c-nofp-static', BY_TABLES),
+  compiled('c-fp-static', NOT_BY_DWARF),
+  compiled('c-nofp-static', ['auto', 'ebpf']),
   compiled('c-fp-stripped', [], { nameless: true }),
   compiled('c-nofp-stripped', [], { nameless: true }),
   compiled('c-fp-static-stripped', [], { nameless: true }),
   compiled('c-nofp-static-stripped', [], { nameless: true }),
   compiled('cpp', BY_TABLES),
   compiled('rust', BY_TABLES),
-  compiled('go', ALL),
-  compiled('go-stripped', ['auto', 'fp', 'ebpf']),
+  compiled('go', NOT_BY_DWARF),
+  compiled('go-stripped', NOT_BY_DWARF),
   { name: 'python', command: ['python3', '/programs/shares.py'], namedBy: BY_LANGUAGE, quick: true },
   { name: 'ruby', command: ['ruby', '/programs/shares.rb'], namedBy: BY_LANGUAGE },
   { name: 'php', command: ['php', '/programs/shares.php'], namedBy: BY_LANGUAGE },
