@@ -35,7 +35,13 @@ export const planOf = (capture: NodeTask, target: Target = podOf(), more: Partia
   ...more,
 });
 
-export const PERF: NodeTask = { collector: 'perf', scope: 'pod', frequencyHz: 99 };
+export const PERF: NodeTask = {
+  collector: 'perf',
+  scope: 'pod',
+  frequencyHz: 99,
+  stacks: 'auto',
+  stackBytes: 16_384,
+};
 export const TCPDUMP: NodeTask = {
   collector: 'tcpdump',
   scope: 'netns',

@@ -31,6 +31,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'cluster-door/reached.test.ts': LOCAL_API,
   'cluster-door/transport.test.ts': LOCAL_API,
   'collectors/perf/script.test.ts': NODE_SCRIPT,
+  'collectors/perf/stacks.test.ts': [...NODE_SCRIPT, 'root', 'gcc', 'perf'],
   'collectors/snapshot/script.test.ts': [...NODE_SCRIPT, 'root', 'perl', 'ps', 'unshare'],
   'collectors/tcpdump/script.test.ts': NODE_SCRIPT,
   'commands/interrupted.test.ts': ['kubectl', 'mkfifo'],

@@ -22,7 +22,7 @@ const embeddedAssets = guarded('embedded-assets', ['assets'], (bundle, matched) 
     matched('assets');
     const names = new Set([
       ...(Object.keys(ASSETS) as AssetName[]),
-      ...COLLECTORS.map(({ script }) => script),
+      ...COLLECTORS.flatMap(({ scripts }) => scripts),
     ]);
     const contents = Object.fromEntries([...names].map((name) => [name, asset(name)]));
     return {

@@ -17,6 +17,8 @@ export interface OptionSpec {
   readonly completion?: CompletionKind;
   /** For completion: the words that its value consists of, separated by commas. */
   readonly words?: readonly string[];
+  /** For completion: values that it can have, if others are accepted too. */
+  readonly suggestions?: readonly string[];
   /**
    * The value of a string flag if it is omitted. A number is added up when the flag is repeated (`-vv`). With text, the
    * next word is the value only if it is one of `choices` (`--dry-run client`).

@@ -1,6 +1,7 @@
 import type { AssetName } from '../assets.ts';
 import type { EventOf } from '../node/events.ts';
 import type { NodeTask, Plan } from '../plan/plan.ts';
+import type { StacksBy } from '../profile/unwinding.ts';
 import type { ManualContext } from './by-hand/debugger.ts';
 
 /** A refusal of the node's script for people: the reason and, where there is one, the next step. */
@@ -73,8 +74,8 @@ export interface SampleTask {
 export interface NodeWork {
   /** What stands behind `collector=`: the prefix of its functions in the shell half. */
   readonly name: string;
-  /** The shell half: the part of the node's script that is the collector's own. */
-  readonly script: AssetName;
+  /** The shell half: the parts of the node's script that are the collector's own. */
+  readonly scripts: readonly AssetName[];
   /** Absent for what cannot be limited. */
   readonly leastPrivilege?: LeastPrivilege;
   /** Every kind of debug pod that it makes: the admission policy is made from these pods. */
@@ -99,6 +100,8 @@ export interface Collector extends NodeWork {
   scopeName(plan: Plan): string;
   /** The live line's figures, the most important first; `before` is the progress event before this one. */
   progress(event: EventOf<'progress'>, before: EventOf<'progress'> | undefined): string[];
+  /** How the stacks of a profile are found, by the event that the recording has begun. */
+  stacks?(began: EventOf<'capturing'>, plan: Plan): StacksBy | undefined;
   /** Refusals that only this collector knows. `log` is what its tool printed, already printable. */
   explain(code: string, plan: Plan, log: string): Explanation | undefined;
   /** The commands that do the same by hand, for `--explain`. `nowMs` is the time for the file names. */

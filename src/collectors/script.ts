@@ -20,7 +20,7 @@ export function captureScript(
   collectors: readonly NodeWork[] = COLLECTORS,
   read: (name: AssetName) => string = asset,
 ): string {
-  const parts: AssetName[] = [...SHARED, ...new Set(collectors.map(({ script }) => script)), LIFE];
+  const parts: AssetName[] = [...SHARED, ...new Set(collectors.flatMap(({ scripts }) => scripts)), LIFE];
   return parts.map((name) => read(name)).join('\n');
 }
 

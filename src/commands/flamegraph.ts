@@ -1,3 +1,4 @@
+import { CALL_GRAPH, parseCallGraph } from '../cli/call-graph.ts';
 import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
 import type { OptionTable } from '../cli/option-spec.ts';
@@ -12,12 +13,13 @@ import {
   readChoice,
 } from '../cli/profile-options.ts';
 import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
+import { typedLine } from '../cli/typed-line.ts';
 import { perf } from '../collectors/perf/perf.ts';
 import { EXIT, type ExitCode, GkeprofError, usageError } from '../errors.ts';
 import { openInput } from '../files/input.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
-import { type NodeTask, targetText } from '../plan/plan.ts';
+import { type PerfTask, targetText } from '../plan/plan.ts';
 import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { compare } from '../profile/compare/compare.ts';
 import { emptyText } from '../profile/counters.ts';
@@ -31,6 +33,7 @@ import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import { comparisonResult, drawComparisons } from '../workflow/compare-profiles.ts';
 import { draw } from '../workflow/draw-profile.ts';
+import { checkDwarfRoom } from '../workflow/dwarf-room.ts';
 import { partialProfileError } from '../workflow/partial-profile.ts';
 import { aboutFromReceipt, countingLosses } from '../workflow/read-profile.ts';
 import { containerOfPid } from '../workflow/resolve-id.ts';
@@ -55,6 +58,9 @@ interface FlamegraphOptions {
   readonly pid?: number;
   readonly durationSeconds: number;
   readonly frequencyHz: number;
+  readonly callGraph: Pick<PerfTask, 'stacks' | 'stackBytes'>;
+  /** The command line that finds the callers in another way. */
+  readonly again: (callGraph: string) => string;
   readonly draw: DrawOptions;
   readonly choice: ReadChoice;
 }
@@ -101,6 +107,7 @@ const OPTIONS: OptionTable = {
     value: 'HZ',
     defaultText: '99',
   },
+  'call-graph': CALL_GRAPH,
   format: DRAW_OPTIONS.format!,
   output: outputOption('the files that were written'),
   ...MARKDOWN,
@@ -153,6 +160,8 @@ export const flamegraph: Command<FlamegraphOptions> = {
       ...(container !== undefined && { container }),
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
       frequencyHz: parseCount(raw.text('frequency') ?? '99', '--frequency', 1, 10_000, 99),
+      callGraph: parseCallGraph(raw.text('call-graph') ?? 'auto'),
+      again: (callGraph) => typedLine('flamegraph', raw, OPTIONS, { 'call-graph': callGraph }),
       draw: drawOptions(raw),
       choice: readChoice(raw),
     };
@@ -223,8 +232,9 @@ async function record(
   if (!found) return undefined;
   const { durationSeconds } = options;
   const plan = planCapture(found, taskFor(found.target, options), { durationSeconds, maxBytes: MAX_BYTES });
+  const room = options.capture.explain ? [] : await checkDwarfRoom(found, plan);
   const ends = `on ${plan.node}; stops after ${formatDuration(durationSeconds)}, or press Ctrl-C`;
-  const recorded = await runCapture(found, plan, perf, [perf.describe(plan), ends], context);
+  const recorded = await runCapture(found, plan, perf, [perf.describe(plan), ends, ...room], context);
   return recorded && finishCapture(recorded, drawRecording(recorded, options, context), context);
 }
 
@@ -274,12 +284,13 @@ async function putBoth(
   );
 }
 
-function taskFor(target: Target, { frequencyHz, pid }: FlamegraphOptions): NodeTask {
+function taskFor(target: Target, { frequencyHz, callGraph, pid }: FlamegraphOptions): PerfTask {
   const scope = target.kind === 'node' ? 'node' : target.container ? 'container' : 'pod';
   return {
     collector: 'perf',
     scope,
     frequencyHz,
+    ...callGraph,
     ...(pid !== undefined && { pid }),
   };
 }
@@ -287,7 +298,7 @@ function taskFor(target: Target, { frequencyHz, pid }: FlamegraphOptions): NodeT
 /** Makes the files of a verified recording, and prints what was found in it. */
 async function drawRecording(
   { plan, result }: Recorded,
-  { draw: drawing, choice }: FlamegraphOptions,
+  { draw: drawing, choice, again }: FlamegraphOptions,
   context: Context,
 ): Promise<Recording> {
   const { log, stdout } = context;
@@ -310,6 +321,8 @@ async function drawRecording(
     stdout.write(`Raw stack traces: ${artifact.path}\nReceipt:          ${receiptPath}\n`);
   const made = [...drawn, { role: 'stacks', path: artifact.path }, { role: 'receipt', path: receiptPath }];
   for (const line of summaryLines(summary)) log.line(line);
+  const better = summary.quality.limits.find(({ callGraph }) => callGraph !== undefined)?.callGraph;
+  if (better !== undefined) log.hint(`to see the missing callers: ${again(better)}`);
   for (const line of missingText(result)) log.warn(line);
   if (result.ended !== 'time') log.line(endedText(result));
   const idle = summary.samples === 0 && summary.idle === 0;

@@ -98,8 +98,9 @@ wait_for_end() {
 capture_until_end() {
   enough_space || refuse no-space
   "${collector}_prepare"
+  began=() # what the collector adds to the event
   "${collector}_start"
-  emit capturing
+  emit capturing "${began[@]}"
   emit tool version "$("${collector}_version" 2>/dev/null)"
   wait_for_end
   emit stopping reason "$end_reason"

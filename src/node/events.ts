@@ -1,3 +1,4 @@
+import { UNWINDINGS, WHYS } from '../profile/unwinding.ts';
 import { printable } from '../text/printable.ts';
 
 /** What a field of an event may hold. A field that is optional is absent where the node does not know it. */
@@ -48,7 +49,8 @@ export const EVENTS = {
   hello: { collector: text(/^[a-z]+$/), kernel: text() },
   installing: { tools },
   installed: {},
-  capturing: {},
+  /** For profiles: how stacks are found, and if the node chose it, why. */
+  capturing: { stacks: optional(oneOf(...UNWINDINGS)), stacks_why: optional(oneOf(...WHYS)) },
   tool: { version: text() },
   /** Bytes that the tool wrote so far, and bytes that are free on the node's disk. */
   progress: { bytes: number, free: number, ...packets },

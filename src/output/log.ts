@@ -55,6 +55,11 @@ export class Log {
     if (!this.#quiet) this.#write(`${this.#style('warning:')} ${printableLines(text)}`);
   }
 
+  /** What to do next, where nothing went wrong. */
+  hint(text: string): void {
+    if (this.#tells) this.#write(`${this.#style('hint:')} ${printable(text)}`);
+  }
+
   /** Prints the reason on one line, then the hint what to do. */
   error(reason: string, hint?: string): void {
     this.#write(`${this.#style('error:')} ${printable(reason)}`);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Unwinding } from '../profile/unwinding.ts';
 import { ownerSuffix } from './owner.ts';
 import type { Target } from './target.ts';
 
@@ -7,6 +8,10 @@ export interface PerfTask {
   readonly collector: 'perf';
   readonly scope: 'node' | 'pod' | 'container';
   readonly frequencyHz: number;
+  /** How the callers of a sampled function are found; `auto`: the node chooses, by what runs there. */
+  readonly stacks: 'auto' | Unwinding;
+  /** How much of the stack is copied with each sample, if it is unwound by DWARF: a multiple of 8, as perf wants it. */
+  readonly stackBytes: number;
   /** With --pid: the process whose container is profiled, by its pid on the node. */
   readonly pid?: number;
 }

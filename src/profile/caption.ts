@@ -2,11 +2,12 @@ import { counted, formatDuration } from '../text/quantity.ts';
 import { coresText } from './cores.ts';
 import type { Profile } from './profile.ts';
 import type { ProfileSummary } from './summary.ts';
+import { chosenText } from './unwinding.ts';
 import { eventText } from './weighing.ts';
 
 /**
- * The lines above a picture: target and node, then start, duration, frequency, event, number of samples and the most
- * important limit of the quality. Unknown values are left out.
+ * The lines above a picture: target and node, then start, duration, frequency, event, number of samples, how the stacks
+ * were found and the most important limit of the quality. Unknown values are left out.
  */
 export function caption(profile: Profile, summary: ProfileSummary): { title: string; subtitle: string[] } {
   const { about, idle, timeline } = profile;
@@ -20,6 +21,7 @@ export function caption(profile: Profile, summary: ProfileSummary): { title: str
   ];
   const notes = [
     idle.leftOut && `${idle.samples} idle samples left out`,
+    about.stacks && `stacks: ${chosenText(about.stacks)}`,
     profile.unit === 'nanoseconds' && 'width: CPU time',
     profile.unit === 'events' && `width: number of ${profile.event}`,
     // Only the most important limit: the command prints the others, and the JSON has all.

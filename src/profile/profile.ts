@@ -1,4 +1,5 @@
 import type { Frame } from './frame.ts';
+import type { StacksBy } from './unwinding.ts';
 
 /**
  * Calls as a tree, in preorder: node 0 is the root (`all`, frame -1), the children of a node follow it in the byte
@@ -70,6 +71,8 @@ export interface About {
   readonly betweenSamples?: true;
   /** The sampling frequency that perf was asked for, in samples per second per CPU. */
   readonly frequencyHz?: number;
+  /** How the callers of the sampled functions were found. */
+  readonly stacks?: StacksBy;
   /** The kernel's counters of the target, in seconds: CPU time, time throttled by a CPU limit, and time waiting for a CPU. */
   readonly cpu?: {
     readonly usedSeconds?: number;

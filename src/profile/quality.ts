@@ -2,6 +2,7 @@ import { counted } from '../text/quantity.ts';
 import type { Frame } from './frame.ts';
 import type { Profile } from './profile.ts';
 import { reasonFor } from './unnamed.ts';
+import { type StacksBy, stacksText } from './unwinding.ts';
 
 /** A limit for the reading of a profile, and what helps. */
 export interface Limit {
@@ -10,6 +11,8 @@ export interface Limit {
   readonly share: number;
   /** One line for people. */
   readonly text: string;
+  /** The value of --call-graph with which perf finds these callers. */
+  readonly callGraph?: string;
 }
 
 export interface Quality {
@@ -95,7 +98,7 @@ export function qualityOf(profile: Profile): Quality {
         share: 1,
         text: 'the stacks have one function each: record with a call graph (perf record -g) to see the callers',
       });
-    else if (tells) limits.push(...cutLimits(counts, share));
+    else if (tells) limits.push(...cutLimits(counts, profile.about.stacks, share));
     limits.push(...unnamedLimits(profile, counts, share), ...interpreterLimits(profile, share));
   }
   return {
@@ -182,8 +185,8 @@ function walk({ frames, tree, stacks }: Profile): StackCounts {
   return counts;
 }
 
-/** Stacks that end before the start of their thread: perf walks by frame pointers, and its stacks have a largest depth. */
-function cutLimits(counts: StackCounts, share: (count: number) => number): Limit[] {
+/** Stacks that end before the start of their thread: what cuts them depends on how they were found. */
+function cutLimits(counts: StackCounts, by: StacksBy | undefined, share: (count: number) => number): Limit[] {
   const limits: Limit[] = [];
   if (share(counts.deep) >= WORTH_SAYING)
     limits.push({
@@ -195,12 +198,34 @@ function cutLimits(counts: StackCounts, share: (count: number) => number): Limit
   if (share(cut) < MANY_CUT) return limits;
   const [most, count] = [...counts.cutIn].sort((a, b) => b[1] - a[1])[0]!;
   const where = most === '' || most === '[unknown]' ? 'at an address that is in no file' : `in ${base(most)}`;
+  const callGraph = betterCallGraph(most, by);
   limits.push({
     kind: 'cut-stacks',
     share: share(cut),
-    text: `${percent(share(cut))} of the stacks end before the start of their thread, ${count === cut ? 'all' : 'most'} of them ${where}: code that was built without frame pointers (-fno-omit-frame-pointer keeps them); callers are missing there, the innermost functions are right`,
+    text: `${percent(share(cut))} of the stacks end before the start of their thread, ${count === cut ? 'all' : 'most'} of them ${where}: ${whyCut(by)}; callers are missing there, the innermost functions are right`,
+    ...(callGraph !== undefined && { callGraph }),
   });
   return limits;
+}
+
+function whyCut(by: StacksBy | undefined): string {
+  if (by?.way === 'dwarf')
+    return `they are longer than the copied part (${stacksText(by)}), or the code has no unwind tables`;
+  if (by?.way === 'ebpf') return 'the unwinder could not walk them further';
+  return 'code that was built without frame pointers, which perf record --call-graph dwarf does not need';
+}
+
+/** perf's largest copy of a stack. */
+const MOST_STACK_BYTES = 65_528;
+
+/** Code that a compiler made at run time has no unwind tables, so only its own frame pointers help. */
+const MADE_AT_RUN_TIME = /perf-\d+\.map$|jitted-|^(?:\/\/anon|\[anon|\/memfd:)|(?:^|\/)libjvm\.so$/;
+
+/** What --call-graph finds the callers that are missing from code in this object; undefined if nothing of perf does. */
+function betterCallGraph(object: string, by: StacksBy | undefined): string | undefined {
+  if (MADE_AT_RUN_TIME.test(object) || by?.way === 'ebpf') return undefined;
+  if (by?.way !== 'dwarf') return 'dwarf';
+  return by.bytes !== undefined && by.bytes < MOST_STACK_BYTES ? `dwarf,${MOST_STACK_BYTES}` : undefined;
 }
 
 function unnamedLimits(

@@ -1,4 +1,5 @@
 import type { Target } from '../plan/target.ts';
+import { chosenText } from '../profile/unwinding.ts';
 import type { Receipt } from '../session/receipt.ts';
 
 import { plain } from './markdown.ts';
@@ -18,6 +19,7 @@ export function captureFacts({ gkeprof, plan, capture, targetChanges }: Receipt)
     ended: capture.ended,
     ...(capture.cut && { cut: capture.cut }),
     ...(capture.unnamedProcesses && { unnamedProcesses: capture.unnamedProcesses }),
+    ...(capture.stacks && { stacks: capture.stacks }),
     ...(capture.cpu && { cpu: capture.cpu }),
     ...(capture.packets && { packets: capture.packets }),
     targetChanges,
@@ -58,6 +60,7 @@ export function targetWords({ target, node }: Pick<CaptureFacts, 'target' | 'nod
 export const captureRows = (facts: CaptureFacts, ended: string): Array<[string, string | undefined]> => [
   ['started', `${utc(facts.startedAt)} (by the node's clock)`],
   ['duration', plain(ended)],
+  ['stacks', facts.stacks && plain(chosenText(facts.stacks))],
   ['not whole', facts.cut && `cut short: ${plain(facts.cut)}`],
   [
     'processes without names',

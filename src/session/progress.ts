@@ -2,6 +2,7 @@ import type { Collector } from '../collectors/collector.ts';
 import type { EventOf, NodeEvent, SeenEvents } from '../node/events.ts';
 import { leftText, secondsLeft } from '../output/live.ts';
 import { boundSeconds, type Plan } from '../plan/plan.ts';
+import { chosenText, type StacksBy } from '../profile/unwinding.ts';
 import { formatBytes, formatDuration } from '../text/quantity.ts';
 import type { SessionContext } from './session-context.ts';
 
@@ -19,6 +20,7 @@ export function showEvent(
       log.phase('installing the tools on the node');
       break;
     case 'capturing':
+      sayStacks(collector.stacks?.(event, plan), log);
       log.phase(
         `capturing for ${formatDuration(plan.limits.durationSeconds)}; if this client dies, the pod stops by itself within ${formatDuration(boundSeconds(plan))}`,
       );
@@ -38,6 +40,11 @@ export function showEvent(
       log.phase('finishing on the node');
       break;
   }
+}
+
+/** Says how stacks are found if the node chose it. What the user chose is in the first line that the command prints. */
+function sayStacks(by: StacksBy | undefined, log: SessionContext['log']): void {
+  if (by?.why !== undefined) log.line(`stacks: ${chosenText(by)}`);
 }
 
 /** How long the capture has gone on, of how long; and how long it still takes, but only if another limit comes first. */

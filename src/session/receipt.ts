@@ -1,6 +1,7 @@
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import type { Plan } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
+import type { StacksBy } from '../profile/unwinding.ts';
 import { toolVersion } from '../version.ts';
 import type { CpuCounters } from './cpu-counters.ts';
 import type { Cut, SessionResult } from './session.ts';
@@ -26,6 +27,8 @@ export interface Receipt {
     readonly cut?: Cut;
     /** Processes whose files perf was not allowed to read, because they held it up: their frames have no names. */
     readonly unnamedProcesses?: number;
+    /** How the stacks of a profile were found; absent for packets, and in receipts of older versions. */
+    readonly stacks?: StacksBy;
     /** What the kernel counted for the target's CPU use during the capture; absent for packets. */
     readonly cpu?: CpuCounters;
     /** Who or what ended it, as far as the node and the API know. */
@@ -111,6 +114,7 @@ const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'packets'> =
   ended: result.ended,
   ...(result.cut && { cut: result.cut }),
   ...(result.unnamedProcesses > 0 && { unnamedProcesses: result.unnamedProcesses }),
+  ...(result.stacks && { stacks: result.stacks }),
   ...(result.cpu && { cpu: result.cpu }),
   stoppedBy: result.stoppedBy,
   ...(result.deletion && { deletion: result.deletion }),

@@ -9,6 +9,7 @@ import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { baseName } from '../plan/artifact-name.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { StacksBy } from '../profile/unwinding.ts';
 import { formatBytes, formatDuration } from '../text/quantity.ts';
 import { type CpuCounters, cpuCounters } from './cpu-counters.ts';
 import { abandonDebugPod, containerOf, createDebugPod, deathOf, removeDebugPod } from './debug-pod.ts';
@@ -34,6 +35,8 @@ export interface SessionResult {
   readonly cut?: Cut;
   /** Processes whose files perf was not allowed to read, because they held it up (collectors/perf/perf.sh). */
   readonly unnamedProcesses: number;
+  /** How the stacks of a profile were found; absent for packets. */
+  readonly stacks?: StacksBy;
   /** What the kernel counted for the target's CPU use during the capture; absent if it did not count. */
   readonly cpu?: CpuCounters;
   readonly ended: EndReason;
@@ -114,7 +117,7 @@ async function recordAndDownload(
 ): Promise<Omit<SessionResult, 'removed'>> {
   const recording = await record(plan, collector, context);
   const downloaded = await downloadRecording(recording, plan, collector, directory, context);
-  return resultOf(recording, downloaded, context);
+  return resultOf(plan, collector, recording, downloaded, context);
 }
 
 /** A recording that began, by the events of the node. */
@@ -248,6 +251,8 @@ async function salvaged(plan: Plan, { raw }: Collector, { cluster }: SessionCont
 
 /** What the events, the downloaded file and the API say together. */
 function resultOf(
+  plan: Plan,
+  collector: Collector,
   { seen, began, end, hasAsked }: Recording,
   { artifact, isRaw, targetChanges: changes, debugPod }: Downloaded,
   { cluster }: SessionContext,
@@ -255,6 +260,7 @@ function resultOf(
   const ended: EndReason = end?.reason ?? 'lost';
   const deletion = deletionOf(debugPod);
   const cpu = cpuCounters(end);
+  const stacks = collector.stacks?.(began, plan);
   const capture = debugPod?.status?.containerStatuses?.find((each) => each.name === 'capture');
   return {
     reached: cluster.reached,
@@ -262,6 +268,7 @@ function resultOf(
     isRaw,
     ...(end?.cut && { cut: end.cut }),
     unnamedProcesses: end?.unnamed ?? 0,
+    ...(stacks && { stacks }),
     ...(cpu && { cpu }),
     ended,
     stoppedBy: stoppedBy(ended, hasAsked, deletion),

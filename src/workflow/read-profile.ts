@@ -49,6 +49,7 @@ export function aboutFromReceipt({ plan, capture }: Pick<Receipt, 'plan' | 'capt
     startedAt: new Date(started).toISOString(),
     seconds: (Date.parse(capture.stoppedAt) - started) / 1000,
     ...(plan.capture.collector === 'perf' && { frequencyHz: plan.capture.frequencyHz }),
+    ...(capture.stacks && { stacks: capture.stacks }),
     ...(capture.cpu && { cpu: capture.cpu }),
   };
 }

@@ -33,14 +33,14 @@ uptime_run() {
 `;
 const uptime: NodeWork = {
   name: 'uptime',
-  script: 'collectors/uptime/uptime.sh',
+  scripts: ['collectors/uptime/uptime.sh'],
   samples: [],
   describe: () => "the node's uptime",
   nodeArguments: () => ({ keys: ['times=2'], words: [] }),
 };
 
 const script = captureScript([...COLLECTORS, uptime], (name: AssetName) =>
-  name === uptime.script ? UPTIME_SH : asset(name),
+  uptime.scripts.includes(name) ? UPTIME_SH : asset(name),
 );
 
 const ARGUMENTS = [
@@ -107,8 +107,8 @@ describe('the table of collectors', () => {
 
   it.each(COLLECTORS.map((each) => [each.name, each] as const))(
     '%s: its shell half declares it, and a policy knows its pods',
-    (name, { script: file, leastPrivilege }) => {
-      const text = asset(file);
+    (name, { scripts, leastPrivilege }) => {
+      const text = scripts.map(asset).join('\n');
       expect(text).toContain(`\n${name}_needs() {`);
       expect(text).toContain(`\n${name}_run() {`);
       const grammar = readGrammar(captureScript());

@@ -9,13 +9,13 @@ import {
 } from '../../src/collectors/privileges.ts';
 import type { NodeTask, SnapshotPart } from '../../src/plan/plan.ts';
 import { admissionChanges, debugPod } from '../../src/session/pod-manifest.ts';
-import { planOf, TCPDUMP } from '../plans.ts';
+import { PERF, planOf, TCPDUMP } from '../plans.ts';
 
 /** A plan for this kind of work. */
 function captureOf({ collector, scope, parts = [] }: LimitedWork): NodeTask {
   switch (collector) {
     case 'perf':
-      return { collector, scope: scope as 'node', frequencyHz: 99 };
+      return { ...PERF, scope } as NodeTask;
     case 'tcpdump':
       return { ...TCPDUMP, scope } as NodeTask;
     case 'inspect':

@@ -17,9 +17,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const record = (verb: 'flamegraph' | 'pcap', file: string, data: Buffer, more: object) =>
+const record = (verb: 'flamegraph' | 'pcap', file: string, data: Buffer, more: Record<string, unknown>) =>
   recorded(folder, verb, file, data, more, '-o', 'json');
-const profile = (file: string, data: Buffer, more: object) => record('flamegraph', file, data, more);
+const profile = (file: string, data: Buffer, more: Record<string, unknown>) =>
+  record('flamegraph', file, data, more);
 
 describe('pcap', () => {
   it('keeps packets that the node could not compress, under their own name', async () => {

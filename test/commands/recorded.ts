@@ -5,13 +5,13 @@ import { fakeCluster, lines, result } from '../fake-cluster.ts';
 import { giveRedis } from '../session/scene.ts';
 import { runOn } from './on-cluster.ts';
 
-/** A recording of a pod whose node announces this file, and says this at the end. */
+/** A recording of a pod whose node announces this file, and says this at the end, and `began` at the beginning. */
 export async function recorded(
   folder: string,
   verb: 'flamegraph' | 'pcap',
   file: string,
   data: Buffer,
-  more: object,
+  { began = {}, ...more }: { readonly began?: object; readonly [key: string]: unknown },
   ...words: readonly string[]
 ) {
   const cluster = fakeCluster({
@@ -24,7 +24,7 @@ export async function recorded(
   giveRedis(cluster, ({ event }) =>
     lines([
       event('hello', { kernel: '6.1' }),
-      event('capturing'),
+      event('capturing', began),
       event('tool', { version: 'perf version 6.12' }),
       event('stopping', { reason: 'time' }),
       event('artifact', { role: 'x', file, bytes: data.length, sha256 }),

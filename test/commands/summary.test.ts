@@ -44,8 +44,8 @@ describe('the summary of a recording', () => {
     const run = await recorded(folder, verb, name, data, more, ...words);
     const lines = shown(run.stdout + run.stderr);
     expect(lines.length).toBeGreaterThan(9);
-    // Paths and the names of debug pods are as long as they are.
-    for (const line of lines.filter((each) => !/node-a\.|gkeprof\/gkeprof-/.test(each)))
+    // Paths, the names of debug pods and a command line to copy are as long as they are.
+    for (const line of lines.filter((each) => !/node-a\.|gkeprof\/gkeprof-|^hint: /.test(each)))
       expect(line.length, line).toBeLessThanOrEqual(80);
   });
 });

@@ -152,7 +152,7 @@ describe('the check of flags', () => {
   const faultsOf = (code: string) => flagsIn(code).flatMap((shown) => fault(shown) ?? []);
 
   it.each([
-    ['perf record -g -a --all-cgroups', 'perf.sh does not pass --all-cgroups'],
+    ['perf record --call-graph fp -a --all-cgroups', 'perf.sh does not pass --all-cgroups'],
     ['perf record -e cpu-clock', 'perf.sh passes -e cycles'],
     ['perf script --no-inline --inline', 'perf.sh does not pass --inline'],
     ['sudo tcpdump --rotate', 'no script of the node has --rotate'],
@@ -162,7 +162,7 @@ describe('the check of flags', () => {
   ])('finds what is wrong in %s', (code, why) => expect(faultsOf(code)).toEqual([why]));
 
   it.each([
-    'perf record -F 99 -g -e cycles',
+    'perf record -F 99 --call-graph fp -e cycles',
     'kubectl gkeprof crictl pod/x -c y -- ps',
     '--duration 5s',
     'ss -tnp',

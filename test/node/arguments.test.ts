@@ -11,7 +11,7 @@ const SCRIPT =
   'export LC_ALL=C; refuse() { printf "refused %s\\n" "$1"; exit; }; read_arguments "$@"; printf "taken %s\\n" "$((1 + ${arg[duration_ms]}))"';
 
 const GRAMMAR = readGrammar(captureScript());
-const PARTS = ['node/arguments.sh', ...new Set(COLLECTORS.map(({ script }) => script))] as const;
+const PARTS = ['node/arguments.sh', ...new Set(COLLECTORS.flatMap(({ scripts }) => scripts))] as const;
 
 /** What the node's script makes of a list of arguments: `taken …` or `refused …`. */
 const read = (argv: readonly string[]): string => runShell(PARTS, SCRIPT, argv).trim();
@@ -54,6 +54,12 @@ describe('the grammar of arguments', () => {
     ['pod_uid', '../../x'],
     ['container_ids', '$(id)'],
     ['pod_ips', '1.2.3.4;id'],
+    ...['', 'x', 'FP', 'fp,dwarf', 'fp ', '--per-thread', 'auto|fp'].map(
+      (value) => ['stacks', value] as const,
+    ),
+    ...['', '0', '7', '08', '4', '12', '16380', '65529', '65536', '165528', '16384 ', '-8'].map(
+      (value) => ['stack_bytes', value] as const,
+    ),
   ])('refuses %s=%j of a profile', (key, value) => {
     const argv = replaced(perf, key, value);
     expect(read(argv)).toBe('refused bad-argument');
@@ -112,6 +118,24 @@ const saying = (kind: string, words: readonly string[]): string[] => {
   const argv = of(kind);
   return [...argv.slice(0, argv.indexOf('--') + 1), ...words];
 };
+
+it('takes as the size of a copied stack what perf takes, the multiples of 8 below 64 KiB, and no other number', () => {
+  const sizes = [...Array(70_000).keys()].map(String);
+  const wanted = sizes.filter(
+    (size) => Number(size) % 8 === 0 && Number(size) >= 8 && Number(size) <= 65_528,
+  );
+  const pattern = new RegExp(`^(${GRAMMAR.types.get('stack_bytes')})$`);
+  expect(sizes.filter((size) => pattern.test(size))).toEqual(wanted);
+  const script =
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
+    'while read -r size; do [[ $size =~ ^(${ARGUMENT_TYPE[stack_bytes]})$ ]] && echo "$size"; done';
+  const every = sizes.filter((_, at) => at % 7 === 0 || at > 65_000);
+  expect(
+    runShell(PARTS, `${script} <<<"$1"; :`, [every.join('\n')])
+      .trim()
+      .split('\n'),
+  ).toEqual(every.filter((size) => wanted.includes(size)));
+});
 
 describe('the words of tcpdump', () => {
   it.each([

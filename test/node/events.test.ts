@@ -103,7 +103,10 @@ function emitted(): Array<readonly [event: string, key: string, isNumber: boolea
   const figures = [...script.matchAll(/\b(?:counts|perf_cpu)\+?=\(([^\n]*)\)$/gm)].flatMap(([, words]) =>
     (['end'] as const).map((event) => [event, words!] as const),
   );
-  return [...calls, ...refusals, ...figures].flatMap(([event, words]) =>
+  const beginnings = [...script.matchAll(/\bbegan\+?=\(([^\n]+)\)$/gm)].map(
+    ([, words]) => ['capturing', words!] as const,
+  );
+  return [...calls, ...refusals, ...figures, ...beginnings].flatMap(([event, words]) =>
     words.trim() === ''
       ? [[event, '', false] as const]
       : keysOf(words).map((key) => [event, ...key] as const),
@@ -122,6 +125,7 @@ describe('the events of the shell', () => {
     expect(all).toContainEqual(['end', 'cpu_waited_us', true]);
     expect(all).toContainEqual(['end', 'buffer', true]);
     expect(all).toContainEqual(['end', 'cut', false]);
+    expect(all).toContainEqual(['capturing', 'stacks', false]);
     expect(all).toContainEqual(['refused', 'tools', false]);
     expect(all).toContainEqual(['installed', '', false]);
   });

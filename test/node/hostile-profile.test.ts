@@ -52,6 +52,8 @@ const record = (before = '') =>
       'install=0',
       'host_network=1',
       'frequency=99',
+      'stacks=fp',
+      'stack_bytes=16384',
     ],
     before,
   );

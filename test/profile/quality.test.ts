@@ -83,6 +83,25 @@ describe('how many stacks reach the start of their thread', () => {
     );
   });
 
+  it('knows by how the stacks were found why they end, and what finds more', async () => {
+    const text =
+      script('a', ['f (/bin/a)', 'g (/bin/a)'], 70) + script('a', ['f (/bin/a)', 'main (/bin/a)'], 30);
+    const cut = async (about: Partial<About>, of = text) => (await quality(of, about)).limits[0];
+    expect(await cut({})).toMatchObject({ callGraph: 'dwarf' });
+    expect(await cut({ stacks: { way: 'fp' } })).toMatchObject({ callGraph: 'dwarf' });
+    const dwarf = await cut({ stacks: { way: 'dwarf', bytes: 8192 } });
+    expect(dwarf).toMatchObject({ callGraph: 'dwarf,65528', text: expect.stringContaining('DWARF, 8 KiB') });
+    expect(dwarf!.text).not.toContain('frame pointers');
+    for (const stacks of [{ way: 'dwarf', bytes: 65_528 }, { way: 'ebpf' }] as const) {
+      const limit = await cut({ stacks });
+      expect(limit).toMatchObject({ kind: 'cut-stacks' });
+      expect(limit).not.toHaveProperty('callGraph');
+    }
+    // Code of a compiler at run time has no unwind tables.
+    const made = script('java', ['f (/tmp/perf-7.map)', 'g (/tmp/perf-7.map)'], 70);
+    expect(await cut({ stacks: { way: 'fp' } }, made)).not.toHaveProperty('callGraph');
+  });
+
   it('tells stacks that are as deep as the kernel records from those that are cut', async () => {
     const deep = Array.from({ length: 127 }, (_, at) => `f${at} (/app)`);
     const { limits } = await quality(script('app', deep, 40));

@@ -192,7 +192,7 @@ function valuesOf(spec: OptionSpec, begun: string, line: LineSoFar): Wanted {
       begun,
     );
   }
-  const fixed = spec.choices ?? (spec.type === 'boolean' ? ['true', 'false'] : []);
+  const fixed = spec.choices ?? spec.suggestions ?? (spec.type === 'boolean' ? ['true', 'false'] : []);
   return choices(
     fixed.map((text) => ({ text })),
     begun,

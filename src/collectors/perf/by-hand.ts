@@ -13,10 +13,13 @@ export function perfByHand(plan: Plan, capture: PerfTask, around: ManualContext,
   return [
     ...debuggerLines(around, ['linux-perf', 'gzip']),
     ...(scope ? cgroupLines(target, capture, around) : []),
+    ...(capture.stacks === 'auto' || capture.stacks === 'ebpf'
+      ? [`# stacks that end early: --call-graph dwarf,${capture.stackBytes} needs no frame pointers`]
+      : []),
     '# perf needs the event before the cgroup, and -a: a cgroup is sampled on all CPUs',
     execLine(
       around,
-      `perf record -F ${capture.frequencyHz} -g -a -e cycles${scope} -o /tmp/perf.data -- sleep ${seconds}`,
+      `perf record -F ${capture.frequencyHz} ${callGraph(capture)} -a -e cycles${scope} -o /tmp/perf.data -- sleep ${seconds}`,
     ),
     '# exec may lose the end of a long stream without an error: gzip -t checks that it is whole',
     `${execLine(around, "sh -c 'perf script -i /tmp/perf.data --header --no-inline | gzip'")} > ${base}.perf-script.txt.gz`,
@@ -25,6 +28,10 @@ export function perfByHand(plan: Plan, capture: PerfTask, around: ManualContext,
     flameGraphLine(`${base}.perf-script.txt.gz`, `${base}.svg`),
   ];
 }
+
+/** perf's option for the stacks. By hand nothing looks at the programs, and nothing else than perf walks the stacks. */
+const callGraph = ({ stacks, stackBytes }: PerfTask): string =>
+  stacks === 'dwarf' ? `--call-graph dwarf,${stackBytes}` : '-g';
 
 /** Sets `$cgroup` to the cgroup that is sampled, as perf wants it: below the mount of its hierarchy. */
 function cgroupLines(target: Target, { scope, pid }: PerfTask, around: ManualContext): string[] {

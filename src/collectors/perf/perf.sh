@@ -1,7 +1,10 @@
 # The shell half of perf: CPU samples of a node, a pod or a container.
 
 ARGUMENT_TYPE[frequency]='[1-9][0-9]{0,4}'
-COLLECTOR_ARGUMENTS[perf]='frequency'
+ARGUMENT_TYPE[stacks]='auto|fp|dwarf|ebpf'
+# The multiples of 8 from 8 to 65528, which are the sizes that perf takes. Whether a number is one, its last three digits tell.
+ARGUMENT_TYPE[stack_bytes]='8|16|24|32|40|48|56|64|72|80|88|96|([2468]|([1-9]|[1-5][0-9]|6[0-4])[02468]|65[024])(00|08|16|24|32|40|48|56|64|72|80|88|96)|([13579]|([1-9]|[1-5][0-9]|6[0-4])[13579]|65[13])(04|12|20|28|36|44|52|60|68|76|84|92)|655(04|12|20|28)'
+COLLECTOR_ARGUMENTS[perf]='frequency stacks stack_bytes'
 COLLECTOR_SCOPES[perf]='node|pod|container'
 COLLECTOR_WORDS[perf]=''
 
@@ -192,6 +195,7 @@ perf_hide_bad_maps() {
 perf_start() {
   local file
   local -i until
+  perf_choose_stacks
   now_ms
   perf_asked=$now
   until=$((now + 60000))
@@ -239,12 +243,16 @@ perf_count_cpu() {
 perf_begins() {
   local answer='' said=''
   local -i until
+  if [[ $perf_stacks == ebpf ]]; then
+    perf_ebpf_begins
+    return
+  fi
   rm -f "$WORK/perf.control" "$WORK/perf.answer"
   mkfifo "$WORK/perf.control" "$WORK/perf.answer"
   exec 8<>"$WORK/perf.control" 9<>"$WORK/perf.answer"
   : >"$OUT/perf.data" # perf would create a file that `files` cannot read
   perf_watch
-  perf_apart record --no-bpf-event --buildid-mmap -F "${arg[frequency]}" -g -a -e cycles "${perf_scope[@]}" \
+  perf_apart record --no-bpf-event --buildid-mmap -F "${arg[frequency]}" --call-graph "$perf_call_graph" -a -e cycles "${perf_scope[@]}" \
     --control=fd:8,9 -D -1 -o "$OUT/perf.data" >"$OUT/perf.log" 2>&1 </dev/null &
   tool_pid=$!
   printf 'enable\n' >&8

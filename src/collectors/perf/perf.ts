@@ -1,5 +1,6 @@
 import { profileScope } from '../../plan/artifact-name.ts';
 import { type PerfTask, type Plan, targetText } from '../../plan/plan.ts';
+import { stacksText } from '../../profile/unwinding.ts';
 import { formatBytes } from '../../text/quantity.ts';
 import { type Collector, lastWords, privileges } from '../collector.ts';
 import { perfByHand } from './by-hand.ts';
@@ -13,7 +14,13 @@ const PROFILING = privileges(
   'SYS_CHROOT',
   'SYS_PTRACE',
 );
-const task = (scope: PerfTask['scope']): PerfTask => ({ collector: 'perf', scope, frequencyHz: 99 });
+const task = (scope: PerfTask['scope']): PerfTask => ({
+  collector: 'perf',
+  scope,
+  frequencyHz: 99,
+  stacks: 'auto',
+  stackBytes: 16_384,
+});
 
 const taskOf = (plan: Plan): PerfTask => {
   if (plan.capture.collector !== 'perf') throw new Error('not a plan for perf');
@@ -23,7 +30,7 @@ const taskOf = (plan: Plan): PerfTask => {
 /** CPU samples with perf: perf.sh is its other half. */
 export const perf: Collector = {
   name: 'perf',
-  script: 'collectors/perf/perf.sh',
+  scripts: ['collectors/perf/perf.sh', 'collectors/perf/stacks.sh'],
   leastPrivilege: {
     needs: { node: PROFILING, pod: PROFILING, container: PROFILING },
     works: [{ scope: 'node' }, { scope: 'pod' }, { scope: 'container' }],
@@ -43,11 +50,17 @@ export const perf: Collector = {
       target.kind === 'pod' && target.container
         ? `container ${target.container.name} of ${targetText(target)}`
         : targetText(target);
-    return `CPU samples of ${what}, ${taskOf(plan).frequencyHz} Hz, frame pointers`;
+    const { frequencyHz, stacks, stackBytes } = taskOf(plan);
+    const how = stacks === 'auto' ? '' : `, stacks: ${stacksText({ way: stacks, bytes: stackBytes })}`;
+    return `CPU samples of ${what}, ${frequencyHz} Hz${how}`;
   },
 
   nodeArguments(plan) {
-    return { keys: [`frequency=${taskOf(plan).frequencyHz}`], words: [] };
+    const { frequencyHz, stacks, stackBytes } = taskOf(plan);
+    return {
+      keys: [`frequency=${frequencyHz}`, `stacks=${stacks}`, `stack_bytes=${stackBytes}`],
+      words: [],
+    };
   },
 
   scopeName(plan) {
@@ -69,7 +82,21 @@ export const perf: Collector = {
     ];
   },
 
+  stacks({ stacks: way, stacks_why: why }, plan) {
+    if (way === undefined) return undefined;
+    return {
+      way,
+      ...(way === 'dwarf' && { bytes: taskOf(plan).stackBytes }),
+      ...(why !== undefined && { why }),
+    };
+  },
+
   explain(code, plan, log) {
+    if (code === 'no-unwinder')
+      return {
+        reason: `the image "${plan.debugPod.image}" has no gkeprof-unwinder, which finds stacks by eBPF`,
+        hint: 'build an image from image/Dockerfile and name it with --image, or use --call-graph dwarf',
+      };
     if (code === 'perf-script-failed') return { reason: `perf script failed on the node: ${lastWords(log)}` };
     if (code !== 'perf-failed') return undefined;
     const reason = `perf failed on the node ${plan.node}: ${lastWords(log)}`;

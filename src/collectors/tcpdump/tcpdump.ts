@@ -23,7 +23,7 @@ export const filterText = (plan: TcpdumpTask): string => plan.filter.join(' ') |
 /** Packets with tcpdump: tcpdump.sh is its other half. */
 export const tcpdump: Collector = {
   name: 'tcpdump',
-  script: 'collectors/tcpdump/tcpdump.sh',
+  scripts: ['collectors/tcpdump/tcpdump.sh'],
   leastPrivilege: {
     needs: {
       node: privileges('network', 'NET_RAW'),

@@ -1,4 +1,5 @@
 import type { About } from '../profile.ts';
+import type { StacksBy } from '../unwinding.ts';
 
 /**
  * What the header of `perf script --header` tells about the recording: the host, when it was made, how long it took,
@@ -10,6 +11,7 @@ export function aboutFromHeader(header: ReadonlyMap<string, string>, target: str
   const frequency = /sample_freq \} = (\d+).*\bfreq = 1\b/.exec(header.get('event') ?? '')?.[1];
   const milliseconds = /^([\d.]+) ms$/.exec(header.get('sample duration') ?? '')?.[1];
   const between = milliseconds === undefined ? undefined : Number(milliseconds) / 1000;
+  const stacks = stacksOf(header.get('cmdline') ?? '');
   const slept = sleepSeconds(header.get('cmdline') ?? '');
   const recorded = slept !== undefined && slept >= (between ?? 0) ? slept : undefined;
   const captured = Date.parse(`${header.get('captured on') ?? ''} UTC`);
@@ -17,11 +19,19 @@ export function aboutFromHeader(header: ReadonlyMap<string, string>, target: str
     target,
     ...(node && { node }),
     ...(frequency && { frequencyHz: Number(frequency) }),
+    ...(stacks && { stacks }),
     ...(recorded !== undefined
       ? { seconds: recorded }
       : between !== undefined && { seconds: between, betweenSamples: true }),
     ...(!Number.isNaN(captured) && { startedAt: new Date(captured).toISOString() }),
   };
+}
+
+/** What `-g`, `--call-graph fp` or `--call-graph dwarf,16384` in the command line says; 8 KiB is perf's own size. */
+function stacksOf(commandLine: string): StacksBy | undefined {
+  const [, way, size] = /\s--call-graph[ =](fp|dwarf)(?:,(\d+))?(?=\s|$)/.exec(commandLine) ?? [];
+  if (way === 'dwarf') return { way, bytes: Number(size ?? 8192) };
+  return way === 'fp' || /\s-g(?=\s|$)/.test(commandLine) ? { way: 'fp' } : undefined;
 }
 
 /** `perf record … -- sleep 10` records for as long as that sleeps. */

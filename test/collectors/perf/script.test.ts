@@ -85,8 +85,8 @@ describe('a perf that takes its time', () => {
   // perf was taken for dead after half a minute.
   it('is heard when its answer comes in pieces', () => {
     const said = runShell(
-      ['collectors/perf/perf.sh'],
-      `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([frequency]=99); perf_scope=(); now=0; tool_pid=; perf_read_cpu() { :; }; cpu_used='' cpu_waited=''; declare -A cpu_held=()
+      ['collectors/perf/perf.sh', 'collectors/perf/stacks.sh'],
+      `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([frequency]=99 [stacks]=fp); perf_scope=(); now=0; tool_pid=; perf_read_cpu() { :; }; cpu_used='' cpu_waited=''; declare -A cpu_held=()
        now_ms() { now=$((now + 100)); }; tool_is_running() { ((now < 3000)); }
        refuse() { echo "refused $1"; exit; }
        perf_apart() { read -r line <&8; printf a >&9; sleep 0.2; printf 'ck\\n' >&9; sleep 0.5; }

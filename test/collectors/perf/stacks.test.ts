@@ -1,0 +1,177 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dwarfBytes } from '../../../src/plan/dwarf-size.ts';
+import { WHYS } from '../../../src/profile/unwinding.ts';
+import { runLife, runShell } from '../../node/shell.ts';
+
+/** What `perf_choose_stacks` decides, as `way why argument-of-perf`, or `refused CODE`; `before` prepares the node. */
+function chosen(stacks: string, before = '', scope = 'pod'): string {
+  return runShell(
+    ['collectors/perf/perf.sh', 'collectors/perf/stacks.sh'],
+    `OUT=$(mktemp -d); trap 'rm -r "$OUT"' EXIT
+     declare -A arg=([stacks]=${stacks} [stack_bytes]=16384 [scope]=${scope} [frequency]=99 [duration_ms]=60000 [max_bytes]=8589934592 [min_free_percent]=12)
+     cgroup_root=$OUT watched_cgroup=pods/pod1; mkdir -p "$OUT/pods/pod1" "$OUT/bin"
+     refuse() { echo "refused $1"; exit; }; free_space() { free_bytes=1000000000000 free_percent=50; }
+     getconf() { echo 4; }
+     unwinder() { printf '#!/bin/bash\\n%s\\n' "$1" >"$OUT/bin/gkeprof-unwinder"; chmod +x "$OUT/bin/gkeprof-unwinder"; PATH=$OUT/bin:$PATH; }
+     ${before}
+     perf_choose_stacks
+     echo "$perf_stacks \${perf_stacks_why:-none} $perf_call_graph | \${began[*]}"`,
+  ).trim();
+}
+
+const FITTING = 'way=dwarf why=no-frame-pointers';
+
+describe('perf_choose_stacks', () => {
+  it.each([
+    ['fp', 'fp none fp | stacks fp'],
+    ['dwarf', 'dwarf none dwarf,16384 | stacks dwarf'],
+    ['ebpf', 'refused no-unwinder'],
+    ['auto', 'fp no-unwinder fp | stacks fp stacks_why no-unwinder'],
+  ])('without an unwinder in the image, %s: %s', (stacks, want) => expect(chosen(stacks)).toBe(want));
+
+  it('takes eBPF if that was asked for and the image has it', () =>
+    expect(chosen('ebpf', 'unwinder :')).toBe('ebpf none fp | stacks ebpf'));
+
+  it.each([
+    ['way=ebpf why=interpreter', 'ebpf interpreter fp'],
+    ['way=fp why=frame-pointers', 'fp frame-pointers fp'],
+    [FITTING, 'dwarf no-frame-pointers dwarf,16384'],
+    ['way=dwarf why=no-bpf', 'dwarf no-bpf dwarf,16384'],
+    ['way=ebpf why=a-word-of-tomorrow', 'ebpf unwinder fp'],
+    ['way=lbr why=jit', 'fp look-failed fp'],
+    ['way=fp;id why=jit', 'fp look-failed fp'],
+    ['', 'fp look-failed fp'],
+  ])('believes an unwinder that says %j only what it can mean: %s', (said, want) => {
+    expect(chosen('auto', `unwinder 'echo "${said}"; echo reasons'`)).toMatch(new RegExp(`^${want} \\|`));
+  });
+
+  it('lets it look at the cgroup of the target, or at the node', () => {
+    const says = `unwinder '[[ $2 == --node ]] && echo "way=fp why=jit" || { [[ -d $2 && $2 == */pods/pod1 && $# == 2 ]] && echo "${FITTING}"; }'`;
+    expect(chosen('auto', says)).toMatch(/^dwarf /);
+    expect(chosen('auto', says, 'node')).toMatch(/^fp jit /);
+  });
+
+  it('does not wait for an unwinder that a file of a container holds up', () =>
+    expect(chosen('auto', 'unwinder "sleep 100"; timeout() { shift 3; command timeout 0.2 "$@"; }')).toMatch(
+      /^fp look-failed /,
+    ));
+
+  it('says nothing that the client does not know', () => {
+    const script = readFileSync(new URL('../../../src/collectors/perf/stacks.sh', import.meta.url), 'utf8');
+    const words = [...script.matchAll(/perf_stacks_why=([a-z-]+)/g)].map(([, word]) => word!);
+    const list = /perf_stacks_why =~ \^\(([a-z|-]+)\)\$/.exec(script)![1]!.split('|');
+    expect([...new Set([...words, ...list])].sort()).toEqual([...WHYS].sort());
+  });
+
+  // 99 Hz on 4 CPUs for 60 s with 16 KiB each are 397 million bytes.
+  const bytes = dwarfBytes({ frequencyHz: 99, stackBytes: 16_384, seconds: 60, cpus: 4 });
+  it.each([
+    ['as much as a recording may have', `arg[max_bytes]=${bytes}`, 'dwarf'],
+    ['a byte more than that', `arg[max_bytes]=${bytes - 1}`, 'fp too-large'],
+    [
+      'more than the disk has to spare',
+      'free_space() { free_bytes=1000000000 free_percent=15; }',
+      'fp too-large',
+    ],
+    ['enough of the disk', 'free_space() { free_bytes=1000000000 free_percent=30; }', 'dwarf'],
+    [
+      'less because of a limit (cgroup v2)',
+      `arg[max_bytes]=${bytes / 2}; echo '200000 100000' >"$OUT/pods/pod1/cpu.max"`,
+      'dwarf',
+    ],
+    [
+      'the CPUs of the node, because there is no limit',
+      `arg[max_bytes]=${bytes / 2}; echo 'max 100000' >"$OUT/pods/pod1/cpu.max"`,
+      'fp too-large',
+    ],
+    [
+      'the CPUs of the node, because the limit is above them',
+      `arg[max_bytes]=${bytes}; echo '900000 100000' >"$OUT/pods/pod1/cpu.max"`,
+      'dwarf',
+    ],
+  ])('chooses DWARF by itself only if all copies fit: %s', (_, before, want) =>
+    expect(chosen('auto', `unwinder 'echo "${FITTING}"'; ${before}`)).toMatch(new RegExp(`^${want} `)),
+  );
+});
+
+/**
+ * The time is in `step`: for which of the three functions only the stack tells. Their shares are 60, 30 and 10 %. By frame pointers
+ * the caller of a leaf that sets up none is missing, so `spin` stands between.
+ */
+const PROGRAM = `
+#include <stdlib.h>
+volatile unsigned long sink;
+__attribute__((noinline)) void step(unsigned long i) { for (unsigned long j = 0; j < 100; j++) sink += i; }
+__attribute__((noinline)) void spin(unsigned long n) { for (unsigned long i = 0; i < n; i++) step(i); }
+__attribute__((noinline)) void share_a(void) { spin(600); sink++; }
+__attribute__((noinline)) void share_b(void) { spin(300); sink++; }
+__attribute__((noinline)) void share_c(void) { spin(100); sink++; }
+__attribute__((noinline)) void rounds(void) { while (sink) { share_a(); share_b(); share_c(); } sink++; }
+int main(void) { sink = 1; rounds(); return sink == 0; }
+`;
+const SHARES = { share_a: 0.6, share_b: 0.3, share_c: 0.1 } as const;
+
+describe('programs of known shares, by a real perf', () => {
+  let folder: string;
+  let children: ChildProcess[];
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'gkeprof-stacks-'));
+    children = [];
+  });
+  afterEach(() => {
+    for (const child of children) child.kill('SIGKILL');
+    rmSync(folder, { recursive: true });
+  });
+
+  function start(name: string, ...flags: string[]): void {
+    writeFileSync(join(folder, 'program.c'), PROGRAM);
+    const path = join(folder, name);
+    execFileSync('gcc', ['-O2', ...flags, '-o', path, join(folder, 'program.c')]);
+    children.push(spawn(path, { stdio: 'ignore' }));
+  }
+
+  /** Records the machine, and returns the samples of a program with the shares of the three functions among them. */
+  function record(stacks: 'fp' | 'dwarf') {
+    const at = mkdtempSync(join(folder, 'life-'));
+    const life = runLife(at, [
+      ...['collector=perf', 'scope=node', 'duration_ms=4000', 'max_bytes=4000000000', 'min_free_percent=0'],
+      ...['install=0', 'host_network=1', 'frequency=499', `stacks=${stacks}`, 'stack_bytes=8192'],
+    ]);
+    expect(life.rest).toBe('');
+    expect(life.events).toContainEqual(expect.objectContaining({ event: 'capturing', stacks }));
+    expect(life.events.at(-1)).toMatchObject({ event: 'end', reason: 'time' });
+    expect(life.events.at(-1)).not.toHaveProperty('cut');
+    const text = gunzipSync(readFileSync(join(life.out, 'perf-script.txt.gz'))).toString('utf8');
+    return (comm: string) => {
+      const samples = text.split('\n\n').filter((sample) => sample.trimStart().startsWith(`${comm} `));
+      const share = (name: string) =>
+        samples.filter((sample) => new RegExp(`\\s${name}\\+0x`).test(sample)).length / samples.length;
+      return { samples: samples.length, shares: Object.keys(SHARES).map(share), whole: share('main') };
+    };
+  }
+
+  const isTruth = ({ samples, shares, whole }: { samples: number; shares: number[]; whole: number }) => {
+    expect(samples).toBeGreaterThan(100);
+    expect(whole).toBeGreaterThan(0.95);
+    // Three standard errors, and the three points that are promised for a thousand samples.
+    for (const [at, want] of Object.values(SHARES).entries())
+      expect(Math.abs(shares[at]! - want)).toBeLessThan(0.03 + 3 * Math.sqrt((want * (1 - want)) / samples));
+  };
+
+  it('are right by DWARF, whether the code has frame pointers or not; by frame pointers only if it has', () => {
+    start('with_fp', '-fno-omit-frame-pointer');
+    start('without_fp', '-fomit-frame-pointer');
+    const [fp, dwarf] = [record('fp'), record('dwarf')];
+    isTruth(fp('with_fp'));
+    isTruth(dwarf('with_fp'));
+    isTruth(dwarf('without_fp'));
+    const broken = fp('without_fp');
+    expect(broken.samples).toBeGreaterThan(100);
+    expect(broken.shares.reduce((sum, each) => sum + each)).toBeLessThan(0.2);
+  });
+});

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { aboutFromHeader } from '../../src/profile/read/about.ts';
+import { chosenText, stacksText } from '../../src/profile/unwinding.ts';
+
+describe('how stacks were found, in words', () => {
+  it.each([
+    [{ way: 'fp' }, 'frame pointers'],
+    [{ way: 'dwarf', bytes: 16_384 }, 'DWARF, 16 KiB'],
+    [{ way: 'dwarf', bytes: 65_528 }, 'DWARF, 65528 bytes'],
+    [{ way: 'ebpf' }, 'eBPF'],
+  ] as const)('%j: %s', (by, text) => {
+    expect(stacksText(by)).toBe(text);
+    expect(chosenText(by)).toBe(text);
+  });
+
+  it('has the reason if the node chose it', () =>
+    expect(chosenText({ way: 'fp', why: 'frame-pointers' })).toBe(
+      'frame pointers, because the programs set up frame pointers',
+    ));
+});
+
+describe("perf's command line tells how stacks were found", () => {
+  const of = (cmdline: string) => aboutFromHeader(new Map([['cmdline', cmdline]]), 'x').stacks;
+
+  it.each([
+    ['/usr/bin/perf record -F 99 -g -a', { way: 'fp' }],
+    ['perf record --call-graph fp -a -- sleep 5', { way: 'fp' }],
+    ['perf record -F 497 --call-graph dwarf -p 7', { way: 'dwarf', bytes: 8192 }],
+    ['perf record --call-graph=dwarf,16384 -a', { way: 'dwarf', bytes: 16_384 }],
+    ['perf record -g --call-graph dwarf,65528', { way: 'dwarf', bytes: 65_528 }],
+    ['perf record --call-graph lbr -a', undefined],
+    ['perf record -a', undefined],
+    ['', undefined],
+  ])('%s', (cmdline, want) => expect(of(cmdline)).toEqual(want));
+});
