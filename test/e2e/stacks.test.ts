@@ -31,7 +31,11 @@ const chosen = choose('GKEPROF_TEST_STACKS', ['all', ...MORE, ...PROGRAMS.map(({
 const all = chosen?.includes('all');
 const isChosen = (name: string, quick = false) => (chosen ? all || chosen.includes(name) : quick);
 const programs = PROGRAMS.filter(({ name, quick }) => isChosen(name, quick));
-const ways = choose('GKEPROF_TEST_WAYS', WAYS) ?? WAYS;
+const chosenWays = choose('GKEPROF_TEST_WAYS', WAYS);
+// fp comes first: what auto finds is compared with it.
+const ways = WAYS.filter((way) => !chosenWays || chosenWays.includes(way)).toSorted(
+  (a, b) => Number(b === 'fp') - Number(a === 'fp'),
+);
 
 /** More often than users sample, so that a few seconds are enough samples. */
 const HZ = 499;
@@ -126,6 +130,8 @@ describe('stacks', () => {
   });
 
   interface Recording {
+    /** The way that it was really recorded by. */
+    readonly by: string;
     readonly folded: string;
     readonly raw: string;
     readonly bytes: number;
@@ -146,13 +152,17 @@ describe('stacks', () => {
       ...['--format', 'svg,folded,json,speedscope,pprof', '-o', 'json', '--output-dir', folder, ...words],
     ]);
     expect(run.code, run.stderr).toBe(0);
-    const result = JSON.parse(run.stdout) as { files: Array<{ role: string; path: string }> };
+    const result = JSON.parse(run.stdout) as {
+      stacks: { way: string };
+      files: Array<{ role: string; path: string }>;
+    };
     const text = (path: string) => {
       const bytes = readFileSync(path);
       return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('latin1');
     };
     const of = (role: string) => result.files.find((file) => file.role === role)!.path;
     return {
+      by: result.stacks.way,
       folded: text(of('folded')),
       raw: text(of('stacks')),
       bytes: statSync(of('stacks')).size,
@@ -160,6 +170,9 @@ describe('stacks', () => {
       stdout: run.stdout,
     };
   }
+
+  /** A way that was asked for, and the one that it came to. */
+  const asked = (way: Way, by: string) => (way === by ? way : `${way}: ${by}`);
 
   /** What is wrong with a recording of a program whose functions have to be named. */
   function faultsOf(measured: Measured, truth: Readonly<Record<string, number>>): string[] {
@@ -169,6 +182,14 @@ describe('stacks', () => {
       ...(measured.known < LEAST_KNOWN ? [`the function is in ${(measured.known * 100).toFixed(1)} %`] : []),
       ...(worst > TOLERANCE ? [`${worst.toFixed(1)} points from the true shares`] : []),
     ];
+  }
+
+  /** Whoever lets us choose gets no fewer names than by frame pointers. The two are different recordings. */
+  function lessThanByFp(program: string, { known }: Measured): string[] {
+    const byFp = rows.find((row) => row.program === program && row.way === 'fp')?.measured.known;
+    return byFp !== undefined && known < byFp - TOLERANCE / 100
+      ? [`the function is in ${(known * 100).toFixed(1)} %, and by fp in ${(byFp * 100).toFixed(1)} %`]
+      : [];
   }
 
   async function recordProgram(program: Program, way: Way): Promise<string[]> {
@@ -183,12 +204,12 @@ describe('stacks', () => {
       await new Promise((resolve) => setTimeout(resolve, (seconds * 1000) / 2 + 1500));
       await inPod(pod, 'sh', '-c', meanwhile);
     }
-    const { folded, bytes } = await recording;
+    const { folded, bytes, by } = await recording;
     const log = await kubectl(['logs', '-n', NAMESPACE, pod]);
     const spent = readSpent(log)?.shares ?? {};
     const measured = measure(folded, PARTS);
     const required = nameless === true || namedBy.includes(way);
-    rows.push({ program: name, way, measured, truth: TRUTH, bytes, required });
+    rows.push({ program: name, way: asked(way, by), measured, truth: TRUTH, bytes, required });
     const wrong = folded.split('\n').filter((line) => /other_\w+/.test(line));
     return [
       ...(worstDifference(spent, TRUTH) > 0.5 ? [`it has spent ${JSON.stringify(spent)}`] : []),
@@ -197,6 +218,7 @@ describe('stacks', () => {
       ...(nameless && measured.known > 0 ? ['names that the file does not have'] : []),
       ...(nameless && measured.samples < LEAST_SAMPLES ? [`${measured.samples} samples`] : []),
       ...(namedBy.includes(way) ? faultsOf(measured, TRUTH) : []),
+      ...(way === 'auto' ? lessThanByFp(name, measured) : by === way ? [] : [`it was recorded by ${by}`]),
     ].map((fault) => `${name} by ${way}: ${fault}`);
   }
 
@@ -286,14 +308,21 @@ describe('stacks', () => {
     const info = () => inPod(pod, 'redis-cli', 'info', 'commandstats');
     await eventually(info, (text) => (commandMicroseconds(text).lrange ?? 0) > 1e6);
     const before = commandMicroseconds(await info());
-    const { folded, bytes } = await record(`pod/${pod}`, pod, REDIS_SECONDS, '-c', 'redis', ...wordsOf(way));
+    const { folded, bytes, by } = await record(
+      `pod/${pod}`,
+      pod,
+      REDIS_SECONDS,
+      '-c',
+      'redis',
+      ...wordsOf(way),
+    );
     const after = commandMicroseconds(await info());
     await kubectl(['delete', 'pod', '-n', NAMESPACE, '--wait', ...pods.splice(0)]);
     const spent = Object.keys(REDIS_PARTS).map((each) => [each, after[each]! - before[each]!] as const);
     const sum = spent.reduce((total, [, us]) => total + us, 0);
     const truth = Object.fromEntries(spent.map(([each, us]) => [each, us / sum]));
     const measured = measure(folded, REDIS_PARTS);
-    rows.push({ program: name, way, measured, truth, bytes, required });
+    rows.push({ program: name, way: asked(way, by), measured, truth, bytes, required });
     if (required) {
       expect(measured.samples).toBeGreaterThanOrEqual(LEAST_SAMPLES);
       expect(worstDifference(measured.shares, truth), `${name} by ${way}`).toBeLessThan(TOLERANCE);

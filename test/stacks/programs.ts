@@ -3,11 +3,13 @@ import type { Parts } from './measure.ts';
 /** The ways to walk a stack. */
 export type Way = 'auto' | 'fp' | 'dwarf' | 'ebpf';
 
-/** Those that the program has so far. */
-export const WAYS: readonly Way[] = ['fp'];
+/**
+ * Those that are tried. What `auto` has to reach is what `ebpf` reaches, so these two come with an image that has the unwinder.
+ */
+export const WAYS: readonly Way[] = ['fp', 'dwarf'];
 
 /** What a user types for a way. */
-export const wordsOf = (way: Way): readonly string[] => (WAYS.length === 1 ? [] : ['--call-graph', way]);
+export const wordsOf = (way: Way): readonly string[] => ['--call-graph', way];
 
 export const PARTS: Parts = {
   sixty_percent: /\bsixty_percent\b/,
