@@ -35,7 +35,7 @@ export const REDIS_STOCK: Image = {
   context: contextOf('redis-stock'),
 };
 
-/** Builds the archives of all images that are not in the cache; returns them by reference. */
+/** Builds the archives of all images of the cluster that are not in the cache; returns them by reference. */
 export async function ensureImageArchives(
   binaries: Promise<string>,
   report: Report,
@@ -45,20 +45,38 @@ export async function ensureImageArchives(
   return archives.set(PAUSE.reference, archive);
 }
 
+/**
+ * Builds the archive of the programs with known shares unless it is in the cache; returns it by its reference. A cluster
+ * that is up may have an image of earlier sources, so what it is made from is in its tag.
+ */
+export async function ensureProgramsArchive(report: Report): Promise<ReadonlyMap<string, string>> {
+  const base = await debianArchive(report);
+  const context = contextOf('programs');
+  const tag = keyOf({ ...(await filesBelow(context)), ingredients: basename(base) }).slice(0, 8);
+  const reference = `localhost/gkeprof-test/programs:${tag}`;
+  return new Map([
+    [reference, await archiveOf({ reference, context }, { ingredients: basename(base), base }, report)],
+  ]);
+}
+
 async function pauseArchive(binaries: string, report: Report): Promise<string> {
   const prepare = (context: string) => copyFile(join(binaries, 'pause'), join(context, 'pause'));
   return archiveOf(PAUSE, { ingredients: basename(binaries), prepare }, report);
 }
 
-/** Debian and what is built on it, one after the other: they would only slow each other down. */
-async function debianArchives(report: Report): Promise<Map<string, string>> {
+async function debianArchive(report: Report): Promise<string> {
   const options = [...(await debootstrapOptions()), 'trixie'];
   const prepare = (context: string, log: string) =>
     runBuild(['mmdebstrap', ...aptHook(context), ...options, join(context, 'rootfs.tar')], log, {
       cwd: context,
       env: { TMPDIR: context },
     });
-  const base = await archiveOf(DEBIAN, { ingredients: options.join(' '), prepare }, report);
+  return archiveOf(DEBIAN, { ingredients: options.join(' '), prepare }, report);
+}
+
+/** Debian and what is built on it, one after the other: they would only slow each other down. */
+async function debianArchives(report: Report): Promise<Map<string, string>> {
+  const base = await debianArchive(report);
   const archives = new Map([[DEBIAN.reference, base]]);
   for (const image of [TOOLS, REDIS_FP, REDIS_STOCK]) {
     const modules = image === TOOLS ? goModules : undefined;

@@ -1,0 +1,228 @@
+// `npm run bench:stacks`: what a recording of a Redis pod costs that pod and the node, for each way to walk a stack.
+// Throughput of redis-benchmark in alternating pairs, without and with a recording at 99 Hz; CPU time and memory of the debug
+// pod from its cgroup. WAYS=fp,dwarf chooses ways, ROUNDS=3 the number of pairs. Prints figures, asserts none.
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { ensureCluster } from '../cluster/index.ts';
+import { WAYS, type Way, wordsOf } from '../stacks/programs.ts';
+
+const ROUNDS = Number(process.env.ROUNDS ?? 5);
+const chosen = process.env.WAYS?.split(',');
+const ways = WAYS.filter((way) => !chosen || chosen.includes(way));
+/** Of one run of redis-benchmark, without what it prepares, and how much longer the recording is. */
+const SECONDS = 8;
+const MARGIN = 8;
+const NAMESPACE = 'gkeprof-bench-stacks';
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+await execa(process.execPath, [join(root, 'scripts/build.ts')]);
+const cluster = await ensureCluster();
+if (!cluster.owned) throw new Error('the figures come from the cgroups of a cluster on this machine');
+const env = {
+  KUBECONFIG: cluster.kubeconfig,
+  PATH: [join(root, 'dist'), cluster.binDir, process.env.PATH].join(delimiter),
+};
+const folder = await mkdtemp(join(tmpdir(), 'gkeprof-bench-'));
+const kubectl = async (words: readonly string[], input?: string) =>
+  (await execa('kubectl', words, { env, ...(input === undefined ? {} : { input }) })).stdout;
+
+const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+};
+
+/** Requests a second of one run, of two kinds of commands with as many requests each. */
+async function throughput(requests: number): Promise<number> {
+  const words = ['redis-benchmark', '-c', '8', '-n', String(requests), '-t', 'get,lrange_100', '--csv'];
+  const csv = await kubectl(['exec', '-n', NAMESPACE, 'redis', '-c', 'load', '--', ...words]);
+  const rates = [...csv.matchAll(/^"(?:GET|LRANGE_100[^"]*)","([\d.]+)"/gm)].map(([, rate]) => Number(rate));
+  if (rates.length !== 2) throw new Error(`redis-benchmark printed something else:\n${csv}`);
+  return 2 / rates.reduce((sum, rate) => sum + 1 / rate, 0);
+}
+
+/** The cgroups of a pod, one in each hierarchy. */
+async function cgroupsOf(uid: string): Promise<string[]> {
+  const { stdout } = await execa('find', [
+    '/sys/fs/cgroup',
+    '-type',
+    'd',
+    '-name',
+    `*pod${uid.replaceAll('-', '[-_]')}*`,
+  ]);
+  return stdout.split('\n').filter(Boolean);
+}
+
+/** The first of these files that there is in one of the cgroups. */
+async function readFirst(cgroups: readonly string[], ...names: string[]): Promise<string | undefined> {
+  for (const name of names)
+    for (const cgroup of cgroups) {
+      const text = await readFile(join(cgroup, name), 'utf8').catch(() => undefined);
+      if (text !== undefined) return text;
+    }
+  return undefined;
+}
+
+/** CPU seconds of a cgroup, by either version. */
+async function cpuSeconds(cgroups: readonly string[]): Promise<number | undefined> {
+  const v1 = await readFirst(cgroups, 'cpuacct.usage');
+  if (v1 !== undefined) return Number(v1) / 1e9;
+  const usec = /^usage_usec (\d+)$/m.exec((await readFirst(cgroups, 'cpu.stat')) ?? '')?.[1];
+  return usec === undefined ? undefined : Number(usec) / 1e6;
+}
+
+/** CPU seconds of the tools that sample (perf, or the unwinder) in these cgroups, from the scheduler. */
+async function samplerSeconds(cgroups: readonly string[]): Promise<number> {
+  const pids = new Set<string>();
+  for (const cgroup of cgroups)
+    for (const entry of await readdir(cgroup, { recursive: true }).catch(() => []))
+      if (entry.endsWith('cgroup.procs'))
+        for (const pid of (await readFile(join(cgroup, entry), 'utf8').catch(() => '')).split('\n'))
+          if (pid !== '') pids.add(pid);
+  let sum = 0;
+  for (const pid of pids) {
+    const name = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim();
+    if (!/^(perf|gkeprof-unwinder?)/.test(name)) continue;
+    for (const task of await readdir(`/proc/${pid}/task`).catch(() => []))
+      sum +=
+        Number(
+          (await readFile(`/proc/${pid}/task/${task}/schedstat`, 'utf8').catch(() => '0')).split(' ')[0],
+        ) / 1e9;
+  }
+  return sum;
+}
+
+interface Cost {
+  /** Requests a second while it is recorded. */
+  readonly rate: number;
+  /** Cores that the debug pod used while redis-benchmark ran, and of these its sampler. */
+  readonly cores: number;
+  readonly sampler: number;
+  /** CPU seconds of its whole life, and the most memory that it has had, in MB. */
+  readonly cpu: number;
+  readonly memory: number;
+}
+
+async function recorded(way: Way, requests: number): Promise<Cost> {
+  const words = [
+    ...[
+      'gkeprof',
+      'flamegraph',
+      'pod/redis',
+      '-c',
+      'redis',
+      '-n',
+      NAMESPACE,
+      '--image',
+      cluster.images.tools,
+    ],
+    ...['--duration', `${SECONDS + MARGIN}s`, '--output-dir', folder, ...wordsOf(way)],
+  ];
+  const run = execa('kubectl', words, { env, stdin: 'ignore' });
+  let said = '';
+  run.stderr!.on('data', (text) => {
+    said += text;
+  });
+  let ended = false;
+  const end = run.finally(() => {
+    ended = true;
+  });
+  while (!said.includes('capturing for')) {
+    if (ended) throw new Error(`it ended before it recorded:\n${said}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const selector = ['-l', 'app.kubernetes.io/managed-by=kubectl-gkeprof'];
+  const uid = await kubectl([
+    'get',
+    'pods',
+    '-n',
+    'gkeprof',
+    ...selector,
+    '-o',
+    'jsonpath={.items[0].metadata.uid}',
+  ]);
+  const cgroups = await cgroupsOf(uid);
+  let cpu = 0;
+  let memory = 0;
+  // Its cgroup goes with the pod: what is read last before that is what it has used in all.
+  const watching = (async () => {
+    while (!ended) {
+      cpu = Math.max(cpu, (await cpuSeconds(cgroups)) ?? 0);
+      const most = await readFirst(cgroups, 'memory.max_usage_in_bytes', 'memory.peak');
+      memory = Math.max(memory, Number(most ?? 0) / 1e6);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  const [cpuBefore, samplerBefore, began] = [
+    await cpuSeconds(cgroups),
+    await samplerSeconds(cgroups),
+    performance.now(),
+  ];
+  const rate = await throughput(requests);
+  const seconds = (performance.now() - began) / 1000;
+  const cores = ((await cpuSeconds(cgroups))! - cpuBefore!) / seconds;
+  const sampler = ((await samplerSeconds(cgroups)) - samplerBefore) / seconds;
+  if (ended) throw new Error('the recording ended before redis-benchmark did');
+  await end;
+  await watching;
+  return { rate, cores, sampler, cpu, memory };
+}
+
+const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
+
+await execa('kubectl', ['create', 'namespace', NAMESPACE], { env, reject: false });
+try {
+  await kubectl(['apply', '-f', '-'], await kubectl(['gkeprof', 'manifests']));
+  const container = { image: cluster.images.redisStock, imagePullPolicy: 'IfNotPresent' };
+  const server = ['redis-server', '--save', '', '--protected-mode', 'no'];
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'redis' },
+    spec: {
+      nodeName: cluster.nodes[0],
+      terminationGracePeriodSeconds: 1,
+      enableServiceLinks: false,
+      containers: [
+        { ...container, name: 'redis', command: server },
+        { ...container, name: 'load', command: ['sleep', '100000'] },
+      ],
+    },
+  };
+  await kubectl(['apply', '-n', NAMESPACE, '-f', '-'], JSON.stringify(pod));
+  await kubectl(['wait', '-n', NAMESPACE, '--for=condition=Ready', 'pod/redis', '--timeout=120s']);
+  const requests = Math.round(((await throughput(20_000)) * SECONDS) / 2);
+  process.stdout.write(
+    `redis-benchmark: ${requests} requests of each of GET and LRANGE_100, some ${SECONDS} s\n`,
+  );
+  for (const way of ways) {
+    const ratios: number[] = [];
+    const costs: Cost[] = [];
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      // Which comes first alternates, so that a machine that grows slower or faster favours neither.
+      let without = round % 2 ? await throughput(requests) : 0;
+      const cost = await recorded(way, requests);
+      if (!(round % 2)) without = await throughput(requests);
+      costs.push(cost);
+      ratios.push(cost.rate / without);
+      process.stdout.write(
+        `${way} ${round}: ${without.toFixed(0)} requests/s without, ${cost.rate.toFixed(0)} with: ratio ${ratios.at(-1)!.toFixed(3)}; ` +
+          `debug pod ${percent(cost.cores)} of a core, of these its sampler ${percent(cost.sampler)}; ` +
+          `${cost.cpu.toFixed(2)} CPU s and ${cost.memory.toFixed(0)} MB in all\n`,
+      );
+    }
+    const of = (read: (cost: Cost) => number) => median(costs.map(read));
+    process.stdout.write(
+      `${way}, medians of ${ROUNDS}: ratio ${median(ratios).toFixed(3)} (aim: at least 0.98); ` +
+        `debug pod ${percent(of(({ cores }) => cores))} of a core, beside its sampler ` +
+        `${percent(of(({ cores, sampler }) => cores - sampler))} (aim for fp: under 1 %); ` +
+        `${of(({ cpu }) => cpu).toFixed(2)} CPU s and ${of(({ memory }) => memory).toFixed(0)} MB in all\n`,
+    );
+  }
+} finally {
+  await execa('kubectl', ['delete', 'namespace', NAMESPACE, '--wait=false'], { env, reject: false });
+  await rm(folder, { recursive: true, force: true });
+  if (cluster.started) await cluster.down();
+}
