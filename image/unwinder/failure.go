@@ -5,8 +5,8 @@ import "fmt"
 // failures are the reasons of the profiler why a stack is not walked to its end, by the code in the frame that stands for the
 // rest (support/ebpf/errors.h). Codes of one kind stand together, a thousand apart.
 var failures = map[uint64]string{
-	2:    "it is deeper than what is recorded",
-	5:    "it is deeper than what is recorded",
+	2:    "more functions than are recorded",
+	5:    "more functions than are recorded",
 	4000: "code that is in no file",
 	4012: "code that is in no file",
 	4018: "code that is in no file",

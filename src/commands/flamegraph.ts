@@ -163,6 +163,13 @@ export const flamegraph: Command<FlamegraphOptions> = {
         '--except needs a whole node as its only target',
         'kubectl gkeprof flamegraph node/NAME --except pod/NAME',
       );
+    const callGraph = parseCallGraph(raw.text('call-graph') ?? 'auto');
+    // It would have to read the files of every process that it may meet, and its text does not say whose they are.
+    if (callGraph.stacks === 'ebpf' && ref.kind === 'node' && pid === undefined)
+      throw usageError(
+        '--call-graph ebpf cannot be used with a whole node',
+        'name a pod, or use --call-graph dwarf',
+      );
     if (pid !== undefined && vs)
       throw usageError('--pid and --vs cannot be used together', 'leave one of them out');
     return {
@@ -173,7 +180,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
       ...(container !== undefined && { container }),
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
       frequencyHz: parseCount(raw.text('frequency') ?? '99', '--frequency', 1, 10_000, 99),
-      callGraph: parseCallGraph(raw.text('call-graph') ?? 'auto'),
+      callGraph,
       again: (callGraph) => typedLine('flamegraph', raw, OPTIONS, { 'call-graph': callGraph }),
       draw: drawOptions(raw),
       choice: readChoice(raw),

@@ -197,7 +197,13 @@ function cutLimits(counts: StackCounts, by: StacksBy | undefined, share: (count:
   const cut = [...counts.cutIn.values()].reduce((sum, count) => sum + count, 0);
   if (share(cut) < MANY_CUT) return limits;
   const [most, count] = [...counts.cutIn].sort((a, b) => b[1] - a[1])[0]!;
-  const where = most === '' || most === '[unknown]' ? 'at an address that is in no file' : `in ${base(most)}`;
+  const ended = UNWINDING_ENDED.exec(most)?.[1];
+  const where =
+    ended !== undefined
+      ? `at ${ended}`
+      : most === '' || most === '[unknown]'
+        ? 'at an address that is in no file'
+        : `in ${base(most)}`;
   const callGraph = betterCallGraph(most, by);
   limits.push({
     kind: 'cut-stacks',
@@ -207,6 +213,9 @@ function cutLimits(counts: StackCounts, by: StacksBy | undefined, share: (count:
   });
   return limits;
 }
+
+/** The frame in which image/unwinder says why it could not walk a stack to its start. */
+const UNWINDING_ENDED = /^\[unwinding ended: (.*)\]$/;
 
 function whyCut(by: StacksBy | undefined): string {
   if (by?.way === 'dwarf')
@@ -229,7 +238,7 @@ function betterCallGraph(object: string, by: StacksBy | undefined): string | und
 }
 
 function unnamedLimits(
-  { frames, threads, lookups }: Profile,
+  { about, frames, threads, lookups }: Profile,
   counts: StackCounts,
   share: (count: number) => number,
 ): Limit[] {
@@ -249,11 +258,12 @@ function unnamedLimits(
     .filter(([, { samples }]) => share(samples) >= WORTH_SAYING)
     .map(([name, { samples, all, kind, dso }]) => {
       const made = kind === 'jit' || /^(?:\/\/anon|\[anon|\/memfd:)/.test(dso);
+      const byEbpf = namedByEbpf(about.stacks);
       const why =
         made && hasJvm
-          ? 'code of the JVM, without a map of its functions: start java with -XX:+PreserveFramePointer, and run jcmd PID Compiler.perfmap before the recording ends'
+          ? `code of the JVM, without a map of its functions: ${byEbpf}start java with -XX:+PreserveFramePointer, and run jcmd PID Compiler.perfmap before the recording ends`
           : made && hasNode
-            ? 'code of Node.js, without a map of its functions: start node with --perf-basic-prof'
+            ? `code of Node.js, without a map of its functions: ${byEbpf}start node with --perf-basic-prof`
             : reasonFor(dso, kind, samples === all, lookups);
       const place =
         dso === '' || dso === '[unknown]'
@@ -263,13 +273,24 @@ function unnamedLimits(
         kind: 'unnamed' as const,
         share: share(samples),
         text: `${percent(share(samples))} of the samples are ${place}: ${why}`,
+        ...(made && (hasJvm || hasNode) && canBeNamed(about.stacks) && { callGraph: 'ebpf' }),
       };
     });
 }
 
-function interpreterLimits({ frames, tree, stacks }: Profile, share: (count: number) => number): Limit[] {
+/** Whether a recording of this command would have the names of scripts and of compiled code if the unwinder of the image made it. */
+const canBeNamed = (by: StacksBy | undefined): boolean => by?.way === 'fp' || by?.way === 'dwarf';
+
+const namedByEbpf = (by: StacksBy | undefined): string =>
+  canBeNamed(by) ? 'record them with --call-graph ebpf and an image that has gkeprof-unwinder, or ' : '';
+
+function interpreterLimits(
+  { about, frames, tree, stacks }: Profile,
+  share: (count: number) => number,
+): Limit[] {
   return INTERPRETERS.flatMap(({ loop, named, language, help }) => {
-    if (frames.some(({ name }) => named.test(name))) return [];
+    const script = `[${language.toLowerCase()}]`;
+    if (frames.some(({ name, dso }) => named.test(name) || dso.startsWith(script))) return [];
     const runs = Uint8Array.from(frames, ({ name }) => (loop.test(name) ? 1 : 0));
     if (!runs.includes(1)) return [];
     const within = new Uint8Array(tree.frame.length);
@@ -281,7 +302,8 @@ function interpreterLimits({ frames, tree, stacks }: Profile, share: (count: num
       {
         kind: 'interpreter' as const,
         share: share(count),
-        text: `${percent(share(count))} of the samples are in the interpreter of ${language}, and the functions of its programs are not named: ${help}`,
+        text: `${percent(share(count))} of the samples are in the interpreter of ${language}, and the functions of its programs are not named: ${namedByEbpf(about.stacks)}${help}`,
+        ...(canBeNamed(about.stacks) && { callGraph: 'ebpf' }),
       },
     ];
   });

@@ -1,4 +1,5 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { cached, filesBelow, keyOf } from './cache.ts';
@@ -71,7 +72,10 @@ export async function downloadGoModules(log: string): Promise<string> {
   // This one is built with the Go that its go.mod names: a newer one than Debian's.
   const toolchain = /^toolchain (\S+)$/m.exec(await readFile(join(UNWINDER, 'go.mod'), 'utf8'))![1]!;
   const env = { ...GO_ENVIRONMENT, GOTOOLCHAIN: toolchain };
-  await runBuild(['go', 'mod', 'download'], log, { cwd: UNWINDER, env });
+  // This downloads what is built. `go mod download` also wants the modules of the profiler's own tests.
+  const vendored = await mkdtemp(join(tmpdir(), 'gkeprof-modules-'));
+  await runBuild(['go', 'mod', 'vendor', '-o', vendored], log, { cwd: UNWINDER, env });
+  await rm(vendored, { recursive: true });
   return join(GO_ENVIRONMENT.GOMODCACHE, 'cache', 'download');
 }
 

@@ -29,7 +29,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const record = (data: Buffer, more: object, ...words: string[]) =>
+const record = (data: Buffer, more: Readonly<Record<string, unknown>>, ...words: string[]) =>
   recorded(folder, 'flamegraph', 'perf-script.txt.gz', data, more, ...words);
 const file = (ending: string) => join(folder, readdirSync(folder).find((name) => name.endsWith(ending))!);
 const pictureText = (ending: string) => readFileSync(file(ending), 'utf8');

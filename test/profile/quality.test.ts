@@ -102,6 +102,12 @@ describe('how many stacks reach the start of their thread', () => {
     expect(await cut({ stacks: { way: 'fp' } }, made)).not.toHaveProperty('callGraph');
   });
 
+  it('says why the eBPF unwinder could not walk on', async () => {
+    const ended = '[unknown] ([unwinding ended: code that is in no file])';
+    const { limits } = await quality(script('a', ['f (/bin/a)', ended], 70), { stacks: { way: 'ebpf' } });
+    expect(limits[0]!.text).toMatch(/all of them at code that is in no file: the unwinder could not walk/);
+  });
+
   it('tells stacks that are as deep as the kernel records from those that are cut', async () => {
     const deep = Array.from({ length: 127 }, (_, at) => `f${at} (/app)`);
     const { limits } = await quality(script('app', deep, 40));
@@ -168,6 +174,17 @@ describe('innermost functions without a name', () => {
 });
 
 describe('interpreters', () => {
+  it('is silent about what the unwinder has named, and advises it where perf could not', async () => {
+    const loop = 'PyEval_EvalFrameDefault (/usr/bin/python3)';
+    const named = script('a', ['burn ([python] /app/a.py:2)', loop, 'main (/usr/bin/python3)'], 40);
+    expect((await quality(named, { stacks: { way: 'ebpf' } })).limits).toEqual([]);
+    const unnamed = script('a', [loop, 'main (/usr/bin/python3)'], 40);
+    expect((await quality(unnamed, { stacks: { way: 'fp' } })).limits[0]).toMatchObject({
+      callGraph: 'ebpf',
+    });
+    expect((await quality(unnamed)).limits[0]).not.toHaveProperty('callGraph');
+  });
+
   it.each([
     ['Python', '_PyEval_EvalFrameDefault', 'py::work:/app/x.py'],
     ['Ruby', 'vm_exec_core', 'rb::work'],
