@@ -43,6 +43,8 @@ export async function fetchInto(url: URL, file: number, options: DownloadOptions
     const response = await follow(url, options, all);
     if (typeof response === 'string') return { is: 'failed', reason: response };
     const { statusCode } = response;
+    // The rest of such an answer is not read, and would keep the process alive.
+    if (statusCode !== 200) response.destroy();
     if (statusCode === 404) return { is: 'missing' };
     if (statusCode !== 200) return { is: 'failed', reason: `the server answered with status ${statusCode}` };
     const announced = sizeOf(response);
@@ -75,12 +77,16 @@ export async function fetchInto(url: URL, file: number, options: DownloadOptions
     if (writing) throw writing;
     if (deadline?.aborted)
       return { is: 'failed', reason: `it took longer than ${longestSeconds} s (DEBUGINFOD_MAXTIME)` };
-    const reason = reasonOf(stop.signal.aborted ? stop.signal.reason : error);
+    const reason = stop.signal.aborted ? reasonOf(stop.signal.reason) : networkReason(error);
     return { is: 'failed', reason, isDown: true };
   } finally {
     watch.end();
   }
 }
+
+/** An error about several addresses of a host has a code, but no message. */
+const networkReason = (error: unknown): string =>
+  reasonOf(error) || ((error as NodeJS.ErrnoException).code ?? 'no connection');
 
 /** Ends a transfer that is too slow. */
 function watchFor({ timeoutSeconds }: DownloadOptions, stop: AbortController) {
@@ -116,7 +122,7 @@ async function follow(
     const response = await ask(url, options, signal);
     const { statusCode = 0, headers } = response;
     if (![301, 302, 303, 307, 308].includes(statusCode)) return response;
-    response.resume();
+    response.destroy();
     const next = headers.location === undefined ? null : URL.parse(headers.location, url);
     if (!next) return 'the server redirects to nowhere';
     if (!isWeb(next)) return `the server redirects to a URL that is neither http nor https`;

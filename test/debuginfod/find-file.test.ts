@@ -212,6 +212,24 @@ describe('a request', () => {
     expect(await found(source([url]))).toMatch(/aborted|ECONNRESET/);
     expect(inCache()).toEqual([]);
   });
+  it('says why there is no connection, also to a host of several addresses', async () => {
+    for (const host of ['127.0.0.1', 'localhost'])
+      expect(await found(source([`http://${host}:1`]))).toMatch(/^\S+:1: .*ECONNREFUSED/);
+  });
+  it('does not read the rest of an answer that is no file', async () => {
+    let closed = 0;
+    const { url } = await server((path, response) => {
+      const status = path.startsWith('/to') ? 404 : 302;
+      response.writeHead(status, { location: '/to' });
+      const timer = setInterval(() => response.write('x'), 5);
+      response.on('close', () => {
+        closed += 1;
+        clearInterval(timer);
+      });
+    });
+    expect(await found(source([url]))).toBe('missing');
+    await expect.poll(() => closed).toBe(2);
+  });
   it('follows redirects to other web servers, and to nothing else', async () => {
     const good = await server(serving({ [PATH]: FILE }));
     const towards = (location: string) =>
