@@ -44,9 +44,9 @@ perf_look_at_programs() {
 perf_copies_fit() {
   local -i cpus samples room
   perf_cpus
-  samples=$((arg[frequency] * cpus / 1000 * arg[duration_ms] / 1000))
+  samples=$((arg[frequency] * cpus * arg[duration_ms] / 1000000))
   free_space
-  room=$((free_percent > 0 ? free_bytes / free_percent * (free_percent - arg[min_free_percent]) : 0))
+  room=$((free_percent > 0 ? free_bytes * (free_percent - arg[min_free_percent]) / free_percent : 0))
   ((room <= arg[max_bytes])) || room=${arg[max_bytes]}
   ((samples * (arg[stack_bytes] + 330) <= room))
 }
