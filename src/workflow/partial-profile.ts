@@ -15,8 +15,14 @@ export async function partialProfileError(plan: Plan, result: SessionResult): Pr
   await writeReceipt(base, makeReceipt(plan, result, {}));
   return new GkeprofError(
     EXIT.incomplete,
-    `no flame graph, because ${result.cut ? CUT_TEXT[result.cut] : 'the capture container died'}, and only the node knows the names of functions; its raw samples are kept: ${path}`,
+    `no flame graph, because ${result.cut ? CUT_TEXT[result.cut] : 'the capture container died'}, and only the node knows the names of functions; its raw samples are kept: ${path}${copiesText(result)}`,
     // perf refuses the file of a newer one: "incompatible file format".
     `on a machine with the same program files, with ${printable(result.toolVersion) || 'a perf'} or newer: perf script -i ${shellQuote(path)}`,
   );
 }
+
+/** perf wrote parts of stacks into the file, which may hold whatever the program had there. */
+const copiesText = ({ stacks }: SessionResult): string =>
+  stacks?.way === 'dwarf'
+    ? ', with copies of the programs’ stacks: handle it like a core dump, because it may hold secrets'
+    : '';

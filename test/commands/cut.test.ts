@@ -55,6 +55,12 @@ describe('flamegraph', () => {
     expect(readdirSync(folder).filter((name) => name.endsWith('.perf.data'))).toHaveLength(1);
   });
 
+  it('warns of the memory of programs in the samples that it keeps', async () => {
+    const run = await profile('perf.data', SAMPLES, { cut: 'failed', began: { stacks: 'dwarf' } });
+    expect(run.stderr).toMatch(/\.perf\.data, with copies of the programs’ stacks: .* it may hold secrets\n/);
+    expect(run.receipt.capture.stacks).toEqual({ way: 'dwarf', bytes: 16_384 });
+  });
+
   it('says how many processes have no names, and is whole', async () => {
     const run = await profile('perf-script.txt.gz', STACKS, { unnamed: 2 });
     expect(run.stderr).toMatch(/warning: perf did not read the files of 2 processes, .*\n/);

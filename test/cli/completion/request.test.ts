@@ -75,6 +75,12 @@ describe('what is offered without asking anyone', () => {
   });
 });
 
+it('offers the ways of --call-graph, and no size of a copy', () => {
+  expect(offered('flamegraph x --call-graph ')).toEqual(['auto', 'fp', 'dwarf', 'ebpf']);
+  expect(offered('flamegraph x --call-graph d')).toEqual(['dwarf']);
+  expect(offered('flamegraph x --call-graph dwarf,')).toEqual([]);
+});
+
 describe('whose names are wanted', () => {
   it.each<[string, string, string, string[], Record<string, string>]>([
     ['flamegraph ', 'target', '', [], {}],

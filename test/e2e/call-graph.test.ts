@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gkeprof, kubectl, leavesNothing, NAMESPACE, outputFolder, world } from './world.ts';
+
+/** Redis as Debian builds it, and the one of test/cluster with frame pointers, each with a container that makes its load. */
+const PODS = { stock: 'ways-stock', fp: 'ways-fp' } as const;
+
+const podOf = (name: string, image: string) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: NAMESPACE },
+  spec: {
+    nodeName: world().nodes[1],
+    terminationGracePeriodSeconds: 1,
+    enableServiceLinks: false,
+    containers: [
+      ['redis', 'redis-server', '--save', '', '--protected-mode', 'no'],
+      ['load', 'sleep', 'infinity'],
+    ].map(([container, ...command]) => ({
+      name: container,
+      image,
+      imagePullPolicy: 'IfNotPresent',
+      command,
+    })),
+  },
+});
+
+/** Commands whose time is spent in the code of Redis itself: the C library has no frame pointers in either image. */
+const COMMANDS = {
+  keys: 'keys none:*',
+  lpos: 'lpos list none',
+  lcs: 'lcs one other len',
+  bitcount: 'bitcount big',
+} as const;
+const LUA = ["eval 'local s = 0 for i = 1, 20000 do s = s + i end return s' 0"];
+
+const DATA = `
+until redis-cli ping >/dev/null 2>&1; do sleep 0.1; done
+redis-cli flushall >/dev/null
+i=0
+{ while [ $i -lt 3000 ]; do echo "set key:$i $i"; echo "rpush list value-$i"; i=$((i + 1)); done; } | redis-cli >/dev/null
+redis-cli set one "$(head -c 300 /dev/zero | tr '\\0' a)" >/dev/null
+redis-cli set other "$(head -c 300 /dev/zero | tr '\\0' b)" >/dev/null
+redis-cli setrange big 1000000 x >/dev/null
+`;
+
+const execIn = (pod: string, script: string) =>
+  kubectl(['exec', '-n', NAMESPACE, pod, '-c', 'load', '--', 'sh', '-c', script]);
+
+/** Microseconds that Redis spent in each command since the last time it was asked. */
+async function commandTimes(pod: string): Promise<Map<string, number>> {
+  const text = await execIn(pod, 'redis-cli info commandstats; redis-cli config resetstat >/dev/null');
+  return new Map(
+    [...text.matchAll(/^cmdstat_(\w+):calls=\d+,usec=(\d+)/gm)].map(([, name, usec]) => [
+      name!,
+      Number(usec),
+    ]),
+  );
+}
+
+describe('--call-graph', () => {
+  leavesNothing();
+  const output = outputFolder();
+
+  beforeAll(async () => {
+    const { redisStock, redisFp } = world().images;
+    const pods = [podOf(PODS.stock, redisStock), podOf(PODS.fp, redisFp)];
+    await kubectl(['apply', '-f', '-'], pods.map((pod) => JSON.stringify(pod)).join('\n---\n'));
+    const names = Object.values(PODS).map((name) => `pod/${name}`);
+    await kubectl(['wait', '-n', NAMESPACE, '--for=condition=Ready', ...names, '--timeout=120s']);
+    for (const name of Object.values(PODS)) await execIn(name, DATA);
+  });
+  afterAll(async () => {
+    await kubectl([
+      'delete',
+      'pod',
+      '-n',
+      NAMESPACE,
+      ...Object.values(PODS),
+      '--ignore-not-found',
+      '--wait=false',
+    ]);
+  });
+
+  /** Records the pod under a load of these commands, one client each, and returns what Redis counted meanwhile. */
+  async function record(pod: string, commands: readonly string[], words: readonly string[]) {
+    const clients = commands.map(
+      (each) => `timeout 150 redis-benchmark -q -c 1 -n 100000000 ${each} >/dev/null 2>&1 &`,
+    );
+    const wait = 'until [ -e /tmp/stop ]; do sleep 0.2; done; kill $(jobs -p)';
+    const load = execIn(pod, ['rm -f /tmp/stop', ...clients, wait].join('\n')).catch(() => {});
+    const counts = `redis-cli info commandstats | grep -c '${commands.map((each) => `cmdstat_${each.split(' ')[0]}:`).join('\\|')}'`;
+    await execIn(pod, `until [ "$(${counts})" = ${commands.length} ]; do sleep 0.2; done`);
+    await commandTimes(pod);
+    const run = await gkeprof([
+      ...['flamegraph', `pod/${pod}`, '-c', 'redis', '-n', NAMESPACE, '--duration', '10s'],
+      ...['--frequency', '499', '--format', 'folded', '--output-dir', output.path(), ...words],
+    ]);
+    const times = await commandTimes(pod);
+    await execIn(pod, 'touch /tmp/stop');
+    await load;
+    expect(run.stderr).toContain('Results:');
+    return { run, times, ...sharesOf(run.stdout) };
+  }
+
+  it('finds by DWARF in Debian’s Redis what frame pointers show in a Redis that has them', async () => {
+    const commands = Object.values(COMMANDS);
+    const dwarf = await record(PODS.stock, commands, ['--call-graph', 'dwarf']);
+    const fp = await record(PODS.fp, commands, ['--call-graph', 'fp']);
+    expect(dwarf.run.stderr).toContain('stacks: DWARF, 16 KiB');
+    for (const { samples } of [dwarf, fp]) expect(samples).toBeGreaterThanOrEqual(1000);
+    expect(Math.abs(dwarf.share(/^[a-z]+Command\b/) - fp.share(/^[a-z]+Command\b/))).toBeLessThan(0.03);
+    // Redis itself counts how long each command took: of these four, each has its share of the samples.
+    const known = Object.keys(COMMANDS).map((name) => dwarf.times.get(name) ?? 0);
+    const all = known.reduce((sum, each) => sum + each);
+    const named = dwarf.share(/^(keys|lpos|lcs|bitcount)Command\b/);
+    for (const [at, name] of Object.keys(COMMANDS).entries()) {
+      const share = dwarf.share(new RegExp(`^${name}Command\\b`)) / named;
+      expect(Math.abs(share - known[at]! / all), name).toBeLessThan(0.03);
+    }
+  });
+
+  it('ends with the line that finds the missing callers, and the line keeps its word', async () => {
+    // The Lua in Redis is built without frame pointers.
+    const fp = await record(PODS.stock, LUA, ['--call-graph', 'fp']);
+    expect(fp.run.stderr.replaceAll(/\n +/g, ' ')).toMatch(/% of the stacks end before the start/);
+    const line = /^hint: to see the missing callers: kubectl gkeprof (.*)$/m.exec(fp.run.stderr)![1]!;
+    expect(line).toMatch(/ --call-graph dwarf$/);
+    const better = await record(PODS.stock, LUA, line.split(' ').slice(-2));
+    for (const { samples } of [fp, better]) expect(samples).toBeGreaterThanOrEqual(1000);
+    expect(fp.share(/^evalCommand\b/)).toBeLessThan(0.5);
+    expect(better.share(/^evalCommand\b/)).toBeGreaterThan(0.9);
+  });
+
+  it('refuses eBPF where the image has no unwinder, and tells why auto took frame pointers', async () => {
+    const words = ['flamegraph', `pod/${PODS.stock}`, '-n', NAMESPACE, '--duration', '1s'];
+    const folder = ['--output-dir', output.path()];
+    const ebpf = await gkeprof([
+      ...words,
+      ...folder,
+      '--call-graph',
+      'ebpf',
+      '--image',
+      world().images.debian,
+    ]);
+    expect(ebpf.stderr).toMatch(/error: .*has no gkeprof-unwinder/);
+    expect(ebpf.code).toBe(4);
+    const auto = await gkeprof([...words, ...folder], { plainImage: true });
+    expect(auto.stderr).toContain('stacks: frame pointers, because the image has no gkeprof-unwinder\n');
+  });
+});
+
+/** The samples in the folded stacks that a command wrote, and the share of those that have such a function. */
+function sharesOf(stdout: string) {
+  const path = /^Folded stacks: +(.*)$/m.exec(stdout)![1]!;
+  const stacks = readFileSync(path, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => ({
+      frames: line.slice(0, line.lastIndexOf(' ')).split(';'),
+      count: Number(line.split(' ').at(-1)),
+    }));
+  const sum = (some: typeof stacks) => some.reduce((total, { count }) => total + count, 0);
+  const samples = sum(stacks);
+  return {
+    samples,
+    share: (name: RegExp) =>
+      sum(stacks.filter(({ frames }) => frames.some((frame) => name.test(frame)))) / samples,
+  };
+}
