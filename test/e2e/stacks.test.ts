@@ -67,6 +67,12 @@ let image = '';
 const pods: string[] = [];
 const rows: Row[] = [];
 
+/** Keeps a row for the table; in a long run it is printed at once too, so that an interrupted one leaves what it has found. */
+function report(row: Row): void {
+  rows.push(row);
+  if (chosen) process.stdout.write(renderTable([row]).split('\n')[1]!.concat('\n'));
+}
+
 interface Container {
   readonly name: string;
   readonly command: readonly string[];
@@ -209,7 +215,7 @@ describe('stacks', () => {
     const spent = readSpent(log)?.shares ?? {};
     const measured = measure(folded, PARTS);
     const required = nameless === true || namedBy.includes(way);
-    rows.push({ program: name, way: asked(way, by), measured, truth: TRUTH, bytes, required });
+    report({ program: name, way: asked(way, by), measured, truth: TRUTH, bytes, required });
     const wrong = folded.split('\n').filter((line) => /other_\w+/.test(line));
     return [
       ...(worstDifference(spent, TRUTH) > 0.5 ? [`it has spent ${JSON.stringify(spent)}`] : []),
@@ -274,7 +280,7 @@ describe('stacks', () => {
         expect(pids(both.raw)).toContain([...pids(one.raw)][0]);
         for (const [program, { folded, bytes }] of Object.entries({ twins: both, twin: one })) {
           const measured = measure(folded, PARTS);
-          rows.push({ program, way, measured, truth: TRUTH, bytes, required: true });
+          report({ program, way, measured, truth: TRUTH, bytes, required: true });
           expect(faultsOf(measured, TRUTH), `${program} by ${way}`).toEqual([]);
         }
       }
@@ -322,7 +328,7 @@ describe('stacks', () => {
     const sum = spent.reduce((total, [, us]) => total + us, 0);
     const truth = Object.fromEntries(spent.map(([each, us]) => [each, us / sum]));
     const measured = measure(folded, REDIS_PARTS);
-    rows.push({ program: name, way: asked(way, by), measured, truth, bytes, required });
+    report({ program: name, way: asked(way, by), measured, truth, bytes, required });
     if (required) {
       expect(measured.samples).toBeGreaterThanOrEqual(LEAST_SAMPLES);
       expect(worstDifference(measured.shares, truth), `${name} by ${way}`).toBeLessThan(TOLERANCE);
