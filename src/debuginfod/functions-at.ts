@@ -54,7 +54,8 @@ export async function functionsAt(
     if (!file || !functions) return none(reason!);
     if (functions.size === 0)
       return none({ kind: 'no-symbols', text: 'its file has no symbols of functions' });
-    return resolve(file, functions, offsets, findExecutable);
+    // Awaited here, because it may open another file, which is closed below.
+    return await resolve(file, functions, offsets, findExecutable);
   } catch (error) {
     if (error instanceof ElfError) return none({ kind: 'file-refused', text: error.message });
     throw error;

@@ -32,8 +32,8 @@ export interface NamedInput {
  */
 export async function nameFrames(input: Input, servers: Servers, context: Context): Promise<NamedInput> {
   const release = context.interrupts.hold();
+  const spill = input.path === '-' ? new FileSpill() : undefined;
   try {
-    const spill = input.path === '-' ? new FileSpill() : undefined;
     const unnamed = await collect(spill ? kept(input.chunks, spill) : input.chunks, context);
     const lookups = await lookUp(unnamed, servers, context);
     const again = spill ? piecesOf(spill) : (await openInput(input.path, context.stdin)).chunks;
@@ -44,6 +44,9 @@ export async function nameFrames(input: Input, servers: Servers, context: Contex
       ),
       lookups: lookups.map(({ lookup }) => lookup),
     };
+  } catch (error) {
+    spill?.close();
+    throw error;
   } finally {
     release();
   }
@@ -103,6 +106,11 @@ interface Looked {
   readonly names?: ReadonlyMap<number, FrameName>;
 }
 
+const NO_OFFSET = {
+  kind: 'no-offset',
+  text: 'the text does not say where in the file its functions are (perf script -F +dsoff prints it)',
+} as const;
+
 /** Looks up one object after the other: a server gets one request at a time. */
 async function lookUp({ objects, buildIds }: Unnamed, servers: Servers, context: Context): Promise<Looked[]> {
   const { env, log, interrupts, now } = context;
@@ -124,9 +132,7 @@ async function lookUp({ objects, buildIds }: Unnamed, servers: Servers, context:
       continue;
     }
     if (offsets.size === 0) {
-      const text =
-        'the text does not say where in the file its functions are (perf script -F +dsoff prints it)';
-      looked.push({ key, lookup: { ...about, named: 0, unknown: { kind: 'no-offset', text } } });
+      looked.push({ key, lookup: { ...about, named: 0, unknown: NO_OFFSET } });
       continue;
     }
     const { functions, unresolved } = await functionsAt(
@@ -141,7 +147,7 @@ async function lookUp({ objects, buildIds }: Unnamed, servers: Servers, context:
     looked.push({
       key,
       names: functions,
-      lookup: { ...about, named, ...(unresolved && { unknown: unresolved }) },
+      lookup: { ...about, named, ...(named < frames && { unknown: unresolved ?? NO_OFFSET }) },
     });
   }
   return looked;

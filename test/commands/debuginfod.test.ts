@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -155,6 +163,37 @@ ${sample('[unknown] (/lib/x.so+0x150)').repeat(6)}${sample('[unknown] (/lib/x.so
         reason: 'debuginfod: no server has a file of its build ID',
       }),
     );
+  });
+
+  it('says it too where the text has the place of some frames of an object and not of others', async () => {
+    const url = await serveFile();
+    const text = `${RAW}${sample('[unknown] (/lib/x.so)').repeat(3)}`;
+    const ended = await run(['render', put('a.txt', text), '--debuginfod', url, ...folded]);
+    expect(ended.stderr).toMatch(
+      /named 80 of 83 frames that had no name\n {2}still unknown: 3 frames of .*: the text does not say where/,
+    );
+  });
+
+  it('closes every file that it opened', async () => {
+    const open: string[] = [];
+    const debug = elfFile({
+      symbols: [{ name: 'run', value: 0x1200, size: 0x100 }],
+      code: [0, 0x1000, 0, 0x1000],
+    });
+    const whole = elfFile();
+    const at = `/buildid/${BUILD_ID}`;
+    await serve(serving({ [`${at}/debuginfo`]: debug, [`${at}/executable`]: whole }));
+    const file = put('a.txt', RAW);
+    await run(['render', file, '--debuginfod', server!.url, ...folded]);
+    if (process.platform === 'linux')
+      for (const number of readdirSync('/proc/self/fd'))
+        try {
+          open.push(readlinkSync(`/proc/self/fd/${number}`));
+        } catch {
+          // The descriptor of the folder that was read is closed by now.
+        }
+    expect(readdirSync(join(cache(), BUILD_ID)).sort()).toEqual(['debuginfo', 'executable']);
+    expect(open.filter((path) => path.startsWith(folder))).toEqual([]);
   });
 
   it('takes the names of the executable where no server has its debug file, and says why there are none', async () => {
