@@ -14,7 +14,7 @@ export const WHY_CHOSEN = {
   interpreter: 'an interpreter runs there, and only this way names the functions of its programs',
   jit: 'a JIT compiler runs there, and only this way names its functions',
   'no-bpf': 'some of the programs do not set up frame pointers, and the kernel cannot run the eBPF unwinder',
-  'too-large': 'the copies of stacks that DWARF needs might not fit on the node',
+  'too-large': 'DWARF might need more room or time on the node than there is',
   unwinder: 'gkeprof-unwinder chose it',
 } as const;
 export type WhyChosen = keyof typeof WHY_CHOSEN;
