@@ -17,7 +17,7 @@ export const WHY_CHOSEN = {
   'ebpf-failed': 'the eBPF unwinder failed on this node',
   'whole-node': 'a whole node is sampled',
   'no-processes': 'no process runs there yet',
-  'too-large': 'the copies of stacks that DWARF needs might not fit on the node',
+  'too-large': 'DWARF might need more room or time on the node than there is',
   unwinder: 'gkeprof-unwinder chose it',
 } as const;
 export type WhyChosen = keyof typeof WHY_CHOSEN;

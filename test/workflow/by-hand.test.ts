@@ -37,6 +37,12 @@ const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     PLAIN,
     AT,
   ),
+  'flamegraph-dwarf': perfByHand(
+    planOf(PERF),
+    { ...PERF, stacks: 'dwarf', stackBytes: 8192 } as PerfTask,
+    AROUND,
+    AT,
+  ),
   'flamegraph-node': perfByHand(planOf(PERF, NODE), { ...PERF, scope: 'node' } as PerfTask, AROUND, AT),
   'flamegraph-pid': perfByHand(
     planOf(PERF, NODE),

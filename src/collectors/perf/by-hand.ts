@@ -14,7 +14,9 @@ export function perfByHand(plan: Plan, capture: PerfTask, around: ManualContext,
     ...debuggerLines(around, ['linux-perf', 'gzip']),
     ...(scope ? cgroupLines(target, capture, around) : []),
     ...(capture.stacks === 'auto' || capture.stacks === 'ebpf'
-      ? [`# stacks that end early: --call-graph dwarf,${capture.stackBytes} needs no frame pointers`]
+      ? [
+          `# if stacks end early, replace -g by --call-graph dwarf,${capture.stackBytes}, which needs no frame pointers`,
+        ]
       : []),
     '# perf needs the event before the cgroup, and -a: a cgroup is sampled on all CPUs',
     execLine(

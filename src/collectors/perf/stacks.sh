@@ -39,8 +39,9 @@ perf_look_at_programs() {
   if [[ $perf_stacks == dwarf ]] && ! perf_copies_fit; then perf_stacks=fp perf_stacks_why=too-large; fi
 }
 
-# Whether scratch has room for the copies of stacks if the target keeps all CPUs busy that it may use. A sample without its copy
-# takes about 330 bytes; src/plan/dwarf-size.ts computes the same before the pod is created.
+# Whether scratch has room for the copies of stacks if the target keeps all CPUs busy that it may use, and perf_finish time to
+# walk them. A sample without its copy takes about 330 bytes, as in src/plan/dwarf-size.ts. perf script needed 0.1 to 0.5 ms for
+# a sample of Redis, and more for large programs.
 perf_copies_fit() {
   local -i cpus samples room
   perf_cpus
@@ -48,7 +49,7 @@ perf_copies_fit() {
   free_space
   room=$((free_percent > 0 ? free_bytes * (free_percent - arg[min_free_percent]) / free_percent : 0))
   ((room <= arg[max_bytes])) || room=${arg[max_bytes]}
-  ((samples * (arg[stack_bytes] + 330) <= room))
+  ((samples * (arg[stack_bytes] + 330) <= room && 2 * samples <= arg[duration_ms] + 240000))
 }
 
 # Sets cpus to the thousandths of CPUs that the target may use: those of the node, or its limit if that is less.

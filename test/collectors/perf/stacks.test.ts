@@ -80,6 +80,11 @@ describe('perf_choose_stacks', () => {
     ],
     ['enough of the disk', 'free_space() { free_bytes=1000000000 free_percent=30; }', 'dwarf'],
     [
+      'more than perf script may have time for',
+      'getconf() { echo 64; }; arg[max_bytes]=99999999999999',
+      'fp too-large',
+    ],
+    [
       'less because of a limit (cgroup v2)',
       `arg[max_bytes]=${bytes / 2}; echo '200000 100000' >"$OUT/pods/pod1/cpu.max"`,
       'dwarf',

@@ -5,7 +5,7 @@ set -eu
 debugger=$(kubectl --context=prod debug node/node-a --profile=sysadmin --image=registry.example/gkeprof-tools:1 --image-pull-policy=IfNotPresent -- sleep 3600 2>&1 | grep -o 'node-debugger-[a-z0-9.-]*' | head -n1)
 trap 'kubectl --context=prod delete pod --wait=false "$debugger"' EXIT
 kubectl --context=prod wait --for=condition=Ready --timeout=120s "pod/$debugger"
-# stacks that end early: --call-graph dwarf,16384 needs no frame pointers
+# if stacks end early, replace -g by --call-graph dwarf,16384, which needs no frame pointers
 # perf needs the event before the cgroup, and -a: a cgroup is sampled on all CPUs
 kubectl --context=prod exec "$debugger" -- perf record -F 99 -g -a -e cycles -o /tmp/perf.data -- sleep 60
 # exec may lose the end of a long stream without an error: gzip -t checks that it is whole

@@ -9,7 +9,7 @@ kubectl --context=prod wait --for=condition=Ready --timeout=120s "pod/$debugger"
 kubectl --context=prod exec "$debugger" -- mount --rbind /host/sys/fs/cgroup /sys/fs/cgroup
 pid=7154
 cgroup=$(kubectl --context=prod exec "$debugger" -- cat "/proc/$pid/cgroup" | awk -F: '$2 == "perf_event" { v1 = $3 } $1 == 0 { v2 = $3 } END { print v1 ? v1 : v2 }')
-# stacks that end early: --call-graph dwarf,16384 needs no frame pointers
+# if stacks end early, replace -g by --call-graph dwarf,16384, which needs no frame pointers
 # perf needs the event before the cgroup, and -a: a cgroup is sampled on all CPUs
 kubectl --context=prod exec "$debugger" -- perf record -F 99 -g -a -e cycles -G "$cgroup" -o /tmp/perf.data -- sleep 60
 # exec may lose the end of a long stream without an error: gzip -t checks that it is whole

@@ -11,7 +11,7 @@ kubectl --context=prod exec "$debugger" -- mount --rbind /host/sys/fs/cgroup /sy
 pid=$(kubectl --context=prod exec "$debugger" -- sh -c 'for f in $(grep -l aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa /proc/[0-9]*/cgroup 2>/dev/null); do grep -qs "^NSpid:.*[[:space:]]1$" "${f%cgroup}status" && echo "0 $f" || echo "1 $f"; done' | sort | head -n1 | cut -d/ -f3)
 cgroup=$(kubectl --context=prod exec "$debugger" -- cat "/proc/$pid/cgroup" | awk -F: '$2 == "perf_event" { v1 = $3 } $1 == 0 { v2 = $3 } END { print v1 ? v1 : v2 }')
 cgroup=$(dirname "$cgroup") # the pod: one level up
-# stacks that end early: --call-graph dwarf,16384 needs no frame pointers
+# if stacks end early, replace -g by --call-graph dwarf,16384, which needs no frame pointers
 # perf needs the event before the cgroup, and -a: a cgroup is sampled on all CPUs
 kubectl --context=prod exec "$debugger" -- perf record -F 99 -g -a -e cycles -G "$cgroup" -o /tmp/perf.data -- sleep 60
 # exec may lose the end of a long stream without an error: gzip -t checks that it is whole
