@@ -36,7 +36,6 @@ type Build = keyof typeof BUILDS;
 let builds: string;
 let folder: string;
 let cgroup: string;
-let children: ChildProcess[];
 
 /** Where perf looks for cgroups: as the script finds it, the v1 mount of perf_event, otherwise cgroup2. */
 function cgroupRoot(): string {
@@ -70,7 +69,6 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'gkeprof-harvest-'));
   cgroup = join(cgroupRoot(), folder.split('/').at(-1)!);
   mkdirSync(cgroup);
-  children = [];
 });
 afterEach(async () => {
   for (let tries = 0; ; tries += 1) {
@@ -106,7 +104,6 @@ async function contain(
   mkdirSync(join(root, 'proc'));
   const server = ['contain', join(cgroup, 'cgroup.procs'), root];
   const child = spawn(join(root, 'server'), [...server, ...words], { stdio: 'ignore' });
-  children.push(child);
   // What it is to become: `run` goes on as /app.
   const command = [words[0] === 'run' ? '/app\0burn' : `${root}\0${words[0]}`, words[1]].join('\0');
   for (let tries = 0; tries < 500; tries += 1) {
