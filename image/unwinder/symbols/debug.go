@@ -17,7 +17,7 @@ import (
 const (
 	maxFile       = 4 << 30
 	maxChecksum   = 1 << 30 // bytes of a debug file whose checksum is computed
-	maxMini       = 128 << 20
+	maxMini       = 64 << 20
 	maxDictionary = 64 << 20 // memory of the decoder; xz -9 takes this much
 )
 

@@ -14,11 +14,11 @@ import (
 const (
 	maxSections   = 1 << 16
 	maxSegments   = 1 << 10
-	maxSymbols    = 4 << 20   // entries of all symbol tables of one file
-	maxNameBytes  = 256 << 20 // bytes of one string table
+	maxSymbols    = 2 << 20   // entries of all symbol tables of one file
+	maxNameBytes  = 128 << 20 // bytes of one string table
 	maxNoteBytes  = 1 << 20
 	maxSymbolName = 32 << 10 // bytes of one name
-	maxRelocs     = 4 << 20
+	maxRelocs     = 1 << 20
 	readChunk     = 1 << 20
 )
 

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	maxGoTable     = 256 << 20
+	maxGoTable     = 128 << 20
 	maxGoSearch    = 512 << 20
-	maxGoFunctions = 4 << 20
+	maxGoFunctions = 2 << 20
 )
 
 // The versions of the table that a Go program has for its tracebacks (Go, src/internal/abi/symtab.go).

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -629,8 +630,26 @@ func use(table *Table, err error) {
 	}
 }
 
-// samples are small programs of all kinds, which the fuzzer damages.
+// samples are small programs of all kinds, to be damaged. Those of Go take longer to make.
 func samples(t testing.TB) map[string][]byte {
+	files := compiled(t, `CGO_ENABLED=0 go build -ldflags='-s -w' -o go1 .
+		CGO_ENABLED=0 go build -buildmode=pie -ldflags='-s -w' -o go2 .`, "go1", "go2")
+	maps.Copy(files, samplesInC(t))
+	return files
+}
+
+func samplesInC(t testing.TB) map[string][]byte {
+	return compiled(t, `gcc -O1 -o c c.c
+		gcc -O1 -shared -fPIC -s -o lib.so c.c
+		cp c mini
+		objcopy --only-keep-debug c debug
+		xz -k debug
+		strip mini
+		objcopy --add-section .gnu_debugdata=debug.xz --add-gnu-debuglink=debug mini`, "c", "lib.so", "mini")
+}
+
+// compiled runs a script in a folder with the sources, and returns the programs that it made.
+func compiled(t testing.TB, script string, programs ...string) map[string][]byte {
 	dir := t.TempDir()
 	shell := func(script string) {
 		command := exec.Command("sh", "-ec", script)
@@ -643,17 +662,9 @@ func samples(t testing.TB) map[string][]byte {
 	os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module small\n\ngo 1.21\n"), 0o644)
 	// A small Go program, because the fuzzer copies it for each try.
 	os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() { println(1) }\n"), 0o644)
-	shell(`gcc -O1 -o c c.c
-		gcc -O1 -shared -fPIC -s -o lib.so c.c
-		cp c mini
-		objcopy --only-keep-debug c debug
-		xz -k debug
-		strip mini
-		objcopy --add-section .gnu_debugdata=debug.xz --add-gnu-debuglink=debug mini
-		CGO_ENABLED=0 go build -ldflags='-s -w' -o go1 .
-		CGO_ENABLED=0 go build -buildmode=pie -ldflags='-s -w' -o go2 .`)
+	shell(script)
 	files := map[string][]byte{}
-	for _, name := range []string{"c", "lib.so", "mini", "go1", "go2"} {
+	for _, name := range programs {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
