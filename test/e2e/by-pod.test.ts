@@ -140,14 +140,6 @@ describe('a node, by pod', () => {
       for (const each of row.containers)
         table.push([`${name} ${each.name}`, each.coresBusy, counted(`${name} ${each.name}`)]);
     }
-    console.log(
-      table
-        .map(
-          ([name, samples, kernel]) =>
-            `${name}: ${samples.toFixed(3)} by samples, ${kernel.toFixed(3)} by the kernel`,
-        )
-        .join('\n'),
-    );
     for (const [name, samples, kernel] of table) {
       expect(kernel, name).toBeGreaterThan(0.02);
       expect(
