@@ -123,7 +123,14 @@ describe('the size of a recording with copies of stacks, before anything is crea
   it('is not refused if it fits, nor for a pod without a limit, nor without copies', async () => {
     expect((await dryRun('128', '80', 'pod/redis-0', '--call-graph', 'dwarf')).code).toBe(0);
     expect((await dryRun('128', undefined, 'pod/redis-0', '--call-graph', 'dwarf')).code).toBe(0);
-    for (const way of ['auto', 'fp', 'ebpf'])
+    for (const way of ['auto', 'fp'])
       expect((await dryRun('128', undefined, 'node/node-a', '--call-graph', way)).code).toBe(0);
+    expect((await dryRun('128', '100', 'pod/redis-0', '--call-graph', 'ebpf')).code).toBe(0);
+  });
+
+  it('does not let the eBPF unwinder loose on a whole node', async () => {
+    await expect(dryRun('2', undefined, 'node/node-a', '--call-graph', 'ebpf')).rejects.toThrow(
+      '--call-graph ebpf cannot be used with a whole node',
+    );
   });
 });

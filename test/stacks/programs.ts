@@ -3,10 +3,7 @@ import type { Parts } from './measure.ts';
 /** The ways to walk a stack. */
 export type Way = 'auto' | 'fp' | 'dwarf' | 'ebpf';
 
-/**
- * Those that are tried. What `auto` has to reach is what `ebpf` reaches, so these two come with an image that has the unwinder.
- */
-export const WAYS: readonly Way[] = ['fp', 'dwarf'];
+export const WAYS: readonly Way[] = ['fp', 'dwarf', 'ebpf', 'auto'];
 
 /** What a user types for a way. */
 export const wordsOf = (way: Way): readonly string[] => ['--call-graph', way];
