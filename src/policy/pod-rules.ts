@@ -32,6 +32,7 @@ export function podVariables({ allowShell }: PolicySettings) {
     ...ownerVariables(),
     { name: 'capture', expression: 'object.spec.containers[0]' },
     { name: 'files', expression: 'object.spec.containers[1]' },
+    ...scriptVariables(),
     { name: 'user', expression: 'variables.files.securityContext.runAsUser' },
     // Each argument, followed by a line feed. `isPlain` excludes arguments with a line feed, which would look like two.
     { name: 'text', expression: "variables.capture.args.map(a, a + '\\n').join('')" },
@@ -212,8 +213,8 @@ export function podRules({
     },
     {
       expression: all([
-        commandIs('capture', captureCommand()),
-        commandIs('files', filesCommand()),
+        captureCommandIs(),
+        filesCommandIs(),
         "variables.files.?args.orValue([]).size() == 2 && variables.files.args.all(a, a.matches('^[0-9]{1,6}$'))",
       ]),
       message: 'the commands differ from those of the gkeprof release that this policy was made for',
@@ -279,10 +280,35 @@ function filesContext({ securityContext }: V1Container): string {
   return `${literal.slice(0, -1)}, 'runAsUser': dyn(variables.user), 'runAsGroup': dyn(variables.user)}`;
 }
 
-/** Compares a container's command; the script is a raw string, so that it stays readable. */
-function commandIs(container: 'capture' | 'files', command: readonly string[]): string {
-  const words = command.map((word, at) => (at === 2 ? celText(word) : celLiteral(word)));
-  return `variables.${container}.?command.orValue([]) == [${words.join(', ')}]`;
+/**
+ * The script of the container `capture`, as variables of which each has a part of it: the API server refuses an expression of
+ * more than 100,000 code points (google/cel-go, parser: expression size limit). The parts are raw strings that end with a
+ * line, so that they stay readable.
+ */
+function scriptVariables(): Array<{ readonly name: string; readonly expression: string }> {
+  const parts: string[] = [''];
+  for (const line of captureCommand()[2]!.split(/(?<=\n)/)) {
+    if (parts.at(-1)!.length + line.length > PART_LENGTH) parts.push('');
+    parts[parts.length - 1] += line;
+  }
+  return parts.map((part, at) => ({ name: `script${at + 1}`, expression: celText(part) }));
+}
+
+const PART_LENGTH = 60_000;
+
+/** Compares the command of `capture`, whose third word is the script. */
+function captureCommandIs(): string {
+  const script = scriptVariables()
+    .map(({ name }) => `variables.${name}`)
+    .join(' + ');
+  const words = captureCommand().map((word, at) => (at === 2 ? script : celLiteral(word)));
+  return `variables.capture.?command.orValue([]) == [${words.join(', ')}]`;
+}
+
+/** Compares the command of `files`; the script is a raw string, so that it stays readable. */
+function filesCommandIs(): string {
+  const words = filesCommand().map((word, at) => (at === 2 ? celText(word) : celLiteral(word)));
+  return `variables.files.?command.orValue([]) == [${words.join(', ')}]`;
 }
 
 const keysOf = (objects: readonly object[]): string[] => [

@@ -13,16 +13,36 @@ const SETTINGS: PolicySettings = {
   allowShell: false,
   targetRights: false,
 };
+interface Policy {
+  readonly spec: {
+    readonly validations: ReadonlyArray<{ readonly expression: string }>;
+    readonly variables: ReadonlyArray<{ readonly name: string; readonly expression: string }>;
+  };
+}
 const text = (objects: readonly Manifest[]) => JSON.stringify(objects);
 
 describe('the admission policy', () => {
   it('holds the scripts of this release, byte for byte as they are sent, also when it was YAML', () => {
     const objects = admissionPolicy(SETTINGS).map((each) => load(dump(each, { lineWidth: -1 })) as Manifest);
     expect(objects).toEqual(admissionPolicy(SETTINGS));
-    const rules = (objects[0] as unknown as { spec: { validations: Array<{ expression: string }> } }).spec
-      .validations;
-    for (const script of Object.values(sentScripts()))
-      expect(rules.some(({ expression }) => expression.includes(`r'''${script}'''`))).toBe(true);
+    const { validations, variables } = (objects[0] as unknown as Policy).spec;
+    const parts = variables.filter(({ name }) => /^script\d+$/.test(name));
+    const joined = parts.map(({ expression }) => /^r'''(.*)'''$/s.exec(expression)![1]).join('');
+    const { capture, files } = sentScripts();
+    expect(joined).toBe(capture);
+    const sum = parts.map(({ name }) => `variables.${name}`).join(' + ');
+    expect(
+      validations.some(({ expression }) => expression.includes(`'-c', ${sum}, 'gkeprof-capture']`)),
+    ).toBe(true);
+    expect(validations.some(({ expression }) => expression.includes(`r'''${files}'''`))).toBe(true);
+  });
+
+  it('has no expression that is too long for the API server', () => {
+    for (const object of admissionPolicy({ ...SETTINGS, allowShell: true, targetRights: true })) {
+      const { validations = [], variables = [] } = (object as unknown as Policy).spec;
+      for (const { expression } of [...validations, ...variables])
+        expect([...expression].length).toBeLessThan(100_000);
+    }
   });
 
   it('can be applied: kubectl keeps what it applied in an annotation, and annotations have 256 KiB at most', () => {
