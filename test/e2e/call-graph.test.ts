@@ -88,9 +88,11 @@ describe('--call-graph', () => {
   /** Records the pod under a load of these commands, one client each, and returns what Redis counted meanwhile. */
   async function record(pod: string, commands: readonly string[], words: readonly string[]) {
     const clients = commands.map(
-      (each) => `timeout 150 redis-benchmark -q -c 1 -n 100000000 ${each} >/dev/null 2>&1 &`,
+      (each) =>
+        `timeout 150 redis-benchmark -q -c 1 -n 100000000 ${each} >/dev/null 2>&1 & clients="$clients $!"`,
     );
-    const wait = 'until [ -e /tmp/stop ]; do sleep 0.2; done; kill $(jobs -p)';
+    // dash has no jobs in a subshell, so `kill $(jobs -p)` would kill nobody.
+    const wait = 'until [ -e /tmp/stop ]; do sleep 0.2; done; kill $clients';
     const load = execIn(pod, ['rm -f /tmp/stop', ...clients, wait].join('\n')).catch(() => {});
     const counts = `redis-cli info commandstats | grep -c '${commands.map((each) => `cmdstat_${each.split(' ')[0]}:`).join('\\|')}'`;
     await execIn(pod, `until [ "$(${counts})" = ${commands.length} ]; do sleep 0.2; done`);

@@ -162,7 +162,11 @@ describe('flamegraph', () => {
       '-n',
       NAMESPACE,
       '--duration',
-      '4s',
+      '8s',
+      '--frequency',
+      '499',
+      '--call-graph',
+      'fp',
       '--output-dir',
       output.path(),
     ]);

@@ -253,7 +253,7 @@ describe('stacks', () => {
         expect(measure(folded, PARTS).known).toBeGreaterThan(LEAST_KNOWN);
         expect(files.size).toBe(7);
         for (const [path, text] of [...files, ['stdout', stdout] as const])
-          expect(text.includes('neighbour'), path).toBe(false);
+          expect(text.includes('not_yours_neighbour'), path).toBe(false);
         // It was there to be seen.
         const beside = await record('pod/beside', `beside-${way}`, seconds, ...wordsOf(way));
         const parts: Parts = { neighbour: /^not_yours_neighbour$/ };

@@ -93,7 +93,19 @@ describe('the names of functions', () => {
   });
 
   const words = (pod: string) => [
-    ...['flamegraph', `pod/${pod}`, '-n', PODS, '--duration', '15s', '--frequency', '997'],
+    // What perf cannot name by itself: the eBPF unwinder reads the files while they are there.
+    ...[
+      'flamegraph',
+      `pod/${pod}`,
+      '-n',
+      PODS,
+      '--duration',
+      '15s',
+      '--frequency',
+      '997',
+      '--call-graph',
+      'fp',
+    ],
     ...['--output-dir', output.path()],
   ];
 

@@ -48,6 +48,8 @@ describe('the command of the debug pod', () => {
     expect(literal('a $(X) $$ $y')).toBe('a $$(X) $$$$ $$y');
     const sent = captureCommand()[2]!;
     expect(sent.replaceAll('$$', '$')).toBe(captureScript());
+    // The kernel starts no program with a longer word: MAX_ARG_STRLEN of Linux include/uapi/linux/binfmts.h, 32 pages.
+    expect(Buffer.byteLength(captureScript())).toBeLessThan(32 * 4096);
     expect(sent.replaceAll('$$', '')).not.toContain('$');
   });
 
