@@ -153,27 +153,6 @@ describe('flamegraph', () => {
     expect(output.files().some((file) => file.endsWith('.all_cpus.flamegraph.svg'))).toBe(true);
   });
 
-  it('says that unwinding is broken where a program has no frame pointers', async () => {
-    const run = await gkeprof([
-      'flamegraph',
-      'redis-stock',
-      '-c',
-      'redis',
-      '-n',
-      NAMESPACE,
-      '--duration',
-      '8s',
-      '--frequency',
-      '499',
-      '--call-graph',
-      'fp',
-      '--output-dir',
-      output.path(),
-    ]);
-    expect(run.code).toBe(0);
-    expect(run.stderr.replaceAll(/\n +/g, ' ')).toMatch(/stacks end before .*built without frame pointers/);
-  });
-
   it('keeps names text: of a thread, a label, an annotation, a reason; and the longest names fit', async () => {
     const name = 'n'.repeat(200); // The kubelet's folder for its logs takes no longer one.
     const container = 'c'.repeat(63);
