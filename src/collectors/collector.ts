@@ -86,6 +86,14 @@ export interface NodeWork {
   nodeArguments(plan: Plan): { keys: string[]; words: string[] };
 }
 
+/** What a tool has written before the node made the artifact of it. */
+export interface RawFile {
+  readonly file: string;
+  readonly ending: string;
+  /** Whether nothing but the tool itself, with the files of the node, can read it. */
+  readonly isOpaque: boolean;
+}
+
 /**
  * Work that records something into a file: the artifact. What is made of the artifact is the command's business.
  */
@@ -93,7 +101,7 @@ export interface Collector extends NodeWork {
   /** The ending of the artifact's file, behind the common base name. */
   readonly ending: string;
   /** The file that the tool writes in scratch: it is worth keeping if the capture container dies before it finishes. */
-  readonly raw?: { readonly file: string; readonly ending: string };
+  raw?(began: EventOf<'capturing'>): RawFile;
   /** The tools that a plain image lacks, and what installing them costs, for the announcement. */
   readonly install: string;
   /** The scope in the file names. */

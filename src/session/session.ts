@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { V1Pod } from '@kubernetes/client-node';
 import type { Reached } from '../cluster/cluster.ts';
-import type { Collector } from '../collectors/collector.ts';
+import type { Collector, RawFile } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { type EventOf, keepEvent, type SeenEvents } from '../node/events.ts';
@@ -41,7 +41,7 @@ export interface SessionResult {
   /** The cluster, and the user by whose rights it was reached. */
   readonly reached: Reached;
   readonly artifact: Artifact;
-  /** The artifact is what the tool wrote, before anything was made of it on the node. */
+  /** The artifact is what the tool wrote, and only the tool itself can read it. */
   readonly isRaw: boolean;
   readonly cut?: Cut;
   /** Processes whose files perf was not allowed to read, because they held it up (collectors/perf/perf.sh). */
@@ -210,9 +210,9 @@ async function downloadRecording(
   context: SessionContext,
 ): Promise<Downloaded> {
   const { cluster, interrupts, log } = context;
-  const { raw } = collector;
+  const raw = collector.raw?.(began);
   const announced = end && (seen.artifact ?? nothingAnnounced(plan));
-  const isRaw = announced === undefined || announced.file === raw?.file;
+  const isUnfinished = announced === undefined || announced.file === raw?.file;
   const onLateStop = () =>
     log.line('finishing: the capture is being downloaded and verified (Ctrl-C again abandons it)');
   interrupts.stop.addEventListener('abort', onLateStop, { once: true });
@@ -223,12 +223,12 @@ async function downloadRecording(
   void renewLease(plan, everyMs, context, AbortSignal.any([isHere.signal, interrupts.abandon]));
   const fetchFile = async () =>
     download(
-      announced ?? (await salvaged(plan, collector, context)),
+      announced ?? (await salvaged(plan, raw, context)),
       containerOf(plan, 'files'),
       {
         directory,
         base: baseName(plan.node, began.t, collector.scopeName(plan)),
-        ending: isRaw && raw ? raw.ending : collector.ending,
+        ending: isUnfinished && raw ? raw.ending : collector.ending,
       },
       context,
     );
@@ -240,6 +240,7 @@ async function downloadRecording(
     isHere.abort();
     interrupts.stop.removeEventListener('abort', onLateStop);
   });
+  const isRaw = isUnfinished && (raw?.isOpaque ?? true);
   return { artifact, isRaw, targetChanges: changes, debugPod };
 }
 
@@ -248,7 +249,11 @@ function nothingAnnounced({ node }: Plan): never {
 }
 
 /** The capture container died before it finished: the file that its tool wrote so far. Rejects where there is none. */
-async function salvaged(plan: Plan, { raw }: Collector, { cluster }: SessionContext): Promise<Announced> {
+async function salvaged(
+  plan: Plan,
+  raw: RawFile | undefined,
+  { cluster }: SessionContext,
+): Promise<Announced> {
   const death = await deathOf(plan, cluster);
   const found =
     raw && (await cluster.exec(containerOf(plan, 'files'), request('salvage', `${OUT}/${raw.file}`)));

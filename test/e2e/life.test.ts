@@ -208,6 +208,25 @@ describe('the life of a session', () => {
     }
   });
 
+  // The unwinder hands over what it has every two seconds, when the script asks how far it is.
+  it.each([
+    ['the eBPF unwinder', /^\d+ gkeprof-unwinder record /, /the tool ended by itself \(status 137\)/],
+    ['the container in which it runs', /gkeprof-capture nonce=/, /the capture container died/],
+  ])('%s killed on the node: what it had is drawn, said, exit 5', async (_what, process, said) => {
+    const run = capture('flamegraph', ['--duration', '300s', '--call-graph', 'ebpf'], output.path());
+    await captures(run);
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    await killOnNode(process);
+    const result = await run;
+    expect(String(result.stderr)).toMatch(said);
+    expect(result.exitCode).toBe(5);
+    const svg = readFileSync(
+      join(output.path(), output.files().find((name) => name.endsWith('.svg'))!),
+      'utf8',
+    );
+    expect(svg).toContain('aeMain');
+  });
+
   it('a container of the target restarted during the capture: kept, said, exit 5', async () => {
     const run = pcap(['--port', '6379'], output.path());
     await captures(run);

@@ -46,7 +46,10 @@ export const perf: Collector = {
     { name: 'perf container', task: task('container'), on: 'container' },
   ],
   ending: '.perf-script.txt.gz',
-  raw: { file: 'perf.data', ending: '.perf.data' },
+  raw: ({ stacks }) =>
+    stacks === 'ebpf'
+      ? { file: 'samples.txt', ending: '.perf-script.txt', isOpaque: false }
+      : { file: 'perf.data', ending: '.perf.data', isOpaque: true },
   install: 'linux-perf, about 30 s and 60 MB',
 
   describe(plan) {
