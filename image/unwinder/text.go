@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/ebpf-profiler/libpf"
 	"go.opentelemetry.io/ebpf-profiler/reporter/samples"
+
+	"gkeprof-unwinder/symbols"
 )
 
 // text writes samples as `perf script -F comm,pid,tid,cpu,time,period,event,ip,sym,dso` does, so that whatever reads perf's
@@ -87,7 +89,7 @@ func (t *text) native(frame *libpf.Frame) {
 	if name == "" {
 		path = fmt.Sprintf("%s+0x%x", path, address-uint64(mapping.Start)+mapping.FileOffset)
 	}
-	t.line(address, orUnknown(name), path)
+	t.line(address, orUnknown(symbols.Demangled(name)), path)
 }
 
 // line writes a frame. A name or path with a line feed would be taken for two frames.

@@ -126,7 +126,8 @@ func (f *Files) Name(pid int, path string, offset uint64) (name string, within u
 		return "", 0, false
 	}
 	name, start, ok := table.ByAddress(address)
-	return name, address - start, ok
+	// perf prints the names that it knows without their mangling.
+	return symbols.Demangled(name), address - start, ok
 }
 
 // choose returns the functions of the file that a process has mapped by this path, or nil.
