@@ -50,30 +50,36 @@ const INTERPRETERS: ReadonlyArray<{
   /** A name that the profile contains if the functions are named. */
   readonly named: RegExp;
   readonly language: string;
+  /** Whether the unwinder of the image names them: test/stacks/programs.ts has what was tried. */
+  readonly byEbpf: boolean;
   readonly help: string;
 }> = [
   {
     loop: /^_?PyEval_EvalFrame(?:Default|Ex)/,
     named: /^py::/,
     language: 'Python',
+    byEbpf: true,
     help: 'start it with python -X perf (Python 3.12 or later)',
   },
   {
     loop: /^(?:vm_exec_core|rb_vm_exec|vm_exec)$/,
     named: /^(?:rb::|yjit)/,
     language: 'Ruby',
+    byEbpf: false,
     help: 'rbspy or another profiler for Ruby names them',
   },
   {
     loop: /^(?:execute_ex|zend_execute_scripts|zend_execute)$/,
     named: /^php::/,
     language: 'PHP',
+    byEbpf: true,
     help: 'phpspy or another profiler for PHP names them',
   },
   {
     loop: /^Perl_runops_(?:standard|debug)$/,
     named: /^perl::/,
     language: 'Perl',
+    byEbpf: false,
     help: 'Devel::NYTProf names them',
   },
 ];
@@ -288,7 +294,8 @@ function interpreterLimits(
   { about, frames, tree, stacks }: Profile,
   share: (count: number) => number,
 ): Limit[] {
-  return INTERPRETERS.flatMap(({ loop, named, language, help }) => {
+  return INTERPRETERS.flatMap(({ loop, named, language, byEbpf, help }) => {
+    const isBetterByEbpf = byEbpf && canBeNamed(about.stacks);
     const script = `[${language.toLowerCase()}]`;
     if (frames.some(({ name, dso }) => named.test(name) || dso.startsWith(script))) return [];
     const runs = Uint8Array.from(frames, ({ name }) => (loop.test(name) ? 1 : 0));
@@ -302,8 +309,8 @@ function interpreterLimits(
       {
         kind: 'interpreter' as const,
         share: share(count),
-        text: `${percent(share(count))} of the samples are in the interpreter of ${language}, and the functions of its programs are not named: ${namedByEbpf(about.stacks)}${help}`,
-        ...(canBeNamed(about.stacks) && { callGraph: 'ebpf' }),
+        text: `${percent(share(count))} of the samples are in the interpreter of ${language}, and the functions of its programs are not named: ${byEbpf ? namedByEbpf(about.stacks) : ''}${help}`,
+        ...(isBetterByEbpf && { callGraph: 'ebpf' }),
       },
     ];
   });
