@@ -77,7 +77,8 @@ const record = (before: string) => {
     'max_bytes=1000000000',
     'min_free_percent=0',
   ];
-  return runLife(scratch, [...argv, 'install=0', 'host_network=1', 'frequency=99'], before);
+  const perf = ['frequency=99', 'stacks=fp', 'stack_bytes=16384'];
+  return runLife(scratch, [...argv, 'install=0', 'host_network=1', ...perf], before);
 };
 /** What concerns this test: comments, and frames of its program or with offsets. */
 const stacks = ({ out }: Life): string =>

@@ -126,7 +126,15 @@ function record(before = '', meanwhile = '', seconds = 3) {
     run,
     [
       ...['collector=perf', 'scope=pod', `duration_ms=${seconds * 1000}`, 'max_bytes=1000000000'],
-      ...['min_free_percent=0', 'install=0', 'host_network=1', 'frequency=997', `pod_uid=${'0'.repeat(32)}`],
+      ...[
+        'min_free_percent=0',
+        'install=0',
+        'host_network=1',
+        'frequency=997',
+        'stacks=fp',
+        'stack_bytes=16384',
+        `pod_uid=${'0'.repeat(32)}`,
+      ],
       ...['pod_namespace=x', 'pod_ips=', 'container_ids='],
     ],
     `pod_is_of_namespace() { :; }; target_is_gone() { false; }

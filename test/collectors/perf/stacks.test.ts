@@ -62,7 +62,11 @@ describe('perf_choose_stacks', () => {
     ));
 
   it('says nothing that the client does not know', () => {
-    const script = readFileSync(new URL('../../../src/collectors/perf/stacks.sh', import.meta.url), 'utf8');
+    const script = ['stacks', 'ebpf']
+      .map((name) =>
+        readFileSync(new URL(`../../../src/collectors/perf/${name}.sh`, import.meta.url), 'utf8'),
+      )
+      .join('');
     const words = [...script.matchAll(/perf_stacks_why=([a-z-]+)/g)].map(([, word]) => word!);
     const list = /perf_stacks_why =~ \^\(([a-z|-]+)\)\$/.exec(script)![1]!.split('|');
     expect([...new Set([...words, ...list])].sort()).toEqual([...WHYS].sort());
