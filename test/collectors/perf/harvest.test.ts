@@ -72,9 +72,10 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (let tries = 0; ; tries += 1) {
-    for (const pid of readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean))
-      process.kill(Number(pid), 'SIGKILL');
     try {
+      // A process may have ended since it was listed: then the next try finds the rest.
+      for (const pid of readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean))
+        process.kill(Number(pid), 'SIGKILL');
       rmdirSync(cgroup);
       break;
     } catch (error) {
