@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/arch/arm64/arm64asm"
 	"golang.org/x/arch/x86/x86asm"
 )
 
@@ -191,51 +190,33 @@ func decodeX86(code []byte) (x86asm.Inst, int) {
 	return instruction, instruction.Len
 }
 
-// firstVariableArm does the same for arm64, whose libraries reach such variables by descriptors: adrp and add put the address of
-// the entry into a register, blr calls what it names.
+// firstVariableArm does the same for arm64, whose libraries reach such variables by descriptors: adrp, and ldr or add, have the
+// address of the entry.
 func firstVariableArm(file *elf.File, entries map[uint64]uint64, address uint64, calls bool) (offset uint64, ok bool) {
 	code := codeAt(file, address)
-	pages := map[arm64asm.Reg]uint64{}
+	pages := map[uint32]uint64{}
 	for at := 0; at+4 <= len(code); at += 4 {
-		instruction, err := arm64asm.Decode(code[at:])
-		if err != nil {
+		word, pc := file.ByteOrder.Uint32(code[at:]), address+uint64(at)
+		if register, page, ok := pageOf(word, pc); ok {
+			pages[register] = page
 			continue
 		}
-		pc := address + uint64(at)
-		switch instruction.Op {
-		case arm64asm.ADRP:
-			register, _ := instruction.Args[0].(arm64asm.Reg)
-			if relative, ok := instruction.Args[1].(arm64asm.PCRel); ok {
-				pages[register] = pc&^0xfff + uint64(int64(relative))
+		if register, offset, ok := offsetOf(word); ok {
+			page, known := pages[register]
+			if variable, isEntry := entries[page+offset]; known && isEntry {
+				return variable, true
 			}
-		case arm64asm.ADD:
-			base, isRegister := instruction.Args[1].(arm64asm.RegSP)
-			if !isRegister {
-				continue
-			}
-			page, known := pages[arm64asm.Reg(base)]
-			if !known {
-				continue
-			}
-			// The twelve bits of an add with an unshifted immediate (Arm ARM, C6.2.5).
-			word := file.ByteOrder.Uint32(code[at:])
-			if word&0xffc00000 != 0x91000000 {
-				continue
-			}
-			if offset, known := entries[page+uint64(word>>10&0xfff)]; known {
-				return offset, true
-			}
-		case arm64asm.BL:
-			relative, isRelative := instruction.Args[0].(arm64asm.PCRel)
-			if !calls || !isRelative {
+			continue
+		}
+		switch {
+		case word&0xfc000000 == 0x94000000: // bl
+			if !calls {
 				return 0, false
 			}
-			return firstVariableArm(file, entries, pc+uint64(int64(relative)), false)
-		case arm64asm.RET, arm64asm.B, arm64asm.BLR:
-			// A conditional branch has the same name, and goes on.
-			if _, conditional := instruction.Args[0].(arm64asm.Cond); !conditional {
-				return 0, false
-			}
+			// 26 bits with a sign, in units of four bytes.
+			return firstVariableArm(file, entries, pc+uint64(int64(int32(word<<6)>>4)), false)
+		case word&0xfc000000 == 0x14000000, word&0xfffffc1f == 0xd65f0000: // b, ret
+			return 0, false
 		}
 	}
 	return 0, false
