@@ -23,7 +23,7 @@ func TestLanguageOf(t *testing.T) {
 		"/opt/pythonic":                                  "",
 		"/usr/lib/x86_64-linux-gnu/libc.so.6":            "",
 	} {
-		if found, _ := languageOf(path); found != language {
+		if found, _, _ := languageOf(path); found != language {
 			t.Errorf("%s: %q, not %q", path, found, language)
 		}
 	}

@@ -48,7 +48,7 @@ type sampler struct {
 
 func newSampler(ctx context.Context, frequency int, cgroups []string, text *text) (*sampler, error) {
 	last := lastProgram()
-	found := languagesOf(processesOf(cgroups))
+	found := languagesOf(processesOf(cgroups), languagesTime)
 	trc, err := tracer.NewTracer(ctx, &tracer.Config{
 		TraceReporter:           text,
 		ExecutableReporter:      text.objects,

@@ -23,7 +23,6 @@ type text struct {
 	began   time.Time
 	objects *objects
 	written uint64
-	missing uint64 // samples that the kernel's clock counted, and that did not come
 	latest  uint64 // time of the last sample, in nanoseconds
 }
 
@@ -168,8 +167,8 @@ func (t *text) finish(expected uint64) error {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	if expected > t.written {
-		t.missing = expected - t.written
-		fmt.Fprintf(t.writer, "gkeprof-unwinder 0/0 [000] %d.%06d: PERF_RECORD_LOST lost %d\n", t.latest/1e9, t.latest%1e9/1e3, t.missing)
+		fmt.Fprintf(t.writer, "gkeprof-unwinder 0/0 [000] %d.%06d: PERF_RECORD_LOST lost %d\n", t.latest/1e9, t.latest%1e9/1e3,
+			expected-t.written)
 	}
 	return t.writer.Flush()
 }

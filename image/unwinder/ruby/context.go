@@ -34,7 +34,7 @@ const maxCodeBytes = 256
 // Handling For Thread-Local Storage, Drepper, 4.1). So the first address in the code of a function that has one
 // is that of the first variable that it reads.
 func CurrentContext(file *elf.File) (offset uint64, err error) {
-	symbols, err := file.DynamicSymbols()
+	symbols, err := dynamicSymbols(file)
 	if err != nil {
 		return 0, err
 	}

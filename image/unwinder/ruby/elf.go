@@ -68,7 +68,7 @@ func wordAt(file *elf.File, address uint64) (uint64, bool) {
 
 // exported finds a symbol of the dynamic table.
 func exported(file *elf.File, name string) (elf.Symbol, bool) {
-	symbols, err := file.DynamicSymbols()
+	symbols, err := dynamicSymbols(file)
 	if err != nil {
 		return elf.Symbol{}, false
 	}
@@ -78,4 +78,14 @@ func exported(file *elf.File, name string) (elf.Symbol, bool) {
 		}
 	}
 	return elf.Symbol{}, false
+}
+
+// The largest table of symbols that is read. That of a libruby has 50 kB.
+const maxSymbolBytes = 32 << 20
+
+func dynamicSymbols(file *elf.File) ([]elf.Symbol, error) {
+	if s := file.SectionByType(elf.SHT_DYNSYM); s != nil && s.Size > maxSymbolBytes {
+		return nil, fmt.Errorf("the table of symbols has %d bytes, more than %d", s.Size, maxSymbolBytes)
+	}
+	return file.DynamicSymbols()
 }
