@@ -86,8 +86,9 @@ func tellNamedSubs(program asm.Instructions) (asm.Instructions, error) {
 	for after < record && slotsOf(program[first:after]) < slots {
 		after++
 	}
-	if slotsOf(program[first:after]) != slots || slots < 3 || program[after-1].OpCode != jump {
-		return nil, fmt.Errorf("the branch for CVf_NAMED has %d slots", slots)
+	if slotsOf(program[first:after]) != slots || slots < 4 || program[after-1].OpCode != jump ||
+		!same(program[after-2], asm.FnTracePrintk.Call()) {
+		return nil, errors.New("the branch for CVf_NAMED does not print a message and leave")
 	}
 	changed := append(asm.Instructions{}, program[:first]...)
 	// All slots are filled, because a kernel refuses a program with instructions that nothing leads to.
