@@ -143,9 +143,13 @@ func place(frame *libpf.Frame) string {
 }
 
 // functionName is the name without what a language's readers do not expect in a graph: of Java's
-// `void org.Foo.bar(int)` the type and the arguments go.
+// `void org.Foo.bar(int)` the type and the arguments go. `(garbage collection)` of Ruby loses its brackets, because perf prints names
+// of processes in such ones, and readers of its text drop them.
 func functionName(frame *libpf.Frame) string {
 	name := frame.FunctionName.String()
+	if inner, ok := strings.CutPrefix(name, "("); ok && strings.IndexByte(name, ')') == len(name)-1 {
+		return orUnknown(strings.TrimSuffix(inner, ")"))
+	}
 	if frame.Type.Interpreter() != libpf.HotSpot {
 		return orUnknown(name)
 	}
