@@ -61,6 +61,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
     'patch',
     'perf',
     'perl',
+    'readelf',
     'rustc',
     'strip',
     'xz',
