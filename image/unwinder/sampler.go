@@ -48,7 +48,7 @@ type sampler struct {
 }
 
 func newSampler(ctx context.Context, frequency int, cgroups []string, text *text) (*sampler, error) {
-	found := languagesOf(processesOf(cgroups))
+	found := languagesOf(processesOf(cgroups), languagesTime)
 	trc, err := tracer.NewTracer(ctx, &tracer.Config{
 		TraceReporter:           text,
 		ExecutableReporter:      text.objects,
@@ -119,6 +119,9 @@ func interpreters(found map[string]bool) interpreterconfig.Config {
 	config.Dotnet.Disabled = !found["dotnet"]
 	config.BEAM.Disabled = !found["beam"]
 	config.LuaJIT.Disabled = !found["luajit"]
+	// Otherwise the stack is lost whose function is one in C, called by Ruby: the profiler goes on to the native caller of the
+	// interpreter's loop, and reads the rest of the functions of Ruby when it meets another loop, which there need not be.
+	config.Ruby.SkipNativeResume = true
 	// Labels of goroutines are not printed.
 	config.Go.Labels.Disabled = true
 	return config
