@@ -123,14 +123,69 @@ const TIDY_MS = 1500;
 const isStillOnTheNode = (error: unknown): boolean =>
   error instanceof GkeprofError && error.code === EXIT.incomplete;
 
+/**
+ * Goes on with a session that another command began, and that may have ended long ago: follows it to its end, downloads and
+ * verifies the file, and deletes the debug pod. If that fails or is interrupted, the pod is left as it was found, so that
+ * the next command can try again. `isOver`: the recording has ended, and its course is not shown.
+ */
+export async function resumeSession(
+  plan: Plan,
+  collector: Collector,
+  directory: string,
+  context: SessionContext,
+  isOver: boolean,
+): Promise<SessionResult> {
+  const work = recordAndDownload(plan, collector, directory, context, isOver);
+  try {
+    const result = await unlessAborted(work, context.interrupts.abandon);
+    const removed = removeDebugPod(plan, context, 30_000);
+    removed.catch(() => {}); // The command awaits it, after the result is out.
+    return { ...result, removed };
+  } catch (error) {
+    context.log.end();
+    await Promise.race([work.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })]);
+    throw error;
+  }
+}
+
+/**
+ * Begins a session that goes on without this command: resolves as soon as the node records. The debug pod is deleted if it
+ * does not come to that.
+ */
+export async function beginSession(plan: Plan, collector: Collector, context: SessionContext): Promise<void> {
+  const { interrupts } = context;
+  interrupts.stop.throwIfAborted();
+  await createDebugPod(plan, collector, context);
+  try {
+    await unlessAborted(untilCapturing(plan, collector, context), interrupts.stop);
+    context.log.end();
+  } catch (error) {
+    context.log.end();
+    await abandonDebugPod(plan, context);
+    throw error;
+  }
+}
+
+async function untilCapturing(plan: Plan, collector: Collector, context: SessionContext): Promise<void> {
+  await waitForStart(plan, context);
+  const seen: SeenEvents = {};
+  for await (const event of followEvents(plan, context)) {
+    if (event.event === 'capturing') return;
+    showEvent(event, seen, plan, collector, context);
+    keepEvent(seen, event);
+  }
+  throw await nothingRecorded(seen, plan, collector, context);
+}
+
 /** In a debug pod that was created: the recording, then its file. */
 async function recordAndDownload(
   plan: Plan,
   collector: Collector,
   directory: string,
   context: SessionContext,
+  isOver = false,
 ): Promise<Omit<SessionResult, 'removed'>> {
-  const recording = await record(plan, collector, context);
+  const recording = await record(plan, collector, context, isOver);
   const downloaded = await downloadRecording(recording, plan, collector, directory, context);
   return resultOf(recording, downloaded, plan, collector, context);
 }
@@ -146,8 +201,13 @@ interface Recording {
 }
 
 /** Waits for the pod and follows its events to the last one. Rejects where nothing was recorded. */
-async function record(plan: Plan, collector: Collector, context: SessionContext): Promise<Recording> {
-  const { cluster, interrupts } = context;
+async function record(
+  plan: Plan,
+  collector: Collector,
+  context: SessionContext,
+  isOver: boolean,
+): Promise<Recording> {
+  const { interrupts } = context;
   interrupts.stop.throwIfAborted();
   const seen: SeenEvents = {};
   let hasAsked = false;
@@ -163,16 +223,26 @@ async function record(plan: Plan, collector: Collector, context: SessionContext)
   try {
     await waitForStart(plan, context);
     for await (const event of followEvents(plan, context)) {
-      showEvent(event, seen, plan, collector, context);
+      if (!isOver) showEvent(event, seen, plan, collector, context);
       keepEvent(seen, event);
     }
   } finally {
     interrupts.stop.removeEventListener('abort', onStop);
   }
   const { refused, capturing: began, end } = seen;
-  if (refused) throw await nodeError(refused, plan, collector, cluster);
-  if (began) return { seen, began, end, hasAsked };
-  throw new GkeprofError(
+  if (refused || !began) throw await nothingRecorded(seen, plan, collector, context);
+  return { seen, began, end, hasAsked };
+}
+
+/** Why there is no recording: the node refused, or the container ended. */
+async function nothingRecorded(
+  { refused }: SeenEvents,
+  plan: Plan,
+  collector: Collector,
+  { cluster }: SessionContext,
+): Promise<GkeprofError> {
+  if (refused) return nodeError(refused, plan, collector, cluster);
+  return new GkeprofError(
     EXIT.tool,
     `the capture container ended before it captured anything: ${await deathOf(plan, cluster)}`,
     'check that the image has bash and the tools; image/Dockerfile builds an image that has them',
