@@ -103,6 +103,8 @@ export async function runCapture(
   context.interrupts.hold();
   const result = await runSession(plan, collector, options.outputDir, { ...context, cluster });
   for (const change of result.targetChanges) context.log.warn(change);
+  if (result.targetUnknown !== undefined)
+    context.log.warn(`it is not known whether the target changed: ${result.targetUnknown}`);
   return { plan, result, leftovers };
 }
 
