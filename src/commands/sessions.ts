@@ -22,7 +22,7 @@ import { counted, formatBytes } from '../text/quantity.ts';
 import { quoteFor } from '../text/shell-quote.ts';
 import { namedSession, onlySession, sessionsOf } from '../workflow/find-session.ts';
 import { prepareFolder } from '../workflow/output-folder.ts';
-import { endedText, missingText, sessionCode } from '../workflow/run-capture.ts';
+import { endedText, missingText, sessionCode, warnOfTarget } from '../workflow/run-capture.ts';
 
 const ACTIONS = ['list', 'attach', 'stop', 'collect', 'delete'] as const;
 type Action = (typeof ACTIONS)[number];
@@ -222,17 +222,18 @@ async function collect(options: SessionsOptions, cluster: Cluster, context: Cont
       `session ${id} has not finished: it is ${state}`,
       `to wait for its end and collect it: kubectl gkeprof sessions attach ${id}; to end it now: kubectl gkeprof sessions stop ${id}`,
     );
-  const { plan, collector } = planOfPod(await cluster.readPod(namespace, session.pod));
+  const found = planOfPod(await cluster.readPod(namespace, session.pod));
+  const { plan, collector } = found;
   await prepareFolder(outputDir, context);
   context.log.line(`session ${id} on ${plan.node}: ${collector.describe(plan)}`);
   const release = context.interrupts.hold();
   const isOver = state === 'finished' || state === 'failed';
-  const result = await resumeSession(plan, collector, outputDir, { ...context, cluster }, isOver)
+  const result = await resumeSession(found, outputDir, { ...context, cluster }, isOver)
     .catch((error: unknown) => {
       throw stillThere(error, session, context);
     })
     .finally(release);
-  for (const change of result.targetChanges) context.log.warn(change);
+  warnOfTarget(result, context.log);
   const { artifact } = result;
   const receipt = makeReceipt(plan, result, {});
   const receiptPath = await writeReceipt(artifact.base, receipt);

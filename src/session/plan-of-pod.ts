@@ -6,11 +6,13 @@ import { clusterError, type GkeprofError } from '../errors.ts';
 import { ownerOfSuffix } from '../plan/owner.ts';
 import type { DebugPodPlan, NodeTask, Plan } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
+import type { CreatedPod } from './debug-pod.ts';
 import { admissionChanges, debugPod, PLAN_ANNOTATION, SESSION_LABEL } from './pod-manifest.ts';
 
 /** A session that another command began. */
 export interface FoundSession {
   readonly plan: Plan;
+  readonly pod: CreatedPod;
   readonly collector: Collector;
 }
 
@@ -32,7 +34,8 @@ export function planOfPod(pod: V1Pod): FoundSession {
     );
   const plan = collector && written(pod, capture, files);
   if (!plan || !belongsTo(plan, collector, pod)) throw unknownPod(name);
-  return { plan, collector };
+  const { namespace, uid } = pod.metadata ?? {};
+  return { plan, pod: { namespace: namespace ?? '', name, ...(uid !== undefined && { uid }) }, collector };
 }
 
 const unknownPod = (name: string): GkeprofError =>

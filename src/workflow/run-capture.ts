@@ -107,8 +107,14 @@ export async function runCapture(
   // From here on there is a pod to delete, and then a file to read.
   context.interrupts.hold();
   const result = await runSession(plan, collector, options.outputDir, { ...context, cluster });
-  for (const change of result.targetChanges) context.log.warn(change);
+  warnOfTarget(result, context.log);
   return { plan, result, leftovers };
+}
+
+/** Says what happened to the target during a recording, or why that is not known. */
+export function warnOfTarget({ targetChanges, targetUnknown }: SessionResult, log: Context['log']): void {
+  for (const change of targetChanges) log.warn(change);
+  if (targetUnknown !== undefined) log.warn(`it is not known whether the target changed: ${targetUnknown}`);
 }
 
 /**

@@ -147,6 +147,8 @@ describe('sessions', () => {
     expect(run.code, run.stderr).toBe(0);
     expect(run.stdout).toMatch(/^File: +\S+\.pcap\.gz\nReceipt: \S+\.receipt\.json\n$/);
     expect(run.stderr).toMatch(/verified; see it: kubectl gkeprof analyze /);
+    // It may have changed since, which is not "during the capture".
+    expect(run.stderr).toContain('it is not known whether the target changed: nobody looked at it');
     expect((await runOn(cluster, ['sessions', 'collect', ...inFolder()])).stderr).toBe(
       'error: you have no session\n',
     );
