@@ -5,7 +5,7 @@ import { DEBUG_POD_OPTIONS, debugNamespace, OUTPUT_DIR, VERBOSE, writableFolder 
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Connection } from '../cluster/connection.ts';
-import { clusterError, EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
+import { clusterError, EXIT, reasonOf, usageError } from '../errors.ts';
 import { request } from '../node/requests.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
@@ -259,10 +259,10 @@ async function collect(options: SessionsOptions, cluster: Cluster, context: Cont
   return sessionCode(result);
 }
 
-/** After a failure nothing was deleted, so the user is told how to go on. */
+/** After Ctrl-C nothing was deleted, so the user is told how to go on. */
 function stillThere(error: unknown, { id }: ListedSession, { interrupts, log }: Context): unknown {
   log.end();
-  if (interrupts.stop.aborted || (error instanceof GkeprofError && error.code === EXIT.incomplete))
+  if (interrupts.stop.aborted)
     log.line(`session ${id} stays on the node: kubectl gkeprof sessions shows until when`);
   return error;
 }

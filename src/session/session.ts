@@ -190,8 +190,9 @@ export async function resumeSession(
     return { ...result, removed };
   } catch (error) {
     context.log.end();
+    const gone = isStillOnTheNode(error) ? await sayHowLong(plan, pod, context) : undefined;
     await Promise.race([work.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })]);
-    throw error;
+    throw gone === undefined ? error : lostWith(plan, gone, error);
   }
 }
 
