@@ -87,7 +87,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'profile/fields.test.ts': ['perf'],
   'profile/read/pprof.test.ts': ['go'],
   'screen.test.ts': ['tmux'],
-  'session/download.test.ts': ['bash 5', 'dd', 'head'],
+  'session/download.test.ts': ['bash 5', 'dd', 'head', 'sha256sum'],
   'workflow/by-hand.test.ts': ['awk', 'bash', 'shellcheck'],
 };
 

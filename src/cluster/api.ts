@@ -79,7 +79,11 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
       ...(chosen.userName && { user: chosen.userName }),
       isCurrent: chosen.isCurrent,
     },
-    close: () => own.close(),
+    close: async () => {
+      transport.close();
+      kubectl.close();
+      await own.close();
+    },
     readPod: (ns, name) => call(`GET pods/${name} -n ${ns}`, core.readNamespacedPod({ namespace: ns, name })),
     listPods: async (ns, labelSelector) =>
       (

@@ -56,7 +56,7 @@ export interface Cluster {
   /** The namespace of the flag, else that of the context, else `default`. */
   readonly namespace: string;
   readonly reached: Reached;
-  /** Removes the temporary kubeconfig that kubectl processes were given. */
+  /** Ends every call that still waits, and removes the temporary kubeconfig that kubectl processes were given. */
   close(): Promise<void>;
   readPod(namespace: string, name: string): Promise<V1Pod>;
   listPods(namespace: string, labelSelector?: string): Promise<V1Pod[]>;
