@@ -185,7 +185,7 @@ describe('faults between the client and the API server', () => {
       expect(cell.said()).toMatch(
         /^error: .*the debug pod gkeprof\/\S+ is gone \(somebody deleted it\), and with it the file$/m,
       );
-      expect(cell.said()).not.toMatch(/keeps it|still gets/);
+      expect(cell.said()).not.toMatch(/keeps the file|still gets/);
       expect(exitCode).toBe(3);
       expect(readdirSync(cell.folder)).toEqual([]);
     } finally {
@@ -223,7 +223,7 @@ describe('faults between the client and the API server', () => {
     try {
       const { exitCode } = await cell.run;
       expect(cell.said()).toMatch(/error: .* could not be copied: the copy is too slow: /);
-      expect(cell.said()).toMatch(/the debug pod \S+ keeps it for 10m, then it stops by itself$/m);
+      expect(cell.said()).toMatch(/keeps the file for 10m, then it stops by itself$/m);
       expect(exitCode).toBe(5);
       expect(readdirSync(cell.folder)).toEqual([]);
       cell.proxy.bytesPerSecond = Number.POSITIVE_INFINITY;
