@@ -366,7 +366,8 @@ async function drawRecording(
   const drawn = await draw(reading, drawing, artifact.base, summary, context);
   if (drawing.format.kind === 'text')
     stdout.write(`Raw stack traces: ${artifact.path}\nReceipt:          ${receiptPath}\n`);
-  const made = [...drawn, { role: 'stacks', path: artifact.path }, { role: 'receipt', path: receiptPath }];
+  const stacks = { role: 'stacks', path: artifact.path, sha256: artifact.sha256 };
+  const made = [...drawn, stacks, { role: 'receipt', path: receiptPath }];
   for (const line of summaryLines(summary)) log.line(line);
   const better = summary.quality.limits.find(({ callGraph }) => callGraph !== undefined)?.callGraph;
   if (better !== undefined) log.hint(`to see the missing callers: ${again(better)}`);

@@ -295,7 +295,7 @@ async function presentCapture(
     return isDone ? kept : EXIT.incomplete;
   }
   const made = [
-    { role: 'packets', path: artifact.path },
+    { role: 'packets', path: artifact.path, sha256: artifact.sha256 },
     { role: 'receipt', path: receiptPath },
   ];
   const capture = { receipt, files: await describeFiles(made), ended: endedText(result) };

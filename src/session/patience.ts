@@ -26,7 +26,7 @@ export interface Patience {
   readonly onWait?: () => void;
 }
 
-/** The clusters whose trouble was said: it is said once, however many calls wait for the same server. */
+/** The clusters whose trouble the user was told of: one line is enough, however many calls wait for the same server. */
 const said = new WeakSet<Cluster>();
 
 /**

@@ -135,7 +135,7 @@ const CHECK_MS = 5000;
 async function sayHowLong(plan: Plan, pod: CreatedPod, context: SessionContext): Promise<string | undefined> {
   const { interrupts, log, sleep } = context;
   const name = `${pod.namespace}/${pod.name}`;
-  const kept = `keeps it for ${formatDuration(plan.limits.keepSeconds)}, then it stops by itself`;
+  const kept = `keeps the file for ${formatDuration(plan.limits.keepSeconds)}, then it stops by itself`;
   const answered = new AbortController();
   const until = new AbortController();
   const { next } = interrupts;
@@ -149,7 +149,7 @@ async function sayHowLong(plan: Plan, pod: CreatedPod, context: SessionContext):
     return gone;
   } catch (error) {
     log.warn(
-      `it is not known whether the debug pod ${name} still has it (${reasonOf(error)}): unless somebody deletes the pod, it ${kept}`,
+      `it is not known whether the debug pod ${name} still has the file (${reasonOf(error)}): unless somebody deletes the pod, it ${kept}`,
     );
     return undefined;
   } finally {

@@ -284,7 +284,7 @@ describe('the copy', () => {
   it('ends with its bound where nothing comes though the server answers, and the pod keeps the file', async () => {
     const cluster = good({ copy: noCopy });
     expect((await failure(cluster)).message).toMatch(/the copy stopped at 0 B of 43 B$/);
-    expect(said()).toContain(`the debug pod gkeprof/${POD} keeps it for 10m, then it stops by itself`);
+    expect(said()).toContain(`the debug pod gkeprof/${POD} keeps the file for 10m, then it stops by itself`);
     expect(cluster.pods.size).toBe(1);
   });
 });
@@ -339,7 +339,7 @@ describe('a file that could not be copied', () => {
     expect(error.message).toBe(
       `the capture is finished on the node, but could not be copied: no space left on device; the debug pod gkeprof/${POD} is gone (${why}), and with it the file`,
     );
-    expect(said()).not.toContain('keeps it');
+    expect(said()).not.toContain('keeps the file');
   });
 
   it('is gone while ranges are read: that ends the copy at once', async () => {
@@ -366,7 +366,7 @@ describe('a file that could not be copied', () => {
     });
     expect((await failure(cluster)).code).toBe(EXIT.incomplete);
     expect(said()).toContain(
-      `it is not known whether the debug pod gkeprof/${POD} still has it (${EXPIRED}): unless somebody deletes the pod, it keeps it for 10m`,
+      `it is not known whether the debug pod gkeprof/${POD} still has the file (${EXPIRED}): unless somebody deletes the pod, it keeps the file for 10m`,
     );
   });
 });
