@@ -213,13 +213,17 @@ func firstVariableArm(file *elf.File, entries map[uint64]uint64, address uint64,
 			if !calls {
 				return 0, false
 			}
-			// 26 bits with a sign, in units of four bytes.
-			return firstVariableArm(file, entries, pc+uint64(int64(int32(word<<6)>>4)), false)
+			return firstVariableArm(file, entries, branchTarget(word, pc), false)
 		case word&0xfc000000 == 0x14000000, word&0xfffffc1f == 0xd65f0000: // b, ret
 			return 0, false
 		}
 	}
 	return 0, false
+}
+
+// branchTarget is where b and bl go: 26 bits with a sign, in units of four bytes (Arm ARM, C6.2.33).
+func branchTarget(word uint32, pc uint64) uint64 {
+	return pc + uint64(int64(int32(word<<6)>>4))
 }
 
 // codeAt reads the beginning of a function, as much as the file has of it.

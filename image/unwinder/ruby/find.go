@@ -8,9 +8,9 @@ import (
 
 // Places are what the profiler must know of a libruby, by addresses of the file.
 type Places struct {
-	LoopStart, LoopEnd uint64 // the code of the function that interprets
-	Context            uint64 // offset of ruby_current_ec among the thread-local variables
-	Names              uint64 // ruby_global_symbols; 0 where it is not found, and methods in C get no names
+	Loop, Caller Code   // the function that interprets, and the one that calls it, if it is known
+	Context      uint64 // offset of ruby_current_ec among the thread-local variables
+	Names        uint64 // ruby_global_symbols; 0 where it is not found, and methods in C get no names
 }
 
 // Find looks for them in a file without symbols. Before Ruby 3.0 the execution context is not a thread-local variable.
@@ -25,7 +25,7 @@ func Find(reader io.ReaderAt, isThreadLocal bool) (places Places, err error) {
 	if err != nil {
 		return places, err
 	}
-	if places.LoopStart, places.LoopEnd, err = Loop(file); err != nil {
+	if places.Loop, places.Caller, err = Loop(file); err != nil {
 		return places, err
 	}
 	if isThreadLocal {

@@ -17,37 +17,41 @@ import (
 const (
 	maxRelocationBytes = 64 << 20
 	maxFrameBytes      = 64 << 20
+	maxTextBytes       = 64 << 20
 )
 
 // fewestInstructions is less than any Ruby has (2.5 has some 200), and more than the other table of labels in a libruby has,
 // that of the regular expressions' interpreter (98).
 const fewestInstructions = 150
 
-// Loop returns the addresses of the function that interprets Ruby's instructions: vm_exec_core, or rb_vm_exec where the compiler
+// Loop returns the function that interprets Ruby's instructions: vm_exec_core, or rb_vm_exec where the compiler
 // made one function of the two.
 //
 // It has a table with the address of the code for each instruction (vm_exec.c and insns_address_table of vm_exec_core). The
 // library is loaded anywhere, so each of its words is relocated: it is a run of relocations into one function, longer
 // than any other.
-func Loop(file *elf.File) (start, end uint64, err error) {
+//
+// The other function is the one that calls it, rb_vm_exec, which has the interpreter's program counter while an exception
+// looks for who rescues it. It is empty where it is not found.
+func Loop(file *elf.File) (loop, caller Code, err error) {
 	functions, err := functionsOf(file)
 	if err != nil {
-		return 0, 0, err
+		return loop, caller, err
 	}
 	words, err := relocatedWords(file)
 	if err != nil {
-		return 0, 0, err
+		return loop, caller, err
 	}
 	var best, second, run int
-	var found, current function
+	var current Code
 	finish := func() {
 		switch {
 		case run > best:
-			if current != found {
+			if current != loop {
 				second = best
 			}
-			best, found = run, current
-		case run > second && current != found:
+			best, loop = run, current
+		case run > second && current != loop:
 			second = run
 		}
 	}
@@ -66,9 +70,44 @@ func Loop(file *elf.File) (start, end uint64, err error) {
 	finish()
 	need := max(fewestInstructions, instructionCount(file))
 	if best < need || second*5 > best*4 {
-		return 0, 0, fmt.Errorf("no table of the interpreter's labels: the longest has %d of %d, the next %d", best, need, second)
+		return Code{}, caller, fmt.Errorf("no table of the interpreter's labels: the longest has %d of %d, the next %d", best, need, second)
 	}
-	return found.start, found.end, nil
+	return loop, callerOf(file, functions, loop), nil
+}
+
+// callerOf returns the only function that calls another one directly, by its name; an empty one if there are none or several.
+func callerOf(file *elf.File, functions []Code, called Code) (caller Code) {
+	for _, s := range file.Sections {
+		if s.Flags&elf.SHF_EXECINSTR == 0 {
+			continue
+		}
+		code, err := data(s, maxTextBytes)
+		if err != nil {
+			continue
+		}
+		for at := 0; at+8 <= len(code); at++ {
+			pc := s.Addr + uint64(at)
+			var target uint64
+			switch word := file.ByteOrder.Uint32(code[at:]); {
+			case file.Machine == elf.EM_X86_64 && code[at] == 0xe8: // call
+				target = pc + 5 + uint64(int64(int32(file.ByteOrder.Uint32(code[at+1:]))))
+			case file.Machine == elf.EM_AARCH64 && at%4 == 0 && word&0xfc000000 == 0x94000000: // bl
+				target = branchTarget(word, pc)
+			}
+			if target != called.Start {
+				continue
+			}
+			in, ok := functionAt(functions, pc)
+			if !ok || in == called || in == caller {
+				continue
+			}
+			if caller != (Code{}) {
+				return Code{}
+			}
+			caller = in
+		}
+	}
+	return caller
 }
 
 // instructionCount is what the file itself tells of the number of instructions, if it does: rb_vm_insn_len_info has one byte for
@@ -80,20 +119,20 @@ func instructionCount(file *elf.File) int {
 	return 0
 }
 
-// function is the code of a function, by addresses of the file; or a part of one, which the compiler has laid elsewhere.
-type function struct{ start, end uint64 }
+// Code is that of a function, by addresses of the file; or a part of one, which the compiler has laid elsewhere.
+type Code struct{ Start, End uint64 }
 
-func functionAt(functions []function, address uint64) (function, bool) {
-	i := sort.Search(len(functions), func(i int) bool { return functions[i].end > address })
-	if i < len(functions) && functions[i].start <= address {
+func functionAt(functions []Code, address uint64) (Code, bool) {
+	i := sort.Search(len(functions), func(i int) bool { return functions[i].End > address })
+	if i < len(functions) && functions[i].Start <= address {
 		return functions[i], true
 	}
-	return function{}, false
+	return Code{}, false
 }
 
 // functionsOf lists the functions by the index of the unwind information, .eh_frame_hdr (Linux Standard Base 5.0, 10.6.2), in
 // the order of their addresses. Only the encodings are read that linkers write.
-func functionsOf(file *elf.File) ([]function, error) {
+func functionsOf(file *elf.File) ([]Code, error) {
 	index, indexAt, err := section(file, ".eh_frame_hdr")
 	if err != nil {
 		return nil, err
@@ -108,7 +147,7 @@ func functionsOf(file *elf.File) ([]function, error) {
 		return nil, errors.New("the index of the unwind information is not of the usual kind")
 	}
 	count := min(int(order.Uint32(index[8:])), (len(index)-12)/8)
-	functions := make([]function, 0, count)
+	functions := make([]Code, 0, count)
 	for i := range count {
 		entry := index[12+8*i:]
 		start := indexAt + uint64(int64(int32(order.Uint32(entry))))
@@ -122,10 +161,10 @@ func functionsOf(file *elf.File) ([]function, error) {
 			continue
 		}
 		if size := uint64(order.Uint32(frame[12:])); size > 0 {
-			functions = append(functions, function{start, start + size})
+			functions = append(functions, Code{start, start + size})
 		}
 	}
-	sort.Slice(functions, func(i, j int) bool { return functions[i].start < functions[j].start })
+	sort.Slice(functions, func(i, j int) bool { return functions[i].Start < functions[j].Start })
 	return functions, nil
 }
 

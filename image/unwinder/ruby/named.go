@@ -25,17 +25,20 @@ func Named(file *elf.File) error {
 	if version == oldest {
 		loop = "ruby_exec_node"
 	}
-	if hasSymbol(file, loop) {
-		return nil
+	if !hasSymbol(file, loop) {
+		if _, _, err := Loop(file); err != nil {
+			return err
+		}
 	}
-	if _, _, err := Loop(file); err != nil {
-		return err
+	context := "ruby_current_ec"
+	if before(version, [2]int{3, 0}) {
+		context = "ruby_current_execution_context_ptr"
+	}
+	if hasSymbol(file, context) {
+		return nil
 	}
 	if before(version, [2]int{3, 0}) {
-		if _, ok := exported(file, "ruby_current_execution_context_ptr"); !ok {
-			return errors.New("ruby_current_execution_context_ptr is not exported")
-		}
-		return nil
+		return fmt.Errorf("no symbol %s", context)
 	}
 	_, err = CurrentContext(file)
 	return err

@@ -112,10 +112,12 @@ func TestStrippedLibrary(t *testing.T) {
 	} {
 		t.Run(strings.Join(flags, " "), func(t *testing.T) {
 			file, symbols := library(t, source(204, goodReaders), "3.3.14", flags...)
-			start, end, err := Loop(file)
-			want := symbols["vm_exec_core"]
-			if err != nil || start != want.Value || end != want.Value+want.Size {
-				t.Errorf("the loop is %x to %x (%v), not %x to %x", start, end, err, want.Value, want.Value+want.Size)
+			loop, caller, err := Loop(file)
+			if want := codeOf(symbols["vm_exec_core"]); err != nil || loop != want {
+				t.Errorf("the loop is %x (%v), not %x", loop, err, want)
+			}
+			if want := codeOf(symbols["rb_run"]); caller != want {
+				t.Errorf("its caller is %x, not %x", caller, want)
 			}
 			if symbols["ruby_current_ec"].Value == 0 {
 				t.Fatal("the variable is the first one, so that finding none would be right too")
@@ -130,6 +132,19 @@ func TestStrippedLibrary(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func codeOf(symbol elf.Symbol) Code {
+	return Code{symbol.Value, symbol.Value + symbol.Size}
+}
+
+// With two functions that call the loop, neither is known to be rb_vm_exec.
+func TestTwoCallers(t *testing.T) {
+	file, symbols := library(t, source(204, goodReaders+"long rb_again(const unsigned char *pc) { return vm_exec_core(pc, 7) + 1; }"), "3.3.14")
+	loop, caller, err := Loop(file)
+	if err != nil || loop != codeOf(symbols["vm_exec_core"]) || caller != (Code{}) {
+		t.Errorf("%x, called by %x (%v)", loop, caller, err)
 	}
 }
 
@@ -151,7 +166,7 @@ func TestNotFound(t *testing.T) {
 		"too new":                 {source(204, goodReaders), "4.1.0", "does not know Ruby 4.1"},
 		"too old":                 {source(204, goodReaders), "2.4.10", "does not know Ruby 2.4"},
 		"no version":              {source(204, goodReaders), "preview", "ruby_version is"},
-		"before thread-locals":    {source(204, goodReaders), "2.7.8", "ruby_current_execution_context_ptr is not exported"},
+		"before thread-locals":    {source(204, goodReaders), "2.7.8", "no symbol ruby_current_execution_context_ptr"},
 		"another count of labels": {strings.Replace(source(204, goodReaders), "info[204]", "info[220]", 1), "3.3.14", "204 of 220"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -164,7 +179,7 @@ func TestNotFound(t *testing.T) {
 }
 
 func TestNotStripped(t *testing.T) {
-	file, _ := library(t, source(10, "void rb_vm_exec(void) {}"), "3.4.1")
+	file, _ := library(t, source(10, goodReaders+"void rb_vm_exec(void) {}"), "3.4.1")
 	if err := Named(file); err != nil {
 		t.Error(err)
 	}
