@@ -138,6 +138,16 @@ describe('--call-graph', () => {
     expect(better.share(/^evalGenericCommand\b/)).toBeGreaterThan(0.7);
   });
 
+  it('records two pods of one node by eBPF at the same moment', async () => {
+    const run = await gkeprof([
+      ...['flamegraph', `pod/${PODS.stock}`, '--vs', `pod/${PODS.fp}`, '-n', NAMESPACE, '--duration', '2s'],
+      ...['--call-graph', 'ebpf', '--output-dir', output.path()],
+    ]);
+    // An idle Redis may have no sample; what counts is that neither recording was refused.
+    expect(run.stderr.match(/^Results:$/gm), run.stderr).toHaveLength(2);
+    expect(run.stderr).not.toMatch(/^error: /m);
+  });
+
   it('refuses eBPF where the image has no unwinder, and says why auto chose its way', async () => {
     const words = ['flamegraph', `pod/${PODS.stock}`, '-n', NAMESPACE, '--duration', '1s'];
     const folder = ['--output-dir', output.path()];
