@@ -88,6 +88,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'profile/read/pprof.test.ts': ['go'],
   'screen.test.ts': ['tmux'],
   'session/download.test.ts': ['bash 5', 'dd', 'head', 'sha256sum'],
+  'session/prompt.test.ts': LOCAL_API,
   'workflow/by-hand.test.ts': ['awk', 'bash', 'shellcheck'],
 };
 

@@ -119,6 +119,9 @@ const ABANDON_MS = 4000;
 /** Milliseconds to wait for the answer to a creation after a signal: a deletion before that answer would find no pod. */
 const CREATION_MS = 1500;
 
+/** After so many milliseconds the user is told what is waited for, and how to end it. */
+const TELL_MS = 3000;
+
 /** Deletes the pod after something else went wrong. A failure of the deletion is a warning only: the other error is reported. */
 export const abandonDebugPod = (plan: Plan, context: SessionContext, boundMs = ABANDON_MS): Promise<void> =>
   removeDebugPod(plan, context, boundMs).catch((problem: unknown) => context.log.warn(reasonOf(problem)));
@@ -144,6 +147,10 @@ export async function removeDebugPod(
   };
   // The signal that brought this about is not the one that ends it.
   void endAfter(boundMs, next.aborted ? undefined : next);
+  void sleep(TELL_MS, answered.signal).then(
+    () => log.line(`the API server has not accepted the deletion of ${name} yet (Ctrl-C ends the wait)`),
+    () => {},
+  );
   if (boundMs <= ABANDON_MS) log.tick(() => [`deleting the debug pod ${namespace}/${name}`]);
   try {
     await patiently(

@@ -305,6 +305,8 @@ async function readRanges(file: FileHandle, from: number, transfer: Transfer): P
     const { got, stderr } = await readRange(at, want, file, transfer);
     pace.throwIfTooSlow();
     at += got;
+    // A range may end before it is watched for the first time.
+    if (at < announced.bytes) pace.judge(at, announced.bytes);
     if (got > 0) {
       tries = 0;
       quietMs = 0;
