@@ -46,6 +46,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'collectors/snapshot/script.test.ts': [...NODE_SCRIPT, 'root', 'perl', 'ps', 'unshare'],
   'collectors/tcpdump/script.test.ts': NODE_SCRIPT,
   'commands/interrupted.test.ts': ['kubectl', 'mkfifo'],
+  'commands/unanswered.test.ts': ['kubectl'],
   'debuginfod/real-server.test.ts': [
     ...['debuginfod', 'debuginfod-find', 'eu-strip', 'gcc', 'ld.gold', 'ld.lld', 'objcopy', 'perf'],
   ],

@@ -2,7 +2,7 @@ import type { Check, Finding } from './check.ts';
 import { checkRights } from './check-rights.ts';
 import { checkCluster, checkKubectl, checkUser } from './client.ts';
 import type { Facts } from './facts.ts';
-import { checkKernel, KERNEL_CHECKS } from './kernel.ts';
+import { checkDebugPod, checkKernel, KERNEL_CHECKS } from './kernel.ts';
 import { checkAdmission, checkImage, checkNamespace, checkPodSecurity } from './namespace.ts';
 import {
   checkArchitecture,
@@ -40,6 +40,7 @@ export function runChecks(facts: Facts): Check[] {
     ['runtime', checkRuntime(facts)],
     ['gvisor', checkGvisor(facts)],
     ['autopilot', checkAutopilot(facts)],
+    ...(kernel ? [['debug-pod', checkDebugPod(kernel)] as const] : []),
     ...(kernel
       ? Object.entries(KERNEL_CHECKS).map(([name, decide]) => [name, checkKernel(decide, kernel)] as const)
       : []),

@@ -1,4 +1,4 @@
-import { type Finding, ok, unknown, unknownBecause, warning } from './check.ts';
+import { type Finding, failureOf, ok, problem, unknown, unknownBecause, warning } from './check.ts';
 import type { Facts } from './facts.ts';
 
 type Kernel = Extract<NonNullable<Facts['kernel']>, { value: unknown }>['value'];
@@ -30,7 +30,15 @@ export const KERNEL_CHECKS: Readonly<Record<string, (kernel: Kernel) => Finding>
       : ok(`${perfEventParanoid}, which does not limit the debug pod`),
 };
 
+/** The row `debug-pod` says why a node was not asked. */
 export const checkKernel = (
   decide: (kernel: Kernel) => Finding,
   kernel: NonNullable<Facts['kernel']>,
-): Finding => ('failure' in kernel ? unknownBecause(kernel.failure) : decide(kernel.value));
+): Finding => ('failure' in kernel ? unknown('the node did not tell') : decide(kernel.value));
+
+/** Whether the debug pod really started on the node and answered: the image was pulled, and the kubelet took the pod. */
+export function checkDebugPod(kernel: NonNullable<Facts['kernel']>): Finding {
+  const failure = failureOf(kernel);
+  if (!failure) return ok('started on the node, answered, and was deleted');
+  return failure.isSilent ? unknownBecause(failure) : problem(failure.reason, failure.hint);
+}

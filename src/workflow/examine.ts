@@ -86,11 +86,7 @@ async function factsOf(
   const why = blockedBy(user);
   const brief = <T>(fact: Fact<T>): Fact<T> => (why && failureOf(fact) ? { failure: why } : fact);
   const found = subject && answerOf(subject);
-  const nodes = subject
-    ? found
-      ? await ask(nodesOf(found, cluster))
-      : ({ failure: { reason: 'the target was not found' } } as const)
-    : await ask(cluster.listNodes());
+  const nodes = await (why ? { failure: why } : nodesFact(subject, cluster, ask));
   const target = found?.target ?? anyTarget(answerOf(nodes) ?? []);
   const mayCreate = !rights.some(
     ({ right, isAllowed }) => rightText(right) === 'create pods' && answerOf(isAllowed) === false,
@@ -109,12 +105,14 @@ async function factsOf(
     namespace: brief(namespace),
     admission: { flamegraph: brief(admission.flamegraph), pcap: brief(admission.pcap) },
     ...(subject && { target: brief(subject) }),
-    nodes: brief(nodes),
+    nodes,
     ...(ref && {
-      kernel: await asking.within(
-        bounds.node,
-        askKernel(found?.target, isAdmitted, answerOf(user), options, cluster, context),
-      ),
+      kernel: await askKernel(found?.target, isAdmitted, asking, bounds, {
+        user: answerOf(user),
+        options,
+        cluster,
+        context,
+      }),
     }),
   };
 }
@@ -186,6 +184,16 @@ async function findSubject(
   }
 }
 
+async function nodesFact(
+  subject: Fact<Subject> | undefined,
+  cluster: Cluster,
+  ask: <T>(work: Promise<T>) => Promise<Fact<T>>,
+): Promise<Fact<readonly V1Node[]>> {
+  if (!subject) return ask(cluster.listNodes());
+  const found = answerOf(subject);
+  return found ? ask(nodesOf(found, cluster)) : { failure: { reason: 'the target was not found' } };
+}
+
 async function nodesOf({ node, pod }: Subject, cluster: Cluster): Promise<readonly V1Node[]> {
   if (node) return [node];
   const name = pod?.spec?.nodeName;
@@ -252,19 +260,31 @@ async function dryRun(plan: Plan, collector: Collector, cluster: Cluster): Promi
 async function askKernel(
   target: Target | undefined,
   isAdmitted: boolean,
-  user: string | undefined,
-  options: InspectOptions,
-  cluster: Cluster,
-  context: Context,
-) {
-  if (!target) throw clusterError('the node was not asked, because the target cannot be recorded');
-  if (!isAdmitted) throw clusterError('the node was not asked, because no debug pod is admitted');
-  await requireAccess(cluster, options.debugPod.namespace);
+  asking: Asking,
+  bounds: Bounds,
+  { user, options, cluster, context }: NodeQuestioner,
+): Promise<NonNullable<Facts['kernel']>> {
+  const unasked = (why: string) => ({
+    failure: { reason: `not created, because ${why}`, isSilent: true as const },
+  });
+  if (!target) return unasked('there is no target that can be recorded');
+  if (!isAdmitted) return unasked('the dry run of a debug pod was not admitted');
+  const access = await asking.within(bounds.answer, requireAccess(cluster, options.debugPod.namespace));
+  if (failureOf(access)) return unasked('you lack a right that it needs');
   const plans = [inspectPlan(target.node, ['probe'], options, user)];
-  return inspectNodes(plans, options, cluster, context, async ([node]) => {
+  const answered = inspectNodes(plans, options, cluster, context, async ([node]) => {
     const { snapshot } = await node!.inspect();
     return { ...probeOf(snapshot), ...kernelOf(snapshot) };
   });
+  return asking.within(bounds.node, answered);
+}
+
+/** What a debug pod is created with. */
+interface NodeQuestioner {
+  readonly user: string | undefined;
+  readonly options: InspectOptions;
+  readonly cluster: Cluster;
+  readonly context: Context;
 }
 
 /** Waits for answers within bounds, and remembers whether one is still awaited. */

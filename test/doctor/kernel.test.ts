@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkKernel, KERNEL_CHECKS } from '../../src/doctor/kernel.ts';
+import { checkDebugPod, checkKernel, KERNEL_CHECKS } from '../../src/doctor/kernel.ts';
 import { HEALTHY, silence } from './scene.ts';
 
 const healthy = HEALTHY.kernel && 'value' in HEALTHY.kernel ? HEALTHY.kernel.value : undefined!;
@@ -27,3 +27,16 @@ it.each<[check: string, kernel: typeof healthy, status: string, found: RegExp]>(
   });
   expect(checkKernel(decide, silence()).status).toBe('unknown');
 });
+
+it.each<[string, Parameters<typeof checkDebugPod>[0], string, RegExp]>([
+  ['answered', { value: healthy }, 'ok', /answered/],
+  [
+    'could not start',
+    { failure: { reason: 'cannot pull the image', hint: 'check --image' } },
+    'problem',
+    /pull/,
+  ],
+  ['was not created', silence('not created, because'), 'unknown', /not created/],
+])('the debug pod %s', (_what, kernel, status, found) =>
+  expect(checkDebugPod(kernel)).toMatchObject({ status, found: expect.stringMatching(found) }),
+);

@@ -167,7 +167,7 @@ describe('with a target', () => {
       pod,
     });
     expect(answerOf(facts.nodes)).toHaveLength(1);
-    expect(failureOf(facts.kernel!)?.reason).toMatch(/cannot be recorded/);
+    expect(failureOf(facts.kernel!)?.reason).toMatch(/no target that can be recorded/);
     expect(cluster.calls).toEqual(['create', 'create']); // The dry runs.
   });
 
@@ -184,7 +184,10 @@ describe('with a target', () => {
   it('creates nothing without the right to delete it', async () => {
     const cluster = clusterWith({ isAllowed: async ({ verb }) => verb !== 'delete' });
     const { facts } = await run(cluster, 'pod/redis-0');
-    expect(failureOf(facts.kernel!)?.reason).toMatch(/^you may not delete pods/);
+    expect(failureOf(facts.kernel!)).toEqual({
+      reason: 'not created, because you lack a right that it needs',
+      isSilent: true,
+    });
     expect(cluster.calls).toEqual(['create', 'create']); // The dry runs.
   });
 
@@ -204,6 +207,22 @@ describe('with a target', () => {
     ]);
     expect(changed.calls).toEqual(['create', 'create']);
   });
+});
+
+it('finds out that the node cannot start the debug pod, and deletes it', async () => {
+  const cluster = clusterWith({}, []);
+  const waiting = { reason: 'ErrImagePull', message: 'connection refused' };
+  const readPod: Cluster['readPod'] = async (_namespace, name) =>
+    name === 'redis-0'
+      ? REDIS
+      : ({
+          ...cluster.pods.get(name),
+          status: { phase: 'Pending', containerStatuses: [{ name: 'capture', state: { waiting } }] },
+        } as V1Pod);
+  const { facts } = await run(Object.assign(cluster, { readPod }), 'pod/redis-0');
+  expect(failureOf(facts.kernel!)?.reason).toMatch(/cannot pull the image/);
+  expect(failureOf(facts.kernel!)?.isSilent).toBeUndefined();
+  expect(cluster.calls.at(-1)).toBe('delete');
 });
 
 describe('what fails', () => {
