@@ -32,7 +32,8 @@ export const RIGHTS: readonly Right[] = [
   debug('delete', 'pods', EVERY),
   debug('list', 'pods', '--linger, and the removal of what a lost client left', 'warning'),
   debug('get', 'pods/log', 'flamegraph, pcap'),
-  debug('get', 'pods/exec', EVERY),
+  // Without it kubectl goes back from WebSocket to SPDY.
+  debug('get', 'pods/exec', 'kubectl exec over WebSocket', 'warning'),
   debug('create', 'pods/exec', EVERY),
   debug('list', 'events', 'the reason why a debug pod does not start', 'warning'),
   terminal('get'),

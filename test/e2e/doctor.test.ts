@@ -25,6 +25,7 @@ async function doctor(words: readonly string[], options: RunOptions = {}) {
   const data = JSON.parse(run.stdout) as { readonly checks: readonly Check[] };
   expect(faults('doctor', data)).toEqual([]);
   expect(run.stderr).not.toMatch(/\n {4}at /);
+  if (run.code === 0) expect(run.stderr.replace(/^creating the debug pod .*\n?/gm, '')).toBe('');
   return {
     code: run.code,
     checks: new Map(data.checks.map((each) => [each.check, each])),
