@@ -24,6 +24,8 @@ export default defineConfig({
             'node_modules/**',
             ...withTools,
           ],
+          // By default vitest leaves one processor free, and of two that is half of them.
+          maxWorkers: '100%',
           testTimeout: 120_000,
           hookTimeout: 300_000,
         },

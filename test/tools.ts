@@ -61,7 +61,10 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
     'nm',
     'objcopy',
     'objdump',
+    'patch',
     'perf',
+    'perl',
+    'readelf',
     'rustc',
     'strip',
     'xz',
@@ -87,7 +90,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'profile/fields.test.ts': ['perf'],
   'profile/read/pprof.test.ts': ['go'],
   'screen.test.ts': ['tmux'],
-  'session/download.test.ts': ['bash 5', 'dd', 'head'],
+  'session/download.test.ts': ['bash 5', 'dd', 'head', 'sha256sum'],
   'workflow/by-hand.test.ts': ['awk', 'bash', 'shellcheck'],
 };
 

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -21,33 +19,6 @@ const (
 	lookTime  = 2 * time.Second
 	lookFiles = 64
 )
-
-// runtimes are programs and libraries whose own stack says little: the functions of the program that they run are elsewhere.
-// `why` is what they are: something that interprets, or that compiles while the program runs.
-var runtimes = []struct {
-	language, why string
-	file          *regexp.Regexp
-}{
-	{"python", "interpreter", regexp.MustCompile(`^(lib)?python[23](\.\d+)?(\.so.*)?$`)},
-	{"ruby", "interpreter", regexp.MustCompile(`^(lib)?ruby([-\d.]*)(\.so.*)?$`)},
-	{"java", "jit", regexp.MustCompile(`^libjvm\.so$`)},
-	{"javascript", "jit", regexp.MustCompile(`^(node(js)?|libnode\.so.*)$`)},
-	{"php", "interpreter", regexp.MustCompile(`^(php[-\d.]*|php-(cgi|fpm)[\d.]*|libphp[\d.]*\.so)$`)},
-	{"perl", "interpreter", regexp.MustCompile(`^(perl[\d.]*|libperl\.so.*)$`)},
-	{"dotnet", "jit", regexp.MustCompile(`^libcoreclr\.so$`)},
-	{"beam", "jit", regexp.MustCompile(`^beam(\.smp)?$`)},
-	{"luajit", "jit", regexp.MustCompile(`^(luajit[-\d.]*|libluajit[-\d.]*\.so.*)$`)},
-}
-
-func languageOf(path string) (language, why string) {
-	name := filepath.Base(strings.TrimSuffix(path, " (deleted)"))
-	for _, each := range runtimes {
-		if each.file.MatchString(name) {
-			return each.language, each.why
-		}
-	}
-	return "", ""
-}
 
 // A way is better for the scope if it is better for this share of the CPU time of its processes.
 const enough = 0.05
@@ -68,6 +39,7 @@ func runLook(args []string) error {
 	}
 	deadline := time.Now().Add(lookTime)
 	programs := map[string]bool{} // by identity of the file: whether it sets up frame pointers
+	finder := newFinder()
 	votes := map[string]uint64{}
 	var all uint64
 	for _, pid := range processesOf(args) {
@@ -75,25 +47,27 @@ func runLook(args []string) error {
 			break
 		}
 		folder := filepath.Join("/proc", strconv.Itoa(pid))
-		exe := filepath.Join(folder, "exe")
-		about, err := os.Stat(exe)
+		about, err := os.Stat(filepath.Join(folder, "exe"))
 		if err != nil || !about.Mode().IsRegular() {
 			continue
 		}
 		weight := cpuTicks(folder) + 1
 		all += weight
-		if language, kind := languageOfProcess(folder); language != "" {
+		language, kind, code := finder.ofProcess(folder)
+		if language != "" {
 			votes[kind] += weight
 			continue
 		}
-		stat := about.Sys().(*syscall.Stat_t)
-		key := fmt.Sprint(stat.Dev, stat.Ino)
+		if about, err = os.Stat(code); err != nil || !about.Mode().IsRegular() {
+			continue
+		}
+		key := identity(about)
 		has, known := programs[key]
 		if !known {
 			if len(programs) >= lookFiles {
 				break
 			}
-			with, without := framePointers(exe)
+			with, without := framePointers(code)
 			has = with >= without
 			programs[key] = has
 		}
@@ -151,44 +125,6 @@ func cpuTicks(folder string) uint64 {
 	user, _ := strconv.ParseUint(fields[11], 10, 64)
 	system, _ := strconv.ParseUint(fields[12], 10, 64)
 	return user + system
-}
-
-func languageOfProcess(folder string) (language, why string) {
-	for _, path := range executableFiles(folder) {
-		if language, why = languageOf(path); language != "" {
-			return language, why
-		}
-	}
-	return "", ""
-}
-
-// languagesOf lists the languages that any of the processes runs.
-func languagesOf(pids []int) map[string]bool {
-	found := map[string]bool{}
-	for _, pid := range pids {
-		if language, _ := languageOfProcess(filepath.Join("/proc", strconv.Itoa(pid))); language != "" {
-			found[language] = true
-		}
-	}
-	return found
-}
-
-// executableFiles lists the files from which the process has mapped code.
-func executableFiles(folder string) []string {
-	maps, err := os.ReadFile(filepath.Join(folder, "maps"))
-	if err != nil {
-		return nil
-	}
-	var files []string
-	for line := range strings.SplitSeq(string(maps), "\n") {
-		fields := strings.SplitN(line, " ", 6)
-		if len(fields) == 6 && strings.Contains(fields[1], "x") {
-			if path := strings.TrimSpace(fields[5]); strings.HasPrefix(path, "/") {
-				files = append(files, path)
-			}
-		}
-	}
-	return files
 }
 
 // framePointers weighs the functions of a program by their bytes of code: those that set up a frame pointer and those that do

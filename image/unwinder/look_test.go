@@ -2,33 +2,6 @@ package main
 
 import "testing"
 
-func TestLanguageOf(t *testing.T) {
-	for path, language := range map[string]string{
-		"/usr/bin/python3.13":                            "python",
-		"/usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0": "python",
-		"/usr/bin/python3.13 (deleted)":                  "python",
-		"/usr/lib/x86_64-linux-gnu/libruby-3.3.so.3.3.0": "ruby",
-		"/usr/local/bin/ruby":                            "ruby",
-		"/usr/lib/jvm/java-21/lib/server/libjvm.so":      "java",
-		"/usr/local/bin/node":                            "javascript",
-		"/usr/lib/x86_64-linux-gnu/libnode.so.115":       "javascript",
-		"/usr/sbin/php-fpm8.4":                           "php",
-		"/usr/lib/apache2/modules/libphp8.4.so":          "php",
-		"/usr/bin/perl":                                  "perl",
-		"/usr/lib/dotnet/libcoreclr.so":                  "dotnet",
-		"/usr/lib/erlang/erts-15/bin/beam.smp":           "beam",
-		"/usr/bin/luajit-2.1.0":                          "luajit",
-		"/usr/bin/redis-server":                          "",
-		"/usr/bin/node_exporter":                         "",
-		"/opt/pythonic":                                  "",
-		"/usr/lib/x86_64-linux-gnu/libc.so.6":            "",
-	} {
-		if found, _ := languageOf(path); found != language {
-			t.Errorf("%s: %q, not %q", path, found, language)
-		}
-	}
-}
-
 func TestChoice(t *testing.T) {
 	for _, each := range []struct {
 		votes    map[string]uint64

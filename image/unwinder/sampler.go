@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,8 +48,7 @@ type sampler struct {
 }
 
 func newSampler(ctx context.Context, frequency int, cgroups []string, text *text) (*sampler, error) {
-	last := lastProgram()
-	found := languagesOf(processesOf(cgroups))
+	found := languagesOf(processesOf(cgroups), languagesTime)
 	trc, err := tracer.NewTracer(ctx, &tracer.Config{
 		TraceReporter:           text,
 		ExecutableReporter:      text.objects,
@@ -65,7 +65,7 @@ func newSampler(ctx context.Context, frequency int, cgroups []string, text *text
 		return nil, err
 	}
 	sampler := &sampler{tracer: trc, periods: uint64(time.Second) / uint64(frequency), cgroups: cgroups}
-	entry, err := sampler.findProgram(last)
+	entry, err := sampler.findProgram()
 	if err != nil {
 		trc.Close()
 		return nil, err
@@ -119,6 +119,9 @@ func interpreters(found map[string]bool) interpreterconfig.Config {
 	config.Dotnet.Disabled = !found["dotnet"]
 	config.BEAM.Disabled = !found["beam"]
 	config.LuaJIT.Disabled = !found["luajit"]
+	// Otherwise the stack is lost whose function is one in C, called by Ruby: the profiler goes on to the native caller of the
+	// interpreter's loop, and reads the rest of the functions of Ruby when it meets another loop, which there need not be.
+	config.Ruby.SkipNativeResume = true
 	// Labels of goroutines are not printed.
 	config.Go.Labels.Disabled = true
 	return config
@@ -131,31 +134,43 @@ func inFirstPIDNamespace() bool {
 	return err == nil && name == "pid:[4026531836]"
 }
 
-func lastProgram() ebpf.ProgramID {
-	var last ebpf.ProgramID
-	for {
-		next, err := ebpf.ProgramGetNextID(last)
-		if err != nil {
-			return last
-		}
-		last = next
+// ownPrograms returns the ids of the BPF programs that this process has open (Linux kernel/bpf/syscall.c,
+// bpf_prog_show_fdinfo). Another profiler that runs on the node, or starts at the same moment, has others.
+func ownPrograms() ([]ebpf.ProgramID, error) {
+	const folder = "/proc/self/fdinfo"
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
 	}
+	var ids []ebpf.ProgramID
+	for _, entry := range entries {
+		// The descriptor by which the folder is read is closed again by now.
+		about, err := os.ReadFile(filepath.Join(folder, entry.Name()))
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(about)) {
+			word, found := strings.CutPrefix(line, "prog_id:")
+			if !found {
+				continue
+			}
+			if id, err := strconv.ParseUint(strings.TrimSpace(word), 10, 32); err == nil && !slices.Contains(ids, ebpf.ProgramID(id)) {
+				ids = append(ids, ebpf.ProgramID(id))
+			}
+		}
+	}
+	return ids, nil
 }
 
 // findProgram finds what the profiler has loaded and does not hand out: the program that samples, and the maps by which it
-// learns of processes. Ids grow, so they are of programs behind `last`. Two such programs are of two profilers that started
-// at the same moment.
-func (s *sampler) findProgram(last ebpf.ProgramID) (*ebpf.Program, error) {
+// learns of processes.
+func (s *sampler) findProgram() (*ebpf.Program, error) {
+	programs, err := ownPrograms()
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the BPF programs of this process: %w", err)
+	}
 	var found *ebpf.Program
-	for id := last; ; {
-		next, err := ebpf.ProgramGetNextID(id)
-		if errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("cannot list the kernel's BPF programs: %w", err)
-		}
-		id = next
+	for _, id := range programs {
 		program, err := ebpf.NewProgramFromID(id)
 		if err != nil {
 			continue
@@ -169,7 +184,7 @@ func (s *sampler) findProgram(last ebpf.ProgramID) (*ebpf.Program, error) {
 		if found != nil {
 			program.Close()
 			found.Close()
-			return nil, errors.New("another profiler of this kind started at the same moment")
+			return nil, errors.New("the sampling program is loaded twice")
 		}
 		found = program
 	}

@@ -23,7 +23,6 @@ type text struct {
 	began   time.Time
 	objects *objects
 	written uint64
-	missing uint64 // samples that the kernel's clock counted, and that did not come
 	latest  uint64 // time of the last sample, in nanoseconds
 }
 
@@ -144,9 +143,13 @@ func place(frame *libpf.Frame) string {
 }
 
 // functionName is the name without what a language's readers do not expect in a graph: of Java's
-// `void org.Foo.bar(int)` the type and the arguments go.
+// `void org.Foo.bar(int)` the type and the arguments go. `(garbage collection)` of Ruby loses its brackets, because perf prints names
+// of processes in such ones, and readers of its text drop them.
 func functionName(frame *libpf.Frame) string {
 	name := frame.FunctionName.String()
+	if inner, ok := strings.CutPrefix(name, "("); ok && strings.IndexByte(name, ')') == len(name)-1 {
+		return orUnknown(strings.TrimSuffix(inner, ")"))
+	}
 	if frame.Type.Interpreter() != libpf.HotSpot {
 		return orUnknown(name)
 	}
@@ -168,8 +171,8 @@ func (t *text) finish(expected uint64) error {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	if expected > t.written {
-		t.missing = expected - t.written
-		fmt.Fprintf(t.writer, "gkeprof-unwinder 0/0 [000] %d.%06d: PERF_RECORD_LOST lost %d\n", t.latest/1e9, t.latest%1e9/1e3, t.missing)
+		fmt.Fprintf(t.writer, "gkeprof-unwinder 0/0 [000] %d.%06d: PERF_RECORD_LOST lost %d\n", t.latest/1e9, t.latest%1e9/1e3,
+			expected-t.written)
 	}
 	return t.writer.Flush()
 }

@@ -28,12 +28,14 @@ func TestText(t *testing.T) {
 	python := libpf.Frame{Type: libpf.PythonFrame, FunctionName: libpf.Intern("burn"), SourceFile: libpf.Intern("/app/a.py"), SourceLine: 12, FunctionOffset: 10}
 	java := libpf.Frame{Type: libpf.HotSpotFrame, FunctionName: libpf.Intern("void org.Foo$Bar.run(int, java.lang.String)"), SourceFile: libpf.Intern("Foo.java"), SourceLine: 3}
 	perl := libpf.Frame{Type: libpf.PerlFrame, FunctionName: libpf.Intern("main::f"), SourceFile: libpf.Intern("x.pl"), SourceLine: 9}
+	collector := libpf.Frame{Type: libpf.RubyFrame, FunctionName: libpf.Intern("(garbage collection)"), SourceFile: libpf.Intern("<gc>")}
+	block := libpf.Frame{Type: libpf.RubyFrame, FunctionName: libpf.Intern("block (2 levels) in <main>"), SourceFile: libpf.Intern("x.rb"), SourceLine: 4}
 	kernel := libpf.Frame{Type: libpf.KernelFrame, FunctionName: libpf.Intern("do_syscall_64"), AddressOrLineno: 0x1f}
 	failed := libpf.Frame{Type: libpf.NativeFrame.Error(), AddressOrLineno: 4012}
 	hostile := libpf.Frame{Type: libpf.PythonFrame, FunctionName: libpf.Intern("a\n\nb"), SourceFile: libpf.Intern("c\rd")}
 	unknown := libpf.Frame{Type: libpf.NativeFrame, AddressOrLineno: 0xabc}
 	meta := &samples.TraceEventMeta{Comm: libpf.NewCommFromString("my app"), PID: 7, TID: 8, CPU: 1, Timestamp: 1_500_000_000}
-	if err := text.ReportTraceEvent(&libpf.Trace{Frames: frames(kernel, python, java, perl, hostile, unknown, failed)}, meta); err != nil {
+	if err := text.ReportTraceEvent(&libpf.Trace{Frames: frames(kernel, python, java, perl, collector, block, hostile, unknown, failed)}, meta); err != nil {
 		t.Fatal(err)
 	}
 	if err := text.finish(3); err != nil {
@@ -49,6 +51,8 @@ func TestText(t *testing.T) {
 		"\t               0 burn ([python] /app/a.py:2)",
 		"\t               0 org.Foo$Bar.run ([java] Foo.java:3)",
 		"\t               0 main::f ([perl] x.pl)",
+		"\t               0 garbage collection ([ruby] <gc>)",
+		"\t               0 block (2 levels) in <main> ([ruby] x.rb)",
 		"\t               0 a??b ([python] c?d)",
 		"\t             abc [unknown] ([unknown])",
 		"\t               0 [unknown] ([unwinding ended: code that is in no file])",

@@ -135,10 +135,16 @@ export const CAPTURE_OPTIONS: OptionTable = {
   ...DEBUG_POD_OPTIONS,
   keep: {
     type: 'string',
-    describe: 'How long the node keeps the files if this client dies',
+    describe: 'How long the node keeps the file if this client is gone, or was detached',
     group: DEBUG_POD,
     value: 'TIME',
     defaultText: '10m',
+  },
+  detach: {
+    type: 'boolean',
+    describe: 'Return as soon as the node records, and print the command that collects the file',
+    group: COMMON,
+    notPresettable: true,
   },
 };
 
@@ -172,6 +178,14 @@ export interface DebugPodOptions {
   readonly format: OutputFormat;
 }
 
+/** The namespace for debug pods. */
+export function debugNamespace(raw: RawOptions): string {
+  const namespace = raw.text('debug-namespace') ?? 'gkeprof';
+  if (!isObjectName(namespace))
+    throw usageError(`--debug-namespace: "${printable(namespace)}" is not the name of a namespace`);
+  return namespace;
+}
+
 export function debugPodOptions(raw: RawOptions, rule: FormatRule = {}): DebugPodOptions {
   const image = raw.text('image');
   if (image !== undefined && !/^[\w][\w.\-/:@]*$/.test(image)) {
@@ -180,9 +194,7 @@ export function debugPodOptions(raw: RawOptions, rule: FormatRule = {}): DebugPo
       'for example registry.example/gkeprof-tools:1',
     );
   }
-  const namespace = raw.text('debug-namespace') ?? 'gkeprof';
-  if (!isObjectName(namespace))
-    throw usageError(`--debug-namespace: "${printable(namespace)}" is not the name of a namespace`);
+  const namespace = debugNamespace(raw);
   const policy = raw.text('image-pull-policy') as DebugPodPlan['imagePullPolicy'];
   const leastPrivilege = raw.flag('least-privilege');
   if (leastPrivilege && image === undefined)
@@ -213,6 +225,8 @@ export function debugPodOptions(raw: RawOptions, rule: FormatRule = {}): DebugPo
 export interface CaptureOptions extends DebugPodOptions {
   readonly outputDir: string;
   readonly keepSeconds: number;
+  /** The session goes on without the command. */
+  readonly detach: boolean;
 }
 
 /** The files of a recording are named after its target. */
@@ -222,6 +236,7 @@ export const captureOptions = (raw: RawOptions): CaptureOptions => ({
   ...debugPodOptions(raw, RECORDING),
   outputDir: writableFolder(raw.text('output-dir') ?? '.'),
   keepSeconds: raw.text('keep') === undefined ? KEEP_SECONDS : parseDuration(raw.text('keep')!, '--keep'),
+  detach: raw.flag('detach'),
 });
 
 /** The interpreted flags that commands have in common which inspect a node. */

@@ -1,5 +1,6 @@
-import { clusterError, type GkeprofError, reasonOf } from '../errors.ts';
+import { clusterError, GkeprofError, reasonOf } from '../errors.ts';
 import { printable } from '../text/printable.ts';
+import { KubectlTrouble } from './kubectl-words.ts';
 
 /** The fields of metav1.Status, the API server's error answer, that are read here. */
 interface ApiStatus {
@@ -32,8 +33,30 @@ function parseStatus(body: unknown): ApiStatus {
 }
 
 const UNREACHABLE =
-  /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET|fetch failed|Connect Timeout|other side closed/;
+  /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENETDOWN|ECONNRESET|ECONNABORTED|EPIPE|socket hang up|fetch failed|Connect Timeout|other side closed|the proxy closed/;
 const BAD_CERTIFICATE = /certificate|self.signed|unable to verify|CERT_/i;
+const TIMED_OUT = /timed? ?out|TimeoutError|aborted due to timeout/i;
+
+/**
+ * Whether the same call may succeed later: the API server could not be reached, did not answer in time, or said that it is
+ * in trouble (5xx) or busy (429). False for every refusal, and for what this computer itself cannot do.
+ */
+export function mayPass(error: unknown): boolean {
+  if (!(error instanceof GkeprofError) || error.cause === undefined) return false;
+  const { cause } = error;
+  if (cause instanceof KubectlTrouble) return true;
+  const code = apiCode(cause);
+  if (code !== undefined) return code >= 500 || code === 429 || code === 408;
+  const text = causes(cause);
+  return TIMED_OUT.test(text) || (UNREACHABLE.test(text) && !BAD_CERTIFICATE.test(text));
+}
+
+/** How long the server wants to be left alone, in milliseconds (Retry-After, RFC 9110 10.2.3); undefined if it does not say. */
+export function retryAfterMs(error: unknown): number | undefined {
+  const { headers } = ((error as Error).cause ?? {}) as { headers?: Readonly<Record<string, string>> };
+  const text = headers?.['retry-after'];
+  return text !== undefined && /^\d{1,6}$/.test(text) ? Number(text) * 1000 : undefined;
+}
 
 /** Turns anything that an API call threw into an error with one line, a hint and exit code 3. */
 export function apiError(error: unknown, hint?: string): GkeprofError {
@@ -54,7 +77,7 @@ export function apiError(error: unknown, hint?: string): GkeprofError {
     );
   }
   const text = causes(error);
-  if (/timed? ?out|TimeoutError|aborted due to timeout/i.test(text)) {
+  if (TIMED_OUT.test(text)) {
     return clusterError(
       `the API server did not answer in time: ${printable(text)}`,
       'raise --request-timeout',

@@ -85,7 +85,11 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
       isCurrent: chosen.isCurrent,
     },
     proxy: withoutCredentials(proxyOf(chosen, home.env)),
-    close: () => own.close(),
+    close: async () => {
+      transport.close();
+      kubectl.close();
+      await own.close();
+    },
     readPod: (ns, name) => call(`GET pods/${name} -n ${ns}`, core.readNamespacedPod({ namespace: ns, name })),
     listPods: async (ns, labelSelector) =>
       (

@@ -58,7 +58,7 @@ export interface Cluster {
   readonly reached: Reached;
   /** The proxy to the API server, by the kubeconfig or the environment, without credentials; undefined if there is none. */
   readonly proxy: string | undefined;
-  /** Removes the temporary kubeconfig that kubectl processes were given. */
+  /** Ends every call that still waits, and removes the temporary kubeconfig that kubectl processes were given. */
   close(): Promise<void>;
   readPod(namespace: string, name: string): Promise<V1Pod>;
   listPods(namespace: string, labelSelector?: string): Promise<V1Pod[]>;

@@ -47,11 +47,14 @@ export class Kubectl {
     this.#connection = connection;
     this.#home = home;
     this.#flags = flags;
-    home.onExit?.(() => this.#endChildren());
+    home.onExit?.(() => this.close());
   }
 
-  /** A process group of its own does not end with this process, nor does a credential plugin in it that hangs. */
-  #endChildren(): void {
+  /**
+   * Ends the processes that still run. A process group of its own does not end with this process, nor does a credential
+   * plugin in it that hangs; and this process does not end before its children.
+   */
+  close(): void {
     for (const target of this.#running) {
       try {
         kill(target, 'SIGKILL');

@@ -1,5 +1,6 @@
 import {
   type AgentOptions,
+  type ClientRequest,
   type IncomingMessage,
   Agent as PlainAgent,
   request as plainRequest,
@@ -70,6 +71,8 @@ export class Transport {
   #kept: PlainAgent;
   readonly #fresh: PlainAgent;
   #answered = Number.NEGATIVE_INFINITY;
+  readonly #waiting = new Set<ClientRequest>();
+  #isClosed = false;
   #authorities: Promise<readonly (string | Buffer)[] | undefined> | undefined;
   #context: { readonly made: SecureContext; readonly of: Credentials } | undefined;
 
@@ -105,6 +108,14 @@ export class Transport {
     this.#answered = Date.now();
     if (answer.status === 401) this.#options.refused();
     return answer;
+  }
+
+  /** Gives up every request: one that nobody waits for any more would keep the process until its time limit. */
+  close(): void {
+    this.#isClosed = true;
+    for (const request of this.#waiting) request.destroy();
+    this.#kept.destroy();
+    this.#fresh.destroy();
   }
 
   #agent(options: AgentOptions): PlainAgent {
@@ -214,10 +225,14 @@ export class Transport {
         () => request.destroy(new Error(`timed out after ${timeoutMs / 1000} s`)),
         timeoutMs,
       );
-      request.on('close', () => clearTimeout(timer));
+      this.#waiting.add(request);
+      request.on('close', () => {
+        clearTimeout(timer);
+        this.#waiting.delete(request);
+      });
       request.on('error', (error: NodeJS.ErrnoException) => {
         // The server has just closed the kept connection: https://nodejs.org/api/http.html#requestreusedsocket
-        if (again && request.reusedSocket && error.code === 'ECONNRESET')
+        if (again && request.reusedSocket && error.code === 'ECONNRESET' && !this.#isClosed)
           this.#exchange(call, options, false).then(resolve, reject);
         else reject(withErrorCode(error));
       });

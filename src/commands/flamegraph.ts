@@ -34,6 +34,7 @@ import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/session.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import { comparisonResult, drawComparisons } from '../workflow/compare-profiles.ts';
+import { checkDetach } from '../workflow/detach.ts';
 import { draw } from '../workflow/draw-profile.ts';
 import { checkDwarfRoom } from '../workflow/dwarf-room.ts';
 import { findExcepted, NodePods } from '../workflow/node-pods.ts';
@@ -163,6 +164,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
         '--except needs a whole node as its only target',
         'kubectl gkeprof flamegraph node/NAME --except pod/NAME',
       );
+    checkDetach(raw, ['vs', 'format', 'open', 'markdown']);
     const callGraph = parseCallGraph(raw.text('call-graph') ?? 'auto');
     // It would have to read the files of every process that it may meet, and its text does not say whose they are.
     if (callGraph.stacks === 'ebpf' && ref.kind === 'node' && pid === undefined)
@@ -256,7 +258,7 @@ async function record(
   const except = named && (await findExcepted(named, node, found.cluster));
   const plan = planCapture(found, taskFor(found.target, options), { durationSeconds, maxBytes: MAX_BYTES });
   const room = options.capture.explain ? [] : await checkDwarfRoom(found, plan);
-  const ends = `on ${plan.node}; stops after ${formatDuration(durationSeconds)}, or press Ctrl-C`;
+  const ends = `on ${plan.node}; stops after ${formatDuration(durationSeconds)}${options.capture.detach ? '' : ', or press Ctrl-C'}`;
   const isNode = plan.target.kind === 'node';
   const isPreview = options.capture.explain || options.capture.dryRun !== undefined;
   const pods = isNode && !isPreview ? new NodePods(found.cluster, node) : undefined;
@@ -364,7 +366,8 @@ async function drawRecording(
   const drawn = await draw(reading, drawing, artifact.base, summary, context);
   if (drawing.format.kind === 'text')
     stdout.write(`Raw stack traces: ${artifact.path}\nReceipt:          ${receiptPath}\n`);
-  const made = [...drawn, { role: 'stacks', path: artifact.path }, { role: 'receipt', path: receiptPath }];
+  const stacks = { role: 'stacks', path: artifact.path, sha256: artifact.sha256 };
+  const made = [...drawn, stacks, { role: 'receipt', path: receiptPath }];
   for (const line of summaryLines(summary)) log.line(line);
   const better = summary.quality.limits.find(({ callGraph }) => callGraph !== undefined)?.callGraph;
   if (better !== undefined) log.hint(`to see the missing callers: ${again(better)}`);

@@ -12,6 +12,7 @@ import { nodes } from './nodes.ts';
 import { pcap } from './pcap.ts';
 import { ps } from './ps.ts';
 import { render } from './render.ts';
+import { sessions } from './sessions.ts';
 import { shell } from './shell.ts';
 import { verify } from './verify.ts';
 import { version } from './version.ts';
@@ -25,6 +26,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   whois,
   crictl,
   shell,
+  sessions,
   nodes,
   analyze,
   render,

@@ -26,6 +26,7 @@ import {
 } from '../text/quantity.ts';
 import { deleteLine, quoteFor } from '../text/shell-quote.ts';
 import { analysisData, analyzeFiles, withAnalysis } from '../workflow/analyze-packets.ts';
+import { checkDetach } from '../workflow/detach.ts';
 import { namesOf } from '../workflow/pod-addresses.ts';
 import {
   endedText,
@@ -160,6 +161,7 @@ export const pcap: Command<PcapOptions> = {
     if (ref.kind === 'node' && scope !== undefined && scope !== 'node') {
       throw usageError(`--scope ${scope} cannot be used with a node`, 'name a pod, or leave --scope out');
     }
+    checkDetach(raw, ['analyze', 'markdown']);
     const count = raw.text('count');
     return {
       capture: captureOptions(raw),
@@ -242,7 +244,7 @@ function opening(plan: Plan, options: PcapOptions): string[] {
   return [
     who,
     `scope ${task.scope}; ${task.filter.length ? `filter ${filterText(task)}` : 'no filter: every packet'}`,
-    `stops after ${limits.slice(0, -1).join(', ')} or ${limits.at(-1)}, or press Ctrl-C`,
+    `stops after ${limits.slice(0, -1).join(', ')} or ${limits.at(-1)}${options.capture.detach ? '' : ', or press Ctrl-C'}`,
     ...(target.kind === 'pod' && target.hostNetwork && task.scope === 'netns'
       ? ['note: the pod has hostNetwork, so the capture contains the traffic of the node']
       : []),
@@ -293,7 +295,7 @@ async function presentCapture(
     return isDone ? kept : EXIT.incomplete;
   }
   const made = [
-    { role: 'packets', path: artifact.path },
+    { role: 'packets', path: artifact.path, sha256: artifact.sha256 },
     { role: 'receipt', path: receiptPath },
   ];
   const capture = { receipt, files: await describeFiles(made), ended: endedText(result) };

@@ -30,7 +30,7 @@ export const RIGHTS: readonly Right[] = [
   debug('create', 'pods', EVERY),
   debug('get', 'pods', EVERY),
   debug('delete', 'pods', EVERY),
-  debug('list', 'pods', '--linger, and the removal of what a lost client left', 'warning'),
+  debug('list', 'pods', 'sessions, --linger, and the removal of what a lost client left', 'warning'),
   debug('get', 'pods/log', 'flamegraph, pcap'),
   // Without it kubectl goes back from WebSocket to SPDY.
   debug('get', 'pods/exec', 'kubectl exec over WebSocket', 'warning'),

@@ -21,3 +21,11 @@ export function ownerSuffix(user: string): string | undefined {
   const written = parts.join('');
   return user === '' || parts.includes(undefined) || written.length > LONGEST ? undefined : written;
 }
+
+/** The user whose name was written like that; undefined for what `ownerSuffix` does not write. */
+export function ownerOfSuffix(suffix: string): string | undefined {
+  const user = suffix.replace(/-([0-9a-f]{2})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 16)),
+  );
+  return ownerSuffix(user) === suffix ? user : undefined;
+}

@@ -44,42 +44,39 @@ const START =
 /** The C library and the loader: whatever they call from outside themselves is where a program or a thread begins. */
 const C_LIBRARY = /(?:^|\/)(?:libc|libpthread|ld)(?:[-.]|$)|(?:^|\/)ld-(?:linux|musl)/;
 
-/** Interpreters by the function that runs their programs, with what makes perf name the programs' own functions. */
+/**
+ * Interpreters by the function that runs their programs, with what makes perf name the programs' own functions. The unwinder of
+ * the image names those of each: test/stacks/programs.ts has what was tried.
+ */
 const INTERPRETERS: ReadonlyArray<{
   readonly loop: RegExp;
   /** A name that the profile contains if the functions are named. */
   readonly named: RegExp;
   readonly language: string;
-  /** Whether the unwinder of the image names them: test/stacks/programs.ts has what was tried. */
-  readonly byEbpf: boolean;
   readonly help: string;
 }> = [
   {
     loop: /^_?PyEval_EvalFrame(?:Default|Ex)/,
     named: /^py::/,
     language: 'Python',
-    byEbpf: true,
     help: 'start it with python -X perf (Python 3.12 or later)',
   },
   {
     loop: /^(?:vm_exec_core|rb_vm_exec|vm_exec)$/,
     named: /^(?:rb::|yjit)/,
     language: 'Ruby',
-    byEbpf: false,
     help: 'rbspy or another profiler for Ruby names them',
   },
   {
     loop: /^(?:execute_ex|zend_execute_scripts|zend_execute)$/,
     named: /^php::/,
     language: 'PHP',
-    byEbpf: true,
     help: 'phpspy or another profiler for PHP names them',
   },
   {
     loop: /^Perl_runops_(?:standard|debug)$/,
     named: /^perl::/,
     language: 'Perl',
-    byEbpf: false,
     help: 'Devel::NYTProf names them',
   },
 ];
@@ -136,11 +133,19 @@ const INLINED = 2;
 const KERNEL = 4;
 const BEGINS = 8;
 const IN_LIBRARY = 16;
+const ENDS_RUBY = 32;
+
+/**
+ * A function of Ruby as image/unwinder/text.go writes it. The unwinder leaves out what calls Ruby's interpreter, so such a function is
+ * the outermost one of a whole stack. While Ruby collects garbage, no functions are read.
+ */
+const OF_RUBY = /^\[ruby\] (?!<gc>$)/;
 
 const bitsOf = ({ name, kind, dso }: Frame): number =>
   (kind === 'thread' ? THREAD : kind === 'inlined' ? INLINED : kind === 'kernel' ? KERNEL : 0) |
   (kind !== 'thread' && START.test(name) ? BEGINS : 0) |
-  (C_LIBRARY.test(dso) ? IN_LIBRARY : 0);
+  (C_LIBRARY.test(dso) ? IN_LIBRARY : 0) |
+  (OF_RUBY.test(dso) ? ENDS_RUBY : 0);
 
 function walk({ frames, tree, stacks }: Profile): StackCounts {
   const bits = Uint8Array.from(frames, bitsOf);
@@ -161,7 +166,7 @@ function walk({ frames, tree, stacks }: Profile): StackCounts {
     if (first < 0) outermost[node] = frame;
     // Folded text may have the name of the thread first, and frames of the loader may lie below the start.
     if (deep > 4) continue;
-    if (own & BEGINS) reaches[node] = 1;
+    if (own & BEGINS || (deep === 1 && own & ENDS_RUBY)) reaches[node] = 1;
     const isCalledByLibrary = bits[outermost[node]!]! & IN_LIBRARY && !(own & IN_LIBRARY);
     if (deep === 2 && isCalledByLibrary && !(own & KERNEL)) reaches[node] = 1;
   }
@@ -294,8 +299,7 @@ function interpreterLimits(
   { about, frames, tree, stacks }: Profile,
   share: (count: number) => number,
 ): Limit[] {
-  return INTERPRETERS.flatMap(({ loop, named, language, byEbpf, help }) => {
-    const isBetterByEbpf = byEbpf && canBeNamed(about.stacks);
+  return INTERPRETERS.flatMap(({ loop, named, language, help }) => {
     const script = `[${language.toLowerCase()}]`;
     if (frames.some(({ name, dso }) => named.test(name) || dso.startsWith(script))) return [];
     const runs = Uint8Array.from(frames, ({ name }) => (loop.test(name) ? 1 : 0));
@@ -309,8 +313,8 @@ function interpreterLimits(
       {
         kind: 'interpreter' as const,
         share: share(count),
-        text: `${percent(share(count))} of the samples are in the interpreter of ${language}, and the functions of its programs are not named: ${byEbpf ? namedByEbpf(about.stacks) : ''}${help}`,
-        ...(isBetterByEbpf && { callGraph: 'ebpf' }),
+        text: `${percent(share(count))} of the samples are in the interpreter of ${language}, and the functions of its programs are not named: ${namedByEbpf(about.stacks)}${help}`,
+        ...(canBeNamed(about.stacks) && { callGraph: 'ebpf' }),
       },
     ];
   });

@@ -5,7 +5,7 @@ import type { Receipt } from '../session/receipt.ts';
 import { plain } from './markdown.ts';
 
 /** What was recorded, when, and how: the part of a result that every kind of capture has. */
-export function captureFacts({ gkeprof, plan, capture, targetChanges }: Receipt) {
+export function captureFacts({ gkeprof, plan, capture, targetChanges, targetUnknown }: Receipt) {
   const what = plan.capture;
   return {
     target: targetFacts(plan.targets[0]),
@@ -25,6 +25,7 @@ export function captureFacts({ gkeprof, plan, capture, targetChanges }: Receipt)
     ...(capture.cpu && { cpu: capture.cpu }),
     ...(capture.packets && { packets: capture.packets }),
     targetChanges,
+    ...(targetUnknown !== undefined && { targetUnknown }),
     debugPod: {
       namespace: plan.debugPod.namespace,
       name: plan.debugPod.name,
@@ -70,6 +71,7 @@ export const captureRows = (facts: CaptureFacts, ended: string): Array<[string, 
   ],
   ['by pod', facts.noCgroups && `not told apart: ${NO_CGROUPS[facts.noCgroups]}`],
   ['changed meanwhile', facts.targetChanges.length ? facts.targetChanges.map(plain).join('; ') : undefined],
+  ['not known', facts.targetUnknown && `whether the target changed: ${plain(facts.targetUnknown)}`],
   ['node', `${plain(facts.node)}, kernel ${plain(facts.kernel)}, ${plain(facts.toolVersion)}`],
 ];
 

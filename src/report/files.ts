@@ -8,6 +8,8 @@ export interface MadeFile {
   /** What it is: `flamegraph`, `stacks`, `packets`, `receipt` … */
   readonly role: string;
   readonly path: string;
+  /** Its SHA-256, where it was computed already. */
+  readonly sha256?: string;
 }
 
 /** The same file with what a result says about it. */
@@ -16,14 +18,14 @@ export interface DescribedFile extends MadeFile {
   readonly sha256: string;
 }
 
-/** Adds the size and the SHA-256 of each file, for which all of it is read. */
+/** Adds the size and the SHA-256 of each file. All of a file is read for it, unless its SHA-256 is known. */
 export const describeFiles = (files: readonly MadeFile[]): Promise<DescribedFile[]> =>
   Promise.all(
-    files.map(async ({ role, path }) => ({
+    files.map(async ({ role, path, sha256: known }) => ({
       role,
       path,
       bytes: (await stat(path)).size,
-      sha256: await sha256(path),
+      sha256: known ?? (await sha256(path)),
     })),
   );
 

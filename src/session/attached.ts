@@ -56,7 +56,7 @@ async function inDebugPod(plan: Plan, audience: Audience, context: SessionContex
       ? await withTerminal(plan, audience, context)
       : await unlessAborted(withoutTerminal(plan, what.stdin, audience, context, over.signal), signal);
     over.abort();
-    await removeDebugPod(plan, context, 30_000);
+    await removeDebugPod(plan, context);
     return status;
   } catch (error) {
     over.abort();

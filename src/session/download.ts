@@ -3,12 +3,16 @@ import { constants } from 'node:fs';
 import { copyFile, type FileHandle, link, lstat, open, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CallResult, ContainerRef } from '../cluster/cluster.ts';
-import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
+import { refusalOf } from '../cluster/kubectl-words.ts';
+import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { printable } from '../text/printable.ts';
-import { formatBytes } from '../text/quantity.ts';
+import { formatBytes, formatDuration } from '../text/quantity.ts';
+import { shellQuote } from '../text/shell-quote.ts';
+import { askIfGone } from './debug-pod.ts';
+import { PATIENCE_MS } from './patience.ts';
 import { copyingParts } from './progress.ts';
 import type { SessionContext } from './session-context.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -33,7 +37,6 @@ export interface Artifact {
 
 /** Bytes of a range: exec streams of this size never lost their end in 80 trials, larger ones did. */
 const RANGE_BYTES = 8 * 2 ** 20;
-const RANGE_TRIES = 5;
 
 /** The folder for a file, and its name there: the base name, then the ending. */
 export interface DownloadDestination {
@@ -42,19 +45,68 @@ export interface DownloadDestination {
   readonly ending: string;
 }
 
+/** The container that has the file, and the uid of its pod. */
+export interface DownloadSource extends ContainerRef {
+  readonly uid?: string;
+}
+
 /** The download of one file. */
 interface Transfer {
   readonly announced: Announced;
-  readonly from: ContainerRef;
+  readonly from: DownloadSource;
+  readonly pace: Pace;
   readonly context: SessionContext;
   /** Aborted if the user gives up the download. */
   readonly signal: AbortSignal;
 }
 
 const STALL_MS = 30_000;
+/** The speed of a copy is judged by what came in this time, in milliseconds. */
+const PACE_MS = 60_000;
+/** The least speed of a copy, in bytes per second: at less, not even a small recording arrives while the node keeps it. */
+const FLOOR = 1000;
 /** How often a transfer is checked: a copy that brings too much is ended after at most this time. */
 const WATCH_MS = 100;
 const PROGRESS_MS = 1000;
+
+/**
+ * Judges the speed of a whole download, over all its transfers. Time in which the API server was away does not count, and
+ * neither does time in which nothing came at all: a transfer that stalls is tried again.
+ */
+class Pace {
+  readonly #windowMs: number;
+  #since = Date.now();
+  #from = 0;
+  #problem: Error | undefined;
+
+  constructor(windowMs = PACE_MS) {
+    this.#windowMs = windowMs;
+  }
+
+  /** Throws if the download was found to be too slow. */
+  throwIfTooSlow(): void {
+    if (this.#problem) throw this.#problem;
+  }
+
+  /** Begins anew, where time has gone by that does not count. */
+  restart(): void {
+    this.#since = Date.now();
+  }
+
+  /** Throws if less came than the floor since the last judgement, and the rest would take more than that time again. */
+  judge(here: number, whole: number): void {
+    if (Date.now() - this.#since < this.#windowMs) return;
+    const brought = here - this.#from;
+    const seconds = (Date.now() - this.#since) / 1000;
+    this.#from = here;
+    this.restart();
+    if (brought <= 0 || brought >= FLOOR * seconds || whole - here <= brought) return;
+    this.#problem = new Error(
+      `the copy is too slow: ${formatBytes(brought)} came in the last ${formatDuration(Math.round(seconds))}, so it was given up at ${formatBytes(here)} of ${formatBytes(whole)}`,
+    );
+    throw this.#problem;
+  }
+}
 
 /**
  * Ends a transfer that brings no byte for too long: `kubectl cp` and `exec` have no time-out of their own, and wait for
@@ -63,7 +115,7 @@ const PROGRESS_MS = 1000;
  */
 async function watched<T>(
   { from, arrived }: { from: number; arrived: () => Promise<number> },
-  { announced: { bytes: whole }, context: { log, stallMs = STALL_MS }, signal }: Transfer,
+  { announced: { bytes: whole }, pace, context: { log, stallMs = STALL_MS }, signal }: Transfer,
   transfer: (end: AbortController) => Promise<T>,
 ): Promise<T> {
   const end = new AbortController();
@@ -73,7 +125,12 @@ async function watched<T>(
   let shown = began;
   const watch = setInterval(
     async () => {
-      const here = await arrived().catch((error: unknown) => end.abort(error));
+      const here = await arrived()
+        .then((bytes) => {
+          pace.judge(bytes, whole);
+          return bytes;
+        })
+        .catch((error: unknown) => end.abort(error));
       if (here === undefined || end.signal.aborted) return;
       const now = Date.now();
       if (here === size) {
@@ -103,12 +160,13 @@ async function watched<T>(
  */
 export async function download(
   announced: Announced,
-  from: ContainerRef,
+  from: DownloadSource,
   { directory, base, ending }: DownloadDestination,
   context: SessionContext,
 ): Promise<Artifact> {
   const signal = context.interrupts.abandon;
-  const transfer: Transfer = { announced, from, context, signal };
+  const pace = new Pace(context.paceMs);
+  const transfer: Transfer = { announced, from, pace, context, signal };
   let temporary: string | undefined;
   let file: FileHandle | undefined;
   try {
@@ -123,18 +181,21 @@ export async function download(
     let got = file ? (await file.stat()).size : 0;
     file ??= await newFile(part);
     let resumedBytes = 0;
-    if (got < announced.bytes || (await sha256(file, signal)) !== announced.sha256) {
-      localFailure(copied.stderr);
+    let sum = got < announced.bytes ? '' : await sha256(file, signal);
+    if (sum !== announced.sha256) {
+      if (copied.exitCode !== 0) finalFailure(copied.stderr);
+      pace.throwIfTooSlow();
       if (got === announced.bytes) got = 0;
       resumedBytes = announced.bytes - got;
       await readRanges(file, got, transfer);
-      if ((await sha256(file, signal)) !== announced.sha256) {
-        // The short copy was not the beginning of the file: read it again from its first byte.
-        resumedBytes = announced.bytes;
-        await readRanges(file, 0, transfer);
-      }
+      sum = await sha256(file, signal);
     }
-    const sum = await sha256(file, signal);
+    if (sum !== announced.sha256 && resumedBytes < announced.bytes) {
+      // The short copy was not the beginning of the file: read it again from its first byte.
+      resumedBytes = announced.bytes;
+      await readRanges(file, 0, transfer);
+      sum = await sha256(file, signal);
+    }
     if (sum !== announced.sha256)
       throw new Error(`SHA-256 is ${sum} here and ${announced.sha256} on the node`);
     await file.chmod(0o600);
@@ -221,33 +282,95 @@ function localFailure(stderr: string): void {
   if (words) throw new Error(words[0]);
 }
 
+/** Throws if it is useless to try again: this computer cannot store the file, or the server refused, in kubectl's words. */
+function finalFailure(stderr: string): void {
+  localFailure(stderr);
+  const refusal = refusalOf(stderr);
+  if (refusal !== undefined) throw new Error(refusal);
+}
+
+/**
+ * Reads ranges until every byte is here. A range of which nothing came is asked for again, as long as the debug pod is
+ * there and the API server shows it.
+ */
 async function readRanges(file: FileHandle, from: number, transfer: Transfer): Promise<void> {
-  const { announced, context, signal } = transfer;
+  const { announced, context, pace } = transfer;
   await file.truncate(from);
   let at = from;
+  let quietMs = 0;
+  let quietSince = context.now();
   let tries = 0;
   while (at < announced.bytes) {
     const want = Math.min(RANGE_BYTES, announced.bytes - at);
-    const got = await readRange(at, want, file, transfer);
+    const { got, stderr } = await readRange(at, want, file, transfer);
+    pace.throwIfTooSlow();
     at += got;
-    tries = got === 0 ? tries + 1 : 0;
-    if (got === 0) await context.sleep(500 * 2 ** tries, signal); // The connection to the server may be back soon.
-    if (tries >= RANGE_TRIES)
+    if (got > 0) {
+      tries = 0;
+      quietMs = 0;
+      quietSince = context.now();
+      continue;
+    }
+    finalFailure(stderr);
+    if (await podHasIt(transfer)) {
+      quietMs = 0;
+      quietSince = context.now();
+    }
+    const pause = Math.min(500 * 2 ** tries, 5000); // The connection to the server may be back soon.
+    tries += 1;
+    quietMs += pause;
+    if (Math.max(quietMs, context.now() - quietSince) > PATIENCE_MS)
       throw new Error(`the copy stopped at ${formatBytes(at)} of ${formatBytes(announced.bytes)}`);
+    await context.sleep(pause, transfer.signal);
   }
 }
+
+/**
+ * Rejects if the debug pod is gone, and the file with it, or if the API server refuses to show it or stays away. True if
+ * the API server was away and is back: the time until then was not the copy's.
+ */
+async function podHasIt({ from, pace, context, signal }: Transfer): Promise<boolean> {
+  const pod = { namespace: from.namespace, name: from.pod, ...(from.uid !== undefined && { uid: from.uid }) };
+  let hasWaited = false;
+  const patience = {
+    meanwhile: 'the file stays on the node',
+    signal,
+    onWait: () => {
+      hasWaited = true;
+    },
+  };
+  const gone = await askIfGone(pod, patience, context);
+  if (hasWaited) pace.restart();
+  if (gone !== undefined)
+    throw new LostFile(
+      `the capture was finished, but the debug pod ${pod.namespace}/${pod.name} is gone (${gone}), and with it the file`,
+    );
+  return hasWaited;
+}
+
+/** The error for a file that no command can get any more. */
+class LostFile extends Error {}
 
 /** How long the remote end may take to end after it was told that every byte is here. */
 const GOODBYE_MS = 3000;
 
-/** Reads one range and writes it at its place in the file, never more bytes than were asked for. Returns how many. */
-async function readRange(at: number, want: number, into: FileHandle, transfer: Transfer): Promise<number> {
+/**
+ * Reads one range and writes it at its place in the file, never more bytes than were asked for. Returns how many came, and
+ * what kubectl said.
+ */
+async function readRange(
+  at: number,
+  want: number,
+  into: FileHandle,
+  transfer: Transfer,
+): Promise<{ readonly got: number; readonly stderr: string }> {
   const { announced, from, context, signal } = transfer;
   const stream = context.cluster.execStream(
     from,
     request('range', `${OUT}/${announced.file}`, String(at + 1), String(want)),
   );
   let got = 0;
+  let stderr = '';
   const abort = () => stream.kill();
   signal.addEventListener('abort', abort, { once: true });
   try {
@@ -270,11 +393,16 @@ async function readRange(at: number, want: number, into: FileHandle, transfer: T
     signal.removeEventListener('abort', abort);
     if (got < want) stream.kill();
     const late = setTimeout(() => stream.kill(), GOODBYE_MS);
-    await unlessAborted(stream.ended, signal).catch(() => {});
+    await unlessAborted(stream.ended, signal).then(
+      (ended) => {
+        stderr = ended.stderr;
+      },
+      () => {},
+    );
     clearTimeout(late);
   }
   signal.throwIfAborted();
-  return got;
+  return { got, stderr };
 }
 
 /** Errors of the disk name the system call that failed; errors of a stream do not. */
@@ -315,17 +443,22 @@ export async function appear(part: string, directory: string, base: string, endi
   }
 }
 
-function notDownloaded(
-  error: unknown,
-  name: string,
-  { announced, from, context: { cluster } }: Transfer,
-): GkeprofError {
-  if (error instanceof GkeprofError) return error;
-  const { namespace, pod, container } = from;
+function notDownloaded(error: unknown, name: string, transfer: Transfer): GkeprofError {
+  if (error instanceof LostFile) return clusterError(error.message, undefined, error);
   return new GkeprofError(
     EXIT.incomplete,
     `the capture is finished on the node, but could not be copied: ${reasonOf(error)}`,
-    `this still gets the file: ${cluster.kubectlLine('cp', '-c', container, `${namespace}/${pod}:${OUT}/${announced.file}`, name)}`,
+    `this still gets the file: ${commandFor(name, transfer)}`,
     error,
   );
+}
+
+/** The command line that copies the file, for its user alone as here, and compares it with what the node announced. */
+function commandFor(name: string, { announced, from, context }: Transfer): string {
+  const { namespace, pod, container } = from;
+  const path = `${namespace}/${pod}:${OUT}/${announced.file}`;
+  const line = context.cluster.kubectlLine('cp', '-c', container, path, name);
+  // cmd.exe and PowerShell have neither umask nor sha256sum.
+  if (context.windows) return `${line} (its SHA-256, by certutil -hashfile, is ${announced.sha256})`;
+  return `(umask 077; ${line} && echo ${shellQuote(`${announced.sha256}  ${name}`)} | sha256sum -c)`;
 }

@@ -1,6 +1,6 @@
-import { apiCode } from '../cluster/api-errors.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { clusterError, GkeprofError } from '../errors.ts';
+import { kubectlError, refusalOf } from '../cluster/kubectl-words.ts';
+import { clusterError } from '../errors.ts';
 import { EventReader, LineSplitter, type NodeEvent } from '../node/events.ts';
 import { request } from '../node/requests.ts';
 import { captureSeconds, type Plan } from '../plan/plan.ts';
@@ -8,6 +8,7 @@ import { notReady } from '../plan/target.ts';
 import { printable } from '../text/printable.ts';
 import { formatDuration } from '../text/quantity.ts';
 import { containerOf } from './debug-pod.ts';
+import { patiently } from './patience.ts';
 import type { SessionContext } from './session-context.ts';
 
 const SILENCE_MS = 12_000;
@@ -30,8 +31,12 @@ export async function* followEvents(plan: Plan, context: SessionContext): AsyncG
   const readFile = async (tries = 1): Promise<string[]> => {
     const result = await cluster.exec(containerOf(plan, 'files'), request('events'), signal);
     if (result.exitCode === 0) return Buffer.from(result.stdout).toString('utf8').split('\n').filter(Boolean);
+    signal.throwIfAborted();
     if (tries === 1) return [];
+    if (refusalOf(result.stderr) !== undefined) throw kubectlError(result);
     await sleep(RECONNECT_MS, signal);
+    // A server that is away is waited for as long as everywhere; the tries are those that it could have answered.
+    await isOver(plan, context);
     return readFile(tries - 1);
   };
   /** The new events among the lines; a gap in the log is filled from the file before going on. */
@@ -70,7 +75,7 @@ export async function* followEvents(plan: Plan, context: SessionContext): AsyncG
       if (lines !== 'silence' || events.length) silence.isOver();
       else if (await silence.isForEver()) break;
     }
-    const ended = await patiently(() => captureEnded(plan, cluster), context);
+    const ended = await isOver(plan, context);
     // Events that are not read now are lost, so this is tried several times: one failed exec must not cost a whole capture.
     const events = fromFile(await readFile(ended ? LAST_TRIES : 1));
     yield* events;
@@ -103,7 +108,7 @@ class Silence {
   /** True if the container has ended. Rejects if it must have ended by the node's own timers, but the API does not know. */
   async isForEver(): Promise<boolean> {
     const { cluster, now, log } = this.#context;
-    if (await patiently(() => captureEnded(this.#plan, cluster), this.#context)) return true;
+    if (await isOver(this.#plan, this.#context)) return true;
     const node = await cluster.readNode(this.#plan.node).catch(() => undefined);
     const problem = node && notReady(node);
     if (problem && !this.#said) {
@@ -116,29 +121,6 @@ class Silence {
       `nothing was heard from node "${this.#plan.node}" for ${formatDuration(seconds)}${problem ? `: ${problem}` : ''}`,
       `kubectl describe node ${this.#plan.node}`,
     );
-  }
-}
-
-const PATIENCE_MS = 120_000;
-
-/**
- * Asks again while the API server cannot be reached or is in trouble, because the capture goes on without it.
- * A refusal by the server is final.
- */
-async function patiently<T>(ask: () => Promise<T>, { interrupts, sleep, log }: SessionContext): Promise<T> {
-  for (let waited = 0; ; waited += 1000) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!(error instanceof GkeprofError) || error.cause === undefined || waited >= PATIENCE_MS) throw error;
-      const code = apiCode(error.cause);
-      if (code !== undefined && code < 500 && code !== 429) throw error;
-      if (waited === 0)
-        log.line(
-          `${error.message}; the capture goes on, and this is tried again for ${PATIENCE_MS / 1000} s`,
-        );
-      await sleep(1000, interrupts.abandon);
-    }
   }
 }
 
@@ -180,6 +162,14 @@ async function* logLines(
     await stream.ended.catch(() => {});
   }
 }
+
+/** True if the capture container has ended. An API server that is away is waited for, because the capture goes on without it. */
+const isOver = (plan: Plan, context: SessionContext): Promise<boolean> =>
+  patiently(
+    () => captureEnded(plan, context.cluster),
+    { meanwhile: 'the capture goes on', signal: context.interrupts.abandon },
+    context,
+  );
 
 /** True if the capture container has ended. Rejects if the pod is gone or the cluster ended it. */
 async function captureEnded(plan: Plan, cluster: Cluster): Promise<boolean> {

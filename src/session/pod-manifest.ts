@@ -1,7 +1,7 @@
 import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import { load } from 'js-yaml';
 import { asset } from '../assets.ts';
-import type { NodeWork } from '../collectors/collector.ts';
+import { isRecording, type NodeWork } from '../collectors/collector.ts';
 import { limitedContext, limitedWork, privilegesOf } from '../collectors/privileges.ts';
 import { captureCommand, filesCommand, literal } from '../collectors/script.ts';
 import {
@@ -16,7 +16,9 @@ import {
 } from '../plan/plan.ts';
 
 export const MANAGED_BY = 'app.kubernetes.io/managed-by=kubectl-gkeprof';
-const SESSION_LABEL = 'gkeprof.dev/session';
+export const SESSION_LABEL = 'gkeprof.dev/session';
+/** The target and the task as JSON, for a client that did not make the pod: what the pod itself does not tell. */
+export const PLAN_ANNOTATION = 'gkeprof.dev/plan';
 
 /** The pod that is sent to the API server: manifests/debug-pod.yaml with the fields that the plan decides. Pure. */
 export function debugPod(plan: Plan, work: NodeWork): V1Pod {
@@ -55,6 +57,8 @@ function annotate(pod: V1Pod, plan: Plan, work: NodeWork): void {
     'gkeprof.dev/what': work.describe(plan),
     'gkeprof.dev/bound': `${boundSeconds(plan)}s`,
     ...(plan.reason !== undefined && { 'gkeprof.dev/reason': plan.reason }),
+    // A command for the user (crictl, a shell) ends with its client, so nobody else goes on with it.
+    ...(isRecording(work) && { [PLAN_ANNOTATION]: JSON.stringify({ target, capture: plan.capture }) }),
   };
 }
 

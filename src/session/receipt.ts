@@ -60,6 +60,8 @@ export interface Receipt {
     };
   };
   readonly targetChanges: readonly string[];
+  /** Why it is not known whether the target changed; absent if it is known. */
+  readonly targetUnknown?: string;
   readonly artifact: {
     readonly file: string;
     readonly bytes: number;
@@ -95,6 +97,7 @@ export function makeReceipt(
       }),
     },
     targetChanges: result.targetChanges,
+    ...(result.targetUnknown !== undefined && { targetUnknown: result.targetUnknown }),
     artifact: {
       file: artifact.path.split(/[\\/]/).at(-1)!,
       bytes: artifact.bytes,

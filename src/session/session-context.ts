@@ -19,4 +19,8 @@ export interface SessionContext {
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
   /** Milliseconds after which a copy that brings nothing has stalled, if not the usual; tests wait less. */
   readonly stallMs?: number;
+  /** Milliseconds over which the speed of a copy is judged, if not the usual; tests wait less. */
+  readonly paceMs?: number;
+  /** Whether the user's shell is one of Windows, for the commands in hints. */
+  readonly windows?: boolean;
 }

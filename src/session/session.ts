@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { V1Pod } from '@kubernetes/client-node';
 import type { Reached } from '../cluster/cluster.ts';
+import { isOfKubectl, kubectlError } from '../cluster/kubectl-words.ts';
 import type { Collector, RawFile } from '../collectors/collector.ts';
-import { EXIT, GkeprofError } from '../errors.ts';
+import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { type EventOf, keepEvent, type SeenEvents } from '../node/events.ts';
 import { OUT } from '../node/folders.ts';
@@ -13,16 +14,26 @@ import type { CpuCounters } from '../profile/counters.ts';
 import type { StacksBy } from '../profile/unwinding.ts';
 import { formatBytes, formatDuration } from '../text/quantity.ts';
 import { cpuCounters } from './cpu-counters.ts';
-import { abandonDebugPod, containerOf, createDebugPod, deathOf, removeDebugPod } from './debug-pod.ts';
+import {
+  abandonDebugPod,
+  askIfGone,
+  type CreatedPod,
+  containerOf,
+  createDebugPod,
+  deathOf,
+  removeDebugPod,
+} from './debug-pod.ts';
 import { type Announced, type Artifact, download } from './download.ts';
 import { followEvents } from './follow-events.ts';
 import { renewLease } from './lease.ts';
 import { nodeError } from './node-errors.ts';
+import { patiently } from './patience.ts';
+import type { FoundSession } from './plan-of-pod.ts';
 import { showEvent } from './progress.ts';
 import type { SessionContext } from './session-context.ts';
 import { waitForStart } from './start.ts';
 import { type Deletion, deletionOf, type EndReason, type StoppedBy, stoppedBy } from './stopped-by.ts';
-import { targetChanges } from './target-changes.ts';
+import { lookAtTarget, type TargetLook } from './target-changes.ts';
 
 /** Why the recording is not whole: what happened to the tool on the node before it had written all of it. */
 export type Cut = NonNullable<EventOf<'end'>['cut']>;
@@ -70,6 +81,8 @@ export interface SessionResult {
   readonly last: EventOf<'end'> | EventOf<'progress'> | undefined;
   /** What happened to the target during the capture, one phrase each. */
   readonly targetChanges: readonly string[];
+  /** Why it is not known whether the target changed; absent if it is known. */
+  readonly targetUnknown?: string;
   /** Settles when the debug pod's deletion was accepted; it does not hold up the result. */
   readonly removed: Promise<void>;
 }
@@ -87,7 +100,7 @@ export async function runSession(
 ): Promise<SessionResult> {
   const { interrupts, log } = context;
   interrupts.stop.throwIfAborted();
-  await createDebugPod(plan, collector, context);
+  const pod = await createDebugPod(plan, collector, context);
   let working: Promise<unknown> = Promise.resolve();
   try {
     if (plan.debugPod.install) {
@@ -95,27 +108,62 @@ export async function runSession(
         `no diagnostic image: installing ${collector.install} into ${plan.debugPod.image} on the node (--image avoids it)`,
       );
     }
-    const work = recordAndDownload(plan, collector, directory, context);
+    const work = recordAndDownload(plan, pod, collector, directory, context);
     working = work;
     // Not every call of the API can be ended: the second signal does not wait for any.
     const result = await unlessAborted(work, interrupts.abandon);
-    const removed = removeDebugPod(plan, context, 30_000);
+    const removed = removeDebugPod(plan, context);
     removed.catch(() => {}); // The command awaits it, after the result is out.
     return { ...result, removed };
   } catch (error) {
     log.end();
-    if (isStillOnTheNode(error)) {
-      const { namespace, name } = plan.debugPod;
-      log.warn(
-        `the debug pod ${namespace}/${name} keeps it for ${formatDuration(plan.limits.keepSeconds)}, then it stops by itself`,
-      );
-      throw error;
-    }
+    const gone = isStillOnTheNode(error) ? await sayHowLong(plan, pod, context) : undefined;
+    if (isStillOnTheNode(error) && gone === undefined) throw error;
     const tidied = Promise.race([working.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })]);
     await Promise.all([abandonDebugPod(plan, context), tidied]);
-    throw error;
+    throw gone === undefined ? error : lostWith(plan, gone, error);
   }
 }
+
+/** How long the error waits for the API server to say whether the debug pod still has the file, in milliseconds. */
+const CHECK_MS = 5000;
+
+/**
+ * Says how long the debug pod keeps a file that could not be copied, unless it is gone: then the result is why. A promise
+ * is made only after the API server has shown the pod.
+ */
+async function sayHowLong(plan: Plan, pod: CreatedPod, context: SessionContext): Promise<string | undefined> {
+  const { interrupts, log, sleep } = context;
+  const name = `${pod.namespace}/${pod.name}`;
+  const kept = `keeps the file for ${formatDuration(plan.limits.keepSeconds)}, then it stops by itself`;
+  const answered = new AbortController();
+  const until = new AbortController();
+  const { next } = interrupts;
+  void sleep(CHECK_MS, AbortSignal.any(next.aborted ? [answered.signal] : [answered.signal, next]))
+    .catch(() => {})
+    .then(() => until.abort());
+  try {
+    const patience = { meanwhile: 'the file stays on the node', boundMs: CHECK_MS, until: until.signal };
+    const gone = await askIfGone(pod, patience, context);
+    if (gone === undefined) log.warn(`the debug pod ${name} ${kept}`);
+    return gone;
+  } catch (error) {
+    log.warn(
+      `it is not known whether the debug pod ${name} still has the file (${reasonOf(error)}): unless somebody deletes the pod, it ${kept}`,
+    );
+    return undefined;
+  } finally {
+    answered.abort();
+  }
+}
+
+/** The error for a file that was lost with its debug pod: there is no command that still gets it. */
+const lostWith = (plan: Plan, why: string, error: unknown): GkeprofError =>
+  clusterError(
+    `${reasonOf(error)}; the debug pod ${plan.debugPod.namespace}/${plan.debugPod.name} is gone (${why}), and with it the file`,
+    undefined,
+    error,
+  );
 
 /** How long a copy that was given up may take to remove what it began. */
 const TIDY_MS = 1500;
@@ -123,15 +171,71 @@ const TIDY_MS = 1500;
 const isStillOnTheNode = (error: unknown): boolean =>
   error instanceof GkeprofError && error.code === EXIT.incomplete;
 
+/**
+ * Goes on with a session that another command began, and that may have ended long ago: follows it to its end, downloads and
+ * verifies the file, and deletes the debug pod. If that fails or is interrupted, the pod is left as it was found, so that
+ * the next command can try again. `isOver`: the recording has ended, and its course is not shown.
+ */
+export async function resumeSession(
+  { plan, pod, collector }: FoundSession,
+  directory: string,
+  context: SessionContext,
+  isOver: boolean,
+): Promise<SessionResult> {
+  const work = recordAndDownload(plan, pod, collector, directory, context, isOver);
+  try {
+    const result = await unlessAborted(work, context.interrupts.abandon);
+    const removed = removeDebugPod(plan, context);
+    removed.catch(() => {}); // The command awaits it, after the result is out.
+    return { ...result, removed };
+  } catch (error) {
+    context.log.end();
+    const gone = isStillOnTheNode(error) ? await sayHowLong(plan, pod, context) : undefined;
+    await Promise.race([work.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })]);
+    throw gone === undefined ? error : lostWith(plan, gone, error);
+  }
+}
+
+/**
+ * Begins a session that goes on without this command: resolves as soon as the node records. The debug pod is deleted if it
+ * does not come to that.
+ */
+export async function beginSession(plan: Plan, collector: Collector, context: SessionContext): Promise<void> {
+  const { interrupts } = context;
+  interrupts.stop.throwIfAborted();
+  await createDebugPod(plan, collector, context);
+  try {
+    await unlessAborted(untilCapturing(plan, collector, context), interrupts.stop);
+    context.log.end();
+  } catch (error) {
+    context.log.end();
+    await abandonDebugPod(plan, context);
+    throw error;
+  }
+}
+
+async function untilCapturing(plan: Plan, collector: Collector, context: SessionContext): Promise<void> {
+  await waitForStart(plan, context);
+  const seen: SeenEvents = {};
+  for await (const event of followEvents(plan, context)) {
+    if (event.event === 'capturing') return;
+    showEvent(event, seen, plan, collector, context);
+    keepEvent(seen, event);
+  }
+  throw await nothingRecorded(seen, plan, collector, context);
+}
+
 /** In a debug pod that was created: the recording, then its file. */
 async function recordAndDownload(
   plan: Plan,
+  pod: CreatedPod,
   collector: Collector,
   directory: string,
   context: SessionContext,
+  isOver = false,
 ): Promise<Omit<SessionResult, 'removed'>> {
-  const recording = await record(plan, collector, context);
-  const downloaded = await downloadRecording(recording, plan, collector, directory, context);
+  const recording = await record(plan, collector, context, isOver);
+  const downloaded = await downloadRecording(recording, plan, pod, collector, directory, context, isOver);
   return resultOf(recording, downloaded, plan, collector, context);
 }
 
@@ -146,8 +250,13 @@ interface Recording {
 }
 
 /** Waits for the pod and follows its events to the last one. Rejects where nothing was recorded. */
-async function record(plan: Plan, collector: Collector, context: SessionContext): Promise<Recording> {
-  const { cluster, interrupts } = context;
+async function record(
+  plan: Plan,
+  collector: Collector,
+  context: SessionContext,
+  isOver: boolean,
+): Promise<Recording> {
+  const { interrupts } = context;
   interrupts.stop.throwIfAborted();
   const seen: SeenEvents = {};
   let hasAsked = false;
@@ -163,16 +272,26 @@ async function record(plan: Plan, collector: Collector, context: SessionContext)
   try {
     await waitForStart(plan, context);
     for await (const event of followEvents(plan, context)) {
-      showEvent(event, seen, plan, collector, context);
+      if (!isOver) showEvent(event, seen, plan, collector, context);
       keepEvent(seen, event);
     }
   } finally {
     interrupts.stop.removeEventListener('abort', onStop);
   }
   const { refused, capturing: began, end } = seen;
-  if (refused) throw await nodeError(refused, plan, collector, cluster);
-  if (began) return { seen, began, end, hasAsked };
-  throw new GkeprofError(
+  if (refused || !began) throw await nothingRecorded(seen, plan, collector, context);
+  return { seen, began, end, hasAsked };
+}
+
+/** Why there is no recording: the node refused, or the container ended. */
+async function nothingRecorded(
+  { refused }: SeenEvents,
+  plan: Plan,
+  collector: Collector,
+  { cluster }: SessionContext,
+): Promise<GkeprofError> {
+  if (refused) return nodeError(refused, plan, collector, cluster);
+  return new GkeprofError(
     EXIT.tool,
     `the capture container ended before it captured anything: ${await deathOf(plan, cluster)}`,
     'check that the image has bash and the tools; image/Dockerfile builds an image that has them',
@@ -180,23 +299,26 @@ async function record(plan: Plan, collector: Collector, context: SessionContext)
 }
 
 /** Asks the node to stop and to finish. `files` may be a moment behind `capture` when the pod has just started. */
-async function requestStop(plan: Plan, { cluster, log, interrupts, sleep }: SessionContext): Promise<void> {
+async function requestStop(plan: Plan, context: SessionContext): Promise<void> {
+  const { cluster, log, interrupts } = context;
   log.line('stopping: the capture is being finished and downloaded (Ctrl-C again abandons it)');
-  for (let attempt = 1; attempt <= 10; attempt += 1) {
-    const result = await cluster
-      .exec(containerOf(plan, 'files'), request('stop'), interrupts.abandon)
-      .catch(() => undefined);
-    if (result?.exitCode === 0 || interrupts.abandon.aborted) return;
-    await sleep(300);
+  const ask = async () => {
+    const result = await cluster.exec(containerOf(plan, 'files'), request('stop'), interrupts.abandon);
+    if (result.exitCode !== 0) throw kubectlError(result);
+  };
+  try {
+    await patiently(ask, { meanwhile: 'the capture goes on', signal: interrupts.abandon }, context);
+  } catch (error) {
+    if (interrupts.abandon.aborted) return;
+    log.warn(`the node could not be asked to stop (${reasonOf(error)}); the capture ends by its own limit`);
   }
-  log.warn('the node could not be asked to stop; the capture ends by its own limit');
 }
 
 /** What is known when the file is here. */
 interface Downloaded {
   readonly artifact: Artifact;
   readonly isRaw: boolean;
-  readonly targetChanges: readonly string[];
+  readonly target: TargetLook;
   /** The debug pod as it was then; undefined where it could not be read. */
   readonly debugPod: V1Pod | undefined;
 }
@@ -205,11 +327,13 @@ interface Downloaded {
 async function downloadRecording(
   { seen, began, end }: Recording,
   plan: Plan,
+  pod: CreatedPod,
   collector: Collector,
   directory: string,
   context: SessionContext,
+  isOver: boolean,
 ): Promise<Downloaded> {
-  const { cluster, interrupts, log } = context;
+  const { interrupts, log } = context;
   const raw = collector.raw?.(began);
   const announced = end && (seen.artifact ?? nothingAnnounced(plan));
   const isUnfinished = announced === undefined || announced.file === raw?.file;
@@ -218,13 +342,14 @@ async function downloadRecording(
   interrupts.stop.addEventListener('abort', onLateStop, { once: true });
   log.phase(`copying and verifying${announced ? ` ${formatBytes(announced.bytes)}` : ''}`);
   const isHere = new AbortController();
+  const enough = new AbortController();
   // The node keeps the files as long as this client downloads.
   const everyMs = Math.min(60_000, (plan.limits.keepSeconds * 1000) / 3);
   void renewLease(plan, everyMs, context, AbortSignal.any([isHere.signal, interrupts.abandon]));
   const fetchFile = async () =>
     download(
       announced ?? (await salvaged(plan, raw, context)),
-      containerOf(plan, 'files'),
+      { ...containerOf(plan, 'files'), ...(pod.uid !== undefined && { uid: pod.uid }) },
       {
         directory,
         base: baseName(plan.node, began.t, collector.scopeName(plan)),
@@ -232,31 +357,64 @@ async function downloadRecording(
       },
       context,
     );
-  const [artifact, changes, debugPod] = await Promise.all([
-    fetchFile(),
-    targetChanges(plan, cluster),
-    cluster.readPod(plan.debugPod.namespace, plan.debugPod.name).catch(() => undefined),
-  ]).finally(() => {
+  const over = AbortSignal.any([enough.signal, interrupts.abandon]);
+  const looks = Promise.all([
+    isOver ? UNSEEN : lookAtTarget(plan, context, over),
+    lookAtDebugPod(plan, context, over),
+  ]);
+  try {
+    const artifact = await fetchFile();
+    // The file is here: what else is to be known of the API server may delay it only for a moment.
+    void context.sleep(LOOK_MS, isHere.signal).then(
+      () => enough.abort(),
+      () => {},
+    );
+    const [target, debugPod] = await looks;
+    const isRaw = isUnfinished && (raw?.isOpaque ?? true);
+    return { artifact, isRaw, target, debugPod };
+  } finally {
     isHere.abort();
+    enough.abort();
     interrupts.stop.removeEventListener('abort', onLateStop);
-  });
-  const isRaw = isUnfinished && (raw?.isOpaque ?? true);
-  return { artifact, isRaw, targetChanges: changes, debugPod };
+  }
 }
+
+/** What happened since the recording ended would be taken for something that happened during it. */
+const UNSEEN: TargetLook = {
+  changes: [],
+  unknown: 'nobody looked at it when the recording ended, because the file was collected later',
+};
+
+/** How long a file that is here waits for the second look at the target and at the debug pod, in milliseconds. */
+const LOOK_MS = 10_000;
+
+/** The debug pod as it is now; undefined if the API server does not show it. */
+const lookAtDebugPod = (
+  { debugPod: { namespace, name } }: Plan,
+  context: SessionContext,
+  until: AbortSignal,
+): Promise<V1Pod | undefined> =>
+  patiently(
+    () => context.cluster.readPod(namespace, name),
+    { meanwhile: 'the file is copied', until },
+    context,
+  ).catch(() => undefined);
 
 function nothingAnnounced({ node }: Plan): never {
   throw new GkeprofError(EXIT.incomplete, `node ${node} finished the capture, but announced no file`);
 }
 
 /** The capture container died before it finished: the file that its tool wrote so far. Rejects where there is none. */
-async function salvaged(
-  plan: Plan,
-  raw: RawFile | undefined,
-  { cluster }: SessionContext,
-): Promise<Announced> {
+async function salvaged(plan: Plan, raw: RawFile | undefined, context: SessionContext): Promise<Announced> {
+  const { cluster, interrupts } = context;
   const death = await deathOf(plan, cluster);
-  const found =
-    raw && (await cluster.exec(containerOf(plan, 'files'), request('salvage', `${OUT}/${raw.file}`)));
+  const look = async (file: string) => {
+    const answer = await cluster.exec(containerOf(plan, 'files'), request('salvage', `${OUT}/${file}`));
+    if (isOfKubectl(answer)) throw kubectlError(answer);
+    return answer;
+  };
+  const patience = { meanwhile: 'what was recorded stays on the node', signal: interrupts.abandon };
+  const found = raw && (await patiently(() => look(raw.file), patience, context));
   const [bytes, sum] = Buffer.from(found?.stdout ?? '')
     .toString('utf8')
     .trim()
@@ -283,7 +441,7 @@ function symbolFilesOf(end: EventOf<'end'> | undefined): Pick<SessionResult, 'sy
 /** What the events, the downloaded file and the API say together. */
 function resultOf(
   { seen, began, end, hasAsked }: Recording,
-  { artifact, isRaw, targetChanges: changes, debugPod }: Downloaded,
+  { artifact, isRaw, target, debugPod }: Downloaded,
   plan: Plan,
   collector: Collector,
   { cluster }: SessionContext,
@@ -313,6 +471,7 @@ function resultOf(
     toolVersion: seen.tool?.version ?? '',
     imageId: capture?.imageID ?? '',
     last: end ?? seen.progress,
-    targetChanges: changes,
+    targetChanges: target.changes,
+    ...(target.unknown !== undefined && { targetUnknown: target.unknown }),
   };
 }

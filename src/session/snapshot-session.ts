@@ -61,7 +61,7 @@ export async function openNode(plan: Plan, context: SessionContext): Promise<Nod
       }
     },
     async close(stays) {
-      if (!stays) return removeDebugPod(plan, context, 30_000);
+      if (!stays) return removeDebugPod(plan, context);
       const line = cluster.kubectlLine('delete', 'pod', '-n', files.namespace, files.pod);
       log.line(
         `the debug pod stops by itself ${formatDuration(capture.lingerSeconds)} after the last question; to delete it sooner: ${line}`,

@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError, type GkeprofError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { printable } from '../text/printable.ts';
+import { patiently } from './patience.ts';
 import type { SessionContext } from './session-context.ts';
 
 /** What the status of the pod says about its start. */
@@ -73,18 +74,24 @@ function waitingFor(pod: V1Pod, capture: V1ContainerStatus | undefined): string 
 const POLL_MS = 200;
 const SAY_AFTER_MS = 4000;
 
-/** Waits until the capture container runs or has run. Rejects as soon as the cluster says that it cannot run. */
-export async function waitForStart(
-  plan: Plan,
-  { cluster, interrupts, log, sleep, now }: SessionContext,
-): Promise<void> {
+/**
+ * Waits until the capture container runs or has run. Rejects as soon as the cluster says that it cannot run. An API server
+ * that is away is waited for, because the kubelet starts the pod without it.
+ */
+export async function waitForStart(plan: Plan, context: SessionContext): Promise<void> {
+  const { cluster, interrupts, log, sleep, now } = context;
   const signal = interrupts.stop;
   const { namespace, name } = plan.debugPod;
   const began = now();
   let said = began;
   for (;;) {
     signal.throwIfAborted();
-    const state = startState(await cluster.readPod(namespace, name), plan);
+    const pod = await patiently(
+      () => cluster.readPod(namespace, name),
+      { meanwhile: 'the debug pod starts without this client', signal },
+      context,
+    );
+    const state = startState(pod, plan);
     if (state.kind === 'started') return;
     if (state.kind === 'failed') throw state.error;
     if (now() - began > 300_000) throw await gaveUp(plan, cluster, state.why);

@@ -18,6 +18,7 @@ import { sweep } from '../session/sweep.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { shellQuote } from '../text/shell-quote.ts';
 import { startAccessCheck } from './access.ts';
+import { detach } from './detach.ts';
 import { findTarget } from './find-target.ts';
 import { prepareFolder } from './output-folder.ts';
 import { preview } from './preview.ts';
@@ -92,7 +93,7 @@ export function planCapture(
 
 /**
  * Captures what is planned, and returns it as soon as the file is verified. `opening` is printed before the debug pod is
- * created: what is captured, and when it stops. Undefined after --dry-run and --explain.
+ * created: what is captured, and when it stops. Undefined after --dry-run, --explain and --detach.
  */
 export async function runCapture(
   { options, cluster }: CaptureTarget,
@@ -103,13 +104,23 @@ export async function runCapture(
 ): Promise<Recorded | undefined> {
   if (await preview({ plans: [plan], work: collector }, options, cluster, context)) return undefined;
   const leftovers = sweep(cluster, options.debugPod.namespace, context.now());
-  await prepareFolder(options.outputDir, context);
+  if (!options.detach) await prepareFolder(options.outputDir, context);
   for (const line of opening) context.log.line(line);
+  if (options.detach) {
+    await detach(plan, collector, options, cluster, context);
+    return undefined;
+  }
   // From here on there is a pod to delete, and then a file to read.
   context.interrupts.hold();
   const result = await runSession(plan, collector, options.outputDir, { ...context, cluster });
-  for (const change of result.targetChanges) context.log.warn(change);
+  warnOfTarget(result, context.log);
   return { plan, result, leftovers };
+}
+
+/** Says what happened to the target during a recording, or why that is not known. */
+export function warnOfTarget({ targetChanges, targetUnknown }: SessionResult, log: Context['log']): void {
+  for (const change of targetChanges) log.warn(change);
+  if (targetUnknown !== undefined) log.warn(`it is not known whether the target changed: ${targetUnknown}`);
 }
 
 /**

@@ -60,6 +60,16 @@ describe('a line for hints', () => {
   });
 });
 
+it('ends the processes that still run when it is closed', async () => {
+  const door = kubectl('exec sleep 60');
+  const running = door.exec(REF, ['x']);
+  await expect.poll(() => readFileSync(log, 'utf8')).not.toBe('');
+  const began = Date.now();
+  door.close();
+  expect((await running).exitCode).not.toBe(0);
+  expect(Date.now() - began).toBeLessThan(5000);
+});
+
 describe('exec', () => {
   it('hands on every word as it is, and the connection before the verb', async () => {
     const traced: string[] = [];

@@ -307,3 +307,33 @@ it('reads a namespace with its labels', async () => {
   expect((await cluster.readNamespace('gkeprof')).metadata?.labels).toEqual({ a: 'b' });
   expect(asked).toBe('/api/v1/namespaces/gkeprof');
 });
+
+it('gives up every call when it is closed, so that a server that never answers does not hold the command', async () => {
+  let arrived = 0;
+  const cluster = await door((request) => {
+    request.resume();
+    arrived += 1;
+  });
+  const asking = [cluster.readPod('default', 'p'), cluster.deletePod('default', 'p', 5)].map((call) =>
+    call.catch((error: unknown) => error as Error),
+  );
+  await expect.poll(() => arrived).toBe(2);
+  await cluster.close();
+  const began = Date.now();
+  for (const error of await Promise.all(asking)) expect(error).toBeInstanceOf(Error);
+  expect(Date.now() - began).toBeLessThan(2000);
+  expect(arrived).toBe(2);
+});
+
+it('hands on how long a busy server wants to be left alone', async () => {
+  const { mayPass, retryAfterMs } = await import('../../src/cluster/api-errors.ts');
+  const cluster = await door((request, response) => {
+    request.resume();
+    response
+      .writeHead(429, { 'Content-Type': 'application/json', 'Retry-After': '7' })
+      .end('{"message":"busy"}');
+  });
+  const error = await cluster.readPod('default', 'p').catch((each: unknown) => each);
+  expect(mayPass(error)).toBe(true);
+  expect(retryAfterMs(error)).toBe(7000);
+});

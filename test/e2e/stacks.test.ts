@@ -150,14 +150,15 @@ describe('stacks', () => {
     target: string,
     label: string,
     seconds: number,
-    ...words: string[]
+    words: readonly string[],
+    codes: readonly number[] = [0],
   ): Promise<Recording> {
     const folder = join(output.path(), label);
     const run = await gkeprof([
       ...['flamegraph', target, '-n', NAMESPACE, '--duration', `${seconds}s`, '--frequency', String(HZ)],
       ...['--format', 'svg,folded,json,speedscope,pprof', '-o', 'json', '--output-dir', folder, ...words],
     ]);
-    expect(run.code, run.stderr).toBe(0);
+    expect(codes, run.stderr).toContain(run.code);
     const result = JSON.parse(run.stdout) as {
       stacks: { way: string };
       files: Array<{ role: string; path: string }>;
@@ -204,7 +205,9 @@ describe('stacks', () => {
     await runPod(pod, [{ name: 'program', command }], endsAfter ? 'Never' : 'Always');
     // Of AIM_SAMPLES at HZ per second of CPU time: how much longer it takes until the program has ended.
     const seconds = Math.ceil((await warm(pod)) * Math.max(1, (endsAfter * HZ) / AIM_SAMPLES));
-    const recording = record(`pod/${pod}`, `${name}-${way}`, seconds, ...wordsOf(way));
+    // A target that ended is incomplete, although nothing of it is missing.
+    const codes = name === 'container-ends' ? [0, 5] : [0];
+    const recording = record(`pod/${pod}`, `${name}-${way}`, seconds, wordsOf(way), codes);
     if (meanwhile) {
       // In the middle of the recording, which takes a second or two to begin.
       await new Promise((resolve) => setTimeout(resolve, (seconds * 1000) / 2 + 1500));
@@ -244,18 +247,13 @@ describe('stacks', () => {
       await runPod('beside', [{ name: 'program', command: ['/programs/neighbour'] }]);
       const seconds = await warm('target');
       for (const way of ways) {
-        const { files, stdout, folded } = await record(
-          'pod/target',
-          `target-${way}`,
-          seconds,
-          ...wordsOf(way),
-        );
+        const { files, stdout, folded } = await record('pod/target', `target-${way}`, seconds, wordsOf(way));
         expect(measure(folded, PARTS).known).toBeGreaterThan(LEAST_KNOWN);
         expect(files.size).toBe(7);
         for (const [path, text] of [...files, ['stdout', stdout] as const])
           expect(text.includes('not_yours_neighbour'), path).toBe(false);
         // It was there to be seen.
-        const beside = await record('pod/beside', `beside-${way}`, seconds, ...wordsOf(way));
+        const beside = await record('pod/beside', `beside-${way}`, seconds, wordsOf(way));
         const parts: Parts = { neighbour: /^not_yours_neighbour$/ };
         expect(measure(beside.folded, parts).known).toBeGreaterThan(LEAST_KNOWN);
       }
@@ -271,11 +269,12 @@ describe('stacks', () => {
         { name: 'b', command },
       ]);
       const seconds = await warm('twins', 'b');
+      // Lost samples are told with the pid 0, because nobody knows whose they were.
       const pids = (raw: string) =>
-        new Set([...raw.matchAll(/^\S.*?\s(\d+)\/\d+\s+\[/gm)].map(([, pid]) => pid));
+        new Set([...raw.matchAll(/^\S.*?\s([1-9]\d*)\/\d+\s+\[/gm)].map(([, pid]) => pid));
       for (const way of ways) {
-        const both = await record('pod/twins', `twins-${way}`, seconds, ...wordsOf(way));
-        const one = await record('pod/twins', `twin-${way}`, seconds, '-c', 'b', ...wordsOf(way));
+        const both = await record('pod/twins', `twins-${way}`, seconds, wordsOf(way));
+        const one = await record('pod/twins', `twin-${way}`, seconds, ['-c', 'b', ...wordsOf(way)]);
         expect([pids(both.raw).size, pids(one.raw).size]).toEqual([2, 1]);
         expect(pids(both.raw)).toContain([...pids(one.raw)][0]);
         for (const [program, { folded, bytes }] of Object.entries({ twins: both, twin: one })) {
@@ -314,14 +313,11 @@ describe('stacks', () => {
     const info = () => inPod(pod, 'redis-cli', 'info', 'commandstats');
     await eventually(info, (text) => (commandMicroseconds(text).lrange ?? 0) > 1e6);
     const before = commandMicroseconds(await info());
-    const { folded, bytes, by } = await record(
-      `pod/${pod}`,
-      pod,
-      REDIS_SECONDS,
+    const { folded, bytes, by } = await record(`pod/${pod}`, pod, REDIS_SECONDS, [
       '-c',
       'redis',
       ...wordsOf(way),
-    );
+    ]);
     const after = commandMicroseconds(await info());
     await kubectl(['delete', 'pod', '-n', NAMESPACE, '--wait', ...pods.splice(0)]);
     const spent = Object.keys(REDIS_PARTS).map((each) => [each, after[each]! - before[each]!] as const);

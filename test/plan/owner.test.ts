@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isObjectName } from '../../src/cluster/cluster.ts';
-import { ownerSuffix } from '../../src/plan/owner.ts';
+import { ownerOfSuffix, ownerSuffix } from '../../src/plan/owner.ts';
 import { debugPodName } from '../../src/plan/plan.ts';
 
 describe('ownerSuffix', () => {
@@ -28,5 +28,18 @@ describe('ownerSuffix', () => {
         }
       }),
     );
+  });
+});
+
+describe('ownerOfSuffix', () => {
+  it('reads what ownerSuffix writes, and nothing else', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 40 }), (user) => {
+        const written = ownerSuffix(user);
+        if (written !== undefined) expect(ownerOfSuffix(written)).toBe(user);
+      }),
+    );
+    for (const other of ['', 'A', 'a-', 'a-2', 'a-zz', 'a-61', 'a_b'])
+      expect(ownerOfSuffix(other)).toBeUndefined();
   });
 });

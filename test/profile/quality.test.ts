@@ -26,6 +26,10 @@ describe('how many stacks reach the start of their thread', () => {
     ],
     ['a frame pointer that ends at main', ['f (/app)', 'main (/app)']],
     [
+      'Ruby by the eBPF unwinder, which leaves the callers of the interpreter out',
+      ['Array#map ([ruby] <cfunc>)', 'Object#work ([ruby] /app/x.rb)', '<main> ([ruby] /app/x.rb)'],
+    ],
+    [
       'a thread',
       ['f (/app)', 'worker (/app)', 'start_thread (/lib/libc.so.6)', '__GI___clone3 (/lib/libc.so.6)'],
     ],
@@ -53,6 +57,8 @@ describe('how many stacks reach the start of their thread', () => {
   it.each([
     ['one frame of the C library', ['memcpy (/lib/libc.so.6)', '[unknown] ([unknown])']],
     ['functions without a start', ['f (/app)', 'g (/app)', 'h (/app)', 'k (/app)']],
+    ['the collector of Ruby', ['sweeping ([ruby] <gc>)', 'garbage collection ([ruby] <gc>)']],
+    ['Ruby called by what has no start', ['Object#f ([ruby] /x.rb)', 'g (/app)', 'h (/app)']],
   ])('not: %s', async (_what, frames) => {
     const { wholeStacks, limits } = await quality(script('app', frames, 40));
     expect(wholeStacks).toBe(0);
@@ -189,11 +195,16 @@ describe('interpreters', () => {
     ['Python', '_PyEval_EvalFrameDefault', 'py::work:/app/x.py'],
     ['Ruby', 'vm_exec_core', 'rb::work'],
     ['PHP', 'execute_ex', 'php::work'],
+    ['Perl', 'Perl_runops_standard', 'perl::work'],
   ])('%s is named with what names its functions, unless they are', async (language, loop, named) => {
     const frames = ['dict_lookup (/x)', `${loop} (/x)`, 'main (/x)'];
     const { limits } = await quality(script('app', frames, 40));
     expect(limits).toHaveLength(1);
     expect(limits[0]!.text).toContain(`the interpreter of ${language}`);
+    expect((await quality(script('app', frames, 40), { stacks: { way: 'fp' } })).limits[0]).toMatchObject({
+      text: expect.stringContaining('record them with --call-graph ebpf'),
+      callGraph: 'ebpf',
+    });
     expect((await quality(script('app', [`${named} (/tmp/perf-7.map)`, ...frames], 40))).limits).toEqual([]);
   });
 });

@@ -3,12 +3,30 @@ import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { execa } from 'execa';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Kubectl } from '../../src/cluster/kubectl.ts';
 import type { GkeprofError } from '../../src/errors.ts';
 import { type Announced, download } from '../../src/session/download.ts';
+import type { SessionContext } from '../../src/session/session-context.ts';
 import { fakeCluster } from '../fake-cluster.ts';
 import { contextOf } from './scene.ts';
+
+/** How many bytes went through SHA-256. */
+const hashed = vi.hoisted(() => ({ bytes: 0 }));
+vi.mock('node:crypto', async (original) => {
+  const real = await original<typeof import('node:crypto')>();
+  const createHash: typeof real.createHash = (...words) => {
+    const hash = real.createHash(...words);
+    const update = hash.update.bind(hash);
+    hash.update = ((part: Uint8Array) => {
+      hashed.bytes += part.length;
+      return update(part);
+    }) as typeof hash.update;
+    return hash;
+  };
+  return { ...real, createHash };
+});
 
 const FAKES = fileURLToPath(new URL('../fixtures/bin', import.meta.url));
 const FROM = { namespace: 'gkeprof', pod: 'gkeprof-perf-1', container: 'files' };
@@ -26,26 +44,35 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
+const sumOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+const fakes = (cp: string, rangeBytes = 1 << 30) => ({
+  PATH: `${FAKES}:${process.env.PATH}`,
+  FAKE_FILE: join(root, 'remote'),
+  FAKE_OTHER: join(root, 'other'),
+  FAKE_LOG: join(root, 'log'),
+  FAKE_CP: cp,
+  FAKE_RANGE: String(rangeBytes),
+});
+
 /** Downloads by the real Kubectl class from a kubectl that behaves as told. */
-function fetchFile(cp: string, rangeBytes = 1 << 30, announced: Partial<Announced> = {}, stallMs = 30_000) {
-  const env = {
-    PATH: `${FAKES}:${process.env.PATH}`,
-    FAKE_FILE: join(root, 'remote'),
-    FAKE_OTHER: join(root, 'other'),
-    FAKE_LOG: join(root, 'log'),
-    FAKE_CP: cp,
-    FAKE_RANGE: String(rangeBytes),
-  };
+function fetchFile(
+  cp: string,
+  rangeBytes = 1 << 30,
+  announced: Partial<Announced> = {},
+  times: Pick<SessionContext, 'stallMs' | 'paceMs' | 'windows'> = {},
+) {
+  const env = fakes(cp, rangeBytes);
   const kubectl = new Kubectl({ context: 'prod' }, { env, windows: false });
   const cluster = fakeCluster({
     copy: (...words) => kubectl.copy(...words),
     execStream: (...words) => kubectl.execStream(...words),
     kubectlLine: (...words) => kubectl.line(words),
+    readPod: async () => ({ status: { phase: 'Running' } }),
   });
-  const sha256 = createHash('sha256').update(data).digest('hex');
-  const file = { file: 'capture.pcap.gz', bytes: data.length, sha256, ...announced };
+  const file = { file: 'capture.pcap.gz', bytes: data.length, sha256: sumOf(data), ...announced };
   const destination = { directory, base: 'node.time.scope', ending: '.pcap.gz' };
-  return download(file, FROM, destination, contextOf(cluster, { stallMs }));
+  return download(file, FROM, destination, contextOf(cluster, { stallMs: 30_000, ...times }));
 }
 
 const calls = () => readFileSync(join(root, 'log'), 'utf8').trim().split('\n');
@@ -109,7 +136,7 @@ describe('download', () => {
   });
 
   it('reads by ranges what a copy that hangs does not bring', async () => {
-    const got = await fetchFile('hang', 1 << 30, {}, 300);
+    const got = await fetchFile('hang', 1 << 30, {}, { stallMs: 300 });
     expect(got.resumedBytes).toBe(50_000);
     expect(readFileSync(got.path).equals(data)).toBe(true);
   });
@@ -140,13 +167,13 @@ describe('download', () => {
 
   it.each([
     ['full', 'no space left on device'],
-    ['refused', 'the copy stopped at 0 B of'],
+    ['refused', 'could not be copied: unable to upgrade connection: Forbidden'],
   ])('gives up with the command that still gets it: %s', async (cp, words) => {
     const error = (await fetchFile(cp).catch((each: unknown) => each)) as GkeprofError;
     expect(error.code).toBe(5);
     expect(error.message).toContain(words);
-    expect(error.hint).toContain(
-      'kubectl --context=prod cp -c files gkeprof/gkeprof-perf-1:/gkeprof/out/capture.pcap.gz node.time.scope.pcap.gz',
+    expect(error.hint).toBe(
+      `this still gets the file: (umask 077; kubectl --context=prod cp -c files gkeprof/gkeprof-perf-1:/gkeprof/out/capture.pcap.gz node.time.scope.pcap.gz && echo '${sumOf(data)}  node.time.scope.pcap.gz' | sha256sum -c)`,
     );
     expect(readdirSync(directory)).toEqual([]);
   });
@@ -163,5 +190,81 @@ describe('download', () => {
     writeFileSync(join(root, 'remote'), Buffer.concat([data.subarray(0, 49_999), Buffer.from('!')]));
     await expect(fetchFile('whole')).rejects.toThrow(/SHA-256 is .* here and .* on the node/);
     expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('hashes a file once that came whole', async () => {
+    await fetchFile('whole');
+    const before = hashed.bytes;
+    await fetchFile('whole');
+    // What the test itself hashes for the announcement is the other half.
+    expect(hashed.bytes - before).toBe(2 * data.length);
+  });
+
+  describe('the command that still gets the file', () => {
+    /** Runs it as a user does, with the kubectl that now behaves so. */
+    async function typed(cp: string) {
+      const error = (await fetchFile('full').catch((each: unknown) => each)) as GkeprofError;
+      const command = error.hint!.replace('this still gets the file: ', '');
+      return execa('sh', ['-c', command], {
+        cwd: directory,
+        env: fakes(cp),
+        reject: false,
+      });
+    }
+
+    it('makes a file for its user alone, and says that it is the right one', async () => {
+      const run = await typed('whole');
+      expect(run.exitCode).toBe(0);
+      expect(run.stdout).toBe('node.time.scope.pcap.gz: OK');
+      const path = join(directory, 'node.time.scope.pcap.gz');
+      expect(statSync(path).mode & 0o777).toBe(0o600);
+      expect(readFileSync(path).equals(data)).toBe(true);
+    });
+
+    it.each(['short', 'altered'])('fails where the file is not the one of the node (%s)', async (cp) => {
+      const run = await typed(cp);
+      expect(run.exitCode).not.toBe(0);
+      expect(run.stdout).toContain('FAILED');
+    });
+
+    it('names the SHA-256 where there is no sha256sum: on Windows', async () => {
+      const error = (await fetchFile('full', 1, {}, { windows: true }).catch(
+        (each: unknown) => each,
+      )) as GkeprofError;
+      expect(error.hint).toMatch(
+        new RegExp(
+          `cp -c files \\S+ node.time.scope.pcap.gz \\(its SHA-256, by certutil -hashfile, is ${sumOf(data)}\\)$`,
+        ),
+      );
+    });
+  });
+
+  describe('a copy that is too slow to end', () => {
+    it.each([
+      ['kubectl cp', 'slow', {}],
+      ['ranges that bring a byte each', 'drops', {}],
+    ])(
+      'is given up with what is true, and with the command that still gets it: %s',
+      async (_what, cp, more) => {
+        const began = Date.now();
+        const error = (await fetchFile(cp, 1 << 30, {}, { paceMs: 400, ...more }).catch(
+          (each: unknown) => each,
+        )) as GkeprofError;
+        expect(error.code).toBe(5);
+        expect(error.message).toMatch(
+          /could not be copied: the copy is too slow: \d+ B came in the last \S+, so it was given up at \d+ B of 49 KiB$/,
+        );
+        expect(error.hint).toContain('this still gets the file: ');
+        expect(Date.now() - began).toBeLessThan(20_000);
+        expect(readdirSync(directory)).toEqual([]);
+      },
+    );
+
+    it('is not one of which less is left than came', async () => {
+      data = data.subarray(0, 300);
+      writeFileSync(join(root, 'remote'), data);
+      const got = await fetchFile('pausing', 1 << 30, {}, { paceMs: 400 });
+      expect(got).toMatchObject({ bytes: 300, resumedBytes: 0 });
+    });
   });
 });

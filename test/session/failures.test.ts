@@ -75,9 +75,6 @@ const FAILURES: Readonly<Record<string, (method: Method) => unknown>> = {
         : Promise.reject(apiAnswer(500, 'etcdserver: leader changed', 'InternalError')),
 };
 
-/** Calls until the pod runs: create, and a look at its status. */
-const RUNNING = 2;
-
 /** Counts every call, and lets the nth fail. */
 function failing(
   nth: number,
@@ -116,8 +113,8 @@ describe('a session of which one call fails', () => {
     const { got, problem } = outcome;
     expect(files()).toEqual(got ? [FILE_NAME] : []);
     if (got) expect(got.artifact.bytes).toBe(DATA.length);
-    // Once the pod runs, trouble that passes costs no capture. A deletion that fails is the last call.
-    else expect(how === 'the server says no' || nth <= RUNNING).toBe(true);
+    // Trouble that passes costs no capture, from the creation to the deletion.
+    else expect(how).toBe('the server says no');
     if (problem) expect(problem.name).toBe('GkeprofError');
     if (cluster.pods.size > 0) {
       const words = `${said()}${problem?.message}${problem?.hint}`;

@@ -78,9 +78,9 @@ export const contextOf = (
   ...more,
 });
 
-/** Waits as a session does, only not for so long. */
+/** Waits as a session does, fifty times as fast: what is shorter than something else stays shorter. */
 export const shortly: SessionContext['sleep'] = async (ms, signal) => {
-  await delay(Math.min(ms, 20), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
+  await delay(ms / 50, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
 };
 
 /** The laptop, made anew for every test: a folder, an ear for Ctrl-C, and what was said to people. */

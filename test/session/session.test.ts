@@ -273,7 +273,7 @@ describe('a session', () => {
       return copy(...words);
     };
     const cluster = fakeCluster({ followLogs: () => lines(node.script()), copy: slow });
-    await run(cluster);
+    await run(cluster, { ...PLAN, limits: { ...PLAN.limits, keepSeconds: 9 } });
     expect(cluster.calls.filter((call) => call === 'exec touch /gkeprof/ctl/lease').length).toBeGreaterThan(
       1,
     );

@@ -68,10 +68,9 @@ export const PROGRAMS: readonly Program[] = [
   compiled('go', NOT_BY_DWARF),
   compiled('go-stripped', NOT_BY_DWARF),
   { name: 'python', command: ['python3', '/programs/shares.py'], namedBy: BY_LANGUAGE, quick: true },
-  // Debian's Ruby 3.3 and Perl 5.40: the unwinder names their interpreters' functions alone, or the top level. Not understood yet.
-  { name: 'ruby', command: ['ruby', '/programs/shares.rb'], namedBy: [] },
+  { name: 'ruby', command: ['ruby', '/programs/shares.rb'], namedBy: BY_LANGUAGE },
   { name: 'php', command: ['php', '/programs/shares.php'], namedBy: BY_LANGUAGE },
-  { name: 'perl', command: ['perl', '/programs/shares.pl'], namedBy: [] },
+  { name: 'perl', command: ['perl', '/programs/shares.pl'], namedBy: BY_LANGUAGE },
   { name: 'node', command: ['node', '/programs/shares.mjs'], namedBy: BY_LANGUAGE },
   { name: 'java', command: ['java', '-cp', '/programs', 'Shares'], namedBy: BY_LANGUAGE },
   compiled('forker', ALL),

@@ -56,6 +56,7 @@ async function run(
     format: { kind: 'text' },
     outputDir: folder,
     keepSeconds: 600,
+    detach: false,
   };
   const found = (await findCaptureTarget({ options, ref: { kind: 'pod', name: 'redis-0' } }, context))!;
   const plan = planCapture(found, TCPDUMP, { durationSeconds: 1, maxBytes: 1000 });

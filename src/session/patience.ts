@@ -1,0 +1,90 @@
+import { mayPass, retryAfterMs } from '../cluster/api-errors.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { clusterError } from '../errors.ts';
+import { unlessAborted } from '../interrupts.ts';
+import { formatDuration } from '../text/quantity.ts';
+import type { SessionContext } from './session-context.ts';
+
+/** How long a session waits for an API server that is away, in milliseconds. */
+export const PATIENCE_MS = 120_000;
+
+/** The pauses between two tries, in milliseconds: a reset connection is opened again at once, a server that starts is not pressed. */
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 2000;
+
+/** How long and in whose interest something is asked again. */
+export interface Patience {
+  /** What goes on meanwhile, as a clause: `the capture goes on`. */
+  readonly meanwhile: string;
+  /** Milliseconds from the first try to the last; PATIENCE_MS by default. */
+  readonly boundMs?: number;
+  /** The user gives up: rejects with the reason of this signal. */
+  readonly signal?: AbortSignal;
+  /** The end of the patience: rejects with the last error, as at the bound. */
+  readonly until?: AbortSignal;
+  /** Called before each pause. */
+  readonly onWait?: () => void;
+}
+
+/** The clusters whose trouble the user was told of: one line is enough, however many calls wait for the same server. */
+const said = new WeakSet<Cluster>();
+
+/**
+ * Asks again while the API server cannot be reached or is in trouble, because the debug pod lives on without it. A pause
+ * lasts as long as the server says (Retry-After). A refusal by the server is final. At the bound it rejects with the last
+ * error.
+ */
+export async function patiently<T>(
+  ask: () => Promise<T>,
+  { meanwhile, boundMs = PATIENCE_MS, signal, until, onWait }: Patience,
+  { cluster, log, now, sleep }: SessionContext,
+): Promise<T> {
+  const began = now();
+  const ends = [signal, until].filter((each) => each !== undefined);
+  const end = ends.length ? AbortSignal.any(ends) : undefined;
+  let last: unknown;
+  let waited = 0;
+  for (let tries = 1; ; tries += 1) {
+    signal?.throwIfAborted();
+    const left = boundMs - Math.max(waited, now() - began);
+    try {
+      const answer = await answerWithin(left, ask, end);
+      said.delete(cluster);
+      return answer;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (until?.aborted) throw last ?? noAnswer((now() - began) / 1000);
+      if (!mayPass(error)) throw error;
+      last = error;
+      const pause = Math.max(
+        Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS),
+        retryAfterMs(error) ?? 0,
+      );
+      if (Math.max(waited, now() - began) + pause > boundMs) throw error;
+      if (tries > 1 && !said.has(cluster)) {
+        said.add(cluster);
+        log.line(
+          `${(error as Error).message}; ${meanwhile}, and this is tried again for ${formatDuration(Math.ceil(boundMs / 1000))}`,
+        );
+      }
+      onWait?.();
+      waited += pause;
+      await sleep(pause, end).catch(() => {}); // The next turn tells which signal it was.
+      if (until?.aborted) throw last;
+    }
+  }
+}
+
+/** One answer. A request that is never answered, nor refused, ends with the patience. */
+async function answerWithin<T>(ms: number, ask: () => Promise<T>, end: AbortSignal | undefined): Promise<T> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(noAnswer(ms / 1000)), Math.max(0, ms));
+  try {
+    return await unlessAborted(ask(), end ? AbortSignal.any([late.signal, end]) : late.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const noAnswer = (seconds: number) =>
+  clusterError(`the API server did not answer within ${formatDuration(Math.max(1, Math.round(seconds)))}`);
