@@ -49,6 +49,7 @@ export async function run(): Promise<void> {
   });
   process.exitCode = code;
   if (interrupted && code >= EXIT.hangup) endBy(interrupted, code, isUnfinished);
+  else if (isUnfinished) process.exit(code);
 }
 
 /**

@@ -18,7 +18,10 @@ export const EXIT_MEANING: ReadonlyArray<readonly [ExitCode, string]> = [
   [EXIT.done, 'done'],
   [EXIT.failed, 'failed'],
   [EXIT.usage, 'the command line is wrong; nothing was created'],
-  [EXIT.cluster, 'the API server refused, the object was not found, or the cluster is unreachable'],
+  [
+    EXIT.cluster,
+    'the API server refused, the object was not found, the cluster is unreachable, or doctor found a problem',
+  ],
   [EXIT.tool, 'the tool on the node failed, or recorded nothing'],
   [EXIT.incomplete, 'files were kept but are incomplete: the target ended early, or a later step failed'],
   [EXIT.own, 'crictl and shell: gkeprof itself failed; any other code is that of the command on the node'],

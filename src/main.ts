@@ -27,7 +27,7 @@ export interface Io {
   readonly onSignal: (receive: (signal: SignalName) => void) => void;
   /** Calls back when the process ends, however it does. */
   readonly onExit?: (end: () => void) => void;
-  /** Called when a signal arrives while something still waits, possibly for ever. */
+  /** Called when the command line is done while something still waits, possibly for ever. */
   readonly onUnfinished?: () => void;
 }
 
@@ -102,6 +102,14 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
         const home = { env: io.env, windows: io.windows, ...(io.onExit && { onExit: io.onExit }) };
         return namesByKubectl(connection, home, boundMs);
       },
+      kubectlVersion: async (boundMs) => {
+        const { kubectlVersion } = await import('./cluster/kubectl-version.ts');
+        return kubectlVersion(
+          { env: io.env, windows: io.windows, trace: (line) => log.trace(line) },
+          boundMs,
+        );
+      },
+      leaveUnfinished: () => io.onUnfinished?.(),
       now: () => Date.now(),
       sleep: async (ms, signal) => {
         await delay(ms, undefined, signal && { signal }).catch((error: unknown) => {

@@ -51,6 +51,7 @@ export function fakeCluster(overrides: Partial<Cluster> = {}): FakeCluster {
   const base: Cluster = {
     namespace: 'default',
     reached: { context: 'prod', server: 'https://api.example', user: 'alice', isCurrent: true },
+    proxy: undefined,
     close: async () => {},
     async readPod(_namespace, name) {
       const pod = pods.get(name);
@@ -64,6 +65,9 @@ export function fakeCluster(overrides: Partial<Cluster> = {}): FakeCluster {
       status: { conditions: [{ type: 'Ready', status: 'True' }] },
     }),
     listNodes: async () => [],
+    readNamespace: async (name) => ({
+      metadata: { name, labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
+    }),
     async createPod(pod) {
       const running = { ...pod, status: { phase: 'Running', containerStatuses: [status('capture')] } };
       pods.set(pod.metadata!.name!, running as V1Pod);
@@ -74,6 +78,7 @@ export function fakeCluster(overrides: Partial<Cluster> = {}): FakeCluster {
     },
     listPodEvents: async () => [],
     isAllowed: async () => true,
+    askAccess: async () => true,
     whoAmI: async () => 'kubernetes-admin',
     followLogs: () => lines([]),
     exec: async () => result(),

@@ -17,6 +17,7 @@ export const ORDER: readonly string[] = [
   'edge',
   'commands',
   'workflow',
+  'doctor',
   'report',
   'cli',
   'policy',

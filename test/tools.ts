@@ -26,6 +26,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'cluster/lock.test.ts': ['linux'],
   'cluster-door/connect.test.ts': ['kubectl'],
   'cluster-door/kubectl.test.ts': ['bash 5', 'ps', 'sleep'],
+  'cluster-door/kubectl-version.test.ts': ['kubectl', 'sleep'],
   'cluster-door/login.test.ts': [...LOCAL_API, 'bash', 'stat', 'tmux'],
   'cluster-door/matrix/matrix.test.ts': LOCAL_API,
   'cluster-door/reached.test.ts': LOCAL_API,
@@ -45,9 +46,11 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'collectors/snapshot/script.test.ts': [...NODE_SCRIPT, 'root', 'perl', 'ps', 'unshare'],
   'collectors/tcpdump/script.test.ts': NODE_SCRIPT,
   'commands/interrupted.test.ts': ['kubectl', 'mkfifo'],
+  'commands/unanswered.test.ts': ['kubectl'],
   'debuginfod/real-server.test.ts': [
     ...['debuginfod', 'debuginfod-find', 'eu-strip', 'gcc', 'ld.gold', 'ld.lld', 'objcopy', 'perf'],
   ],
+  'doctor/by-hand.test.ts': ['kubectl'],
   'files/input.test.ts': ['bzip2', 'gzip', 'xz', 'zstd'],
   'image/unwinder.test.ts': [
     'linux',

@@ -21,6 +21,10 @@ export interface Context {
   readonly openCluster: (connection: Connection) => Promise<Cluster>;
   /** For completion: answers within `boundMs` milliseconds; a failure gives an empty list. */
   readonly names: (connection: Connection, boundMs: number) => Promise<ClusterNames>;
+  /** The version of kubectl. Rejects if it is not installed, or does not answer within `boundMs` milliseconds. */
+  readonly kubectlVersion: (boundMs: number) => Promise<string>;
+  /** Called by a command whose result is printed, though something that it started still waits, possibly for ever. */
+  readonly leaveUnfinished: () => void;
   readonly configuration: Configuration;
   /** The table of all commands, for commands that describe the others. */
   readonly commands: readonly AnyCommand[];

@@ -163,7 +163,8 @@ export const INSPECT_OPTIONS: OptionTable = {
 /** The tools are installed into this image, until a diagnostic image is published. */
 export const PLAIN_IMAGE = 'debian:trixie-slim';
 
-const KEEP_SECONDS = 600;
+/** How long the node keeps the files for a client, unless --keep says so. */
+export const KEEP_SECONDS = 600;
 
 /** The interpreted flags that all commands with a debug pod have in common. */
 export interface DebugPodOptions {

@@ -11,6 +11,7 @@ export const API_CALLS = {
     'listPodForAllNamespaces',
     'readNode',
     'listNode',
+    'readNamespace',
     'createNamespacedPod',
     'deleteNamespacedPod',
     'listNamespacedEvent',

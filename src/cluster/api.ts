@@ -3,7 +3,7 @@ import { toolVersion } from '../version.ts';
 import type { AuthenticationCalls, AuthorizationCalls, CoreCalls } from './api-calls.ts';
 import { apiCode, apiError } from './api-errors.ts';
 import { DEFAULT_SERVER } from './choose.ts';
-import type { Cluster } from './cluster.ts';
+import type { AccessQuestion, Cluster } from './cluster.ts';
 import { type Connection, parseTimeout } from './connection.ts';
 import type { Chosen } from './kubeconfig.ts';
 import { Kubectl } from './kubectl.ts';
@@ -11,7 +11,7 @@ import type { KubectlHome } from './kubectl-home.ts';
 import { Login } from './login.ts';
 import { PrivateKubeconfig } from './private-kubeconfig.ts';
 import { readKubeconfig } from './read-kubeconfig.ts';
-import { Transport } from './transport.ts';
+import { proxyOf, Transport } from './transport.ts';
 
 /**
  * Opens the connection to the cluster. kubectl itself reads the configuration and carries streams; the Kubernetes client
@@ -68,6 +68,11 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
     }
   };
 
+  const review = async (question: Omit<AccessQuestion, 'strict'>): Promise<boolean | undefined> => {
+    const body = { spec: { resourceAttributes: question } };
+    return (await authorization.createSelfSubjectAccessReview({ body })).status?.allowed;
+  };
+
   let user: Promise<string | undefined> | undefined; // The API server is asked only once.
 
   home.trace?.(`context ${chosen.context || 'none'}, server ${chosen.server}`);
@@ -79,6 +84,7 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
       ...(chosen.userName && { user: chosen.userName }),
       isCurrent: chosen.isCurrent,
     },
+    proxy: withoutCredentials(proxyOf(chosen, home.env)),
     close: async () => {
       transport.close();
       kubectl.close();
@@ -104,6 +110,7 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
     readNode: (name) => call(`GET nodes/${name}`, core.readNode({ name })),
     listNodes: async (labelSelector) =>
       (await call('LIST nodes', core.listNode({ ...(labelSelector && { labelSelector }) }))).items,
+    readNamespace: (name) => call(`GET namespaces/${name}`, core.readNamespace({ name })),
     createPod: (pod, dryRun) => {
       const ns = pod.metadata?.namespace ?? namespace;
       const request = { namespace: ns, body: pod, ...(dryRun && { dryRun: 'All' }) };
@@ -127,15 +134,13 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
       return list.items;
     },
     isAllowed: async ({ strict, ...question }) => {
-      const body = { spec: { resourceAttributes: question } };
-      home.trace?.(
-        `CREATE selfsubjectaccessreviews (${question.verb} ${question.resource}${question.subresource ? `/${question.subresource}` : ''} -n ${question.namespace})`,
-      );
-      return authorization.createSelfSubjectAccessReview({ body }).then(
-        (review) => (strict ? review.status?.allowed === true : review.status?.allowed !== false),
+      home.trace?.(reviewText(question));
+      return review(question).then(
+        (allowed) => (strict ? allowed === true : allowed !== false),
         () => !strict,
       );
     },
+    askAccess: async (question) => (await call(reviewText(question), review(question))) === true,
     whoAmI: () => {
       user ??= call(
         'CREATE selfsubjectreviews',
@@ -154,6 +159,14 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
       kubectl.copy(ref, remotePath, directory, name, signal),
     kubectlLine: (...words) => kubectl.line(words),
   };
+}
+
+const reviewText = ({ verb, resource, subresource, namespace }: AccessQuestion): string =>
+  `CREATE selfsubjectaccessreviews (${verb} ${resource}${subresource ? `/${subresource}` : ''} -n ${namespace})`;
+
+/** The URL of a proxy for people: its user name and password are nobody's business. */
+function withoutCredentials(proxy: URL | undefined): string | undefined {
+  return proxy && `${proxy.protocol}//${proxy.host}`;
 }
 
 /** The error for a missing kubeconfig: without one, kubectl connects to localhost:8080, where nothing listens. */

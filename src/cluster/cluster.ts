@@ -1,4 +1,4 @@
-import type { CoreV1Event, V1Node, V1Pod } from '@kubernetes/client-node';
+import type { CoreV1Event, V1Namespace, V1Node, V1Pod } from '@kubernetes/client-node';
 
 /** The container of a pod that a call is for. */
 export interface ContainerRef {
@@ -56,6 +56,8 @@ export interface Cluster {
   /** The namespace of the flag, else that of the context, else `default`. */
   readonly namespace: string;
   readonly reached: Reached;
+  /** The proxy to the API server, by the kubeconfig or the environment, without credentials; undefined if there is none. */
+  readonly proxy: string | undefined;
   /** Ends every call that still waits, and removes the temporary kubeconfig that kubectl processes were given. */
   close(): Promise<void>;
   readPod(namespace: string, name: string): Promise<V1Pod>;
@@ -64,12 +66,15 @@ export interface Cluster {
   listAllPods(node?: string): Promise<V1Pod[]>;
   readNode(name: string): Promise<V1Node>;
   listNodes(labelSelector?: string): Promise<V1Node[]>;
+  readNamespace(name: string): Promise<V1Namespace>;
   createPod(pod: V1Pod, dryRun: boolean): Promise<V1Pod>;
   /** Resolves when the API server accepted the deletion. A pod that does not exist any more is not an error. */
   deletePod(namespace: string, name: string, graceSeconds: number): Promise<void>;
   listPodEvents(namespace: string, pod: string): Promise<CoreV1Event[]>;
   /** False only where the API server denies the permission. Where it does not answer, the result is true unless `strict`. */
   isAllowed(question: AccessQuestion): Promise<boolean>;
+  /** Whether the API server allows it. Rejects where it does not answer. */
+  askAccess(question: Omit<AccessQuestion, 'strict'>): Promise<boolean>;
   /**
    * The user name that the API server sees, as in `kubectl auth whoami`; undefined where the server does not support
    * SelfSubjectReview (before Kubernetes 1.28, KEP-3325).

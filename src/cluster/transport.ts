@@ -79,10 +79,7 @@ export class Transport {
   constructor(chosen: Chosen, options: TransportOptions) {
     this.#chosen = chosen;
     this.#options = options;
-    const configured = chosen.cluster['proxy-url'];
-    this.#proxy = configured
-      ? new URL(configured)
-      : proxyFromEnvironment(new URL(chosen.server), options.env);
+    this.#proxy = proxyOf(chosen, options.env);
     this.#kept = this.#agent(KEPT);
     this.#fresh = this.#agent({});
   }
@@ -242,6 +239,15 @@ export class Transport {
       request.end(call.getBody());
     });
   }
+}
+
+/** The proxy to the API server: that of the kubeconfig, else that of the environment. */
+export function proxyOf(
+  { cluster, server }: Pick<Chosen, 'cluster' | 'server'>,
+  env: TransportOptions['env'],
+): URL | undefined {
+  const configured = cluster['proxy-url'];
+  return configured ? new URL(configured) : proxyFromEnvironment(new URL(server), env);
 }
 
 const isHttp = (proxy: URL): boolean => /^https?:$/.test(proxy.protocol);

@@ -5,6 +5,7 @@ import { completion } from './completion.ts';
 import { config } from './config.ts';
 import { crictl } from './crictl.ts';
 import { diff } from './diff.ts';
+import { doctor } from './doctor.ts';
 import { flamegraph } from './flamegraph.ts';
 import { manifests } from './manifests.ts';
 import { nodes } from './nodes.ts';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   render,
   diff,
   verify,
+  doctor,
   manifests,
   config,
   completion,

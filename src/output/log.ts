@@ -135,6 +135,10 @@ export function styleFor(
   isTerminal: () => boolean,
   env: Readonly<Record<string, string | undefined>>,
 ): Style {
-  const hasColours = () => !env.NO_COLOR && env.TERM !== 'dumb' && isTerminal();
-  return (word) => (hasColours() ? styleText(COLOURS[word], word, { validateStream: false }) : word);
+  return (word) =>
+    isTerminal() && wantsColours(env) ? styleText(COLOURS[word], word, { validateStream: false }) : word;
 }
+
+/** Whether a terminal may get colours. */
+export const wantsColours = (env: Readonly<Record<string, string | undefined>>): boolean =>
+  !env.NO_COLOR && env.TERM !== 'dumb';

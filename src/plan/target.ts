@@ -3,6 +3,7 @@ import { isObjectName } from '../cluster/cluster.ts';
 import { clusterError, type GkeprofError, usageError } from '../errors.ts';
 import { bareId, statusesOf } from '../snapshot/owner.ts';
 import { printable } from '../text/printable.ts';
+import { isVirtual, refusingPressures } from './node-traits.ts';
 
 /** A target as the user named it, parsed but not looked up yet. */
 export interface TargetRef {
@@ -209,7 +210,19 @@ export function notReady(node: V1Node, of = ''): string | undefined {
 export function checkNode(node: V1Node, target: string): void {
   const name = node.metadata?.name ?? '';
   const problem = notReady(node, target === `node/${name}` ? '' : ` of ${target}`);
-  if (problem) throw clusterError(problem, `kubectl describe node ${name}`);
+  const describe = `kubectl describe node ${name}`;
+  if (problem) throw clusterError(problem, describe);
+  const pressures = refusingPressures(node);
+  if (pressures.length > 0)
+    throw clusterError(
+      `node "${name}" has ${pressures.join(' and ')}, so its kubelet takes no debug pod`,
+      describe,
+    );
+  if (isVirtual(node))
+    throw clusterError(
+      `node "${name}" is a virtual node: no debug pod can run beside its pods`,
+      'use a pod on a real node',
+    );
   if (node.status?.nodeInfo?.operatingSystem === 'windows') {
     throw clusterError(`node "${name}" runs Windows, but perf and tcpdump need Linux`);
   }

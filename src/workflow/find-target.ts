@@ -1,15 +1,9 @@
+import type { V1Node, V1Pod } from '@kubernetes/client-node';
 import { nearestNames } from '../cli/suggest.ts';
 import { apiCode } from '../cluster/api-errors.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError, GkeprofError, usageError } from '../errors.ts';
-import {
-  checkNode,
-  isOfWorkload,
-  type PodTarget,
-  podTarget,
-  type Target,
-  type TargetRef,
-} from '../plan/target.ts';
+import { checkNode, isOfWorkload, podTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { bareId, statusesOf } from '../snapshot/owner.ts';
 
 /**
@@ -21,15 +15,19 @@ export async function findTarget(
   container: string | undefined,
   cluster: Cluster,
 ): Promise<Target> {
-  const [target, ...more] = await findTargets({ ref }, container, cluster);
-  if (more.length) {
-    const names = [target!, ...more].map((each) => (each.kind === 'pod' ? `pod/${each.name}` : ''));
-    throw clusterError(
-      `${workloadText(ref)} has ${names.length} pods, but this command takes one`,
-      `name one of them: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`,
-    );
-  }
-  return target!;
+  const targets = await findTargets({ ref }, container, cluster);
+  return onlyOne(ref, targets, (target) => (target.kind === 'pod' ? target.name : ''));
+}
+
+/** The only one of the pods that were found. Throws if there are several. */
+export function onlyOne<Each>(ref: TargetRef, found: readonly Each[], nameOf: (each: Each) => string): Each {
+  const [only, ...more] = found;
+  if (more.length === 0) return only!;
+  const names = found.map((each) => `pod/${nameOf(each)}`);
+  throw clusterError(
+    `${workloadText(ref)} has ${names.length} pods, but this command takes one`,
+    `name one of them: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`,
+  );
 }
 
 /** The target that the user named, all pods of a workload, or all pods that match a selector. Never empty. */
@@ -39,10 +37,11 @@ export async function findTargets(
   cluster: Cluster,
 ): Promise<Target[]> {
   if (ref?.kind === 'node') {
-    checkNode(await readOrSuggest(ref, cluster, () => cluster.readNode(ref.name)), `node/${ref.name}`);
+    checkNode(await findNode(ref, cluster), `node/${ref.name}`);
     return [{ kind: 'node', node: ref.name }];
   }
-  const targets = await podTargets(ref, selector, container, cluster);
+  const pods = await findPods(ref, selector, container, cluster);
+  const targets = pods.map((each) => podTarget(each.pod, each.container));
   const nodes = new Map(targets.map((target) => [target.node, target]));
   await Promise.all(
     [...nodes].map(async ([name, target]) => checkNode(await cluster.readNode(name), `pod/${target.name}`)),
@@ -50,18 +49,29 @@ export async function findTargets(
   return targets;
 }
 
-async function podTargets(
+/** The node that the user named, in whatever state it is. */
+export const findNode = (ref: TargetRef, cluster: Cluster): Promise<V1Node> =>
+  readOrSuggest(ref, cluster, () => cluster.readNode(ref.name));
+
+/** A pod that the user named, with the container that `-c` or an id names. It may not be a possible target. */
+export interface FoundPod {
+  readonly pod: V1Pod;
+  readonly container: string | undefined;
+}
+
+/** The pods that the user named. Never empty. */
+export async function findPods(
   ref: TargetRef | undefined,
   selector: string | undefined,
   container: string | undefined,
   cluster: Cluster,
-): Promise<PodTarget[]> {
+): Promise<FoundPod[]> {
   const { namespace } = cluster;
   if (ref?.kind === 'pod') {
     const pod = await readOrSuggest(ref, cluster, () =>
       cluster.readPod(ref.namespace ?? namespace, ref.name),
     );
-    return [podTarget(pod, container)];
+    return [{ pod, container }];
   }
   if (ref?.kind === 'id') return [await byId(ref.name, container, cluster)];
   const all = await cluster.listPods(namespace, selector);
@@ -78,13 +88,13 @@ async function podTargets(
         : `kubectl get pods -n ${namespace} --show-labels`,
     );
   }
-  return running.map((pod) => podTarget(pod, container));
+  return running.map((pod) => ({ pod, container }));
 }
 
 const workloadText = ({ kind, name }: TargetRef): string => `${kind.toLowerCase()} "${name}"`;
 
 /** The pod and the container whose id begins with these digits, on any node. */
-async function byId(id: string, container: string | undefined, cluster: Cluster): Promise<PodTarget> {
+async function byId(id: string, container: string | undefined, cluster: Cluster): Promise<FoundPod> {
   const found = (await cluster.listAllPods()).flatMap((pod) =>
     statusesOf(pod)
       .filter((status) => bareId(status.containerID ?? '').startsWith(id))
@@ -101,7 +111,7 @@ async function byId(id: string, container: string | undefined, cluster: Cluster)
     throw clusterError(`${found.length} containers' ids begin with "${id}"`, 'type more digits of the id');
   if (container !== undefined && container !== only.name)
     throw usageError(`-c: the id ${id} belongs to container "${only.name}"`);
-  return podTarget(only.pod, only.name);
+  return { pod: only.pod, container: only.name };
 }
 
 const isNode = (name: string, cluster: Cluster): Promise<boolean> =>

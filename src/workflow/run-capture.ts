@@ -71,7 +71,13 @@ export async function findCaptureTarget(
 
 /** The plan of a capture, from which everything that follows is derived. */
 export function planCapture(
-  { options, target, user }: CaptureTarget,
+  {
+    options,
+    target,
+    user,
+  }: Pick<CaptureTarget, 'target' | 'user'> & {
+    readonly options: Pick<CaptureOptions, 'debugPod' | 'keepSeconds' | 'reason'>;
+  },
   task: NodeTask,
   limits: Omit<Limits, 'keepSeconds' | 'minFreePercent'>,
 ): Plan {

@@ -271,6 +271,43 @@ it('goes through the proxy that the kubeconfig names', async () => {
   expect(asked).toEqual([expect.stringMatching(/^127\.0\.0\.1:\d+$/)]);
 });
 
+it('names its proxy without the password, or none', async () => {
+  const answer: RequestListener = (_, response) => asJson(response, pod);
+  const behind = await door(answer, { proxyUrl: 'http://jane:secret@proxy.example:3128' });
+  expect(behind.proxy).toBe('http://proxy.example:3128');
+  expect((await door(answer)).proxy).toBeUndefined();
+});
+
+it('tells a right that is denied from one that nobody answers', async () => {
+  const question = { verb: 'create', resource: 'pods', subresource: 'exec', namespace: 'n' };
+  const bodies: unknown[] = [];
+  const answering = (code: number, body: object) =>
+    door((request, response) => {
+      let text = '';
+      request.on('data', (data) => {
+        text += data;
+      });
+      request.on('end', () => {
+        bodies.push(JSON.parse(text).spec.resourceAttributes);
+        response.writeHead(code, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+      });
+    });
+  expect(await (await answering(201, { status: { allowed: true } })).askAccess(question)).toBe(true);
+  expect(await (await answering(201, { status: { allowed: false } })).askAccess(question)).toBe(false);
+  await expect((await answering(500, { message: 'no' })).askAccess(question)).rejects.toThrow('no');
+  expect(bodies).toEqual([question, question, question]);
+});
+
+it('reads a namespace with its labels', async () => {
+  let asked = '';
+  const cluster = await door((request, response) => {
+    asked = request.url!;
+    asJson(response, JSON.stringify({ metadata: { name: 'gkeprof', labels: { a: 'b' } } }));
+  });
+  expect((await cluster.readNamespace('gkeprof')).metadata?.labels).toEqual({ a: 'b' });
+  expect(asked).toBe('/api/v1/namespaces/gkeprof');
+});
+
 it('gives up every call when it is closed, so that a server that never answers does not hold the command', async () => {
   let arrived = 0;
   const cluster = await door((request) => {

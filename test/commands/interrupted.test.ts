@@ -95,6 +95,8 @@ const CLUSTER_VERBS = [
   ['flamegraph', 'node/n', '--pid', '1'],
   ['crictl', 'node/n', '--', 'ps'],
   ['shell', 'node/n', '--', 'id'],
+  ['doctor'],
+  ['doctor', 'node/n'],
 ];
 
 describe('Ctrl-C once', () => {
@@ -256,35 +258,42 @@ describe('Ctrl-C when there is a debug pod', () => {
     ['shell', 'node/n', '--', 'id'],
   ];
 
-  it.each(VERBS)('deletes it, though nothing else is answered: %s %s', async (...words) => {
-    let created = '';
-    let isRead = false;
-    let deleted = '';
-    const server = await api((request, response) => {
-      const debugPod = /\/namespaces\/gkeprof\/pods\/([^/?]+)/.exec(request.url!)?.[1];
-      if (request.method === 'POST' && /\/pods(\?|$)/.test(request.url!)) {
-        request.setEncoding('utf8');
-        request.on('data', (data) => {
-          created += data;
-        });
-        request.on('end', () => response.writeHead(201, { 'Content-Type': 'application/json' }).end(created));
-        return true;
-      }
-      if (request.method === 'DELETE') {
-        deleted = debugPod!;
-        response.writeHead(200, { 'Content-Type': 'application/json' }).end('{}');
-        return true;
-      }
-      // It never answers how the pod is.
-      if (debugPod) isRead = true;
-      return debugPod !== undefined;
-    });
-    const { child, ended } = start([words[0]!, '--kubeconfig', kubeconfig(server), ...words.slice(1)]);
-    await until(() => isRead);
-    child.kill('SIGINT');
-    expect(await ended).toMatchObject({ status: 130, stdout: '' });
-    expect(deleted).toBe((JSON.parse(created) as { metadata: { name: string } }).metadata.name);
-  });
+  it.each([...VERBS, ['doctor', 'node/n']])(
+    'deletes it, though nothing else is answered: %s %s',
+    async (...words) => {
+      let created = '';
+      let isRead = false;
+      let deleted = '';
+      const server = await api((request, response) => {
+        const debugPod = /\/namespaces\/gkeprof\/pods\/([^/?]+)/.exec(request.url!)?.[1];
+        if (request.method === 'POST' && /\/pods(\?|$)/.test(request.url!)) {
+          let pod = '';
+          request.setEncoding('utf8');
+          request.on('data', (data) => {
+            pod += data;
+          });
+          request.on('end', () => {
+            if (!request.url!.includes('dryRun')) created = pod;
+            response.writeHead(201, { 'Content-Type': 'application/json' }).end(pod);
+          });
+          return true;
+        }
+        if (request.method === 'DELETE') {
+          deleted = debugPod!;
+          response.writeHead(200, { 'Content-Type': 'application/json' }).end('{}');
+          return true;
+        }
+        // It never answers how the pod is.
+        if (debugPod) isRead = true;
+        return debugPod !== undefined;
+      });
+      const { child, ended } = start([words[0]!, '--kubeconfig', kubeconfig(server), ...words.slice(1)]);
+      await until(() => isRead);
+      child.kill('SIGINT');
+      expect(await ended).toMatchObject({ status: 130, stdout: '' });
+      expect(deleted).toBe((JSON.parse(created) as { metadata: { name: string } }).metadata.name);
+    },
+  );
 
   it.each(VERBS)(
     'prints the command that deletes it when nothing is answered at all: %s %s',

@@ -38,6 +38,8 @@ export async function runOn(cluster: FakeCluster, words: readonly string[]) {
     names: async () => {
       throw new Error('not asked');
     },
+    kubectlVersion: async () => 'v1.34.1',
+    leaveUnfinished: () => {},
     configuration: { path: '', read: async () => undefined },
     windows: false,
     open: async () => undefined,

@@ -16,7 +16,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'inspect node processes,runtime,sockets': '`whois --port`, `--socket`',
   'inspect node processes,runtime,links': '`ps`, `whois`, `whois --veth`',
   'inspect node processes,runtime,sockets,links': '`whois --port`, `--socket`',
-  'inspect node probe': '`nodes --probe`',
+  'inspect node probe': '`nodes --probe`, `doctor`',
   'crictl node': '`crictl`',
   'crictl node logs': '`crictl logs`',
 };

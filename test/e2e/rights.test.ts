@@ -77,6 +77,18 @@ describe('a right that is missing', () => {
       { env: environment(world().admin), extendEnv: false, reject: false, stdin: 'ignore' },
     );
 
+  /** What doctor says of the user's rights for debug pods: it must agree with what happens. */
+  const statusBy = async (user: string) => {
+    const words = ['gkeprof', 'doctor', '--as', user, '--image', world().images.tools, '-o', 'json'];
+    const run = await execa('kubectl', words, {
+      env: environment(world().admin),
+      extendEnv: false,
+      reject: false,
+    });
+    const { checks } = JSON.parse(run.stdout) as { checks: ReadonlyArray<{ check: string; status: string }> };
+    return checks.find(({ check }) => check === 'rights-debug-pods')?.status;
+  };
+
   it.each([
     ['create', 'pods'],
     ['delete', 'pods'],
@@ -88,6 +100,7 @@ describe('a right that is missing', () => {
     expect(run.stderr).toContain(`error: you may not ${verb} ${resource} in namespace "gkeprof"`);
     expect(run.stderr).toMatch(/^hint: .*kubectl gkeprof manifests/m);
     expect(run.stderr).not.toContain('CREATE pods');
+    expect(await statusBy(userWithout(verb, resource))).toBe('problem');
   });
 
   // The words of events while it waits, and one of the two ways of an exec can be done without.
@@ -97,6 +110,7 @@ describe('a right that is missing', () => {
   ])('%s %s: done without', async (verb, resource) => {
     const run = await pcap(userWithout(verb, resource));
     expect([run.exitCode, run.stderr]).toEqual([0, expect.stringContaining('packets captured')]);
+    expect(await statusBy(userWithout(verb, resource))).toBe('warning');
   });
 
   it('get pods where the target is, in the words of the API server', async () => {

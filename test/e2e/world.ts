@@ -68,7 +68,9 @@ export interface RunOptions {
 
 /** Starts `kubectl gkeprof …` exactly as a user types it: kubectl finds the plugin on PATH. */
 export function start(words: readonly string[], options: RunOptions = {}) {
-  const capture = ['flamegraph', 'pcap', 'ps', 'whois', 'crictl', 'shell', 'nodes'].includes(words[0] ?? '');
+  const capture = ['flamegraph', 'pcap', 'ps', 'whois', 'crictl', 'shell', 'nodes', 'doctor'].includes(
+    words[0] ?? '',
+  );
   const dashes = words.indexOf('--');
   const at = dashes < 0 ? words.length : dashes;
   const image =

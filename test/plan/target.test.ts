@@ -127,6 +127,20 @@ describe('checkNode', () => {
     );
     expect(refusal(() => checkNode(node('True', 'windows') as never, 'node/n')).message).toMatch(/Windows/);
   });
+  it('takes no node whose kubelet takes no pods, nor one without a kubelet', () => {
+    const ready = node('True');
+    const under = (type: string) => ({
+      ...ready,
+      status: { ...ready.status, conditions: [...ready.status.conditions, { type, status: 'True' }] },
+    });
+    for (const type of ['DiskPressure', 'PIDPressure'])
+      expect(refusal(() => checkNode(under(type) as never, 'pod/x')).message).toBe(
+        `node "n" has ${type}, so its kubelet takes no debug pod`,
+      );
+    expect(() => checkNode(under('MemoryPressure') as never, 'pod/x')).not.toThrow();
+    const virtual = { ...ready, metadata: { name: 'n', labels: { type: 'virtual-kubelet' } } };
+    expect(refusal(() => checkNode(virtual as never, 'pod/x')).message).toMatch(/virtual node/);
+  });
 });
 
 describe('nearestNames', () => {

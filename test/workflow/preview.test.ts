@@ -11,6 +11,7 @@ const KINDS: ReadonlyArray<readonly [collector: string, ...words: string[]]> = [
   ['inspect', 'whois', 'node/node-a', '1002'],
   ['crictl', 'crictl', 'pod/redis-0', '--', 'ps'],
   ['shell', 'shell', 'node/node-a', '--', 'id'],
+  ['inspect', 'doctor', 'pod/redis-0'],
   // The id is that of a sandbox, which only the node knows.
   ['inspect', 'pcap', `id/${id('8')}`, '--node', 'node-a'],
 ];
@@ -23,6 +24,9 @@ function clusterWithNode() {
     listAllPods: async () => [...pods],
     readPod: async (_namespace, name) => pods.find((pod) => pod.metadata?.name === name)!,
     isAllowed: async () => {
+      throw new Error('a preview asks for no rights');
+    },
+    askAccess: async () => {
       throw new Error('a preview asks for no rights');
     },
   });

@@ -166,10 +166,12 @@ part_links() {
   rm -f "$NETNS_NAMES"/gkeprof-*
 }
 
-# Prints which cgroups and which sources of events for perf the kernel has.
+# Prints which cgroups and which sources of events for perf the kernel has, and what decides whether it may be profiled.
 part_probe() {
   printf 'cgroup:%s %s\n' "$(stat -fc %T /sys/fs/cgroup)" "$(stat -fc %T /sys/fs/cgroup/unified 2>/dev/null)"
   find /sys/bus/event_source/devices/ -mindepth 1 -maxdepth 1 -printf 'pmu:%f\n'
+  [[ ! -e /sys/kernel/btf/vmlinux ]] || printf 'btf:yes\n'
+  grep -aHs '' /proc/sys/kernel/{kptr_restrict,perf_event_paranoid}
 }
 
 # answer ID PART,PART…: takes a snapshot and gives the file its name when it is complete. The last line says that it is whole:
