@@ -166,7 +166,7 @@ describe('sessions', () => {
     cluster.copy = async () => result('', 1, 'the connection was reset');
     const run = await runOn(cluster, ['sessions', 'collect', id, ...inFolder()]);
     expect(run.code).toBe(5);
-    expect(run.stderr).toMatch(/the debug pod gkeprof\/gkeprof-tcpdump-.* keeps it for 10m/);
+    expect(run.stderr).toMatch(/the debug pod gkeprof\/gkeprof-tcpdump-.* keeps the file for 10m/);
     expect(cluster.pods.size).toBe(2);
     expect(readdirSync(folder)).toEqual([]);
   });
