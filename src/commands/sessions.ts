@@ -70,7 +70,7 @@ export const sessions: Command<SessionsOptions> = {
   describe: 'List recordings that go on without their command; attach, stop, collect or delete them',
   details: [
     'A recording runs in its debug pod. It goes on if the command that began it is gone: because it was started with --detach, or because it was killed or lost its connection. It stops by its own limits, its file is kept for as long as --keep said, and then the pod ends by itself.',
-    'attach follows a session to its end, as the command did that began it: Ctrl-C stops the recording and collects it. collect downloads the file of a session that has finished. Both verify the file, write its receipt, and delete the debug pod. stop ends a recording now, and its file waits to be collected. SESSION is the id, the beginning of the id, or the name of the debug pod; attach, stop and collect need none if you have only one session.',
+    'attach follows a session to its end, just as the command that began it would have done: Ctrl-C stops the recording and collects it. collect downloads the file of a session that has finished. Both verify the file, write its receipt, and delete the debug pod. stop ends a recording now, and its file waits to be collected. SESSION is the id, the beginning of the id, or the name of the debug pod; attach, stop and collect need none if you have only one session.',
   ],
   usage: '[list|attach|stop|collect|delete] [SESSION…] [flags]',
   args: { noun: 'session', min: 0 },
