@@ -55,6 +55,47 @@ func TestFramePointersOfGcc(t *testing.T) {
 	}
 }
 
+// A program in Rust: a library with frame pointers is most of it, and what was compiled for it has some or none.
+func TestFramePointersOfRust(t *testing.T) {
+	const library = `
+volatile long y;
+#define F(n) __attribute__((noinline, used, optimize("no-omit-frame-pointer"))) long library_##n(long a) { char b[64]; b[a & 63] = a; y += b[n]; \
+	for (long i = 0; i < a; i++) { y += i * a; y ^= y >> 3; y += b[i & 63]; } return y; }
+F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)
+`
+	const more = `
+__attribute__((noinline, used)) long more(long n) { char b[99]; for (long i = 0; i < n; i++) { b[i % 99] = i; x += b[n % 99] * work(i); x ^= work(x) >> 2; x += work(x) * 3; x ^= b[x % 99]; } return x; }
+`
+	build := func(compiler string, flags ...string) string {
+		source := filepath.Join(t.TempDir(), "program.c")
+		text := program + more + library + "__asm__(\".ident \\\"" + compiler + "\\\"\");\n"
+		if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		words := append([]string{"-O2", "-s", "-nostartfiles", "-Wl,-emain", "-o", source + ".out", source}, flags...)
+		if out, err := exec.Command("gcc", words...).CombinedOutput(); err != nil {
+			t.Fatalf("gcc: %v\n%s", err, out)
+		}
+		return source + ".out"
+	}
+	const rustc = "rustc version 1.85.1 (4eb161250 2025-03-15)"
+	for _, each := range []struct {
+		name, compiler, flag string
+		has                  bool
+	}{
+		{"omitted", rustc, "-fomit-frame-pointer", false},
+		{"kept", rustc, "-fno-omit-frame-pointer", true},
+		{"omitted, in another language", "another compiler", "-fomit-frame-pointer", true},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			with, without := framePointers(build(each.compiler, each.flag))
+			if (with >= without) != each.has {
+				t.Errorf("%d bytes with frame pointers, %d without", with, without)
+			}
+		})
+	}
+}
+
 func TestFramePointersOfWhatIsNoProgram(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "file")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -129,7 +130,8 @@ func cpuTicks(folder string) uint64 {
 
 // framePointers weighs the functions of a program by their bytes of code: those that set up a frame pointer and those that do
 // not. Go sets one up in every function, and says nothing of it in .eh_frame; a program without .eh_frame can be walked by
-// frame pointers alone. Of both none lacks one.
+// frame pointers alone. Of both none lacks one. Of a program in Rust only what lacks one tells how it was built: the standard
+// library that is linked into it has frame pointers in every function (since Rust 1.79), and is most of a small program.
 func framePointers(path string) (with, without uint64) {
 	// A hostile file must not end this program.
 	defer func() {
@@ -149,9 +151,26 @@ func framePointers(path string) (with, without uint64) {
 	if section == nil || section.Type == elf.SHT_NOBITS || section.Size > maxFrameBytes {
 		return 1, 0
 	}
-	bytes := make([]byte, section.Size)
-	if n, _ := section.ReadAt(bytes, 0); n != len(bytes) {
+	table := make([]byte, section.Size)
+	if n, _ := section.ReadAt(table, 0); n != len(table) {
 		return 1, 0
 	}
-	return countFramePointers(bytes, frameRegister(file.Machine), file.ByteOrder, file.Class == elf.ELFCLASS64)
+	with, without = countFramePointers(table, frameRegister(file.Machine), file.ByteOrder, file.Class == elf.ELFCLASS64)
+	if without > startupBytes && isRust(file) {
+		with = 0
+	}
+	return with, without
+}
+
+// startupBytes of code without frame pointers are in every program: what the C library starts it with, and stubs of the linker.
+const startupBytes = 256
+
+// isRust asks the section in which compilers leave their names, which stripping keeps.
+func isRust(file *elf.File) bool {
+	section := file.Section(".comment")
+	if section == nil || section.Size > 1<<16 {
+		return false
+	}
+	text, err := section.Data()
+	return err == nil && bytes.Contains(text, []byte("rustc version"))
 }
