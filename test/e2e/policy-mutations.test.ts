@@ -8,8 +8,8 @@ import { world } from './world.ts';
 /** What may differ from pod to pod, and why it does no harm. Whatever else the policy takes is a hole in it. */
 const HARMLESS: ReadonlyArray<readonly [mutation: RegExp, reason: string]> = [
   [
-    /^metadata\.annotations\.(gkeprof\.dev\/(target|what|bound|reason) changed|gkeprof\.dev\/(target-namespace|bound|reason) removed)$/,
-    'a text for people; the arguments say what is done',
+    /^metadata\.annotations\.(gkeprof\.dev\/(target|what|bound|reason|plan) changed|gkeprof\.dev\/(target-namespace|bound|reason|plan) removed)$/,
+    'a text for people; the arguments say what is done. A client compares the plan with them (session/plan-of-pod.ts)',
   ],
   [
     /^metadata\.annotations\.(sidecar\.istio\.io|linkerd\.io)\/inject removed$/,
