@@ -61,8 +61,10 @@ enough_space() {
   ((free_percent >= arg[min_free_percent]))
 }
 
+# Each look at the size takes a process. So it is looked at once a second, and four times a second when the limit is near: when eight
+# pieces as large as the last one would reach it.
 wait_for_end() {
-  local -i end check=0 report=0 left
+  local -i end check=0 size=0 before=0 report=0 left
   now_ms
   end=$((now + arg[duration_ms]))
   report=$((now + 1000))
@@ -76,7 +78,11 @@ wait_for_end() {
       end_reason='time'
     elif ((now >= check)); then
       check=$((now + 250))
-      "${collector}_bytes"
+      if ((now >= size)); then
+        "${collector}_bytes"
+        if ((8 * (bytes - before) < arg[max_bytes] - bytes)); then size=$((now + 1000)); fi
+        before=$bytes
+      fi
       if ((bytes >= arg[max_bytes])); then
         end_reason='size'
       elif target_is_gone; then
