@@ -15,12 +15,12 @@ import { describeFiles } from '../report/files.ts';
 import { planOfPod } from '../session/plan-of-pod.ts';
 import { makeReceipt, writeReceipt } from '../session/receipt.ts';
 import { resumeSession } from '../session/session.ts';
-import type { ListedSession } from '../session/session-list.ts';
+import { type ListedSession, listSessions } from '../session/session-list.ts';
 import { humanAge } from '../snapshot/age.ts';
 import { printable } from '../text/printable.ts';
 import { counted, formatBytes } from '../text/quantity.ts';
 import { quoteFor } from '../text/shell-quote.ts';
-import { namedSession, onlySession, sessionsOf } from '../workflow/find-session.ts';
+import { isNamed, namedSession, onlySession, sessionsOf } from '../workflow/find-session.ts';
 import { prepareFolder } from '../workflow/output-folder.ts';
 import { endedText, missingText, sessionCode, warnOfTarget } from '../workflow/run-capture.ts';
 
@@ -144,7 +144,7 @@ async function list(options: SessionsOptions, cluster: Cluster, context: Context
     found.map(({ id }) => id),
     () => (found.length === 0 ? '' : sessionTable(found, isWide, isOfAll, context.now())),
   );
-  if (found.length === 0 && format.kind !== 'json')
+  if (found.length === 0)
     context.log.line(`there are no sessions${isOfAll ? '' : ' of yours'} in namespace ${namespace}`);
   return EXIT.done;
 }
@@ -198,10 +198,10 @@ function sessionTable(
 /** The one session that the command is about. */
 async function chosen({ words, namespace }: SessionsOptions, cluster: Cluster): Promise<ListedSession> {
   const [word] = words;
-  const found = await sessionsOf(cluster, namespace, word !== undefined);
-  return word === undefined
-    ? onlySession(found.filter(({ state }) => !GONE.has(state)))
-    : namedSession(word, found);
+  if (word !== undefined)
+    return namedSession(word, await listSessions(cluster, namespace, (each) => isNamed(word, each)));
+  const own = await sessionsOf(cluster, namespace, false);
+  return onlySession(own.filter(({ state }) => !GONE.has(state)));
 }
 
 /** States in which there is no file, and there will be none. */
@@ -286,10 +286,12 @@ async function stop(options: SessionsOptions, cluster: Cluster, context: Context
 /** Deletes the debug pods of sessions, with their files. */
 async function remove(options: SessionsOptions, cluster: Cluster, context: Context): Promise<number> {
   const { namespace, words, isExpired } = options;
-  const all = await sessionsOf(cluster, namespace, !isExpired || options.isOfAll);
+  const found = isExpired
+    ? await sessionsOf(cluster, namespace, options.isOfAll)
+    : await listSessions(cluster, namespace, (each) => words.some((word) => isNamed(word, each)));
   const wanted = isExpired
-    ? all.filter(({ state }) => state === 'ended')
-    : [...new Set(words.map((word) => namedSession(word, all)))];
+    ? found.filter(({ state }) => state === 'ended')
+    : [...new Set(words.map((word) => namedSession(word, found)))];
   if (wanted.length === 0) context.log.line('no session has expired');
   const failures: string[] = [];
   for (const { id, pod } of wanted) {

@@ -116,11 +116,19 @@ function timesOf(
 /** Milliseconds for the events of one session: a node that does not answer must not hold up the list. */
 const EVENTS_MS = 5000;
 
-/** All sessions in a namespace for debug pods, the oldest first. What a node does not tell in time is left out. */
-export async function listSessions(cluster: Cluster, namespace: string): Promise<ListedSession[]> {
+/**
+ * The wanted sessions in a namespace for debug pods, the oldest first. Nothing is asked of the other pods, because the pod of
+ * another user may answer with anything. What a wanted pod does not tell in time is left out.
+ */
+export async function listSessions(
+  cluster: Cluster,
+  namespace: string,
+  isWanted: (session: ListedSession) => boolean,
+): Promise<ListedSession[]> {
   const pods = await cluster.listPods(namespace, MANAGED_BY);
+  const wanted = pods.filter((pod) => isWanted(listedSession(pod, undefined)));
   const sessions = await Promise.all(
-    pods.map(async (pod) => listedSession(pod, await eventsOf(pod, cluster))),
+    wanted.map(async (pod) => listedSession(pod, await eventsOf(pod, cluster))),
   );
   return sessions.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
 }

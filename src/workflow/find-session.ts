@@ -9,14 +9,19 @@ export async function sessionsOf(
   namespace: string,
   isOfAll: boolean,
 ): Promise<ListedSession[]> {
-  const [sessions, user] = await Promise.all([listSessions(cluster, namespace), cluster.whoAmI()]);
-  return isOfAll || user === undefined ? sessions : sessions.filter(({ owner }) => owner === user);
+  const user = isOfAll ? undefined : await cluster.whoAmI();
+  return listSessions(cluster, namespace, ({ owner }) => user === undefined || owner === user);
 }
 
-/** The session that a word names: its id, the beginning of its id, or its pod with or without `pod/`. */
-export function namedSession(word: string, sessions: readonly ListedSession[]): ListedSession {
+/** Whether a word names a session: its id, the beginning of its id, or its pod with or without `pod/`. */
+export function isNamed(word: string, { id, pod }: ListedSession): boolean {
   const name = word.replace(/^pods?\//, '');
-  const found = sessions.filter(({ id, pod }) => pod === name || (name !== '' && id.startsWith(name)));
+  return pod === name || (name !== '' && id.startsWith(name));
+}
+
+/** The session that a word names. Throws for none and for several. */
+export function namedSession(word: string, sessions: readonly ListedSession[]): ListedSession {
+  const found = sessions.filter((each) => isNamed(word, each));
   const [only] = found;
   if (only && found.length === 1) return only;
   throw found.length === 0

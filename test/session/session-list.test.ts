@@ -134,7 +134,7 @@ describe('listSessions', () => {
         return result(node().script().slice(0, 2).join('\n'));
       },
     });
-    const rows = await listSessions(cluster, 'gkeprof');
+    const rows = await listSessions(cluster, 'gkeprof', () => true);
     expect(rows.map(({ id, state }) => [id, state])).toEqual([
       ['cdcdcdcdcd', 'finished'],
       ['ababababab', 'capturing'],
@@ -146,6 +146,21 @@ describe('listSessions', () => {
       listPods: async () => [podIn(both)],
       exec: async () => result(nodeSide('another').script().join('\n')),
     });
-    expect((await listSessions(cluster, 'gkeprof'))[0]!.state).toBe('starting');
+    expect((await listSessions(cluster, 'gkeprof', () => true))[0]!.state).toBe('starting');
+  });
+
+  it('asks no node for a session that is not wanted: its pod may be that of somebody else', async () => {
+    const asked: string[] = [];
+    const cluster = fakeCluster({
+      listPods: async () => [podIn(both)],
+      exec: async ({ pod }) => {
+        asked.push(pod);
+        return result();
+      },
+    });
+    expect(await listSessions(cluster, 'gkeprof', ({ owner }) => owner === 'somebody')).toEqual([]);
+    expect(asked).toEqual([]);
+    expect(await listSessions(cluster, 'gkeprof', ({ owner }) => owner === 'jane')).toHaveLength(1);
+    expect(asked).toEqual(['gkeprof-perf-ababababab-jane']);
   });
 });
