@@ -39,6 +39,7 @@ describe('perf_choose_stacks', () => {
 
   it.each([
     ['way=ebpf why=interpreter', 'ebpf interpreter fp'],
+    ['way=ebpf why=libraries', 'ebpf libraries fp'],
     ['way=fp why=frame-pointers', 'fp frame-pointers fp'],
     [FITTING, 'dwarf no-frame-pointers dwarf,16384'],
     ['way=dwarf why=no-bpf', 'dwarf no-bpf dwarf,16384'],
