@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,6 +108,37 @@ func TestLook(t *testing.T) {
 				t.Errorf("without BPF %s because of %s", way, why)
 			}
 		})
+	}
+}
+
+// Most of the program has frame pointers, and a library that is linked into it has none, as the allocator of Redis.
+func TestFramePointersOfLinkedLibrary(t *testing.T) {
+	for copies, lacks := range map[int]bool{2: true, 16: false} {
+		folder := t.TempDir()
+		var files []string
+		for at := range copies + 1 {
+			flag := kept
+			if at == copies {
+				flag = omitted
+			}
+			source := filepath.Join(folder, fmt.Sprintf("part%d.c", at))
+			text := fmt.Sprintf("#define sink sink%d\n#define mix mix%d\n#define busy busy%d\n%s", at, at, at, busy)
+			if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command("gcc", "-O2", "-fPIC", flag, "-c", source, "-o", source+".o").CombinedOutput(); err != nil {
+				t.Fatalf("gcc: %v\n%s", err, out)
+			}
+			files = append(files, source+".o")
+		}
+		program := filepath.Join(folder, "program")
+		if out, err := exec.Command("gcc", append(files, "-shared", "-o", program)...).CombinedOutput(); err != nil {
+			t.Fatalf("gcc: %v\n%s", err, out)
+		}
+		code := codeOf(t, program)
+		if code.lacksFrames() != lacks || code.with < code.without || code.reuse == 0 {
+			t.Errorf("%d parts with frame pointers and one without: %+v", copies, code)
+		}
 	}
 }
 
