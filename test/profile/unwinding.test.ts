@@ -17,6 +17,11 @@ describe('how stacks were found, in words', () => {
     expect(chosenText({ way: 'fp', why: 'frame-pointers' })).toBe(
       'frame pointers, because the programs set up frame pointers',
     ));
+
+  it('says that the libraries are the reason, not the programs', () =>
+    expect(chosenText({ way: 'ebpf', why: 'libraries' })).toBe(
+      'eBPF, because some of the libraries that the programs use do not set up frame pointers',
+    ));
 });
 
 describe("perf's command line tells how stacks were found", () => {

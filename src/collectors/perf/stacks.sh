@@ -16,8 +16,8 @@ perf_choose_stacks() {
 }
 
 # The unwinder of the image looks at the programs of the scope: whether there are interpreters and compilers at run time, and
-# whether native functions set up frame pointers. It reads files of the containers, which may be huge or slow, so its time is
-# bounded. Without its answer the stacks are those that perf has always recorded.
+# whether native functions, those of libraries too, set up frame pointers. It reads files of the containers, which may be huge or
+# slow, so its time is bounded. Without its answer the stacks are those that perf has always recorded.
 perf_look_at_programs() {
   local answer=''
   local -a scope=(--node)
@@ -34,7 +34,7 @@ perf_look_at_programs() {
   fi
   perf_stacks=${BASH_REMATCH[1]} perf_stacks_why=${BASH_REMATCH[2]}
   # The image may be newer than this script, and the client would not know a new word.
-  [[ $perf_stacks_why =~ ^(frame-pointers|no-frame-pointers|interpreter|jit|no-bpf|no-processes|whole-node)$ ]] || perf_stacks_why=unwinder
+  [[ $perf_stacks_why =~ ^(frame-pointers|no-frame-pointers|libraries|interpreter|jit|no-bpf|no-processes|whole-node)$ ]] || perf_stacks_why=unwinder
   # A recording that ends early because of its size is worth less than one with stacks that end early.
   if [[ $perf_stacks == dwarf ]] && ! perf_copies_fit; then perf_stacks=fp perf_stacks_why=too-large; fi
 }

@@ -39,6 +39,7 @@ describe('perf_choose_stacks', () => {
 
   it.each([
     ['way=ebpf why=interpreter', 'ebpf interpreter fp'],
+    ['way=ebpf why=libraries', 'ebpf libraries fp'],
     ['way=fp why=frame-pointers', 'fp frame-pointers fp'],
     [FITTING, 'dwarf no-frame-pointers dwarf,16384'],
     ['way=dwarf why=no-bpf', 'dwarf no-bpf dwarf,16384'],
@@ -144,6 +145,19 @@ describe('programs of known shares, by a real perf', () => {
     children.push(spawn(path, { stdio: 'ignore' }));
   }
 
+  /** A program with frame pointers, of which the inner functions are in a library that is built without or with them. */
+  function startWithLibrary(name: string, libraryFlag: string): void {
+    const border = PROGRAM.indexOf('__attribute__((noinline)) void share_a');
+    const declared = 'extern volatile unsigned long sink; void spin(unsigned long n);\n';
+    writeFileSync(join(folder, 'inner.c'), PROGRAM.slice(0, border));
+    writeFileSync(join(folder, 'outer.c'), declared + PROGRAM.slice(border));
+    const library = join(folder, `lib${name}.so`);
+    execFileSync('gcc', ['-O2', '-shared', '-fPIC', libraryFlag, '-o', library, join(folder, 'inner.c')]);
+    const path = join(folder, name);
+    execFileSync('gcc', ['-O2', '-fno-omit-frame-pointer', '-o', path, join(folder, 'outer.c'), library]);
+    children.push(spawn(path, { stdio: 'ignore' }));
+  }
+
   /**
    * Records the programs, and returns the samples of one with the shares of the three functions among them. perf samples only
    * these processes: unwinding all that runs on a busy machine takes minutes.
@@ -189,6 +203,16 @@ describe('programs of known shares, by a real perf', () => {
     isTruth(dwarf('with_fp'));
     isTruth(dwarf('without_fp'));
     const broken = fp('without_fp');
+    expect(broken.samples).toBeGreaterThan(100);
+    expect(broken.shares.reduce((sum, each) => sum + each)).toBeLessThan(0.2);
+  });
+
+  it('are wrong by frame pointers if a library has none, although the program has', () => {
+    startWithLibrary('library_with', '-fno-omit-frame-pointer');
+    startWithLibrary('library_without', '-fomit-frame-pointer');
+    const fp = record('fp');
+    isTruth(fp('library_with'));
+    const broken = fp('library_without');
     expect(broken.samples).toBeGreaterThan(100);
     expect(broken.shares.reduce((sum, each) => sum + each)).toBeLessThan(0.2);
   });
