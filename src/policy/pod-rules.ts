@@ -119,7 +119,7 @@ export function podRules({
   priorityClasses,
   targetRights,
 }: PolicySettings): Rule[] {
-  const kinds = debugPodKinds(namespace).map((kind) => ({ kind, pod: debugPod(kind.plan, kind.work) }));
+  const kinds = debugPodKinds(namespace).map((kind) => ({ kind, pod: debugPod([kind.plan], kind.work) }));
   const specs = kinds.map(({ pod }) => pod.spec!);
   const pods = kinds.map(({ pod }) => pod);
   const containers = (at: number) => specs.map((spec) => spec.containers[at]!);

@@ -68,7 +68,7 @@ describe('the policy against every pod that differs in one place', () => {
   const isWhole = process.env.GKEPROF_TEST_POLICY === 'all';
   it.each(names.map((name, at) => [name, at] as const))('%s', async (name, at) => {
     const kind = debugPodKinds('gkeprof', world().images.tools, 'sre-shell')[at]!;
-    const pod = JSON.parse(JSON.stringify(debugPod(kind.plan, kind.work)));
+    const pod = JSON.parse(JSON.stringify(debugPod([kind.plan], kind.work)));
     const own = await submit(pod);
     expect([own.status, own.body.message ?? '']).toEqual([201, '']);
     const all = mutationsOf(pod, schemas);
@@ -109,7 +109,7 @@ describe('the policy against every pod that differs in one place', () => {
     const callAsSre = apiAs(world().sre);
     for (const { name, plan, work, isShell } of debugPodKinds('gkeprof', world().images.tools, 'sre')) {
       const path = '/api/v1/namespaces/gkeprof/pods?dryRun=All';
-      const { status, body } = await callAsSre('POST', path, debugPod(plan, work));
+      const { status, body } = await callAsSre('POST', path, debugPod([plan], work));
       const isRefused = /ValidatingAdmissionPolicy 'gkeprof-debug-pods'/.test(body.message ?? '');
       expect([name, status, isRefused]).toEqual([name, isShell ? 422 : 201, isShell]);
     }

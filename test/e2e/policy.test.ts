@@ -25,7 +25,7 @@ const ownPod = (kind: string, user: string): Bent => {
   const { plan, work } = debugPodKinds('gkeprof', world().images.tools, user).find(
     ({ name }) => name === kind,
   )!;
-  const pod = JSON.parse(JSON.stringify(debugPod({ ...plan, node: world().nodes[0] }, work)));
+  const pod = JSON.parse(JSON.stringify(debugPod([{ ...plan, node: world().nodes[0] }], work)));
   return pod;
 };
 

@@ -4,7 +4,8 @@ ARGUMENT_TYPE[frequency]='[1-9][0-9]{0,4}'
 ARGUMENT_TYPE[stacks]='auto|fp|dwarf|ebpf'
 # The multiples of 8 from 8 to 65528, which are the sizes that perf takes. Whether a number is one, its last three digits tell.
 ARGUMENT_TYPE[stack_bytes]='8|16|24|32|40|48|56|64|72|80|88|96|([2468]|([1-9]|[1-5][0-9]|6[0-4])[02468]|65[024])(00|08|16|24|32|40|48|56|64|72|80|88|96)|([13579]|([1-9]|[1-5][0-9]|6[0-4])[13579]|65[13])(04|12|20|28|36|44|52|60|68|76|84|92)|655(04|12|20|28)'
-COLLECTOR_ARGUMENTS[perf]='frequency stacks stack_bytes'
+ARGUMENT_TYPE[cgroups]='1'
+COLLECTOR_ARGUMENTS[perf]='frequency stacks stack_bytes cgroups?'
 COLLECTOR_SCOPES[perf]='node|pod|container'
 COLLECTOR_WORDS[perf]=''
 
