@@ -2,7 +2,10 @@
 # knows every event and key. No filter, address, thread name or path is in an event, because container logs are often sent
 # to a central store; what a tool prints goes to a file in scratch.
 
-readonly OUT=/gkeprof/out CTL=/gkeprof/ctl WORK=/gkeprof/work
+# Each recorder has an OUT and a WORK of its own, if the pod has several (node/capture.sh).
+OUT=/gkeprof/out WORK=/gkeprof/work
+readonly CTL=/gkeprof/ctl SHARED=/gkeprof/work
+recorders=1 at_once=1 alone='' turns=''
 sequence=0
 
 # Sets now to milliseconds since the epoch, without a process: EPOCHREALTIME has microseconds, and the locale's comma.
@@ -58,7 +61,7 @@ emit() {
   [[ ${arg[tty]-} == 1 ]] || printf '%s}\n' "$line"
 }
 
-# refuse CODE [KEY VALUE]…: ends the pod, because it cannot do its work. `log` names the file in scratch with the tool's words.
+# refuse CODE [KEY VALUE]…: ends the recorder, because it cannot do its work. `log` names the file in scratch with the tool's words.
 refuse() {
   emit refused code "$@"
   : >"$OUT/done"
@@ -78,4 +81,13 @@ free_space() {
   read -r available total block < <(stat -f -c '%a %b %S' "$WORK")
   free_bytes=$((available * block))
   free_percent=$((total > 0 ? available * 100 / total : 100))
+}
+
+# alone COMMAND…: runs it while no other recorder of the pod does such a thing. It must not end the recorder.
+alone() {
+  local -i status=0 is_held=0
+  [[ -z $alone ]] || ! read -rt 240 -u "$alone" || is_held=1
+  "$@" || status=$?
+  ((is_held == 0)) || printf '\n' >&"$alone"
+  return $status
 }

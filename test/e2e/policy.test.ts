@@ -22,10 +22,17 @@ import {
 type Bent = any;
 
 const ownPod = (kind: string, user: string): Bent => {
-  const { plan, work } = debugPodKinds('gkeprof', world().images.tools, user).find(
+  const { plans, work } = debugPodKinds('gkeprof', world().images.tools, user).find(
     ({ name }) => name === kind,
   )!;
-  const pod = JSON.parse(JSON.stringify(debugPod([{ ...plan, node: world().nodes[0] }], work)));
+  const pod = JSON.parse(
+    JSON.stringify(
+      debugPod(
+        plans.map((plan) => ({ ...plan, node: world().nodes[0]! })),
+        work,
+      ),
+    ),
+  );
   return pod;
 };
 

@@ -7,7 +7,9 @@ import { type NodeEvent, parseEvent } from '../../src/node/events.ts';
 
 /** Runs a piece of bash with parts of the node's script loaded, and returns what it printed. */
 export function runShell(parts: readonly AssetName[], script: string, argv: readonly string[] = []): string {
-  const text = [...parts.map(asset), script].join('\n');
+  // As node/protocol.sh says it of a pod with one recorder.
+  const alone = 'recorders=1 at_once=1';
+  const text = [alone, ...parts.map(asset), script].join('\n');
   return execFileSync('bash', ['-c', text, 'test', ...argv], { encoding: 'utf8', maxBuffer: 1 << 26 });
 }
 
@@ -34,7 +36,7 @@ export function runLife(
   mkdirSync(join(folder, 'ctl'));
   const script = text
     .replaceAll('/gkeprof/', `${folder}/`)
-    .replace('\nread_arguments "$@"\n', (line) => `${line}${before}\n`);
+    .replace('\n  read_arguments "$@"\n', (line) => `${line}${before}\n`);
   const { stdout, stderr } = spawnSync('bash', ['-c', script, 'test', `nonce=${NONCE}`, ...argv, '--'], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,

@@ -48,6 +48,7 @@ perf_copies_fit() {
   samples=$((arg[frequency] * cpus * arg[duration_ms] / 1000000))
   free_space
   room=$((free_percent > 0 ? free_bytes * (free_percent - arg[min_free_percent]) / free_percent : 0))
+  room=$((room / recorders))
   ((room <= arg[max_bytes])) || room=${arg[max_bytes]}
   ((samples * (arg[stack_bytes] + 330) <= room && 2 * samples <= arg[duration_ms] + 240000))
 }
