@@ -92,17 +92,19 @@ perf_can_hide() {
   ((perf_hides))
 }
 
-# perf_watch HOW_MANY: resets what perf_look knows; to be called before each start of perf. So many share the memory.
+# Prints the available memory of the node, in KiB.
+perf_spare_kb() { sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo; }
+
+# perf_watch HOW_MANY LEAST: resets what perf_look knows; to be called before each start of perf. So many share the memory, and
+# each may use so many KiB in any case.
 perf_watch() {
-  local free
   perf_home=$(readlink /proc/self/ns/mnt)
   perf_place='' perf_culprit='' perf_problem=''
   perf_data=0
   perf_grown=()
   rm -f "$WORK/perf.home"
-  free=$(grep -oE '^MemAvailable: *[0-9]+' /proc/meminfo)
-  perf_memory_kb=$((${free##* } / 2 / $1))
-  ((perf_memory_kb >= perf_least_kb)) || perf_memory_kb=$perf_least_kb
+  perf_memory_kb=$(($(perf_spare_kb) / 2 / $1))
+  ((perf_memory_kb >= $2)) || perf_memory_kb=$2
   ((perf_memory_kb <= perf_most_kb)) || perf_memory_kb=$perf_most_kb
   perf_page_kb=$(($(getconf PAGESIZE) / 1024))
 }
@@ -261,7 +263,8 @@ perf_begins() {
   if [[ $perf_stacks == ebpf ]] && perf_ebpf_begins; then return; fi
   perf_control
   : >"$OUT/perf.data" # perf would create a file that `files` cannot read
-  perf_watch "$recorders"
+  # perf record needs 5 MB for 200 processes.
+  perf_watch "$recorders" $((perf_least_kb / (recorders > 1 ? 4 : 1)))
   perf_apart record --no-bpf-event --buildid-mmap -F "${arg[frequency]}" --call-graph "$perf_call_graph" -a -e cycles "${perf_scope[@]}" \
     --control=fd:8,9 -D -1 -o "$OUT/perf.data" >"$OUT/perf.log" 2>&1 </dev/null &
   tool_pid=$!
@@ -410,7 +413,7 @@ perf_script() {
   local -a more=()
   rm -f "$WORK/stacks" "$WORK/named"
   mkfifo "$WORK/stacks"
-  perf_watch "$at_once"
+  perf_watch "$at_once" "$perf_least_kb"
   if perf_can_name; then
     # It is told what was mapped where, and leaves that out of the text.
     more=(dsoff --show-mmap-events)
