@@ -306,6 +306,7 @@ function argumentGroups(namespace: string): ArgumentGroup[] {
         : { max_bytes: '0|[1-9][0-9]{0,9}' }),
       ...(collector !== 'inspect' && { scope }),
       ...(parts !== undefined && { parts }),
+      ...(scope === 'container' && { container_id: grammar.types.get('container_id')! }),
       ...(collector === 'crictl' && (kind.isShell ? { rights: 'any' } : { rights: 'read', tty: '0' })),
     };
     const pattern = argumentsPattern(grammar, collector, kind.target, narrowed, kind.isShell);
