@@ -1,6 +1,7 @@
 # The events of the debug pod: one JSON object per line, on stdout and in events.jsonl. src/node/events.ts reads them, and
 # knows every event and key. No filter, address, thread name or path is in an event, because container logs are often sent
-# to a central store; what a tool prints goes to a file in scratch.
+# to a central store; what a tool prints goes to a file in scratch. No event has more than 4096 bytes: so many a pipe takes as a
+# whole (pipe(7), PIPE_BUF), and the events of several recorders do not mix.
 
 # Each recorder has an OUT and a WORK of its own, if the pod has several (node/capture.sh).
 OUT=/gkeprof/out WORK=/gkeprof/work
