@@ -34,7 +34,7 @@ perf_look_at_programs() {
   fi
   perf_stacks=${BASH_REMATCH[1]} perf_stacks_why=${BASH_REMATCH[2]}
   # The image may be newer than this script, and the client would not know a new word.
-  [[ $perf_stacks_why =~ ^(frame-pointers|no-frame-pointers|interpreter|jit|no-bpf|no-processes|whole-node)$ ]] || perf_stacks_why=unwinder
+  [[ $perf_stacks_why =~ ^(frame-pointers|no-frame-pointers|libraries|interpreter|jit|no-bpf|no-processes|whole-node)$ ]] || perf_stacks_why=unwinder
   # Each recorder of the pod has an unwinder of its own, and all together get a quarter of the memory.
   if [[ $perf_stacks == ebpf ]] && ((recorders > 1 && recorders * perf_ebpf_kb > $(perf_spare_kb) / 4)); then
     perf_stacks=fp perf_stacks_why=no-memory
