@@ -74,6 +74,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'node/cpu.test.ts': NODE_SCRIPT,
   'node/identity.test.ts': [...NODE_SCRIPT, 'root'],
   'node/named-profile.test.ts': [...NODE_SCRIPT, 'root', 'go', 'perf', 'sed'],
+  'node/recorders.test.ts': [...NODE_SCRIPT, 'root', 'ip', 'nsenter', 'perf', 'tcpdump'],
   'node/protocol.test.ts': NODE_SCRIPT,
   'packets/endpoints.test.ts': ['tshark'],
   'packets/file/other-formats.test.ts': ['bash', 'editcap'],

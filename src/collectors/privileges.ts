@@ -23,12 +23,15 @@ export function privilegesOf(
     if (!Object.hasOwn(needs, row)) throw new Error(`no privileges are known for ${collector} ${row}`);
     return needs[row]!;
   });
-  return {
-    hostPID: found.some((each) => each.hostPID),
-    hostNetwork: found.some((each) => each.hostNetwork),
-    capabilities: [...new Set(found.flatMap((each) => each.capabilities))].sort(),
-  };
+  return added(found);
 }
+
+/** What a container needs that does all of that. */
+export const added = (needs: readonly Privileges[]): Privileges => ({
+  hostPID: needs.some((each) => each.hostPID),
+  hostNetwork: needs.some((each) => each.hostNetwork),
+  capabilities: [...new Set(needs.flatMap((each) => each.capabilities))].sort(),
+});
 
 /** The kind of work that a task is. Throws for a task that cannot be done with --least-privilege. */
 export function limitedWork(task: NodeTask): LimitedWork {

@@ -51,7 +51,7 @@ const argumentsOf = (words: string): Argument[] =>
     .filter(Boolean)
     .map((word) => ({ name: word.replace('?', ''), isOptional: word.endsWith('?') }));
 
-/** Regular expressions for values of arguments that are narrower than their types. */
+/** Regular expressions for values of arguments that are narrower than their types. Such an argument must be there. */
 export type Narrowed = Readonly<Record<string, string>>;
 
 /**
@@ -75,7 +75,7 @@ export function argumentsPattern(
     list
       .map(({ name, isOptional }) => {
         const one = `${name}=(${typeOf(name)})\\n`;
-        return isOptional ? `(${one})?` : one;
+        return isOptional && narrowed[name] === undefined ? `(${one})?` : one;
       })
       .join('');
   const target =

@@ -107,8 +107,8 @@ export const EVENTS = {
     unharvested_why: optional(oneOf('large', 'total', 'time', 'tools')),
     /** Why the recording is not whole. */
     cut: optional(oneOf('failed', 'stuck', 'slow', 'time', 'memory', 'space')),
-    /** Why the samples of a node have no cgroups: no mount of them, or perf or the kernel is too old. */
-    no_cgroups: optional(oneOf('mount', 'perf', 'kernel')),
+    /** Why the samples have no cgroups: no mount of them, perf or the kernel is too old, or the eBPF unwinder does not tell them. */
+    no_cgroups: optional(oneOf('mount', 'perf', 'kernel', 'unwinder')),
   },
   /** The script cannot do the work: a code, and the file in scratch that has the tool's words. */
   refused: { code: text(/^[a-z-]+$/), log: optional(text(/^[a-z-]+\.log$/)), tools: optional(tools) },

@@ -135,7 +135,8 @@ open_pod_netns() {
 # Sets host_interface to the node's end of the pod's interface: the link whose index is the `link_index` of the interface
 # that has the pod's address (sysfs is the debug pod's own, so iflink from there would be wrong). Whoever may make interfaces
 # in the pod can give them any index and any peer. So each of the two links must name the other, by its index and its
-# namespace: only the kernel writes that (rtnetlink(7), IFLA_LINK_NETNSID).
+# namespace: only the kernel writes that (rtnetlink(7), IFLA_LINK_NETNSID). The names of the namespaces are the same for all
+# recorders of the pod, so only one of them may do this at a time (alone).
 find_host_interface() {
   local -a addresses
   local inside inner index line
@@ -159,8 +160,8 @@ find_host_interface() {
 NETNS_NAMES=/run/netns
 name_namespaces() {
   mkdir -p "$NETNS_NAMES" &&
-    ln -sfn "/proc/$$/ns/net" "$NETNS_NAMES/gkeprof-node" &&
-    ln -sfn "/proc/$$/fd/$netns" "$NETNS_NAMES/gkeprof-pod"
+    ln -sfn "/proc/$BASHPID/ns/net" "$NETNS_NAMES/gkeprof-node" &&
+    ln -sfn "/proc/$BASHPID/fd/$netns" "$NETNS_NAMES/gkeprof-pod"
 }
 
 # peer_in NAMESPACE [COMMAND…] -- INTERFACE: prints the index of the interface's other end, as COMMAND sees it, if that end is

@@ -1,8 +1,12 @@
 # The events of the debug pod: one JSON object per line, on stdout and in events.jsonl. src/node/events.ts reads them, and
 # knows every event and key. No filter, address, thread name or path is in an event, because container logs are often sent
-# to a central store; what a tool prints goes to a file in scratch.
+# to a central store; what a tool prints goes to a file in scratch. No event has more than 4096 bytes: so many a pipe takes as a
+# whole (pipe(7), PIPE_BUF), and the events of several recorders do not mix.
 
-readonly OUT=/gkeprof/out CTL=/gkeprof/ctl WORK=/gkeprof/work
+# Each recorder has an OUT and a WORK of its own, if the pod has several (node/capture.sh).
+OUT=/gkeprof/out WORK=/gkeprof/work
+readonly CTL=/gkeprof/ctl SHARED=/gkeprof/work
+recorders=1 at_once=1 alone='' turns=''
 sequence=0
 
 # Sets now to milliseconds since the epoch, without a process: EPOCHREALTIME has microseconds, and the locale's comma.
@@ -58,7 +62,7 @@ emit() {
   [[ ${arg[tty]-} == 1 ]] || printf '%s}\n' "$line"
 }
 
-# refuse CODE [KEY VALUE]…: ends the pod, because it cannot do its work. `log` names the file in scratch with the tool's words.
+# refuse CODE [KEY VALUE]…: ends the recorder, because it cannot do its work. `log` names the file in scratch with the tool's words.
 refuse() {
   emit refused code "$@"
   : >"$OUT/done"
@@ -78,4 +82,13 @@ free_space() {
   read -r available total block < <(stat -f -c '%a %b %S' "$WORK")
   free_bytes=$((available * block))
   free_percent=$((total > 0 ? available * 100 / total : 100))
+}
+
+# alone COMMAND…: runs it while no other recorder of the pod does such a thing. It must not end the recorder.
+alone() {
+  local -i status=0 is_held=0
+  [[ -z $alone ]] || ! read -rt 240 -u "$alone" || is_held=1
+  "$@" || status=$?
+  ((is_held == 0)) || printf '\n' >&"$alone"
+  return $status
 }

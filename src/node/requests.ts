@@ -11,8 +11,10 @@ interface Hole {
   readonly form: string;
 }
 
+/** The folder with the files of a recorder: those of a debug pod with several recorders have one each (outOf). */
+const FOLDER = `${OUT}(/[1-9][0-9]{0,2})?`;
 /** The whole path of a file of the capture. */
-const FILE: Hole = { form: `${OUT}/[a-z][a-z.-]{0,40}` };
+const FILE: Hole = { form: `${FOLDER}/[a-z][a-z.-]{0,40}` };
 const NUMBER: Hole = { form: '[0-9]{1,18}' };
 
 /**
@@ -80,8 +82,8 @@ const SALVAGE = 'stat -c %s "$1" && sha256sum <"$1"';
 
 /** The requests, by what they are for. */
 export const REQUESTS = {
-  /** The events, if the container's log fails. */
-  events: ['cat', `${OUT}/events.jsonl`],
+  /** The events of a recorder, if the container's log fails. */
+  events: ['cat', { form: `${FOLDER}/events\\.jsonl` }],
   /** Asks the node to stop the capture and to finish it. */
   stop: ['touch', `${CTL}/stop`],
   /** Tells the node that the client is still there. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { usageError } from '../errors.ts';
 import type { Unwinding } from '../profile/unwinding.ts';
 import { ownerSuffix } from './owner.ts';
 import type { Target } from './target.ts';
@@ -14,6 +15,8 @@ export interface PerfTask {
   readonly stackBytes: number;
   /** With --pid: the process whose container is profiled, by its pid on the node. */
   readonly pid?: number;
+  /** The samples of a pod tell which of its containers each is of. Those of a node always do. */
+  readonly byContainer?: true;
 }
 
 /** Packets by tcpdump. Its options and its filter are lists of words, which nothing joins or splits. */
@@ -83,11 +86,17 @@ export interface DebugPodPlan {
 
 /**
  * The frozen decision that everything else is a function of: the pod, its arguments, the file names, the
- * receipt. One plan is one debug pod on one node, for one target.
+ * receipt. One plan is for one target, which one recorder of a debug pod records. The plans of one debug pod differ in
+ * target, task and nonce alone.
  */
 export interface Plan {
   readonly version: 1;
+  /** The nonce tells the events of this recorder from those of others. */
   readonly session: { readonly id: string; readonly nonce: string };
+  /** Which recorder of its debug pod this plan is for, from 1; absent if the debug pod has only one. */
+  readonly recorder?: number;
+  /** How many recorders its debug pod has; absent if it has only one. */
+  readonly recorders?: number;
   readonly node: string;
   readonly target: Target;
   readonly capture: NodeTask;
@@ -98,32 +107,73 @@ export interface Plan {
   readonly reason?: string;
 }
 
-export interface PlanInput {
+/** What one recorder does. */
+export interface RecorderWork {
   readonly target: Target;
   readonly capture: NodeTask;
+}
+
+/** What all plans of a debug pod have in common. */
+interface DebugPodInput {
   readonly limits: Limits;
   readonly debugPod: Omit<DebugPodPlan, 'name'>;
   readonly user?: string;
   readonly reason?: string;
+}
+
+export interface PlanInput extends RecorderWork, DebugPodInput {
   /** 16 random bytes; tests give their own. */
   readonly random?: Uint8Array;
 }
 
-export function makePlan(input: PlanInput): Plan {
-  const random = Buffer.from(input.random ?? randomBytes(16)).toString('hex');
-  const id = random.slice(0, 10);
-  return Object.freeze({
-    version: 1,
-    session: { id, nonce: random.slice(10) },
-    node: input.target.node,
-    target: input.target,
-    capture: input.capture,
-    limits: input.limits,
-    debugPod: { ...input.debugPod, name: debugPodName(input.capture.collector, id, input.user) },
-    ...(input.user !== undefined && { user: input.user }),
-    ...(input.reason !== undefined && { reason: input.reason }),
+export interface PlansInput extends DebugPodInput {
+  /** One for each recorder: at least one, at most MOST_RECORDERS, all on the same node and by the same collector. */
+  readonly works: readonly RecorderWork[];
+  /** 16 random bytes, and 11 more for each work after the first; tests give their own. */
+  readonly random?: Uint8Array;
+}
+
+/** How many recorders a debug pod may have: an admission policy has to check the arguments of each (policy/pod-rules.ts). */
+export const MOST_RECORDERS = 100;
+
+export const makePlan = ({ target, capture, ...input }: PlanInput): Plan =>
+  makePlans({ ...input, works: [{ target, capture }] })[0]!;
+
+/** The plans of one debug pod. Throws a usage error if there are more works than one debug pod can do. */
+export function makePlans({ works, limits, debugPod, user, reason, random }: PlansInput): Plan[] {
+  const [first] = works;
+  if (!first) throw new Error('a debug pod has at least one recorder');
+  const { node } = first.target;
+  if (works.length > MOST_RECORDERS)
+    throw usageError(
+      `${works.length} of the targets are on the node ${node}, and a debug pod records at most ${MOST_RECORDERS}`,
+      'choose fewer targets, for example by a longer --selector',
+    );
+  const { collector } = first.capture;
+  if (works.some(({ target, capture }) => target.node !== node || capture.collector !== collector))
+    throw new Error('the recorders of a debug pod are on one node and have one collector');
+  const bytes = Buffer.from(random ?? randomBytes(ID_BYTES + NONCE_BYTES * works.length));
+  if (bytes.length < ID_BYTES + NONCE_BYTES * works.length) throw new Error('too few random bytes');
+  const id = bytes.toString('hex', 0, ID_BYTES);
+  return works.map(({ target, capture }, at) => {
+    const from = ID_BYTES + NONCE_BYTES * at;
+    return Object.freeze({
+      version: 1,
+      session: { id, nonce: bytes.toString('hex', from, from + NONCE_BYTES) },
+      ...(works.length > 1 && { recorder: at + 1, recorders: works.length }),
+      node,
+      target,
+      capture,
+      limits,
+      debugPod: { ...debugPod, name: debugPodName(collector, id, user) },
+      ...(user !== undefined && { user }),
+      ...(reason !== undefined && { reason }),
+    });
   });
 }
+
+const ID_BYTES = 5;
+const NONCE_BYTES = 11;
 
 /**
  * `gkeprof-COLLECTOR-SESSION-USER`: the name tells whose pod it is, because an admission policy learns only the name of a
@@ -155,12 +205,22 @@ const INSTALL_SECONDS = 240;
 const PULL_SECONDS = 300;
 /** Seconds from the end of a capture to its finished artifacts, in addition to the duration of the capture; collectors/perf/perf.sh keeps to it. */
 const FINISH_SECONDS = 300;
+/**
+ * The recorders of a debug pod take turns when they finish, because that may take much of a CPU and of the memory. For so many
+ * seconds, times the other recorders, each waits for its turn at most; node/capture.sh keeps to it.
+ */
+const TURN_SECONDS = 30;
 /** Seconds in which a client has to copy the files, however often it renews its lease. */
 const LEASE_SECONDS = 3600;
 
 /** Seconds from the container's start within which the capture is over and its artifacts are finished. */
 export const captureSeconds = (plan: Plan): number =>
-  Math.ceil((plan.debugPod.install ? INSTALL_SECONDS : 0) + 2 * plan.limits.durationSeconds + FINISH_SECONDS);
+  Math.ceil(
+    (plan.debugPod.install ? INSTALL_SECONDS : 0) +
+      2 * plan.limits.durationSeconds +
+      FINISH_SECONDS +
+      TURN_SECONDS * ((plan.recorders ?? 1) - 1),
+  );
 
 /** Seconds after which the pod has ended even if its client is gone. */
 export const boundSeconds = (plan: Plan): number => captureSeconds(plan) + Math.ceil(plan.limits.keepSeconds);

@@ -1,4 +1,3 @@
-import { OUT } from '../node/folders.ts';
 import { REQUESTS } from '../node/requests.ts';
 import { all, any, celLiteral, isOwn, ownerVariables, type Rule } from './cel.ts';
 import { type PolicySettings, podRules, podVariables } from './pod-rules.ts';
@@ -110,7 +109,7 @@ function connectRules({ allowShell, targetRights }: PolicySettings): Rule[] {
           '!object.?tty.orValue(false)',
           any(requests),
           // perf.data contains the names of all processes of the node, even if only one pod is sampled (perf record -a).
-          ...(targetRights ? [`!object.command.exists(word, word == '${OUT}/perf.data')`] : []),
+          ...(targetRights ? ["!object.command.exists(word, word.endsWith('/perf.data'))"] : []),
         ]),
         ...(allowShell
           ? ["request.subResource == 'attach' && object.?container.orValue('') == 'capture'"]

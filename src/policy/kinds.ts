@@ -1,7 +1,7 @@
 import { isRecording, type NodeWork, type SampleTask } from '../collectors/collector.ts';
 import { COLLECTORS } from '../collectors/index.ts';
 import { LIMITED_WORK } from '../collectors/privileges.ts';
-import { makePlan, type Plan, type SnapshotPart } from '../plan/plan.ts';
+import { makePlans, type Plan, type SnapshotPart } from '../plan/plan.ts';
 import type { PodTarget, Target } from '../plan/target.ts';
 
 /**
@@ -11,6 +11,8 @@ import type { PodTarget, Target } from '../plan/target.ts';
 export interface DebugPodKind {
   readonly name: string;
   readonly plan: Plan;
+  /** The plans of all its recorders: of one, or of two, which represent any number of them. */
+  readonly plans: readonly Plan[];
   readonly work: NodeWork;
   /** The targets that its arguments may name. */
   readonly target: 'pod' | 'node' | 'either';
@@ -37,10 +39,20 @@ const TARGETS: Readonly<Record<SampleTask['on'], Target>> = {
   container: { ...POD, container: POD.containers[0]! },
 };
 
+/** The second target of a pod with several recorders. */
+const OTHER: PodTarget = { ...POD, namespace: 'kube-public', name: 'other', ips: ['10.0.0.2'] };
+const OTHERS: Readonly<Record<SampleTask['on'], Target>> = {
+  node: NODE,
+  pod: OTHER,
+  container: { ...OTHER, container: OTHER.containers[0]! },
+};
+
 /** A sample of a collector, with what makes it a debug pod. */
 interface Sample extends SampleTask {
   readonly work: NodeWork;
   readonly isLimited?: true;
+  /** It has several recorders. */
+  readonly isSeveral?: true;
 }
 
 const SAMPLES: readonly Sample[] = COLLECTORS.flatMap((work) =>
@@ -66,17 +78,19 @@ function limited(sample: Sample): Sample[] {
   }));
 }
 
+/** The kinds with several recorders: those of everything that records pods. */
+const several = (samples: readonly Sample[]): Sample[] =>
+  samples
+    .filter(({ work, on }) => isRecording(work) && on !== 'node')
+    .map((sample) => ({ ...sample, name: `${sample.name}, several`, isSeveral: true }));
+
 /** All kinds of debug pods, with plans for a namespace. */
 export const debugPodKinds = (namespace: string, image = 'image', user = 'user'): readonly DebugPodKind[] =>
-  [...SAMPLES, ...SAMPLES.flatMap(limited)].map(
-    ({ name, work, task, on, target = TARGETS[on].kind, isShell = false, isLimited = false }) => ({
-      name,
-      target,
-      isShell,
-      work,
-      plan: makePlan({
-        target: TARGETS[on],
-        capture: task,
+  [...SAMPLES, ...SAMPLES.flatMap(limited), ...several(SAMPLES)].map(
+    ({ name, work, task, on, target = TARGETS[on].kind, isShell = false, isLimited = false, isSeveral }) => {
+      const one = { target: TARGETS[on], capture: task };
+      const plans = makePlans({
+        works: isSeveral ? [one, { ...one, target: OTHERS[on] }] : [one],
         limits: {
           durationSeconds: 60,
           maxBytes: 2 ** 30,
@@ -87,6 +101,7 @@ export const debugPodKinds = (namespace: string, image = 'image', user = 'user')
         debugPod: { namespace, image, install: false, imagePullSecrets: [], leastPrivilege: isLimited },
         user,
         reason: 'any text',
-      }),
-    }),
+      });
+      return { name, target, isShell, work, plans, plan: plans[0]! };
+    },
   );

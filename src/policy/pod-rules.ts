@@ -1,7 +1,8 @@
-import type { V1Container, V1Pod, V1PodSpec } from '@kubernetes/client-node';
+import type { V1Container, V1PodSpec } from '@kubernetes/client-node';
+import { isRecording } from '../collectors/collector.ts';
 import { captureCommand, captureScript, filesCommand } from '../collectors/script.ts';
 import { argumentsPattern, readGrammar } from '../node/arguments.ts';
-import { FILES_USERS } from '../plan/plan.ts';
+import { FILES_USERS, MOST_RECORDERS } from '../plan/plan.ts';
 import { debugPod, FILLED_IN_FIELDS, LABELS_BY_ADMISSION } from '../session/pod-manifest.ts';
 import { all, any, celLiteral, celStrings, celText, isOwn, ownerVariables, type Rule } from './cel.ts';
 import { type DebugPodKind, debugPodKinds } from './kinds.ts';
@@ -26,16 +27,34 @@ const MAX_SECONDS = 200_000;
 const NODE_RIGHT =
   "authorizer.group('gkeprof.dev').resource('nodes').name(object.spec.nodeName).check('capture')";
 
+/**
+ * The rights in so many namespaces are asked for, because the API server allows an expression two questions, and all of
+ * them together about 28 (k8s.io/apiserver pkg/apis/cel: PerCallLimit, RuntimeCELCostBudget; a question costs 350,000). Who
+ * captures pods of more namespaces at once needs the right on the node.
+ */
+const MOST_NAMESPACES = 16;
+
+/** The lists of arguments that one expression checks: each costs about 10,000 of the 1,000,000 that an expression may. */
+const LISTS_AT_ONCE = 10;
+
 /** The CEL variables that the rules for pods use. */
-export function podVariables({ allowShell }: PolicySettings) {
+export function podVariables({ namespace, allowShell }: PolicySettings) {
   return [
     ...ownerVariables(),
     { name: 'capture', expression: 'object.spec.containers[0]' },
     { name: 'files', expression: 'object.spec.containers[1]' },
     ...scriptVariables(),
     { name: 'user', expression: 'variables.files.securityContext.runAsUser' },
-    // Each argument, followed by a line feed. `isPlain` excludes arguments with a line feed, which would look like two.
-    { name: 'text', expression: "variables.capture.args.map(a, a + '\\n').join('')" },
+    // The arguments, with line feeds between them. `isPlain` excludes arguments with a line feed, which would look like two.
+    { name: 'text', expression: "variables.capture.args.join('\\n')" },
+    { name: 'isSeveral', expression: "variables.text.startsWith('recorders=')" },
+    // The arguments of each recorder, as they begin behind `recorder=`. The node takes no other word that begins like that.
+    {
+      name: 'lists',
+      expression:
+        "variables.isSeveral ? variables.text.substring(variables.text.indexOf('\\nrecorder=') + 10).split('\\nrecorder=') : ['1\\n' + variables.text]",
+    },
+    ...listVariables(),
     { name: 'isPlain', expression: "variables.capture.args.all(a, !a.contains('\\n'))" },
     // True if the administrator allows shells, and this user has the role gkeprof-shell, which grants attach.
     {
@@ -54,25 +73,50 @@ export function podVariables({ allowShell }: PolicySettings) {
       expression:
         "{'securityContext': dyn(variables.capture.securityContext), 'hostPID': dyn(object.spec.?hostPID.orValue(false)), 'hostNetwork': dyn(object.spec.?hostNetwork.orValue(false))}",
     },
+    // A rule compares the namespaces in the annotation, where each is there once, with those in the arguments.
     {
       name: 'targetNamespaces',
       expression:
+        "object.metadata.?annotations['gkeprof.dev/target-namespace'].orValue('').split(' ').filter(n, n != '')",
+    },
+    {
+      name: 'namedNamespaces',
+      expression:
         "variables.capture.args.filter(a, a.startsWith('pod_namespace=')).map(a, a.substring('pod_namespace='.size()))",
     },
+    // Any argument counts, also a word of a filter: such a word can only make more rights necessary.
     {
       name: 'looksAtNode',
       expression: any([
         "variables.capture.args.exists(a, a == 'scope=node')",
-        'variables.targetNamespaces.size() != 1',
+        'variables.targetNamespaces.size() == 0',
+        `variables.targetNamespaces.size() > ${MOST_NAMESPACES}`,
         // Debug pods use the node's network, and every user of the tool may exec in this namespace, so that right proves
         // nothing.
-        'variables.targetNamespaces[0] == request.namespace',
+        'request.namespace in variables.targetNamespaces',
         // The network namespace of a pod with hostNetwork is that of the node.
         "variables.capture.args.exists(a, a == 'collector=tcpdump') && variables.capture.args.exists(a, a == 'host_network=1')",
       ]),
     },
+    ...argumentGroups(namespace).flatMap(({ kind, fits, pattern }, at) => [
+      {
+        name: `fits${at + 1}`,
+        expression: all([...(isRecording(kind.work) ? [] : ['!variables.isSeveral']), ...fits]),
+      },
+      { name: `pattern${at + 1}`, expression: celLiteral(pattern) },
+    ]),
   ];
 }
+
+/** `lists1` and so on: the lists of arguments, so many in each as one expression can check. */
+const listVariables = () =>
+  [...Array(Math.ceil(MOST_RECORDERS / LISTS_AT_ONCE)).keys()].map((block) => {
+    const numbers = [...Array(LISTS_AT_ONCE).keys()].map((at) => block * LISTS_AT_ONCE + at);
+    return {
+      name: `lists${block + 1}`,
+      expression: `[${numbers.join(', ')}].filter(n, n < variables.lists.size()).map(n, variables.lists[n])`,
+    };
+  });
 
 /** Fields whose values differ from pod to pod. Each has its own rule. */
 const OWN_RULES = {
@@ -101,15 +145,21 @@ const OWN_RULES = {
 /** The container fields that allow somebody to attach to it. */
 const TERMINAL: readonly string[] = ['stdin', 'stdinOnce', 'tty'];
 
-/** The rule that --target-rights adds. */
-const TARGET_RIGHTS: Rule = {
-  expression: any([
-    `variables.looksAtNode && ${NODE_RIGHT}.allowed()`,
-    "!variables.looksAtNode && authorizer.group('').resource('pods').subresource('exec').namespace(variables.targetNamespaces[0]).check('create').allowed()",
-  ]),
+/** The rules that --target-rights adds. */
+const TARGET_RIGHTS: readonly Rule[] = [
+  `!variables.looksAtNode || ${NODE_RIGHT}.allowed()`,
+  ...[...Array(MOST_NAMESPACES).keys()].map((at) =>
+    any([
+      'variables.looksAtNode',
+      `variables.targetNamespaces.size() <= ${at}`,
+      `authorizer.group('').resource('pods').subresource('exec').namespace(variables.targetNamespaces[${at}]).check('create').allowed()`,
+    ]),
+  ),
+].map((expression) => ({
+  expression,
   message:
     'you may not capture this target: a pod requires the right to create pods/exec in its namespace, a whole node the right to capture nodes of gkeprof.dev',
-};
+}));
 
 /** The rules that accept only debug pods of this release. Each rule is generated from the pods of all kinds. */
 export function podRules({
@@ -119,9 +169,8 @@ export function podRules({
   priorityClasses,
   targetRights,
 }: PolicySettings): Rule[] {
-  const kinds = debugPodKinds(namespace).map((kind) => ({ kind, pod: debugPod(kind.plan, kind.work) }));
-  const specs = kinds.map(({ pod }) => pod.spec!);
-  const pods = kinds.map(({ pod }) => pod);
+  const pods = podsOfKinds(namespace).map(({ pod }) => pod);
+  const specs = pods.map(({ spec }) => spec!);
   const containers = (at: number) => specs.map((spec) => spec.containers[at]!);
   return [
     {
@@ -156,7 +205,8 @@ export function podRules({
           ),
         ),
         "['gkeprof.dev/target', 'gkeprof.dev/what'].all(k, k in object.metadata.annotations)",
-        "object.metadata.annotations[?'gkeprof.dev/target-namespace'].orValue('') == variables.targetNamespaces.join(' ')",
+        'variables.namedNamespaces.all(n, n in variables.targetNamespaces)',
+        'variables.targetNamespaces.all(n, n in variables.namedNamespaces)',
       ]),
       message: 'the labels, annotations or other metadata differ from those of a debug pod',
     },
@@ -219,19 +269,26 @@ export function podRules({
       ]),
       message: 'the commands differ from those of the gkeprof release that this policy was made for',
     },
-    {
-      expression: argumentRules(kinds),
-      message:
-        'the arguments or the privileges differ from those of a capture; shells on nodes, and crictl commands that change something, must be allowed by the administrator and require the role gkeprof-shell',
-    },
-    ...(targetRights ? [TARGET_RIGHTS] : []),
+    ...argumentRules(namespace),
+    ...(targetRights ? TARGET_RIGHTS : []),
   ];
 }
 
-/** For each collector and scope: the arguments that are accepted, and the privileges that containers may have for them. */
-function argumentRules(kinds: ReadonlyArray<{ readonly kind: DebugPodKind; readonly pod: V1Pod }>): string {
+const podsOfKinds = (namespace: string) =>
+  debugPodKinds(namespace).map((kind) => ({ kind, pod: debugPod(kind.plans, kind.work) }));
+
+/** What is accepted for a collector and a scope. */
+interface ArgumentGroup {
+  readonly kind: DebugPodKind;
+  /** Conditions for the pod: among them the privileges that its containers may have for such arguments. */
+  readonly fits: readonly string[];
+  /** A regular expression for the arguments of a recorder, each with a line feed behind it; before them, how many there are. */
+  readonly pattern: string;
+}
+
+function argumentGroups(namespace: string): ArgumentGroup[] {
   const groups = new Map<string, { kind: DebugPodKind; postures: Set<string> }>();
-  for (const { kind, pod } of kinds) {
+  for (const { kind, pod } of podsOfKinds(namespace)) {
     const { collector, scope } = kind.plan.capture;
     const key = [collector, scope, kind.isShell, limitedParts(kind)].join();
     const group = groups.get(key) ?? { kind, postures: new Set() };
@@ -239,7 +296,7 @@ function argumentRules(kinds: ReadonlyArray<{ readonly kind: DebugPodKind; reado
     groups.set(key, group);
   }
   const grammar = readGrammar(captureScript());
-  const rules = [...groups.values()].map(({ kind, postures }) => {
+  return [...groups.values()].map(({ kind, postures }) => {
     const { collector, scope } = kind.plan.capture;
     const parts = limitedParts(kind);
     const narrowed = {
@@ -249,17 +306,53 @@ function argumentRules(kinds: ReadonlyArray<{ readonly kind: DebugPodKind; reado
         : { max_bytes: '0|[1-9][0-9]{0,9}' }),
       ...(collector !== 'inspect' && { scope }),
       ...(parts !== undefined && { parts }),
+      ...(scope === 'container' && { container_id: grammar.types.get('container_id')! }),
       ...(collector === 'crictl' && (kind.isShell ? { rights: 'any' } : { rights: 'read', tty: '0' })),
     };
     const pattern = argumentsPattern(grammar, collector, kind.target, narrowed, kind.isShell);
-    return all([
-      kind.isShell ? 'variables.shell' : 'variables.isPlain && variables.isUnattended',
-      `object.metadata.name.startsWith('gkeprof-${collector}-')`,
-      `variables.text.matches(${celLiteral(pattern)})`,
-      `variables.posture in [${[...postures].join(', ')}]`,
-    ]);
+    return {
+      kind,
+      fits: [
+        kind.isShell ? 'variables.shell' : 'variables.isPlain && variables.isUnattended',
+        `object.metadata.name.startsWith('gkeprof-${collector}-')`,
+        `variables.posture in [${[...postures].join(', ')}]`,
+      ],
+      pattern: pattern.replace('^', '^[1-9][0-9]{0,4}\\n'),
+    };
   });
-  return any(rules);
+}
+
+/** The rules that accept the arguments: each list of them must be one that a kind of debug pod has. */
+function argumentRules(namespace: string): Rule[] {
+  const groups = argumentGroups(namespace).map(({ kind }, at) => ({
+    isRecorder: isRecording(kind.work),
+    // The scope is looked for first, because that costs much less than a match.
+    accepts: all([
+      `variables.fits${at + 1}`,
+      `list.contains('\\nscope=${kind.plan.capture.scope}\\n')`,
+      `(list + '\\n').matches(variables.pattern${at + 1})`,
+    ]),
+  }));
+  const message =
+    'the arguments or the privileges differ from those of a capture; shells on nodes, and crictl commands that change something, must be allowed by the administrator and require the role gkeprof-shell';
+  return [
+    {
+      expression: any([
+        '!variables.isSeveral',
+        all([
+          `variables.isPlain && variables.lists.size() > 1 && variables.lists.size() <= ${MOST_RECORDERS}`,
+          "variables.text.startsWith('recorders=' + string(variables.lists.size()) + '\\nrecorder=')",
+        ]),
+      ]),
+      message: 'the arguments of a debug pod with several recorders must begin with their number',
+    },
+    ...listVariables().map(({ name }, block) => ({
+      expression: `variables.${name}.all(list, ${any(
+        groups.filter(({ isRecorder }) => block === 0 || isRecorder).map(({ accepts }) => accepts),
+      )})`,
+      message,
+    })),
+  ];
 }
 
 /** With --least-privilege the parts of a snapshot decide which privileges the pod gets. */

@@ -20,6 +20,7 @@ export const WHY_CHOSEN = {
   'whole-node': 'a whole node is sampled',
   'no-processes': 'no process runs there yet',
   'too-large': 'DWARF might need more room or time on the node than there is',
+  'no-memory': 'the node has too little memory for an eBPF unwinder for each of so many targets',
   unwinder: 'gkeprof-unwinder chose it',
 } as const;
 export type WhyChosen = keyof typeof WHY_CHOSEN;

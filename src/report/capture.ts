@@ -79,6 +79,7 @@ const NO_CGROUPS = {
   mount: 'the cgroups of the node were not seen',
   perf: 'perf is too old',
   kernel: 'the kernel does not record cgroups',
+  unwinder: 'the eBPF unwinder does not record cgroups',
 } as const;
 
 /** `2026-11-23 13:37:49 UTC`. */

@@ -35,7 +35,7 @@ export async function createDebugPod(
 ): Promise<CreatedPod> {
   const { cluster, log, interrupts } = context;
   const { namespace, name } = plan.debugPod;
-  const pod = debugPod(plan, work);
+  const pod = debugPod([plan], work);
   const creation = new Creation(pod, plan, cluster);
   try {
     log.phase(`creating the debug pod ${namespace}/${name} on ${plan.node}`);

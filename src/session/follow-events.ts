@@ -2,6 +2,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { kubectlError, refusalOf } from '../cluster/kubectl-words.ts';
 import { clusterError } from '../errors.ts';
 import { EventReader, LineSplitter, type NodeEvent } from '../node/events.ts';
+import { outOf } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { captureSeconds, type Plan } from '../plan/plan.ts';
 import { notReady } from '../plan/target.ts';
@@ -29,7 +30,11 @@ export async function* followEvents(plan: Plan, context: SessionContext): AsyncG
   const signal = context.interrupts.abandon;
   const reader = new EventReader(plan.session.nonce);
   const readFile = async (tries = 1): Promise<string[]> => {
-    const result = await cluster.exec(containerOf(plan, 'files'), request('events'), signal);
+    const result = await cluster.exec(
+      containerOf(plan, 'files'),
+      request('events', `${outOf(plan)}/events.jsonl`),
+      signal,
+    );
     if (result.exitCode === 0) return Buffer.from(result.stdout).toString('utf8').split('\n').filter(Boolean);
     signal.throwIfAborted();
     if (tries === 1) return [];

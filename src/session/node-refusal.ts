@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { type GkeprofError, toolError } from '../errors.ts';
 import { LineSplitter, parseEvent } from '../node/events.ts';
+import { outOf } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import type { Plan } from '../plan/plan.ts';
 import { containerOf } from './debug-pod.ts';
@@ -11,7 +12,10 @@ import { againHint } from './node-errors.ts';
  * nobody follows the log of a debug pod that takes snapshots or runs a command.
  */
 export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<GkeprofError | undefined> {
-  const result = await cluster.exec(containerOf(plan, 'files'), request('events'));
+  const result = await cluster.exec(
+    containerOf(plan, 'files'),
+    request('events', `${outOf(plan)}/events.jsonl`),
+  );
   const event = new LineSplitter()
     .push(result.stdout)
     .map((line) => parseEvent(line, plan.session.nonce))

@@ -2,8 +2,9 @@ import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import { load } from 'js-yaml';
 import { asset } from '../assets.ts';
 import { isRecording, type NodeWork } from '../collectors/collector.ts';
-import { limitedContext, limitedWork, privilegesOf } from '../collectors/privileges.ts';
+import { added, limitedContext, limitedWork, privilegesOf } from '../collectors/privileges.ts';
 import { captureCommand, filesCommand, literal } from '../collectors/script.ts';
+import { usageError } from '../errors.ts';
 import {
   boundSeconds,
   captureSeconds,
@@ -14,24 +15,34 @@ import {
   targetArguments,
   targetText,
 } from '../plan/plan.ts';
+import type { Target } from '../plan/target.ts';
+import { counted } from '../text/quantity.ts';
 
 export const MANAGED_BY = 'app.kubernetes.io/managed-by=kubectl-gkeprof';
 export const SESSION_LABEL = 'gkeprof.dev/session';
-/** The target and the task as JSON, for a client that did not make the pod: what the pod itself does not tell. */
+/**
+ * The target and the task as JSON, for a client that did not make the pod: what the pod itself does not tell. Of a pod with
+ * several recorders: `works`, with the task only where it is not the first one's.
+ */
 export const PLAN_ANNOTATION = 'gkeprof.dev/plan';
 
-/** The pod that is sent to the API server: manifests/debug-pod.yaml with the fields that the plan decides. Pure. */
-export function debugPod(plan: Plan, work: NodeWork): V1Pod {
+/**
+ * The pod that is sent to the API server: manifests/debug-pod.yaml with the fields that the plans of its recorders decide.
+ * Throws a usage error if the API server would not take it, because it is too large. Pure.
+ */
+export function debugPod(plans: readonly Plan[], work: NodeWork): V1Pod {
   const pod = load(asset('manifests/debug-pod.yaml')) as V1Pod;
+  const plan = plans[0]!;
   nameIt(pod, plan);
-  annotate(pod, plan, work);
+  annotate(pod, plans, work);
   pinToNode(pod, plan);
   useImage(pod, plan);
   limitLifetime(pod, plan);
-  giveCapture(container(pod, 'capture'), plan, work);
+  giveCapture(container(pod, 'capture'), plans, work);
   giveFiles(container(pod, 'files'), plan);
   separateUsers(pod, plan);
-  limitPrivileges(pod, plan);
+  limitPrivileges(pod, plans);
+  if (plans.length > 1) requireFit(pod, plans);
   return pod;
 }
 
@@ -48,18 +59,62 @@ function nameIt(pod: V1Pod, plan: Plan): void {
 }
 
 /** The audit log has the pod's creation with these annotations, so it tells what was captured. Values may be any text. */
-function annotate(pod: V1Pod, plan: Plan, work: NodeWork): void {
-  const { target } = plan;
+function annotate(pod: V1Pod, plans: readonly Plan[], work: NodeWork): void {
+  const plan = plans[0]!;
+  const namespaces = plans.flatMap(({ target }) => (target.kind === 'pod' ? [target.namespace] : []));
+  const more = plans.length - 1;
   pod.metadata!.annotations = {
     ...pod.metadata!.annotations,
-    'gkeprof.dev/target': targetText(target),
-    'gkeprof.dev/target-namespace': target.kind === 'pod' ? target.namespace : '',
-    'gkeprof.dev/what': work.describe(plan),
+    'gkeprof.dev/target': targetsText(plans),
+    // An admission policy compares these with the arguments, and asks for the rights in each.
+    'gkeprof.dev/target-namespace': [...new Set(namespaces)].sort().join(' '),
+    'gkeprof.dev/what': `${work.describe(plan)}${more ? `; the same of ${counted(more, 'more target')}` : ''}`,
     'gkeprof.dev/bound': `${boundSeconds(plan)}s`,
     ...(plan.reason !== undefined && { 'gkeprof.dev/reason': plan.reason }),
     // A command for the user (crictl, a shell) ends with its client, so nobody else goes on with it.
-    ...(isRecording(work) && { [PLAN_ANNOTATION]: JSON.stringify({ target, capture: plan.capture }) }),
+    ...(isRecording(work) && { [PLAN_ANNOTATION]: JSON.stringify(planned(plans)) }),
   };
+}
+
+/** The targets of a debug pod in a few words. */
+function targetsText(plans: readonly Plan[]): string {
+  if (plans.length === 1) return targetText(plans[0]!.target);
+  const targets = plans.map(({ target }) => target);
+  const all = (isOne: (target: Target) => boolean) => targets.every(isOne);
+  const what = all((target) => target.kind === 'pod' && target.container !== undefined)
+    ? 'container'
+    : all(({ kind }) => kind === 'pod')
+      ? 'pod'
+      : 'target';
+  return counted(plans.length, what);
+}
+
+/** What the annotation tells of the plans. */
+function planned(plans: readonly Plan[]): object {
+  const [{ target, capture }] = plans as readonly [Plan];
+  if (plans.length === 1) return { target, capture };
+  const first = JSON.stringify(capture);
+  return {
+    works: plans.map((plan, at) => ({
+      target: plan.target,
+      ...((at === 0 || JSON.stringify(plan.capture) !== first) && { capture: plan.capture }),
+    })),
+  };
+}
+
+/** All annotations of an object may have 256 KiB (apimachinery pkg/api/validation, TotalAnnotationSizeLimitB). */
+const MOST_ANNOTATION_BYTES = 256 << 10;
+/** etcd takes requests of 1.5 MiB (--max-request-bytes). The API server, which writes other things into the object too, needs some of it. */
+const MOST_BYTES = 1_400_000;
+
+function requireFit(pod: V1Pod, plans: readonly Plan[]): void {
+  const annotations = Object.entries(pod.metadata!.annotations!).flat();
+  const bytes = annotations.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (bytes <= MOST_ANNOTATION_BYTES && Buffer.byteLength(JSON.stringify(pod)) <= MOST_BYTES) return;
+  throw usageError(
+    `the debug pod for ${counted(plans.length, 'target')} on the node ${plans[0]!.node} is larger than the API server allows`,
+    'choose fewer targets, or a shorter filter',
+  );
 }
 
 /** By nodeName, without the scheduler: then a cordoned or tainted node can be profiled too (kubectl debug does the same). */
@@ -80,10 +135,10 @@ function limitLifetime(pod: V1Pod, plan: Plan): void {
   pod.spec!.activeDeadlineSeconds = deadlineSeconds(plan);
 }
 
-function giveCapture(capture: V1Container, plan: Plan, work: NodeWork): void {
+function giveCapture(capture: V1Container, plans: readonly Plan[], work: NodeWork): void {
   capture.command = captureCommand();
-  capture.args = captureArguments(plan, work).map(literal);
-  const { capture: what } = plan;
+  capture.args = podArguments(plans, work).map(literal);
+  const { capture: what } = plans[0]!;
   if (!('tty' in what)) return;
   if (what.stdin) Object.assign(capture, { stdin: true, stdinOnce: true });
   if (what.tty) capture.tty = true;
@@ -103,17 +158,31 @@ function separateUsers(pod: V1Pod, plan: Plan): void {
 }
 
 /** With --least-privilege the pod gets only the namespaces of the node and the capabilities of root that the work needs. */
-function limitPrivileges(pod: V1Pod, plan: Plan): void {
-  if (!plan.debugPod.leastPrivilege) return;
-  const { collector, scope, parts } = limitedWork(plan.capture);
-  const privileges = privilegesOf(collector, scope, parts);
+function limitPrivileges(pod: V1Pod, plans: readonly Plan[]): void {
+  if (!plans[0]!.debugPod.leastPrivilege) return;
+  const privileges = added(
+    plans.map((plan) => {
+      const { collector, scope, parts } = limitedWork(plan.capture);
+      return privilegesOf(collector, scope, parts);
+    }),
+  );
   // Deleted, not set to false: the API server leaves out a false value, and that would look like a change by admission.
   if (!privileges.hostPID) delete pod.spec!.hostPID;
   if (!privileges.hostNetwork) delete pod.spec!.hostNetwork;
   container(pod, 'capture').securityContext = limitedContext(privileges);
 }
 
-/** The arguments of the node's script: KEY=VALUE words, `--`, the tool's own words. */
+/**
+ * The arguments of the node's script. Those of several recorders follow each other, each list behind `recorder=WORDS`,
+ * which is how many words it has.
+ */
+export function podArguments(plans: readonly Plan[], work: NodeWork): string[] {
+  const lists = plans.map((plan) => captureArguments(plan, work));
+  if (lists.length === 1) return lists[0]!;
+  return [`recorders=${lists.length}`, ...lists.flatMap((words) => [`recorder=${words.length}`, ...words])];
+}
+
+/** The arguments of one recorder: KEY=VALUE words, `--`, the tool's own words. */
 export function captureArguments(plan: Plan, work: NodeWork): string[] {
   const { keys, words } = work.nodeArguments(plan);
   return [
@@ -228,5 +297,5 @@ export function isSameBySession(plan: Plan, work: NodeWork, found: V1Pod): boole
     capture: { ...capture, parts, lingerSeconds },
     limits: { ...plan.limits, durationSeconds: Number(argumentOf('duration_ms')) / 1000 },
   };
-  return lingerSeconds > 0 && admissionChanges(debugPod(same, work), found).length === 0;
+  return lingerSeconds > 0 && admissionChanges(debugPod([same], work), found).length === 0;
 }

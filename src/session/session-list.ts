@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { isRecording } from '../collectors/collector.ts';
 import { COLLECTORS } from '../collectors/index.ts';
 import { keepEvent, parseEvent, type SeenEvents } from '../node/events.ts';
+import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { ownerOfSuffix } from '../plan/owner.ts';
 import { MANAGED_BY, SESSION_LABEL } from './pod-manifest.ts';
@@ -139,7 +140,11 @@ async function eventsOf(pod: V1Pod, cluster: Cluster): Promise<SeenEvents | unde
   if (!statusOf(pod, 'files')?.state?.running) return undefined;
   const ref = { namespace, pod: name, container: 'files' };
   try {
-    const { exitCode, stdout } = await cluster.exec(ref, request('events'), AbortSignal.timeout(EVENTS_MS));
+    const { exitCode, stdout } = await cluster.exec(
+      ref,
+      request('events', `${OUT}/events.jsonl`),
+      AbortSignal.timeout(EVENTS_MS),
+    );
     if (exitCode !== 0) return undefined;
     const seen: SeenEvents = {};
     for (const line of Buffer.from(stdout).toString('utf8').split('\n')) {

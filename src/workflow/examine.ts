@@ -252,7 +252,7 @@ function planOf(
 }
 
 async function dryRun(plan: Plan, collector: Collector, cluster: Cluster): Promise<readonly string[]> {
-  const pod = debugPod(plan, collector);
+  const pod = debugPod([plan], collector);
   return admissionChanges(pod, await cluster.createPod(pod, true));
 }
 

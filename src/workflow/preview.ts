@@ -43,7 +43,7 @@ export async function preview(
     return true;
   }
   if (options.dryRun) {
-    const planned = pods.plans.map((plan) => debugPod(plan, pods.work));
+    const planned = pods.plans.map((plan) => debugPod([plan], pods.work));
     const shown =
       options.dryRun === 'server'
         ? await Promise.all(planned.map((pod) => cluster.createPod(pod, true)))

@@ -205,6 +205,7 @@ const NO_CGROUPS_TEXT: Readonly<Record<NoCgroups, string>> = {
   perf: 'perf in the image does not print cgroups, which perf 6.9 and later do',
   kernel:
     'the kernel does not record cgroups with samples, which needs Linux 5.7 or later with CONFIG_CGROUP_PERF',
+  unwinder: 'the eBPF unwinder does not record cgroups with samples',
 };
 
 export const CUT_TEXT: Readonly<Record<Cut, string>> = {

@@ -34,7 +34,7 @@ async function emptyPod(): Promise<void> {
     limits: { durationSeconds: 30, maxBytes: 1, minFreePercent: 0, keepSeconds: 1 },
     debugPod: { namespace: 'gkeprof', image, install: false, imagePullSecrets: [], leastPrivilege: false },
   });
-  const pod = debugPod(plan, inspect);
+  const pod = debugPod([plan], inspect);
   for (const container of pod.spec!.containers) {
     container.command = ['true'];
     container.args = [];

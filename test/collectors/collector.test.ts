@@ -98,7 +98,7 @@ describe('the table of collectors', () => {
     const commands = [PERF, TCPDUMP].map((task) => {
       const plan = planOf(task);
       const work = COLLECTORS.find(({ name }) => name === plan.capture.collector)!;
-      return debugPod(plan, work).spec!.containers[0]!.command;
+      return debugPod([plan], work).spec!.containers[0]!.command;
     });
     expect(new Set(commands.map((words) => JSON.stringify(words)))).toEqual(
       new Set([JSON.stringify(captureCommand())]),

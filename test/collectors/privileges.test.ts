@@ -39,7 +39,7 @@ const podFor = (work: LimitedWork, leastPrivilege = true) => {
   const capture = captureOf(work);
   const { debugPod: where } = planOf(capture);
   return debugPod(
-    planOf(capture, undefined, { debugPod: { ...where, leastPrivilege } }),
+    [planOf(capture, undefined, { debugPod: { ...where, leastPrivilege } })],
     collectorOf(work.collector),
   );
 };

@@ -30,10 +30,15 @@ const HARMLESS: ReadonlyArray<readonly [mutation: RegExp, reason: string]> = [
   ],
 ];
 
-/** The words behind `--` of the kinds that have some: which packets are captured, or what crictl is asked to print. */
+/**
+ * The words behind `--` of the kinds that have some: which packets are captured, or what crictl is asked to print. Those of
+ * several recorders follow each other.
+ */
 function isOfWords(what: string, args: readonly string[]): boolean {
   const at = /^spec\.containers\.0\.args\.(\d+) (changed|removed|to the front)$/.exec(what)?.[1];
-  return at === undefined ? what === 'spec.containers.0.args + "x"' : Number(at) > args.indexOf('--');
+  if (at === undefined) return what === 'spec.containers.0.args + "x"';
+  const begin = args.slice(0, Number(at) + 1).findLastIndex((word) => word.startsWith('recorder='));
+  return Number(at) > args.indexOf('--', begin + 1) && Number(at) !== begin;
 }
 
 /** Of a shell, and of crictl that may change the node: it is root already, whatever it runs. */
@@ -68,7 +73,7 @@ describe('the policy against every pod that differs in one place', () => {
   const isWhole = process.env.GKEPROF_TEST_POLICY === 'all';
   it.each(names.map((name, at) => [name, at] as const))('%s', async (name, at) => {
     const kind = debugPodKinds('gkeprof', world().images.tools, 'sre-shell')[at]!;
-    const pod = JSON.parse(JSON.stringify(debugPod(kind.plan, kind.work)));
+    const pod = JSON.parse(JSON.stringify(debugPod(kind.plans, kind.work)));
     const own = await submit(pod);
     expect([own.status, own.body.message ?? '']).toEqual([201, '']);
     const all = mutationsOf(pod, schemas);
@@ -107,9 +112,9 @@ describe('the policy against every pod that differs in one place', () => {
 
   it('refuses shells of users without the role for them', async () => {
     const callAsSre = apiAs(world().sre);
-    for (const { name, plan, work, isShell } of debugPodKinds('gkeprof', world().images.tools, 'sre')) {
+    for (const { name, plans, work, isShell } of debugPodKinds('gkeprof', world().images.tools, 'sre')) {
       const path = '/api/v1/namespaces/gkeprof/pods?dryRun=All';
-      const { status, body } = await callAsSre('POST', path, debugPod(plan, work));
+      const { status, body } = await callAsSre('POST', path, debugPod(plans, work));
       const isRefused = /ValidatingAdmissionPolicy 'gkeprof-debug-pods'/.test(body.message ?? '');
       expect([name, status, isRefused]).toEqual([name, isShell ? 422 : 201, isShell]);
     }

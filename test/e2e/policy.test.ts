@@ -22,12 +22,36 @@ import {
 type Bent = any;
 
 const ownPod = (kind: string, user: string): Bent => {
-  const { plan, work } = debugPodKinds('gkeprof', world().images.tools, user).find(
+  const { plans, work } = debugPodKinds('gkeprof', world().images.tools, user).find(
     ({ name }) => name === kind,
   )!;
-  const pod = JSON.parse(JSON.stringify(debugPod({ ...plan, node: world().nodes[0] }, work)));
+  const pod = JSON.parse(
+    JSON.stringify(
+      debugPod(
+        plans.map((plan) => ({ ...plan, node: world().nodes[0]! })),
+        work,
+      ),
+    ),
+  );
   return pod;
 };
+
+/** Changes an argument of a recorder of a pod with several. */
+function setArgument(pod: Bent, recorder: number, key: string, value: string): void {
+  const { args } = pod.spec.containers[0];
+  const begins = args.flatMap((word: string, at: number) => (word.startsWith('recorder=') ? [at] : []));
+  const at = args.findIndex(
+    (word: string, each: number) => each > begins[recorder - 1] && word.startsWith(`${key}=`),
+  );
+  args[at] = `${key}=${value}`;
+}
+
+/** Lets a pod with one recorder have two that do the same. */
+function twice(pod: Bent): void {
+  const { args } = pod.spec.containers[0];
+  const list = [`recorder=${args.length}`, ...args];
+  args.splice(0, args.length, 'recorders=2', ...list, ...list);
+}
 
 /** Sends a pod to be kept. The message of its refusal; empty where it was taken, and then it is deleted again. */
 async function create(pod: Bent, kubeconfig = world().sre): Promise<string> {
@@ -166,6 +190,38 @@ describe('the admission policy: ways to run something else as root, each of whic
       },
     ],
     ['no end', 'perf node', (pod) => void delete pod.spec.activeDeadlineSeconds],
+    [
+      'a second recorder that fills the disk',
+      'perf pod, several',
+      (pod) => setArgument(pod, 2, 'min_free_percent', '1'),
+    ],
+    [
+      'a second recorder of another kind',
+      'perf pod, several',
+      (pod) => setArgument(pod, 2, 'collector', 'shell'),
+    ],
+    [
+      'a second recorder that looks like words of the filter of the first',
+      'tcpdump netns, several',
+      (pod) => {
+        setArgument(pod, 2, 'min_free_percent', '1');
+        const { args } = pod.spec.containers[0];
+        const at = args.findLastIndex((word: string) => word.startsWith('recorder='));
+        args.splice(at, 0, 'recorder=3');
+      },
+    ],
+    [
+      'another number of recorders',
+      'tcpdump netns, several',
+      (pod) => pod.spec.containers[0].args.splice(0, 1, 'recorders=3'),
+    ],
+    [
+      'one recorder, and the other in the words of its filter',
+      'tcpdump netns, several',
+      (pod) => pod.spec.containers[0].args.splice(0, 1, 'recorders=1'),
+    ],
+    ['several snapshots', 'inspect', (pod) => twice(pod)],
+    ['several commands of crictl', 'crictl', (pod) => twice(pod)],
   ])('%s', async (_, kind, bend) => {
     expect(await create(ownPod(kind, 'sre'))).toBe('');
     const pod = ownPod(kind, 'sre');
@@ -357,6 +413,41 @@ describe('the admission policy with --target-rights', () => {
     expect(
       await submit((pod) => Object.assign(pod.metadata.annotations, { 'gkeprof.dev/target-namespace': 'x' })),
     ).toContain('labels, annotations or other metadata');
+  });
+
+  it('takes a capture of several pods from who may exec into pods of all their namespaces', async () => {
+    const submit = async (namespaces: readonly [string, string], change: (pod: Bent) => void = () => {}) => {
+      const pod = ownPod('tcpdump netns, several', 'sre-shell');
+      namespaces.forEach((each, at) => void setArgument(pod, at + 1, 'pod_namespace', each));
+      pod.metadata.annotations['gkeprof.dev/target-namespace'] = [...new Set(namespaces)].join(' ');
+      change(pod);
+      return create(pod, world().sreShell);
+    };
+    const refused = 'you may not capture this target';
+    expect(await submit([NAMESPACE, NAMESPACE])).toBe('');
+    expect(await submit([NAMESPACE, 'kube-system'])).toContain(refused);
+    expect(await submit(['kube-system', NAMESPACE])).toContain(refused);
+    expect(await submit([NAMESPACE, 'gkeprof'])).toContain(refused);
+    expect(await submit([NAMESPACE, NAMESPACE], (pod) => setArgument(pod, 2, 'scope', 'node'))).toContain(
+      refused,
+    );
+    expect(await submit([NAMESPACE, NAMESPACE], (pod) => setArgument(pod, 2, 'host_network', '1'))).toContain(
+      refused,
+    );
+    const says = (text: string) => (pod: Bent) =>
+      Object.assign(pod.metadata.annotations, { 'gkeprof.dev/target-namespace': text });
+    const untrue = 'labels, annotations or other metadata';
+    expect(await submit([NAMESPACE, 'kube-system'], says(NAMESPACE))).toContain(untrue);
+    // A word of a filter makes more rights necessary, never fewer.
+    const word = (namespace: string) => (pod: Bent) =>
+      void pod.spec.containers[0].args.push(`pod_namespace=${namespace}`);
+    expect(await submit(['kube-system', 'kube-system'], word(NAMESPACE))).toContain(untrue);
+    expect(
+      await submit([NAMESPACE, NAMESPACE], (pod) => {
+        word('kube-system')(pod);
+        says(`${NAMESPACE} kube-system`)(pod);
+      }),
+    ).toContain(refused);
   });
 
   it('is not deceived by a namespace that the pod is not of: the node knows better', async () => {

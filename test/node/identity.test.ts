@@ -124,7 +124,7 @@ describe('process_start', () => {
 
 // Real network namespaces: `node` with an uplink `eth0`, a pod with its own `eth0`, and further ones of the pod's own.
 describe('find_host_interface', () => {
-  const scene = (inPod: string) => `
+  const scene = (inPod: string, finds = ALONE) => `
     declare -A arg
     for each in router pod nested; do
       unshare -n sleep 60 &
@@ -140,16 +140,29 @@ describe('find_host_interface', () => {
     ${inPod}
     exec {netns}<"/proc/$pod/ns/net"
     arg[pod_ips]=10.9.9.9
-    if find_host_interface; then echo "$host_interface"; else echo refused; fi
+    ${finds}
     ls /run/netns 2>/dev/null || :`;
-  const found = (inPod: string) =>
+  const ALONE = 'if find_host_interface; then echo "$host_interface"; else echo refused; fi';
+  // As recorders do: each in a shell of its own, which opened the namespace itself.
+  const SEVERAL = `
+    exec {netns}<&-
+    mkfifo /run/alone; exec {alone}<>/run/alone; printf '\\n' >&"$alone"
+    recorders=()
+    for each in 1 2 3 4 5 6; do
+      (exec {netns}<"/proc/$pod/ns/net"; if alone find_host_interface; then echo "$host_interface"; else echo refused; fi) & recorders+=($!)
+    done
+    wait "\${recorders[@]}"`;
+  const found = (inPod: string, finds = ALONE) =>
     runShell(
       ['node/protocol.sh', 'node/identity.sh'],
       'export NETNS_NAMES; export -f $(compgen -A function); exec unshare -n -m --propagation private bash -c "$1"',
-      [scene(inPod)],
+      [scene(inPod, finds)],
     ).trim();
 
   it('is the node’s end of the pod’s', () => expect(found('')).toBe('vethpod'));
+
+  it('is found by several recorders at the same time', () =>
+    expect(found('', SEVERAL).split('\n')).toEqual(Array(6).fill('vethpod')));
 
   it.each([
     [

@@ -43,6 +43,21 @@ describe('emit', () => {
   });
 });
 
+describe('the events of several recorders', () => {
+  // Longer ones do not exist: an event has a few numbers, and texts of at most 1000 characters.
+  it('are whole lines in the common log, also if they are 4000 bytes long', () => {
+    const script = `emit_all() { for ((at = 0; at < 150; at++)); do emit hello kernel "$long"; done; }
+      OUT=$(mktemp -d); printf -v long '%3900s' ''; json_string() { quoted=\\"$1\\"; }
+      for each in 1 2 3 4; do (arg[nonce]=$each; OUT+=/$each; mkdir "$OUT"; emit_all) & done; wait; rm -r "$OUT"`;
+    const lines = runShell(['node/protocol.sh'], `declare -A arg=()\n${script}`).trimEnd().split('\n');
+    expect(lines).toHaveLength(600);
+    for (const each of ['1', '2', '3', '4']) {
+      const own = lines.map((line) => JSON.parse(line)).filter(({ nonce }) => nonce === each);
+      expect(own.map(({ seq }) => seq)).toEqual([...Array(150).keys()].map((at) => at + 1));
+    }
+  });
+});
+
 describe('the command of the debug pod', () => {
   it('doubles every dollar, because Kubernetes expands $(VAR) and collapses $$', () => {
     expect(literal('a $(X) $$ $y')).toBe('a $$(X) $$$$ $$y');

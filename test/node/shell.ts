@@ -7,7 +7,9 @@ import { type NodeEvent, parseEvent } from '../../src/node/events.ts';
 
 /** Runs a piece of bash with parts of the node's script loaded, and returns what it printed. */
 export function runShell(parts: readonly AssetName[], script: string, argv: readonly string[] = []): string {
-  const text = [...parts.map(asset), script].join('\n');
+  // As node/protocol.sh says it of a pod with one recorder.
+  const alone = 'recorders=1 at_once=1';
+  const text = [alone, ...parts.map(asset), script].join('\n');
   return execFileSync('bash', ['-c', text, 'test', ...argv], { encoding: 'utf8', maxBuffer: 1 << 26 });
 }
 
@@ -22,19 +24,24 @@ export interface Life {
 }
 
 /**
- * Runs the node's script from its start to its end in a folder in place of the pod's scratch volume; `text` is another
- * script than the release's.
+ * The node's script with a folder in place of the pod's scratch volume, as an argument of `bash -c`. `before` runs once the
+ * arguments of a recorder were read; `text` is another script than the release's.
  */
+export function scriptIn(folder: string, before = '', text: string = captureScript()): string {
+  mkdirSync(join(folder, 'ctl'));
+  return text
+    .replaceAll('/gkeprof/', `${folder}/`)
+    .replace('\n  read_arguments "$@"\n', (line) => `${line}${before}\n`);
+}
+
+/** Runs the node's script from its start to its end in a folder, with one recorder. */
 export function runLife(
   folder: string,
   argv: readonly string[],
   before = '',
   text: string = captureScript(),
 ): Life {
-  mkdirSync(join(folder, 'ctl'));
-  const script = text
-    .replaceAll('/gkeprof/', `${folder}/`)
-    .replace('\nread_arguments "$@"\n', (line) => `${line}${before}\n`);
+  const script = scriptIn(folder, before, text);
   const { stdout, stderr } = spawnSync('bash', ['-c', script, 'test', `nonce=${NONCE}`, ...argv, '--'], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,

@@ -50,6 +50,14 @@ describe('the admission policy', () => {
       expect(Buffer.byteLength(JSON.stringify(object))).toBeLessThan(250_000);
   });
 
+  it('accepts a profile of a container only with the id of the container', () => {
+    const { variables } = (admissionPolicy(SETTINGS)[0] as unknown as Policy).spec;
+    const patterns = variables.filter(({ name }) => /^pattern\d+$/.test(name)).map((each) => each.expression);
+    const ofContainers = patterns.filter((each) => each.includes('scope=(container)'));
+    expect(ofContainers).toHaveLength(1);
+    expect(ofContainers[0]).toContain('container_id=([0-9a-f]{64})\\\\nfrequency');
+  });
+
   it('holds what an administrator decides as literals, and no parameters, which can be stale', () => {
     expect(text(admissionPolicy(SETTINGS))).not.toContain('param');
     expect(text(admissionPolicy(SETTINGS))).toContain("registry.example/tools:1\\\\''");
@@ -60,7 +68,7 @@ describe('the admission policy', () => {
     expect(targets).toContain("resource('nodes')");
     expect(text(admissionPolicy(SETTINGS))).not.toContain("resource('nodes')");
     // perf.data names every process of the node.
-    expect(targets).toContain("!object.command.exists(word, word == '/gkeprof/out/perf.data')");
+    expect(targets).toContain("!object.command.exists(word, word.endsWith('/perf.data'))");
   });
 });
 

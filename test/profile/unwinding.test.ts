@@ -1,6 +1,20 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { aboutFromHeader } from '../../src/profile/read/about.ts';
-import { chosenText, stacksText } from '../../src/profile/unwinding.ts';
+import { chosenText, stacksText, WHYS } from '../../src/profile/unwinding.ts';
+
+it.each(['diff', 'flamegraph', 'receipt', 'render', 'sessions'])(
+  '%s.json has the reasons that there are',
+  (name) => {
+    const text = readFileSync(new URL(`../../docs/schemas/${name}.json`, import.meta.url), 'utf8');
+    const lists = [...text.matchAll(/"enum": (\[[^\]]*\])/g)].map(
+      ([, list]) => JSON.parse(list!) as string[],
+    );
+    const ofWhy = lists.filter((list) => list.includes('no-frame-pointers'));
+    expect(ofWhy.length).toBeGreaterThan(0);
+    for (const list of ofWhy) expect(list.sort()).toEqual([...WHYS].sort());
+  },
+);
 
 describe('how stacks were found, in words', () => {
   it.each([

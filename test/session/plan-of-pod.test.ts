@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { collectorOf } from '../../src/collectors/index.ts';
 import {
   debugPodName,
+  makePlans,
   type NodeTask,
   type PerfTask,
   type Plan,
+  type RecorderWork,
   type TcpdumpTask,
 } from '../../src/plan/plan.ts';
 import type { Target } from '../../src/plan/target.ts';
@@ -22,8 +24,9 @@ function planned(capture: NodeTask = PERF, target: Target = podOf(), more: Parti
 }
 
 /** The pod as the API server gives it back: with what it fills in. */
-function created(plan: Plan, change: (pod: V1Pod) => void = () => {}): V1Pod {
-  const pod = structuredClone(debugPod(plan, collectorOf(plan.capture.collector)));
+function created(plan: Plan | readonly Plan[], change: (pod: V1Pod) => void = () => {}): V1Pod {
+  const plans = 'version' in plan ? [plan] : plan;
+  const pod = structuredClone(debugPod(plans, collectorOf(plans[0]!.capture.collector)));
   pod.spec!.schedulerName = 'default-scheduler';
   for (const each of pod.spec!.containers) each.terminationMessagePolicy = 'File';
   change(pod);
@@ -142,6 +145,86 @@ describe('planOfPod', () => {
     expect(() => planOfPod(created(planned(), change))).toThrow(
       /is not one that this version of gkeprof makes$/,
     );
+  });
+
+  /** Plans of one debug pod, as a command makes them. */
+  const several = (works: readonly RecorderWork[]): Plan[] => {
+    const { limits, debugPod: where } = planned();
+    return makePlans({ works, limits, debugPod: where, user: USER, reason: 'INC-7' });
+  };
+  const pods = (count: number, capture: NodeTask = PERF): RecorderWork[] =>
+    [...Array(count).keys()].map((at) => ({ target: podOf({ name: `redis-${at}` }), capture }));
+
+  it.each<[string, readonly RecorderWork[]]>([
+    ['profiles', pods(12)],
+    [
+      'packets, whose filter looks like arguments',
+      pods(2, { ...(TCPDUMP as TcpdumpTask), filter: ['--', 'nonce=x', 'collector=perf', '$(HOME)'] }),
+    ],
+    [
+      'pods and a container',
+      [
+        ...pods(2),
+        {
+          target: podOf({ container: podOf().containers[0]! }),
+          capture: { ...(PERF as PerfTask), scope: 'container' },
+        },
+      ],
+    ],
+  ])('are the plans that made it, if it has several recorders: %s', (_, works) => {
+    const plans = several(works);
+    const found = planOfPod(created(plans));
+    expect(found.plans).toEqual(plans);
+    expect(found.plan).toEqual(plans[0]);
+  });
+
+  it.each<[string, (pod: V1Pod) => void]>([
+    ['lacks a recorder', ({ spec }) => void spec!.containers[0]!.args!.splice(1, 2)],
+    [
+      'has another number of words',
+      ({ spec }) => {
+        spec!.containers[0]!.args![1] = 'recorder=1';
+      },
+    ],
+    [
+      'names one target more than it has recorders',
+      ({ metadata }) => {
+        const said = JSON.parse(metadata!.annotations![PLAN_ANNOTATION]!);
+        metadata!.annotations![PLAN_ANNOTATION] = JSON.stringify({ works: [...said.works, said.works[0]] });
+      },
+    ],
+    [
+      'names its targets in another order',
+      ({ metadata }) => {
+        const { works } = JSON.parse(metadata!.annotations![PLAN_ANNOTATION]!);
+        const [first, second] = works;
+        Object.assign(works, [
+          { ...first, target: second.target },
+          { ...second, target: first.target },
+        ]);
+        metadata!.annotations![PLAN_ANNOTATION] = JSON.stringify({ works });
+      },
+    ],
+    [
+      'has no works',
+      ({ metadata }) => {
+        metadata!.annotations![PLAN_ANNOTATION] = '{"works":[]}';
+      },
+    ],
+    [
+      'has works that are none',
+      ({ metadata }) => {
+        metadata!.annotations![PLAN_ANNOTATION] = '{"works":[null,3]}';
+      },
+    ],
+  ])('refuses a pod with several recorders that %s', (_, change) => {
+    const works = pods(2).map(({ target, capture }, at) => ({
+      target: { ...target, uid: `u${at}`, cgroupUids: [`${at}`.repeat(32)] } as Target,
+      capture,
+    }));
+    const plans = several(works);
+    expect(planOfPod(created(plans)).plans).toEqual(plans);
+    expect(() => planOfPod(created(plans, change))).toThrow(/is not one that this version of gkeprof makes$/);
   });
 
   it('refuses a pod that records nothing', () => {

@@ -10,11 +10,16 @@ import {
   boundSeconds,
   captureSeconds,
   deadlineSeconds,
+  MOST_RECORDERS,
   makePlan,
+  makePlans,
   type NodeTask,
+  type PerfTask,
   type Plan,
+  type PlansInput,
   type TcpdumpTask,
 } from '../../src/plan/plan.ts';
+import type { Target } from '../../src/plan/target.ts';
 import {
   admissionChanges,
   captureArguments,
@@ -106,7 +111,7 @@ describe('debugPod', () => {
       inspect,
     ],
   ])('is what it always was: %s', (name, plan, collector) => {
-    const pod = debugPod(plan, collector);
+    const pod = debugPod([plan], collector);
     // The scripts are tested as files; here their place is enough.
     for (const container of pod.spec!.containers) container.command![2] = '<the script>';
     golden(`pods/${name}.yaml`, dump(pod, { lineWidth: 100 }));
@@ -114,7 +119,7 @@ describe('debugPod', () => {
 
   it('has the same commands, byte for byte, whatever the plan says', () => {
     const sent = (plan: Plan, collector: Collector) =>
-      debugPod(plan, collector).spec!.containers.map((each) => each.command);
+      debugPod([plan], collector).spec!.containers.map((each) => each.command);
     const constant = sent(planOf(PERF), perf);
     expect(constant[0]).toEqual(captureCommand());
     expect(constant[0]![2]!.length).toBeLessThan(131_072); // The longest string that execve takes.
@@ -130,14 +135,14 @@ describe('debugPod', () => {
   });
 
   it('expands nothing of its own scripts', () => {
-    for (const { command } of debugPod(planOf(PERF), perf).spec!.containers) {
+    for (const { command } of debugPod([planOf(PERF)], perf).spec!.containers) {
       expect(kubeletExpand(command![2]!)).toBe(command![2]!.replaceAll('$$', '$'));
     }
     expect(kubeletExpand(captureCommand()[2]!)).toBe(captureScript());
   });
 
   it('gives away no right that it does not need', () => {
-    const pod = debugPod(planOf(TCPDUMP), tcpdump);
+    const pod = debugPod([planOf(TCPDUMP)], tcpdump);
     const [capture, files] = pod.spec!.containers;
     expect(pod.spec!.containers.map((each) => each.name)).toEqual(['capture', 'files']);
     expect(pod.spec!.initContainers).toBeUndefined();
@@ -187,7 +192,7 @@ describe('debugPod', () => {
     fc.assert(
       fc.property(fc.array(hostileWord, { maxLength: 6 }), (filter) => {
         const plan = planOf({ ...TCPDUMP, filter } as TcpdumpTask);
-        const sent = debugPod(plan, tcpdump).spec!.containers[0]!.args!;
+        const sent = debugPod([plan], tcpdump).spec!.containers[0]!.args!;
         expect(sent.map(kubeletExpand)).toEqual(captureArguments(plan, tcpdump));
         // A line feed is a blank in a filter, and two words in a list of arguments.
         const words = filter.map((word) => word.replaceAll('\n', ' '));
@@ -199,15 +204,17 @@ describe('debugPod', () => {
   it('uses the image, its policy and its secrets as the plan says', () => {
     const { debugPod: image } = planOf(PERF);
     const pod = debugPod(
-      planOf(PERF, podOf(), {
-        debugPod: {
-          ...image,
-          image: 'a:1',
-          install: true,
-          imagePullPolicy: 'Never',
-          imagePullSecrets: ['s'],
-        },
-      }),
+      [
+        planOf(PERF, podOf(), {
+          debugPod: {
+            ...image,
+            image: 'a:1',
+            install: true,
+            imagePullPolicy: 'Never',
+            imagePullSecrets: ['s'],
+          },
+        }),
+      ],
       perf,
     );
     expect(pod.spec!.containers.map((each) => [each.image, each.imagePullPolicy])).toEqual([
@@ -219,10 +226,125 @@ describe('debugPod', () => {
   });
 });
 
+/** The pods `redis-0`, `redis-1` and so on, as one debug pod records them. */
+const plansOf = (count: number, capture: NodeTask = PERF, more: Partial<PlansInput> = {}): Plan[] => {
+  const { limits, debugPod: where } = planOf(capture);
+  return makePlans({
+    works: [...Array(count).keys()].map((at) => ({ target: podOf({ name: `redis-${at}` }), capture })),
+    limits,
+    debugPod: where,
+    random: new Uint8Array(5 + 11 * count).map((_, at) => at),
+    ...more,
+  });
+};
+
+describe('a debug pod for several targets', () => {
+  it('is what it always was', () => {
+    const { debugPod: where, limits } = planOf(PERF);
+    const plans = makePlans({
+      works: [
+        { target: podOf(), capture: PERF },
+        {
+          target: podOf({ namespace: 'shop', name: 'cart' }),
+          capture: { ...PERF, byContainer: true } as PerfTask,
+        },
+      ],
+      limits,
+      debugPod: where,
+      random: new Uint8Array(27).map((_, at) => at),
+    });
+    const pod = debugPod(plans, perf);
+    for (const each of pod.spec!.containers) each.command![2] = '<the script>';
+    golden('pods/several-perf.yaml', dump(pod, { lineWidth: 100 }));
+  });
+
+  it('has one list of arguments for each recorder, with the number of its words before it', () => {
+    const plans = plansOf(3, TCPDUMP);
+    const [recorders, ...left] = debugPod(plans, tcpdump).spec!.containers[0]!.args!;
+    expect(recorders).toBe('recorders=3');
+    for (const plan of plans) {
+      const words = captureArguments(plan, tcpdump);
+      expect(left.splice(0, 1 + words.length)).toEqual([`recorder=${words.length}`, ...words]);
+    }
+    expect(left).toEqual([]);
+  });
+
+  it('says how many targets it has and in which namespaces, and of what kind they are', () => {
+    const said = (works: PlansInput['works']) => {
+      const plans = plansOf(works.length, PERF, { works });
+      const { annotations } = debugPod(plans, perf).metadata!;
+      return ['target', 'target-namespace', 'what'].map((key) => annotations![`gkeprof.dev/${key}`]);
+    };
+    const of = (target: Target, capture: NodeTask = PERF) => ({ target, capture });
+    const [container] = podOf().containers;
+    expect(said([of(podOf()), of(podOf({ namespace: 'a' })), of(podOf())])).toEqual([
+      '3 pods',
+      'a redis',
+      'CPU samples of pod/redis-0, 99 Hz; the same of 2 more targets',
+    ]);
+    const one = of(podOf({ container: container! }), { ...PERF, scope: 'container' } as PerfTask);
+    expect(said([one, one])[0]).toBe('2 containers');
+    expect(said([one, of(podOf())])[0]).toBe('2 pods');
+    expect(said([of(podOf()), of({ kind: 'node', node: 'node-a' })])[0]).toBe('2 targets');
+  });
+
+  it('lives longer than all recorders need when they finish one after the other', () => {
+    const [one] = plansOf(1);
+    const [first, second, ...more] = plansOf(10);
+    expect(captureSeconds(first!) - captureSeconds(one!)).toBe(270);
+    expect(more.every((plan) => deadlineSeconds(plan) === deadlineSeconds(second!))).toBe(true);
+    const { spec } = debugPod([first!, second!, ...more], perf);
+    expect(spec!.activeDeadlineSeconds).toBe(deadlineSeconds(first!));
+    expect(spec!.containers[1]!.args).toEqual([String(captureSeconds(first!)), '600']);
+    const day = { ...planOf(PERF).limits, durationSeconds: 86_400 };
+    // What an admission policy allows (policy/pod-rules.ts).
+    expect(deadlineSeconds(plansOf(MOST_RECORDERS, PERF, { limits: day })[0]!)).toBeLessThan(200_000);
+  });
+
+  it('fits into what the API server takes, also for the most targets', () => {
+    const containers = [...Array(10).keys()].map((at) => ({
+      name: `container-${at}`.padEnd(63, 'x'),
+      id: 'a'.repeat(64),
+      running: true,
+    }));
+    const capture = { ...TCPDUMP, filter: ['x'.repeat(1000)] } as TcpdumpTask;
+    const target = podOf({ name: 'x'.repeat(253), namespace: 'y'.repeat(63), containers });
+    const works = Array.from({ length: MOST_RECORDERS }, () => ({ target, capture }));
+    const pod = debugPod(plansOf(MOST_RECORDERS, capture, { works }), tcpdump);
+    const annotations = Object.entries(pod.metadata!.annotations!).flat().join('');
+    expect(Buffer.byteLength(annotations)).toBeLessThan(262_144);
+    expect(Buffer.byteLength(JSON.stringify(pod))).toBeLessThan(1_400_000);
+    for (const word of pod.spec!.containers[0]!.args!) expect(Buffer.byteLength(word)).toBeLessThan(131_072);
+  });
+
+  it('is refused with what to do if it does not fit', () => {
+    const long = { ...TCPDUMP, filter: ['x'.repeat(15_000)] } as TcpdumpTask;
+    expect(() => debugPod(plansOf(MOST_RECORDERS, long), tcpdump)).toThrow(
+      'the debug pod for 100 targets on the node node-a is larger than the API server allows',
+    );
+  });
+
+  it('gets the privileges that all of its recorders need together', () => {
+    const { debugPod: where } = planOf(TCPDUMP);
+    const of = (scope: 'netns' | 'iface') => ({
+      target: podOf(),
+      capture: { ...TCPDUMP, scope } as TcpdumpTask,
+    });
+    const { spec } = debugPod(
+      plansOf(2, TCPDUMP, {
+        works: [of('netns'), of('iface')],
+        debugPod: { ...where, leastPrivilege: true },
+      }),
+      tcpdump,
+    );
+    expect([spec!.hostPID, spec!.hostNetwork]).toEqual([true, true]);
+  });
+});
+
 it('runs `files` as a user of its own for each session, and whom nobody else is', () => {
   const users = [PERF, PERF].map(
     (capture, at) =>
-      debugPod(planOf(capture, podOf(), { session: { id: `abcdef012${at}`, nonce: 'x' } }), perf).spec!,
+      debugPod([planOf(capture, podOf(), { session: { id: `abcdef012${at}`, nonce: 'x' } })], perf).spec!,
   );
   const of = ({ securityContext, containers }: (typeof users)[number]) => [
     securityContext!.fsGroup,
@@ -248,7 +370,7 @@ describe('isSameBySession', () => {
     debugPod: plan.debugPod,
     user: 'jane@example.com',
   });
-  const found = () => debugPod(other, inspect);
+  const found = () => debugPod([other], inspect);
   it('takes a pod of another session that was asked other things', () =>
     expect(isSameBySession(plan, inspect, found())).toBe(true));
   it.each<[string, (pod: ReturnType<typeof found>) => void]>([
@@ -277,7 +399,7 @@ describe('isSameBySession', () => {
 });
 
 describe('admissionChanges', () => {
-  const sent = () => debugPod(planOf(PERF), perf);
+  const sent = () => debugPod([planOf(PERF)], perf);
   it.each<[string, (pod: ReturnType<typeof sent>) => void, string[]]>([
     ['nothing', () => {}, []],
     [

@@ -22,7 +22,7 @@ function podIn(
   });
   const name = debugPodName(plan.capture.collector, plan.session.id, 'jane');
   const pod = debugPod(
-    { ...plan, debugPod: { ...plan.debugPod, name } },
+    [{ ...plan, debugPod: { ...plan.debugPod, name } }],
     collectorOf(plan.capture.collector),
   );
   pod.metadata!.creationTimestamp = new Date(CREATED);

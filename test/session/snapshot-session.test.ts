@@ -20,7 +20,7 @@ async function isAsked(left: Plan, plan: Plan): Promise<boolean> {
   const zipped = gzipSync('taken:1\n');
   const header = `${zipped.length} ${createHash('sha256').update(zipped).digest('hex')}\n`;
   const cluster = fakeCluster({ execStream: () => bytes(Buffer.concat([Buffer.from(header), zipped])) });
-  const pod = debugPod(left, inspect);
+  const pod = debugPod([left], inspect);
   cluster.pods.set(left.debugPod.name, {
     ...pod,
     status: { containerStatuses: [status('capture'), status('files')] },

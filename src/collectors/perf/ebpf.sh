@@ -4,6 +4,8 @@
 # How long the unwinder may take until it samples. The kernel checks its programs first, which takes two seconds on a quiet
 # machine, and ten times as long on a busy one.
 perf_ebpf_ready_ms=90000
+# The memory of an unwinder, in KiB.
+perf_ebpf_kb=65536
 
 # perf_ebpf_unwinder WORD…: becomes the unwinder. It learns of the end of processes by a tracepoint, whose number is in tracefs,
 # which container runtimes do not mount.
@@ -50,5 +52,7 @@ perf_ebpf_finish() {
   mv "$WORK/perf-script.txt.gz" "$OUT/perf-script.txt.gz"
   rm -f "$OUT/samples.txt"
   counts=("${perf_cpu[@]}")
+  # Its text has no cgroups.
+  [[ -z ${arg[cgroups]-} ]] || counts+=(no_cgroups unwinder)
   announce stacks perf-script.txt.gz
 }

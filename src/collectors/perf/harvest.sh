@@ -29,7 +29,7 @@ use constant MAY_HANG => qr/^(?:fuse|nfs|cifs|smb|9p|ceph|afs|lustre|virtiofs)/;
 # Of a record without a build id whose file nobody can be sure of: no file has it, so it gets no names.
 use constant NOBODYS_ID => 'no such build id    ';
 
-my ($mode, $work, $data, $maps, $cgroup, $file_bytes, $all_bytes, $map_bytes, $seconds) = @ARGV;
+my ($mode, $work, $data, $maps, $cgroup, $file_bytes, $all_bytes, $map_bytes, $seconds, $recorders) = @ARGV;
 my $cache = "$work/.debug";
 my $parent = getppid;
 my $began = time;
@@ -154,7 +154,7 @@ sub used_seconds { my @times = times; return $times[0] + $times[1] }
 my $used_before = used_seconds();
 
 # Looks at the processes that are new, and again at others, ever less often. While the recording runs that takes at most
-# half a percent of a core, besides 50 ms.
+# half a percent of a core for all recorders of the pod, besides 50 ms for each.
 sub sweep {
   my ($until) = @_;
   $round++;
@@ -162,7 +162,7 @@ sub sweep {
   # The newest pids first, because they are most likely gone soon.
   for my $pid (sort { $b <=> $a } pids()) {
     $here{$pid} = 1;
-    next if $until ? time > $until : used_seconds() - $used_before > 0.05 + 0.005 * (time - $began);
+    next if $until ? time > $until : used_seconds() - $used_before > 0.05 + 0.005 / $recorders * (time - $began);
     next if exists $next_look{$pid} && $next_look{$pid} > $round && !$until;
     $wait{$pid} = 2 * ($wait{$pid} // 0.5);
     $next_look{$pid} = $round + $wait{$pid};
@@ -626,13 +626,13 @@ harvest_run() {
   local -i most=$harvest_all_bytes
   [[ ${arg[scope]} != node ]] || folder=''
   free_space
-  ((free_percent > arg[min_free_percent] && most <= free_bytes / 4)) || most=$((free_bytes / 4))
+  ((free_percent > arg[min_free_percent] && most <= free_bytes / 4 / recorders)) || most=$((free_bytes / 4 / recorders))
   ((free_percent > arg[min_free_percent])) || most=0
   (
     ulimit -n 8192 || ulimit -n "$(ulimit -Hn)"
     [[ -z ${harvest_ask-} ]] || exec {harvest_ask}>&-
     exec perl "$WORK/harvest.pl" "$1" "$WORK" "$OUT/perf.data" "$harvest_maps" "$folder" "$harvest_file_bytes" "$most" \
-      "$perf_map_bytes" "$harvest_seconds"
+      "$perf_map_bytes" "$harvest_seconds" "$recorders"
   ) <"$2" >"$WORK/harvest.said" 2>"$OUT/harvest.log" &
   harvest_pid=$!
 }

@@ -4,7 +4,8 @@ ARGUMENT_TYPE[frequency]='[1-9][0-9]{0,4}'
 ARGUMENT_TYPE[stacks]='auto|fp|dwarf|ebpf'
 # The multiples of 8 from 8 to 65528, which are the sizes that perf takes. Whether a number is one, its last three digits tell.
 ARGUMENT_TYPE[stack_bytes]='8|16|24|32|40|48|56|64|72|80|88|96|([2468]|([1-9]|[1-5][0-9]|6[0-4])[02468]|65[024])(00|08|16|24|32|40|48|56|64|72|80|88|96)|([13579]|([1-9]|[1-5][0-9]|6[0-4])[13579]|65[13])(04|12|20|28|36|44|52|60|68|76|84|92)|655(04|12|20|28)'
-COLLECTOR_ARGUMENTS[perf]='frequency stacks stack_bytes'
+ARGUMENT_TYPE[cgroups]='1'
+COLLECTOR_ARGUMENTS[perf]='frequency stacks stack_bytes cgroups?'
 COLLECTOR_SCOPES[perf]='node|pod|container'
 COLLECTOR_WORDS[perf]=''
 
@@ -46,18 +47,20 @@ perf_prepare() {
     fi
     # A cgroup includes its descendants. perf needs the event before the cgroup, and all CPUs (-a).
     perf_scope=(--cgroup "$watched_cgroup")
+    [[ -z ${arg[cgroups]-} ]] || perf_ask_cgroups
   fi
 }
 
-# perf_ask_cgroups: with the samples of a node perf records the cgroup of each (Linux 5.7), and prints it (perf 6.9). Without
-# either of them the node is recorded all the same, and the client says that there are no pods in the picture.
+# perf_ask_cgroups: with the samples of a node, or of a pod if the plan says so, perf records the cgroup of each (Linux 5.7), and
+# prints it (perf 6.9). Without either of them the target is recorded all the same, and the client says what is missing.
 perf_ask_cgroups() {
   if [[ -z $cgroup_root ]]; then
     perf_no_cgroups=mount
   elif [[ $(perf script -F cgroup -i /dev/null 2>&1) == *'Invalid field'* ]]; then
     perf_no_cgroups=perf
   else
-    perf_scope=(--all-cgroups) perf_fields=,cgroup
+    perf_scope+=(--all-cgroups)
+    perf_fields=,cgroup
   fi
 }
 
@@ -89,17 +92,19 @@ perf_can_hide() {
   ((perf_hides))
 }
 
-# perf_watch: resets what perf_look knows; to be called before each start of perf.
+# Prints the available memory of the node, in KiB.
+perf_spare_kb() { sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo; }
+
+# perf_watch HOW_MANY LEAST: resets what perf_look knows; to be called before each start of perf. So many share the memory, and
+# each may use so many KiB in any case.
 perf_watch() {
-  local free
   perf_home=$(readlink /proc/self/ns/mnt)
   perf_place='' perf_culprit='' perf_problem=''
   perf_data=0
   perf_grown=()
   rm -f "$WORK/perf.home"
-  free=$(grep -oE '^MemAvailable: *[0-9]+' /proc/meminfo)
-  perf_memory_kb=$((${free##* } / 2))
-  ((perf_memory_kb >= perf_least_kb)) || perf_memory_kb=$perf_least_kb
+  perf_memory_kb=$(($(perf_spare_kb) / 2 / $1))
+  ((perf_memory_kb >= $2)) || perf_memory_kb=$2
   ((perf_memory_kb <= perf_most_kb)) || perf_memory_kb=$perf_most_kb
   perf_page_kb=$(($(getconf PAGESIZE) / 1024))
 }
@@ -218,7 +223,8 @@ perf_start() {
     now_ms
     # A kernel without cgroups in its samples refuses the event. If it has another reason, the next try fails as well.
     if [[ -n $perf_fields && -z $perf_problem ]] && grep -qs 'Invalid argument' "$OUT/perf.log"; then
-      perf_scope=() perf_fields='' perf_no_cgroups=kernel
+      unset 'perf_scope[-1]'
+      perf_fields='' perf_no_cgroups=kernel
       continue
     fi
     if ((now >= until)) || [[ -z $perf_culprit ]] || ! perf_hide "$perf_culprit"; then refuse perf-failed log perf.log; fi
@@ -257,7 +263,8 @@ perf_begins() {
   if [[ $perf_stacks == ebpf ]] && perf_ebpf_begins; then return; fi
   perf_control
   : >"$OUT/perf.data" # perf would create a file that `files` cannot read
-  perf_watch
+  # perf record needs 5 MB for 200 processes.
+  perf_watch "$recorders" $((perf_least_kb / (recorders > 1 ? 4 : 1)))
   perf_apart record --no-bpf-event --buildid-mmap -F "${arg[frequency]}" --call-graph "$perf_call_graph" -a -e cycles "${perf_scope[@]}" \
     --control=fd:8,9 -D -1 -o "$OUT/perf.data" >"$OUT/perf.log" 2>&1 </dev/null &
   tool_pid=$!
@@ -356,7 +363,8 @@ perf_finish() {
   fi
   [[ ! -s $WORK/not-read ]] || gzip -c "$WORK/not-read" >>"$WORK/perf-script.txt.gz"
   [[ ! -s $WORK/unnamed ]] || gzip -c "$WORK/unnamed" >>"$WORK/perf-script.txt.gz"
-  [[ -z $perf_fields ]] || perf_container_names | gzip -c >>"$WORK/perf-script.txt.gz"
+  # The containers of other pods are no business of a pod's profile, and the client knows those of this one.
+  [[ -z $perf_fields || ${arg[scope]} != node ]] || perf_container_names | gzip -c >>"$WORK/perf-script.txt.gz"
   mv "$WORK/perf-script.txt.gz" "$OUT/perf-script.txt.gz"
   rm -f "$OUT/perf.data"
   announce stacks perf-script.txt.gz
@@ -405,7 +413,7 @@ perf_script() {
   local -a more=()
   rm -f "$WORK/stacks" "$WORK/named"
   mkfifo "$WORK/stacks"
-  perf_watch
+  perf_watch "$at_once" "$perf_least_kb"
   if perf_can_name; then
     # It is told what was mapped where, and leaves that out of the text.
     more=(dsoff --show-mmap-events)

@@ -64,9 +64,14 @@ export const perf: Collector = {
   },
 
   nodeArguments(plan) {
-    const { frequencyHz, stacks, stackBytes } = taskOf(plan);
+    const { frequencyHz, stacks, stackBytes, byContainer } = taskOf(plan);
     return {
-      keys: [`frequency=${frequencyHz}`, `stacks=${stacks}`, `stack_bytes=${stackBytes}`],
+      keys: [
+        `frequency=${frequencyHz}`,
+        `stacks=${stacks}`,
+        `stack_bytes=${stackBytes}`,
+        ...(byContainer ? ['cgroups=1'] : []),
+      ],
       words: [],
     };
   },

@@ -35,6 +35,10 @@ perf_look_at_programs() {
   perf_stacks=${BASH_REMATCH[1]} perf_stacks_why=${BASH_REMATCH[2]}
   # The image may be newer than this script, and the client would not know a new word.
   [[ $perf_stacks_why =~ ^(frame-pointers|no-frame-pointers|libraries|interpreter|jit|no-bpf|no-processes|whole-node)$ ]] || perf_stacks_why=unwinder
+  # Each recorder of the pod has an unwinder of its own, and all together get a quarter of the memory.
+  if [[ $perf_stacks == ebpf ]] && ((recorders > 1 && recorders * perf_ebpf_kb > $(perf_spare_kb) / 4)); then
+    perf_stacks=fp perf_stacks_why=no-memory
+  fi
   # A recording that ends early because of its size is worth less than one with stacks that end early.
   if [[ $perf_stacks == dwarf ]] && ! perf_copies_fit; then perf_stacks=fp perf_stacks_why=too-large; fi
 }
@@ -48,6 +52,7 @@ perf_copies_fit() {
   samples=$((arg[frequency] * cpus * arg[duration_ms] / 1000000))
   free_space
   room=$((free_percent > 0 ? free_bytes * (free_percent - arg[min_free_percent]) / free_percent : 0))
+  room=$((room / recorders))
   ((room <= arg[max_bytes])) || room=${arg[max_bytes]}
   ((samples * (arg[stack_bytes] + 330) <= room && 2 * samples <= arg[duration_ms] + 240000))
 }

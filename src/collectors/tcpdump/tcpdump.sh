@@ -39,7 +39,7 @@ tcpdump_prepare() {
       [[ $tcpdump_interface == any ]] || "${tcpdump_enter[@]}" ip link show dev "$tcpdump_interface" >/dev/null 2>&1 || refuse no-interface
       ;;
     iface)
-      find_host_interface || refuse no-interface
+      alone find_host_interface || refuse no-interface
       tcpdump_interface=$host_interface
       ;;
     node)
@@ -62,11 +62,12 @@ tcpdump_spare_memory() { sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/me
 
 # Sets tcpdump_buffer to the size of the kernel's buffer, in KiB. tcpdump's default of 2 MiB is full within a few milliseconds
 # while tcpdump writes slowly: a quarter of bursts of 30 MB/s was lost. So the buffer is 1/128 of the available memory, 64 MiB
-# at most, unless -B gives a size. If the kernel cannot allocate it, libpcap takes less (pcap-linux.c, create_ring).
+# at most, unless -B gives a size; those of all recorders of the pod have 1/16 together. If the kernel cannot allocate it,
+# libpcap takes less (pcap-linux.c, create_ring).
 tcpdump_sizes_buffer() {
   local -i at spare
   spare=$(tcpdump_spare_memory)
-  tcpdump_buffer=$((spare / 128))
+  tcpdump_buffer=$((recorders > 8 ? spare / 16 / recorders : spare / 128))
   ((tcpdump_buffer >= 2048)) || tcpdump_buffer=2048
   ((tcpdump_buffer <= 65536)) || tcpdump_buffer=65536
   for ((at = 0; at < ${#tool_args[@]}; at++)); do

@@ -144,16 +144,17 @@ describe('the cgroups of a node', () => {
     expect(runShell(['collectors/perf/perf.sh'], none)).toBe('');
   });
 
-  const started = (failure: string) =>
+  const started = (failure: string, scope: readonly string[] = []) =>
     runShell(
       ['collectors/perf/perf.sh'],
       `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([frequency]=99 [scope]=node); now=0
-       perf_scope=(--all-cgroups) perf_fields=,cgroup
+       perf_scope=("$@" --all-cgroups) perf_fields=,cgroup
        perf_read_cpu() { :; }; keep_cpu_counters() { :; }; harvest_begin() { :; }; perf_choose_stacks() { :; }; now_ms() { now=$((now + 100)); }; tool_is_running() { kill -0 "$tool_pid" 2>/dev/null; }
        refuse() { echo "refused $1 after $tries"; exit; }
        perf_begins() { tries+="\${perf_scope[*]:-none} "; perf_problem=''; perf_culprit='';
-         [[ \${perf_scope[*]} == --all-cgroups ]] || return 0; echo '${failure}' >"$OUT/perf.log"; return 1; }
+         [[ \${perf_scope[*]} == *--all-cgroups ]] || return 0; echo '${failure}' >"$OUT/perf.log"; return 1; }
        tries=''; perf_start; echo "$tries|$perf_fields|$perf_no_cgroups"; rm -r "$OUT"`,
+      scope,
     ).trim();
 
   // The answer of a kernel before 5.7, or without CONFIG_CGROUP_PERF.
@@ -162,5 +163,55 @@ describe('the cgroups of a node', () => {
       'The sys_perf_event_open() syscall returned with 22 (Invalid argument) for event (cpu-clock).';
     expect(started(refusal)).toBe('--all-cgroups none ||kernel');
     expect(started('Permission denied')).toBe('refused perf-failed after --all-cgroups');
+    // Of a pod everything else stays as it is.
+    expect(started(refusal, ['--cgroup', 'x'])).toBe('--cgroup x --all-cgroups --cgroup x ||kernel');
   });
+
+  it.each([
+    ['pod', '[cgroups]=1', '--cgroup pod1 --all-cgroups|,cgroup'],
+    ['container', '[cgroups]=1', '--cgroup pod1/c1 --all-cgroups|,cgroup'],
+    ['pod', '', '--cgroup pod1|'],
+    ['node', '', '--all-cgroups|,cgroup'],
+  ])('are recorded for a %s if the plan says so, and always for a node: %j', (scope, more, want) => {
+    const prepared = runShell(
+      ['collectors/perf/perf.sh'],
+      `declare -A arg=([scope]=${scope} [container_id]=c1 ${more}); find_cgroup_root() { cgroup_root=/x; }
+       find_pod_cgroup() { pod_cgroup=pod1; }; find_container_cgroup() { container_cgroup=pod1/c1; }
+       perf() { echo 'incompatible file format' >&2; }; perf_prepare; printf '%s|%s' "\${perf_scope[*]}" "$perf_fields"`,
+    );
+    expect(prepared).toBe(want);
+  });
+
+  // The names of other pods' containers are no business of a pod's profile.
+  it.each([
+    ['node', true],
+    ['pod', false],
+  ])('of a %s are with names of the runtime: %s', (scope, hasNames) => {
+    const text = runShell(
+      ['collectors/perf/perf.sh'],
+      `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([scope]=${scope} [duration_ms]=1); now_ms() { now=0; }; perf_fields=,cgroup
+       echo samples >"$OUT/perf.data"; tool_status=0; perf_late=0; announce() { :; }; perf_hide_bad_maps() { :; }; harvest_fill() { :; }
+       perf_script() { : | gzip -c >"$WORK/perf-script.txt.gz"; }; perf_container_names() { echo '# container: x'; }
+       perf_finish; gzip -dc "$OUT/perf-script.txt.gz"; rm -r "$OUT"`,
+    );
+    expect(text).toBe(hasNames ? '# container: x\n' : '');
+  });
+});
+
+describe('the memory that perf may use', () => {
+  const memory = (spare: number, many: number, least: number) =>
+    Number(
+      runShell(
+        ['collectors/perf/perf.sh'],
+        `WORK=/nowhere; perf_spare_kb() { echo ${spare}; }; perf_watch ${many} ${least}; echo "$perf_memory_kb"`,
+      ),
+    );
+  it('is half of what the node has to spare, for all that run at the same time', () => {
+    expect(memory(4_000_000, 1, 262_144)).toBe(2_000_000);
+    expect(memory(4_000_000, 4, 65_536)).toBe(500_000);
+    expect(memory(4_000_000, 100, 65_536)).toBe(65_536);
+    expect(memory(100_000_000, 1, 262_144)).toBe(4_194_304);
+  });
+  it('is read from the kernel', () =>
+    expect(Number(runShell(['collectors/perf/perf.sh'], 'perf_spare_kb'))).toBeGreaterThan(1000));
 });

@@ -57,6 +57,19 @@ describe('perf_choose_stacks', () => {
     expect(chosen('auto', says, 'node')).toMatch(/^fp jit /);
   });
 
+  it.each([
+    ['of ten recorders', 'recorders=10', 2_600_000, 'fp no-memory'],
+    ['of ten recorders', 'recorders=10', 2_700_000, 'ebpf interpreter'],
+    ['of one recorder', 'recorders=1', 100_000, 'ebpf interpreter'],
+  ])('starts no more unwinders than the node has memory for: %s, %s, %i KiB', (_, recorders, spare, want) => {
+    const node = `${recorders}; perf_ebpf_kb=65536; perf_spare_kb() { echo ${spare}; }`;
+    const ways = ['auto', 'ebpf'].map((way) =>
+      chosen(way, `unwinder 'echo "way=ebpf why=interpreter"'; ${node}`),
+    );
+    expect(ways[0]).toMatch(new RegExp(`^${want} `));
+    expect(ways[1]).toMatch(/^ebpf none /);
+  });
+
   it('does not wait for an unwinder that a file of a container holds up', () =>
     expect(chosen('auto', 'unwinder "sleep 100"; timeout() { shift 3; command timeout 0.2 "$@"; }')).toMatch(
       /^fp look-failed /,
@@ -78,6 +91,11 @@ describe('perf_choose_stacks', () => {
   it.each([
     ['as much as a recording may have', `arg[max_bytes]=${bytes}`, 'dwarf'],
     ['a byte more than that', `arg[max_bytes]=${bytes - 1}`, 'fp too-large'],
+    [
+      'enough of the disk for one recorder, but not for two',
+      'free_space() { free_bytes=1000000000 free_percent=30; }; recorders=2',
+      'fp too-large',
+    ],
     [
       'more than the disk has to spare',
       'free_space() { free_bytes=1000000000 free_percent=15; }',

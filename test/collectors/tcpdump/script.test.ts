@@ -42,6 +42,16 @@ describe('tcpdump on the node', () => {
     expect(started).toMatch(new RegExp(` \\| buffer: ${kib}\n$`));
   });
 
+  it.each([
+    [1, 15_625],
+    [8, 15_625],
+    [16, 7812],
+    [100, 2048],
+  ])('has less of it if the pod has %i recorders', (recorders, kib) => {
+    const script = `recorders=${recorders}; tcpdump_spare_memory() { echo 2000000; }; tcpdump_sizes_buffer; echo "$tcpdump_buffer"`;
+    expect(Number(runShell(['collectors/tcpdump/tcpdump.sh'], script))).toBe(kib);
+  });
+
   it('asks the node for what it has to spare', () => {
     const spare = runShell(
       ['collectors/tcpdump/tcpdump.sh'],
