@@ -150,11 +150,12 @@ async function askRight(
   ask: <T>(work: Promise<T>) => Promise<Fact<T>>,
 ): Promise<AskedRight> {
   const places = { target: cluster.namespace, debug: namespace, cluster: '' };
-  const { verb, resource, subresource } = right;
+  const { verb, resource, apiGroup, subresource } = right;
   const question = {
     namespace: places[right.in],
     verb,
     resource,
+    ...(apiGroup !== undefined && { group: apiGroup }),
     ...(subresource !== undefined && { subresource }),
   };
   return { right, isAllowed: await ask(cluster.askAccess(question)) };
