@@ -25,6 +25,7 @@ const CONTAINERS = [
   '{.spec.ephemeralContainers[*].name}',
   '{.spec.initContainers[?(@.restartPolicy=="Always")].name}',
   '{.spec.template.spec.containers[*].name}',
+  '{.spec.jobTemplate.spec.template.spec.containers[*].name}',
 ].join(' ');
 
 /**
