@@ -9,7 +9,7 @@ export const CHOICE_OPTIONS: OptionTable = {
   selector: {
     type: 'string',
     alias: 'l',
-    describe: 'Take the pods with these labels; after a kind such as deploy, the objects with these labels',
+    describe: 'Choose the pods with these labels; after a kind such as deploy: its objects with these labels',
     group: GROUP,
     value: 'LABELS',
     notPresettable: true,
@@ -17,13 +17,13 @@ export const CHOICE_OPTIONS: OptionTable = {
   'all-namespaces': {
     type: 'boolean',
     alias: 'A',
-    describe: 'Take the pods of all namespaces; only with -l, or with a kind alone such as pods or deploy',
+    describe: 'Choose in all namespaces; needs -l, or a kind without a name, such as pods or deploy',
     group: GROUP,
     notPresettable: true,
   },
   'max-targets': {
     type: 'string',
-    describe: 'Allow up to this many pods; more than a few are refused without it, after they were listed',
+    describe: 'Allow up to this many pods; without it, more than 10 pods or 5 nodes are listed and refused',
     group: GROUP,
     value: 'N',
     notPresettable: true,

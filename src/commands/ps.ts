@@ -45,6 +45,10 @@ const GROUP = 'Processes:';
 
 const OPTIONS: OptionTable = {
   ...CHOICE_OPTIONS,
+  'max-targets': {
+    ...CHOICE_OPTIONS['max-targets']!,
+    describe: 'Allow up to this many pods; without it, pods on more than 5 nodes are listed and refused',
+  },
   container: {
     type: 'string',
     alias: 'c',
