@@ -166,7 +166,7 @@ describe('findTargetSet', () => {
     ['svc/db', {}, 'default/db-0', 'service db, pods -n default -l app=x'],
     ['svc/db svc/db2', {}, 'default/db-0', 'service db, service db2, pods -n default -l app=x'],
     ['svc/db deploy/web', {}, 'default/db-0 default/web-1 default/web-2', 'service db, pods -n default'],
-    ['svc', { allNamespaces: true }, 'default/db-0 other/db-0', 'services -A, pods -A'],
+    ['svc', { allNamespaces: true }, 'default/db-0 third/t', 'services -A, pods -A'],
     ['cronjob/tidy', {}, 'default/tidy-1-x', 'jobs default, pods -n default'],
     ['job/tidy-1', {}, 'default/tidy-1-x', 'pods -n default'],
     ['rc/old', {}, 'default/old-x', 'pods -n default'],
@@ -179,6 +179,8 @@ describe('findTargetSet', () => {
         pod('tidy-1-x', { owner: 'Job/tidy-1' }),
         pod('tidy-0-x', { owner: 'Job/tidy-0', phase: 'Succeeded' }),
         pod('byhand-x', { owner: 'Job/byhand' }),
+        pod('t', { labels: { app: 'y' }, namespace: 'third' }),
+        pod('t', { labels: { app: 'y' }, namespace: 'other' }),
         pod('old-x', { owner: 'ReplicationController/old' }),
       ],
       {
@@ -186,13 +188,13 @@ describe('findTargetSet', () => {
         services: [
           owner('default/db', {}, { app: 'x' }),
           owner('default/db2', {}, { app: 'x' }),
-          owner('other/db', {}, { app: 'x' }),
+          owner('third/t', {}, { app: 'y' }),
           owner('default/none'),
         ],
         jobs: [
           owner('default/tidy-0', { ownerReferences: [{ kind: 'CronJob', name: 'tidy', controller: true }] }),
           owner('default/tidy-1', { ownerReferences: [{ kind: 'CronJob', name: 'tidy', controller: true }] }),
-          owner('default/byhand'),
+          owner('default/byhand', { ownerReferences: [{ kind: 'CronJob', name: 'tidy' }] }),
         ],
       },
     );
