@@ -221,6 +221,26 @@ describe('findTargetSet', () => {
     expect((await find('deploy/web', { cluster })).targets).toHaveLength(5);
   });
 
+  it('does not take trouble of the API server for a missing node', async () => {
+    const { cluster } = clusterOf(
+      WEB,
+      {},
+      {
+        readNode: async () => {
+          throw apiAnswer(500, 'etcd is down');
+        },
+      },
+    );
+    await expect(find('deploy/web', { cluster })).rejects.toThrow('etcd is down');
+  });
+
+  it('takes a ReplicaSet for that of a Deployment only if its name has the hash of the pod', async () => {
+    const odd = pod('odd', { owner: 'ReplicaSet/web-abc', labels: { 'pod-template-hash': '5d9' } });
+    const scene = clusterOf([...WEB, odd]);
+    expect(names((await find('deploy/web', scene)).targets)).toBe('default/web-1 default/web-2');
+    expect(names((await find('rs/web-abc', scene)).targets)).toBe('default/odd');
+  });
+
   it('lists pods that were named if there are many of them', async () => {
     const all = Array.from({ length: 12 }, (_, at) => `x-${at}`);
     const scene = clusterOf(all.map((name) => pod(name)));
