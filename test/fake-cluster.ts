@@ -60,6 +60,10 @@ export function fakeCluster(overrides: Partial<Cluster> = {}): FakeCluster {
     },
     listPods: async () => [...pods.values()],
     listAllPods: async () => [...pods.values()],
+    async readService(_namespace, name) {
+      throw apiAnswer(404, `services "${name}" not found`, 'NotFound');
+    },
+    listPodOwners: async () => [],
     readNode: async (name) => ({
       metadata: { name },
       status: { conditions: [{ type: 'Ready', status: 'True' }] },

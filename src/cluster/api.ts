@@ -11,6 +11,7 @@ import type { KubectlHome } from './kubectl-home.ts';
 import { Login } from './login.ts';
 import { PrivateKubeconfig } from './private-kubeconfig.ts';
 import { readKubeconfig } from './read-kubeconfig.ts';
+import { apiPath, type PodOwner } from './resources.ts';
 import { proxyOf, Transport } from './transport.ts';
 
 /**
@@ -36,8 +37,9 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
     credentials: () => login.credentials(),
     refused: () => login.refused(),
   });
+  const baseServer = new client.ServerConfiguration(chosen.server, {});
   const configuration = client.createConfiguration({
-    baseServer: new client.ServerConfiguration(chosen.server, {}),
+    baseServer,
     httpApi: client.wrapHttpLibrary({
       async send(request) {
         const { status, headers, body } = await transport.send(request);
@@ -73,6 +75,23 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
     return (await authorization.createSelfSubjectAccessReview({ body })).status?.allowed;
   };
 
+  /** Reads what the client has no types for in the bundle: a few fields of objects of several API groups. */
+  const get = async (
+    path: string,
+    labelSelector?: string,
+    accept = 'application/json',
+  ): Promise<{ readonly items?: readonly PodOwner[] } & PodOwner> => {
+    const request = baseServer.makeRequestContext(path, 'GET');
+    request.setHeaderParam('Accept', accept);
+    if (labelSelector) request.setQueryParam('labelSelector', labelSelector);
+    const { status, headers, body } = await transport.send(request);
+    const text = body.toString();
+    // With the fields of the errors that the client throws, which apiError reads.
+    if (status !== 200)
+      throw Object.assign(new Error(`HTTP status ${status}`), { code: status, headers, body: text });
+    return JSON.parse(text);
+  };
+
   let user: Promise<string | undefined> | undefined; // The API server is asked only once.
 
   home.trace?.(`context ${chosen.context || 'none'}, server ${chosen.server}`);
@@ -98,14 +117,24 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
           core.listNamespacedPod({ namespace: ns, ...(labelSelector && { labelSelector }) }),
         )
       ).items,
-    listAllPods: async (node) => {
+    listAllPods: async (node, labelSelector) => {
       const fieldSelector = node === undefined ? undefined : `spec.nodeName=${node}`;
       return (
         await call(
           `LIST pods -A${node === undefined ? '' : ` on ${node}`}`,
-          core.listPodForAllNamespaces({ ...(fieldSelector && { fieldSelector }) }),
+          core.listPodForAllNamespaces({
+            ...(fieldSelector && { fieldSelector }),
+            ...(labelSelector && { labelSelector }),
+          }),
         )
       ).items;
+    },
+    readService: (ns, name) =>
+      call(`GET services/${name} -n ${ns}`, get(`${apiPath('services', ns)}/${encodeURIComponent(name)}`)),
+    listPodOwners: async (resource, ns, labelSelector) => {
+      const accept = resource === 'services' ? undefined : ONLY_METADATA;
+      const what = `LIST ${resource} ${ns === undefined ? '-A' : `-n ${ns}`}`;
+      return [...((await call(what, get(apiPath(resource, ns), labelSelector, accept))).items ?? [])];
     },
     readNode: (name) => call(`GET nodes/${name}`, core.readNode({ name })),
     listNodes: async (labelSelector) =>
@@ -161,8 +190,11 @@ export async function openCluster(connection: Connection, home: KubectlHome): Pr
   };
 }
 
-const reviewText = ({ verb, resource, subresource, namespace }: AccessQuestion): string =>
-  `CREATE selfsubjectaccessreviews (${verb} ${resource}${subresource ? `/${subresource}` : ''} -n ${namespace})`;
+/** A list without the specs and states of its objects, which are most of it. */
+const ONLY_METADATA = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io';
+
+const reviewText = ({ verb, resource, group, subresource, namespace }: AccessQuestion): string =>
+  `CREATE selfsubjectaccessreviews (${verb} ${resource}${group ? `.${group}` : ''}${subresource ? `/${subresource}` : ''} -n ${namespace})`;
 
 /** The URL of a proxy for people: its user name and password are nobody's business. */
 function withoutCredentials(proxy: URL | undefined): string | undefined {

@@ -1,4 +1,5 @@
 import type { CoreV1Event, V1Namespace, V1Node, V1Pod } from '@kubernetes/client-node';
+import type { PodOwner, PodOwners } from './resources.ts';
 
 /** The container of a pod that a call is for. */
 export interface ContainerRef {
@@ -29,6 +30,8 @@ export interface AccessQuestion {
   readonly namespace: string;
   readonly verb: string;
   readonly resource: string;
+  /** The API group of the resource, if it is not the core group. */
+  readonly group?: string;
   readonly subresource?: string;
   readonly name?: string;
   /** Without an answer the permission counts as denied. */
@@ -62,8 +65,15 @@ export interface Cluster {
   close(): Promise<void>;
   readPod(namespace: string, name: string): Promise<V1Pod>;
   listPods(namespace: string, labelSelector?: string): Promise<V1Pod[]>;
-  /** The pods of all namespaces, or only those on a node. */
-  listAllPods(node?: string): Promise<V1Pod[]>;
+  /** The pods of all namespaces, or only those on a node or with labels. */
+  listAllPods(node?: string, labelSelector?: string): Promise<V1Pod[]>;
+  readService(namespace: string, name: string): Promise<PodOwner>;
+  /** The objects of a namespace, or of all, that control or select pods. Only services have a `spec`. */
+  listPodOwners(
+    resource: PodOwners,
+    namespace: string | undefined,
+    labelSelector?: string,
+  ): Promise<PodOwner[]>;
   readNode(name: string): Promise<V1Node>;
   listNodes(labelSelector?: string): Promise<V1Node[]>;
   readNamespace(name: string): Promise<V1Namespace>;

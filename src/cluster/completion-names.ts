@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Connection } from './connection.ts';
 import { Kubectl } from './kubectl.ts';
 import type { KubectlHome } from './kubectl-home.ts';
+import { apiPath } from './resources.ts';
 
 /** Looks up the names that completion offers, each with a short description. */
 export interface ClusterNames {
@@ -24,6 +25,7 @@ const CONTAINERS = [
   '{.spec.ephemeralContainers[*].name}',
   '{.spec.initContainers[?(@.restartPolicy=="Always")].name}',
   '{.spec.template.spec.containers[*].name}',
+  '{.spec.jobTemplate.spec.template.spec.containers[*].name}',
 ].join(' ');
 
 /**
@@ -73,14 +75,6 @@ function aboutRow(resource: string, [text = '', second, third]: readonly string[
   return { text, ...(tells && second && { about: second }) };
 }
 
-const GROUPS: Readonly<Record<string, string>> = {
-  deployments: '/apis/apps/v1',
-  statefulsets: '/apis/apps/v1',
-  daemonsets: '/apis/apps/v1',
-  replicasets: '/apis/apps/v1',
-  jobs: '/apis/batch/v1',
-};
-
 /**
  * The rows that kubectl prints, requested as a table without the objects: for 1,000 pods the server then sends a tenth of
  * a megabyte instead of several megabytes. `kubectl get` has no flag for this, so `kubectl proxy` forwards the request.
@@ -94,15 +88,15 @@ async function served(
   const isGlobal = resource === 'nodes' || resource === 'namespaces';
   const folder = await mkdtemp(join(tmpdir(), 'gkeprof-')); // Mode 0700, so that no other user can open the socket.
   const socket = join(folder, 'api');
-  const prefix = GROUPS[resource] ?? '/api/v1';
-  const proxy = kubectl.serve(socket, new RegExp(`^${prefix}/(namespaces/[^/]+/)?${resource}$`));
+  const everywhere = apiPath(resource);
+  const prefix = everywhere.slice(0, -resource.length);
+  const proxy = kubectl.serve(socket, new RegExp(`^${prefix}(namespaces/[^/]+/)?${resource}$`));
   const late = AbortSignal.timeout(boundMs);
   late.addEventListener('abort', proxy.kill);
   try {
-    const [place] = await Promise.all([isGlobal ? '' : namespace(), begun(proxy.chunks)]);
-    const within = isGlobal ? '' : `namespaces/${encodeURIComponent(place)}/`;
+    const [place] = await Promise.all([isGlobal ? undefined : namespace(), begun(proxy.chunks)]);
     // Resource version 0 lets the server answer from its cache, which is faster and at most a moment old.
-    const path = `${prefix}/${within}${resource}?includeObject=None&resourceVersion=0`;
+    const path = `${apiPath(resource, place)}?includeObject=None&resourceVersion=0`;
     const table = JSON.parse(await get(socket, path, late)) as { rows?: Array<{ cells: unknown[] }> };
     return (table.rows ?? []).map(({ cells }) => cells.map(String));
   } finally {

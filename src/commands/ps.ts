@@ -4,13 +4,14 @@ import type { OptionTable } from '../cli/option-spec.ts';
 import { INSPECT_OPTIONS, type InspectOptions, inspectOptions, TARGET_NODE } from '../cli/options.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { regularExpression } from '../cli/regexp.ts';
+import { CHOICE_OPTIONS, maxTargets, targetFlags } from '../cli/target-options.ts';
 import { inspect } from '../collectors/snapshot/snapshot.ts';
 import { EXIT, toolError, usageError } from '../errors.ts';
 import { isForPrograms, type OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { fitLastColumn, table } from '../output/table.ts';
 import type { SnapshotPart } from '../plan/plan.ts';
-import { type PodTarget, parseTarget, type Target, type TargetRef } from '../plan/target.ts';
+import { type PodTarget, parseTargets, type Target, type TargetRefs } from '../plan/target.ts';
 import {
   type ContainerRow,
   containerCells,
@@ -23,15 +24,15 @@ import { type ProcessRow, processJson, processRow, SORT_KEYS, sorting } from '..
 import { forest } from '../snapshot/process-tree.ts';
 import { printable } from '../text/printable.ts';
 import { startAccessCheck } from '../workflow/access.ts';
-import { findTargets } from '../workflow/find-target.ts';
+import { CAPTURE_LIMITS, checkMany, findTargetSet, type TargetLimits } from '../workflow/find-targets.ts';
 import { inspectNodes, inspectPlan, type NodeView, sayCuts } from '../workflow/inspect-nodes.ts';
 import { preview } from '../workflow/preview.ts';
-import { resolveId } from '../workflow/resolve-id.ts';
+import { resolveIds } from '../workflow/resolve-id.ts';
 
 interface PsOptions {
   readonly inspect: InspectOptions;
-  readonly ref?: TargetRef;
-  readonly selector?: string;
+  readonly refs: TargetRefs;
+  readonly maxTargets?: number;
   readonly container?: string;
   readonly match?: RegExp;
   readonly newest: boolean;
@@ -43,13 +44,10 @@ interface PsOptions {
 const GROUP = 'Processes:';
 
 const OPTIONS: OptionTable = {
-  selector: {
-    type: 'string',
-    alias: 'l',
-    describe: 'Show the pods with these labels, instead of a target',
-    group: GROUP,
-    value: 'LABELS',
-    notPresettable: true,
+  ...CHOICE_OPTIONS,
+  'max-targets': {
+    ...CHOICE_OPTIONS['max-targets']!,
+    describe: 'Allow up to this many pods; without it, pods on more than 5 nodes are listed and refused',
   },
   container: {
     type: 'string',
@@ -93,6 +91,9 @@ const OPTIONS: OptionTable = {
   ...CLUSTER_OPTIONS,
 };
 
+/** It is the debug pods that cost something: one for each node, however many pods are shown of it. */
+const LIMITS: TargetLimits = { ...CAPTURE_LIMITS, pods: Number.POSITIVE_INFINITY };
+
 const WATCH_MS = 2000;
 const WATCH_LINGER_SECONDS = 60;
 const PARTS: readonly SnapshotPart[] = ['processes', 'runtime'];
@@ -100,8 +101,8 @@ const PARTS: readonly SnapshotPart[] = ['processes', 'runtime'];
 export const ps: Command<PsOptions> = {
   name: 'ps',
   describe: 'List processes and containers of pods or a node',
-  usage: 'TARGET|-l LABELS [flags]',
-  args: { noun: 'target', min: 0, max: 1, tooMany: 'to name several pods, use -l LABELS' },
+  usage: 'TARGET…|-l LABELS [flags]',
+  args: { noun: 'target', min: 0 },
   examples: [
     ['kubectl gkeprof ps pod/redis-0', 'List processes as `ps uwf` does, and containers as crictl does'],
     [
@@ -112,20 +113,20 @@ export const ps: Command<PsOptions> = {
       'kubectl gkeprof ps deploy/web --sort=-rss',
       'List the processes of all pods of a deployment, largest first',
     ],
+    [
+      'kubectl gkeprof ps pods -A -l app=agent',
+      'List the processes of pods by their labels, in all namespaces',
+    ],
   ],
   options: OPTIONS,
   completion: ['target'],
+  repeats: true,
 
   validate(raw) {
-    const [target] = raw.positionals;
-    const selector = raw.text('selector');
-    if (target === undefined && selector === undefined)
-      throw usageError('ps: missing target', 'name one, such as pod/NAME, or use -l LABELS');
-    if (target !== undefined && selector !== undefined)
-      throw usageError('ps: a target and -l cannot be used together', 'leave one of them out');
-    const ref = target === undefined ? undefined : parseTarget(target, raw.text('node'));
+    const refs = parseTargets(raw.positionals, targetFlags(raw));
+    const most = maxTargets(raw);
     const container = raw.text('container');
-    if (container !== undefined && ref?.kind === 'node')
+    if (container !== undefined && refs.refs[0]?.kind === 'node')
       throw usageError('-c cannot be used with a node', 'name a pod');
     const sort = raw.text('sort');
     const order = sort === undefined ? undefined : sorting(sort);
@@ -134,8 +135,8 @@ export const ps: Command<PsOptions> = {
     const match = raw.text('match');
     return {
       inspect: inspectOptions(raw),
-      ...(ref && { ref }),
-      ...(selector !== undefined && { selector }),
+      refs,
+      ...(most !== undefined && { maxTargets: most }),
       ...(container !== undefined && { container }),
       ...(match !== undefined && { match: regularExpression(match, '--match') }),
       newest: raw.flag('newest'),
@@ -148,11 +149,13 @@ export const ps: Command<PsOptions> = {
   async run(options, context) {
     const cluster = await context.openCluster(options.inspect.connection);
     const allowed = startAccessCheck(cluster, options.inspect);
-    const { selector, container } = options;
-    const ref = options.ref && (await resolveId(options.ref, options.inspect, cluster, context));
-    if (options.ref && !ref) return EXIT.done;
-    const wanted = { ...(ref && { ref }), ...(selector !== undefined && { selector }) };
-    const targets = await findTargets(wanted, container, cluster);
+    const refs = await resolveIds(options.refs, options.inspect, cluster, context);
+    if (!refs) return EXIT.done;
+    const { targets, passed, notes } = await findTargetSet(refs, options.container, cluster);
+    for (const note of notes) context.log.line(note);
+    checkMany(targets, options.maxTargets, context.log, LIMITS);
+    for (const { namespace, name, why } of passed)
+      context.log.warn(`pod "${name}" in namespace "${namespace}" was left out: it ${why}`);
     const nodes = [...new Set(targets.map(({ node }) => node))];
     const asked = { ...options.inspect, ...(options.watch && { lingerSeconds: WATCH_LINGER_SECONDS }) };
     const user = await cluster.whoAmI();
@@ -168,7 +171,9 @@ export const ps: Command<PsOptions> = {
           if (options.watch && context.stdout.isTTY) context.stdout.raw.write('\u001b[H\u001b[2J');
           await print(views, targets, options, context);
           if (!options.watch)
-            return views.some(({ snapshot }) => snapshot.isCut) ? EXIT.incomplete : EXIT.done;
+            return passed.length > 0 || views.some(({ snapshot }) => snapshot.isCut)
+              ? EXIT.incomplete
+              : EXIT.done;
           await context.sleep(WATCH_MS, context.interrupts.stop);
         } catch (error) {
           if (options.watch && context.interrupts.stop.aborted) return EXIT.done;

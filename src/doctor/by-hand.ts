@@ -1,6 +1,6 @@
 import { debuggerLines, execLine, type ManualContext } from '../collectors/by-hand/debugger.ts';
 import { shellQuote } from '../text/shell-quote.ts';
-import { RIGHTS } from './rights.ts';
+import { fullResource, RIGHTS } from './rights.ts';
 
 /** Where the commands look. */
 export interface Places {
@@ -14,10 +14,11 @@ export interface Places {
 export const doctorByHand = ({ kubectl, targetNamespace, debugNamespace }: Places): string[] => [
   `${kubectl} version --client`,
   `${kubectl} auth whoami`,
-  ...RIGHTS.map(({ verb, resource, subresource, in: place }) => {
+  ...RIGHTS.map((right) => {
+    const { verb, subresource, in: place } = right;
     const where = { target: `-n ${targetNamespace}`, debug: `-n ${debugNamespace}`, cluster: '-A' }[place];
     // It fails where the answer is no, which must not end a script.
-    return `${kubectl} auth can-i ${verb} ${resource}${subresource ? ` --subresource=${subresource}` : ''} ${where} || :`;
+    return `${kubectl} auth can-i ${verb} ${fullResource(right)}${subresource ? ` --subresource=${subresource}` : ''} ${where} || :`;
   }),
   `${kubectl} get namespace ${debugNamespace} --show-labels`,
   `${kubectl} get nodes -o wide --show-labels`,

@@ -28,8 +28,17 @@ export function checkRights(
     'failure' in isAllowed ? [`${rightText(right)}: ${isAllowed.failure.reason}`] : [],
   );
   if (silent !== undefined) return unknown(silent);
-  return ok([...new Set(own.map(({ right }) => rightText(right)))].join(', '));
+  return ok(rightsText(own.map(({ right }) => right)));
 }
+
+/** Rights by their verbs: `get pods, nodes; list pods`. */
+const rightsText = (rights: readonly Right[]): string =>
+  [...Map.groupBy(rights, ({ verb }) => verb)]
+    .map(
+      ([verb, of]) =>
+        `${verb} ${[...new Set(of.map(({ resource, subresource }) => `${resource}${subresource ? `/${subresource}` : ''}`))].join(', ')}`,
+    )
+    .join('; ');
 
 /** The missing rights by what they are for: `create pods/exec (for …)`. */
 function deniedText(denied: readonly Right[]): string {

@@ -12,12 +12,14 @@ import { RIGHTS, type Right, rightText } from '../doctor/rights.ts';
 import { clusterError, GkeprofError, reasonOf } from '../errors.ts';
 import { isVirtual, refusingPressures } from '../plan/node-traits.ts';
 import type { Plan } from '../plan/plan.ts';
-import { notReady, podTarget, type Target, type TargetRef } from '../plan/target.ts';
+import { hasEnded, notReady, onlyRef, podTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { admissionChanges, debugPod } from '../session/pod-manifest.ts';
 import { kernelOf } from '../snapshot/kernel.ts';
 import { probeOf } from '../snapshot/probe.ts';
 import { requireAccess } from './access.ts';
-import { findNode, findPods, onlyOne } from './find-target.ts';
+import { findNode, findPods } from './find-pods.ts';
+import { onlyOne } from './find-target.ts';
+import { whyPassed } from './find-targets.ts';
 import { inspectNodes, inspectPlan } from './inspect-nodes.ts';
 import { planCapture } from './run-capture.ts';
 
@@ -148,11 +150,12 @@ async function askRight(
   ask: <T>(work: Promise<T>) => Promise<Fact<T>>,
 ): Promise<AskedRight> {
   const places = { target: cluster.namespace, debug: namespace, cluster: '' };
-  const { verb, resource, subresource } = right;
+  const { verb, resource, apiGroup, subresource } = right;
   const question = {
     namespace: places[right.in],
     verb,
     resource,
+    ...(apiGroup !== undefined && { group: apiGroup }),
     ...(subresource !== undefined && { subresource }),
   };
   return { right, isAllowed: await ask(cluster.askAccess(question)) };
@@ -174,8 +177,15 @@ async function findSubject(
     const node = await findNode(ref, cluster);
     return { text, node, target: { kind: 'node', node: ref.name } };
   }
-  const pods = await findPods(ref, undefined, container, cluster);
-  const { pod, container: named } = onlyOne(ref, pods, (each) => each.pod.metadata?.name ?? '');
+  const pods = (await findPods(onlyRef(ref), container, cluster)).filter(
+    (each) => each.isNamed || !hasEnded(each.pod),
+  );
+  const able = pods.filter((each) => !whyPassed(each));
+  const { pod, container: named } = onlyOne(
+    ref,
+    able.length > 0 ? able : pods,
+    (each) => each.pod.metadata?.name ?? '',
+  );
   try {
     return { text, pod, target: podTarget(pod, named) };
   } catch (error) {

@@ -4,7 +4,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { WhoisQuestion } from '../collectors/snapshot/by-hand.ts';
 import { inspect } from '../collectors/snapshot/snapshot.ts';
 import { clusterError, toolError } from '../errors.ts';
-import type { TargetRef } from '../plan/target.ts';
+import type { TargetRef, TargetRefs } from '../plan/target.ts';
 import { bareId, statusesOf } from '../snapshot/owner.ts';
 import { commandText } from '../snapshot/procps.ts';
 import { requireAccess } from './access.ts';
@@ -79,6 +79,19 @@ export async function resolveId(
       return { kind: 'pod', name: only.pod!, namespace: only.namespace! };
     },
   );
+}
+
+/** The same for all that a command line names. Only a single id comes with a node. */
+export async function resolveIds(
+  refs: TargetRefs,
+  options: DebugPodOptions,
+  cluster: Cluster,
+  context: Context,
+): Promise<TargetRefs | undefined> {
+  const [first] = refs.refs;
+  if (first?.node === undefined) return refs;
+  const ref = await resolveId(first, options, cluster, context);
+  return ref && { ...refs, refs: [ref] };
 }
 
 async function askNode(

@@ -308,6 +308,43 @@ it('reads a namespace with its labels', async () => {
   expect(asked).toBe('/api/v1/namespaces/gkeprof');
 });
 
+it('reads what owns or selects pods, of workloads only the metadata', async () => {
+  const asked: string[] = [];
+  const cluster = await door((request, response) => {
+    asked.push(`${request.url} ${request.headers.accept}`);
+    if (request.url!.includes('none'))
+      return response
+        .writeHead(404, { 'Content-Type': 'application/json' })
+        .end(JSON.stringify({ reason: 'NotFound', message: 'services "none" not found' }));
+    return asJson(
+      response,
+      JSON.stringify(
+        request.url!.endsWith('/web')
+          ? { spec: { selector: { a: 'b' } } }
+          : { items: [{ metadata: { name: 'x' } }] },
+      ),
+    );
+  });
+  expect(await cluster.readService('shop', 'web')).toEqual({ spec: { selector: { a: 'b' } } });
+  expect(await cluster.listPodOwners('services', undefined)).toEqual([{ metadata: { name: 'x' } }]);
+  expect(await cluster.listPodOwners('deployments', 'shop', 'a in (b,c)')).toEqual([
+    { metadata: { name: 'x' } },
+  ]);
+  await cluster.listPodOwners('cronjobs', 'shop');
+  const metadata = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io';
+  expect(asked).toEqual([
+    '/api/v1/namespaces/shop/services/web application/json',
+    '/api/v1/services application/json',
+    `/apis/apps/v1/namespaces/shop/deployments?labelSelector=a+in+%28b%2Cc%29 ${metadata}`,
+    `/apis/batch/v1/namespaces/shop/cronjobs ${metadata}`,
+  ]);
+  await expect(cluster.readService('shop', 'none')).rejects.toMatchObject({
+    code: 3,
+    message: 'Error from server (NotFound): services "none" not found',
+    cause: { code: 404 },
+  });
+});
+
 it('gives up every call when it is closed, so that a server that never answers does not hold the command', async () => {
   let arrived = 0;
   const cluster = await door((request) => {

@@ -89,7 +89,7 @@ describe('doctor', () => {
     [['doctor', '--dry-run'], /without a target nothing is created anyway/],
     [['doctor', '-c', 'redis'], /-c needs a pod/],
     [['doctor', 'node/x', '-c', 'redis'], /-c needs a pod/],
-    [['doctor', 'svc/x'], /is not a target/],
+    [['doctor', 'ing/x'], /is not a target/],
   ])('refuses %j', async (words, reason) => {
     await expect(runOn(healthy(), words)).rejects.toThrow(reason);
   });

@@ -16,6 +16,11 @@ async function on({ pods, snapshot }: NodeScene, ...words: string[]) {
     namespace: 'redis',
     execStream: () => bytes(Buffer.concat([Buffer.from(header), zipped])),
     listAllPods: async () => [...pods],
+    listNodes: async () =>
+      pods.map(({ spec }) => ({
+        metadata: { name: spec!.nodeName! },
+        status: { conditions: [{ type: 'Ready', status: 'True' }] },
+      })),
     listPods: async (namespace) => pods.filter((pod) => pod.metadata?.namespace === namespace),
     readPod: async (_namespace, name) =>
       pods.find((pod) => pod.metadata?.name === name) ?? cluster.pods.get(name)!,
@@ -50,6 +55,51 @@ it.each([
     const run = await on(GKE_V2, ...words, '-o', format);
     expect([run.code, run.stderr]).toEqual([0, '']);
   }
+});
+
+describe('ps of several targets', () => {
+  const clone = (changes: object, at: number) => {
+    const [first] = GKE_V2.pods;
+    const metadata = { ...first!.metadata, name: `more-${at}`, uid: `uid-${at}` };
+    return { ...first!, metadata, ...changes };
+  };
+
+  it('shows the processes of each pod once', async () => {
+    const both = await on(GKE_V2, 'ps', 'pods', '-A', '-o', 'name');
+    expect(both).toMatchObject({ code: 0, stdout: '1002\n1003\n1010\n1011\n1020\n', stderr: '' });
+    expect(both.calls).toEqual(['create', 'delete']);
+    const twice = await on(GKE_V2, 'ps', 'pod/redis-0', 'pod/redis-0', '-o', 'name');
+    expect(twice).toMatchObject({ code: 0, stdout: '1002\n1003\n' });
+    expect((await on(GKE_V2, 'ps', 'pod', 'redis-0', '-o', 'name')).stdout).toBe(twice.stdout);
+  });
+
+  it('says which pods it left out, with exit code 5', async () => {
+    const pods = [...GKE_V2.pods, clone({ spec: {}, status: { phase: 'Pending' } }, 1)];
+    const run = await on({ ...GKE_V2, pods }, 'ps', '-A', '-l', 'app=redis-0');
+    expect(run.code).toBe(5);
+    expect(run.stderr).toContain(
+      'warning: pod "more-1" in namespace "redis" was left out: it is not on a node yet (Pending)\n',
+    );
+  });
+
+  it('creates nothing on more than five nodes without --max-targets', async () => {
+    const pods = [1, 2, 3, 4, 5].map((at) => clone({ spec: { nodeName: `node-${at}` } }, at));
+    const scene = { ...GKE_V2, pods: [...GKE_V2.pods, ...pods] };
+    const run = await on(scene, 'ps', 'pods', '-A');
+    expect([run.code, run.calls]).toEqual([2, []]);
+    expect(run.stderr).toMatch(/^NAMESPACE +POD +NODE\n.*redis +more-1 +node-1\n.*need --max-targets\n$/s);
+    expect((await on(scene, 'ps', 'pods', '-A', '--max-targets', '8', '--dry-run')).code).toBe(0);
+  });
+
+  it.each([
+    [['pod/x', '-l', 'a=b'], 'name cannot be provided when a selector is specified'],
+    [['pod/x', 'node/y'], 'a node must be the only target'],
+    [['pod', 'x', '-A'], 'a resource cannot be retrieved by name across all namespaces'],
+    [['pods', '--max-targets', '0'], '--max-targets: "0" is not a whole number'],
+    [[], 'missing target'],
+  ])('refuses %j', async (words, message) => {
+    await expect(on(GKE_V2, 'ps', ...words)).rejects.toThrow(message);
+  });
 });
 
 describe('whois on cgroup v2', () => {

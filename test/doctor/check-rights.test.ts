@@ -19,10 +19,12 @@ describe('rights', () => {
   it('lists what the user may do', () => {
     expect(checkRights('debug-pods', HEALTHY)).toEqual({
       status: 'ok',
-      found:
-        'create pods, get pods, delete pods, list pods, get pods/log, get pods/exec, create pods/exec, list events',
+      found: 'create pods, pods/exec; get pods, pods/log, pods/exec; delete pods; list pods, events',
     });
-    expect(checkRights('terminals', HEALTHY).found).toBe('get pods/attach, create pods/attach');
+    expect(checkRights('terminals', HEALTHY).found).toBe('get pods/attach; create pods/attach');
+    expect(checkRights('targets', HEALTHY).found).toBe(
+      'get pods, nodes, services; list pods, services, jobs, replicationcontrollers, deployments, statefulsets, daemonsets, replicasets, cronjobs, nodes',
+    );
   });
 
   it.each<[string, 'targets' | 'debug-pods' | 'terminals', string, string]>([
@@ -36,6 +38,8 @@ describe('rights', () => {
     ['get pods/exec', 'debug-pods', 'warning', 'get pods/exec (for kubectl exec over WebSocket)'],
     ['list events', 'debug-pods', 'warning', 'list events (for the reason why a debug pod does not start)'],
     ['list nodes', 'targets', 'warning', 'list nodes of the cluster (for nodes, doctor without a target)'],
+    ['list jobs.batch', 'targets', 'warning', 'list jobs.batch (for cronjob/NAME as target)'],
+    ['get services', 'targets', 'warning', 'get services (for svc/NAME as target)'],
     ['get nodes', 'targets', 'problem', 'get nodes of the cluster (for every verb that creates a debug pod)'],
     ['create pods/attach', 'terminals', 'warning', 'create pods/attach (for shell, crictl exec -i)'],
   ])('says what does not work without %s', (text, group, status, found) => {

@@ -5,7 +5,11 @@ import { RIGHTS, type RightGroup, rightText } from '../../src/doctor/rights.ts';
 
 interface Role {
   readonly metadata: { readonly name: string };
-  readonly rules: ReadonlyArray<{ readonly resources: string[]; readonly verbs: string[] }>;
+  readonly rules: ReadonlyArray<{
+    readonly apiGroups: string[];
+    readonly resources: string[];
+    readonly verbs: string[];
+  }>;
 }
 
 const ROLES: Readonly<Record<string, RightGroup>> = {
@@ -20,8 +24,10 @@ it('asks for exactly the rights that the roles of `manifests` grant, no more and
   ) as Role[];
   expect(roles.map(({ metadata }) => metadata.name).sort()).toEqual(Object.keys(ROLES).sort());
   for (const { metadata, rules } of roles) {
-    const granted = rules.flatMap(({ resources, verbs }) =>
-      resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)),
+    const granted = rules.flatMap(({ apiGroups, resources, verbs }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}${group && `.${group}`}`)),
+      ),
     );
     const asked = RIGHTS.filter(({ group }) => group === ROLES[metadata.name]).map(rightText);
     expect(new Set(asked)).toEqual(new Set(granted));

@@ -161,7 +161,7 @@ describe('ps', () => {
     const none = await gkeprof(['ps', 'redis-0', '-n', NAMESPACE, '--match', 'no such thing']);
     expect([none.code, none.stderr]).toEqual([4, expect.stringContaining('matches no such thing')]);
     expect((await gkeprof(['ps', 'deploy/none', '-n', NAMESPACE])).stderr).toContain(
-      'deployment "none" has no running pod',
+      'deployment "none" not found in namespace',
     );
     expect((await gkeprof(['ps'])).code).toBe(2);
   });

@@ -2,7 +2,7 @@ import type { V1Pod } from '@kubernetes/client-node';
 import { describe, expect, it } from 'vitest';
 import { nearestNames } from '../../src/cli/suggest.ts';
 import type { GkeprofError } from '../../src/errors.ts';
-import { checkNode, parseTarget, podTarget } from '../../src/plan/target.ts';
+import { checkNode, parseTarget, parseTargets, podTarget, type TargetFlags } from '../../src/plan/target.ts';
 
 const ID = 'c'.repeat(64);
 const pod = (overrides: { spec?: object; status?: object; metadata?: object } = {}): V1Pod =>
@@ -39,14 +39,38 @@ describe('parseTarget', () => {
     ['PODS/redis-0', 'pod', 'redis-0'],
     ['node/gke-a.b', 'node', 'gke-a.b'],
     ['no/x', 'node', 'x'],
+    ['svc/x', 'Service', 'x'],
+    ['Service/x', 'Service', 'x'],
+    ['cj/x', 'CronJob', 'x'],
+    ['rc/x', 'ReplicationController', 'x'],
+    ['deployment.apps/x', 'Deployment', 'x'],
+    ['deploy.apps/x', 'Deployment', 'x'],
+    ['deployments.v1.apps/x', 'Deployment', 'x'],
+    ['statefulset.apps/x', 'StatefulSet', 'x'],
+    ['job.batch/x', 'Job', 'x'],
+    ['cronjobs.v1.batch/x', 'CronJob', 'x'],
+    ['pods.v1./x', 'pod', 'x'],
+    ['pods./x', 'pod', 'x'],
   ])('%s', (text, kind, name) => expect(parseTarget(text)).toEqual({ kind, name }));
 
-  it.each(['', 'pod/', 'svc/x', 'pod/a/b', 'pod/A', '-x', 'a b', '$(x)', 'a;b', '../x', 'x'.repeat(254)])(
-    'refuses %j',
-    (text) => {
-      expect(refusal(() => parseTarget(text)).code).toBe(2);
-    },
-  );
+  it.each([
+    '',
+    'pod/',
+    '/x',
+    'ing/x',
+    'toString/x',
+    'id.apps/abcdef0',
+    'pod/a/b',
+    'pod/A',
+    '-x',
+    'a b',
+    '$(x)',
+    'a;b',
+    '../x',
+    'x'.repeat(254),
+  ])('refuses %j', (text) => {
+    expect(refusal(() => parseTarget(text)).code).toBe(2);
+  });
 });
 
 it.each([
@@ -54,8 +78,105 @@ it.each([
   ['node/A_b', /^"A_b" cannot be the name of a node/, 'kubectl get nodes lists the names'],
   ['redis-*', /^"redis-\*": wildcards are not supported/, expect.stringContaining('ps -l app=NAME')],
   ['pod/', /^missing the name of the pod$/, 'pod/NAME'],
+  [
+    'deployment.foo/x',
+    /^"deployment\.foo" is not .*: deployments are in the API group "apps"/,
+    /deployment\.apps/,
+  ],
+  ['deployments.v2.apps/x', /deployments are in the API group "apps", version v1$/, /deployment\.apps/],
+  ['pod.apps/x', /pods are in the API group "" \(core\), version v1$/, /for example pod\/NAME/],
 ])('says what is wrong with %s', (text, message, hint) => {
-  expect(refusal(() => parseTarget(text))).toMatchObject({ message: expect.stringMatching(message), hint });
+  expect(refusal(() => parseTarget(text))).toMatchObject({
+    message: expect.stringMatching(message),
+    hint: hint instanceof RegExp ? expect.stringMatching(hint) : hint,
+  });
+});
+
+describe('parseTargets', () => {
+  const texts = (line: string, flags = {}) =>
+    parseTargets(line.split(' '), flags).refs.map(({ kind, name }) => `${kind}/${name}`);
+
+  it.each([
+    ['pod/x pod/y', 'pod/x pod/y'],
+    ['deploy/a sts/b', 'Deployment/a StatefulSet/b'],
+    ['pod x', 'pod/x'],
+    ['pods x y', 'pod/x pod/y'],
+    ['x y', 'pod/x pod/y'],
+    ['deployments.v1.apps x y', 'Deployment/x Deployment/y'],
+    ['po,deploy x y', 'pod/x pod/y Deployment/x Deployment/y'],
+    ['x deploy/y', 'pod/x Deployment/y'],
+    ['pod pod', 'pod/pod'],
+    ['x pod', 'pod/x pod/pod'],
+    ['node x', 'node/x'],
+    ['id abcdef0 123456', 'id/abcdef0 id/123456'],
+  ])('%s', (line, want) => expect(texts(line).join(' ')).toBe(want));
+
+  it('takes a kind alone for all objects of this kind, or for those with the labels', () => {
+    expect(parseTargets(['pod'])).toEqual({
+      refs: [],
+      kinds: ['pod'],
+      kindWord: 'pod',
+      allNamespaces: false,
+    });
+    expect(parseTargets(['deploy,sts'], { selector: ' app=x ', allNamespaces: true })).toEqual({
+      refs: [],
+      kinds: ['Deployment', 'StatefulSet'],
+      kindWord: 'deploy,sts',
+      selector: 'app=x',
+      allNamespaces: true,
+    });
+    expect(parseTargets([], { selector: 'app=x' })).toEqual({
+      refs: [],
+      kinds: ['pod'],
+      selector: 'app=x',
+      allNamespaces: false,
+    });
+  });
+
+  it('gives the node to an id', () =>
+    expect(parseTargets(['id/abcdef0'], { node: 'n' }).refs).toEqual([
+      { kind: 'id', name: 'abcdef0', node: 'n' },
+    ]));
+
+  const SEPARATE =
+    'there is no need to specify a resource type as a separate argument when passing arguments in resource/name form';
+  const ACROSS = 'a resource cannot be retrieved by name across all namespaces';
+  const WITH_NAME = 'name cannot be provided when a selector is specified';
+  it.each<[string, TargetFlags, string | RegExp]>([
+    ['pod x/y', {}, SEPARATE],
+    ['pod pod/x', {}, SEPARATE],
+    ['deploy/x pod', {}, SEPARATE],
+    ['pod x', { allNamespaces: true }, ACROSS],
+    ['pod/x', { allNamespaces: true }, ACROSS],
+    ['pod x', { selector: 'a=b' }, WITH_NAME],
+    ['pod/x', { selector: 'a=b' }, WITH_NAME],
+    ['', {}, 'missing the name of the pod'],
+    ['pods, x', {}, /cannot be the name of a pod/],
+    ['job.foo x', {}, /jobs are in the API group "batch"/],
+    ['node/x node/y', {}, /^a node must be the only target/],
+    ['nodes x y', {}, /^a node must be the only target/],
+    ['pod/x node/y', {}, /^a node must be the only target/],
+    ['nodes', {}, 'several nodes at once are not supported'],
+    ['node', { selector: 'a=b' }, 'several nodes at once are not supported'],
+    ['id', {}, 'missing the id of a container'],
+    ['id/abcdef0 id/1234567', { node: 'n' }, '--node works only with a single id/HEX'],
+    ['pods', { node: 'n' }, '--node works only with id/HEX'],
+  ])('refuses %s', (line, flags, message) => {
+    const error = refusal(() => parseTargets(line.split(' '), flags));
+    expect([error.code, error.message]).toEqual([
+      2,
+      message instanceof RegExp ? expect.stringMatching(message) : message,
+    ]);
+    expect(error.hint).toBeTruthy();
+  });
+
+  it('says what is missing', () => {
+    expect(refusal(() => parseTargets([])).message).toBe('missing target');
+    expect(refusal(() => parseTargets([], { selector: ' ' })).message).toBe('missing target');
+    expect(refusal(() => parseTargets([], { allNamespaces: true })).message).toBe(
+      'missing target: -A needs a kind or -l',
+    );
+  });
 });
 
 describe('podTarget', () => {

@@ -1,7 +1,7 @@
 import type { ClusterNames } from '../../cluster/completion-names.ts';
 import { resourceOf } from '../../plan/target.ts';
 import { printable } from '../../text/printable.ts';
-import type { Choice, Wanted } from './request.ts';
+import type { Choice, LineSoFar, Wanted } from './request.ts';
 
 /** Directives of cobra for the shell, which kubectl passes on (spf13/cobra completions.go). */
 export const DIRECTIVE = {
@@ -31,7 +31,7 @@ const ENDINGS: Readonly<Record<'capture' | 'profile', readonly string[]>> = {
 };
 
 /** The prefixes of targets, with the short names of kubectl. */
-const KINDS = ['pod/', 'node/', 'deploy/', 'sts/', 'ds/', 'rs/', 'job/'];
+const KINDS = ['pod/', 'node/', 'deploy/', 'sts/', 'ds/', 'rs/', 'job/', 'cronjob/', 'svc/'];
 
 const only = (choices: readonly Choice[], more = 0): CompletionAnswer => ({
   choices,
@@ -56,15 +56,13 @@ export async function answerTo(wanted: Wanted, names: ClusterNames): Promise<Com
       if (begun.startsWith('@')) return only(fitting(recent(of)), DIRECTIVE.keepOrder);
       return { choices: ENDINGS[of].map((text) => ({ text })), directive: DIRECTIVE.filesEnding };
     case 'target':
-      return targets(begun, names, fitting);
+      return targets(begun, line, names, fitting);
     case 'node-target':
       return only(fitting(await names.list('nodes'), 'node/'));
     case 'node':
       return only(fitting(await names.list('nodes')));
-    case 'container': {
-      const [target] = line.positionals;
-      return only(target === undefined ? [] : fitting(await containersOf(target, names)));
-    }
+    case 'container':
+      return only(fitting(await containersOf(line, names)));
     case 'namespace':
       return only(fitting(await names.list('namespaces')));
     default:
@@ -81,20 +79,31 @@ const recent = (of: 'capture' | 'profile'): Choice[] => {
   ];
 };
 
-/** Bare pod names, running pods first, and the kinds; after `KIND/` the names of that kind. */
+/**
+ * Bare pod names, running pods first, and the kinds; after `KIND/`, or a kind as the first word, the names of that kind.
+ * Targets that were named already are left out.
+ */
 async function targets(
   begun: string,
+  { positionals }: LineSoFar,
   names: ClusterNames,
   fitting: (found: readonly Choice[], before?: string) => Choice[],
 ): Promise<CompletionAnswer> {
+  const fresh = (found: readonly Choice[]) => found.filter(({ text }) => !positionals.includes(text));
   const slash = begun.indexOf('/');
   if (slash >= 0) {
     const resource = resourceOf(begun.slice(0, slash));
     const found = resource === undefined ? [] : await names.list(resource);
-    return only(fitting(inOrder(found, resource), begun.slice(0, slash + 1)), DIRECTIVE.keepOrder);
+    return only(fresh(fitting(inOrder(found, resource), begun.slice(0, slash + 1))), DIRECTIVE.keepOrder);
   }
-  const kinds = KINDS.filter((kind) => kind.startsWith(begun)).map((text) => ({ text }));
-  const pods = fitting(inOrder(await names.list('pods'), 'pods'));
+  const kind = resourceOf(positionals[0] ?? '');
+  if (kind !== undefined) {
+    const others = new Set(positionals.slice(1));
+    const found = inOrder(await names.list(kind), kind).filter(({ text }) => !others.has(text));
+    return only(fitting(found), DIRECTIVE.keepOrder);
+  }
+  const kinds = KINDS.filter((each) => each.startsWith(begun)).map((text) => ({ text }));
+  const pods = fresh(fitting(inOrder(await names.list('pods'), 'pods')));
   // If only kinds match, the name follows directly after the slash.
   return only([...pods, ...kinds], DIRECTIVE.keepOrder + (pods.length ? 0 : DIRECTIVE.noSpace));
 }
@@ -105,11 +114,15 @@ const inOrder = (found: readonly Choice[], resource: string | undefined): readon
   return [...found.filter(isRunning), ...found.filter((each) => !isRunning(each))];
 };
 
-async function containersOf(target: string, names: ClusterNames): Promise<readonly Choice[]> {
-  const slash = target.indexOf('/');
-  const resource = slash < 0 ? 'pods' : resourceOf(target.slice(0, slash));
-  if (resource === undefined || resource === 'nodes') return [];
-  return names.containers(resource, target.slice(slash + 1));
+/** The containers of the first target. */
+async function containersOf({ positionals }: LineSoFar, names: ClusterNames): Promise<readonly Choice[]> {
+  const [first = '', second] = positionals;
+  const slash = first.indexOf('/');
+  const kind = slash < 0 && second !== undefined ? resourceOf(first) : undefined;
+  const resource = kind ?? (slash < 0 ? 'pods' : resourceOf(first.slice(0, slash)));
+  const name = kind === undefined ? first.slice(slash + 1) : second!;
+  if (name === '' || resource === undefined || resource === 'nodes') return [];
+  return names.containers(resource, name);
 }
 
 /** The format of cobra: each choice with its description on a line, then the directive. */

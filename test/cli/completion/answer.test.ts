@@ -13,6 +13,8 @@ const THINGS: Record<string, Name[]> = {
   ],
   nodes: [{ text: 'node-a', about: 'Ready' }, { text: 'node-b' }],
   deployments: [{ text: 'web', about: '1/2' }],
+  services: [{ text: 'front' }],
+  cronjobs: [{ text: 'tidy' }],
   namespaces: [{ text: 'default' }, { text: 'redis' }],
 };
 const names: ClusterNames = {
@@ -36,6 +38,19 @@ describe('an answer', () => {
     ['flamegraph redis-0 -c ', 'pods-redis-0-main\nsidecar\n:4\n'],
     ['flamegraph deploy/web -c d', 'deployments-web-main\n:4\n'],
     ['flamegraph node/a -c ', ':4\n'],
+    [
+      'ps pod ',
+      'redis-1\tRunning 1/1\nweb-2\tRunning 2/2\nredis-0\tPending 0/1\nweb\tCrashLoopBackOff 0/1\n:36\n',
+    ],
+    ['ps pods redis-1 r', 'redis-0\tPending 0/1\n:36\n'],
+    ['ps deployment.apps w', 'web\t1/2\n:36\n'],
+    ['ps svc ', 'front\n:36\n'],
+    ['ps cronjob/', 'cronjob/tidy\n:36\n'],
+    ['ps redis-0 r', 'redis-1\tRunning 1/1\nrs/\n:36\n'],
+    ['ps pod/web pod/w', 'pod/web-2\tRunning 2/2\n:36\n'],
+    ['ps deploy web -c d', 'deployments-web-main\n:4\n'],
+    ['ps deploy -c d', ':4\n'],
+    ['crictl pod ', ':4\n'],
     ['flamegraph -c ', ':4\n'],
     ['flamegraph x -n r', 'redis\n:4\n'],
     ['flamegraph x --context ', 'context-1\n:4\n'],
@@ -54,7 +69,7 @@ describe('an answer', () => {
   it('offers pods, running ones first, and kinds for an empty target', async () => {
     expect(await answer('pcap ')).toBe(
       'redis-1\tRunning 1/1\nweb-2\tRunning 2/2\nredis-0\tPending 0/1\nweb\tCrashLoopBackOff 0/1\n' +
-        'pod/\nnode/\ndeploy/\nsts/\nds/\nrs/\njob/\n:36\n',
+        'pod/\nnode/\ndeploy/\nsts/\nds/\nrs/\njob/\ncronjob/\nsvc/\n:36\n',
     );
   });
 

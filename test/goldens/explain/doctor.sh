@@ -6,6 +6,15 @@ kubectl auth whoami
 kubectl auth can-i get pods -n redis || :
 kubectl auth can-i get nodes -A || :
 kubectl auth can-i list pods -n redis || :
+kubectl auth can-i get services -n redis || :
+kubectl auth can-i list services -n redis || :
+kubectl auth can-i list jobs.batch -n redis || :
+kubectl auth can-i list replicationcontrollers -n redis || :
+kubectl auth can-i list deployments.apps -n redis || :
+kubectl auth can-i list statefulsets.apps -n redis || :
+kubectl auth can-i list daemonsets.apps -n redis || :
+kubectl auth can-i list replicasets.apps -n redis || :
+kubectl auth can-i list cronjobs.batch -n redis || :
 kubectl auth can-i list pods -A || :
 kubectl auth can-i list nodes -A || :
 kubectl auth can-i create pods -n gkeprof || :
