@@ -155,7 +155,7 @@ function whyByTotals(before: Profile, after: Profile, exposures: readonly [numbe
 }
 
 /** The samples of a profile by the nodes of another tree: `ends` are its nodes' stacks, `place` their nodes there. */
-function evidenceOf(
+export function evidenceOf(
   { about, stacks, timeline }: Profile,
   ends: Int32Array,
   place: Int32Array,
@@ -182,11 +182,11 @@ function evidenceOf(
 }
 
 /** What a count goes with: for how long samples were taken, times how often where each counts one. */
-const exposureOf = ({ about: { seconds = 0, frequencyHz = 1 }, unit }: Profile): number =>
+export const exposureOf = ({ about: { seconds = 0, frequencyHz = 1 }, unit }: Profile): number =>
   unit === 'samples' ? seconds * frequencyHz : seconds;
 
 /** Folded stacks do not say which event they are of: `samples`. */
 const sameEvent = (a: string, b: string): boolean => a === b || a === 'samples' || b === 'samples';
 
 /** perf may have had to fall back to a modifier: `cycles:P`, `cycles:ppp` are one kind of event. */
-const eventKind = ({ event }: Profile): string => event.replace(/:[ukhGHpPSDWeI]+$/, '');
+export const eventKind = ({ event }: Profile): string => event.replace(/:[ukhGHpPSDWeI]+$/, '');

@@ -31,7 +31,9 @@ export class ProfileBuilder {
 
   /** The number of a thread; `owned`: its cgroup and whose it is. */
   thread(comm: string, pid: number, tid: number, owned: Pick<ThreadName, 'cgroup' | 'owner'> = {}): number {
-    const key = `${pid}\0${tid}\0${owned.cgroup ?? ''}\0${comm}`;
+    // Two pods can have the same numbers, on two nodes.
+    const { name, container = '' } = owned.owner ?? {};
+    const key = [pid, tid, owned.cgroup ?? '', name ?? '', container, comm].join('\0');
     const known = this.#threadNumbers.get(key);
     if (known !== undefined) return known;
     this.#threadNumbers.set(key, this.#threads.length);
