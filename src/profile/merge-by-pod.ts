@@ -51,23 +51,32 @@ function belowItsPod({ pod, profile }: PodPart): Profile {
     return owner.kind === 'pod' ? owner : { ...owner, kind: 'pod', name, container: owner.name };
   };
   const threads = profile.threads.map((thread) => ({ ...thread, owner: ownerOf(thread.owner) }));
+  const isBelow = isBelowFrame(profile, name);
   return withFramesOutside({ ...profile, threads }, (thread) => {
+    if (isBelow) return [];
     const before = profile.threads[thread]?.owner;
     if (!before) return outerNames(all);
     return before.kind === 'pod' ? [] : [name];
   });
 }
 
+/** Whether all stacks begin with this frame, as in a picture of a recording that tells the containers of its pod apart. */
+const isBelowFrame = ({ frames, tree: { frame, next } }: Profile, name: string): boolean =>
+  frame.length > 1 &&
+  next[1] === frame.length &&
+  frames[frame[1]!]!.kind === 'thread' &&
+  frames[frame[1]!]!.name === name;
+
 /**
  * The profiles with weights of one kind. Of a clock, samples that were taken at different frequencies, or that only some
  * recordings weigh by their periods, become CPU time. Of another event, all count samples if the periods of one are unknown.
  */
-function comparable(profiles: readonly Profile[]): Profile[] {
+export function comparable(profiles: readonly Profile[]): Profile[] {
   const counted = profiles.filter(({ samples }) => samples > 0);
   const first = counted[0] ?? profiles[0]!;
   const units = new Set(counted.map(({ unit }) => unit));
   const frequencies = new Set(counted.map(({ about }) => about.frequencyHz));
-  const isOneEvent = counted.every((profile) => eventKind(profile) === eventKind(first));
+  const isOneEvent = haveOneEvent(profiles);
   const areTicks = counted.every(
     ({ event, unit, about }) => isClock(event) && (unit === 'nanoseconds' || Boolean(about.frequencyHz)),
   );
@@ -82,6 +91,10 @@ function comparable(profiles: readonly Profile[]): Profile[] {
   const unit = alike.find(({ samples }) => samples > 0)?.unit ?? first.unit;
   return alike.map((profile) => (profile.samples === 0 ? { ...profile, unit } : profile));
 }
+
+/** Whether all profiles that have samples are of one event, whatever its modifiers are. */
+export const haveOneEvent = (profiles: readonly Profile[]): boolean =>
+  new Set(profiles.flatMap((profile) => (profile.samples > 0 ? [eventKind(profile)] : []))).size <= 1;
 
 const NANOSECONDS = 1e9;
 
@@ -138,8 +151,8 @@ export function timesOf(abouts: readonly About[]): { readonly together: boolean;
 }
 
 /**
- * What is known about all recordings. If they ran at the same time and for equally long, the cores that were busy add up:
- * the duration is then the mean that gives their sum. If they ran one after another, the durations are added.
+ * What is known about all recordings. If they ran at the same time and for equally long, the cores that were busy add up: the
+ * duration is then the mean that gives their sum. Otherwise no frequency is stated, so that no sum of cores is computed.
  */
 function aboutAll(parts: readonly PodPart[], merged: About, target?: string): About {
   const abouts = parts.map(({ profile }) => profile.about);
@@ -149,7 +162,6 @@ function aboutAll(parts: readonly PodPart[], merged: About, target?: string): Ab
   const longest = Math.max(...abouts.map(({ seconds = 0 }) => seconds));
   const starts = abouts.flatMap((about) => about.startedAt ?? []).sort();
   const seconds = together ? (alike ? meanSeconds(parts) : longest) : merged.seconds;
-  const isCounted = frequencyHz !== undefined && (together ? alike : seconds !== undefined);
   const stacks = new Set(abouts.map((about) => JSON.stringify(about.stacks)));
   const cpu = sumOfCounters(abouts);
   return {
@@ -157,7 +169,7 @@ function aboutAll(parts: readonly PodPart[], merged: About, target?: string): Ab
     target: target ?? (names.length <= 3 ? names.join(' + ') : `${names.length} pods`),
     ...(together && starts.length > 0 && { startedAt: starts[0]! }),
     ...(seconds !== undefined && seconds > 0 && { seconds }),
-    ...(isCounted && { frequencyHz }),
+    ...(together && alike && frequencyHz !== undefined && { frequencyHz }),
     ...(stacks.size === 1 && abouts[0]!.stacks && { stacks: abouts[0]!.stacks }),
     ...(together && alike && cpu && { cpu }),
   };
@@ -179,10 +191,14 @@ function sumOfCounters(abouts: readonly About[]): CpuCounters | undefined {
   const all = abouts.map(({ cpu, seconds = 0 }) => ({ ...cpu, seconds: cpu?.seconds ?? seconds }));
   const sum = (of: (cpu: CpuCounters & { seconds: number }) => number | undefined): number | undefined => {
     const values = all.map(of);
-    return values.includes(undefined) ? undefined : values.reduce((total: number, value) => total + value!, 0);
+    return values.includes(undefined)
+      ? undefined
+      : values.reduce((total: number, value) => total + value!, 0);
   };
   const usedSeconds = sum((cpu) => cpu.usedSeconds);
-  const cores = sum(({ usedSeconds: used, seconds }) => (seconds > 0 && used !== undefined ? used / seconds : undefined));
+  const cores = sum(({ usedSeconds: used, seconds }) =>
+    seconds > 0 && used !== undefined ? used / seconds : undefined,
+  );
   const throttledSeconds = sum((cpu) => cpu.throttledSeconds);
   const runQueueSeconds = sum((cpu) => cpu.runQueueSeconds);
   const covered = sum(({ usedSeconds: used = 0, runQueueCoverage = 1 }) => used * runQueueCoverage)!;

@@ -72,10 +72,7 @@ export function withOwners(profile: Profile, pods: readonly NamedPod[]): Profile
  * The profile with more frames outside of its stacks: `namesOf` has their names by the number of a thread, the outermost
  * first; -1 is no thread.
  */
-export function withFramesOutside(
-  profile: Profile,
-  namesOf: (thread: number) => readonly string[],
-): Profile {
+export function withFramesOutside(profile: Profile, namesOf: (thread: number) => readonly string[]): Profile {
   const { tree, stacks } = profile;
   const frames = [...profile.frames];
   const numbers = new Map<string, number>();

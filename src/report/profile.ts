@@ -98,6 +98,14 @@ export const profileMarkdown = (
     fileTable(files),
   );
 
+/** The figures of a profile, its hottest functions and busiest threads as tables in Markdown. */
+export const profileTables = (profile: ProfileFacts): string[] => [
+  factTable(profileRows(profile)),
+  byOwner(profile),
+  hottest(profile),
+  busiest(profile),
+];
+
 const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]> => [
   [
     'samples',

@@ -101,8 +101,7 @@ const areAlike = (sides: readonly Side[]): boolean =>
 
 function sumOf(all: readonly Float64Array[]): Float64Array {
   const sum = new Float64Array(all[0]!.length);
-  for (const each of all)
-    for (let at = 0; at < sum.length; at += 1) sum[at]! += each[at]!;
+  for (const each of all) for (let at = 0; at < sum.length; at += 1) sum[at]! += each[at]!;
   return sum;
 }
 

@@ -32,9 +32,13 @@ export interface Outliers {
 }
 
 /** A difference of shares that is smaller than this does not make an outlier, however certain it is. */
-const LEAST_DIFFERENCE = 0.05;
-/** A profile is named if such differences had at most this probability in any of the comparisons. */
-const LEVEL = 0.05;
+export const LEAST_DIFFERENCE = 0.05;
+/**
+ * A profile is named if such a difference has a smaller probability in all comparisons together: as small as diff asks for
+ * before it calls a change significant and not only likely, because programs that stay in a function for long vary more than
+ * the test can see in few samples (test/profile/compare/outliers.test.ts).
+ */
+const LEVEL = 0.001;
 /** Functions of an outlier. */
 const MOST_FUNCTIONS = 3;
 
@@ -129,7 +133,10 @@ function differencesOf(all: OneTree, of: number, others: readonly number[], many
 const adjustedFor = (many: number, { chance = 1 }: Change): number => Math.min(1, chance * many);
 
 function mayDiffer({ frames }: OneTree, one: Side, others: readonly Side[]): boolean {
-  const [own, all] = [one.profile.tree.total[0]!, others.reduce((sum, { profile }) => sum + profile.tree.total[0]!, 0)];
+  const [own, all] = [
+    one.profile.tree.total[0]!,
+    others.reduce((sum, { profile }) => sum + profile.tree.total[0]!, 0),
+  ];
   return frames.some(({ kind }, at) => {
     if (kind === 'thread') return false;
     const theirs = others.reduce((sum, { functions }) => sum + functions.total[at]!, 0);
