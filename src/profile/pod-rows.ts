@@ -86,7 +86,9 @@ export function podRows(parts: readonly PodPart[], outliers: Outliers | undefine
     const place = outliers?.outliers.findIndex(({ of }) => of === at) ?? -1;
     return place < 0 ? parts.length : place;
   };
-  const busy = ({ cores, countedCores, samples }: PodRow) => cores ?? countedCores ?? samples;
+  const coresOfRow = ({ cores, countedCores }: PodRow) => cores ?? countedCores;
+  const haveCores = rows.every((row) => coresOfRow(row) !== undefined);
+  const busy = (row: PodRow) => (haveCores ? coresOfRow(row)! : row.samples);
   return [...rows.keys()]
     .sort(
       (a, b) => rank(a) - rank(b) || busy(rows[b]!) - busy(rows[a]!) || (labels[a]! < labels[b]! ? -1 : 1),
@@ -134,23 +136,32 @@ export function throttledText({ throttledSeconds, throttledShare }: PodRow): str
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 
 /** The cell of the column DIFFERS: the function that differs most. */
-export function differsText({ comparison, functions: [most] }: PodRow): string {
-  if (most) return `${most.name} ${percent(most.share)}, others ${percent(most.othersShare)}`;
+export function differsText({ comparison, functions: [most], other }: PodRow): string {
+  if (most) return sharesText(most, other);
   return comparison === 'too few samples' ? comparison : comparison === 'alike' ? 'no' : '-';
 }
 
-/** What differs, a sentence for each pod that does; and what was not compared. */
+/** `sortCommand 36 %, others 0 %`; `other`: the only pod that it was compared with. */
+const sharesText = ({ name, share, othersShare }: Difference, other = 'others'): string =>
+  `${name} ${percent(share)}, ${other} ${percent(othersShare)}`;
+
+/** What differs, a sentence for each pod that does, or for a pair that differ from each other; and what was not compared. */
 export function outlierLines(rows: readonly PodRow[]): string[] {
   const labels = labelsOf(rows);
   const compared = rows.filter(({ comparison }) => comparison === 'differs' || comparison === 'alike').length;
-  const differing = rows.flatMap(({ functions, others, other }, at) => {
-    if (functions.length === 0) return [];
+  const differing = rows.flatMap(({ functions: [most, ...more], others, other }, at) => {
+    if (!most) return [];
+    const pair = other === undefined ? -1 : labels.indexOf(other);
+    // What the second of a pair has less of, the first one has more of.
+    if (pair >= 0 && pair < at && rows[pair]!.other === labels[at]) return [];
     const whom = other ?? (others === compared - 1 ? 'the others' : `the ${others} that are not named above`);
-    const shares = functions.map(
-      (each, rank) =>
-        `${each.name} ${percent(each.share)}${rank === 0 ? ' of its CPU' : ''}, ${percent(each.othersShare)}${rank === 0 ? ` in ${whom}` : ''}`,
-    );
-    return [`${labels[at]} differs: ${shares.join('; ')} (significant, p < 0.001)`];
+    const shares = [
+      `${most.name} ${percent(most.share)} of its CPU, ${percent(most.othersShare)} in ${whom}`,
+      ...more.map((each) => sharesText(each, other)),
+    ];
+    return [
+      `${labels[at]} differs${other === undefined ? '' : ` from ${other}`}: ${shares.join('; ')} (significant, p < 0.001)`,
+    ];
   });
   const few = rows.flatMap(({ comparison }, at) => (comparison === 'too few samples' ? [labels[at]!] : []));
   return [

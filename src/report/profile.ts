@@ -98,12 +98,10 @@ export const profileMarkdown = (
     fileTable(files),
   );
 
-/** The figures of a profile, its hottest functions and busiest threads as tables in Markdown. */
+/** The figures of a profile and its hottest functions as tables in Markdown. */
 export const profileTables = (profile: ProfileFacts): string[] => [
   factTable(profileRows(profile)),
-  byOwner(profile),
   hottest(profile),
-  busiest(profile),
 ];
 
 const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]> => [

@@ -71,6 +71,7 @@ export async function drawMany(
   if (isText) {
     stdout.write(fitLastColumn(podTable(rows), stdout));
     for (const line of findings.flatMap((each) => wrap(each))) stdout.write(`${line}\n`);
+    stdout.write('\n');
   }
   const made: MadeFile[] = [];
   let merged: DrawnMany['merged'];

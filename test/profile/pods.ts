@@ -51,7 +51,11 @@ export function recordingText(
   const all = Object.values(commands).reduce((sum, weight) => sum + weight, 0);
   const pick = () => {
     let rest = next() * all;
-    return names.find((name) => (rest -= commands[name]!) < 0) ?? names[0]!;
+    const found = names.find((name) => {
+      rest -= commands[name]!;
+      return rest < 0;
+    });
+    return found ?? names[0]!;
   };
   let text = '';
   let command = pick();

@@ -62,7 +62,9 @@ export function findOutliers(profiles: readonly Profile[]): Outliers {
       return functions.length > 0 ? { of, others, functions } : undefined;
     };
     if (rest.length === 2) {
-      outliers.push(...rest.flatMap((of) => differing(of) ?? []));
+      // The one that has more of a function comes first.
+      const pair = rest.flatMap((of) => differing(of) ?? []);
+      outliers.push(...pair.sort((a, b) => b.functions[0]!.share - a.functions[0]!.share));
       break;
     }
     const found = firstOf(byDistance(all, rest), differing);
