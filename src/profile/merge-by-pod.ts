@@ -2,7 +2,7 @@ import { eventKind } from './compare/compare.ts';
 import { isClock } from './cores.ts';
 import type { CpuCounters } from './counters.ts';
 import { mergeProfiles } from './merge-profiles.ts';
-import { outerNames, withFramesOutside } from './owners.ts';
+import { outerFrame, outerNames, withFramesOutside } from './owners.ts';
 import type { About, Profile, ThreadOwner } from './profile.ts';
 import { closed } from './tree.ts';
 
@@ -27,8 +27,16 @@ export interface PodPart {
  * they are made alike. Throws if the recordings are of different events. `target`: what to call all of them.
  */
 export function mergeByPod(parts: readonly PodPart[], target?: string): Profile {
-  const profiles = comparable(parts.map(belowItsPod));
-  const merged = profiles.length === 1 ? profiles[0]! : mergeProfiles(profiles);
+  const profiles = comparable(parts.map(({ profile }) => profile));
+  const owned = parts.map(({ pod }, at) => ownedBy(pod, profiles[at]!));
+  const [only, ...more] = owned;
+  const merged =
+    more.length === 0
+      ? withFramesOutside(only!.profile, only!.outside)
+      : mergeProfiles(
+          owned.map(({ profile }) => profile),
+          (part, thread) => owned[part]!.outside(thread).map(outerFrame),
+        );
   return {
     ...merged,
     ...(profiles[0]!.eventNote !== undefined && { eventNote: profiles[0]!.eventNote }),
@@ -36,8 +44,11 @@ export function mergeByPod(parts: readonly PodPart[], target?: string): Profile 
   };
 }
 
-/** A profile with the frames of its pod, and of the containers as far as they are known, outside of its stacks. */
-function belowItsPod({ pod, profile }: PodPart): Profile {
+/**
+ * A profile whose threads are the pod's, with the frames that belong outside of its stacks by thread: the pod, and the
+ * container as far as it is known.
+ */
+function ownedBy(pod: RecordedPod, profile: Profile) {
   const name = `${pod.namespace}/${pod.name}`;
   const all: ThreadOwner = {
     kind: 'pod',
@@ -52,12 +63,13 @@ function belowItsPod({ pod, profile }: PodPart): Profile {
   };
   const threads = profile.threads.map((thread) => ({ ...thread, owner: ownerOf(thread.owner) }));
   const isBelow = isBelowFrame(profile, name);
-  return withFramesOutside({ ...profile, threads }, (thread) => {
+  const outside = (thread: number): readonly string[] => {
     if (isBelow) return [];
     const before = profile.threads[thread]?.owner;
     if (!before) return outerNames(all);
     return before.kind === 'pod' ? [] : [name];
-  });
+  };
+  return { profile: { ...profile, threads }, outside };
 }
 
 /** Whether all stacks begin with this frame, as in a picture of a recording that tells the containers of its pod apart. */

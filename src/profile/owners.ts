@@ -104,7 +104,7 @@ export function withFramesOutside(profile: Profile, namesOf: (thread: number) =>
 }
 
 /** The frame of an owner. It is no function, as the name of a thread is none. */
-const outerFrame = (name: string): Frame => ({ name, kind: 'thread', dso: '', unknown: false });
+export const outerFrame = (name: string): Frame => ({ name, kind: 'thread', dso: '', unknown: false });
 
 /** The names of an owner's frames, the outermost first. */
 export const outerNames = ({ name, container }: ThreadOwner): string[] =>

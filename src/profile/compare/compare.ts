@@ -59,6 +59,7 @@ export function compare(
     beforeSelf[place[stack]!] = weight;
   });
   const beforeTotal = closed(tree.parent, beforeSelf).total;
+  const nodeOf = (side: 0 | 1) => (own: number) => (own === 0 ? 0 : place[ends[side][own]!]!);
   const exposures = [exposureOf(before), exposureOf(after)] as const;
   const totals = [before.tree.total[0]!, after.tree.total[0]!] as const;
   const because = by === 'share' ? '' : whyByTotals(before, after, exposures);
@@ -80,10 +81,7 @@ export function compare(
     afterSamples: samplesKnown ? Math.round(after.samples) : undefined,
     assumptions,
     evidence: samplesKnown
-      ? [
-          evidenceOf(before, ends[0], place, tree.frame.length),
-          evidenceOf(after, ends[1], place, tree.frame.length),
-        ]
+      ? [evidenceOf(before, nodeOf(0), tree.frame.length), evidenceOf(after, nodeOf(1), tree.frame.length)]
       : undefined,
   };
 }
@@ -154,15 +152,14 @@ function whyByTotals(before: Profile, after: Profile, exposures: readonly [numbe
   return exposures[0] > 0 && exposures[1] > 0 ? undefined : 'one of the recordings has no duration';
 }
 
-/** The samples of a profile by the nodes of another tree: `ends` are its nodes' stacks, `place` their nodes there. */
+/** The samples of a profile by the nodes of another tree, which has `size` of them: `nodeOf` maps its own nodes to these. */
 export function evidenceOf(
   { about, stacks, timeline }: Profile,
-  ends: Int32Array,
-  place: Int32Array,
+  nodeOf: (own: number) => number,
   size: number,
 ): SampleEvidence {
   const squares = new Float64Array(size);
-  const node = stacks.node.map((own) => (own === 0 ? 0 : place[ends[own]!]!));
+  const node = stacks.node.map(nodeOf);
   const perSample = stacks.weight.map((weight, row) => weight / (stacks.samples[row] || 1));
   node.forEach((at, row) => {
     squares[at]! += stacks.squares?.[row] ?? stacks.samples[row]! * perSample[row]! ** 2;

@@ -12,12 +12,12 @@ import { Stacks } from '../stacks.ts';
 import { closed, treeOf } from '../tree.ts';
 import { evidenceOf, exposureOf } from './compare.ts';
 
-/** A profile by the nodes of a tree that it shares with others. */
+/** A profile whose nodes are known in a tree that it shares with others. */
 export interface Side {
   readonly profile: Profile;
-  readonly self: Float64Array;
+  /** By its own node: the node of the common tree. Arrays of the size of that tree are made only for a comparison. */
+  readonly nodeOf: Int32Array;
   readonly functions: FunctionWeights;
-  readonly evidence: SampleEvidence;
 }
 
 /** Several profiles in one tree: a function has the same number in all of them. */
@@ -46,17 +46,11 @@ export function oneTree(profiles: readonly Profile[]): OneTree {
   });
   const { tree, place } = treeOf(stacks, frames, new Float64Array(stacks.size));
   const sides = profiles.map((profile, at): Side => {
-    const self = new Float64Array(tree.frame.length);
-    ends[at]!.forEach((stack, node) => {
-      if (stack >= 0) self[place[stack]!]! += profile.tree.self[node]!;
-    });
+    // Stacks end in leaves and in nodes with a weight: no sample ends in the other nodes.
+    const nodeOf = ends[at]!.map((stack) => (stack < 0 ? 0 : place[stack]!));
+    const self = selfOf(tree, [{ profile, nodeOf }]);
     const { total } = closed(tree.parent, self);
-    return {
-      profile,
-      self,
-      functions: functionWeights(tree, frames.length, { self, total }),
-      evidence: evidenceOf(profile, ends[at]!, place, tree.frame.length),
-    };
+    return { profile, nodeOf, functions: functionWeights(tree, frames.length, { self, total }) };
   });
   return { frames, tree, sides };
 }
@@ -66,9 +60,10 @@ export function oneTree(profiles: readonly Profile[]): OneTree {
  * their durations add up, and what differs between them is a part of how much they vary over time.
  */
 export function againstOthers({ frames, tree }: OneTree, one: Side, others: readonly Side[]): Comparison {
-  const beforeSelf = sumOf(others.map(({ self }) => self));
+  const beforeSelf = selfOf(tree, others);
   const { total: beforeTotal } = closed(tree.parent, beforeSelf);
-  const { total } = closed(tree.parent, one.self);
+  const self = selfOf(tree, [one]);
+  const { total } = closed(tree.parent, self);
   const exposures = [one, ...others].map(({ profile }) =>
     profile.about.betweenSamples ? 0 : exposureOf(profile),
   );
@@ -76,14 +71,14 @@ export function againstOthers({ frames, tree }: OneTree, one: Side, others: read
   const [to, from] = isTimed
     ? [exposures[0]!, exposures.slice(1).reduce((sum, each) => sum + each, 0)]
     : [total[0]!, beforeTotal[0]!];
-  const evidence = [together(others), one.evidence] as const;
+  const evidence = [together(others, tree.frame.length), evidenceBy(one, tree.frame.length)] as const;
   return {
     before: evidence[0].about,
     after: one.profile.about,
     event: one.profile.event,
     unit: one.profile.unit,
     frames,
-    tree: { ...tree, self: one.self, total },
+    tree: { ...tree, self, total },
     beforeSelf,
     beforeTotal,
     normalizedBy: isTimed ? 'duration' : 'total',
@@ -99,18 +94,31 @@ export function againstOthers({ frames, tree }: OneTree, one: Side, others: read
 const areAlike = (sides: readonly Side[]): boolean =>
   new Set(sides.map(({ profile }) => profile.about.frequencyHz === undefined)).size === 1;
 
-function sumOf(all: readonly Float64Array[]): Float64Array {
-  const sum = new Float64Array(all[0]!.length);
-  for (const each of all) for (let at = 0; at < sum.length; at += 1) sum[at]! += each[at]!;
-  return sum;
+/** The weight of the samples that end in each node, of all sides together. */
+function selfOf({ frame }: CallTree, sides: ReadonlyArray<Pick<Side, 'profile' | 'nodeOf'>>): Float64Array {
+  const self = new Float64Array(frame.length);
+  for (const { profile, nodeOf } of sides)
+    profile.tree.self.forEach((weight, own) => {
+      self[nodeOf[own]!]! += weight;
+    });
+  return self;
 }
 
+const evidenceBy = ({ profile, nodeOf }: Side, size: number): SampleEvidence =>
+  evidenceOf(profile, (own) => nodeOf[own]!, size);
+
 /** The samples of several recordings, as if each began when the one before ended. */
-function together(sides: readonly Side[]): SampleEvidence {
+function together(sides: readonly Side[], size: number): SampleEvidence {
   const seconds = sides.reduce((sum, { profile }) => sum + (profile.about.seconds ?? 0), 0);
-  const squares = sumOf(sides.map(({ evidence }) => evidence.squares));
+  const squares = new Float64Array(size);
+  const parts = sides.flatMap((side) => {
+    const evidence = evidenceBy(side, size);
+    evidence.squares.forEach((square, at) => {
+      squares[at]! += square;
+    });
+    return evidence.times ?? [];
+  });
   const about = { target: 'the others', ...(seconds > 0 && { seconds }) };
-  const parts = sides.flatMap(({ evidence: { times } }) => times ?? []);
   if (parts.length < sides.length) return { about, squares, times: undefined };
   const entries = parts.reduce((sum, { at }) => sum + at.length, 0);
   const at = new Float64Array(entries);
