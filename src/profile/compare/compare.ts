@@ -81,7 +81,10 @@ export function compare(
     afterSamples: samplesKnown ? Math.round(after.samples) : undefined,
     assumptions,
     evidence: samplesKnown
-      ? [evidenceOf(before, nodeOf(0), tree.frame.length), evidenceOf(after, nodeOf(1), tree.frame.length)]
+      ? [
+          evidenceOf(before, nodeOf(0), new Float64Array(tree.frame.length)),
+          evidenceOf(after, nodeOf(1), new Float64Array(tree.frame.length)),
+        ]
       : undefined,
   };
 }
@@ -152,13 +155,12 @@ function whyByTotals(before: Profile, after: Profile, exposures: readonly [numbe
   return exposures[0] > 0 && exposures[1] > 0 ? undefined : 'one of the recordings has no duration';
 }
 
-/** The samples of a profile by the nodes of another tree, which has `size` of them: `nodeOf` maps its own nodes to these. */
+/** The samples of a profile by the nodes of another tree: `nodeOf` maps its own nodes to these. Adds to `squares`. */
 export function evidenceOf(
   { about, stacks, timeline }: Profile,
   nodeOf: (own: number) => number,
-  size: number,
+  squares: Float64Array,
 ): SampleEvidence {
-  const squares = new Float64Array(size);
   const node = stacks.node.map(nodeOf);
   const perSample = stacks.weight.map((weight, row) => weight / (stacks.samples[row] || 1));
   node.forEach((at, row) => {

@@ -71,7 +71,10 @@ export function againstOthers({ frames, tree }: OneTree, one: Side, others: read
   const [to, from] = isTimed
     ? [exposures[0]!, exposures.slice(1).reduce((sum, each) => sum + each, 0)]
     : [total[0]!, beforeTotal[0]!];
-  const evidence = [together(others, tree.frame.length), evidenceBy(one, tree.frame.length)] as const;
+  const evidence = [
+    together(others, tree.frame.length),
+    evidenceBy(one, new Float64Array(tree.frame.length)),
+  ] as const;
   return {
     before: evidence[0].about,
     after: one.profile.about,
@@ -104,20 +107,14 @@ function selfOf({ frame }: CallTree, sides: ReadonlyArray<Pick<Side, 'profile' |
   return self;
 }
 
-const evidenceBy = ({ profile, nodeOf }: Side, size: number): SampleEvidence =>
-  evidenceOf(profile, (own) => nodeOf[own]!, size);
+const evidenceBy = ({ profile, nodeOf }: Side, squares: Float64Array): SampleEvidence =>
+  evidenceOf(profile, (own) => nodeOf[own]!, squares);
 
 /** The samples of several recordings, as if each began when the one before ended. */
 function together(sides: readonly Side[], size: number): SampleEvidence {
   const seconds = sides.reduce((sum, { profile }) => sum + (profile.about.seconds ?? 0), 0);
   const squares = new Float64Array(size);
-  const parts = sides.flatMap((side) => {
-    const evidence = evidenceBy(side, size);
-    evidence.squares.forEach((square, at) => {
-      squares[at]! += square;
-    });
-    return evidence.times ?? [];
-  });
+  const parts = sides.flatMap((side) => evidenceBy(side, squares).times ?? []);
   const about = { target: 'the others', ...(seconds > 0 && { seconds }) };
   if (parts.length < sides.length) return { about, squares, times: undefined };
   const entries = parts.reduce((sum, { at }) => sum + at.length, 0);
