@@ -16,30 +16,24 @@ import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
 import { typedLine } from '../cli/typed-line.ts';
 import { perf } from '../collectors/perf/perf.ts';
 import { EXIT, type ExitCode, GkeprofError, usageError } from '../errors.ts';
-import { openInput } from '../files/input.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
-import { type PerfTask, type Plan, targetText } from '../plan/plan.ts';
+import type { PerfTask } from '../plan/plan.ts';
 import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
 import { compare } from '../profile/compare/compare.ts';
-import { emptyReason } from '../profile/counters.ts';
-import { type ExceptedPod, sampledPods } from '../profile/owners.ts';
-import { readPicture } from '../profile/picture/read.ts';
+import type { ExceptedPod } from '../profile/owners.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
-import { readProfile } from '../profile/read/read-profile.ts';
-import { type ProfileSummary, summarize, summaryLines } from '../profile/summary.ts';
+import { type ProfileSummary, summaryLines } from '../profile/summary.ts';
 import { captureFacts } from '../report/capture.ts';
 import { describeFiles, type MadeFile } from '../report/files.ts';
-import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
-import type { SessionResult } from '../session/session.ts';
+import type { Receipt } from '../session/receipt.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import { comparisonResult, drawComparisons } from '../workflow/compare-profiles.ts';
 import { checkDetach } from '../workflow/detach.ts';
 import { draw } from '../workflow/draw-profile.ts';
 import { checkDwarfRoom } from '../workflow/dwarf-room.ts';
 import { findExcepted, NodePods } from '../workflow/node-pods.ts';
-import { partialProfileError } from '../workflow/partial-profile.ts';
-import { aboutFromReceipt, countingLosses } from '../workflow/read-profile.ts';
+import { readRecording } from '../workflow/read-recording.ts';
 import { containerOfPid } from '../workflow/resolve-id.ts';
 import {
   endedText,
@@ -49,7 +43,6 @@ import {
   planCapture,
   type Recorded,
   runCapture,
-  sessionCode,
 } from '../workflow/run-capture.ts';
 
 interface FlamegraphOptions {
@@ -335,46 +328,21 @@ async function drawRecording(
 ): Promise<Recording> {
   const { log, stdout } = context;
   const { artifact } = result;
-  if (result.isRaw) throw await partialProfileError(plan, result);
-  const planned = makeReceipt(plan, result, {});
-  const about = aboutFromReceipt(planned);
-  const pods = await nodePods?.names(log);
-  const input = await openInput(artifact.path, context.stdin);
-  const reading = countingLosses(
-    await readProfile(
-      input.chunks,
-      {
-        ...choice(plan.target.kind === 'node'),
-        ...(pods && { pods }),
-        ...(except && { except }),
-      },
-      () => about,
-      readPicture,
-    ),
-  );
+  const read = await readRecording({ plan, result }, { choice, nodePods, except }, context);
+  const { reading, summary, receipt } = read;
   log.end();
   log.line('');
   log.line('Results:');
-  const summary = summarize(reading.profile);
-  const sampled = pods ? sampledPods(reading.profile, pods) : [];
-  const receipt: Receipt = {
-    ...planned,
-    capture: { ...planned.capture, ...(sampled.length > 0 && { pods: sampled }) },
-    findings: { ...summary, odd: reading.warnings },
-  };
-  const receiptPath = await writeReceipt(artifact.base, receipt);
   const drawn = await draw(reading, drawing, artifact.base, summary, context);
   if (drawing.format.kind === 'text')
-    stdout.write(`Raw stack traces: ${artifact.path}\nReceipt:          ${receiptPath}\n`);
-  const stacks = { role: 'stacks', path: artifact.path, sha256: artifact.sha256 };
-  const made = [...drawn, stacks, { role: 'receipt', path: receiptPath }];
+    stdout.write(`Raw stack traces: ${artifact.path}\nReceipt:          ${read.receiptPath}\n`);
+  const made = [...drawn, ...read.made];
   for (const line of summaryLines(summary)) log.line(line);
   const better = summary.quality.limits.find(({ callGraph }) => callGraph !== undefined)?.callGraph;
   if (better !== undefined) log.hint(`to see the missing callers: ${again(better)}`);
   for (const line of missingText(result)) log.warn(line);
   if (result.ended !== 'time') log.line(endedText(result));
-  const isEmpty = summary.samples === 0 && summary.idle === 0;
-  if (isEmpty) log.warn(whyEmpty(plan, result, summary));
+  if (read.whyEmpty !== undefined) log.warn(read.whyEmpty);
   return {
     profile: reading.profile,
     summary,
@@ -382,17 +350,6 @@ async function drawRecording(
     base: artifact.base,
     made,
     ended: endedText(result),
-    code: isEmpty ? emptyCode(result) : sessionCode(result),
+    code: read.code,
   };
 }
-
-const whyEmpty = ({ target }: Plan, { ended }: SessionResult, summary: ProfileSummary): string =>
-  `0 samples: ${emptyReason(targetText(target), {
-    ...summary,
-    ...(target.kind === 'pod' && target.container && { container: target.container.name }),
-    hasEnded: ended === 'target-gone',
-  })}`;
-
-/** There was nothing to see, also if that is because the target ended. A recording that is cut is incomplete all the same. */
-const emptyCode = (result: SessionResult): ExitCode =>
-  result.cut || result.ended === 'lost' || result.ended === 'tool-ended' ? sessionCode(result) : EXIT.tool;

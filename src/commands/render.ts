@@ -16,6 +16,7 @@ import { EXIT, usageError } from '../errors.ts';
 import { recentFile } from '../files/recent-file.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
+import { mergeByPod } from '../profile/merge-by-pod.ts';
 import { mergeProfiles } from '../profile/merge-profiles.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Reading } from '../profile/read/read-profile.ts';
@@ -24,7 +25,12 @@ import { describeFiles, type MadeFile } from '../report/files.ts';
 import { printable } from '../text/printable.ts';
 import { baseFor, draw } from '../workflow/draw-profile.ts';
 import { prepareFolder } from '../workflow/output-folder.ts';
-import { readProfileFile, reportLookups, requireSamples } from '../workflow/read-profile.ts';
+import {
+  type FileReading,
+  readProfileFile,
+  reportLookups,
+  requireSamples,
+} from '../workflow/read-profile.ts';
 
 interface RenderOptions {
   readonly files: readonly string[];
@@ -97,7 +103,7 @@ export const render: Command<RenderOptions> = {
     const asked = servers(context.env);
     await prepareFolder(folder, context);
     const paths: string[] = [];
-    const readings: Reading[] = [];
+    const readings: FileReading[] = [];
     for (const file of files) {
       const path = await recentFile(file, folder, ending, 'raw stacks');
       const reading = await readProfileFile(path, choice, context, asked);
@@ -110,7 +116,7 @@ export const render: Command<RenderOptions> = {
       paths.push(path);
       readings.push(reading);
     }
-    const reading = readings.length === 1 ? readings[0]! : mergeReadings(readings, context);
+    const reading: Reading = readings.length === 1 ? readings[0]! : mergeReadings(readings, context);
     const path = paths.join(' + ');
     const base = `${baseFor(paths[0]!, folder)}${readings.length === 1 ? '' : '.merged'}`;
     const summary = summarize(reading.profile);
@@ -153,9 +159,12 @@ async function printReport(
   );
 }
 
-/** Several files as one profile. */
-function mergeReadings(readings: readonly Reading[], { log }: Context): Reading {
-  const profile = mergeProfiles(readings.map((reading) => reading.profile));
+/** Several files as one profile: with the pods as outermost frames if they are recordings of different pods. */
+function mergeReadings(readings: readonly FileReading[], { log }: Context): Reading {
+  const parts = readings.flatMap(({ pod, profile }) => (pod ? [{ pod, profile }] : []));
+  const pods = new Set(parts.map(({ pod }) => `${pod.namespace}/${pod.name}`));
+  const isByPod = parts.length === readings.length && pods.size > 1;
+  const profile = isByPod ? mergeByPod(parts) : mergeProfiles(readings.map((reading) => reading.profile));
   if (readings.some((reading) => reading.profile.timeline))
     log.warn('the recordings have no common clock, so there is no heat map and no flame chart');
   const events = new Map<string, number>();

@@ -27,3 +27,18 @@ const safe = (text: string): string => text.replace(/[^A-Za-z0-9._-]/g, '_').rep
 /** The scope of a profile as a part of its file name. */
 export const profileScope = (namespace: string, pod: string, container?: string): string =>
   container === undefined ? `pod_${namespace}_${pod}` : `container_${namespace}_${pod}_${container}`;
+
+/**
+ * The common beginning of the names of files that are made of the recordings of several pods. In place of the node stands the
+ * number of nodes if they are several. `workload` is the name of the workload whose pods they are, if it is only one.
+ */
+export function manyPodsName(
+  pods: ReadonlyArray<{ readonly namespace: string; readonly name: string; readonly node: string }>,
+  startedAtMs: number,
+  workload?: string,
+): string {
+  const nodes = [...new Set(pods.map(({ node }) => node))];
+  const namespaces = [...new Set(pods.map(({ namespace }) => namespace))];
+  const scope = ['pods', ...(namespaces.length === 1 ? namespaces : []), workload ?? String(pods.length)];
+  return baseName(nodes.length === 1 ? nodes[0]! : `${nodes.length}-nodes`, startedAtMs, scope.join('_'));
+}

@@ -27,7 +27,7 @@ export function coresOfThread(
 }
 
 /** `cpu-clock` and `task-clock` are timers: Linux kernel/events/core.c, perf_swevent_hrtimer. */
-const isClock = (event: string): boolean => /^(?:cpu|task)-clock(?::|$)/.test(event);
+export const isClock = (event: string): boolean => /^(?:cpu|task)-clock(?::|$)/.test(event);
 
 /** With as many digits as the number of samples allows: its error is its square root. */
 export function coresText(cores: number, samples: number): string {

@@ -1,13 +1,18 @@
 import { usageError } from '../errors.ts';
+import type { Frame } from './frame.ts';
 import { pathOf } from './paths.ts';
 import type { About, Profile } from './profile.ts';
 import { ProfileBuilder } from './read/builder.ts';
 
 /**
  * Merges several profiles: samples are added, and threads with the same name and number are merged. Throws if the profiles
- * have different units. The result has no timeline, because each recording has its own clock.
+ * have different units. The result has no timeline, because each recording has its own clock. `outside` has the frames that
+ * stand outside of the stacks of a profile, by the numbers of the profile and of the thread.
  */
-export function mergeProfiles(profiles: readonly Profile[]): Profile {
+export function mergeProfiles(
+  profiles: readonly Profile[],
+  outside: (profile: number, thread: number) => readonly Frame[] = () => [],
+): Profile {
   const first = profiles[0]!;
   const other = profiles.find(({ unit }) => unit !== first.unit);
   if (other)
@@ -22,7 +27,10 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
       'use --event to choose what all files have',
     );
   const builder = new ProfileBuilder();
-  for (const { frames, tree, threads, stacks } of profiles) {
+  for (const [at, { frames, tree, threads, stacks }] of profiles.entries()) {
+    const outer = [-1, ...threads.keys()].map((thread) =>
+      outside(at, thread).map((frame) => builder.frame(frame)),
+    );
     const frameNumber = frames.map((frame) => builder.frame(frame));
     const threadNumber = threads.map(({ comm, pid, tid, cgroup, owner }) =>
       builder.thread(comm, pid, tid, {
@@ -31,7 +39,10 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
       }),
     );
     stacks.node.forEach((node, row) => {
-      const path = Int32Array.from(pathOf(tree, node), (frame) => frameNumber[frame]!);
+      const path = Int32Array.from([
+        ...outer[stacks.thread[row]! + 1]!,
+        ...pathOf(tree, node).map((frame) => frameNumber[frame]!),
+      ]);
       builder.add(
         path,
         threadNumber[stacks.thread[row]!] ?? -1,

@@ -58,13 +58,22 @@ const ID_LENGTH = 13;
  */
 export function withOwners(profile: Profile, pods: readonly NamedPod[]): Profile {
   if (profile.threads.every(({ cgroup }) => cgroup === undefined)) return profile;
-  const { tree, stacks } = profile;
   const ownerOf = ownerReader(pods);
   const inKernel = kernelThreads(profile);
   const threads = profile.threads.map((thread, at): Thread => {
     if (thread.cgroup === undefined) return thread;
     return { ...thread, owner: ownerOf(thread.cgroup, inKernel[at] === 1) };
   });
+  const outer = threads.map(({ owner }) => (owner ? outerNames(owner) : []));
+  return withFramesOutside({ ...profile, threads }, (thread) => outer[thread] ?? []);
+}
+
+/**
+ * The profile with more frames outside of its stacks: `namesOf` has their names by the number of a thread, the outermost
+ * first; -1 is no thread.
+ */
+export function withFramesOutside(profile: Profile, namesOf: (thread: number) => readonly string[]): Profile {
+  const { tree, stacks } = profile;
   const frames = [...profile.frames];
   const numbers = new Map<string, number>();
   const numberOf = (name: string): number => {
@@ -75,10 +84,10 @@ export function withOwners(profile: Profile, pods: readonly NamedPod[]): Profile
     }
     return number;
   };
-  const outer = threads.map(({ owner }) => (owner ? outerNames(owner).map(numberOf) : []));
+  const outer = [-1, ...profile.threads.keys()].map((thread) => namesOf(thread).map(numberOf));
   const distinct = new Stacks('root first');
   const stackOf = Int32Array.from(stacks.node, (node, row) => {
-    const path = Int32Array.from([...(outer[stacks.thread[row]!] ?? []), ...pathOf(tree, node)]);
+    const path = Int32Array.from([...outer[stacks.thread[row]! + 1]!, ...pathOf(tree, node)]);
     return distinct.number(path, 0, path.length);
   });
   const self = new Float64Array(distinct.size);
@@ -90,13 +99,12 @@ export function withOwners(profile: Profile, pods: readonly NamedPod[]): Profile
     ...profile,
     frames,
     tree: grown,
-    threads,
     stacks: { ...stacks, node: stackOf.map((stack) => place[stack]!) },
   };
 }
 
 /** The frame of an owner. It is no function, as the name of a thread is none. */
-const outerFrame = (name: string): Frame => ({ name, kind: 'thread', dso: '', unknown: false });
+export const outerFrame = (name: string): Frame => ({ name, kind: 'thread', dso: '', unknown: false });
 
 /** The names of an owner's frames, the outermost first. */
 export const outerNames = ({ name, container }: ThreadOwner): string[] =>

@@ -28,8 +28,8 @@ export interface ThreadOwner {
   readonly container?: string;
   readonly podUid?: string;
   readonly containerId?: string;
-  /** The path of the cgroup. */
-  readonly cgroup: string;
+  /** The path of the cgroup; absent if the recording has no cgroups and is of this owner alone. */
+  readonly cgroup?: string;
 }
 
 export interface Thread {
@@ -183,6 +183,6 @@ export interface SampleEvidence {
   readonly squares: Float64Array;
   /** The times, nodes and weights of the samples; undefined if they are not known. */
   readonly times:
-    | { readonly at: Uint32Array; readonly node: Int32Array; readonly weight: Float64Array }
+    | { readonly at: Uint32Array | Float64Array; readonly node: Int32Array; readonly weight: Float64Array }
     | undefined;
 }

@@ -41,6 +41,9 @@ const DEEPEST = 127;
 const START =
   /^(?:_start|_start_c|main|_main|__libc_start_main.*|__libc_start_call_main|libc_start_main_stage2|generic_start_main|_dl_start|_dl_start_user|start_thread|thread_start|_?_?clone[23]?|__clone_internal|execute_native_thread_routine|thread_native_entry|ThreadJavaMain|JavaMain|Py_BytesMain|Py_RunMain|pythread_wrapper|thread_run|node::Start|thr_wrapper|.*::thread_start|std::rt::lang_start(?:_internal)?|_?rt0_\w+|runtime\.(?:goexit|mstart[01]?|rt0_go|main|systemstack|mcall|morestack)(?:\.abi0)?|ret_from_fork(?:_asm)?|kthread|secondary_startup_64\w*|__secondary_switched|__primary_switched|start_secondary|start_kernel|cpu_startup_entry|asm_cpu_bringup_and_idle)$/;
 
+/** Whether a thread or a program begins in a function of this name. */
+export const isThreadStart = (name: string): boolean => START.test(name);
+
 /** The C library and the loader: whatever they call from outside themselves is where a program or a thread begins. */
 const C_LIBRARY = /(?:^|\/)(?:libc|libpthread|ld)(?:[-.]|$)|(?:^|\/)ld-(?:linux|musl)/;
 
@@ -143,7 +146,7 @@ const OF_RUBY = /^\[ruby\] (?!<gc>$)/;
 
 const bitsOf = ({ name, kind, dso }: Frame): number =>
   (kind === 'thread' ? THREAD : kind === 'inlined' ? INLINED : kind === 'kernel' ? KERNEL : 0) |
-  (kind !== 'thread' && START.test(name) ? BEGINS : 0) |
+  (kind !== 'thread' && isThreadStart(name) ? BEGINS : 0) |
   (C_LIBRARY.test(dso) ? IN_LIBRARY : 0) |
   (OF_RUBY.test(dso) ? ENDS_RUBY : 0);
 

@@ -98,6 +98,12 @@ export const profileMarkdown = (
     fileTable(files),
   );
 
+/** The figures of a profile and its hottest functions as tables in Markdown. */
+export const profileTables = (profile: ProfileFacts): string[] => [
+  factTable(profileRows(profile)),
+  hottest(profile),
+];
+
 const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]> => [
   [
     'samples',

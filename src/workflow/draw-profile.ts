@@ -5,6 +5,7 @@ import { type IfThere, NewFile } from '../files/new-file.ts';
 import { writeAll } from '../output/stream.ts';
 import { caption } from '../profile/caption.ts';
 import { FORMATS, type Format } from '../profile/export/formats.ts';
+import type { Profile } from '../profile/profile.ts';
 import type { Reading } from '../profile/read/read-profile.ts';
 import type { ProfileSummary } from '../profile/summary.ts';
 import type { MadeFile } from '../report/files.ts';
@@ -19,26 +20,43 @@ export async function draw(
   summary: ProfileSummary,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<MadeFile[]> {
+  for (const line of readingWarnings(reading)) log.warn(line);
   const { profile } = reading;
-  for (const warning of reading.warnings)
-    log.warn(
-      `${counted(warning.count, 'line was', 'lines were')} ignored (${warning.kind}); the first is: ${printable(warning.line)}`,
-    );
-  if (reading.events.size > 1) {
-    const others = [...reading.events].filter(([name]) => name !== profile.event);
-    log.warn(
-      `samples of different events are not mixed: this is ${profile.event}; ${others.map(([name, samples]) => `--event ${printable(name)} has ${counted(samples, 'sample')}`).join(', ')}`,
-    );
-  }
-  if (profile.eventNote !== undefined)
-    log.warn(`${printable(profile.event)}: ${printable(profile.eventNote)}; --event chooses one of them`);
-  if (reading.timelineGivenUp)
-    log.warn('the input has no usable times, so there is no heat map and no flame chart');
-  const drawing = { ...caption(profile, summary), annotate: options.annotate };
+  return drawFormats(profile, caption(profile, summary), options, base, stdout);
+}
+
+/** What was left out or chosen when a profile was read, one line each. */
+export function readingWarnings({ profile, warnings, events, timelineGivenUp }: Reading): string[] {
+  const others = [...events].filter(([name]) => name !== profile.event);
+  return [
+    ...warnings.map(
+      (warning) =>
+        `${counted(warning.count, 'line was', 'lines were')} ignored (${warning.kind}); the first is: ${printable(warning.line)}`,
+    ),
+    ...(events.size > 1
+      ? [
+          `samples of different events are not mixed: this is ${profile.event}; ${others.map(([name, samples]) => `--event ${printable(name)} has ${counted(samples, 'sample')}`).join(', ')}`,
+        ]
+      : []),
+    ...(profile.eventNote === undefined
+      ? []
+      : [`${printable(profile.event)}: ${printable(profile.eventNote)}; --event chooses one of them`]),
+    ...(timelineGivenUp ? ['the input has no usable times, so there is no heat map and no flame chart'] : []),
+  ];
+}
+
+/** Makes the files of a profile, one for each format. */
+export async function drawFormats(
+  profile: Profile,
+  titles: ReturnType<typeof caption>,
+  options: DrawOptions,
+  base: string,
+  stdout: Context['stdout'],
+): Promise<MadeFile[]> {
   const made: MadeFile[] = [];
   for (const name of options.formats) {
     const format: Format = FORMATS[name];
-    const pieces = await format.pieces(profile, drawing);
+    const pieces = await format.pieces(profile, { ...titles, annotate: options.annotate });
     made.push(...(await makeFile(name, pieces, format, options, base, stdout)));
   }
   return made;

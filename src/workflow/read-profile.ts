@@ -4,8 +4,10 @@ import type { Servers } from '../debuginfod/servers.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { type Input, openInput } from '../files/input.ts';
 import { readInParallel } from '../files/parallel-read.ts';
+import type { PodTarget } from '../plan/target.ts';
 import { emptyReason } from '../profile/counters.ts';
-import { isOf } from '../profile/owners.ts';
+import type { RecordedPod } from '../profile/merge-by-pod.ts';
+import { isOf, type NamedPod } from '../profile/owners.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { About, Profile } from '../profile/profile.ts';
 import { aboutFromHeader } from '../profile/read/about.ts';
@@ -13,6 +15,11 @@ import { type Reading, type ReadOptions, readProfile } from '../profile/read/rea
 import { type Receipt, receiptBeside } from '../session/receipt.ts';
 import { printable } from '../text/printable.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
+
+/** A local profile, with the pod that it is of, if its receipt or its picture tells it. */
+export interface FileReading extends Reading {
+  readonly pod?: RecordedPod;
+}
 
 /**
  * Reads a local profile, and what its receipt or else its header says about it. With `servers`, frames without a name are
@@ -23,16 +30,18 @@ export async function readProfileFile(
   choice: ReadChoice,
   context: Context,
   servers?: Servers,
-): Promise<Reading> {
+): Promise<FileReading> {
   const beside = await receiptBeside(path);
   const receipt = beside?.plan.capture.collector === 'perf' ? beside : undefined;
-  const wholeNode = receipt?.plan.targets[0].kind === 'node';
+  const target = receipt?.plan.targets[0];
+  const wholeNode = target?.kind === 'node';
+  const pods = target?.kind === 'pod' ? [namedTarget(target)] : receipt?.capture.pods;
   const input = await openInput(path, context.stdin);
   const name = path === '-' ? 'stdin' : (path.split(/[\\/]/).at(-1) ?? path);
   const named = servers && (await (await import('./name-frames.ts')).nameFrames(input, servers, context));
   const reading = await readProfile(
     unlessInterrupted(named?.chunks ?? input.chunks, context.interrupts.next),
-    { ...choice(wholeNode), ...(receipt?.capture.pods && { pods: receipt.capture.pods }) },
+    { ...choice(wholeNode), ...(pods && { pods }) },
     (header) => (receipt ? aboutFromReceipt(receipt) : aboutFromHeader(header, name)),
     readPicture,
     input.plain && !named ? (timeline, layout) => readInParallel(path, timeline, layout) : undefined,
@@ -43,7 +52,12 @@ export async function readProfileFile(
   if (reading.isFlat)
     context.log.warn(`${printable(path)}: no line has a second frame: this may be a log and not a profile`);
   const whole = receipt ? countingLosses(reading) : reading;
-  return named ? { ...whole, profile: { ...whole.profile, lookups: named.lookups } } : whole;
+  const pod = target?.kind === 'pod' ? recordedPod(target) : podOf(reading.profile.about);
+  return {
+    ...whole,
+    ...(named && { profile: { ...whole.profile, lookups: named.lookups } }),
+    ...(pod && { pod }),
+  };
 }
 
 /** Says what was looked up by build ID, and what is still unknown. */
@@ -52,6 +66,26 @@ export async function reportLookups({ lookups }: Profile, { log }: Context): Pro
   const { lookupLines } = await import('./name-frames.ts');
   for (const line of lookupLines(lookups)) log.line(line);
 }
+
+/** The pod of a recording with the names by which its cgroups are recognised. */
+export const namedTarget = ({ namespace, name, cgroupUids, containers }: PodTarget): NamedPod => ({
+  namespace,
+  name,
+  uids: cgroupUids,
+  containers: containers.filter(({ id }) => id !== ''),
+});
+
+/** The pod that a recording is of. The container is that of -c, or the only one that ran. */
+export function recordedPod({ namespace, name, uid, container, containers }: PodTarget): RecordedPod {
+  const running = containers.filter((each) => each.running);
+  const only = container ?? (running.length === 1 ? running[0] : undefined);
+  return { namespace, name, uid, ...(only && { container: only.name }) };
+}
+
+const podOf = ({ namespace, pod, container }: About): RecordedPod | undefined =>
+  namespace === undefined || pod === undefined
+    ? undefined
+    : { namespace, name: pod, ...(container !== undefined && { container }) };
 
 /** What a receipt says about its recording. */
 export function aboutFromReceipt({ plan, capture }: Pick<Receipt, 'plan' | 'capture'>): About {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { baseName, profileScope } from '../../src/plan/artifact-name.ts';
+import { baseName, manyPodsName, profileScope } from '../../src/plan/artifact-name.ts';
 
 const AT = Date.UTC(2022, 2, 31, 14, 44, 1, 999);
 
@@ -24,4 +24,14 @@ it('tells long names apart by a hash of the whole', () => {
   const long = 'x'.repeat(300);
   expect(baseName('n', AT, `${long}a`)).not.toBe(baseName('n', AT, `${long}b`));
   expect(baseName('n', AT, `${long}a`)).toMatch(/-[0-9a-f]{8}$/);
+});
+
+it('names what is made of several pods after their nodes and their workload', () => {
+  const pod = (namespace: string, name: string, node: string) => ({ namespace, name, node });
+  const replicas = [pod('redis', 'redis-0', 'gke-a'), pod('redis', 'redis-1', 'gke-b')];
+  expect(manyPodsName(replicas, AT, 'redis')).toBe('2-nodes.20220331_144401_UTC.pods_redis_redis');
+  expect(manyPodsName(replicas, AT)).toBe('2-nodes.20220331_144401_UTC.pods_redis_2');
+  expect(manyPodsName([replicas[0]!, pod('shop', 'cart', 'gke-a')], AT)).toBe(
+    'gke-a.20220331_144401_UTC.pods_2',
+  );
 });

@@ -1,7 +1,6 @@
-import { type FunctionWeights, functionWeights } from '../functions.ts';
+import type { FunctionWeights } from '../functions.ts';
 import type { CallTree, SampleEvidence } from '../profile.ts';
 import { TICKS_PER_SECOND } from '../profile.ts';
-import { closed } from '../tree.ts';
 
 /** The weights of functions in each of the parts that a recording is cut into. */
 export interface TimeBlock {
@@ -34,12 +33,34 @@ export function blocksOf(
   const block = (entry: number) =>
     ticks ? Math.floor((times.at[entry]! * many) / ticks) : Math.floor((entry * many) / entries);
   const blocks: TimeBlock[] = [];
+  // A block has few of the nodes of a large tree: so their callers are walked, and not the whole tree.
+  const self = new Float64Array(tree.frame.length);
+  const counted = new Int32Array(frames);
+  let walk = 0;
   for (let entry = 0, at = 0; at < many; at += 1) {
-    const self = new Float64Array(tree.frame.length);
-    for (; entry < entries && block(entry) === at; entry += 1)
-      self[times.node[entry]!]! += times.weight[entry]!;
-    const { total } = closed(tree.parent, self);
-    blocks.push({ functions: functionWeights(tree, frames, { self, total }), all: total[0]! });
+    const ends: number[] = [];
+    for (; entry < entries && block(entry) === at; entry += 1) {
+      const node = times.node[entry]!;
+      if (self[node] === 0) ends.push(node);
+      self[node]! += times.weight[entry]!;
+    }
+    const functions = { self: new Float64Array(frames), total: new Float64Array(frames) };
+    let all = 0;
+    for (const node of ends) {
+      const weight = self[node]!;
+      self[node] = 0;
+      all += weight;
+      if (node > 0) functions.self[tree.frame[node]!]! += weight;
+      walk += 1;
+      for (let up = node; up > 0; up = tree.parent[up]!) {
+        const frame = tree.frame[up]!;
+        // A function that is several times on a stack counts once.
+        if (counted[frame] === walk) continue;
+        counted[frame] = walk;
+        functions.total[frame]! += weight;
+      }
+    }
+    blocks.push({ functions, all });
   }
   return blocks;
 }

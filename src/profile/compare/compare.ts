@@ -59,6 +59,7 @@ export function compare(
     beforeSelf[place[stack]!] = weight;
   });
   const beforeTotal = closed(tree.parent, beforeSelf).total;
+  const nodeOf = (side: 0 | 1) => (own: number) => (own === 0 ? 0 : place[ends[side][own]!]!);
   const exposures = [exposureOf(before), exposureOf(after)] as const;
   const totals = [before.tree.total[0]!, after.tree.total[0]!] as const;
   const because = by === 'share' ? '' : whyByTotals(before, after, exposures);
@@ -81,8 +82,8 @@ export function compare(
     assumptions,
     evidence: samplesKnown
       ? [
-          evidenceOf(before, ends[0], place, tree.frame.length),
-          evidenceOf(after, ends[1], place, tree.frame.length),
+          evidenceOf(before, nodeOf(0), new Float64Array(tree.frame.length)),
+          evidenceOf(after, nodeOf(1), new Float64Array(tree.frame.length)),
         ]
       : undefined,
   };
@@ -154,15 +155,13 @@ function whyByTotals(before: Profile, after: Profile, exposures: readonly [numbe
   return exposures[0] > 0 && exposures[1] > 0 ? undefined : 'one of the recordings has no duration';
 }
 
-/** The samples of a profile by the nodes of another tree: `ends` are its nodes' stacks, `place` their nodes there. */
-function evidenceOf(
+/** The samples of a profile by the nodes of another tree: `nodeOf` maps its own nodes to these. Adds to `squares`. */
+export function evidenceOf(
   { about, stacks, timeline }: Profile,
-  ends: Int32Array,
-  place: Int32Array,
-  size: number,
+  nodeOf: (own: number) => number,
+  squares: Float64Array,
 ): SampleEvidence {
-  const squares = new Float64Array(size);
-  const node = stacks.node.map((own) => (own === 0 ? 0 : place[ends[own]!]!));
+  const node = stacks.node.map(nodeOf);
   const perSample = stacks.weight.map((weight, row) => weight / (stacks.samples[row] || 1));
   node.forEach((at, row) => {
     squares[at]! += stacks.squares?.[row] ?? stacks.samples[row]! * perSample[row]! ** 2;
@@ -182,11 +181,11 @@ function evidenceOf(
 }
 
 /** What a count goes with: for how long samples were taken, times how often where each counts one. */
-const exposureOf = ({ about: { seconds = 0, frequencyHz = 1 }, unit }: Profile): number =>
+export const exposureOf = ({ about: { seconds = 0, frequencyHz = 1 }, unit }: Profile): number =>
   unit === 'samples' ? seconds * frequencyHz : seconds;
 
 /** Folded stacks do not say which event they are of: `samples`. */
 const sameEvent = (a: string, b: string): boolean => a === b || a === 'samples' || b === 'samples';
 
 /** perf may have had to fall back to a modifier: `cycles:P`, `cycles:ppp` are one kind of event. */
-const eventKind = ({ event }: Profile): string => event.replace(/:[ukhGHpPSDWeI]+$/, '');
+export const eventKind = ({ event }: Profile): string => event.replace(/:[ukhGHpPSDWeI]+$/, '');

@@ -3,6 +3,9 @@ import type { About, Profile, Thread, Unit } from '../profile.ts';
 import { Stacks } from '../stacks.ts';
 import { treeOf } from '../tree.ts';
 
+/** More threads than fit into memory. So are 2 ** 27 stacks, and the two numbers together are an exact double. */
+const MOST_THREADS = 2 ** 26;
+
 /** A thread without its counts. */
 type ThreadName = Omit<Thread, 'samples' | 'weight'>;
 
@@ -13,7 +16,8 @@ export class ProfileBuilder {
   readonly #threads: ThreadName[] = [];
   readonly #threadNumbers = new Map<string, number>();
   readonly #stacks = new Stacks('root first');
-  readonly #rows = new Map<number, Map<number, number>>();
+  /** By stack and thread as one number. */
+  readonly #rows = new Map<number, number>();
   readonly #stackOf: number[] = [];
   readonly #threadOf: number[] = [];
   readonly #samples: number[] = [];
@@ -31,7 +35,9 @@ export class ProfileBuilder {
 
   /** The number of a thread; `owned`: its cgroup and whose it is. */
   thread(comm: string, pid: number, tid: number, owned: Pick<ThreadName, 'cgroup' | 'owner'> = {}): number {
-    const key = `${pid}\0${tid}\0${owned.cgroup ?? ''}\0${comm}`;
+    // Two pods can have the same numbers, on two nodes.
+    const { name, container = '' } = owned.owner ?? {};
+    const key = [pid, tid, owned.cgroup ?? '', name ?? '', container, comm].join('\0');
     const known = this.#threadNumbers.get(key);
     if (known !== undefined) return known;
     this.#threadNumbers.set(key, this.#threads.length);
@@ -47,15 +53,11 @@ export class ProfileBuilder {
     squares = samples > 0 ? weight ** 2 / samples : 0,
   ): void {
     const stack = this.#stacks.number(path, 0, path.length);
-    let rows = this.#rows.get(stack);
-    if (!rows) {
-      rows = new Map();
-      this.#rows.set(stack, rows);
-    }
-    let row = rows.get(thread);
+    const key = stack * MOST_THREADS + thread + 1;
+    let row = this.#rows.get(key);
     if (row === undefined) {
       row = this.#stackOf.push(stack) - 1;
-      rows.set(thread, row);
+      this.#rows.set(key, row);
       this.#threadOf.push(thread);
       this.#samples.push(0);
       this.#weights.push(0);

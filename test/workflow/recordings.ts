@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { baseName, profileScope } from '../../src/plan/artifact-name.ts';
+import type { SessionResult } from '../../src/session/session.ts';
+import type { Recorded } from '../../src/workflow/run-capture.ts';
+import { PERF, planOf, podOf } from '../plans.ts';
+
+/** 2026-11-30 02:00:00 UTC. */
+export const START = Date.UTC(2026, 10, 30, 2);
+
+export interface RecordedText {
+  readonly name: string;
+  readonly text: string;
+  readonly node?: string;
+  readonly namespace?: string;
+  readonly result?: Partial<SessionResult>;
+}
+
+/** A verified recording of a pod with the container `redis`: its compressed text is in the folder. */
+export function recordedIn(
+  folder: string,
+  { name, text, node = 'node-a', namespace = 'redis', result = {} }: RecordedText,
+): Pick<Recorded, 'plan' | 'result'> {
+  const target = podOf({
+    ...{ name, namespace, node },
+    containers: [
+      { name: 'redis', id: 'a'.repeat(64), running: true },
+      { name: 'setup', id: 'b'.repeat(64), running: false },
+    ],
+  });
+  const base = join(folder, baseName(node, START, profileScope(namespace, name)));
+  const data = gzipSync(text);
+  const path = `${base}.perf-script.txt.gz`;
+  writeFileSync(path, data);
+  return {
+    plan: planOf(PERF, target),
+    result: {
+      reached: { context: 'prod', server: 'https://api.example:6443', isCurrent: true },
+      artifact: {
+        ...{ path, base, bytes: data.length, resumedBytes: 0 },
+        sha256: createHash('sha256').update(data).digest('hex'),
+      },
+      ...{ isRaw: false, unnamedProcesses: 0, ended: 'time', stoppedBy: 'limit', toolStatus: 0 },
+      ...{ startedAt: START, stoppedAt: START + 60_000 },
+      ...{ kernel: '6.18.0', toolVersion: 'perf version 6.12', imageId: 'image@sha256:0' },
+      last: undefined,
+      targetChanges: [],
+      removed: Promise.resolve(),
+      ...result,
+    },
+  };
+}
