@@ -75,6 +75,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'node/identity.test.ts': [...NODE_SCRIPT, 'root'],
   'node/named-profile.test.ts': [...NODE_SCRIPT, 'root', 'go', 'perf', 'sed'],
   'node/protocol.test.ts': NODE_SCRIPT,
+  'packets/combine/combine.test.ts': ['capinfos', 'mergecap', 'reordercap', 'tshark'],
   'packets/endpoints.test.ts': ['tshark'],
   'packets/file/other-formats.test.ts': ['bash', 'editcap'],
   'packets/file/pcapng.test.ts': ['tshark'],
