@@ -67,7 +67,7 @@ export function interfaceBlock(of: PodInterface, { linkType, snapLength, places 
 /** The block with what the kernel counted for one interface, and how many packets of it are in the file. */
 export function statisticsBlock(
   number: number,
-  counts: NonNullable<PodInterface['counts']>,
+  counts: PodInterface['counts'],
   { packets, first, last }: InterfaceTotals,
 ): Buffer {
   const header = Buffer.alloc(12);
@@ -78,8 +78,7 @@ export function statisticsBlock(
     header,
     ...(first ? [option(START_TIME, stampInto(Buffer.alloc(8), 0, first))] : []),
     ...(last ? [option(END_TIME, stampInto(Buffer.alloc(8), 0, last))] : []),
-    option(RECEIVED, count(counts.received)),
-    option(DROPPED, count(counts.dropped)),
+    ...(counts ? [option(RECEIVED, count(counts.received)), option(DROPPED, count(counts.dropped))] : []),
     option(DELIVERED, count(packets)),
     END,
   );

@@ -64,9 +64,8 @@ export async function combine(
       inputs,
       queues.map((queue) => queue.header!),
     );
-    const packets = await merge(queues, clocks, offsets, out, signal);
-    for (const [at, { counts }] of inputs.entries())
-      if (counts) await out.add(statisticsBlock(at, counts, clocks[at]!.totals));
+    const ended = async (at: number) => out.add(statisticsBlock(at, inputs[at]!.counts, clocks[at]!.totals));
+    const packets = await merge(queues, clocks, offsets, out, ended, signal);
     await out.end();
     return {
       packets,
@@ -89,13 +88,21 @@ async function merge(
   clocks: readonly StampClock[],
   offsets: ClockOffsets,
   out: BlockBuffer,
+  ended: (at: number) => Promise<void>,
   signal: AbortSignal | undefined,
 ): Promise<number> {
   let packets = 0;
+  const open = new Set(queues.keys());
   for (;;) {
     signal?.throwIfAborted();
     const waiting = queues.filter((queue) => !queue.isReady && !queue.end);
     if (waiting.length > 0) await Promise.all(waiting.map((queue) => queue.fill()));
+    // The statistics of an interface follow its last packet, so that readers know that no more will come.
+    for (const at of open)
+      if (queues[at]!.end && queues[at]!.isEmpty) {
+        open.delete(at);
+        await ended(at);
+      }
     const first = earliest(queues, -1);
     if (first < 0) return packets;
     const second = earliest(queues, first);

@@ -10,6 +10,8 @@ export interface PodInterface {
   readonly scope: string;
   /** The capture filter; empty: every packet. */
   readonly filter: string;
+  /** Packets of one direction only, by tcpdump's -Q; absent: of both. */
+  readonly direction?: 'in' | 'out';
   /** What tcpdump said at its end; absent if it is not known. */
   readonly counts?: { readonly received: number; readonly dropped: number };
 }
@@ -20,11 +22,22 @@ export const interfaceName = ({ namespace, pod }: Pick<PodInterface, 'namespace'
 
 /** `pod redis/redis-0 on node-a, interface any, scope netns`. */
 export const interfaceDescription = (of: PodInterface): string =>
-  `pod ${interfaceName(of)} on ${of.node}, interface ${of.interface}, scope ${of.scope}`;
+  [
+    `pod ${interfaceName(of)} on ${of.node}, interface ${of.interface}, scope ${of.scope}`,
+    ...(of.direction ? [`only packets that go ${of.direction}`] : []),
+  ].join(', ');
 
-/** The parts of a name that `interfaceName` made; undefined for any other name. */
-export function podOfInterface(name: string): { namespace: string; pod: string } | undefined {
-  const [, namespace, pod] =
-    /^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\/([a-z0-9][a-z0-9.-]{0,252})$/.exec(name) ?? [];
-  return namespace === undefined || pod === undefined ? undefined : { namespace, pod };
+/** What these two say of an interface; undefined if they were not made here. */
+export function describedPod(
+  name: string,
+  description: string,
+): { namespace: string; pod: string; node: string; isOneWay: boolean } | undefined {
+  const [, namespace, pod] = /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/.exec(name) ?? [];
+  const head = `pod ${name} on `;
+  if (namespace === undefined || pod === undefined || !description.startsWith(head)) return undefined;
+  const [, node, direction] =
+    /^([A-Za-z0-9.-]{1,253}), interface .*?(, only packets that go (?:in|out))?$/.exec(
+      description.slice(head.length),
+    ) ?? [];
+  return node === undefined ? undefined : { namespace, pod, node, isOneWay: direction !== undefined };
 }
