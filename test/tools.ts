@@ -94,6 +94,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'session/download.test.ts': ['bash 5', 'dd', 'head', 'sha256sum'],
   'session/prompt.test.ts': LOCAL_API,
   'workflow/by-hand.test.ts': ['awk', 'bash', 'shellcheck'],
+  'workflow/combine-captures.test.ts': ['linux', 'root', 'capinfos', 'mount'],
 };
 
 /** Folders in which the tests look for a program before they look on PATH. */

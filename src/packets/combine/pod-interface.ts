@@ -1,8 +1,9 @@
 /** What was captured in one file: the interface that its packets get in the combined file. */
 export interface PodInterface {
   readonly node: string;
-  readonly namespace: string;
-  readonly pod: string;
+  /** Absent if all of a node was captured. */
+  readonly namespace?: string;
+  readonly pod?: string;
   /** The addresses of the pod itself; none if it uses the network of its node. */
   readonly ips: readonly string[];
   /** What tcpdump captured on: `any`, or the name of an interface. */
@@ -16,14 +17,18 @@ export interface PodInterface {
   readonly counts?: { readonly received: number; readonly dropped: number };
 }
 
-/** Its name in the file, as Wireshark shows it: `namespace/pod`. */
-export const interfaceName = ({ namespace, pod }: Pick<PodInterface, 'namespace' | 'pod'>): string =>
-  `${namespace}/${pod}`;
+/** Its name in the file, as Wireshark shows it: `namespace/pod`, or the name of the node. */
+export const interfaceName = ({
+  node,
+  namespace,
+  pod,
+}: Pick<PodInterface, 'node' | 'namespace' | 'pod'>): string =>
+  pod === undefined ? node : `${namespace}/${pod}`;
 
 /** `pod redis/redis-0 on node-a, interface any, scope netns`. */
 export const interfaceDescription = (of: PodInterface): string =>
   [
-    `pod ${interfaceName(of)} on ${of.node}, interface ${of.interface}, scope ${of.scope}`,
+    `${of.pod === undefined ? `node ${of.node}` : `pod ${interfaceName(of)} on ${of.node}`}, interface ${of.interface}, scope ${of.scope}`,
     ...(of.direction ? [`only packets that go ${of.direction}`] : []),
   ].join(', ');
 
