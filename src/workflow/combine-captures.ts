@@ -151,7 +151,7 @@ function captureFile({ plan, result }: { readonly plan: Plan; readonly result: S
 /**
  * Writes the packets of verified captures into `DIRECTORY/BASE.pcapng.gz`, reads the file again, and compares the packets of
  * each interface with those that were read. Only then the file gets its name, or `BASE.2` and so on if it exists already:
- * nothing is ever overwritten. What is not whole about a capture is said. Rejects without leaving anything behind.
+ * nothing is ever overwritten. Warns about captures that are not whole. Rejects without leaving anything behind.
  */
 export async function combineCaptures(
   captures: readonly CaptureFile[],

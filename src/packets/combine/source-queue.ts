@@ -11,6 +11,8 @@ import type { SourceHeader } from './blocks.ts';
 export const REORDER_WINDOW = 50e6;
 /** So many bytes of a file may wait; then the earliest packet goes, however soon it is. */
 const MOST_WAITING = 4 << 20;
+/** Memory that is used again instead of left to the garbage collector: as much as may wait. */
+const MOST_SPARE = 17;
 /** Larger pieces are taken in parts, so that many files together stay small. */
 const PIECE = 256 << 10;
 
@@ -166,7 +168,7 @@ export class SourceQueue {
   }
 
   #release(piece: Piece): void {
-    if (piece.bytes.length === PIECE && this.#spare.length < 4) this.#spare.push(piece.bytes);
+    if (piece.bytes.length === PIECE && this.#spare.length < MOST_SPARE) this.#spare.push(piece.bytes);
     piece.bytes = NOTHING;
   }
 

@@ -145,7 +145,7 @@ export class PcapngFormat implements RecordFormat {
         return;
       }
       case INTERFACE:
-        // It gets its number before anything is said of it.
+        // Its number is that of the last interface.
         this.#interfaces.push(this.#readInterface(view, at, end));
         this.#sayWhose(view, at, end);
         return;
