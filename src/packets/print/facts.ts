@@ -101,6 +101,10 @@ export function shortPodNames<P extends { readonly namespace: string; readonly p
   return ({ namespace, pod }) => (namespaces.get(pod)?.size === 1 ? pod : `${namespace}/${pod}`);
 }
 
+/** The text of an address by its number in PodViews. */
+const addressText = ({ addresses }: Analysis, number: number): string =>
+  addresses.text(number >= 2 ** 32 ? number - 2 ** 32 : number | 0, number >= 2 ** 32);
+
 /** What the analysis knows by name: from the caller, and from the capture's own interfaces and name blocks. */
 export function allNames(analysis: Analysis, given: AddressNames): AddressNames {
   const names = new Map<string, string>();
@@ -110,6 +114,12 @@ export function allNames(analysis: Analysis, given: AddressNames): AddressNames 
   }
   for (const [address, name] of podNames([...analysis.views.pods.values()])) names.set(address, name);
   for (const [address, name] of given) names.set(address, name);
+  // A Service with one pod has its name, because what it does is what the pod does.
+  for (const [service, [pod, ...others]] of analysis.views.services) {
+    const name = names.get(addressText(analysis, pod!));
+    const address = addressText(analysis, service);
+    if (others.length === 0 && name !== undefined && !names.has(address)) names.set(address, name);
+  }
   return names;
 }
 

@@ -170,6 +170,74 @@ describe('the analysis of a combined file', () => {
     );
   });
 
+  it.each([
+    ['the client sees it first', 0, '10.96.0.10', undefined],
+    ['the server sees it first', -7 * ms, '10.1.1.2', undefined],
+    ['cards cut segments', 0, '10.96.0.10', 1448],
+    ['from before the capture', 0, '10.96.0.10', undefined],
+    ['from before the capture, the server sees it first', -7 * ms, '10.1.1.2', 1448],
+  ] as const)(
+    'has a connection to a Service once, with the name of the pod: %s',
+    async (name, offset, address, mss) => {
+      const [client, server] = bothCaptures({ offset, delay: 0.2 * ms, ...(mss && { mss }) });
+      const service = Buffer.from(client);
+      for (let at = 24; at < service.length; at += 16 + service.readUInt32LE(at + 8)) {
+        const ip = at + 16 + 20;
+        for (const place of [ip + 12, ip + 16])
+          if (service.readUInt32BE(place) === 0x0a010102) service.writeUInt32BE(0x0a60000a, place);
+      }
+      const later = (file: Buffer) => {
+        if (!name.startsWith('from before')) return file;
+        const parts = [file.subarray(0, 24)];
+        for (let at = 24; at < file.length; at += 16 + file.readUInt32LE(at + 8)) {
+          const payload = file.readUInt32LE(at + 8) > 60;
+          if (payload || parts.length > 1) parts.push(file.subarray(at, at + 16 + file.readUInt32LE(at + 8)));
+        }
+        return Buffer.concat(parts);
+      };
+      const { file } = await combined([
+        [CLIENT, later(service)],
+        [SERVER, later(server)],
+      ]);
+      const alone = substance(later(address === '10.1.1.2' ? server : service));
+      expect(substance(file)).toEqual(alone);
+      const { analysis } = analyzed(file);
+      expect(allNames(analysis, new Map()).get(address)).toBe('redis-0');
+      expect(alone.conversations.tcp.map((each: any) => each.b.address)).toEqual([address, address, address]);
+    },
+  );
+
+  it('keeps two connections of one port apart, unless their numbers are the same', async () => {
+    const of = (dst: string, seq: number, at: number) =>
+      [0, 1, 2].map(
+        (number): Framed => ({
+          frame: framed(
+            'sll2',
+            tcp({
+              src: '10.1.0.1',
+              dst,
+              sport: 40000,
+              seq: seq + number,
+              ack: seq,
+              payload: 'x',
+              id: at + number,
+            }),
+          ),
+          at: START + BigInt((at + number) * ms),
+        }),
+      );
+    const conversations = async (seq: number) => {
+      const { file } = await combined([
+        [CLIENT, pcap('sll2', of('10.96.0.10', 1000, 0))],
+        [SERVER, pcap('sll2', [...of('10.1.1.2', seq, 1)])],
+        [{ pod: 'idle', ips: ['10.1.9.9'] }, pcap('sll2', of('10.1.9.9', 5, 40))],
+      ]);
+      return analyzed(file).report.conversations.tcp.length;
+    };
+    expect(await conversations(1001)).toBe(2);
+    expect(await conversations(900_000_000)).toBe(3);
+  });
+
   it('goes on with the other capture where one ends', async () => {
     const [client, server] = bothCaptures({ offset: 0, delay: 0.2 * ms });
     const half = client.subarray(0, Math.floor(client.length / 2));
