@@ -76,6 +76,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'node/named-profile.test.ts': [...NODE_SCRIPT, 'root', 'go', 'perf', 'sed'],
   'node/recorders.test.ts': [...NODE_SCRIPT, 'root', 'ip', 'nsenter', 'perf', 'tcpdump'],
   'node/protocol.test.ts': NODE_SCRIPT,
+  'packets/combine/combine.test.ts': ['capinfos', 'mergecap', 'reordercap', 'tshark'],
   'packets/endpoints.test.ts': ['tshark'],
   'packets/file/other-formats.test.ts': ['bash', 'editcap'],
   'packets/file/pcapng.test.ts': ['tshark'],
@@ -94,6 +95,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'session/download.test.ts': ['bash 5', 'dd', 'head', 'sha256sum'],
   'session/prompt.test.ts': LOCAL_API,
   'workflow/by-hand.test.ts': ['awk', 'bash', 'shellcheck'],
+  'workflow/combine-captures.test.ts': ['linux', 'root', 'capinfos', 'mount'],
 };
 
 /** Folders in which the tests look for a program before they look on PATH. */

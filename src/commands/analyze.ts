@@ -141,7 +141,9 @@ export const analyze: Command<AnalyzeOptions> = {
 
   async run(options, context) {
     const files = await Promise.all(
-      options.files.map((name) => recentFile(name, '.', ['.pcap.gz', '.pcap', '.pcapng'], 'packets')),
+      options.files.map((name) =>
+        recentFile(name, '.', ['.pcap.gz', '.pcap', '.pcapng', '.pcapng.gz'], 'packets'),
+      ),
     );
     if (options.explain) {
       const { packetLines } = await import('../collectors/by-hand/files.ts');

@@ -4,9 +4,10 @@ import { Decoder, type Layers, MOBILITY, SYN, TCP, UDP } from './decode/decode.t
 import { isCooked } from './decode/link.ts';
 import { Mirror } from './decode/mirror.ts';
 import { Repeats } from './duplicates.ts';
-import type { Packet, PacketSink } from './file/packet.ts';
+import type { Packet, PacketSink, PodOfInterface } from './file/packet.ts';
 import { FlagCounts } from './flags.ts';
 import { FrameNumbers } from './frame-numbers.ts';
+import { PodViews } from './pod-views.ts';
 import type { Spill } from './record-list.ts';
 import { Redis, type RedisOptions } from './redis/redis.ts';
 import type { Selection } from './select.ts';
@@ -60,6 +61,7 @@ export class Analysis implements PacketSink {
   readonly syns: SynList;
   readonly repeats = new Repeats();
   readonly mirror = new Mirror();
+  readonly views = new PodViews();
   readonly health: Health | undefined;
   readonly roundTrips: RoundTrips | undefined;
   /** The packets with a problem of TCP. */
@@ -130,6 +132,18 @@ export class Analysis implements PacketSink {
     this.names.set(Buffer.from(address).toString('hex'), name);
   }
 
+  pod(interfaceNumber: number, pod: PodOfInterface): void {
+    this.views.add(interfaceNumber, pod, this.addresses);
+    if (new Set([...this.views.pods.values()].map(({ node }) => node)).size > 1) this.repeats.spanNodes();
+  }
+
+  ended(interfaceNumber: number): void {
+    if (!this.views.pods.has(interfaceNumber)) return;
+    // Packets from before are still held.
+    this.#countHeld();
+    this.views.end(interfaceNumber);
+  }
+
   dropped(interfaceNumber: number, packets: number): void {
     this.lost.set(interfaceNumber, packets);
   }
@@ -155,6 +169,15 @@ export class Analysis implements PacketSink {
     const { seconds, nanos, length } = packet;
     if (
       this.#scope.once &&
+      this.views.isActive &&
+      layers.transport === TCP &&
+      this.#isOfOther(packet, layers)
+    ) {
+      this.repeats.count += 1;
+      return;
+    }
+    if (
+      this.#scope.once &&
       (((isCooked(packet.linkType) || this.summary.interfaces.size > 1) &&
         this.repeats.isRepeat(packet, layers)) ||
         this.mirror.isCopy(packet, layers))
@@ -177,6 +200,7 @@ export class Analysis implements PacketSink {
       const row = this.#streams.rowOf(layers);
       if (row === known) this.#ipRow(version, src, dst);
       const { fromA } = this.#streams;
+      if (this.views.isActive) this.views.count(row, fromA, packet.interface, layers);
       this.flags.add(flags, this.#ecn.hasCounter(row, flags));
       if (layers.optionsEnd > layers.optionsAt) this.#ecn.lookForOption(row, layers);
       if (this.#countsIpAtOnce) this.#countIp(packet, layers);
@@ -194,6 +218,14 @@ export class Analysis implements PacketSink {
       if (this.#countsIpAtOnce) this.#countIp(packet, layers);
       this.udp.count(row, this.udp.isFromA(row, src, dst, sport, dport), length, seconds, nanos);
     } else this.#countWithoutPorts(packet, layers);
+  }
+
+  /** Whether another pod's capture is counted for the connection of this segment. */
+  #isOfOther(packet: Packet, layers: Layers): boolean {
+    const { version, src, dst, sport, dport } = layers;
+    const row = this.tcp.find(version, src, dst, sport, dport);
+    const fromA = row >= 0 && this.tcp.isFromA(row, src, dst, sport, dport);
+    return this.views.isOfOther(row, fromA, packet.interface, layers);
   }
 
   /** For a segment that is in no conversation, because its header is truncated or an ICMP error quotes it. */

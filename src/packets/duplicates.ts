@@ -6,6 +6,8 @@ const SLOTS = 8192;
 const WIDTH = 4;
 /** A packet passes all interfaces of a node within this time, in nanoseconds. */
 const WITHIN = 50e6;
+/** The same between nodes, whose clocks are apart. */
+const WITHIN_NODES = 2e9;
 
 /**
  * Finds packets that a capture of several interfaces saw more than once, as tcpdump on `any` sees one on a pod's
@@ -18,6 +20,12 @@ export class Repeats {
   readonly #seen = new Int32Array(SLOTS * WIDTH);
   readonly #nanos = new Float64Array(SLOTS);
   count = 0;
+  #within = WITHIN;
+
+  /** The interfaces are of several nodes. */
+  spanNodes(): void {
+    this.#within = WITHIN_NODES;
+  }
 
   isRepeat(packet: Packet, layers: Layers): boolean {
     if (layers.version === 0) return false;
@@ -28,7 +36,13 @@ export class Repeats {
     const at = slot * WIDTH;
     const seen = this.#seen;
     const after = (packet.seconds - seen[at + 2]!) * 1e9 + packet.nanos - this.#nanos[slot]!;
-    if (seen[at] === one && seen[at + 1] === other && after >= 0 && after < WITHIN && seen[at + 3] !== face) {
+    if (
+      seen[at] === one &&
+      seen[at + 1] === other &&
+      after >= 0 &&
+      after < this.#within &&
+      seen[at + 3] !== face
+    ) {
       this.count += 1;
       return true;
     }
@@ -42,17 +56,19 @@ export class Repeats {
 }
 
 /**
- * Which interface a packet was seen on: pcapng and SLL2 say it. SLL says only which way it went and the sender's link
- * address, which differ from hop to hop as well.
+ * Which interface a packet was seen on: pcapng and SLL2 say it, and both do if captures of several pods were combined. SLL
+ * says only which way it went and the sender's link address, which differ from hop to hop as well.
  */
 function faceOf({ bytes, at, end, linkType, interface: number }: Packet): number {
   if (!isCooked(linkType)) return number;
+  // Of the first interface of pcapng, and of pcap, which has only one, nothing is added.
+  const of = Math.imul(number, 0x9e3779b1);
   if (linkType === 276)
     return end - at < 20
-      ? -1
-      : (bytes[at + 4]! << 24) | (bytes[at + 5]! << 16) | (bytes[at + 6]! << 8) | bytes[at + 7]!;
-  if (end - at < 16) return -1;
-  let face = bytes[at + 1]!;
+      ? ~of
+      : ((bytes[at + 4]! << 24) | (bytes[at + 5]! << 16) | (bytes[at + 6]! << 8) | bytes[at + 7]!) ^ of;
+  if (end - at < 16) return ~of;
+  let face = bytes[at + 1]! ^ of;
   for (let from = at + 6; from < at + 14; from += 1) face = (Math.imul(face, 31) + bytes[from]!) | 0;
   return face;
 }

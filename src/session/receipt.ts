@@ -1,4 +1,5 @@
 import { open, readFile, rm, stat } from 'node:fs/promises';
+import type { ClockOffset } from '../packets/combine/clock-offset.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
 import type { CpuCounters } from '../profile/counters.ts';
@@ -136,11 +137,67 @@ const captureOf = (result: SessionResult): Omit<Receipt['capture'], 'packets'> =
   imageId: result.imageId,
 });
 
+/** What the receipt of one recording says of it, in the receipt of a file that has several. */
+export type RecordingFacts = Omit<Receipt, 'receiptVersion' | 'gkeprof' | 'cluster' | 'findings'>;
+
+/** The JSON beside a file that has the packets of several recordings. */
+export interface CombinedReceipt {
+  readonly receiptVersion: 1;
+  readonly gkeprof: string;
+  readonly plan: { readonly version: 1; readonly targets: readonly Target[] };
+  readonly cluster: Receipt['cluster'];
+  readonly recordings: readonly RecordingFacts[];
+  readonly combined: CombinedFacts;
+  readonly artifact: Pick<Receipt['artifact'], 'file' | 'bytes' | 'sha256'>;
+}
+
+/** What is in a file of several recordings. */
+export interface CombinedFacts {
+  readonly packets: number;
+  /** Of each interface of the file, in its order. */
+  readonly interfaces: readonly CombinedInterface[];
+  /** How far the clocks of each two nodes are apart; the times in the file are not corrected. */
+  readonly clockOffsets: readonly ClockOffset[];
+}
+
+export interface CombinedInterface {
+  readonly name: string;
+  readonly node: string;
+  readonly namespace?: string;
+  readonly pod?: string;
+  readonly packets: number;
+  readonly capturedBytes: number;
+  /** Packets that were put into the order of their times, and those that came too late for that. */
+  readonly reordered: number;
+  readonly late: number;
+  /** Why its file may have had more than these packets; absent if it had not. */
+  readonly incomplete?: string;
+}
+
+/** The receipt of several recordings whose packets are in one file. */
+export function makeCombinedReceipt(
+  recordings: readonly Receipt[],
+  combined: CombinedFacts,
+  artifact: CombinedReceipt['artifact'],
+): CombinedReceipt {
+  return {
+    receiptVersion: 1,
+    gkeprof: toolVersion(),
+    plan: { version: 1, targets: recordings.flatMap(({ plan }) => plan.targets) },
+    cluster: recordings[0]!.cluster,
+    recordings: recordings.map(
+      ({ receiptVersion: _, gkeprof: _tool, cluster: _cluster, findings: _findings, ...facts }) => facts,
+    ),
+    combined,
+    artifact,
+  };
+}
+
 /** The ending of a receipt's name, behind the base name that it shares with its artifact. */
 export const RECEIPT_ENDING = '.receipt.json';
 
 /** Writes it as `<base>.receipt.json`, mode 0600, whole or not at all, and returns the path. */
-export async function writeReceipt(base: string, receipt: Receipt): Promise<string> {
+export async function writeReceipt(base: string, receipt: Receipt | CombinedReceipt): Promise<string> {
   const path = base + RECEIPT_ENDING;
   const file = await open(path, 'wx', 0o600);
   try {
@@ -157,8 +214,12 @@ export async function writeReceipt(base: string, receipt: Receipt): Promise<stri
 /** The names of artifacts: packets, raw stacks, and packets that were kept before they were compressed. */
 const ARTIFACT = /^(.*)\.(?:perf-script\.txt\.gz|pcap(?:\.gz)?)$/s;
 
+/** The names of files that have several recordings. */
+const COMBINED = /^(.*)\.pcapng(?:\.gz)?$/s;
+
 /** More than any receipt has. */
 const MOST_BYTES = 1 << 20;
+const MOST_COMBINED_BYTES = 16 << 20;
 
 /**
  * The receipt beside a file that has the name of an artifact. Undefined if there is none, or if it is not a receipt of
@@ -166,14 +227,29 @@ const MOST_BYTES = 1 << 20;
  */
 export async function receiptBeside(path: string): Promise<Receipt | undefined> {
   const base = ARTIFACT.exec(path)?.[1];
-  if (base === undefined) return undefined;
+  return base === undefined ? undefined : ((await readBeside(base, MOST_BYTES)) as Receipt | undefined);
+}
+
+/**
+ * What was recorded, by the receipt beside a file that has the name of an artifact, or of a file with several recordings: the
+ * targets, and the node if it is one. Undefined as for `receiptBeside`.
+ */
+export async function targetsBeside(
+  path: string,
+): Promise<{ readonly targets: readonly Target[]; readonly node?: string } | undefined> {
+  const base = COMBINED.exec(path)?.[1];
+  if (base === undefined) return (await receiptBeside(path))?.plan;
+  return ((await readBeside(base, MOST_COMBINED_BYTES)) as CombinedReceipt | undefined)?.plan;
+}
+
+async function readBeside(base: string, most: number): Promise<unknown> {
   const file = base + RECEIPT_ENDING;
   try {
     const status = await stat(file);
-    if (!status.isFile() || status.size > MOST_BYTES) return undefined;
+    if (!status.isFile() || status.size > most) return undefined;
     const receipt = JSON.parse(await readFile(file, 'utf8')) as Partial<Receipt> | null;
     const isReceipt = receipt?.receiptVersion === 1 && Array.isArray(receipt.plan?.targets);
-    return isReceipt ? (receipt as Receipt) : undefined;
+    return isReceipt ? receipt : undefined;
   } catch {
     return undefined;
   }

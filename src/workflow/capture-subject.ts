@@ -1,5 +1,5 @@
 import type { Target } from '../plan/target.ts';
-import { receiptBeside } from '../session/receipt.ts';
+import { targetsBeside } from '../session/receipt.ts';
 
 /** The name of an input file, without its folder. */
 export const inputName = (file: string): string => (file === '-' ? 'stdin' : file.split(/[\\/]/).at(-1)!);
@@ -14,8 +14,8 @@ export async function captureSubject(files: readonly string[]): Promise<string> 
 }
 
 async function fromReceipt(file: string): Promise<string | undefined> {
-  const plan = (await receiptBeside(file))?.plan;
-  return plan?.targets.map((target) => nameOf(target, plan.node)).join(', ');
+  const plan = await targetsBeside(file);
+  return plan?.targets.map((target) => nameOf(target, plan.node ?? target.node)).join(', ');
 }
 
 function nameOf(target: Target, node: string): string {

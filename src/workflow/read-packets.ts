@@ -21,6 +21,8 @@ export const selected = (analysis: Analysis, copy: NewFile | undefined): PacketS
   other: (bytes, at, end) => copy?.write(bytes.subarray(at, end)),
   section: () => analysis.section(),
   name: (address, name) => analysis.name(address, name),
+  pod: (number, pod) => analysis.pod(number, pod),
+  ended: (number) => analysis.ended(number),
   dropped: (number, packets) => analysis.dropped(number, packets),
 });
 
@@ -72,6 +74,8 @@ export const countedBy = (summary: CaptureSummary, sink: PacketSink): PacketSink
   },
   other: (bytes, at, end) => sink.other?.(bytes, at, end),
   name: (address, text) => sink.name?.(address, text),
+  pod: (number, pod) => sink.pod?.(number, pod),
+  ended: (number) => sink.ended?.(number),
   dropped: (number, packets) => sink.dropped?.(number, packets),
 });
 

@@ -116,7 +116,7 @@ describe('docs/schemas', () => {
     const verbs = COMMANDS.filter(({ options }) => options.output?.alias === 'o' || options.o).map(
       ({ name }) => name,
     );
-    expect(SCHEMA_NAMES.toSorted()).toEqual([...verbs, 'receipt'].toSorted());
+    expect(SCHEMA_NAMES.toSorted()).toEqual([...verbs, 'receipt', 'combined-receipt'].toSorted());
   });
 
   it('describes the receipt as it is written', async () => {

@@ -116,3 +116,29 @@ export function ip6Text(bytes: Uint8Array): string {
   if (from < 0) return hex(words);
   return `${hex(words.slice(0, from))}::${hex(words.slice(from + longest))}`;
 }
+
+/** The 4 or 16 bytes of an address as Kubernetes writes it; undefined for a text that is none. */
+export function addressBytes(text: string): Buffer | undefined {
+  const four = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+  const parts = four.exec(text)?.slice(1).map(Number);
+  if (parts) return parts.every((part) => part < 256) ? Buffer.from(parts) : undefined;
+  if (!/^[0-9a-fA-F:]+:[0-9a-fA-F:.]*$|^::/.test(text)) return undefined;
+  // An IPv4 address at the end stands for two words.
+  const last = text.slice(text.lastIndexOf(':') + 1);
+  const inside = last.includes('.') ? addressBytes(last) : undefined;
+  if (last.includes('.') && inside?.length !== 4) return undefined;
+  const whole = inside
+    ? `${text.slice(0, -last.length)}${inside.readUInt16BE(0).toString(16)}:${inside.readUInt16BE(2).toString(16)}`
+    : text;
+  const [head = '', tail, more] = whole.split('::');
+  const words = (part: string) => (part === '' ? [] : part.split(':'));
+  const front = words(head);
+  const back = words(tail ?? '');
+  const zeros = 8 - front.length - back.length;
+  const isWhole = tail === undefined ? zeros === 0 : zeros > 0 && more === undefined;
+  if (!isWhole || ![...front, ...back].every((word) => /^[0-9a-fA-F]{1,4}$/.test(word))) return undefined;
+  const bytes = Buffer.alloc(16);
+  for (const [at, word] of [...front, ...new Array<string>(zeros).fill('0'), ...back].entries())
+    bytes.writeUInt16BE(Number.parseInt(word, 16), 2 * at);
+  return bytes;
+}

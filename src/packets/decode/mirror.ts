@@ -55,7 +55,8 @@ export class Mirror {
 
   /** Judges the capture by what is held, and gives it back; from then on nothing is held. */
   judged(): readonly HeldPacket[] {
-    const held = this.#held ?? [];
+    const held = this.#held;
+    if (!held) return [];
     this.#held = undefined;
     this.#copies = copiesOf(held);
     if (this.#copies > 0) {

@@ -46,8 +46,22 @@ export interface PacketSink {
   event?(): void;
   /** A name for an address, from pcapng's name resolution blocks. */
   name?(address: Uint8Array, name: string): void;
+  /** An interface is that of one pod, as our files of several pods describe it (packets/combine). */
+  pod?(interfaceNumber: number, pod: PodOfInterface): void;
+  /** Statistics of an interface follow its last packet. */
+  ended?(interfaceNumber: number): void;
   /** Packets that the capturing system says it lost, from pcapng's interface statistics. */
   dropped?(interfaceNumber: number, packets: number): void;
+}
+
+/** The pod whose packets an interface has, and its own addresses, of 4 or 16 bytes. */
+export interface PodOfInterface {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly node: string;
+  readonly addresses: readonly Uint8Array[];
+  /** Whether the capture has packets of one direction only. */
+  readonly isOneWay: boolean;
 }
 
 /** Takes records from the front of what is there. */

@@ -1,3 +1,4 @@
+import { describedPod } from '../combine/pod-interface.ts';
 import { DamagedError, LONGEST_PACKET, type Packet, type PacketSink, type RecordFormat } from './packet.ts';
 import { type Interface, MOST_UNITS, placesOf, setUpperHalf, timeOf } from './pcapng-clock.ts';
 
@@ -144,7 +145,9 @@ export class PcapngFormat implements RecordFormat {
         return;
       }
       case INTERFACE:
+        // Its number is that of the last interface.
         this.#interfaces.push(this.#readInterface(view, at, end));
+        this.#sayWhose(view, at, end);
         return;
       case NAMES:
         this.#readNames(view, at, end);
@@ -236,6 +239,24 @@ export class PcapngFormat implements RecordFormat {
     };
   }
 
+  /** Our files of several pods tell whose packets an interface has. */
+  #sayWhose(view: DataView, at: number, end: number): void {
+    if (!this.#sink.pod) return;
+    const text = new TextDecoder();
+    const bytesOf = (from: number, length: number) =>
+      new Uint8Array(view.buffer, view.byteOffset + from, length);
+    let [name, description] = ['', ''];
+    const addresses: Uint8Array[] = [];
+    eachOption(view, at + 8, end, this.#little, (code, from, length) => {
+      if (code === 2) name = text.decode(bytesOf(from, length));
+      else if (code === 3) description = text.decode(bytesOf(from, length));
+      else if (code === 4 && length === 8) addresses.push(bytesOf(from, 4).slice());
+      else if (code === 5 && length === 17) addresses.push(bytesOf(from, 16).slice());
+    });
+    const described = describedPod(name, description);
+    if (described) this.#sink.pod(this.#before + this.#interfaces.length - 1, { ...described, addresses });
+  }
+
   #readNames(view: DataView, at: number, end: number): void {
     const text = new TextDecoder();
     let from = at;
@@ -268,6 +289,7 @@ export class PcapngFormat implements RecordFormat {
       return;
     }
     const number = view.getUint32(at, this.#little);
+    this.#sink.ended?.(this.#before + number);
     this.#options(view, at + 12, end, 'a block of statistics', (code, from, length) => {
       // isb_ifdrop; isb_osdrop is counted by the same systems for the same packets.
       if (code !== 5) return;
@@ -293,24 +315,35 @@ export class PcapngFormat implements RecordFormat {
     block: string,
     option?: (code: number, from: number, length: number) => void,
   ): void {
-    let from = at;
-    while (end - from >= 4) {
-      const code = view.getUint16(from, this.#little);
-      const length = view.getUint16(from + 2, this.#little);
-      if (code === 0) return;
-      if (from + 4 + padded(length) > end) {
-        this.#isMalformed(`an option of ${length} bytes is longer than what is left of ${block}`);
-        return;
-      }
-      option?.(code, from + 4, length);
-      from += 4 + padded(length);
-    }
+    const long = eachOption(view, at, end, this.#little, option);
+    if (long !== undefined)
+      this.#isMalformed(`an option of ${long} bytes is longer than what is left of ${block}`);
   }
 
   /** Something of a block cannot be read, though its packets can. */
   #isMalformed(what: string): void {
     this.malformed = { count: (this.malformed?.count ?? 0) + 1, first: this.malformed?.first ?? what };
   }
+}
+
+/** Calls `option` with each option that is whole. Returns the length of the first one that is not. */
+function eachOption(
+  view: DataView,
+  at: number,
+  end: number,
+  little: boolean,
+  option?: (code: number, from: number, length: number) => void,
+): number | undefined {
+  let from = at;
+  while (end - from >= 4) {
+    const code = view.getUint16(from, little);
+    const length = view.getUint16(from + 2, little);
+    if (code === 0) return undefined;
+    if (from + 4 + padded(length) > end) return length;
+    option?.(code, from + 4, length);
+    from += 4 + padded(length);
+  }
+  return undefined;
 }
 
 /** The length with its padding to a multiple of four. */

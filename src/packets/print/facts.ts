@@ -3,6 +3,7 @@ import type { Conversation, ConversationTable } from '../conversations.ts';
 import { ip4Text, ip6Text } from '../decode/addresses.ts';
 import type { Durations } from '../durations.ts';
 import { Endpoints } from '../endpoints.ts';
+import type { PodOfInterface } from '../file/packet.ts';
 import { flagText } from '../flags.ts';
 import type { FrameOf } from '../frame-numbers.ts';
 import { type Sort, sorted } from '../sorting.ts';
@@ -82,14 +83,43 @@ export const isoAfter = ({ summary }: Analysis, nanos: number): string => {
   return isoTime([summary.firstSeconds + whole, Math.round(summary.firstNanos + nanos - whole * 1e9)]);
 };
 
-/** What the analysis knows by name: from the caller, and from the capture's own name blocks. */
+/** The pods that the interfaces of a file are of, by address: `redis-0`, or `db/redis-0` if another namespace has one too. */
+function* podNames(pods: readonly PodOfInterface[]): Generator<readonly [address: string, name: string]> {
+  const nameOf = shortPodNames(pods);
+  for (const pod of pods)
+    for (const bytes of pod.addresses)
+      yield [bytes.length === 4 ? ip4Text(Buffer.from(bytes).readInt32BE(0)) : ip6Text(bytes), nameOf(pod)];
+}
+
+/** The name of each pod without its namespace, unless pods of several namespaces have it. */
+export function shortPodNames<P extends { readonly namespace: string; readonly pod: string }>(
+  pods: readonly P[],
+): (pod: P) => string {
+  const namespaces = new Map<string, Set<string>>();
+  for (const { namespace, pod } of pods)
+    namespaces.set(pod, (namespaces.get(pod) ?? new Set()).add(namespace));
+  return ({ namespace, pod }) => (namespaces.get(pod)?.size === 1 ? pod : `${namespace}/${pod}`);
+}
+
+/** The text of an address by its number in PodViews. */
+const addressText = ({ addresses }: Analysis, number: number): string =>
+  addresses.text(number >= 2 ** 32 ? number - 2 ** 32 : number | 0, number >= 2 ** 32);
+
+/** What the analysis knows by name: from the caller, and from the capture's own interfaces and name blocks. */
 export function allNames(analysis: Analysis, given: AddressNames): AddressNames {
   const names = new Map<string, string>();
   for (const [hex, name] of analysis.names) {
     const bytes = Buffer.from(hex, 'hex');
     names.set(bytes.length === 4 ? ip4Text(bytes.readInt32BE(0)) : ip6Text(bytes), name);
   }
+  for (const [address, name] of podNames([...analysis.views.pods.values()])) names.set(address, name);
   for (const [address, name] of given) names.set(address, name);
+  // A Service with one pod has its name, because what it does is what the pod does.
+  for (const [service, [pod, ...others]] of analysis.views.services) {
+    const name = names.get(addressText(analysis, pod!));
+    const address = addressText(analysis, service);
+    if (others.length === 0 && name !== undefined && !names.has(address)) names.set(address, name);
+  }
   return names;
 }
 
