@@ -64,6 +64,8 @@ export interface RunOptions {
   readonly plainImage?: boolean;
   /** The source tree's plugin instead of the bundle. */
   readonly source?: boolean;
+  /** More variables of the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts `kubectl gkeprof …` exactly as a user types it: kubectl finds the plugin on PATH. */
@@ -76,10 +78,14 @@ export function start(words: readonly string[], options: RunOptions = {}) {
   const image =
     capture && !options.plainImage && !words.includes('--image') ? ['--image', world().images.tools] : [];
   return execa('kubectl', ['gkeprof', ...words.slice(0, at), ...image, ...words.slice(at)], {
-    env: environment(
-      options.kubeconfig ?? (words[0] === 'crictl' || words[0] === 'shell' ? world().sreShell : world().sre),
-      options.source ? join(ROOT, 'plugin') : pluginDir,
-    ),
+    env: {
+      ...environment(
+        options.kubeconfig ??
+          (words[0] === 'crictl' || words[0] === 'shell' ? world().sreShell : world().sre),
+        options.source ? join(ROOT, 'plugin') : pluginDir,
+      ),
+      ...options.env,
+    },
     extendEnv: false,
     cwd: options.cwd ?? tmpdir(),
     reject: false,
