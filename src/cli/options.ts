@@ -5,7 +5,7 @@ import type { Connection } from '../cluster/connection.ts';
 import { reasonOf, usageError } from '../errors.ts';
 import type { OutputFormat } from '../output/format.ts';
 import type { DebugPodPlan } from '../plan/plan.ts';
-import { temporaryFolder } from '../session/temporary-folder.ts';
+import { temporaryFolder } from '../files/temporary-folder.ts';
 import { printable } from '../text/printable.ts';
 import { parseDuration } from '../text/quantity.ts';
 import { connectionOf } from './cluster-options.ts';
