@@ -1,20 +1,12 @@
 // Short sessions, each ended at a random moment by a signal, or left alone. `npm run test:kills` does this a thousand times, or
 // as often as GKEPROF_TEST_KILLS says; SEED draws other moments.
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { gunzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
-import {
-  type EndedSession,
-  type FoundFile,
-  type KillPlan,
-  killPlans,
-  killProblems,
-  statusOf,
-} from '../faults/kills.ts';
+import { type EndedSession, type KillPlan, killPlans, killProblems, statusOf } from '../faults/kills.ts';
+import { finalFiles, remainsIn } from './final-files.ts';
 import {
   captureProcesses,
   debugPods,
@@ -86,45 +78,17 @@ async function session(plan: KillPlan, folder: string): Promise<Session> {
   }
   const { exitCode: code, signal, stderr } = await run;
   if (!wasHit) lifeMs = Math.max(lifeMs * 0.9, Date.now() - began);
-  const names = readdirSync(folder);
   const ended: EndedSession = {
     ending,
     wasHit,
     code,
     signal,
     stderr: String(stderr),
-    files: names.filter((each) => !each.startsWith('.')).map((each) => found(folder, each)),
-    remains: names.filter((each) => each.startsWith('.')),
+    files: finalFiles(folder),
+    remains: remainsIn(folder),
   };
   const pod = /gkeprof\/(gkeprof-(?:perf|tcpdump)-[0-9a-f]{10}[\w-]*)/.exec(ended.stderr)?.[1];
   return { ...ended, plan, folder, pod, problems: killProblems(ended) };
-}
-
-const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
-
-/** Looks at a file by what its receipt says of it, or else by its own format. */
-function found(folder: string, name: string): FoundFile {
-  const path = join(folder, name);
-  const base = /^(.*)\.(?:pcap|perf-script\.txt)\.gz$/.exec(name)?.[1];
-  try {
-    if (base !== undefined) {
-      const receipt = join(folder, `${base}.receipt.json`);
-      if (!existsSync(receipt)) {
-        gunzipSync(readFileSync(path));
-        return { name, state: 'unreceipted' };
-      }
-      const { artifact } = JSON.parse(readFileSync(receipt, 'utf8'));
-      return { name, state: artifact.file === name && artifact.sha256 === sha256(path) ? 'same' : 'broken' };
-    }
-    if (name.endsWith('.receipt.json')) {
-      const { artifact } = JSON.parse(readFileSync(path, 'utf8'));
-      return { name, state: existsSync(join(folder, artifact.file)) ? 'whole' : 'broken' };
-    }
-    const isPicture = name.endsWith('.svg') && readFileSync(path, 'utf8').trimEnd().endsWith('</svg>');
-    return { name, state: isPicture ? 'whole' : 'broken' };
-  } catch {
-    return { name, state: 'broken' };
-  }
 }
 
 /** The command lines of processes that a session started, and that still run. */
@@ -169,7 +133,7 @@ async function batchProblems(batch: readonly Session[]): Promise<string[]> {
     if (remains.length) {
       writeFileSync(join(folder, 'x.folded'), 'a;b 1\n');
       const next = await gkeprof(['render', join(folder, 'x.folded'), '--output-dir', folder]);
-      const left = readdirSync(folder).filter((name) => name.startsWith('.'));
+      const left = remainsIn(folder);
       if (next.code !== 0 || left.length)
         problems.push(`session ${plan.number}: ${left.join(', ')} stays for ever`);
     }

@@ -40,6 +40,9 @@ export const world = (): World => inject('world');
 /** Where the Redis pods of the suite live. */
 export const NAMESPACE = 'gkeprof-e2e';
 
+/** The diagnostic image under a name whose pull test/e2e/slow-registry.ts holds up. */
+export const SLOW_IMAGE = 'localhost:5117/gkeprof/tools:1';
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What is under test: the bundle that users have, which the set-up makes, or `GKEPROF=source` for the source tree's plugin. */
