@@ -61,6 +61,10 @@ describe('the judgement of killed sessions', () => {
 
   it.each<[string, EndedSession]>([
     ['status 0 without a file and its receipt', { ...done, files: [] }],
+    [
+      'status 0 without the picture',
+      { ...done, files: [{ name: 'a.perf-script.txt.gz', state: 'same' }, files[1]] },
+    ],
     ['status 0 with an error', { ...done, stderr: 'error: x' }],
     ['status 3 without a signal', { ...done, code: 3 }],
     ['status 5 without a signal', { ...done, code: 5 }],

@@ -86,6 +86,7 @@ export function killProblems(session: EndedSession): string[] {
   const errors = stderr.match(/^error: /gm)?.length ?? 0;
   if (status === 0) {
     if (!has(ARTIFACT) || !has(/\.receipt\.json$/)) problems.push('status 0 without a file and its receipt');
+    if (has(/\.perf-script\.txt\.gz$/) && !has(/\.svg$/)) problems.push('status 0 without the picture');
     if (errors) problems.push('status 0 with an error');
   } else if (status === 4) {
     if (!/no packet|0 packets|0 samples|no samples/.test(stderr)) problems.push('status 4 without a reason');

@@ -208,13 +208,13 @@ export const FAULTS: readonly FaultRow[] = [
   {
     name: 'target deleted',
     group: 'target',
-    stages: { create: [3, 5], start: [3, 5], capture: KEPT, finish: [0, 5], copy: [0, 5] },
+    stages: { create: [3, 4, 5], start: [3, 4, 5], capture: KEPT, finish: [0, 5], copy: [0, 5] },
     quick: ['start'],
   },
   {
     name: 'a container of the target restarted',
     group: 'target',
-    stages: { start: [3, 5], capture: KEPT, stop: KEPT, copy: [0, 5] },
+    stages: { start: [3, 4, 5], capture: KEPT, stop: KEPT, copy: [0, 5] },
   },
   {
     name: 'artifact replaced on the node',
@@ -285,6 +285,9 @@ export function outcomeProblems(outcome: Outcome, allowed: readonly number[]): s
     if (errors.length) problems.push('status 0 with an error');
     return problems;
   }
+  // Nothing was seen, which is no error: the empty recording is here, and a warning says why it is empty.
+  if (status === 4 && errors.length === 0 && /^warning: .*(?:0 samples|no packet)/m.test(stderr))
+    return problems;
   // A file that is here and incomplete needs no error: the warnings say what is missing.
   if (errors.length !== 1 && !(status === 5 && isVerified))
     problems.push(`${errors.length} errors, and not one`);
@@ -314,7 +317,10 @@ export function saidOf({ status, stderr }: Outcome): string | undefined {
     [...stderr.matchAll(/^(?:warning: )(.*)$/gm)].map(([, text]) => text).join('; ');
   return line
     .replaceAll(/gkeprof-(?:perf|tcpdump)-[0-9a-f]{10}[\w-]*/g, 'POD')
-    .replaceAll(/\/\S+\/(\S+\.(?:pcap|txt)\.gz)/g, 'FILE')
+    .replaceAll(/\/[^\s']+\/[^\s']+\.(?:pcap|txt)\.gz/g, 'FILE')
+    .replaceAll(/'?\/[^\s']*\/files\b'?/g, 'FOLDER')
+    .replaceAll(/\b\d+(?:\.\d+)? (?:[KM]i)?B\b/g, 'N bytes')
+    .replaceAll(/\b\d+(?:\.\d+)?s\b/g, 'N seconds')
     .replaceAll(/\b[0-9a-f]{64}\b/g, 'SUM')
     .replaceAll(/127\.0\.0\.1:\d+/g, 'SERVER')
     .replaceAll(/victim-\d+/g, 'TARGET')
