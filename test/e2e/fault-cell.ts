@@ -119,7 +119,7 @@ export function wordsFor(stage: Stage, keepSeconds: number): string[] {
         ...keep,
       ];
     case 'stop':
-      return ['pcap', '--port', '6379', '--duration', '60s', ...keep];
+      return ['pcap', '--port', '6379', '--duration', '20s', ...keep];
     case 'finish':
       return ['flamegraph', '--duration', '3s', ...keep];
     default:

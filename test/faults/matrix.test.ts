@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import {
   CLASSES,
+  cellName,
+  cellsIn,
   FAULTS,
   type Outcome,
   outcomeProblems,
   outcomeText,
   STAGES,
   saidOf,
+  shown,
   tableOf,
   WITHOUT,
 } from './matrix.ts';
@@ -103,12 +106,17 @@ describe('the table', () => {
     expect(outcomeText(interrupted)).toBe('130');
     expect(outcomeText(kept)).toBe('5, command');
     expect(saidOf(done)).toBeUndefined();
-    const table = tableOf('connection', [done, { ...kept, fault: '1 kB/s' }]);
+    const cells = new Map([
+      [cellName('connections reset', 'copy'), shown(done)],
+      [cellName('1 kB/s', 'copy'), shown(kept)],
+    ]);
+    const table = tableOf('connection', cells);
     expect(table).toContain('| connections reset |  |  |  |  |  |  | 0, file |  |  |');
     expect(table).toContain('| 1 kB/s |  |  |  |  |  |  | 5, command |  |  |');
     expect(table).toContain(
       '- 1 kB/s at copy: the capture is finished on the node, but could not be copied: no space left on device',
     );
+    expect(cellsIn(table)).toEqual(cells);
   });
 
   it('says nothing that differs from run to run', () => {

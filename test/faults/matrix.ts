@@ -214,7 +214,7 @@ export const FAULTS: readonly FaultRow[] = [
   {
     name: 'a container of the target restarted',
     group: 'target',
-    stages: { start: [3, 4, 5], capture: KEPT, stop: KEPT, copy: [0, 5] },
+    stages: { start: [3, 4, 5], capture: KEPT, stop: [0, 5], copy: [0, 5] },
   },
   {
     name: 'artifact replaced on the node',
@@ -311,7 +311,7 @@ export function outcomeText({ status, isVerified, command }: Outcome): string {
 
 /** The sentence that was said, without what differs from run to run; undefined where the recording was whole. */
 export function saidOf({ status, stderr }: Outcome): string | undefined {
-  if (status === 0 || status === 137) return undefined;
+  if (status === undefined || status === 0 || status > 128) return undefined;
   const line =
     /^error: (.*)$/m.exec(stderr)?.[1] ??
     [...stderr.matchAll(/^(?:warning: )(.*)$/gm)].map(([, text]) => text).join('; ');
@@ -327,25 +327,59 @@ export function saidOf({ status, stderr }: Outcome): string | undefined {
     .replaceAll(/kubectl --?\S.*$/g, 'kubectl …');
 }
 
+/** What a page says of one cell. */
+export interface ShownCell {
+  readonly text: string;
+  readonly said?: string;
+}
+
+/** `FAULT at STAGE`: the name of a cell. */
+export const cellName = (fault: string, stage: Stage): string => `${fault} at ${stage}`;
+
+/** The cells of a class by their names, out of what `tableOf` wrote. */
+export function cellsIn(section: string): Map<string, ShownCell> {
+  const said = new Map(
+    [...section.matchAll(/^- (.*? at \w+): (.*)$/gm)].map(([, name, text]) => [name!, text!] as const),
+  );
+  const rows = section.split('\n').filter((line) => /^\| (?!---|fault \|)/.test(line));
+  return new Map(
+    rows.flatMap((row) => {
+      const [fault, ...texts] = row
+        .slice(2)
+        .split('|')
+        .map((text) => text.trim());
+      return STAGES.flatMap((stage, at) => {
+        const name = cellName(fault!, stage);
+        const text = texts[at] ?? '';
+        const words = said.get(name);
+        return text ? [[name, { text, ...(words !== undefined && { said: words }) }] as const] : [];
+      });
+    }),
+  );
+}
+
+/** The cell of an outcome. */
+export function shown(outcome: Outcome): ShownCell {
+  const said = saidOf(outcome);
+  return { text: outcomeText(outcome), ...(said !== undefined && { said }) };
+}
+
 /** The table of a class: a row for each fault, a column for each stage, and below it what was said. */
-export function tableOf(group: FaultClass, outcomes: readonly Outcome[]): string {
+export function tableOf(group: FaultClass, cells: ReadonlyMap<string, ShownCell>): string {
   const rows = FAULTS.filter((fault) => fault.group === group);
-  const at = (fault: string, stage: Stage) =>
-    outcomes.find((each) => each.fault === fault && each.stage === stage);
-  const cells = ({ name }: FaultRow) =>
-    STAGES.map((stage) => {
-      const outcome = at(name, stage);
-      return outcome ? outcomeText(outcome) : '';
-    });
-  const said = new Map<string, string[]>();
-  for (const outcome of outcomes) {
-    const text = saidOf(outcome);
-    if (text) said.set(text, [...(said.get(text) ?? []), `${outcome.fault} at ${outcome.stage}`]);
-  }
+  const said = rows.flatMap(({ name }) =>
+    STAGES.flatMap((stage) => {
+      const words = cells.get(cellName(name, stage))?.said;
+      return words === undefined ? [] : [`- ${cellName(name, stage)}: ${words}`];
+    }),
+  );
   return [
     `| fault | ${STAGES.join(' | ')} |`,
     `| --- |${' --- |'.repeat(STAGES.length)}`,
-    ...rows.map((row) => `| ${row.name} | ${cells(row).join(' | ')} |`),
-    ...(said.size ? ['', ...[...said].map(([text, where]) => `- ${where.join('; ')}: ${text}`)] : []),
+    ...rows.map(
+      ({ name }) =>
+        `| ${name} | ${STAGES.map((stage) => cells.get(cellName(name, stage))?.text ?? '').join(' | ')} |`,
+    ),
+    ...(said.length ? ['', ...said] : []),
   ].join('\n');
 }
