@@ -11,13 +11,16 @@ export const WHY_CHOSEN = {
   'look-failed': 'gkeprof-unwinder could not find out what the programs need',
   'frame-pointers': 'the programs set up frame pointers',
   'no-frame-pointers': 'some of the programs do not set up frame pointers',
+  libraries: 'some of the libraries that the programs use do not set up frame pointers',
   interpreter: 'an interpreter runs there, and perf cannot name the functions of its programs',
   jit: 'a JIT compiler runs there, and perf can name its functions only by a map of them',
-  'no-bpf': 'some of the programs do not set up frame pointers, and the kernel cannot run the eBPF unwinder',
+  'no-bpf':
+    'some of the programs or of their libraries do not set up frame pointers, and the kernel cannot run the eBPF unwinder',
   'ebpf-failed': 'the eBPF unwinder failed on this node',
   'whole-node': 'a whole node is sampled',
   'no-processes': 'no process runs there yet',
   'too-large': 'DWARF might need more room or time on the node than there is',
+  'no-memory': 'the node has too little memory for an eBPF unwinder for each of so many targets',
   unwinder: 'gkeprof-unwinder chose it',
 } as const;
 export type WhyChosen = keyof typeof WHY_CHOSEN;

@@ -358,8 +358,12 @@ async function downloadRecording(
   const isHere = new AbortController();
   const enough = new AbortController();
   // The node keeps the files as long as this client downloads.
-  const everyMs = Math.min(60_000, (plan.limits.keepSeconds * 1000) / 3);
-  void renewLease(plan, everyMs, context, AbortSignal.any([isHere.signal, interrupts.abandon]));
+  const keptMs = plan.limits.keepSeconds * 1000;
+  const everyMs = Math.min(60_000, keptMs / 3);
+  // Of a file that has waited for a while, the node may soon be done with waiting.
+  const isLate = isOver || (end !== undefined && context.now() - end.t > keptMs / 10);
+  const until = AbortSignal.any([isHere.signal, interrupts.abandon]);
+  void renewLease(plan, everyMs, context, until, isLate ? 0 : everyMs);
   const fetchFile = async () =>
     download(
       announced ?? (await salvaged(plan, raw, context)),
