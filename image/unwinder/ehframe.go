@@ -17,11 +17,19 @@ func frameRegister(machine elf.Machine) uint64 {
 	return 6
 }
 
-// countFramePointers sums the bytes of code of those functions whose frame is found by the frame pointer at some place, and
-// of the others that move the stack pointer. Functions that never touch the stack have no frame, and do not count.
+// frameBytes sums bytes of code by what their functions do with the register of the frame pointer.
+type frameBytes struct {
+	with    uint64 // the frame is found by it at some place
+	without uint64 // all others that move the stack pointer
+	// Those of the others that save it and use it for something else. A stack that is walked by frame pointers ends there, while
+	// only one caller is missing where a function leaves the register alone.
+	reuse uint64
+}
+
+// countFramePointers sums the functions of a program. Those that never touch the stack have no frame, and do not count.
 // Format: Linux Standard Base 5.0, 10.6 (.eh_frame); DWARF 5, 6.4.2 and 7.24 (instructions). Only the encodings of
 // pointers that compilers write for native code are read, four and eight bytes.
-func countFramePointers(section []byte, register uint64, order binary.ByteOrder, is64 bool) (with, without uint64) {
+func countFramePointers(section []byte, register uint64, order binary.ByteOrder, is64 bool) (sum frameBytes) {
 	encodings := map[int]byte{}
 	for at := 0; at+4 <= len(section); {
 		length := int(order.Uint32(section[at:]))
@@ -43,18 +51,21 @@ func countFramePointers(section []byte, register uint64, order binary.ByteOrder,
 				if code > 1<<26 {
 					code = 0
 				}
-				frame, moves := instructions(record[4+2*size:], register)
+				rules := instructions(record[4+2*size:], register)
 				switch {
-				case frame:
-					with += code
-				case moves:
-					without += code
+				case rules.frame:
+					sum.with += code
+				case rules.moves:
+					sum.without += code
+					if rules.saves {
+						sum.reuse += code
+					}
 				}
 			}
 		}
 		at = begin + length
 	}
-	return with, without
+	return sum
 }
 
 // encodingOf reads a CIE behind its id: how the addresses of its functions are written (DW_EH_PE_*); 0 is an address in full.
@@ -126,12 +137,18 @@ func leb(bytes []byte, at int) (value uint64, next int) {
 	return value, at
 }
 
-// instructions reads the rules of a function: whether its frame is found by the register, and whether it moves the stack
-// pointer at all. `fde` begins behind the two addresses, with the length of the augmentation.
-func instructions(fde []byte, register uint64) (frame, moves bool) {
+// frameRules are what .eh_frame says of one function.
+type frameRules struct {
+	frame bool // its frame is found by the register
+	moves bool // it moves the stack pointer
+	saves bool // it saves the register
+}
+
+// instructions reads the rules of a function. `fde` begins behind the two addresses, with the length of the augmentation.
+func instructions(fde []byte, register uint64) (rules frameRules) {
 	skip, at := leb(fde, 0)
 	if skip > uint64(len(fde)-at) {
-		return false, false
+		return rules
 	}
 	at += int(skip)
 	for at < len(fde) {
@@ -140,19 +157,20 @@ func instructions(fde []byte, register uint64) (frame, moves bool) {
 		var value uint64
 		switch {
 		case op>>6 == 1 || op>>6 == 3: // advance_loc, restore: the operand is in the opcode
-		case op>>6 == 2: // offset
+		case op>>6 == 2: // offset, of the register in the opcode
+			rules.saves = rules.saves || uint64(op&0x3f) == register
 			_, at = leb(fde, at)
 		case op == 0x0c: // def_cfa register, offset
 			value, at = leb(fde, at)
 			_, at = leb(fde, at)
-			frame = frame || value == register
-			moves = true
+			rules.frame = rules.frame || value == register
+			rules.moves = true
 		case op == 0x0d: // def_cfa_register
 			value, at = leb(fde, at)
-			frame = frame || value == register
+			rules.frame = rules.frame || value == register
 		case op == 0x0e: // def_cfa_offset
 			_, at = leb(fde, at)
-			moves = true
+			rules.moves = true
 		case op == 0x02: // advance_loc1
 			at++
 		case op == 0x03:
@@ -160,7 +178,7 @@ func instructions(fde []byte, register uint64) (frame, moves bool) {
 		case op == 0x04:
 			at += 4
 		case op == 0x01: // set_loc: an address, which no compiler writes here
-			return frame, moves
+			return rules
 		case op == 0x05 || op == 0x09 || op == 0x11 || op == 0x12 || op == 0x14:
 			_, at = leb(fde, at)
 			_, at = leb(fde, at)
@@ -169,18 +187,18 @@ func instructions(fde []byte, register uint64) (frame, moves bool) {
 		case op == 0x0f: // def_cfa_expression
 			value, at = leb(fde, at)
 			if value > uint64(len(fde)-at) {
-				return frame, moves
+				return rules
 			}
 			at += int(value)
-			moves = true
+			rules.moves = true
 		case op == 0x10 || op == 0x16: // expression
 			_, at = leb(fde, at)
 			value, at = leb(fde, at)
 			if value > uint64(len(fde)-at) {
-				return frame, moves
+				return rules
 			}
 			at += int(value)
 		}
 	}
-	return frame, moves
+	return rules
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
 	"os"
@@ -33,6 +34,16 @@ func compiled(t *testing.T, flags ...string) string {
 	return binary
 }
 
+func codeOf(t *testing.T, path string) nativeCode {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	return readNativeCode(file)
+}
+
 func TestFramePointersOfGcc(t *testing.T) {
 	for _, each := range []struct {
 		name  string
@@ -47,9 +58,8 @@ func TestFramePointersOfGcc(t *testing.T) {
 		{"omitted, without .eh_frame, which leaves nothing else", []string{"-fomit-frame-pointer", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-Wl,--no-ld-generated-unwind-info"}, true},
 	} {
 		t.Run(each.name, func(t *testing.T) {
-			with, without := framePointers(compiled(t, each.flags...))
-			if (with >= without) != each.has {
-				t.Errorf("%d bytes with frame pointers, %d without", with, without)
+			if code := codeOf(t, compiled(t, each.flags...)); code.lacksFrames() == each.has {
+				t.Errorf("%+v", code)
 			}
 		})
 	}
@@ -88,17 +98,14 @@ __attribute__((noinline, used)) long more(long n) { char b[99]; for (long i = 0;
 		{"omitted, in another language", "another compiler", "-fomit-frame-pointer", true},
 	} {
 		t.Run(each.name, func(t *testing.T) {
-			with, without := framePointers(build(each.compiler, each.flag))
-			if (with >= without) != each.has {
-				t.Errorf("%d bytes with frame pointers, %d without", with, without)
+			if code := codeOf(t, build(each.compiler, each.flag)); code.lacksFrames() == each.has {
+				t.Errorf("%+v", code)
 			}
 		})
 	}
 }
 
 func TestFramePointersOfWhatIsNoProgram(t *testing.T) {
-	folder := t.TempDir()
-	file := filepath.Join(folder, "file")
 	good, err := os.ReadFile(compiled(t, "-fomit-frame-pointer"))
 	if err != nil {
 		t.Fatal(err)
@@ -111,10 +118,7 @@ func TestFramePointersOfWhatIsNoProgram(t *testing.T) {
 				bad[random.IntN(len(bad))] = byte(random.Uint32())
 			}
 		}
-		if err := os.WriteFile(file, bad, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		framePointers(file) // must return
+		readNativeCode(bytes.NewReader(bad)) // must return
 	}
 }
 

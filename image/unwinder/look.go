@@ -5,20 +5,24 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/features"
+
+	"gkeprof-unwinder/symbols"
 )
 
 // Bounds of what `look` reads: it stands before every recording, and what it reads belongs to the tenants.
 const (
 	lookTime  = 2 * time.Second
-	lookFiles = 64
+	lookFiles = 256
 )
 
 // A way is better for the scope if it is better for this share of the CPU time of its processes.
@@ -26,9 +30,6 @@ const enough = 0.05
 
 // runLook says in one line how the stacks of a cgroup, or with --node of a node, are walked best: `way=WAY why=WHY`, in the
 // words of src/profile/unwinding.ts.
-//
-// A container often has a shell or an init beside the program that works. So each process counts by the CPU time that it
-// has used since it began.
 func runLook(args []string) error {
 	if len(args) == 0 {
 		return errors.New("it needs the directory of a cgroup, or --node")
@@ -38,13 +39,19 @@ func runLook(args []string) error {
 		fmt.Println("way=fp why=whole-node")
 		return nil
 	}
-	deadline := time.Now().Add(lookTime)
-	programs := map[string]bool{} // by identity of the file: whether it sets up frame pointers
-	finder := newFinder()
+	way, why := look(processesOf(args), kernelRunsBPF)
+	fmt.Printf("way=%s why=%s\n", way, why)
+	return nil
+}
+
+// look chooses the way for processes. A container often has a shell or an init beside the program that works. So each process
+// counts by the CPU time that it has used since it began.
+func look(pids []int, runsBPF func() bool) (way, why string) {
+	l := looker{time.Now().Add(lookTime), newFinder(), map[string]nativeCode{}}
 	votes := map[string]uint64{}
-	var all uint64
-	for _, pid := range processesOf(args) {
-		if time.Now().After(deadline) {
+	var all, dwarf uint64
+	for _, pid := range pids {
+		if time.Now().After(l.deadline) {
 			break
 		}
 		folder := filepath.Join("/proc", strconv.Itoa(pid))
@@ -54,39 +61,94 @@ func runLook(args []string) error {
 		}
 		weight := cpuTicks(folder) + 1
 		all += weight
-		language, kind, code := finder.ofProcess(folder)
-		if language != "" {
-			votes[kind] += weight
-			continue
+		reason, byTables := l.reasonOf(folder)
+		if reason != "" {
+			votes[reason] += weight
 		}
-		if about, err = os.Stat(code); err != nil || !about.Mode().IsRegular() {
-			continue
-		}
-		key := identity(about)
-		has, known := programs[key]
-		if !known {
-			if len(programs) >= lookFiles {
-				break
-			}
-			with, without := framePointers(code)
-			has = with >= without
-			programs[key] = has
-		}
-		if has {
-			votes["frame-pointers"] += weight
-		} else {
-			votes["no-frame-pointers"] += weight
+		if byTables {
+			dwarf += weight
 		}
 	}
-	way, why := choice(votes, all)
-	if way == "ebpf" && !kernelRunsBPF() {
+	way, why = choice(votes, all)
+	if way == "ebpf" && !runsBPF() {
 		way, why = "dwarf", "no-bpf"
-		if votes["no-frame-pointers"] == 0 {
+		if dwarf == 0 {
 			way = "fp"
 		}
 	}
-	fmt.Printf("way=%s why=%s\n", way, why)
-	return nil
+	return way, why
+}
+
+// looker looks into each file once.
+type looker struct {
+	deadline time.Time
+	finder   *finder
+	files    map[string]nativeCode // by identity of the file
+}
+
+// reasonOf returns the reason for or against frame pointers that a process is, none if its program cannot be read; and whether
+// DWARF finds more of its callers.
+func (l *looker) reasonOf(folder string) (reason string, byTables bool) {
+	language, kind, code := l.finder.ofProcess(folder)
+	if language != "" {
+		return kind, false
+	}
+	program, known := l.read(code)
+	switch {
+	case !known:
+		return "", false
+	case program.lacksFrames():
+		return "no-frame-pointers", true
+	case l.usesFramelessLibrary(folder):
+		// By DWARF perf finds no caller at all in a program without the index of the tables, as those of Go are.
+		return "libraries", program.index
+	}
+	return "frame-pointers", false
+}
+
+// usesFramelessLibrary tells whether a process has mapped a library whose functions set up no frame pointers. A stack that is
+// walked by frame pointers loses one caller in a function without a frame, and ends in one that uses the register for something
+// else, however the program itself was built. Neither the size of a library nor its name tells whether it is busy, so each one counts.
+func (l *looker) usesFramelessLibrary(folder string) bool {
+	for _, file := range executableFiles(folder) {
+		if cRuntime.MatchString(filepath.Base(strings.TrimSuffix(file.path, " (deleted)"))) {
+			continue
+		}
+		if library, known := l.read(file.entry); known && library.without > startupBytes && library.lacksFrames() {
+			return true
+		}
+	}
+	return false
+}
+
+// cRuntime are the libraries that nearly every program in C or C++ has mapped, of glibc and musl, GCC and LLVM. Most distributions
+// build them without frame pointers, so by them alone no program would be recorded by frame pointers. What is busy in them most often,
+// copying, comparing and system calls, is written in assembler and leaves the register alone: only one caller is missing there.
+var cRuntime = regexp.MustCompile(
+	`^(ld|ld-linux[-\w]*|ld64|ld-musl-\w+|libc|libc\.musl-\w+|libm|libmvec|libdl|libpthread|librt|libutil|libanl|libresolv|libnss_\w+|` +
+		`libgcc_s|libatomic|libstdc\+\+|libc\+\+|libc\+\+abi|libunwind)(-[\d.]+)?\.so(\.[\d.]+)?$`)
+
+// read looks into a program or library; it is not known if it is no regular file, or the bounds are reached.
+func (l *looker) read(path string) (code nativeCode, known bool) {
+	if time.Now().After(l.deadline) {
+		return code, false
+	}
+	file, _, err := symbols.OpenRegular(path)
+	if err != nil {
+		return code, false
+	}
+	defer file.Close()
+	about, err := file.Stat()
+	if err != nil {
+		return code, false
+	}
+	key := identity(about)
+	if code, known = l.files[key]; known || len(l.files) >= lookFiles {
+		return code, known
+	}
+	code = readNativeCode(file)
+	l.files[key] = code
+	return code, true
 }
 
 // choice takes the reason against frame pointers that has most of the CPU time, if it has enough of it.
@@ -128,38 +190,53 @@ func cpuTicks(folder string) uint64 {
 	return user + system
 }
 
-// framePointers weighs the functions of a program by their bytes of code: those that set up a frame pointer and those that do
+// nativeCode is what decides how the stacks of a program or library are walked.
+type nativeCode struct {
+	frameBytes
+	index bool // of its tables for unwinding, .eh_frame_hdr, without which perf does not use them
+}
+
+// The share of a file's code, as its divisor, that may use the register of the frame pointer for something else. Redis sets up
+// frame pointers in its own code, but not in the libraries that are linked into it: they are 10 % of Redis 8.0 with the allocator
+// of the C library, and 34 % with jemalloc, as its own Makefile builds it.
+const reuseDivisor = 5
+
+func (c nativeCode) lacksFrames() bool {
+	return c.without > c.with || c.reuse > (c.with+c.without)/reuseDivisor
+}
+
+// readNativeCode weighs the functions of a file by their bytes of code: those that set up a frame pointer and those that do
 // not. Go sets one up in every function, and says nothing of it in .eh_frame; a program without .eh_frame can be walked by
 // frame pointers alone. Of both none lacks one. Of a program in Rust only what lacks one tells how it was built: the standard
 // library that is linked into it has frame pointers in every function (since Rust 1.79), and is most of a small program.
-func framePointers(path string) (with, without uint64) {
+func readNativeCode(from io.ReaderAt) (code nativeCode) {
 	// A hostile file must not end this program.
 	defer func() {
 		if recover() != nil {
-			with, without = 0, 0
+			code = nativeCode{}
 		}
 	}()
-	file, err := elf.Open(path)
+	file, err := elf.NewFile(from)
 	if err != nil {
-		return 0, 0
+		return nativeCode{}
 	}
-	defer file.Close()
 	if file.Section(".gopclntab") != nil || file.Section(".note.go.buildid") != nil {
-		return 1, 0
+		return nativeCode{}
 	}
+	code.index = file.Section(".eh_frame_hdr") != nil
 	section := file.Section(".eh_frame")
 	if section == nil || section.Type == elf.SHT_NOBITS || section.Size > maxFrameBytes {
-		return 1, 0
+		return code
 	}
 	table := make([]byte, section.Size)
 	if n, _ := section.ReadAt(table, 0); n != len(table) {
-		return 1, 0
+		return code
 	}
-	with, without = countFramePointers(table, frameRegister(file.Machine), file.ByteOrder, file.Class == elf.ELFCLASS64)
-	if without > startupBytes && isRust(file) {
-		with = 0
+	code.frameBytes = countFramePointers(table, frameRegister(file.Machine), file.ByteOrder, file.Class == elf.ELFCLASS64)
+	if code.without > startupBytes && isRust(file) {
+		code.with = 0
 	}
-	return with, without
+	return code
 }
 
 // startupBytes of code without frame pointers are in every program: what the C library starts it with, and stubs of the linker.

@@ -254,7 +254,8 @@ async function victim(): Promise<string> {
     name: 'busy',
     image: world().images.debian,
     imagePullPolicy: 'IfNotPresent',
-    command: ['sh', '-c', 'while :; do head -c 5000000 /dev/zero | cksum >/dev/null; sleep 0.1; done'],
+    command: ['dd', 'if=/dev/zero', 'of=/dev/null'],
+    resources: { limits: { cpu: '200m' } },
   };
   const pod = {
     apiVersion: 'v1',
@@ -290,7 +291,7 @@ async function tryCell(cell: Cell, folder: string): Promise<Outcome> {
   try {
     if (isFull) {
       mkdirSync(join(folder, 'files'));
-      await execa('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', join(folder, 'files')]);
+      await execa('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', join(folder, 'files')]);
       ends.push(() => execa('umount', ['--lazy', join(folder, 'files')]));
     }
     const target = fault.group === 'target' ? await victim() : 'redis-0';

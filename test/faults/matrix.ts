@@ -129,7 +129,7 @@ export const FAULTS: readonly FaultRow[] = [
     group: 'connection',
     stages: { pull: DONE, capture: DONE, finish: DONE, copy: DONE, delete: DONE },
   },
-  { name: '1 kB/s', group: 'connection', stages: { start: [0, 5], copy: [0, 5] } },
+  { name: '1 kB/s', group: 'connection', stages: { start: [0, 3, 5], copy: [0, 5] } },
   {
     name: '3 s to open a connection',
     group: 'connection',
@@ -214,7 +214,7 @@ export const FAULTS: readonly FaultRow[] = [
   {
     name: 'a container of the target restarted',
     group: 'target',
-    stages: { start: [3, 4, 5], capture: KEPT, stop: [0, 5], copy: [0, 5] },
+    stages: { start: [0, 3, 4, 5], capture: [0, 5], stop: [0, 5], copy: [0, 5] },
   },
   {
     name: 'artifact replaced on the node',
