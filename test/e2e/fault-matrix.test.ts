@@ -179,10 +179,12 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell) => unknow
     const path = `/api/v1/namespaces/gkeprof/pods/${name}/eviction`;
     await kubectl(['create', '--raw', path, '-f', '-'], JSON.stringify(eviction));
   },
-  'no more room for its file (RLIMIT_FSIZE)': async (recording) => {
+  'no more room for its file (RLIMIT_FSIZE)': async (recording, { stage }) => {
+    // Less than the finished file has, and more than the events.
+    const bytes = stage === 'finish' ? 4096 : 16_384;
     for (const { pid, words } of processesOf(await recording.uid()))
       if (!words.includes('gkeprof-files'))
-        await execa('prlimit', ['--pid', String(pid), '--fsize=16384'], { reject: false });
+        await execa('prlimit', ['--pid', String(pid), `--fsize=${bytes}`], { reject: false });
   },
   'kubelet restarted': async () => {
     await endDaemon(kubelet(NODES[0]!));
@@ -307,7 +309,12 @@ async function tryCell(cell: Cell, folder: string): Promise<Outcome> {
     const words = wordsFor(stage, isKilled ? 8 : 90);
     const own =
       fault.group === 'target'
-        ? ['flamegraph', ...words.slice(1).filter((word) => !/^(?:--port|6379)$/.test(word))]
+        ? [
+            'flamegraph',
+            '--call-graph',
+            'fp',
+            ...words.slice(1).filter((word) => !/^(?:--port|6379)$/.test(word)),
+          ]
         : words;
     recording = await record(join(folder, 'files'), doorOf(cell), target, own);
     await reaches(stage, recording, pull);

@@ -72,6 +72,11 @@ describe('the judgement of a cell', () => {
       { ...done, status: 5, stderr: 'warning: the target is gone' },
       [5],
     ],
+    [
+      'a tool that was killed',
+      { ...done, status: 5, stderr: 'stopped after 1.0s: the tool ended by itself (status 137)' },
+      [5],
+    ],
     ['a client that was killed', { ...interrupted, status: 137, stderr: '' }, [137]],
   ])('finds nothing wrong with %s', (_what, outcome, allowed) => {
     expect(outcomeProblems(outcome, allowed)).toEqual([]);
@@ -88,6 +93,7 @@ describe('the judgement of a cell', () => {
     ['it prints control characters', { ...done, stderr: 'node: \u001b[31m' }],
     ['2 errors, and not one', { ...kept, stderr: 'error: x\nerror: y' }],
     ['0 errors, and not one', { ...kept, stderr: '' }],
+    ['it does not say what is missing', { ...done, status: 5 }],
     ['status 5 without a file, and its command failed', { ...kept, command: 'failed' }],
     ['status 130, but there is a file', { ...interrupted, isVerified: true }],
   ])('finds that %s', (problem, outcome) => {

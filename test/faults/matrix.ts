@@ -161,7 +161,7 @@ export const FAULTS: readonly FaultRow[] = [
   {
     name: '401 from now on (expired token)',
     group: 'API server',
-    stages: { create: GONE, start: GONE, capture: GONE, copy: KEPT, delete: KEPT },
+    stages: { create: GONE, start: GONE, capture: [3, 5], copy: KEPT, delete: KEPT },
     quick: ['copy'],
   },
   {
@@ -196,7 +196,7 @@ export const FAULTS: readonly FaultRow[] = [
   {
     name: 'no more room for its file (RLIMIT_FSIZE)',
     group: 'node',
-    stages: { capture: [5], finish: [4, 5] },
+    stages: { capture: KEPT, finish: [0, 4, 5] },
   },
   {
     name: 'kubelet restarted',
@@ -291,6 +291,7 @@ export function outcomeProblems(outcome: Outcome, allowed: readonly number[]): s
   // A file that is here and incomplete needs no error: the warnings say what is missing.
   if (errors.length !== 1 && !(status === 5 && isVerified))
     problems.push(`${errors.length} errors, and not one`);
+  if (status === 5 && isVerified && saidOf(outcome) === '') problems.push('it does not say what is missing');
   if (status === 5 && !isVerified && command !== 'got the file' && command !== 'refused a changed file')
     problems.push(`status 5 without a file, and its command ${command ?? 'is missing'}`);
   if (status !== 5 && isVerified) problems.push(`status ${status}, but there is a file`);
@@ -314,7 +315,10 @@ export function saidOf({ status, stderr }: Outcome): string | undefined {
   if (status === undefined || status === 0 || status > 128) return undefined;
   const line =
     /^error: (.*)$/m.exec(stderr)?.[1] ??
-    [...stderr.matchAll(/^(?:warning: )(.*)$/gm)].map(([, text]) => text).join('; ');
+    [...stderr.matchAll(/^(?:warning: )?(.*)$/gm)]
+      .filter(([whole, text]) => whole !== text || /^stopped after .*: /.test(whole))
+      .map(([, text]) => text)
+      .join('; ');
   return line
     .replaceAll(/gkeprof-(?:perf|tcpdump)-[0-9a-f]{10}[\w-]*/g, 'POD')
     .replaceAll(/\/[^\s']+\/[^\s']+\.(?:pcap|txt)\.gz/g, 'FILE')
