@@ -321,7 +321,7 @@ export function saidOf({ status, stderr }: Outcome): string | undefined {
       .join('; ');
   return line
     .replaceAll(/gkeprof-(?:perf|tcpdump)-[0-9a-f]{10}[\w-]*/g, 'POD')
-    .replaceAll(/\/[^\s']+\/[^\s']+\.(?:pcap|txt)\.gz/g, 'FILE')
+    .replaceAll(/\/[^\s']+\/[^\s']+\.(?:(?:pcap|txt)\.gz|perf\.data|pcap)\b/g, 'FILE')
     .replaceAll(/'?\/[^\s']*\/files\b'?/g, 'FOLDER')
     .replaceAll(/\b\d+(?:\.\d+)? (?:[KM]i)?B\b/g, 'N bytes')
     .replaceAll(/\b\d+(?:\.\d+)?s\b/g, 'N seconds')
