@@ -50,6 +50,8 @@ export async function run(): Promise<void> {
   process.exitCode = code;
   if (interrupted && code >= EXIT.hangup) endBy(interrupted, code, isUnfinished);
   else if (isUnfinished) process.exit(code);
+  // By itself Node.js gives up its signal handlers before it has ended: a signal in that time would replace the exit code.
+  else process.once('exit', () => process.exit());
 }
 
 /**

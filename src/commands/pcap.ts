@@ -16,6 +16,7 @@ import { captureFacts } from '../report/capture.ts';
 import { type DescribedFile, describeFiles } from '../report/files.ts';
 import type { Analyzed } from '../report/packets.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
+import type { SessionResult } from '../session/session.ts';
 import {
   counted,
   formatBytes,
@@ -260,16 +261,13 @@ async function presentCapture(
   const { log, stdout } = context;
   const { artifact, last } = result;
   const captured = last?.packets ?? 0;
-  const dropped = last?.dropped ?? 0;
+  const isEmpty = captured === 0 && result.ended !== 'lost';
   const receipt = makeReceipt(plan, result, {});
   const receiptPath = await writeReceipt(artifact.base, receipt);
   log.end();
-  log.line(`${counted(captured, 'packet')} captured`);
-  // What the filter received is in the receipt alone: on loopback the kernel counts each packet twice.
-  log.line(`${counted(dropped, 'packet')} dropped by the kernel${dropped ? ': the capture has holes' : ''}`);
-  if (dropped) log.line(`  ${againstDrops(last?.buffer ?? 0)}`);
+  for (const line of countLines(result)) log.line(line);
   log.line(endedText(result));
-  if (captured === 0) {
+  if (isEmpty) {
     const { scope, filter } = plan.capture as TcpdumpTask;
     log.warn(filter.length ? `no packet matched in scope ${scope}` : `there was no packet in scope ${scope}`);
     log.line(filter.length ? `  check the filter: ${filter.join(' ')}` : '  check that there is traffic');
@@ -281,12 +279,12 @@ async function presentCapture(
   log.line(
     `${formatBytes(artifact.bytes)}, verified; the file contains payload, delete it after the analysis`,
   );
-  if (captured > 0) log.line(`open it:   wireshark -r ${quote(artifact.path)}${displayFilter(plan, quote)}`);
+  if (!isEmpty) log.line(`open it:   wireshark -r ${quote(artifact.path)}${displayFilter(plan, quote)}`);
   log.line(`delete it: ${deleteLine(artifact.path, context.windows)}`);
   const code = sessionCode(result);
-  const kept = captured === 0 && code === EXIT.done ? EXIT.tool : code;
+  const kept = isEmpty && code === EXIT.done ? EXIT.tool : code;
   if (format.kind === 'text') {
-    if (!analysis || captured === 0) return kept;
+    if (!analysis || isEmpty) return kept;
     stdout.write('\n');
     const names = namesOf(receipt);
     const isDone = await tried(log, () =>
@@ -299,7 +297,7 @@ async function presentCapture(
     { role: 'receipt', path: receiptPath },
   ];
   const capture = { receipt, files: await describeFiles(made), ended: endedText(result) };
-  if (!analysis || captured === 0) {
+  if (!analysis || isEmpty) {
     await printCapture(capture, undefined, format, context);
     return kept;
   }
@@ -316,6 +314,23 @@ async function presentCapture(
 
 /** The largest buffer, in KiB: the node's script takes at most six digits for tcpdump's -B. */
 const MOST_BUFFER_KIB = 999_999;
+
+/** What was counted, for people. A container that died has not counted to the end, so its figures are the least there can be. */
+export function countLines({ ended, last }: Pick<SessionResult, 'ended' | 'last'>): string[] {
+  const { packets = 0, dropped = 0, buffer = 0 } = last ?? {};
+  if (ended === 'lost')
+    return [
+      packets > 0
+        ? `at least ${counted(packets, 'packet')} captured: the capture container died before it had counted all of them`
+        : 'the packets are not counted, because the capture container died: kubectl gkeprof analyze counts them',
+    ];
+  return [
+    `${counted(packets, 'packet')} captured`,
+    // What the filter received is in the receipt alone: on loopback the kernel counts each packet twice.
+    `${counted(dropped, 'packet')} dropped by the kernel${dropped ? ': the capture has holes' : ''}`,
+    ...(dropped ? [`  ${againstDrops(buffer)}`] : []),
+  ];
+}
 
 const againstDrops = (buffer: number): string =>
   buffer < MOST_BUFFER_KIB

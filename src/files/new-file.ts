@@ -1,7 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  constants,
+  copyFileSync,
   existsSync,
+  linkSync,
   openSync,
   realpathSync,
   renameSync,
@@ -13,45 +15,57 @@ import { dirname, join } from 'node:path';
 import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { printable } from '../text/printable.ts';
 import { shellQuote } from '../text/shell-quote.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const BUFFER = 1 << 20;
 
 /** What happens if the file exists: another name is used, the name is refused, or the file is overwritten. */
 export type IfThere = 'number' | 'refuse' | 'replace';
 
-/** A file that is written from its beginning, whole or not at all. Mode 0600. */
+/**
+ * A file that is written from its beginning, whole or not at all: it gets its name when it is closed. Until then it is in a
+ * temporary folder beside that name, which a later command removes if this one is killed. Mode 0600.
+ */
 export class NewFile {
-  readonly path: string;
+  readonly #wanted: string;
+  readonly #ifThere: IfThere;
   readonly #file: number;
-  /** The temporary file that is written first, if it will replace an existing file when it is complete. */
-  readonly #part: string | undefined;
-  readonly #isDevice: boolean = false;
+  /** Undefined for a device, which is written to at once. */
+  readonly #folder: string | undefined;
   readonly #buffer = Buffer.allocUnsafe(BUFFER);
+  #path: string;
   #held = 0;
   #isWhole = false;
 
   /** If the file exists, a generated name gets a number; a name that the user chose is refused, or the file is replaced. */
   constructor(wanted: string, ifThere: IfThere = 'number') {
+    this.#wanted = wanted;
+    this.#ifThere = ifThere;
+    let folder: string | undefined;
     try {
-      if (ifThere === 'number') {
-        [this.#file, this.path] = openNumbered(wanted);
+      if (ifThere !== 'number') checkNamedFile(wanted, ifThere);
+      const isReplaced = ifThere === 'replace' && statSync(wanted, { throwIfNoEntry: false })?.isFile();
+      this.#path = isReplaced ? realpathSync(wanted) : wanted;
+      if (ifThere !== 'number' && isDevice(wanted)) {
+        this.#file = openSync(wanted, 'a');
         return;
       }
-      checkNamedFile(wanted, ifThere);
-      this.path = wanted;
-      this.#isDevice = isDevice(wanted);
-      if (this.#isDevice) {
-        this.#file = openSync(wanted, 'a');
-      } else if (statSync(wanted, { throwIfNoEntry: false }) && ifThere === 'replace') {
-        this.path = realpathSync(wanted);
-        this.#part = `${this.path}.${randomUUID()}.part`;
-        this.#file = openSync(this.#part, 'wx', 0o600);
-      } else {
-        this.#file = openSync(wanted, 'wx', 0o600);
-      }
+      folder = temporaryFolder(dirname(this.#path));
+      this.#folder = folder;
+      this.#file = openSync(this.#part, 'wx', 0o600);
     } catch (error) {
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
       throw notWritable(wanted, error);
     }
+  }
+
+  /** Where the file is; for a name that gets a number, as soon as it is closed. */
+  get path(): string {
+    return this.#path;
+  }
+
+  get #part(): string {
+    return join(this.#folder!, 'part');
   }
 
   /** Copies the bytes, so the caller may reuse their buffer. */
@@ -65,18 +79,38 @@ export class NewFile {
     this.#held += bytes.length;
   }
 
+  /** Gives the file its name. Rejects if it was named by the user and is there by now. */
   close(): void {
     this.#flush();
     closeSync(this.#file);
     this.#isWhole = true;
-    if (this.#part !== undefined) renameSync(this.#part, this.path);
+    if (this.#folder === undefined) return;
+    try {
+      this.#appear();
+    } catch (error) {
+      throw notWritable(this.#wanted, error);
+    } finally {
+      rmSync(this.#folder, { recursive: true, force: true });
+    }
   }
 
   /** Removes the file instead of closing it, because it is incomplete. */
   discard(): void {
     if (this.#isWhole) return;
     closeSync(this.#file);
-    if (!this.#isDevice) rmSync(this.#part ?? this.path, { force: true });
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #appear(): void {
+    if (this.#ifThere === 'replace') {
+      renameSync(this.#part, this.#path);
+      return;
+    }
+    for (let number = 1; ; number += 1) {
+      this.#path = number === 1 ? this.#wanted : numbered(this.#wanted, number);
+      if (linkNew(this.#part, this.#path)) return;
+      if (this.#ifThere === 'refuse') throw existsError(this.#wanted);
+    }
   }
 
   #flush(): void {
@@ -127,20 +161,28 @@ function checkPlace(path: string, ifThere: Exclude<IfThere, 'number'>): void {
       `cannot write ${name}: it is a folder`,
       `name a file in it: ${printable(join(path, 'NAME'))}`,
     );
-  if (there && !isDevice(path) && ifThere === 'refuse')
-    throw usageError(`${name} exists already`, '--force overwrites it');
+  if (there && !isDevice(path) && ifThere === 'refuse') throw existsError(path);
 }
 
-function openNumbered(wanted: string): [file: number, path: string] {
-  for (let number = 1; ; number += 1) {
-    const path = number === 1 ? wanted : numbered(wanted, number);
-    try {
-      return [openSync(path, 'wx', 0o600), path];
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
+/** Gives a file one more name. False if another file has that name. */
+function linkNew(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+  }
+  try {
+    copyFileSync(from, to, constants.COPYFILE_EXCL); // A file system without hard links.
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
 }
+
+const existsError = (path: string): GkeprofError =>
+  usageError(`${printable(path)} exists already`, '--force overwrites it');
 
 /** A missing or read-only folder is not a bug. A full disk is reported by the caller, who knows what to do. */
 function notWritable(path: string, error: unknown): unknown {

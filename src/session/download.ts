@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { CallResult, ContainerRef } from '../cluster/cluster.ts';
 import { refusalOf } from '../cluster/kubectl-words.ts';
 import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
+import { temporaryFolder } from '../files/temporary-folder.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
@@ -15,7 +16,6 @@ import { askIfGone } from './debug-pod.ts';
 import { PATIENCE_MS } from './patience.ts';
 import { copyingParts } from './progress.ts';
 import type { SessionContext } from './session-context.ts';
-import { temporaryFolder } from './temporary-folder.ts';
 
 /** What the node announced about a finished file. */
 export interface Announced {

@@ -1,4 +1,5 @@
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { NewFile } from '../files/new-file.ts';
 import type { ClockOffset } from '../packets/combine/clock-offset.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
@@ -6,7 +7,7 @@ import type { CpuCounters } from '../profile/counters.ts';
 import type { NamedPod } from '../profile/owners.ts';
 import type { StacksBy } from '../profile/unwinding.ts';
 import { toolVersion } from '../version.ts';
-import type { Cut, NoCgroups, SessionResult, SymbolFiles } from './session.ts';
+import type { Cut, NoCgroups, SessionResult, SymbolFiles } from './result.ts';
 import type { Deletion, StoppedBy } from './stopped-by.ts';
 
 /** The plan as receipts have it: version 1 of the receipt has a list of targets, which has always held one. */
@@ -198,17 +199,15 @@ export const RECEIPT_ENDING = '.receipt.json';
 
 /** Writes it as `<base>.receipt.json`, mode 0600, whole or not at all, and returns the path. */
 export async function writeReceipt(base: string, receipt: Receipt | CombinedReceipt): Promise<string> {
-  const path = base + RECEIPT_ENDING;
-  const file = await open(path, 'wx', 0o600);
+  const file = new NewFile(base + RECEIPT_ENDING, 'refuse');
   try {
-    await file.writeFile(`${JSON.stringify(receipt, null, 2)}\n`);
+    file.write(Buffer.from(`${JSON.stringify(receipt, null, 2)}\n`));
+    file.close();
   } catch (error) {
-    await rm(path, { force: true });
+    file.discard();
     throw error;
-  } finally {
-    await file.close();
   }
-  return path;
+  return file.path;
 }
 
 /** The names of artifacts: packets, raw stacks, and packets that were kept before they were compressed. */

@@ -101,7 +101,7 @@ export async function runSession(
   const { interrupts, log } = context;
   interrupts.stop.throwIfAborted();
   const pod = await createDebugPod(plan, collector, context);
-  let working: Promise<unknown> = Promise.resolve();
+  let working: Promise<Omit<SessionResult, 'removed'> | undefined> = Promise.resolve(undefined);
   try {
     if (plan.debugPod.install) {
       log.line(
@@ -119,11 +119,24 @@ export async function runSession(
     log.end();
     const gone = isStillOnTheNode(error) ? await sayHowLong(plan, pod, context) : undefined;
     if (isStillOnTheNode(error) && gone === undefined) throw error;
-    const tidied = Promise.race([working.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })]);
-    await Promise.all([abandonDebugPod(plan, context), tidied]);
+    const [here] = await Promise.all([tidied(working), abandonDebugPod(plan, context)]);
+    if (here) throw keptAfterAll(here.artifact, error);
     throw gone === undefined ? error : lostWith(plan, gone, error);
   }
 }
+
+/** What came of work that was given up: usually nothing, because it ends as soon as it has removed what it began. */
+const tidied = <T>(work: Promise<T>): Promise<T | undefined> =>
+  Promise.race([work.catch(() => undefined), delay(TIDY_MS, undefined, { ref: false })]);
+
+/** The error of a user who gave up a moment too late: the file was verified and has its name. */
+const keptAfterAll = ({ path }: Artifact, error: unknown): GkeprofError =>
+  new GkeprofError(
+    EXIT.incomplete,
+    `${path} was recorded and verified, but processing it was interrupted`,
+    undefined,
+    error,
+  );
 
 /** How long the error waits for the API server to say whether the debug pod still has the file, in milliseconds. */
 const CHECK_MS = 5000;
@@ -191,7 +204,8 @@ export async function resumeSession(
   } catch (error) {
     context.log.end();
     const gone = isStillOnTheNode(error) ? await sayHowLong(plan, pod, context) : undefined;
-    await Promise.race([work.catch(() => {}), delay(TIDY_MS, undefined, { ref: false })]);
+    const here = await tidied(work);
+    if (here) throw keptAfterAll(here.artifact, error);
     throw gone === undefined ? error : lostWith(plan, gone, error);
   }
 }
@@ -344,8 +358,12 @@ async function downloadRecording(
   const isHere = new AbortController();
   const enough = new AbortController();
   // The node keeps the files as long as this client downloads.
-  const everyMs = Math.min(60_000, (plan.limits.keepSeconds * 1000) / 3);
-  void renewLease(plan, everyMs, context, AbortSignal.any([isHere.signal, interrupts.abandon]));
+  const keptMs = plan.limits.keepSeconds * 1000;
+  const everyMs = Math.min(60_000, keptMs / 3);
+  // Of a file that has waited for a while, the node may soon be done with waiting.
+  const isLate = isOver || (end !== undefined && context.now() - end.t > keptMs / 10);
+  const until = AbortSignal.any([isHere.signal, interrupts.abandon]);
+  void renewLease(plan, everyMs, context, until, isLate ? 0 : everyMs);
   const fetchFile = async () =>
     download(
       announced ?? (await salvaged(plan, raw, context)),

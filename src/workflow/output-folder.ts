@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { Context } from '../cli/command.ts';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
-import { sweepFolders } from '../session/temporary-folder.ts';
+import { sweepFolders } from '../files/temporary-folder.ts';
 import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
 

@@ -30,7 +30,7 @@ export async function isFurnished(node: ClusterNode): Promise<boolean> {
 const REFUSE_PULLS = ['HTTP_PROXY=http://127.0.0.1:1', 'HTTPS_PROXY=http://127.0.0.1:1'];
 
 /** Becomes its arguments inside a node. */
-function enterNode(node: ClusterNode): string[] {
+export function enterNode(node: ClusterNode): string[] {
   return ['nsenter', `--net=${pin(node, 'net')}`, `--uts=${pin(node, 'uts')}`, `--mount=${pin(node, 'mnt')}`];
 }
 

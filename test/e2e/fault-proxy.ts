@@ -68,10 +68,15 @@ export class FaultProxy {
   #hole: Promise<void> = Promise.resolve();
   /** The speed towards the client. */
   bytesPerSecond = Number.POSITIVE_INFINITY;
+  /** How long a new connection waits until the server hears of it, in milliseconds. */
+  openAfterMs = 0;
 
   constructor(url: URL) {
     this.#target = { host: url.hostname, port: Number(url.port) };
-    this.#server = createServer({ allowHalfOpen: false }, (client) => {
+    this.#server = createServer({ allowHalfOpen: false }, async (client) => {
+      client.on('error', () => {});
+      if (this.openAfterMs > 0) await delay(this.openAfterMs);
+      if (client.destroyed) return;
       const server = connect(this.#target);
       client.setNoDelay(true);
       server.setNoDelay(true);

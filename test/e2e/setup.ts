@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import type { TestProject } from 'vitest/node';
 import { PLAIN_IMAGE } from '../../src/cli/options.ts';
 import { ensureCluster } from '../cluster/index.ts';
-import { NAMESPACE, pluginDir, type World } from './world.ts';
+import { NAMESPACE, pluginDir, SLOW_IMAGE, type World } from './world.ts';
 
 const here = (name: string) => readFileSync(fileURLToPath(new URL(name, import.meta.url)), 'utf8');
 
@@ -31,7 +31,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // The whole suite runs under the policy, as users with the printed roles alone.
   const manifests = await kubectl([
     ...['gkeprof', 'manifests', '--admission-policy', '--allow-shell'],
-    ...[images.tools, PLAIN_IMAGE, 'localhost/no-such-image:1'].flatMap((image) => ['--allow-image', image]),
+    ...[images.tools, PLAIN_IMAGE, 'localhost/no-such-image:1', SLOW_IMAGE].flatMap((image) => [
+      '--allow-image',
+      image,
+    ]),
   ]);
   await kubectl(['apply', '-f', '-'], manifests);
   const sre = await cluster.userKubeconfig('sre', ['gkeprof-users']);

@@ -40,6 +40,9 @@ export const world = (): World => inject('world');
 /** Where the Redis pods of the suite live. */
 export const NAMESPACE = 'gkeprof-e2e';
 
+/** The diagnostic image under a name whose pull test/e2e/slow-registry.ts holds up. */
+export const SLOW_IMAGE = 'localhost:5117/gkeprof/tools:1';
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What is under test: the bundle that users have, which the set-up makes, or `GKEPROF=source` for the source tree's plugin. */
@@ -64,6 +67,8 @@ export interface RunOptions {
   readonly plainImage?: boolean;
   /** The source tree's plugin instead of the bundle. */
   readonly source?: boolean;
+  /** More variables of the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts `kubectl gkeprof …` exactly as a user types it: kubectl finds the plugin on PATH. */
@@ -76,10 +81,14 @@ export function start(words: readonly string[], options: RunOptions = {}) {
   const image =
     capture && !options.plainImage && !words.includes('--image') ? ['--image', world().images.tools] : [];
   return execa('kubectl', ['gkeprof', ...words.slice(0, at), ...image, ...words.slice(at)], {
-    env: environment(
-      options.kubeconfig ?? (words[0] === 'crictl' || words[0] === 'shell' ? world().sreShell : world().sre),
-      options.source ? join(ROOT, 'plugin') : pluginDir,
-    ),
+    env: {
+      ...environment(
+        options.kubeconfig ??
+          (words[0] === 'crictl' || words[0] === 'shell' ? world().sreShell : world().sre),
+        options.source ? join(ROOT, 'plugin') : pluginDir,
+      ),
+      ...options.env,
+    },
     extendEnv: false,
     cwd: options.cwd ?? tmpdir(),
     reject: false,

@@ -252,3 +252,22 @@ it('once while it copies changes nothing: the copy is finished, the pod deleted'
     'finishing: the capture is being downloaded and verified (Ctrl-C again abandons it)',
   );
 });
+
+it('twice when the file already has its name: exit 5, which names it', async () => {
+  const cluster = fakeCluster({ followLogs: () => lines(nodeSide().script()), copy });
+  const read = cluster.readPod;
+  // The second look at the target is never answered, so the session waits for it.
+  cluster.readPod = (namespace, name) => (name === PLAN.debugPod.name ? read(namespace, name) : never);
+  const ended = run(cluster).catch((error: unknown) => error);
+  while (!files().includes(FILE_NAME)) await delay(1);
+  interrupt();
+  interrupt();
+  expect(await ended).toMatchObject({
+    code: 5,
+    message: expect.stringMatching(
+      /\.pcap\.gz was recorded and verified, but processing it was interrupted$/,
+    ),
+  });
+  expect(files()).toEqual([FILE_NAME]);
+  expect(cluster.pods.has(PLAN.debugPod.name)).toBe(false);
+});

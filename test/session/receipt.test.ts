@@ -1,5 +1,8 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { makeReceipt } from '../../src/session/receipt.ts';
+import { makeReceipt, type Receipt, writeReceipt } from '../../src/session/receipt.ts';
 import type { SessionResult } from '../../src/session/session.ts';
 import { planOf, podOf, TCPDUMP } from '../plans.ts';
 import { faults } from '../schemas.ts';
@@ -30,4 +33,20 @@ it('says in which cluster it was, and as whom', () => {
     ...['version', 'session', 'node', 'targets', 'capture', 'limits', 'debugPod'],
   ]);
   expect(plan.targets).toEqual([podOf()]);
+});
+
+it('is written whole, for its user alone, and never over another one', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gkeprof-receipt-'));
+  try {
+    const path = await writeReceipt(join(folder, 'a'), { gkeprof: '1' } as Receipt);
+    expect(path).toBe(join(folder, 'a.receipt.json'));
+    await expect(writeReceipt(join(folder, 'a'), { gkeprof: '2' } as Receipt)).rejects.toThrow(
+      /exists already/,
+    );
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ gkeprof: '1' });
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(['a.receipt.json']);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -279,6 +279,25 @@ describe('a session', () => {
     );
   });
 
+  it.each([
+    ['at once when the file has waited for a while', {}, true],
+    ['later when it was finished just now', { t: Date.now() + 60_000 }, false],
+  ])('renews its lease %s', async (_when, more, isAtOnce) => {
+    const all = node.script();
+    const script = [...all.slice(0, -1), JSON.stringify({ ...JSON.parse(all.at(-1)!), ...more })];
+    const lease = 'exec touch /gkeprof/ctl/lease';
+    let before: boolean | undefined;
+    const cluster = fakeCluster({
+      followLogs: () => lines(script),
+      copy: (...words) => {
+        before = cluster.calls.includes(lease);
+        return copy(...words);
+      },
+    });
+    await run(cluster);
+    expect(before).toBe(isAtOnce);
+  });
+
   it('prints the command when the pod cannot be deleted', async () => {
     const cluster = fakeCluster({
       createPod: async (pod) => ({ ...pod, spec: { ...pod.spec!, nodeName: 'elsewhere' } }),

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { sweepFolders, temporaryFolder } from '../../src/session/temporary-folder.ts';
+import { sweepFolders, temporaryFolder } from '../../src/files/temporary-folder.ts';
 import { gkeprof } from '../command-line.ts';
 
 let directory: string;
@@ -24,7 +24,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const MODULE = new URL('../../src/session/temporary-folder.ts', import.meta.url).href;
+const MODULE = new URL('../../src/files/temporary-folder.ts', import.meta.url).href;
 const MAKE = `import('${MODULE}').then(({ temporaryFolder }) => console.log(temporaryFolder(process.argv[1])));`;
 
 /** A folder of a client that was killed in the middle of a copy. */
