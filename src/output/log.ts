@@ -1,13 +1,6 @@
 import { styleText } from 'node:util';
 import { printable, printableLines } from '../text/printable.ts';
-import { fitToWidth } from './live.ts';
-
-/** The part of a writable stream that the log uses. */
-export interface TextSink {
-  write(text: string): unknown;
-  readonly isTTY?: boolean;
-  readonly columns?: number | undefined;
-}
+import { LiveLines, type TextSink } from './live-lines.ts';
 
 export interface LogSettings {
   /** The level of -v: 1 shows calls and keeps the phases, 2 also shows their times and the events of the node. */
@@ -27,32 +20,41 @@ const TICK_MS = 1000;
  */
 export class Log {
   readonly #sink: TextSink;
+  readonly #settings: LogSettings;
   readonly #level: number;
   readonly #quiet: boolean;
   /** Whether phases, figures and summaries are shown. */
   readonly #tells: boolean;
   readonly #style: Style;
-  #live = false;
+  readonly #live: LiveLines;
+  /** Of a part of the work: what its lines begin with. */
+  readonly #part: string;
   #ticking: NodeJS.Timeout | undefined;
 
-  constructor(
-    sink: TextSink,
-    { level = 0, quiet = false, warningsOnly = false, style = (word) => word }: LogSettings = {},
-  ) {
+  constructor(sink: TextSink, settings: LogSettings = {}, live = new LiveLines(sink), part = '') {
+    const { level = 0, quiet = false, warningsOnly = false, style = (word: string) => word } = settings;
     this.#sink = sink;
+    this.#settings = settings;
     this.#level = level;
     this.#quiet = quiet;
     this.#tells = !quiet && !warningsOnly;
     this.#style = style;
+    this.#live = live;
+    this.#part = part;
+  }
+
+  /** The log of a part of the work that goes on beside others: its lines begin with its name, and it has a live line of its own. */
+  of(part: string): Log {
+    return new Log(this.#sink, this.#settings, this.#live, `${part}: `);
   }
 
   /** A line that stays. */
   line(text: string): void {
-    if (this.#tells) this.#write(printableLines(text));
+    if (this.#tells) this.#write(this.#part + printableLines(text));
   }
 
   warn(text: string): void {
-    if (!this.#quiet) this.#write(`${this.#style('warning:')} ${printableLines(text)}`);
+    if (!this.#quiet) this.#write(`${this.#style('warning:')} ${this.#part}${printableLines(text)}`);
   }
 
   /** What to do next, where nothing went wrong. */
@@ -102,21 +104,15 @@ export class Log {
   /** Removes the live line, so that the output of others starts at the beginning of a line. */
   end(): void {
     this.#stopTicking();
-    if (this.#live) this.#sink.write('\r\u001b[K');
-    this.#live = false;
+    this.#live.drop(this.#part);
   }
 
   #write(text: string): void {
-    if (this.#live) this.#sink.write('\r\u001b[K');
-    this.#live = false;
-    this.#sink.write(`${text}\n`);
+    this.#live.write(text);
   }
 
-  #show(parts: readonly string[]): void {
-    const width = Math.max(1, (this.#sink.columns || 80) - 1);
-    const shown = fitToWidth(parts.map(printable), width);
-    this.#sink.write(`\r\u001b[K${shown}`);
-    this.#live = true;
+  #show([first = '', ...parts]: readonly string[]): void {
+    this.#live.show(this.#part, [this.#part + first, ...parts]);
   }
 
   #stopTicking(): void {
