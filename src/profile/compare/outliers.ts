@@ -20,7 +20,10 @@ export interface Outlier {
   readonly of: number;
   /** The profiles that it was compared with: all that were not named before it. */
   readonly others: readonly number[];
-  /** The functions that differ most, the most first; each has a difference that those before it do not explain. */
+  /**
+   * The functions that differ most, first those with a larger share than in the others; each has a difference that the others
+   * here do not explain.
+   */
   readonly functions: readonly Difference[];
 }
 
@@ -62,9 +65,10 @@ export function findOutliers(profiles: readonly Profile[]): Outliers {
       return functions.length > 0 ? { of, others, functions } : undefined;
     };
     if (rest.length === 2) {
-      // The one that has more of a function comes first.
+      // The one that has most of something that the other one has less of comes first.
+      const more = ({ functions: [most] }: Outlier) => most!.share - most!.othersShare;
       const pair = rest.flatMap((of) => differing(of) ?? []);
-      outliers.push(...pair.sort((a, b) => b.functions[0]!.share - a.functions[0]!.share));
+      outliers.push(...pair.sort((a, b) => more(b) - more(a)));
       break;
     }
     const found = firstOf(byDistance(all, rest), differing);
@@ -123,13 +127,16 @@ function differencesOf(all: OneTree, of: number, others: readonly number[], many
       Math.abs(change.afterShare - change.beforeShare) >= LEAST_DIFFERENCE &&
       !isThreadStart(change.name),
   );
-  return mostTelling(comparison, changes).map((change) => ({
+  const functions = mostTelling(comparison, changes).map((change) => ({
     name: change.name,
     kind: change.kind,
     share: change.afterShare,
     othersShare: change.beforeShare,
     chance: adjustedFor(many, change),
   }));
+  // What a pod does more than the others says more about it than what it does less.
+  const isMore = ({ share, othersShare }: Difference) => Number(share > othersShare);
+  return functions.sort((a, b) => isMore(b) - isMore(a));
 }
 
 const adjustedFor = (many: number, { chance = 1 }: Change): number => Math.min(1, chance * many);
