@@ -22,7 +22,8 @@ export class Interrupts {
   readonly #stop = new AbortController();
   readonly #abandon = new AbortController();
   readonly #waiting = new Set<() => void>();
-  #code: ExitCode = EXIT.interrupted;
+  #name: SignalName = 'SIGINT';
+  #whole: Interrupts | undefined;
   #holders = 0;
 
   /** Aborted by the first signal. */
@@ -43,19 +44,35 @@ export class Interrupts {
   receive(signal: SignalName): void {
     if (this.#stop.signal.aborted) this.#abandon.abort(this.error());
     else {
-      this.#code = CODES[signal];
+      this.#name = signal;
       this.#stop.abort(this.error());
     }
     for (const wake of this.#waiting) wake();
   }
 
+  /**
+   * For a part of the work that goes on beside others: it gets all signals that come from now on. What it receives alone, such
+   * as a part that gives up because it had not begun, ends no other part.
+   */
+  branch(): Interrupts {
+    const part = new Interrupts();
+    part.#whole = this;
+    for (const signal of [this.#stop.signal, this.#abandon.signal]) {
+      const pass = () => part.receive(this.#name);
+      if (signal.aborted) pass();
+      else signal.addEventListener('abort', pass, { once: true });
+    }
+    return part;
+  }
+
   /** The error of an interrupted command that kept nothing. */
   error(): GkeprofError {
-    return new GkeprofError(this.#code, 'interrupted: nothing was kept');
+    return new GkeprofError(CODES[this.#name], 'interrupted: nothing was kept');
   }
 
   /** Keeps the process alive after the first signal until the returned function is called. */
   hold(): () => void {
+    if (this.#whole) return this.#whole.hold();
     this.#holders += 1;
     let held = true;
     return () => {

@@ -13,13 +13,22 @@ import {
   readChoice,
 } from '../cli/profile-options.ts';
 import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
+import { MANY_OPTIONS, type ManyOptions, manyOptions, targetFlags } from '../cli/target-options.ts';
 import { typedLine } from '../cli/typed-line.ts';
 import { perf } from '../collectors/perf/perf.ts';
 import { EXIT, type ExitCode, GkeprofError, usageError } from '../errors.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import type { PerfTask } from '../plan/plan.ts';
-import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
+import {
+  onlyRef,
+  type PodTarget,
+  parseTarget,
+  parseTargets,
+  type Target,
+  type TargetRef,
+  type TargetRefs,
+} from '../plan/target.ts';
 import { compare } from '../profile/compare/compare.ts';
 import type { ExceptedPod } from '../profile/owners.ts';
 import type { Comparison, Profile } from '../profile/profile.ts';
@@ -33,9 +42,11 @@ import { checkDetach } from '../workflow/detach.ts';
 import { draw } from '../workflow/draw-profile.ts';
 import { checkDwarfRoom } from '../workflow/dwarf-room.ts';
 import { findExcepted, NodePods } from '../workflow/node-pods.ts';
+import { profileMany } from '../workflow/profile-many.ts';
 import { readRecording } from '../workflow/read-recording.ts';
 import { containerOfPid } from '../workflow/resolve-id.ts';
 import {
+  type CaptureTarget,
   endedText,
   findCaptureTarget,
   finishCapture,
@@ -44,10 +55,12 @@ import {
   type Recorded,
   runCapture,
 } from '../workflow/run-capture.ts';
+import { type CaptureTargets, findCapture, manyText, planMany } from '../workflow/run-many.ts';
 
 interface FlamegraphOptions {
   readonly capture: CaptureOptions;
-  readonly ref: TargetRef;
+  readonly refs: TargetRefs;
+  readonly many: ManyOptions;
   /** The baseline of a comparison. */
   readonly vs?: TargetRef;
   readonly container?: string;
@@ -109,6 +122,7 @@ const OPTIONS: OptionTable = {
   output: outputOption('the files that were written'),
   ...MARKDOWN,
   ...OPEN,
+  ...MANY_OPTIONS,
   except: READ_OPTIONS.except!,
   idle: READ_OPTIONS.idle!,
   'no-idle': READ_OPTIONS['no-idle']!,
@@ -123,15 +137,16 @@ const MAX_BYTES = 8 * 2 ** 30;
 
 export const flamegraph: Command<FlamegraphOptions> = {
   name: 'flamegraph',
-  describe: 'Record a CPU flame graph of a pod, container or node with perf',
-  usage: 'TARGET [flags]',
-  args: { noun: 'target', min: 1, max: 1 },
+  describe: 'Record a CPU flame graph of pods, a container or a node with perf',
+  usage: 'TARGET…|-l LABELS [flags]',
+  args: { noun: 'target', min: 0 },
   examples: [
     ['kubectl gkeprof flamegraph pod/redis-0', 'Record 60 seconds; write an SVG and the raw stacks'],
     [
       'kubectl gkeprof flamegraph pod/redis-0 -c redis --duration 10s',
       'Profile one container for 10 seconds',
     ],
+    ['kubectl gkeprof flamegraph deploy/web', 'Profile all pods of a deployment, and show which one differs'],
     ['kubectl gkeprof flamegraph node/NODE', 'Profile everything that runs on a node, by pod'],
     [
       'kubectl gkeprof flamegraph node/NODE --except pod/redis-0',
@@ -142,25 +157,29 @@ export const flamegraph: Command<FlamegraphOptions> = {
   ],
   options: OPTIONS,
   completion: ['target'],
+  repeats: true,
 
   validate(raw) {
-    const ref = parseTarget(raw.positionals[0]!, raw.text('node'));
+    const refs = parseTargets(raw.positionals, targetFlags(raw));
+    const ofNode = refs.refs[0]?.kind === 'node';
     const vs = raw.text('vs') === undefined ? undefined : parseTarget(raw.text('vs')!);
     const container = raw.text('container');
-    if (container !== undefined && ref.kind === 'node')
+    if (vs && refs.refs.length !== 1)
+      throw usageError('--vs compares one target with another', 'name one target before --vs');
+    if (container !== undefined && ofNode)
       throw usageError('-c cannot be used with a node', 'name a pod, or use --pid');
     const pid = raw.text('pid');
-    if (pid !== undefined && ref.kind !== 'node')
+    if (pid !== undefined && !ofNode)
       throw usageError('--pid needs a node as target', 'kubectl gkeprof flamegraph node/NAME --pid PID');
-    if (raw.text('except') !== undefined && (ref.kind !== 'node' || pid !== undefined || vs))
+    if (raw.text('except') !== undefined && (!ofNode || pid !== undefined || vs))
       throw usageError(
         '--except needs a whole node as its only target',
         'kubectl gkeprof flamegraph node/NAME --except pod/NAME',
       );
-    checkDetach(raw, ['vs', 'format', 'open', 'markdown']);
+    checkDetach(raw, ['vs', 'format', 'open', 'markdown', 'split']);
     const callGraph = parseCallGraph(raw.text('call-graph') ?? 'auto');
     // It would have to read the files of every process that it may meet, and its text does not say whose they are.
-    if (callGraph.stacks === 'ebpf' && ref.kind === 'node' && pid === undefined)
+    if (callGraph.stacks === 'ebpf' && ofNode && pid === undefined)
       throw usageError(
         '--call-graph ebpf cannot be used with a whole node',
         'name a pod, or use --call-graph dwarf',
@@ -169,7 +188,8 @@ export const flamegraph: Command<FlamegraphOptions> = {
       throw usageError('--pid and --vs cannot be used together', 'leave one of them out');
     return {
       capture: captureOptions(raw),
-      ref,
+      refs,
+      many: manyOptions(raw),
       ...(pid !== undefined && { pid: parseCount(pid, '--pid', 1, 2 ** 22, 7154) }),
       ...(vs && { vs }),
       ...(container !== undefined && { container }),
@@ -185,13 +205,16 @@ export const flamegraph: Command<FlamegraphOptions> = {
   async run(options, context) {
     const { format, open } = options.draw;
     if (options.vs) return recordBoth(options, options.vs, context);
-    const ref =
-      options.pid === undefined || options.capture.explain
-        ? options.ref
-        : await containerOfPid(options.ref, options.pid, options.capture, context);
-    if (!ref) return EXIT.done;
+    const refs = await withoutPid(options, context);
+    if (!refs) return EXIT.done;
     const container = options.pid === undefined ? options.container : undefined;
-    const recording = await record(options, ref, container, context);
+    const found = await findCapture(
+      { options: options.capture, refs, many: options.many, ...(container !== undefined && { container }) },
+      context,
+    );
+    if (!found) return EXIT.done;
+    if ('targets' in found) return recordMany(options, found, context);
+    const recording = await record(options, found, context);
     if (!recording) return EXIT.done;
     if (format.kind !== 'text') {
       const { facts, markdown } = await outcomeOf(recording);
@@ -235,16 +258,42 @@ async function outcomeOf({ profile, summary, receipt, made, ended }: Recording) 
   };
 }
 
+/** The targets; of a process of a node its container. Undefined after a preview, which asks no node. */
+async function withoutPid(
+  { refs, pid, capture }: FlamegraphOptions,
+  context: Context,
+): Promise<TargetRefs | undefined> {
+  if (pid === undefined || capture.explain) return refs;
+  const container = await containerOfPid(refs.refs[0]!, pid, capture, context);
+  return container && onlyRef(container);
+}
+
+/** Records several pods, one debug pod on each of their nodes. */
+async function recordMany(
+  options: FlamegraphOptions,
+  found: CaptureTargets,
+  context: Context,
+): Promise<ExitCode> {
+  const { durationSeconds, draw: drawing, choice, many, capture } = options;
+  const limits = { durationSeconds, maxBytes: MAX_BYTES };
+  const plans = planMany(found, (target) => taskOfMany(target, options), limits);
+  const rooms = capture.explain
+    ? []
+    : await Promise.all(plans.flat().map((plan) => checkDwarfRoom(found, plan)));
+  const opening = [
+    manyText(found.targets, plans),
+    `stops after ${formatDuration(durationSeconds)}${capture.detach ? '' : ', or press Ctrl-C'}`,
+    ...new Set(rooms.flat()),
+  ];
+  return profileMany(found, plans, opening, { draw: drawing, choice, split: many.split }, context);
+}
+
 /** One session, with its files. Undefined after a preview of its debug pod. */
 async function record(
   options: FlamegraphOptions,
-  ref: TargetRef,
-  container: string | undefined,
+  found: CaptureTarget,
   context: Context,
 ): Promise<Recording | undefined> {
-  const request = { options: options.capture, ref, ...(container !== undefined && { container }) };
-  const found = await findCaptureTarget(request, context);
-  if (!found) return undefined;
   const { durationSeconds } = options;
   const { node } = found.target;
   const { except: named } = options.choice(false);
@@ -263,9 +312,14 @@ async function record(
 
 /** Runs two sessions at the same time, and compares their profiles: `vs` is the baseline. */
 async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Context): Promise<number> {
+  const recordOne = async (ref: TargetRef, container: string | undefined) => {
+    const request = { options: options.capture, ref, ...(container !== undefined && { container }) };
+    const found = await findCaptureTarget(request, context);
+    return found && record(options, found, context);
+  };
   const both = await Promise.allSettled([
-    record(options, vs, undefined, context),
-    record(options, options.ref, options.container, context),
+    recordOne(vs, undefined),
+    recordOne(options.refs.refs[0]!, options.container),
   ]);
   const failed = both.find((each) => each.status === 'rejected');
   const kept = both.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
@@ -316,6 +370,12 @@ function taskFor(target: Target, { frequencyHz, callGraph, pid }: FlamegraphOpti
     ...callGraph,
     ...(pid !== undefined && { pid }),
   };
+}
+
+/** The task for one of several pods: its samples tell of which container they are, if it has several. */
+function taskOfMany(target: PodTarget, options: FlamegraphOptions): PerfTask {
+  const isMixed = !target.container && target.containers.filter(({ running }) => running).length > 1;
+  return { ...taskFor(target, options), ...(isMixed && { byContainer: true }) };
 }
 
 /** Makes the files of a verified recording, and prints what was found in it. */

@@ -5,18 +5,19 @@ import { CAPTURE_OPTIONS, type CaptureOptions, captureOptions, TARGET_NODE } fro
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { ANALYZE_OPTIONS, type AnalyzeChoice, analyzeChoice } from '../cli/packet-options.ts';
 import { MARKDOWN } from '../cli/result-options.ts';
+import { MANY_OPTIONS, type ManyOptions, manyOptions, targetFlags } from '../cli/target-options.ts';
 import { parseTcpdumpWords, type TcpdumpWords } from '../cli/tcpdump-args.ts';
 import { filterText, tcpdump } from '../collectors/tcpdump/tcpdump.ts';
-import { clusterError, EXIT, reasonOf, usageError } from '../errors.ts';
+import { clusterError, EXIT, type ExitCode, reasonOf, usageError } from '../errors.ts';
 import { isForPrograms, type OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import type { NodeTask, Plan, TcpdumpTask } from '../plan/plan.ts';
-import { parseTarget, type Target, type TargetRef } from '../plan/target.ts';
+import { parseTargets, type Target, type TargetRefs } from '../plan/target.ts';
 import { captureFacts } from '../report/capture.ts';
 import { type DescribedFile, describeFiles } from '../report/files.ts';
 import type { Analyzed } from '../report/packets.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
-import type { SessionResult } from '../session/session.ts';
+import type { SessionResult } from '../session/result.ts';
 import {
   counted,
   formatBytes,
@@ -28,21 +29,22 @@ import {
 import { deleteLine, quoteFor } from '../text/shell-quote.ts';
 import { analysisData, analyzeFiles, withAnalysis } from '../workflow/analyze-packets.ts';
 import { checkDetach } from '../workflow/detach.ts';
+import { packetsMany } from '../workflow/packets-many.ts';
 import { namesOf } from '../workflow/pod-addresses.ts';
 import {
   endedText,
-  findCaptureTarget,
   finishCapture,
   planCapture,
   type Recorded,
   runCapture,
   sessionCode,
 } from '../workflow/run-capture.ts';
+import { type CaptureTargets, findCapture, manyText, planMany } from '../workflow/run-many.ts';
 
 interface PcapOptions {
   readonly capture: CaptureOptions;
-  readonly ref: TargetRef;
-  readonly container?: string;
+  readonly refs: TargetRefs;
+  readonly many: ManyOptions;
   readonly scope?: TcpdumpTask['scope'];
   readonly words: TcpdumpWords;
   readonly durationSeconds: number;
@@ -104,6 +106,7 @@ const OPTIONS: OptionTable = {
   ),
   output: outputOption('the files that were written'),
   ...MARKDOWN,
+  ...MANY_OPTIONS,
   ...CAPTURE_OPTIONS,
   ...TARGET_NODE,
   ...CLUSTER_OPTIONS,
@@ -111,12 +114,11 @@ const OPTIONS: OptionTable = {
 
 export const pcap: Command<PcapOptions> = {
   name: 'pcap',
-  describe: 'Capture the packets of a pod or node with tcpdump',
-  usage: 'TARGET [flags] [-- TCPDUMP-ARGS]',
+  describe: 'Capture the packets of pods or a node with tcpdump',
+  usage: 'TARGET…|-l LABELS [flags] [-- TCPDUMP-ARGS]',
   args: {
     noun: 'target',
-    min: 1,
-    max: 1,
+    min: 0,
     rest: 'separate',
     tooMany: 'put the filter and the options of tcpdump after --',
   },
@@ -132,15 +134,21 @@ export const pcap: Command<PcapOptions> = {
       'Capture 10000 packets without loopback',
     ],
     [
+      'kubectl gkeprof pcap deploy/web pod/redis-0 --port 6379',
+      'Capture several pods into one file, with an interface for each',
+    ],
+    [
       'kubectl gkeprof pcap node/NODE --duration 10s -- -i default port 6379',
       'Capture on the main interface of a node',
     ],
   ],
   options: OPTIONS,
   completion: ['target'],
+  repeats: true,
 
   validate(raw) {
-    const ref = parseTarget(raw.positionals[0]!, raw.text('node'));
+    refuseFilter(raw.positionals);
+    const refs = parseTargets(raw.positionals, targetFlags(raw));
     const words = parseTcpdumpWords(raw.rest);
     const ports = raw
       .list('port')
@@ -159,14 +167,15 @@ export const pcap: Command<PcapOptions> = {
         ? (clauses[0] ?? [])
         : clauses.flatMap((clause, at) => [...(at ? ['and'] : []), '(', ...clause, ')']);
     const scope = raw.text('scope') as TcpdumpTask['scope'] | undefined;
-    if (ref.kind === 'node' && scope !== undefined && scope !== 'node') {
+    if (refs.refs[0]?.kind === 'node' && scope !== undefined && scope !== 'node') {
       throw usageError(`--scope ${scope} cannot be used with a node`, 'name a pod, or leave --scope out');
     }
-    checkDetach(raw, ['analyze', 'markdown']);
+    checkDetach(raw, ['analyze', 'markdown', 'split']);
     const count = raw.text('count');
     return {
       capture: captureOptions(raw),
-      ref,
+      refs,
+      many: manyOptions(raw),
       ...(scope && { scope }),
       words: { ...words, filter },
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
@@ -178,15 +187,52 @@ export const pcap: Command<PcapOptions> = {
   },
 
   async run(options, context) {
-    const { capture, ref, durationSeconds, maxBytes } = options;
-    const found = await findCaptureTarget({ options: capture, ref }, context);
+    const { capture, refs, many, durationSeconds, maxBytes } = options;
+    const found = await findCapture({ options: capture, refs, many }, context);
     if (!found) return EXIT.done;
+    if ('targets' in found) return captureMany(options, found, context);
     const plan = planCapture(found, taskFor(found.target, options), { durationSeconds, maxBytes });
     const recorded = await runCapture(found, plan, tcpdump, opening(plan, options), context);
     if (!recorded) return EXIT.done;
     return finishCapture(recorded, presentCapture(recorded, options, context), context);
   },
 };
+
+/** Words of a filter that stand where targets belong, before `--`. */
+const OF_FILTER = /^(port|portrange|host|net|tcp|udp|icmp|src|dst|and|or|not)$/;
+
+function refuseFilter(words: readonly string[]): void {
+  const word = words.slice(1).find((each) => OF_FILTER.test(each));
+  if (word !== undefined)
+    throw usageError(
+      `"${word}" is no target: it looks like a part of a filter`,
+      'put the filter and the options of tcpdump after --',
+    );
+}
+
+/** Captures several pods, one debug pod on each of their nodes. */
+function captureMany(options: PcapOptions, found: CaptureTargets, context: Context): Promise<ExitCode> {
+  const { durationSeconds, maxBytes, analysis, format, many } = options;
+  const plans = planMany(found, (target) => taskFor(target, options), { durationSeconds, maxBytes });
+  const [first] = plans.flat();
+  const opening = [
+    manyText(found.targets, plans),
+    scopeText(first!.capture as TcpdumpTask),
+    `${limitsText(options)} for each pod${options.capture.detach ? '' : ', or press Ctrl-C'}`,
+    ...found.targets
+      .filter(({ hostNetwork }) => hostNetwork && first!.capture.scope === 'netns')
+      .map(
+        ({ name }) => `note: pod ${name} has hostNetwork, so the capture contains the traffic of its node`,
+      ),
+  ];
+  return packetsMany(
+    found,
+    plans,
+    opening,
+    { ...(analysis && { analysis }), format, split: many.split },
+    context,
+  );
+}
 
 /** Its flags alone would do nothing. */
 function wantsAnalysis(raw: RawOptions): boolean {
@@ -233,23 +279,31 @@ function taskFor(target: Target, options: PcapOptions): NodeTask {
 function opening(plan: Plan, options: PcapOptions): string[] {
   const { target } = plan;
   const task = plan.capture as TcpdumpTask;
-  const limits = [
-    formatDuration(options.durationSeconds),
-    formatBytes(options.maxBytes),
-    ...(options.count ? [counted(options.count, 'packet')] : []),
-  ];
   const who =
     target.kind === 'node'
       ? `node ${target.node}`
       : `pod ${target.name} (${target.ips.join(', ') || 'no address'}) on ${target.node}`;
   return [
     who,
-    `scope ${task.scope}; ${task.filter.length ? `filter ${filterText(task)}` : 'no filter: every packet'}`,
-    `stops after ${limits.slice(0, -1).join(', ')} or ${limits.at(-1)}${options.capture.detach ? '' : ', or press Ctrl-C'}`,
+    scopeText(task),
+    `${limitsText(options)}${options.capture.detach ? '' : ', or press Ctrl-C'}`,
     ...(target.kind === 'pod' && target.hostNetwork && task.scope === 'netns'
       ? ['note: the pod has hostNetwork, so the capture contains the traffic of the node']
       : []),
   ];
+}
+
+const scopeText = (task: TcpdumpTask): string =>
+  `scope ${task.scope}; ${task.filter.length ? `filter ${filterText(task)}` : 'no filter: every packet'}`;
+
+/** When a capture stops by itself. */
+function limitsText({ durationSeconds, maxBytes, count }: PcapOptions): string {
+  const limits = [
+    formatDuration(durationSeconds),
+    formatBytes(maxBytes),
+    ...(count ? [counted(count, 'packet')] : []),
+  ];
+  return `stops after ${limits.slice(0, -1).join(', ')} or ${limits.at(-1)}`;
 }
 
 /** Writes the receipt of a verified capture, and prints what was captured. */

@@ -10,19 +10,15 @@ import { request } from '../node/requests.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
-import { captureFacts } from '../report/capture.ts';
-import { describeFiles } from '../report/files.ts';
 import { planOfPod } from '../session/plan-of-pod.ts';
-import { makeReceipt, writeReceipt } from '../session/receipt.ts';
 import { resumeSession } from '../session/session.ts';
 import { type ListedSession, listSessions } from '../session/session-list.ts';
 import { humanAge } from '../snapshot/age.ts';
 import { printable } from '../text/printable.ts';
 import { counted, formatBytes } from '../text/quantity.ts';
-import { quoteFor } from '../text/shell-quote.ts';
+import { presentCollected } from '../workflow/collect-session.ts';
 import { isNamed, namedSession, onlySession, sessionsOf } from '../workflow/find-session.ts';
 import { prepareFolder } from '../workflow/output-folder.ts';
-import { endedText, missingText, sessionCode, warnOfTarget } from '../workflow/run-capture.ts';
 
 const ACTIONS = ['list', 'attach', 'stop', 'collect', 'delete'] as const;
 type Action = (typeof ACTIONS)[number];
@@ -223,40 +219,20 @@ async function collect(options: SessionsOptions, cluster: Cluster, context: Cont
       `to wait for its end and collect it: kubectl gkeprof sessions attach ${id}; to end it now: kubectl gkeprof sessions stop ${id}`,
     );
   const found = planOfPod(await cluster.readPod(namespace, session.pod));
-  const { plan, collector } = found;
+  const { plan, plans, collector } = found;
   await prepareFolder(outputDir, context);
-  context.log.line(`session ${id} on ${plan.node}: ${collector.describe(plan)}`);
+  const more = plans.length > 1 ? `; the same of ${counted(plans.length - 1, 'more target')}` : '';
+  context.log.line(`session ${id} on ${plan.node}: ${collector.describe(plan)}${more}`);
   const release = context.interrupts.hold();
   const isOver = state === 'finished' || state === 'failed';
-  const result = await resumeSession(found, outputDir, { ...context, cluster }, isOver)
+  const outcomes = await resumeSession(found, outputDir, { ...context, cluster }, isOver)
     .catch((error: unknown) => {
       throw stillThere(error, session, context);
     })
     .finally(release);
-  warnOfTarget(result, context.log);
-  const { artifact } = result;
-  const receipt = makeReceipt(plan, result, {});
-  const receiptPath = await writeReceipt(artifact.base, receipt);
-  const made = [
-    { role: plan.capture.collector === 'perf' ? 'stacks' : 'packets', path: artifact.path },
-    { role: 'receipt', path: receiptPath },
-  ];
-  const files = await describeFiles(made);
-  await printResult(
-    context,
-    format,
-    () => ({ kind: 'CollectedSession', version: 1, session: id, ...captureFacts(receipt), files }),
-    files.map(({ path }) => path),
-    () => files.map(({ role, path }) => `${role === 'receipt' ? 'Receipt:' : 'File:   '} ${path}\n`).join(''),
-  );
-  for (const line of missingText(result)) context.log.warn(line);
-  context.log.line(endedText(result));
-  const verb = plan.capture.collector === 'perf' ? 'render' : 'analyze';
-  context.log.line(
-    `${formatBytes(artifact.bytes)}, verified; see it: kubectl gkeprof ${verb} ${quoteFor(context.windows)(artifact.path)}`,
-  );
-  await result.removed;
-  return sessionCode(result);
+  if (context.interrupts.stop.aborted && outcomes.every((each) => 'error' in each))
+    stillThere(undefined, session, context);
+  return presentCollected(id, outcomes, format, context);
 }
 
 /** After Ctrl-C nothing was deleted, so the user is told how to go on. */

@@ -156,6 +156,10 @@ interface ParsedLine {
 export const parseEvent = (line: string, nonce: string): NodeEvent | undefined =>
   parseLine(line, nonce)?.event;
 
+/** The nonce in a line that looks like an event: whose event it is. Undefined for any other line. */
+export const nonceOf = (line: string): string | undefined =>
+  /^\{"gkeprof":1,"seq":\d+,"nonce":"([0-9a-f]{22})"/.exec(line)?.[1];
+
 function parseLine(line: string, nonce: string): ParsedLine | undefined {
   if (!line.startsWith('{"gkeprof":1,')) return undefined;
   let value: Readonly<Record<string, unknown>>;

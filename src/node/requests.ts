@@ -84,6 +84,8 @@ const SALVAGE = 'stat -c %s "$1" && sha256sum <"$1"';
 export const REQUESTS = {
   /** The events of a recorder, if the container's log fails. */
   events: ['cat', { form: `${FOLDER}/events\\.jsonl` }],
+  /** The events of all recorders of a debug pod that has several. */
+  allEvents: ['sh', '-c', `cat ${OUT}/[0-9]*/events.jsonl`],
   /** Asks the node to stop the capture and to finish it. */
   stop: ['touch', `${CTL}/stop`],
   /** Tells the node that the client is still there. */

@@ -16,6 +16,7 @@ import type { CaptureSummary } from '../packets/summary.ts';
 import { counted, formatBytes, formatRate } from '../text/quantity.ts';
 import { type CaptureFacts, captureRows, targetWords, utc } from './capture.ts';
 import { type DescribedFile, fileTable } from './files.ts';
+import type { FailedTarget } from './many-profiles.ts';
 import { block, code, factTable, MARKDOWN_ROWS, markdownTable, plain } from './markdown.ts';
 
 /** The analysis of the packets that were read. It is valid until its lists on disk are closed. */
@@ -48,6 +49,35 @@ export const captureMarkdown = (
     ...(analyzed ? analysisTables(analyzed) : []),
     fileTable(files),
     `Recorded with kubectl-gkeprof ${plain(capture.gkeprof)}. The capture contains payload.`,
+  );
+
+/** The captures of several pods as a block for an incident. */
+export const manyCapturesMarkdown = (
+  captures: readonly CaptureFacts[],
+  failed: readonly FailedTarget[],
+  clocks: readonly string[],
+  files: readonly DescribedFile[],
+  analyzed?: Analyzed,
+): string =>
+  block(
+    `### Packets of ${counted(captures.length, 'pod')}`,
+    markdownTable(
+      ['pod', 'captured', 'dropped by the kernel', 'from', 'to'].map((title) => ({ title })),
+      captures.map((capture) => [
+        targetWords(capture),
+        counted(capture.packets?.captured ?? 0, 'packet'),
+        droppedText(capture.packets?.droppedByKernel ?? 0),
+        utc(capture.startedAt),
+        utc(capture.stoppedAt),
+      ]),
+    ),
+    [
+      ...failed.map(({ target, error }) => `- not captured: ${plain(`${target}: ${error}`)}`),
+      ...clocks.map((line) => `- ${plain(line)}`),
+    ].join('\n'),
+    ...(analyzed ? [factTable(analysisRows(analyzed)), ...analysisTables(analyzed)] : []),
+    fileTable(files),
+    `Recorded with kubectl-gkeprof ${plain(captures[0]!.gkeprof)}. The capture contains payload.`,
   );
 
 /** The analysis of files as a block for an incident. */

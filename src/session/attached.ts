@@ -35,7 +35,7 @@ export async function runNodeCommand(
   interrupts.stop.throwIfAborted();
   const release = interrupts.hold();
   try {
-    await createDebugPod(plan, collectorOf(plan.capture.collector), context);
+    await createDebugPod([plan], collectorOf(plan.capture.collector), context);
     return await inDebugPod(plan, audience, context);
   } finally {
     release();

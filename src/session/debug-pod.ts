@@ -27,15 +27,16 @@ interface PodRef {
   readonly name: string;
 }
 
-/** Creates the plan's pod, exactly as planned: if admission changed it, it is removed again. */
+/** Creates the pod of one or several plans, exactly as planned: if admission changed it, it is removed again. */
 export async function createDebugPod(
-  plan: Plan,
+  plans: readonly Plan[],
   work: NodeWork,
   context: SessionContext,
 ): Promise<CreatedPod> {
   const { cluster, log, interrupts } = context;
+  const plan = plans[0]!;
   const { namespace, name } = plan.debugPod;
-  const pod = debugPod([plan], work);
+  const pod = debugPod(plans, work);
   const creation = new Creation(pod, plan, cluster);
   try {
     log.phase(`creating the debug pod ${namespace}/${name} on ${plan.node}`);

@@ -7,7 +7,6 @@ import { refusalOf } from '../cluster/kubectl-words.ts';
 import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { temporaryFolder } from '../files/temporary-folder.ts';
 import { unlessAborted } from '../interrupts.ts';
-import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { printable } from '../text/printable.ts';
 import { formatBytes, formatDuration } from '../text/quantity.ts';
@@ -45,8 +44,9 @@ export interface DownloadDestination {
   readonly ending: string;
 }
 
-/** The container that has the file, and the uid of its pod. */
+/** The container that has the file, its folder there, and the uid of its pod. */
 export interface DownloadSource extends ContainerRef {
+  readonly folder: string;
   readonly uid?: string;
 }
 
@@ -247,7 +247,13 @@ function copy(folder: string, transfer: Transfer): Promise<CallResult> {
     return part.size;
   };
   return watched({ from: 0, arrived }, transfer, (end) =>
-    context.cluster.copy(from, `${OUT}/${file}`, folder, 'part', AbortSignal.any([signal, end.signal])),
+    context.cluster.copy(
+      from,
+      `${from.folder}/${file}`,
+      folder,
+      'part',
+      AbortSignal.any([signal, end.signal]),
+    ),
   );
 }
 
@@ -369,7 +375,7 @@ async function readRange(
   const { announced, from, context, signal } = transfer;
   const stream = context.cluster.execStream(
     from,
-    request('range', `${OUT}/${announced.file}`, String(at + 1), String(want)),
+    request('range', `${from.folder}/${announced.file}`, String(at + 1), String(want)),
   );
   let got = 0;
   let stderr = '';
@@ -458,7 +464,7 @@ function notDownloaded(error: unknown, name: string, transfer: Transfer): Gkepro
 /** The command line that copies the file, for its user alone as here, and compares it with what the node announced. */
 function commandFor(name: string, { announced, from, context }: Transfer): string {
   const { namespace, pod, container } = from;
-  const path = `${namespace}/${pod}:${OUT}/${announced.file}`;
+  const path = `${namespace}/${pod}:${from.folder}/${announced.file}`;
   const line = context.cluster.kubectlLine('cp', '-c', container, path, name);
   // cmd.exe and PowerShell have neither umask nor sha256sum.
   if (context.windows) return `${line} (its SHA-256, by certutil -hashfile, is ${announced.sha256})`;

@@ -1,7 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import { kubectlError, refusalOf } from '../cluster/kubectl-words.ts';
 import { clusterError } from '../errors.ts';
-import { EventReader, LineSplitter, type NodeEvent } from '../node/events.ts';
+import { EventReader, LineSplitter, type NodeEvent, nonceOf } from '../node/events.ts';
 import { outOf } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { captureSeconds, type Plan } from '../plan/plan.ts';
@@ -20,40 +20,51 @@ const MOST_FOREIGN = 50;
 
 const isLast = (event: NodeEvent): boolean => event.event === 'end' || event.event === 'refused';
 
+/** An event, and the plan of the recorder that it is of. */
+export interface RecorderEvent {
+  readonly plan: Plan;
+  readonly event: NodeEvent;
+}
+
 /**
- * The events of a session in order, each once, up to the last one. They come from the container's log; when the log is
- * silent, ends early or has a gap, the same events are read from events.jsonl through `files`.
- * Returns without a last event if the capture container ended without one, because it was killed.
+ * The events of a session in order, each once, up to the last one of each recorder. They come from the container's log, in
+ * which the nonces tell whose they are; when the log is silent, ends early or has a gap, the same events are read from each
+ * recorder's events.jsonl through `files`. Returns without a last event if the capture container ended without one, because
+ * it was killed.
  */
-export async function* followEvents(plan: Plan, context: SessionContext): AsyncGenerator<NodeEvent> {
+export async function* followEvents(
+  plans: readonly Plan[],
+  context: SessionContext,
+): AsyncGenerator<RecorderEvent> {
   const { cluster, log, sleep } = context;
   const signal = context.interrupts.abandon;
-  const reader = new EventReader(plan.session.nonce);
-  const readFile = async (tries = 1): Promise<string[]> => {
-    const result = await cluster.exec(
-      containerOf(plan, 'files'),
-      request('events', `${outOf(plan)}/events.jsonl`),
-      signal,
-    );
+  const first = plans[0]!;
+  const readers = new Map(plans.map((plan) => [plan, new EventReader(plan.session.nonce)]));
+  const open = new Set<Plan>(plans);
+  const readFile = async (plan: Plan, tries = 1): Promise<string[]> => {
+    const words = request('events', `${outOf(plan)}/events.jsonl`);
+    const result = await cluster.exec(containerOf(plan, 'files'), words, signal);
     if (result.exitCode === 0) return Buffer.from(result.stdout).toString('utf8').split('\n').filter(Boolean);
     signal.throwIfAborted();
     if (tries === 1) return [];
     if (refusalOf(result.stderr) !== undefined) throw kubectlError(result);
     await sleep(RECONNECT_MS, signal);
     // A server that is away is waited for as long as everywhere; the tries are those that it could have answered.
-    await isOver(plan, context);
-    return readFile(tries - 1);
+    await isOver(first, context);
+    return readFile(plan, tries - 1);
   };
   /** The new events among the lines; a gap in the log is filled from the file before going on. */
-  async function accept(lines: readonly string[]): Promise<NodeEvent[]> {
-    const events: NodeEvent[] = [];
+  async function accept(lines: readonly string[]): Promise<RecorderEvent[]> {
+    const events: RecorderEvent[] = [];
     for (const line of lines) {
+      const plan = planOf(line, plans);
+      const reader = readers.get(plan)!;
       let reading = reader.read(line);
       if (reading.kind === 'gap') {
-        events.push(...fromFile(await readFile()));
+        events.push(...fromFile(plan, await readFile(plan)));
         reading = reader.read(line);
       }
-      if (reading.kind === 'event') events.push(reading.event);
+      if (reading.kind === 'event') events.push({ plan, event: reading.event });
       else if (reading.kind === 'foreign') sayForeign(reading.text);
     }
     return events;
@@ -65,28 +76,45 @@ export async function* followEvents(plan: Plan, context: SessionContext): AsyncG
     else if (foreign === MOST_FOREIGN + 1)
       log.line('the node prints more lines that are not events; they are not shown');
   }
-  function fromFile(lines: readonly string[]): NodeEvent[] {
+  function fromFile(plan: Plan, lines: readonly string[]): RecorderEvent[] {
     return lines
-      .map((line) => reader.read(line))
-      .flatMap((each) => (each.kind === 'event' ? [each.event] : []));
+      .map((line) => readers.get(plan)!.read(line))
+      .flatMap((each) => (each.kind === 'event' ? [{ plan, event: each.event }] : []));
   }
-  const silence = new Silence(plan, context);
+  /** The new events in the files of all recorders that have not ended. */
+  async function fromFiles(tries?: number): Promise<RecorderEvent[]> {
+    const events: RecorderEvent[] = [];
+    for (const plan of open) events.push(...fromFile(plan, await readFile(plan, tries)));
+    return events;
+  }
+  /** Whether all recorders have ended, with these events. */
+  function isEnd(events: readonly RecorderEvent[]): boolean {
+    for (const { plan, event } of events) if (isLast(event)) open.delete(plan);
+    return open.size === 0;
+  }
+  const silence = new Silence(first, context);
   for (;;) {
     signal.throwIfAborted();
-    for await (const lines of logLines(plan, context)) {
-      const events = lines === 'silence' ? fromFile(await readFile()) : await accept(lines);
+    for await (const lines of logLines(first, context)) {
+      const events = lines === 'silence' ? await fromFiles() : await accept(lines);
       yield* events;
-      if (events.some(isLast)) return;
+      if (isEnd(events)) return;
       if (lines !== 'silence' || events.length) silence.isOver();
       else if (await silence.isForEver()) break;
     }
-    const ended = await isOver(plan, context);
+    const ended = await isOver(first, context);
     // Events that are not read now are lost, so this is tried several times: one failed exec must not cost a whole capture.
-    const events = fromFile(await readFile(ended ? LAST_TRIES : 1));
+    const events = await fromFiles(ended ? LAST_TRIES : 1);
     yield* events;
-    if (ended || events.some(isLast)) return;
+    if (isEnd(events) || ended) return;
     await sleep(RECONNECT_MS, signal);
   }
+}
+
+/** The plan of the recorder that printed a line; the first one for what no recorder printed. */
+function planOf(line: string, plans: readonly Plan[]): Plan {
+  const nonce = plans.length > 1 ? nonceOf(line) : undefined;
+  return plans.find(({ session }) => session.nonce === nonce) ?? plans[0]!;
 }
 
 /**

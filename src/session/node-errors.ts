@@ -1,8 +1,8 @@
-import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { type Collector, lastWords } from '../collectors/collector.ts';
 import { clusterError, type GkeprofError, toolError } from '../errors.ts';
 import type { EventOf } from '../node/events.ts';
-import { OUT } from '../node/folders.ts';
+import { outOf } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { type Plan, targetText } from '../plan/plan.ts';
 import { printableLines } from '../text/printable.ts';
@@ -18,7 +18,7 @@ export async function nodeError(
   collector: Collector,
   cluster: Cluster,
 ): Promise<GkeprofError> {
-  const log = logName === undefined ? '' : await readLog(cluster, containerOf(plan, 'files'), logName);
+  const log = logName === undefined ? '' : await readLog(cluster, plan, logName);
   const own = collector.explain(code, plan, log);
   if (own) return toolError(own.reason, own.hint);
   const target = targetText(plan.target);
@@ -74,9 +74,10 @@ export const againHint = (plan: Plan): string =>
     ? 'run the command again; if that does not help, without --least-privilege'
     : 'run the command again';
 
-async function readLog(cluster: Cluster, files: ContainerRef, name: string): Promise<string> {
+async function readLog(cluster: Cluster, plan: Plan, name: string): Promise<string> {
+  const files = containerOf(plan, 'files');
   for (let attempt = 1; attempt <= 5; attempt += 1) {
-    const result = await cluster.exec(files, request('log', `${OUT}/${name}`)).catch(() => undefined);
+    const result = await cluster.exec(files, request('log', `${outOf(plan)}/${name}`)).catch(() => undefined);
     if (result?.exitCode === 0) return printableLines(Buffer.from(result.stdout).toString('utf8'));
     await new Promise((resolve) => setTimeout(resolve, 300));
   }

@@ -2,7 +2,7 @@ import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
 import type { Cluster } from '../cluster/cluster.ts';
 import { isRecording } from '../collectors/collector.ts';
 import { COLLECTORS } from '../collectors/index.ts';
-import { keepEvent, parseEvent, type SeenEvents } from '../node/events.ts';
+import { type EventName, keepEvent, parseEvent, type SeenEvents } from '../node/events.ts';
 import { OUT } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { ownerOfSuffix } from '../plan/owner.ts';
@@ -139,20 +139,51 @@ async function eventsOf(pod: V1Pod, cluster: Cluster): Promise<SeenEvents | unde
   const { name = '', namespace = '' } = pod.metadata ?? {};
   if (!statusOf(pod, 'files')?.state?.running) return undefined;
   const ref = { namespace, pod: name, container: 'files' };
+  const nonces = argumentsOf(pod, 'capture')
+    .filter((word) => word.startsWith('nonce='))
+    .map((word) => word.slice('nonce='.length));
+  const asked = nonces.length > 1 ? request('allEvents') : request('events', `${OUT}/events.jsonl`);
   try {
-    const { exitCode, stdout } = await cluster.exec(
-      ref,
-      request('events', `${OUT}/events.jsonl`),
-      AbortSignal.timeout(EVENTS_MS),
-    );
+    const { exitCode, stdout } = await cluster.exec(ref, asked, AbortSignal.timeout(EVENTS_MS));
     if (exitCode !== 0) return undefined;
-    const seen: SeenEvents = {};
-    for (const line of Buffer.from(stdout).toString('utf8').split('\n')) {
-      const event = parseEvent(line, argumentOf(pod, 'nonce') ?? '');
-      if (event) keepEvent(seen, event);
-    }
-    return seen;
+    const lines = Buffer.from(stdout).toString('utf8').split('\n');
+    return together(
+      nonces.map((nonce) => {
+        const seen: SeenEvents = {};
+        for (const line of lines) {
+          const event = parseEvent(line, nonce);
+          if (event) keepEvent(seen, event);
+        }
+        return seen;
+      }),
+    );
   } catch {
     return undefined;
   }
+}
+
+/**
+ * What the events of several recorders tell of their session: it has ended when all have, and its size is the sum of
+ * their sizes.
+ */
+export function together(recorders: readonly SeenEvents[]): SeenEvents {
+  if (recorders.length === 1) return recorders[0]!;
+  const first = <Name extends EventName>(name: Name) => recorders.find((each) => each[name])?.[name];
+  const ends = recorders.flatMap(({ end }) => (end ? [end] : []));
+  const isOver = recorders.every(({ end, refused }) => end || refused);
+  const { hello, capturing, stopping, progress } = {
+    hello: first('hello'),
+    capturing: first('capturing'),
+    stopping: first('stopping'),
+    progress: first('progress') ?? first('artifact'),
+  };
+  const bytes = recorders.reduce((sum, each) => sum + (each.artifact?.bytes ?? each.progress?.bytes ?? 0), 0);
+  const last = ends.toSorted((a, b) => a.t - b.t).at(-1);
+  return {
+    ...(hello && { hello }),
+    ...(capturing && { capturing }),
+    ...(progress && { progress: { free: 0, ...progress, event: 'progress', bytes } }),
+    ...(stopping && { stopping }),
+    ...(isOver && last && { end: last }),
+  };
 }

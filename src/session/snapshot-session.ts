@@ -41,7 +41,7 @@ export async function openNode(plan: Plan, context: SessionContext): Promise<Nod
   }
   const files = containerOf(plan, 'files');
   interrupts.stop.throwIfAborted();
-  await createDebugPod(plan, inspect, context);
+  await createDebugPod([plan], inspect, context);
   if (plan.debugPod.install && capture.parts.includes('links'))
     log.line(
       `no diagnostic image: installing iproute2 into ${plan.debugPod.image} on the node (--image avoids it)`,

@@ -5,6 +5,7 @@ import { createGzip } from 'node:zlib';
 import type { Context } from '../cli/command.ts';
 import { reasonOf } from '../errors.ts';
 import { type Input, openInput } from '../files/input.ts';
+import { temporaryFolder } from '../files/temporary-folder.ts';
 import type { ClockOffset, OffsetUnknown } from '../packets/combine/clock-offset.ts';
 import { type Combined, combine, type Write } from '../packets/combine/combine.ts';
 import { interfaceName, type PodInterface } from '../packets/combine/pod-interface.ts';
@@ -21,8 +22,7 @@ import {
   makeReceipt,
   writeReceipt,
 } from '../session/receipt.ts';
-import type { SessionResult } from '../session/session.ts';
-import { temporaryFolder } from '../session/temporary-folder.ts';
+import type { SessionResult } from '../session/result.ts';
 import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
 import { toolVersion } from '../version.ts';

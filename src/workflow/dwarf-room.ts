@@ -12,8 +12,11 @@ import type { CaptureTarget } from './run-capture.ts';
  * never does: to refuse it would cost the recording of a small pod on a large node. It is recorded, and ends by itself at the
  * limit of its size, with what there is by then.
  */
-export async function checkDwarfRoom({ cluster, target }: CaptureTarget, plan: Plan): Promise<string[]> {
-  const { capture, limits } = plan;
+export async function checkDwarfRoom(
+  { cluster }: Pick<CaptureTarget, 'cluster'>,
+  plan: Plan,
+): Promise<string[]> {
+  const { capture, limits, target } = plan;
   if (capture.collector !== 'perf' || capture.stacks !== 'dwarf') return [];
   const [node, pod] = await Promise.all([
     cluster.readNode(plan.node),

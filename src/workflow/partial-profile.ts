@@ -1,7 +1,7 @@
 import { EXIT, GkeprofError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { makeReceipt, writeReceipt } from '../session/receipt.ts';
-import type { SessionResult } from '../session/session.ts';
+import type { SessionResult } from '../session/result.ts';
 import { printable } from '../text/printable.ts';
 import { shellQuote } from '../text/shell-quote.ts';
 import { CUT_TEXT } from './run-capture.ts';

@@ -17,6 +17,7 @@ export type NodeQuestion =
 
 /** The debug pods that a command is about to create, all of one kind. */
 export interface PlannedPods {
+  /** Several of them may be of one debug pod, which has a recorder for each. */
   readonly plans: readonly Plan[];
   readonly work: NodeWork;
   /** What the nodes are asked, if the plans are for snapshots. */
@@ -43,7 +44,8 @@ export async function preview(
     return true;
   }
   if (options.dryRun) {
-    const planned = pods.plans.map((plan) => debugPod([plan], pods.work));
+    const batches = Map.groupBy(pods.plans, (plan) => plan.debugPod.name);
+    const planned = [...batches.values()].map((plans) => debugPod(plans, pods.work));
     const shown =
       options.dryRun === 'server'
         ? await Promise.all(planned.map((pod) => cluster.createPod(pod, true)))

@@ -11,7 +11,7 @@ import { type Reading, type ReadOptions, readProfile } from '../profile/read/rea
 import { type ProfileSummary, summarize } from '../profile/summary.ts';
 import type { MadeFile } from '../report/files.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
-import type { SessionResult } from '../session/session.ts';
+import type { SessionResult } from '../session/result.ts';
 import type { NodePods } from './node-pods.ts';
 import { partialProfileError } from './partial-profile.ts';
 import { aboutFromReceipt, countingLosses, namedTarget } from './read-profile.ts';

@@ -6,13 +6,8 @@ import { EXIT, type ExitCode, GkeprofError, reasonOf } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { type Limits, makePlan, type NodeTask, type Plan } from '../plan/plan.ts';
 import type { Target, TargetRef } from '../plan/target.ts';
-import {
-  type Cut,
-  type NoCgroups,
-  runSession,
-  type SessionResult,
-  type SymbolFiles,
-} from '../session/session.ts';
+import type { Cut, NoCgroups, SessionResult, SymbolFiles } from '../session/result.ts';
+import { onlyResult, runSession } from '../session/session.ts';
 import type { Deletion } from '../session/stopped-by.ts';
 import { sweep } from '../session/sweep.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
@@ -84,12 +79,18 @@ export function planCapture(
   return makePlan({
     target,
     capture: task,
-    limits: { ...limits, keepSeconds: options.keepSeconds, minFreePercent: MIN_FREE_PERCENT },
+    limits: limitsOf(limits, options),
     debugPod: options.debugPod,
     ...(user !== undefined && { user }),
     ...(options.reason !== undefined && { reason: options.reason }),
   });
 }
+
+/** The limits of a capture: its own, and those that every capture has. */
+export const limitsOf = (
+  limits: Omit<Limits, 'keepSeconds' | 'minFreePercent'>,
+  { keepSeconds }: Pick<CaptureOptions, 'keepSeconds'>,
+): Limits => ({ ...limits, keepSeconds, minFreePercent: MIN_FREE_PERCENT });
 
 /**
  * Captures what is planned, and returns it as soon as the file is verified. `opening` is printed before the debug pod is
@@ -107,12 +108,12 @@ export async function runCapture(
   if (!options.detach) await prepareFolder(options.outputDir, context);
   for (const line of opening) context.log.line(line);
   if (options.detach) {
-    await detach(plan, collector, options, cluster, context);
+    await detach([[plan]], collector, options, cluster, context);
     return undefined;
   }
   // From here on there is a pod to delete, and then a file to read.
   context.interrupts.hold();
-  const result = await runSession(plan, collector, options.outputDir, { ...context, cluster });
+  const result = onlyResult(await runSession([plan], collector, options.outputDir, { ...context, cluster }));
   warnOfTarget(result, context.log);
   return { plan, result, leftovers };
 }
@@ -127,40 +128,73 @@ export function warnOfTarget({ targetChanges, targetUnknown }: SessionResult, lo
  * Waits for what a command makes of a verified recording, then for the removal of the debug pod, and returns what was
  * made. If that fails or is interrupted, the recording is kept: exit code 5, and a hint with the command that tries again.
  */
-export async function finishCapture<T>(
+export const finishCapture = <T>(
   { plan, result, leftovers }: Recorded,
   making: Promise<T>,
+  context: Context,
+): Promise<T> =>
+  endedWith(
+    making,
+    { what: result.artifact.path, isOne: true, plan, paths: [result.artifact.path] },
+    { removed: [result.removed], leftovers },
+    context,
+  );
+
+/** The files from which something was to be made. */
+interface Kept {
+  readonly what: string;
+  readonly isOne: boolean;
+  readonly plan: Plan;
+  readonly paths: readonly string[];
+}
+
+/** Waits for what a command makes of the files that it keeps, and for the removals. */
+export async function endedWith<T>(
+  making: Promise<T>,
+  kept: Kept,
+  {
+    removed,
+    leftovers,
+  }: { readonly removed: readonly Promise<void>[]; readonly leftovers: Promise<string[]> },
   { interrupts, log }: Context,
 ): Promise<T> {
   const signal = interrupts.next;
   const made = await unlessAborted(making, signal).catch(async (error: unknown) => {
-    await result.removed.catch((problem: unknown) => log.warn(reasonOf(problem)));
-    throw error instanceof GkeprofError && !signal.aborted
-      ? error
-      : notMade(plan, result, error, signal.aborted);
+    for (const each of await Promise.allSettled(new Set(removed)))
+      if (each.status === 'rejected') log.warn(reasonOf(each.reason));
+    throw error instanceof GkeprofError && !signal.aborted ? error : notMade(kept, error, signal.aborted);
   });
   log.end();
   for (const name of await unlessAborted(leftovers, interrupts.next).catch(() => []))
     log.line(`removed ${name}, which an earlier command had left`);
-  await result.removed;
+  await Promise.all(removed);
   return made;
 }
 
 /** The command that makes the results of a recording later. */
 const AGAIN = { perf: 'render', tcpdump: 'analyze' } as const;
 
-function notMade(plan: Plan, { artifact }: SessionResult, error: unknown, isInterrupted: boolean) {
+function notMade({ what, isOne, plan, paths }: Kept, error: unknown, isInterrupted: boolean) {
   const { collector } = plan.capture;
   const again = collector === 'perf' || collector === 'tcpdump' ? AGAIN[collector] : undefined;
+  const reason = isInterrupted ? undefined : reasonOf(error);
   return new GkeprofError(
     EXIT.incomplete,
-    isInterrupted
-      ? `${artifact.path} was recorded and verified, but processing it was interrupted`
-      : `${artifact.path} was recorded and verified, but processing it failed: ${reasonOf(error)}`,
-    again && `kubectl gkeprof ${again} ${shellQuote(artifact.path)}`,
+    isOne ? oneNotMade(what, reason) : manyNotMade(what, reason),
+    again && `kubectl gkeprof ${again} ${paths.map(shellQuote).join(' ')}`,
     error,
   );
 }
+
+const oneNotMade = (what: string, reason: string | undefined): string =>
+  reason === undefined
+    ? `${what} was recorded and verified, but processing it was interrupted`
+    : `${what} was recorded and verified, but processing it failed: ${reason}`;
+
+const manyNotMade = (what: string, reason: string | undefined): string =>
+  reason === undefined
+    ? `${what} were recorded and verified, but processing them was interrupted`
+    : `${what} were recorded and verified, but processing them failed: ${reason}`;
 
 /** The exit code by how the capture stopped: incomplete, unless it reached a limit or was interrupted. */
 export function sessionCode(result: SessionResult): ExitCode {
@@ -180,7 +214,11 @@ export function missingText({ cut, unnamedProcesses, symbolFiles, noCgroups }: S
         ]
       : []),
     ...(symbolFiles?.why ? [symbolFilesText(symbolFiles, symbolFiles.why)] : []),
-    ...(noCgroups ? [`the samples are not told apart by pod: ${NO_CGROUPS_TEXT[noCgroups]}`] : []),
+    ...(noCgroups
+      ? [
+          `the samples are not told apart by ${noCgroups === 'unwinder' ? 'container' : 'pod or container'}: ${NO_CGROUPS_TEXT[noCgroups]}`,
+        ]
+      : []),
   ];
 }
 

@@ -43,7 +43,7 @@ describe('parseCommandLine', () => {
         'y',
       ]),
     ).toMatchObject({
-      ref: { kind: 'pod', name: 'redis-0' },
+      refs: { refs: [{ kind: 'pod', name: 'redis-0' }], kinds: [] },
       container: 'redis',
       durationSeconds: 10,
       frequencyHz: 99,
@@ -202,7 +202,7 @@ describe('parseCommandLine', () => {
 
   it.each<[string[], RegExp, RegExp?]>([
     [['flamgraph', 'x'], /unknown command "flamgraph"/, /did you mean flamegraph\?/],
-    [['-n', 'x', 'pcap'], /^pcap: missing target$/, /^for example: kubectl gkeprof pcap pod\/redis-0/],
+    [['-n', 'x', 'pcap'], /^missing target$/, /^name one, such as pod\/NAME/],
     [['-n', 'x', 'pcpa', 'y'], /^unknown command "pcpa"$/, /did you mean pcap/],
     [['--durations', '5', 'flamegraph'], /^unknown flag: --durations$/],
     [['--', 'pcap'], /^missing command before --$/],
@@ -226,7 +226,11 @@ describe('parseCommandLine', () => {
       /^formats: json, yaml, name, jsonpath=…; .*--output-dir DIR$/,
     ],
     [['flamegraph', 'x', '-o', 'x.svg'], /^-o: unknown format "x.svg"$/, /--output-dir DIR$/],
-    [['flamegraph', 'pod', 'x'], /^flamegraph: takes 1 target, got 2$/, /^did you mean pod\/x\?$/],
+    [
+      ['flamegraph', 'x', 'y', '--vs', 'z'],
+      /^--vs compares one target with another$/,
+      /^name one target before --vs$/,
+    ],
     [['crictl', 'ps'], /^crictl: missing target before "ps"$/, /crictl pod\/NAME -- ps$/],
     [['flamegraph', 'x', '-o', 'markdown'], /^-o: unknown format "markdown"$/, /^did you mean --markdown\?$/],
     [['render', 'a', '-o', 'wide'], /^-o: unknown format "wide"$/, /to name the file: --output .\/wide$/],
@@ -250,8 +254,12 @@ describe('parseCommandLine', () => {
     [['pcap', 'x', '--scope', 'ifac'], /^--scope: unknown value "ifac"$/, /did you mean iface\?/],
     [['pcap', 'x', '-n'], /^-n: needs a value$/],
     [['pcap', 'x', '-w', '-'], /unknown flag: -w/, /^put the filter and the options of tcpdump after --$/],
-    [['pcap'], /^pcap: missing target$/],
-    [['pcap', 'a', 'b'], /^pcap: takes 1 target, got 2$/, /filter and the options of tcpdump after --/],
+    [['pcap'], /^missing target$/, /^name one, such as pod\/NAME, or use -l LABELS$/],
+    [
+      ['pcap', 'a', 'port', '80'],
+      /^"port" is no target: .* part of a filter$/,
+      /filter and the options of tcpdump after --/,
+    ],
     [['pcap', 'x', '--port'], /^--port: needs a value$/],
     [['pcap', 'x', '--port='], /^--port: needs a value$/],
     [['pcap', 'x', '--count='], /^--count: is empty/],

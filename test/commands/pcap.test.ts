@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { countLines } from '../../src/commands/pcap.ts';
-import type { SessionResult } from '../../src/session/session.ts';
+import type { SessionResult } from '../../src/session/result.ts';
 
 const last = (counts: object) => ({ event: 'progress', ...counts }) as SessionResult['last'];
 

@@ -24,7 +24,7 @@ async function follow(overrides: Partial<Cluster>, interrupts = new Interrupts()
   const ended = { containerStatuses: [status('capture', { terminated: { exitCode: 0 } })] };
   if (!overrides.readPod) cluster.readPod = async () => ({ status: ended }) as never;
   const log = new Log({ write: (text) => said.push(text.replace(/\n$/, '')) });
-  for await (const event of followEvents(PLAN, contextOf(cluster, { interrupts, sleep, log })))
+  for await (const { event } of followEvents([PLAN], contextOf(cluster, { interrupts, sleep, log })))
     names.push(event.event);
   return { names, said, waited, calls: cluster.calls };
 }

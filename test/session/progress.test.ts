@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { perf } from '../../src/collectors/perf/perf.ts';
 import { tcpdump } from '../../src/collectors/tcpdump/tcpdump.ts';
-import { type EventOf, keepEvent, parseEvent, type SeenEvents } from '../../src/node/events.ts';
+import { type EventOf, parseEvent } from '../../src/node/events.ts';
 import { Log } from '../../src/output/log.ts';
 import type { NodeTask } from '../../src/plan/plan.ts';
-import { showEvent } from '../../src/session/progress.ts';
+import { Progress } from '../../src/session/progress.ts';
 import { fakeCluster } from '../fake-cluster.ts';
 import { PERF, planOf, TCPDUMP } from '../plans.ts';
 import { contextOf } from './scene.ts';
@@ -15,26 +15,27 @@ afterEach(() => vi.useRealTimers());
 const BEGUN = 1_790_000_000_000;
 
 /** A terminal on which a capture of a minute is followed; `at` is when an event came, by the node's clock, in seconds. */
-function terminal(task: NodeTask, limits: object = {}) {
+function terminal(task: NodeTask, limits: object = {}, recorders = 1) {
   const base = planOf(task);
   const plan = { ...base, limits: { ...base.limits, durationSeconds: 60, maxBytes: 2 ** 30, ...limits } };
   const written: string[] = [];
   const log = new Log({ isTTY: true, columns: 200, write: (text) => written.push(text) });
   const context = contextOf(fakeCluster({}), { log });
   const collector = task.collector === 'perf' ? perf : tcpdump;
-  const seen: SeenEvents = {};
+  const plans = Array.from({ length: recorders }, (_, at) => ({ ...plan, recorder: at + 1 }));
+  const shown = new Progress(recorders === 1 ? [plan] : plans, collector, context);
   let seq = 0;
-  const event = (name: string, at: number, fields: object = {}) => {
+  const event = (name: string, at: number, fields: object = {}, recorder = 1) => {
     seq += 1;
     const line = { gkeprof: 1, seq, nonce: 'n', t: BEGUN + at * 1000, event: name, ...fields };
     const parsed = parseEvent(JSON.stringify(line), 'n')!;
-    showEvent(parsed, seen, plan, collector, context);
-    keepEvent(seen, parsed);
+    shown.show(parsed, recorders === 1 ? plan : plans[recorder - 1]!);
   };
   event('capturing', 0);
   return {
-    progress: (at: number, fields: Partial<EventOf<'progress'>>) =>
-      event('progress', at, { bytes: 0, free: 1, ...fields }),
+    progress: (at: number, fields: Partial<EventOf<'progress'>>, recorder = 1) =>
+      event('progress', at, { bytes: 0, free: 1, ...fields }, recorder),
+    end: (at: number, recorder: number) => event('end', at, { reason: 'target-gone', status: 0 }, recorder),
     stop: () => event('stopping', 60, { reason: 'time' }),
     live: () => written.at(-1)!.replace('\r\u001b[K', ''),
     lines: () => written.length,
@@ -63,6 +64,17 @@ describe('the live line of a capture', () => {
     const sized = terminal(PERF, { maxBytes: 1000 });
     sized.progress(10, { bytes: 500 });
     expect(sized.live()).toBe('capturing 10s of 60s · 10s left · 500 B');
+  });
+
+  it('has the sums of several recorders, at the pace of one that still records', () => {
+    const { progress, end, live } = terminal({ ...TCPDUMP, count: 100 } as NodeTask, {}, 2);
+    progress(2, { bytes: 2 ** 10, packets: 10, dropped: 1 }, 1);
+    progress(2.1, { bytes: 2 ** 10, packets: 20, dropped: 0 }, 2);
+    progress(4, { bytes: 2 ** 11, packets: 30, dropped: 1 }, 1);
+    expect(live()).toBe('capturing 4s of 60s · 12s left · 1 dropped · 20 packets/s · 3.0 KiB · 50 packets');
+    end(4.5, 1);
+    progress(6.1, { bytes: 2 ** 11, packets: 40, dropped: 0 }, 2);
+    expect(live()).toContain('· 4.0 KiB · 70 packets');
   });
 
   it('goes no further than the duration, and ends when the node finishes', () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { makeReceipt, type Receipt, writeReceipt } from '../../src/session/receipt.ts';
-import type { SessionResult } from '../../src/session/session.ts';
+import type { SessionResult } from '../../src/session/result.ts';
 import { planOf, podOf, TCPDUMP } from '../plans.ts';
 import { faults } from '../schemas.ts';
 

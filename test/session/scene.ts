@@ -8,7 +8,8 @@ import type { Cluster } from '../../src/cluster/cluster.ts';
 import { tcpdump } from '../../src/collectors/tcpdump/tcpdump.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
-import { runSession } from '../../src/session/session.ts';
+import type { Plan } from '../../src/plan/plan.ts';
+import { onlyResult, runSession } from '../../src/session/session.ts';
 import type { SessionContext } from '../../src/session/session-context.ts';
 import { type FakeCluster, result, status } from '../fake-cluster.ts';
 import { planOf, TCPDUMP } from '../plans.ts';
@@ -101,7 +102,10 @@ export function laptop() {
       sleep: shortly,
     });
   return {
-    run: (cluster: FakeCluster, plan = PLAN) => runSession(plan, tcpdump, directory, context(cluster)),
+    run: async (cluster: FakeCluster, plan = PLAN) =>
+      onlyResult(await runSession([plan], tcpdump, directory, context(cluster))),
+    runAll: (cluster: FakeCluster, plans: readonly Plan[]) =>
+      runSession(plans, tcpdump, directory, context(cluster)),
     interrupt: (signal: Parameters<Interrupts['receive']>[0] = 'SIGINT') => interrupts.receive(signal),
     files: () => readdirSync(directory),
     path: (name: string) => join(directory, name),

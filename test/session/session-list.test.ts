@@ -4,7 +4,7 @@ import { collectorOf } from '../../src/collectors/index.ts';
 import { keepEvent, parseEvent, type SeenEvents } from '../../src/node/events.ts';
 import { debugPodName, type NodeTask } from '../../src/plan/plan.ts';
 import { debugPod } from '../../src/session/pod-manifest.ts';
-import { listedSession, listSessions } from '../../src/session/session-list.ts';
+import { listedSession, listSessions, together } from '../../src/session/session-list.ts';
 import { fakeCluster, result, status } from '../fake-cluster.ts';
 import { PERF, planOf, podOf } from '../plans.ts';
 import { nodeSide } from './scene.ts';
@@ -162,5 +162,21 @@ describe('listSessions', () => {
     expect(asked).toEqual([]);
     expect(await listSessions(cluster, 'gkeprof', ({ owner }) => owner === 'jane')).toHaveLength(1);
     expect(asked).toEqual(['gkeprof-perf-ababababab-jane']);
+  });
+});
+
+describe('together', () => {
+  it('is over when all recorders are, and has the sum of their sizes', () => {
+    const [one, two, three] = [node(), node(), node()];
+    const capturing = seen(one.event('hello'), one.event('capturing'), one.event('progress', { bytes: 7 }));
+    const over = seen(...two.script());
+    const refused = seen(three.event('hello'), three.event('refused', { code: 'pod-not-found' }));
+    const bytes = over.artifact!.bytes;
+    const some = together([refused, capturing, over]);
+    expect(some.progress).toMatchObject({ event: 'progress', bytes: 7 + bytes });
+    expect(some).not.toHaveProperty('end');
+    expect(listedSession(podIn(both), some)).toMatchObject({ state: 'finishing', bytes: 7 + bytes });
+    expect(together([refused, over]).end).toEqual(over.end);
+    expect(together([refused, refused])).not.toHaveProperty('end');
   });
 });

@@ -19,7 +19,7 @@ import type { Context } from '../../src/cli/command.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
 import type { Plan } from '../../src/plan/plan.ts';
-import type { SessionResult } from '../../src/session/session.ts';
+import type { SessionResult } from '../../src/session/result.ts';
 import { clockOffsetText, combineRecordings, verifyCombined } from '../../src/workflow/combine-captures.ts';
 import { gkeprof } from '../command-line.ts';
 import { FLAG, type Framed, framed, pcap, START, tcp } from '../packets/packets.ts';

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { baseName, profileScope } from '../../src/plan/artifact-name.ts';
-import type { SessionResult } from '../../src/session/session.ts';
+import type { SessionResult } from '../../src/session/result.ts';
 import type { Recorded } from '../../src/workflow/run-capture.ts';
 import { PERF, planOf, podOf } from '../plans.ts';
 

@@ -55,7 +55,7 @@ describe('what is offered without asking anyone', () => {
     ['pcap x -- --sco', []],
     ['crictl x -- insp', ['inspect', 'inspectp', 'inspecti']],
     ['crictl x -- ps ', []],
-    ['flamegraph x ', []],
+    ['shell x ', []],
     ['whois node/a ', []],
   ])('%s', (line, want) => expect(offered(line)).toEqual(want));
 

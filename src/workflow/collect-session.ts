@@ -1,0 +1,99 @@
+import type { Context } from '../cli/command.ts';
+import { EXIT, type ExitCode } from '../errors.ts';
+import type { OutputFormat } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
+import { type Plan, targetText } from '../plan/plan.ts';
+import { captureFacts } from '../report/capture.ts';
+import { type DescribedFile, describeFiles } from '../report/files.ts';
+import type { FailedTarget } from '../report/many-profiles.ts';
+import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
+import type { SessionResult } from '../session/result.ts';
+import type { Outcome } from '../session/session.ts';
+import { formatBytes } from '../text/quantity.ts';
+import { quoteFor } from '../text/shell-quote.ts';
+import { endedText, missingText, sessionCode, warnOfTarget } from './run-capture.ts';
+import { failedTarget } from './run-many.ts';
+
+/** A recording that was collected, with its files. */
+interface CollectedFile {
+  readonly plan: Plan;
+  readonly result: SessionResult;
+  readonly receipt: Receipt;
+  readonly files: readonly DescribedFile[];
+}
+
+/**
+ * Writes the receipts of the recordings that were collected, and prints them. Warns of each recorder that has no file, and
+ * rejects if none has one. Returns the exit code.
+ */
+export async function presentCollected(
+  id: string,
+  outcomes: readonly Outcome[],
+  format: OutputFormat,
+  context: Context,
+): Promise<ExitCode> {
+  const failed = outcomes.filter((each) => 'error' in each);
+  const results = outcomes.filter((each) => 'result' in each);
+  if (results.length === 0) throw failed[0]!.error;
+  const collected: CollectedFile[] = [];
+  for (const each of results) collected.push(await withReceipt(each, context));
+  const failures = failed.map(({ plan, error }) => failedTarget(plan, error));
+  await printResult(
+    context,
+    format,
+    () => ({
+      kind: 'CollectedSession',
+      version: 1,
+      session: id,
+      ...facts(collected, failures, outcomes.length),
+    }),
+    collected.flatMap(({ files }) => files.map(({ path }) => path)),
+    () => collected.map(({ files }) => fileLines(files)).join(''),
+  );
+  const { log } = context;
+  for (const { target, error, hint } of failures) {
+    log.warn(`${target} was not collected: ${error}`);
+    if (hint !== undefined) log.hint(hint);
+  }
+  for (const each of collected) sayHow(each, outcomes.length > 1, context);
+  await Promise.all(collected.map(({ result }) => result.removed));
+  const codes = collected.map(({ result }) => sessionCode(result));
+  return failed.length > 0 ? EXIT.incomplete : (codes.find((code) => code !== EXIT.done) ?? EXIT.done);
+}
+
+async function withReceipt(
+  { plan, result }: { readonly plan: Plan; readonly result: SessionResult },
+  { log }: Context,
+): Promise<CollectedFile> {
+  warnOfTarget(result, log);
+  const receipt = makeReceipt(plan, result, {});
+  const receiptPath = await writeReceipt(result.artifact.base, receipt);
+  const files = await describeFiles([
+    { role: plan.capture.collector === 'perf' ? 'stacks' : 'packets', path: result.artifact.path },
+    { role: 'receipt', path: receiptPath },
+  ]);
+  return { plan, result, receipt, files };
+}
+
+/** A session with one recorder is its capture; one with several has a list of them. */
+function facts(
+  collected: readonly CollectedFile[],
+  failed: readonly FailedTarget[],
+  recorders: number,
+): object {
+  const captures = collected.map(({ receipt, files }) => ({ ...captureFacts(receipt), files }));
+  return recorders === 1 ? captures[0]! : { captures, failed };
+}
+
+const fileLines = (files: readonly DescribedFile[]): string =>
+  files.map(({ role, path }) => `${role === 'receipt' ? 'Receipt:' : 'File:   '} ${path}\n`).join('');
+
+function sayHow({ plan, result }: CollectedFile, isOneOfMany: boolean, { log, windows }: Context): void {
+  const prefix = isOneOfMany ? `${targetText(plan.target)}: ` : '';
+  for (const line of missingText(result)) log.warn(prefix + line);
+  log.line(prefix + endedText(result));
+  const verb = plan.capture.collector === 'perf' ? 'render' : 'analyze';
+  log.line(
+    `${prefix}${formatBytes(result.artifact.bytes)}, verified; see it: kubectl gkeprof ${verb} ${quoteFor(windows)(result.artifact.path)}`,
+  );
+}

@@ -1,0 +1,80 @@
+import type { Context } from '../cli/command.ts';
+import type { DrawOptions, ReadChoice } from '../cli/profile-options.ts';
+import { openResult } from '../cli/result-options.ts';
+import { perf } from '../collectors/perf/perf.ts';
+import { EXIT, type ExitCode } from '../errors.ts';
+import { printResult } from '../output/result.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { FailedTarget } from '../report/many-profiles.ts';
+import { type DrawnMany, drawMany, manyResult } from './draw-many.ts';
+import { type ReadRecording, readRecording } from './read-recording.ts';
+import {
+  type CaptureTargets,
+  failedTarget,
+  finishMany,
+  manyCode,
+  type RecordedMany,
+  runMany,
+  workloadOf,
+} from './run-many.ts';
+
+/** What is made of the profiles of several pods. */
+export interface ManyProfilesOptions {
+  readonly draw: DrawOptions;
+  readonly choice: ReadChoice;
+  /** Also draw each pod. */
+  readonly split: boolean;
+}
+
+/** Records the profiles of several pods, and draws them as one. Returns the exit code. */
+export async function profileMany(
+  found: CaptureTargets,
+  plans: ReadonlyArray<readonly Plan[]>,
+  opening: readonly string[],
+  options: ManyProfilesOptions,
+  context: Context,
+): Promise<ExitCode> {
+  const recorded = await runMany(found, plans, perf, opening, context);
+  if (!recorded) return EXIT.done;
+  return finishMany(recorded, drawAll(recorded, found, options, context), context);
+}
+
+async function drawAll(
+  recorded: RecordedMany,
+  { options, refs }: CaptureTargets,
+  { draw, choice, split }: ManyProfilesOptions,
+  context: Context,
+): Promise<ExitCode> {
+  const { log } = context;
+  const read: ReadRecording[] = [];
+  const failed: FailedTarget[] = [...recorded.failed];
+  let problem: unknown;
+  for (const each of recorded.recorded) {
+    try {
+      read.push(await readRecording(each, { choice, isOneOfMany: true }, context));
+    } catch (error) {
+      problem = error;
+      const { target, error: reason, hint } = failedTarget(each.plan, error);
+      failed.push({ target, node: each.plan.node, error: reason, ...(hint !== undefined && { hint }) });
+      log.warn(`${target}: ${reason}`);
+      if (hint !== undefined) log.hint(hint);
+    }
+  }
+  if (read.length === 0) throw problem;
+  const workload = workloadOf(refs);
+  const drawn = await drawMany(
+    read,
+    { draw, split, folder: options.outputDir, ...(workload && { workload }) },
+    context,
+  );
+  const { format, open } = draw;
+  if (format.kind !== 'text') {
+    const { facts, names, markdown } = await manyResult(drawn, failed);
+    await printResult(context, format, () => facts, names, markdown);
+  }
+  if (open) await openResult(drawn.made.find(({ role }) => role === 'svg')?.path, context);
+  return failed.length > 0 ? EXIT.incomplete : worse(drawn.code, manyCode(recorded));
+}
+
+const worse = (code: DrawnMany['code'], other: ExitCode): ExitCode =>
+  code === EXIT.incomplete || other === EXIT.done ? code : other;
