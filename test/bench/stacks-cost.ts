@@ -1,20 +1,23 @@
 // `npm run bench:stacks`: what a recording of a Redis pod costs that pod and the node, for each way to walk a stack.
-// Throughput of redis-benchmark in alternating pairs, without and with a recording at 99 Hz; CPU time and memory of the debug
-// pod from its cgroup. The recording is detached, so that only what is on the node costs something. WAYS=fp,dwarf chooses ways, ROUNDS=3 the number of pairs. Prints figures, asserts none.
+// redis-benchmark runs all the time. Its requests are counted over windows of a few seconds, by turns without and with a
+// recording at 99 Hz, each with a recording against the mean of the windows before and after it: a machine that grows slower or
+// faster favours neither. CPU time and memory of the debug pod are from its cgroup. The recording is detached, so that only what
+// is on the node costs something. WAYS=fp,dwarf chooses ways, ROUNDS=3 the number of recordings. Prints figures, asserts none.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { ensureCluster } from '../cluster/index.ts';
 import { WAYS, type Way, wordsOf } from '../stacks/programs.ts';
 
-const ROUNDS = Number(process.env.ROUNDS ?? 5);
+const ROUNDS = Number(process.env.ROUNDS ?? 10);
 const chosen = process.env.WAYS?.split(',');
 const ways = WAYS.filter((way) => !chosen || chosen.includes(way));
-/** Of one run of redis-benchmark, without what it prepares, and how much longer the recording is. */
-const SECONDS = 8;
-const MARGIN = 8;
+/** Of a window, and how much longer the recording is. */
+const SECONDS = 5;
+const MARGIN = 4;
 const NAMESPACE = 'gkeprof-bench-stacks';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -34,13 +37,23 @@ const median = (values: readonly number[]): number => {
   return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 };
 
-/** Requests a second of one run, of two kinds of commands with as many requests each. */
-async function throughput(requests: number): Promise<number> {
-  const words = ['redis-benchmark', '-c', '8', '-n', String(requests), '-t', 'get,lrange_100', '--csv'];
-  const csv = await kubectl(['exec', '-n', NAMESPACE, 'redis', '-c', 'load', '--', ...words]);
-  const rates = [...csv.matchAll(/^"(?:GET|LRANGE_100[^"]*)","([\d.]+)"/gm)].map(([, rate]) => Number(rate));
-  if (rates.length !== 2) throw new Error(`redis-benchmark printed something else:\n${csv}`);
-  return 2 / rates.reduce((sum, rate) => sum + 1 / rate, 0);
+/** How many commands the server has answered, and when. */
+async function answered(): Promise<{ readonly commands: number; readonly at: number }> {
+  const text = await kubectl([
+    ...['exec', '-n', NAMESPACE, 'redis', '-c', 'load', '--'],
+    ...['redis-cli', 'info', 'stats'],
+  ]);
+  const commands = /^total_commands_processed:(\d+)/m.exec(text)?.[1];
+  if (commands === undefined) throw new Error(`redis-cli printed something else:\n${text}`);
+  return { commands: Number(commands), at: performance.now() };
+}
+
+/** Requests a second over one window. */
+async function throughput(): Promise<number> {
+  const before = await answered();
+  await delay(SECONDS * 1000);
+  const after = await answered();
+  return (1000 * (after.commands - before.commands)) / (after.at - before.at);
 }
 
 /** The cgroups of a pod, one in each hierarchy. */
@@ -105,7 +118,7 @@ interface Cost {
   readonly memory: number;
 }
 
-async function recorded(way: Way, requests: number): Promise<Cost> {
+async function recorded(way: Way): Promise<Cost> {
   const words = [
     ...[
       'gkeprof',
@@ -142,14 +155,14 @@ async function recorded(way: Way, requests: number): Promise<Cost> {
     await samplerSeconds(cgroups),
     performance.now(),
   ];
-  const rate = await throughput(requests);
+  const rate = await throughput();
   const seconds = (performance.now() - began) / 1000;
   const cpuAfter = await cpuSeconds(cgroups);
   if (cpuBefore === undefined || cpuAfter === undefined)
     throw new Error('the cgroup of the debug pod cannot be read');
   const cores = (cpuAfter - cpuBefore) / seconds;
   const sampler = ((await samplerSeconds(cgroups)) - samplerBefore) / seconds;
-  if (seconds > SECONDS + MARGIN - 1) throw new Error('the recording ended before redis-benchmark did');
+  if (seconds > SECONDS + MARGIN - 1) throw new Error('the recording ended before the window did');
   await execa('kubectl', ['gkeprof', 'sessions', 'attach', id, '--output-dir', folder], {
     env,
     stdin: 'ignore',
@@ -182,18 +195,22 @@ try {
   };
   await kubectl(['apply', '-n', NAMESPACE, '-f', '-'], JSON.stringify(pod));
   await kubectl(['wait', '-n', NAMESPACE, '--for=condition=Ready', 'pod/redis', '--timeout=120s']);
-  const requests = Math.round(((await throughput(20_000)) * SECONDS) / 2);
-  process.stdout.write(
-    `redis-benchmark: ${requests} requests of each of GET and LRANGE_100, some ${SECONDS} s\n`,
-  );
+  const words = ['redis-benchmark', '-c', '8', '-l', '-t', 'lrange_100', '-q'];
+  const load = execa('kubectl', ['exec', '-n', NAMESPACE, 'redis', '-c', 'load', '--', ...words], {
+    env,
+    stdout: 'ignore',
+    reject: false,
+  });
+  await delay(3000);
   for (const way of ways) {
     const ratios: number[] = [];
     const costs: Cost[] = [];
+    let before = await throughput();
     for (let round = 1; round <= ROUNDS; round += 1) {
-      // Which comes first alternates, so that a machine that grows slower or faster favours neither.
-      let without = round % 2 ? await throughput(requests) : 0;
-      const cost = await recorded(way, requests);
-      if (!(round % 2)) without = await throughput(requests);
+      const cost = await recorded(way);
+      const after = await throughput();
+      const without = (before + after) / 2;
+      before = after;
       costs.push(cost);
       ratios.push(cost.rate / without);
       process.stdout.write(
@@ -202,14 +219,17 @@ try {
           `${cost.cpu.toFixed(2)} CPU s and ${cost.memory.toFixed(0)} MB in all\n`,
       );
     }
+    const mean = ratios.reduce((sum, each) => sum + each, 0) / ROUNDS;
+    const variance = ratios.reduce((sum, each) => sum + (each - mean) ** 2, 0) / Math.max(1, ROUNDS - 1);
     const of = (read: (cost: Cost) => number) => median(costs.map(read));
     process.stdout.write(
-      `${way}, medians of ${ROUNDS}: ratio ${median(ratios).toFixed(3)} (aim: at least 0.98); ` +
+      `${way}, medians of ${ROUNDS}: ratio ${median(ratios).toFixed(3)} (mean ${mean.toFixed(3)} ± ${Math.sqrt(variance / ROUNDS).toFixed(3)}, aim: at least 0.98); ` +
         `debug pod ${percent(of(({ cores }) => cores))} of a core, beside its sampler ` +
         `${percent(of(({ cores, sampler }) => cores - sampler))} (aim for fp: under 1 %); ` +
         `${of(({ cpu }) => cpu).toFixed(2)} CPU s and ${of(({ memory }) => memory).toFixed(0)} MB in all\n`,
     );
   }
+  load.kill();
 } finally {
   await execa('kubectl', ['delete', 'namespace', NAMESPACE, '--wait=false'], { env, reject: false });
   await rm(folder, { recursive: true, force: true });
