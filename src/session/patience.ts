@@ -39,28 +39,30 @@ export async function patiently<T>(
   { meanwhile, boundMs = PATIENCE_MS, signal, until, onWait }: Patience,
   { cluster, log, now, sleep }: SessionContext,
 ): Promise<T> {
-  const began = now();
+  let spent = 0;
   const ends = [signal, until].filter((each) => each !== undefined);
   const end = ends.length ? AbortSignal.any(ends) : undefined;
   let last: unknown;
   let waited = 0;
   for (let tries = 1; ; tries += 1) {
     signal?.throwIfAborted();
-    const left = boundMs - Math.max(waited, now() - began);
+    const left = boundMs - Math.max(waited, spent);
+    const asked = now();
     try {
       const answer = await answerWithin(left, ask, end);
       said.delete(cluster);
       return answer;
     } catch (error) {
       signal?.throwIfAborted();
-      if (until?.aborted) throw last ?? noAnswer((now() - began) / 1000);
+      spent += awakeMs(now() - asked, left);
+      if (until?.aborted) throw last ?? noAnswer(spent / 1000);
       if (!mayPass(error)) throw error;
       last = error;
       const pause = Math.max(
         Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS),
         retryAfterMs(error) ?? 0,
       );
-      if (Math.max(waited, now() - began) + pause > boundMs) throw error;
+      if (Math.max(waited, spent) + pause > boundMs) throw error;
       if (tries > 1 && !said.has(cluster)) {
         said.add(cluster);
         log.line(
@@ -69,11 +71,19 @@ export async function patiently<T>(
       }
       onWait?.();
       waited += pause;
+      const paused = now();
       await sleep(pause, end).catch(() => {}); // The next turn tells which signal it was.
+      spent += awakeMs(now() - paused, pause);
       if (until?.aborted) throw last;
     }
   }
 }
+
+/** A step that took so much longer than it may, in milliseconds, did so because the computer was asleep. */
+const ASLEEP_MS = 10_000;
+
+/** How much of the patience a step has used: none if a laptop slept in it, because the network is only coming back then. */
+const awakeMs = (tookMs: number, mostMs: number): number => (tookMs > mostMs + ASLEEP_MS ? 0 : tookMs);
 
 /** One answer. A request that is never answered, nor refused, ends with the patience. */
 async function answerWithin<T>(ms: number, ask: () => Promise<T>, end: AbortSignal | undefined): Promise<T> {

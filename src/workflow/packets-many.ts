@@ -6,7 +6,7 @@ import { isForPrograms, type OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import { manyPodsName } from '../plan/artifact-name.ts';
-import { type Plan, type TcpdumpTask, targetText } from '../plan/plan.ts';
+import type { Plan, TcpdumpTask } from '../plan/plan.ts';
 import { captureFacts } from '../report/capture.ts';
 import { describeFiles } from '../report/files.ts';
 import type { FailedTarget } from '../report/many-profiles.ts';
@@ -22,6 +22,7 @@ import {
   type CaptureTargets,
   finishMany,
   manyCode,
+  podText,
   type RecordedMany,
   type RecordedTarget,
   runMany,
@@ -120,7 +121,7 @@ function codeOf(many: RecordedMany, { failure }: CombinedRecordings, captured: n
 /** Says what is odd about the capture of one pod. */
 function warnOf({ plan, result }: RecordedTarget, { log }: Context): void {
   const { last, ended } = result;
-  const target = targetText(plan.target);
+  const target = podText(plan);
   const { scope, filter } = plan.capture as TcpdumpTask;
   if (last?.dropped)
     log.warn(`${target}: ${counted(last.dropped, 'packet')} dropped by the kernel: the capture has holes`);

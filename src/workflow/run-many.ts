@@ -140,7 +140,7 @@ export async function runMany(
   const failed = outcomes.filter((each) => 'error' in each);
   if (recorded.length === 0) throw nothingRecorded(failed, log);
   for (const { plan, error } of failed) {
-    log.warn(`${targetText(plan.target)} was not recorded: ${reasonOf(error)}`);
+    log.warn(`${podText(plan)} was not recorded: ${reasonOf(error)}`);
     if (error instanceof GkeprofError && error.hint !== undefined) log.hint(error.hint);
   }
   for (const { result } of recorded) warnOfTarget(result, log);
@@ -166,6 +166,10 @@ export async function runMany(
   };
 }
 
+/** A pod with its namespace, because the targets of one command may be of several. */
+export const podText = ({ target }: Plan): string =>
+  target.kind === 'pod' ? `pod "${target.name}" in namespace "${target.namespace}"` : targetText(target);
+
 /** A target without a recording, as results have it. */
 export const failedTarget = (plan: Plan, error: unknown): FailedTarget => ({
   target: targetText(plan.target),
@@ -174,7 +178,7 @@ export const failedTarget = (plan: Plan, error: unknown): FailedTarget => ({
   ...(error instanceof GkeprofError && error.hint !== undefined && { hint: error.hint }),
 });
 
-/** What is recorded, for the first line that the user sees: `CPU samples of 3 pods on node-a and 2 pods on node-b`. */
+/** What is recorded, for the first line that the user sees: `3 pods on node-a, 2 pods on node-b: 2 debug pods`. */
 export function manyText(targets: readonly PodTarget[], plans: ReadonlyArray<readonly Plan[]>): string {
   const nodes = Map.groupBy(targets, ({ node }) => node);
   const on = [...nodes]
@@ -219,8 +223,7 @@ function nothingRecorded(
 ): unknown {
   const reasons = new Set(failed.map(({ error }) => reasonOf(error)));
   if (reasons.size > 1)
-    for (const { plan, error } of failed)
-      log.warn(`${targetText(plan.target)} was not recorded: ${reasonOf(error)}`);
+    for (const { plan, error } of failed) log.warn(`${podText(plan)} was not recorded: ${reasonOf(error)}`);
   const [first] = failed;
   if (reasons.size === 1 || !(first!.error instanceof GkeprofError)) return first!.error;
   return new GkeprofError(

@@ -55,6 +55,43 @@ describe('patience', () => {
     expect(said[0]).toMatch(/; the capture goes on, and this is tried again for 2m$/);
   });
 
+  it('does not count the time in which the computer was asleep', async () => {
+    let clock = 0;
+    const context = contextOf(fakeCluster(), {
+      now: () => clock,
+      sleep: async (ms) => {
+        clock += ms;
+      },
+    });
+    let asked = 0;
+    const question = async () => {
+      asked += 1;
+      // The lid is closed during the second request, and the network comes back some tries after it was opened.
+      if (asked === 2) clock += 3_600_000;
+      if (asked < 8) throw transport('ECONNRESET');
+      return 'answer';
+    };
+    expect(await patiently(question, { meanwhile: 'the capture goes on' }, context)).toBe('answer');
+  });
+
+  it('counts the time of requests that fail slowly', async () => {
+    let clock = 0;
+    const context = contextOf(fakeCluster(), {
+      now: () => clock,
+      sleep: async (ms) => {
+        clock += ms;
+      },
+    });
+    let asked = 0;
+    const question = async () => {
+      asked += 1;
+      clock += 30_000;
+      throw transport('ECONNRESET');
+    };
+    await expect(patiently(question, { meanwhile: 'the capture goes on' }, context)).rejects.toThrow();
+    expect(asked).toBe(4);
+  });
+
   it('says nothing of a fault that is over at the next try', async () => {
     const { ask, said } = asker();
     await ask(failing(1, () => transport('ECONNRESET')).question);
