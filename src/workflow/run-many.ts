@@ -2,7 +2,7 @@ import type { Context } from '../cli/command.ts';
 import type { CaptureOptions } from '../cli/options.ts';
 import type { ManyOptions } from '../cli/target-options.ts';
 import type { Collector } from '../collectors/collector.ts';
-import { EXIT, type ExitCode, GkeprofError, reasonOf } from '../errors.ts';
+import { EXIT, type ExitCode, GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import {
   type Limits,
@@ -120,8 +120,9 @@ export async function runMany(
   opening: readonly string[],
   context: Context,
 ): Promise<RecordedMany | undefined> {
-  const { options, cluster, set, refs } = found;
+  const { options, cluster, set, refs, maxConcurrent } = found;
   const { log, interrupts } = context;
+  if (options.detach && plans.length > maxConcurrent) throw tooManyAtOnce(plans.length, maxConcurrent);
   if (await preview({ plans: plans.flat(), work: collector }, options, cluster, context)) return undefined;
   const leftovers = sweep(cluster, options.debugPod.namespace, context.now());
   if (!options.detach) await prepareFolder(options.outputDir, context);
@@ -165,6 +166,13 @@ export async function runMany(
     leftovers,
   };
 }
+
+/** With --detach nobody is there to begin on a node when another one has ended. */
+const tooManyAtOnce = (nodes: number, most: number): GkeprofError =>
+  usageError(
+    `--detach would record on ${nodes} nodes at the same time, and --max-concurrent allows ${most}`,
+    `to allow it: --max-concurrent ${nodes}`,
+  );
 
 /** A pod with its namespace, because the targets of one command may be of several. */
 export const podText = ({ target }: Plan): string =>

@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { V1Pod } from '@kubernetes/client-node';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Cluster } from '../../src/cluster/cluster.ts';
+import { apiAnswer, fakeCluster, lines, result, status } from '../fake-cluster.ts';
+import { nodeSide } from '../session/scene.ts';
+import { runOn } from './on-cluster.ts';
+
+/** A capture of one packet of 14 bytes on Ethernet (pcap 2.4). */
+const CAPTURE = gzipSync(
+  Buffer.from(
+    `d4c3b2a1${'02000400'}${'00000000'.repeat(2)}${'00000400'}${'01000000'}${'00000000'.repeat(2)}${'0e000000'.repeat(2)}${'00'.repeat(14)}`,
+    'hex',
+  ),
+);
+const SHA = createHash('sha256').update(CAPTURE).digest('hex');
+
+const podOn = (node: string, name: string): V1Pod =>
+  ({
+    metadata: { name, namespace: 'default', uid: `0000-${name}`, labels: { app: 'web' } },
+    spec: { nodeName: node, containers: [] },
+    status: {
+      phase: 'Running',
+      podIP: '10.1.2.3',
+      containerStatuses: [{ ...status('web'), containerID: `containerd://${'a'.repeat(64)}` }],
+    },
+  }) as never;
+
+/** A cluster with web-1 and web-2 on node-a and web-3 on node-b. `refused`: the pods whose recorders refuse. */
+function clusterWith(overrides: Partial<Cluster> = {}, refused: readonly string[] = []) {
+  const logs = new Map<string, string[]>();
+  const cluster = fakeCluster({
+    copy: async (_ref, _path, directory, name) => {
+      writeFileSync(join(directory, name), CAPTURE);
+      return result();
+    },
+    followLogs: ({ pod }) => lines(logs.get(pod) ?? [], true),
+    ...overrides,
+  });
+  for (const [node, name] of [
+    ['node-a', 'web-1'],
+    ['node-a', 'web-2'],
+    ['node-b', 'web-3'],
+  ] as const)
+    cluster.pods.set(name, podOn(node, name));
+  const create = cluster.createPod;
+  cluster.createPod = (pod, dryRun) => {
+    const args = pod.spec!.containers[0]!.args!;
+    const values = (key: string) =>
+      args.filter((each) => each.startsWith(key)).map((each) => each.slice(key.length));
+    const uids = values('pod_uid=');
+    logs.set(
+      pod.metadata!.name!,
+      values('nonce=').flatMap((nonce, at) => {
+        const side = nodeSide(nonce);
+        if (refused.some((name) => uids[at] === `0000-${name}`))
+          return [side.event('hello'), side.event('refused', { code: 'pod-not-found' })];
+        return [
+          ...[side.event('hello'), side.event('capturing'), side.event('stopping', { reason: 'time' })],
+          side.event('artifact', {
+            role: 'packets',
+            file: 'capture.pcap.gz',
+            bytes: CAPTURE.length,
+            sha256: SHA,
+          }),
+          side.event('end', {
+            reason: 'time',
+            status: 0,
+            stopped: 1_790_000_060_000,
+            packets: 1,
+            dropped: 0,
+          }),
+        ];
+      }),
+    );
+    return create(pod, dryRun);
+  };
+  return cluster;
+}
+
+describe('a capture of several pods', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'gkeprof-many-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const pcap = (cluster: ReturnType<typeof clusterWith>, ...words: string[]) =>
+    runOn(cluster, ['pcap', '-l', 'app=web', '--duration', '1s', '--output-dir', folder, ...words]);
+  const creations = (cluster: ReturnType<typeof clusterWith>) =>
+    cluster.calls.filter((call) => call === 'create').length;
+
+  it('creates one debug pod on each node, and puts all packets into one file', async () => {
+    const cluster = clusterWith();
+    const { code, stderr, stdout } = await pcap(cluster);
+    expect(code, stderr).toBe(0);
+    expect(creations(cluster)).toBe(2);
+    expect(stderr).toContain('2 pods on node-a, 1 pod on node-b: 2 debug pods');
+    expect(stderr).toContain('node-a: capturing 2 pods for 1s');
+    expect(stdout).toMatch(/web-3 +node-b +1 +0 /);
+    expect(readdirSync(folder).map((name) => name.replace(/^.*\.pods_/, 'pods_'))).toEqual([
+      'pods_default_3.pcapng.gz',
+      'pods_default_3.receipt.json',
+    ]);
+  });
+
+  it('keeps the others where one is gone: exit 5, and the reason', async () => {
+    const { code, stderr } = await pcap(clusterWith({}, ['web-2']));
+    expect(code).toBe(5);
+    expect(stderr).toContain(
+      'pod "web-2" in namespace "default" was not recorded: pod/web-2 is not running on node node-a',
+    );
+    expect(stderr).toContain('2 packets captured');
+  });
+
+  it('keeps what one node has where the other takes no debug pod', async () => {
+    const cluster = clusterWith();
+    const create = cluster.createPod;
+    cluster.createPod = async (pod, dryRun) => {
+      if (pod.spec!.nodeName === 'node-a') throw apiAnswer(403, 'denied by a webhook', 'Forbidden');
+      return create(pod, dryRun);
+    };
+    const { code, stderr } = await pcap(cluster);
+    expect(code).toBe(5);
+    expect(stderr.match(/was not recorded: .*denied by a webhook/g)).toHaveLength(2);
+    expect(readdirSync(folder)).toHaveLength(2);
+  });
+
+  it('ends with the reason if nothing was recorded', async () => {
+    const { code, stderr } = await pcap(clusterWith({}, ['web-1', 'web-2', 'web-3']));
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^error: none of 3 pods was recorded: pod\/web-1 is not running/m);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('says which pod appeared meanwhile', async () => {
+    const cluster = clusterWith();
+    const create = cluster.createPod;
+    cluster.createPod = (pod, dryRun) => {
+      cluster.pods.set('web-4', podOn('node-b', 'web-4'));
+      return create(pod, dryRun);
+    };
+    const { code, stderr } = await pcap(cluster);
+    expect(code).toBe(5);
+    expect(stderr).toContain('pod web-4 appeared during the capture, and is not in the recording');
+  });
+
+  it('creates nothing if --detach would record on more nodes than allowed, or if there are too many targets', async () => {
+    const cluster = clusterWith();
+    const detached = await pcap(cluster, '--detach', '--max-concurrent', '1');
+    expect(detached.code).toBe(2);
+    expect(detached.stderr).toContain('record on 2 nodes at the same time, and --max-concurrent allows 1');
+    const limited = await pcap(cluster, '--max-targets', '2');
+    expect(limited.code).toBe(2);
+    expect(limited.stderr).toMatch(/^default +web-3 +node-b$/m);
+    expect(creations(cluster)).toBe(0);
+  });
+});
