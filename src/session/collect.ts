@@ -24,6 +24,9 @@ export interface Downloaded {
   readonly debugPod: V1Pod | undefined;
 }
 
+/** The signals that a download has answered: one line is enough, however many files are copied at the same time. */
+const answered = new WeakSet<AbortSignal>();
+
 /** Downloads and verifies the file, and reads meanwhile what happened to the target and to the debug pod. */
 export async function downloadRecording(
   { seen, began, end }: Recording,
@@ -38,8 +41,11 @@ export async function downloadRecording(
   const raw = collector.raw?.(began);
   const announced = end && (seen.artifact ?? nothingAnnounced(plan));
   const isUnfinished = announced === undefined || announced.file === raw?.file;
-  const onLateStop = () =>
+  const onLateStop = () => {
+    if (answered.has(interrupts.stop)) return;
+    answered.add(interrupts.stop);
     log.line('finishing: the capture is being downloaded and verified (Ctrl-C again abandons it)');
+  };
   interrupts.stop.addEventListener('abort', onLateStop, { once: true });
   log.phase(`copying and verifying${announced ? ` ${formatBytes(announced.bytes)}` : ''}`);
   const isHere = new AbortController();

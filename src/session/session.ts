@@ -191,7 +191,10 @@ export async function beginSession(
   }
 }
 
-/** In a debug pod that was created: the recordings, then their files, one after the other. */
+/** So many files are copied at a time: a copy is a few short processes of kubectl, which wait most of the time. */
+const COPIES = 3;
+
+/** In a debug pod that was created: the recordings, then their files. */
 async function recordAndDownload(
   plans: readonly Plan[],
   pod: CreatedPod,
@@ -202,8 +205,14 @@ async function recordAndDownload(
 ): Promise<Collected[]> {
   const recorders = await record(plans, collector, context, isOver);
   const collected: Collected[] = [];
-  for (const each of recorders)
-    collected.push(await collect(each, pod, collector, directory, context, isOver));
+  const waiting = [...recorders.entries()];
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const [at, recorder] = next;
+      collected[at] = await collect(recorder, pod, collector, directory, context, isOver);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(COPIES, recorders.length) }, work));
   return collected;
 }
 
