@@ -42,7 +42,7 @@ describe('-o on the cluster', () => {
   });
 
   it('flamegraph --vs is one result', async () => {
-    const words = ['flamegraph', ...REDIS, '--vs', 'pod/client', '--duration', '2s', '-o', 'json'];
+    const words = ['flamegraph', ...REDIS, '--vs', 'pod/redis-stock', '--duration', '3s', '-o', 'json'];
     expect(faults('flamegraph', data(await gkeprof(words, { cwd: folder.path() })))).toEqual([]);
   });
 
