@@ -22,7 +22,7 @@ export interface Recording {
   readonly hasAsked: boolean;
 }
 
-/** What one recorder came to: a recording, or why there is none. */
+/** What one recorder came to: a recording, or the reason why it recorded nothing. */
 export type Recorder =
   | { readonly plan: Plan; readonly recording: Recording }
   | { readonly plan: Plan; readonly error: unknown };

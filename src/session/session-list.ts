@@ -171,12 +171,10 @@ export function together(recorders: readonly SeenEvents[]): SeenEvents {
   const first = <Name extends EventName>(name: Name) => recorders.find((each) => each[name])?.[name];
   const ends = recorders.flatMap(({ end }) => (end ? [end] : []));
   const isOver = recorders.every(({ end, refused }) => end || refused);
-  const { hello, capturing, stopping, progress } = {
-    hello: first('hello'),
-    capturing: first('capturing'),
-    stopping: first('stopping'),
-    progress: first('progress') ?? first('artifact'),
-  };
+  const hello = first('hello');
+  const capturing = first('capturing');
+  const stopping = first('stopping');
+  const progress = first('progress') ?? first('artifact');
   const bytes = recorders.reduce((sum, each) => sum + (each.artifact?.bytes ?? each.progress?.bytes ?? 0), 0);
   const last = ends.toSorted((a, b) => a.t - b.t).at(-1);
   return {

@@ -11,7 +11,7 @@ import { type Recorder, record, untilCapturing } from './recording.ts';
 import { resultOf, type SessionResult } from './result.ts';
 import type { SessionContext } from './session-context.ts';
 
-/** What one recorder of a session came to: a verified file, or why there is none. */
+/** What one recorder of a session came to: a verified file, or the reason why it has no file. */
 export type Outcome =
   | { readonly plan: Plan; readonly result: SessionResult }
   | { readonly plan: Plan; readonly error: unknown };
@@ -74,7 +74,7 @@ function keptAfterAll(collected: readonly Collected[] = []): GkeprofError | unde
   );
 }
 
-/** The result of a session that has one recorder. Throws why there is none. */
+/** The result of a session that has one recorder. Throws the reason if it has no file. */
 export function onlyResult([only]: readonly Outcome[]): SessionResult {
   if ('error' in only!) throw only.error;
   return only!.result;

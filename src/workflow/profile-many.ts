@@ -54,10 +54,10 @@ async function drawAll(
       read.push(await readRecording(each, { choice, isOneOfMany: true }, context));
     } catch (error) {
       problem = error;
-      const { target, error: reason, hint } = failedTarget(each.plan, error);
-      failed.push({ target, node: each.plan.node, error: reason, ...(hint !== undefined && { hint }) });
-      log.warn(`${target}: ${reason}`);
-      if (hint !== undefined) log.hint(hint);
+      const miss = failedTarget(each.plan, error);
+      failed.push(miss);
+      log.warn(`${miss.target}: ${miss.error}`);
+      if (miss.hint !== undefined) log.hint(miss.hint);
     }
   }
   if (read.length === 0) throw problem;
