@@ -25,6 +25,7 @@ export class Interrupts {
   #name: SignalName = 'SIGINT';
   #whole: Interrupts | undefined;
   #holders = 0;
+  #isTaken = false;
 
   /** Aborted by the first signal. */
   get stop(): AbortSignal {
@@ -36,15 +37,19 @@ export class Interrupts {
     return this.#abandon.signal;
   }
 
-  /** Aborted by the next signal: the first one if none came yet, otherwise the second. */
+  /**
+   * Ends the work that comes now: the first signal, also if it came before this was asked. Only where a holder took the first
+   * signal, because a recording ended by it, the second one.
+   */
   get next(): AbortSignal {
-    return this.#stop.signal.aborted ? this.#abandon.signal : this.#stop.signal;
+    return this.#isTaken ? this.#abandon.signal : this.#stop.signal;
   }
 
   receive(signal: SignalName): void {
     if (this.#stop.signal.aborted) this.#abandon.abort(this.error());
     else {
       this.#name = signal;
+      this.#isTaken = (this.#whole ?? this).#holders > 0;
       this.#stop.abort(this.error());
     }
     for (const wake of this.#waiting) wake();

@@ -28,3 +28,49 @@ describe('a branch', () => {
     expect(whole.branch().stop.aborted).toBe(true);
   });
 });
+
+describe('the signal that ends what comes next', () => {
+  it.each([
+    ['no signal yet', (_: Interrupts) => {}, false],
+    ['a signal that came before the work began', (all: Interrupts) => all.receive('SIGINT'), true],
+    [
+      'a signal that ended a recording',
+      (all: Interrupts) => {
+        const release = all.hold();
+        all.receive('SIGINT');
+        release();
+      },
+      false,
+    ],
+    [
+      'a signal after a recording that ended by itself',
+      (all: Interrupts) => {
+        all.hold()();
+        all.receive('SIGINT');
+      },
+      true,
+    ],
+    [
+      'two signals during a recording',
+      (all: Interrupts) => {
+        all.hold();
+        all.receive('SIGINT');
+        all.receive('SIGINT');
+      },
+      true,
+    ],
+  ] as const)('%s', (_, before, isOver) => {
+    const all = new Interrupts();
+    before(all);
+    expect(all.next.aborted).toBe(isOver);
+    all.receive('SIGTERM');
+    expect(all.next.aborted).toBe(true);
+  });
+
+  it('is the same for a branch', () => {
+    const all = new Interrupts();
+    all.branch().hold();
+    all.receive('SIGINT');
+    expect(all.branch().next.aborted).toBe(false);
+  });
+});

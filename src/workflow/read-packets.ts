@@ -100,6 +100,7 @@ export async function readInto(
     // Packets from a pipe are analyzed although Ctrl-C ended it, because they cannot be read again as a file can.
     if (path === '-') interrupts.hold();
     const stopped = new Promise<'stopped'>((resolve) => {
+      if (signal.aborted) resolve('stopped');
       signal.addEventListener('abort', () => resolve('stopped'), { once: true });
     });
     try {

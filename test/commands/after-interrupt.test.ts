@@ -16,10 +16,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Ctrl-C was pressed so often before. */
-function surroundings(signals: number) {
+/** Ctrl-C was pressed so often, while a recording ran or when there was none. */
+function surroundings(signals: number, isRecording = true) {
   const interrupts = new Interrupts();
+  const release = isRecording ? interrupts.hold() : () => {};
   for (let at = 0; at < signals; at += 1) interrupts.receive('SIGINT');
+  release();
   const said = { stdout: '', stderr: '' };
   const context = {
     interrupts,
@@ -40,10 +42,10 @@ function surroundings(signals: number) {
 }
 
 const FORMS = ['text', 'json', 'yaml', 'markdown'] as const;
-const analyze = (signals: number, kind: (typeof FORMS)[number]) => {
+const analyze = (signals: number, kind: (typeof FORMS)[number], isRecording = true) => {
   const path = join(folder, 'a.pcap');
   writeFileSync(path, pcap('raw', records(Array.from({ length: 500 }, (_, at) => udp({ sport: 1 + at })))));
-  const { context, said } = surroundings(signals);
+  const { context, said } = surroundings(signals, isRecording);
   const options = {
     ...{ sections: new Set(SECTIONS), all: true, inner: false, rules: [], showKeys: false },
     ...{ sort: 'packets' as const, asksRedis: true, ifThere: 'refuse' as const },
@@ -84,6 +86,11 @@ describe('after Ctrl-C ended a recording', () => {
   it('a second one ends the reading of its stacks', async () => {
     const { context } = surroundings(2);
     await expect(readProfileFile(stacks(), choice, context)).rejects.toMatchObject({ code: 130 });
+  });
+
+  it.each(FORMS)('that came before anything was recorded, nothing is read: %s', async (is) => {
+    const { done } = analyze(1, is, false);
+    await expect(done).rejects.toMatchObject({ code: 130 });
   });
 
   async function whole(is: (typeof FORMS)[number]): Promise<string> {

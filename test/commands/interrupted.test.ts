@@ -4,12 +4,14 @@ import {
   closeSync,
   constants,
   existsSync,
+  ftruncateSync,
   mkdtempSync,
   openSync,
   readdirSync,
   readlinkSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
@@ -174,23 +176,19 @@ describe('Ctrl-C once', () => {
     closeSync(writer);
   });
 
-  it.each<[string, string, Buffer, number, ...string[]]>([
-    ['analyze', 'big', packets(2000), 150],
-    ['analyze', 'big', packets(2000), 150, '--redact', 'copy'],
-    ['render', 'big', Buffer.from(raw(5000)), 200],
-  ])('ends what reads a large file: %s %s', async (verb, name, piece, times, ...flags) => {
-    const path = join(folder, name);
-    const whole = Buffer.concat([
-      piece,
-      ...Array.from({ length: times }, () => (verb === 'analyze' ? piece.subarray(24) : piece)),
-    ]);
-    writeFileSync(path, whole);
-    const { child, ended } = start([verb, path, ...flags]);
+  it.each([
+    { words: ['analyze', 'big'], write: hugeCapture },
+    { words: ['analyze', 'big', '--redact', 'copy'], write: hugeCapture },
+    { words: ['render', 'big'], write: hugeRecording },
+  ])('ends what reads a large file: $words', async ({ words, write }) => {
+    const path = join(folder, 'big');
+    write(path);
+    const { child, ended } = start(words);
     // It has the file open: it reads.
     await until(() => opened(child.pid!, path));
     child.kill('SIGINT');
     expect(await ended).toMatchObject({ status: 130, stdout: '' });
-    expect(readdirSync(folder)).toEqual([name]);
+    expect(readdirSync(folder)).toEqual(['big']);
   });
 });
 
@@ -339,18 +337,51 @@ const opened = (pid: number, path: string): boolean => {
   });
 };
 
-/** A capture of so many packets, each with 1,000 bytes that mean nothing. */
-function packets(count: number): Buffer {
+/** The header of a pcap file (draft-ietf-opsawg-pcap): Ethernet, packets of at most so many bytes. */
+function pcapHeader(snapshotLength: number): Buffer {
   const header = Buffer.alloc(24);
   header.writeUInt32LE(0xa1b2c3d4, 0);
   header.writeUInt16LE(2, 4);
   header.writeUInt16LE(4, 6);
-  header.writeUInt32LE(65_535, 16);
+  header.writeUInt32LE(snapshotLength, 16);
   header.writeUInt32LE(1, 20);
-  const packet = Buffer.alloc(1016);
-  packet.writeUInt32LE(1000, 8);
-  packet.writeUInt32LE(1000, 12);
-  return Buffer.concat([header, ...Array.from({ length: count }, () => packet)]);
+  return header;
+}
+
+/** The header of a packet at time 0 with so many bytes. */
+function packetHeader(length: number): Buffer {
+  const header = Buffer.alloc(16);
+  header.writeUInt32LE(length, 8);
+  header.writeUInt32LE(length, 12);
+  return header;
+}
+
+/** A capture of so many packets, each with 1,000 bytes that mean nothing. */
+function packets(count: number): Buffer {
+  const packet = Buffer.concat([packetHeader(1000), Buffer.alloc(1000)]);
+  return Buffer.concat([pcapHeader(65_535), ...Array.from({ length: count }, () => packet)]);
+}
+
+/**
+ * Writes a capture of 16 GB that takes 250 MB of the disk: the bytes of its packets are holes. Whoever reads it is busy
+ * for seconds, so that a signal reaches them before the end on a machine under load also.
+ */
+function hugeCapture(path: string): void {
+  const length = 262_144; // tcpdump's own limit
+  const file = openSync(path, 'w');
+  writeSync(file, pcapHeader(length));
+  const header = packetHeader(length);
+  for (let at = 0; at < 61_000; at += 1) writeSync(file, header, 0, 16, 24 + at * (16 + length));
+  ftruncateSync(file, 24 + 61_000 * (16 + length));
+  closeSync(file);
+}
+
+/** Writes raw stacks of half a gigabyte: one line of them costs more than a packet. */
+function hugeRecording(path: string): void {
+  const file = openSync(path, 'w');
+  const piece = Buffer.from(raw(5000));
+  for (let at = 0; at < 1000; at += 1) writeSync(file, piece);
+  closeSync(file);
 }
 
 /** A capture of so many datagrams, each of a conversation of its own. */
