@@ -3,18 +3,10 @@ import type { Profile } from '../profile/profile.ts';
 import type { ProfileSummary } from '../profile/summary.ts';
 import type { Receipt } from '../session/receipt.ts';
 import { captureFacts } from './capture.ts';
+import type { FailedTarget } from './failed-target.ts';
 import { type DescribedFile, describeFiles, fileTable, type MadeFile } from './files.ts';
 import { block, code, markdownTable, plain } from './markdown.ts';
 import { profileFacts, profileTables } from './profile.ts';
-
-/** A target that could not be recorded or read. */
-export interface FailedTarget {
-  /** As people write it: `pod/redis-0`. */
-  readonly target: string;
-  readonly node?: string;
-  readonly error: string;
-  readonly hint?: string;
-}
 
 /** The recording of one pod, and the files that belong to it alone. */
 export interface ReportedRecording {

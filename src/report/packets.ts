@@ -15,8 +15,8 @@ import type { Sort } from '../packets/sorting.ts';
 import type { CaptureSummary } from '../packets/summary.ts';
 import { counted, formatBytes, formatRate } from '../text/quantity.ts';
 import { type CaptureFacts, captureRows, targetWords, utc } from './capture.ts';
+import type { FailedTarget } from './failed-target.ts';
 import { type DescribedFile, fileTable } from './files.ts';
-import type { FailedTarget } from './many-profiles.ts';
 import { block, code, factTable, MARKDOWN_ROWS, markdownTable, plain } from './markdown.ts';
 
 /** The analysis of the packets that were read. It is valid until its lists on disk are closed. */

@@ -22,10 +22,14 @@ export interface Recording {
   readonly hasAsked: boolean;
 }
 
-/** What one recorder came to: a recording, or the reason why it recorded nothing. */
-export type Recorder =
-  | { readonly plan: Plan; readonly recording: Recording }
-  | { readonly plan: Plan; readonly error: unknown };
+/** A recorder that recorded nothing, and why. */
+export interface NotRecorded {
+  readonly plan: Plan;
+  readonly error: unknown;
+}
+
+/** What one recorder came to. */
+export type Recorder = { readonly plan: Plan; readonly recording: Recording } | NotRecorded;
 
 /**
  * Waits for the pod and follows the events of all its recorders to their last ones. A recorder that recorded nothing has an
@@ -70,12 +74,12 @@ export async function record(
   );
 }
 
-/** Waits until all recorders record, or have refused. Rejects if none of them records. */
+/** Waits until all recorders record, or have refused, and returns those that do not record. Rejects if none of them records. */
 export async function untilCapturing(
   plans: readonly Plan[],
   collector: Collector,
   context: SessionContext,
-): Promise<void> {
+): Promise<NotRecorded[]> {
   await waitForStart(plans[0]!, context);
   const seen = new Map<Plan, SeenEvents>(plans.map((plan) => [plan, {}]));
   const progress = new Progress(plans, collector, context);
@@ -84,13 +88,16 @@ export async function untilCapturing(
     keepEvent(seen.get(plan)!, event);
     if ([...seen.values()].every(({ capturing, refused }) => capturing || refused)) break;
   }
-  const errors = await Promise.all(
+  const missing = await Promise.all(
     [...seen]
       .filter(([, { capturing }]) => !capturing)
-      .map(([plan, events]) => nothingRecorded(events, plan, collector, context)),
+      .map(async ([plan, events]) => ({
+        plan,
+        error: await nothingRecorded(events, plan, collector, context),
+      })),
   );
-  if (errors.length === plans.length) throw errors[0]!;
-  for (const error of errors) context.log.warn(error.message);
+  if (missing.length === plans.length) throw missing[0]!.error;
+  return missing;
 }
 
 /** Why there is no recording: the node refused, or the container ended. */

@@ -7,7 +7,7 @@ import { formatDuration } from '../text/quantity.ts';
 import { downloadRecording } from './collect.ts';
 import { abandonDebugPod, askIfGone, type CreatedPod, createDebugPod, removeDebugPod } from './debug-pod.ts';
 import type { FoundSession } from './plan-of-pod.ts';
-import { type Recorder, record, untilCapturing } from './recording.ts';
+import { type NotRecorded, type Recorder, record, untilCapturing } from './recording.ts';
 import { resultOf, type SessionResult } from './result.ts';
 import type { SessionContext } from './session-context.ts';
 
@@ -170,20 +170,21 @@ export async function resumeSession(
 }
 
 /**
- * Begins a session that goes on without this command: resolves as soon as the node records. The debug pod is deleted if it
- * does not come to that.
+ * Begins a session that goes on without this command: resolves as soon as the node records, with the recorders that do not.
+ * The debug pod is deleted if none of them records.
  */
 export async function beginSession(
   plans: readonly Plan[],
   collector: Collector,
   context: SessionContext,
-): Promise<void> {
+): Promise<NotRecorded[]> {
   const { interrupts } = context;
   interrupts.stop.throwIfAborted();
   await createDebugPod(plans, collector, context);
   try {
-    await unlessAborted(untilCapturing(plans, collector, context), interrupts.stop);
+    const missing = await unlessAborted(untilCapturing(plans, collector, context), interrupts.stop);
     context.log.end();
+    return missing;
   } catch (error) {
     context.log.end();
     await abandonDebugPod(plans[0]!, context);

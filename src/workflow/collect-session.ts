@@ -4,15 +4,14 @@ import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { type Plan, targetText } from '../plan/plan.ts';
 import { captureFacts } from '../report/capture.ts';
+import { type FailedTarget, failedTarget } from '../report/failed-target.ts';
 import { type DescribedFile, describeFiles } from '../report/files.ts';
-import type { FailedTarget } from '../report/many-profiles.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/result.ts';
 import type { Outcome } from '../session/session.ts';
 import { formatBytes } from '../text/quantity.ts';
 import { quoteFor } from '../text/shell-quote.ts';
 import { endedText, missingText, sessionCode, warnOfTarget } from './run-capture.ts';
-import { failedTarget } from './run-many.ts';
 
 /** A recording that was collected, with its files. */
 interface CollectedFile {

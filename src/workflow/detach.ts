@@ -8,6 +8,7 @@ import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { printResult } from '../output/result.ts';
 import { type Plan, targetText } from '../plan/plan.ts';
+import { type FailedTarget, failedTarget, podText } from '../report/failed-target.ts';
 import { beginSession } from '../session/session.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { shellQuote } from '../text/shell-quote.ts';
@@ -22,9 +23,13 @@ export function checkDetach(raw: RawOptions, names: readonly string[]): void {
   );
 }
 
-/** Begins one session for each debug pod, and prints how to collect them, as soon as the nodes record. */
+/**
+ * Begins one session for each debug pod, and prints how to collect them, as soon as the nodes record. `passed` are targets that
+ * are left out. Rejects with exit code 5 if anything of what the user named is not recorded.
+ */
 export async function detach(
   pods: ReadonlyArray<readonly Plan[]>,
+  passed: readonly FailedTarget[],
   collector: Collector,
   options: CaptureOptions,
   cluster: Cluster,
@@ -38,15 +43,29 @@ export async function detach(
     }),
   ).finally(release);
   context.log.end();
-  const failed = begun.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
-  if (failed.length === pods.length) throw failed[0];
+  const problems = begun.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+  if (problems.length === pods.length) throw problems[0];
+  const missing = begun.flatMap((each, at) =>
+    each.status === 'fulfilled'
+      ? each.value
+      : pods[at]!.map((plan) => ({ plan, error: each.reason as unknown })),
+  );
+  for (const { plan, error } of missing) {
+    context.log.warn(`${podText(plan)} is not recorded: ${reasonOf(error)}`);
+    if (error instanceof GkeprofError && error.hint !== undefined) context.log.hint(error.hint);
+  }
   const facts = pods
-    .filter((_, at) => begun[at]!.status === 'fulfilled')
+    .map((plans) => plans.filter((plan) => missing.every((each) => each.plan !== plan)))
+    .filter((plans) => plans.length > 0)
     .map((plans) => sessionFacts(plans, options));
+  const failed = [...passed, ...missing.map(({ plan, error }) => failedTarget(plan, error))];
   await printResult(
     context,
     options.format,
-    () => (facts.length === 1 ? facts[0]! : { kind: 'DetachedSessions', version: 1, sessions: facts }),
+    () =>
+      facts.length === 1 && failed.length === 0
+        ? facts[0]!
+        : { kind: 'DetachedSessions', version: 1, sessions: facts, failed },
     facts.map(({ session }) => session),
     () => facts.map(({ commands }) => `${commands.collect}\n`).join(''),
   );
@@ -59,7 +78,8 @@ export async function detach(
   if (failed.length > 0)
     throw new GkeprofError(
       EXIT.incomplete,
-      `${counted(failed.length, 'node')} of ${pods.length} did not begin to record: ${failed.map(reasonOf).join('; ')}`,
+      `${failed.length} of ${counted(passed.length + pods.flat().length, 'target')} ${failed.length === 1 ? 'is' : 'are'} not recorded`,
+      'the reasons stand above; the sessions of the others go on',
     );
 }
 

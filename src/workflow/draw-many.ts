@@ -10,8 +10,9 @@ import { comparable, haveOneEvent, mergeByPod, type PodPart, timesOf } from '../
 import { labelsOf, outlierLines, type PodRow, podRows, podTable } from '../profile/pod-rows.ts';
 import type { Profile } from '../profile/profile.ts';
 import { type ProfileSummary, summarize, summaryLines } from '../profile/summary.ts';
+import type { FailedTarget } from '../report/failed-target.ts';
 import type { MadeFile } from '../report/files.ts';
-import type { FailedTarget, manyProfilesResult } from '../report/many-profiles.ts';
+import type { manyProfilesResult } from '../report/many-profiles.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { wrap } from '../text/wrap.ts';
 import { drawFormats, readingWarnings } from './draw-profile.ts';

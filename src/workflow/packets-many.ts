@@ -8,8 +8,8 @@ import { table } from '../output/table.ts';
 import { manyPodsName } from '../plan/artifact-name.ts';
 import type { Plan, TcpdumpTask } from '../plan/plan.ts';
 import { captureFacts } from '../report/capture.ts';
+import { type FailedTarget, podText } from '../report/failed-target.ts';
 import { describeFiles } from '../report/files.ts';
-import type { FailedTarget } from '../report/many-profiles.ts';
 import type { Analyzed } from '../report/packets.ts';
 import { makeReceipt } from '../session/receipt.ts';
 import { counted, formatBytes } from '../text/quantity.ts';
@@ -22,7 +22,6 @@ import {
   type CaptureTargets,
   finishMany,
   manyCode,
-  podText,
   type RecordedMany,
   type RecordedTarget,
   runMany,

@@ -5,12 +5,11 @@ import { perf } from '../collectors/perf/perf.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { printResult } from '../output/result.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { FailedTarget } from '../report/many-profiles.ts';
+import { type FailedTarget, failedTarget } from '../report/failed-target.ts';
 import { type DrawnMany, drawMany, manyResult } from './draw-many.ts';
 import { type ReadRecording, readRecording } from './read-recording.ts';
 import {
   type CaptureTargets,
-  failedTarget,
   finishMany,
   manyCode,
   type RecordedMany,

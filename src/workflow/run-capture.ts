@@ -108,7 +108,7 @@ export async function runCapture(
   if (!options.detach) await prepareFolder(options.outputDir, context);
   for (const line of opening) context.log.line(line);
   if (options.detach) {
-    await detach([[plan]], collector, options, cluster, context);
+    await detach([[plan]], [], collector, options, cluster, context);
     return undefined;
   }
   // From here on there is a pod to delete, and then a file to read.

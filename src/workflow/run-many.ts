@@ -4,16 +4,9 @@ import type { ManyOptions } from '../cli/target-options.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, type ExitCode, GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
-import {
-  type Limits,
-  MOST_RECORDERS,
-  makePlans,
-  type NodeTask,
-  type Plan,
-  targetText,
-} from '../plan/plan.ts';
+import { type Limits, MOST_RECORDERS, makePlans, type NodeTask, type Plan } from '../plan/plan.ts';
 import type { PodTarget, Target, TargetRefs } from '../plan/target.ts';
-import type { FailedTarget } from '../report/many-profiles.ts';
+import { type FailedTarget, failedTarget, podText } from '../report/failed-target.ts';
 import type { SessionResult } from '../session/result.ts';
 import { type Outcome, runSession } from '../session/session.ts';
 import { sweep } from '../session/sweep.ts';
@@ -129,8 +122,9 @@ export async function runMany(
   for (const line of opening) log.line(line);
   for (const { name, namespace, why } of set.passed)
     log.warn(`pod "${name}" in namespace "${namespace}" is left out: it ${why}`);
+  const passed = set.passed.map(passedTarget);
   if (options.detach) {
-    await detach(plans, collector, options, cluster, context);
+    await detach(plans, passed, collector, options, cluster, context);
     return undefined;
   }
   // From here on there are pods to delete, and then files to read.
@@ -154,18 +148,19 @@ export async function runMany(
     log.warn(`it is not known whether pods appeared during the recording: ${look.unknown}`);
   return {
     recorded,
-    failed: [
-      ...set.passed.map(({ namespace, name, why, hint }) => ({
-        target: `pod/${name}`,
-        error: `pod "${name}" in namespace "${namespace}" ${why}`,
-        ...(hint && { hint }),
-      })),
-      ...failed.map(({ plan, error }) => failedTarget(plan, error)),
-    ],
+    failed: [...passed, ...failed.map(({ plan, error }) => failedTarget(plan, error))],
     appeared: look.changes,
     leftovers,
   };
 }
+
+/** A pod that the user named and that cannot be recorded, such as one that is still pending. */
+const passedTarget = ({ namespace, name, why, hint }: TargetSet['passed'][number]): FailedTarget => ({
+  target: `pod/${name}`,
+  namespace,
+  error: `pod "${name}" in namespace "${namespace}" ${why}`,
+  ...(hint && { hint }),
+});
 
 /** With --detach nobody is there to begin on a node when another one has ended. */
 const tooManyAtOnce = (nodes: number, most: number): GkeprofError =>
@@ -173,18 +168,6 @@ const tooManyAtOnce = (nodes: number, most: number): GkeprofError =>
     `--detach would record on ${nodes} nodes at the same time, and --max-concurrent allows ${most}`,
     `to allow it: --max-concurrent ${nodes}`,
   );
-
-/** A pod with its namespace, because the targets of one command may be of several. */
-export const podText = ({ target }: Plan): string =>
-  target.kind === 'pod' ? `pod "${target.name}" in namespace "${target.namespace}"` : targetText(target);
-
-/** A target without a recording, as results have it. */
-export const failedTarget = (plan: Plan, error: unknown): FailedTarget => ({
-  target: targetText(plan.target),
-  node: plan.node,
-  error: reasonOf(error),
-  ...(error instanceof GkeprofError && error.hint !== undefined && { hint: error.hint }),
-});
 
 /** What is recorded, for the first line that the user sees: `3 pods on node-a, 2 pods on node-b: 2 debug pods`. */
 export function manyText(targets: readonly PodTarget[], plans: ReadonlyArray<readonly Plan[]>): string {

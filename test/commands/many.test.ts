@@ -7,6 +7,7 @@ import type { V1Pod } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Cluster } from '../../src/cluster/cluster.ts';
 import { apiAnswer, fakeCluster, lines, result, status } from '../fake-cluster.ts';
+import { faults } from '../schemas.ts';
 import { nodeSide } from '../session/scene.ts';
 import { runOn } from './on-cluster.ts';
 
@@ -146,6 +147,46 @@ describe('a capture of several pods', () => {
     const { code, stderr } = await pcap(cluster);
     expect(code).toBe(5);
     expect(stderr).toContain('pod web-4 appeared during the capture, and is not in the recording');
+  });
+
+  it('goes on without the command, and names what it does not record: exit 5', async () => {
+    const cluster = clusterWith({}, ['web-2']);
+    cluster.pods.set('web-9', { ...podOn('node-b', 'web-9'), status: { phase: 'Pending' } });
+    const { code, stderr, stdout } = await pcap(cluster, '--detach', '-o', 'json');
+    expect(code, stderr).toBe(5);
+    expect(stderr).toContain('pod "web-9" in namespace "default" is left out: it');
+    expect(stderr).toContain('pod "web-2" in namespace "default" is not recorded: pod/web-2 is not running');
+    expect(stderr).toMatch(/^error: 2 of 4 targets are not recorded$/m);
+    const list = JSON.parse(stdout);
+    expect(list).toMatchObject({
+      kind: 'DetachedSessions',
+      sessions: [
+        { node: 'node-a', target: 'pod/web-1' },
+        { node: 'node-b', target: 'pod/web-3' },
+      ],
+      failed: [
+        { target: 'pod/web-9', namespace: 'default' },
+        { target: 'pod/web-2', namespace: 'default', node: 'node-a' },
+      ],
+    });
+    expect(faults('sessions', list)).toEqual([]);
+    expect(list.sessions[0]).not.toHaveProperty('targets');
+  });
+
+  it('goes on without the command on the other node if one creates no debug pod', async () => {
+    const cluster = clusterWith();
+    const create = cluster.createPod;
+    cluster.createPod = async (pod, dryRun) => {
+      if (pod.spec!.nodeName === 'node-a') throw apiAnswer(403, 'denied by a webhook', 'Forbidden');
+      return create(pod, dryRun);
+    };
+    const { code, stderr, stdout } = await pcap(cluster, '--detach', '-o', 'json');
+    expect(code).toBe(5);
+    expect(stderr).toMatch(/^error: 2 of 3 targets are not recorded$/m);
+    expect(JSON.parse(stdout).failed.map(({ target }: { target: string }) => target)).toEqual([
+      'pod/web-1',
+      'pod/web-2',
+    ]);
   });
 
   it('creates nothing if --detach would record on more nodes than allowed, or if there are too many targets', async () => {

@@ -1,0 +1,27 @@
+import { GkeprofError, reasonOf } from '../errors.ts';
+import { type Plan, targetText } from '../plan/plan.ts';
+
+/** A target that could not be recorded or read. */
+export interface FailedTarget {
+  /** As people write it: `pod/redis-0`. */
+  readonly target: string;
+  /** Absent for a node. */
+  readonly namespace?: string;
+  /** Absent for a pod that is on no node. */
+  readonly node?: string;
+  readonly error: string;
+  readonly hint?: string;
+}
+
+/** A target without a recording, as results have it. */
+export const failedTarget = ({ target, node }: Plan, error: unknown): FailedTarget => ({
+  target: targetText(target),
+  ...(target.kind === 'pod' && { namespace: target.namespace }),
+  node,
+  error: reasonOf(error),
+  ...(error instanceof GkeprofError && error.hint !== undefined && { hint: error.hint }),
+});
+
+/** A pod with its namespace, because the targets of one command may be of several. */
+export const podText = ({ target }: Plan): string =>
+  target.kind === 'pod' ? `pod "${target.name}" in namespace "${target.namespace}"` : targetText(target);
