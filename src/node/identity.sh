@@ -192,6 +192,12 @@ target_is_gone() {
   return 1
 }
 
+# tool_failed CODE LOG: refuses with the reason of the tool, or, if the target is gone by now, with that.
+tool_failed() {
+  target_is_gone && refuse pod-not-found
+  refuse "$1" log "$2"
+}
+
 # Whether the pod is in the namespace that the plan names, for which the user's rights were checked. The kubelet keeps the logs
 # of each pod in NAMESPACE_NAME_UID (kubernetes pkg/kubelet/kuberuntime/helpers.go, BuildPodLogsDirectory). They are read
 # through the root of process 1 or of the kubelet, which no pod can imitate, because it is outside of all pods' cgroups.

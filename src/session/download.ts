@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, open, readdir, rm, statfs } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CallResult, ContainerRef } from '../cluster/cluster.ts';
 import { refusalOf } from '../cluster/kubectl-words.ts';
@@ -206,7 +206,9 @@ export async function download(
     return { path, base: path.slice(0, -ending.length), bytes: announced.bytes, sha256: sum, resumedBytes };
   } catch (error) {
     signal.throwIfAborted();
-    throw notDownloaded(error, base + ending, transfer);
+    const isGone = !(await stat(directory).catch(() => undefined));
+    const reason = isGone ? new Error(`the folder ${printable(directory)} is gone`) : error;
+    throw notDownloaded(reason, base + ending, transfer);
   } finally {
     await file?.close();
     if (temporary) await rm(temporary, { recursive: true, force: true, maxRetries: 3 });

@@ -266,3 +266,19 @@ describe('is_in_a_pod', () => {
     rmSync(folder, { recursive: true });
   });
 });
+
+describe('tool_failed', () => {
+  const refused = (cgroup: string) =>
+    runShell(
+      ['node/protocol.sh', 'node/identity.sh'],
+      `cgroup_root=$1; watched_cgroup=$2; refuse() { printf '%s\\n' "$*"; exit; }; tool_failed perf-failed perf.log`,
+      [root, cgroup],
+    ).trim();
+
+  it('gives the reason of the tool while the target is there', () => {
+    make('kubepods/pod1');
+    expect(refused('kubepods/pod1')).toBe('perf-failed log perf.log');
+  });
+
+  it('says that the target is gone if it is', () => expect(refused('kubepods/pod1')).toBe('pod-not-found'));
+});

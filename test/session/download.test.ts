@@ -182,7 +182,7 @@ describe('download', () => {
     rmSync(directory, { recursive: true });
     const error = (await fetchFile('whole').catch((each: unknown) => each)) as GkeprofError;
     expect(error.code).toBe(5);
-    expect(error.message).toContain('ENOENT');
+    expect(error.message).toContain(`the folder ${directory} is gone`);
     expect(error.hint).toContain(' cp -c files ');
   });
 

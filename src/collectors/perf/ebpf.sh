@@ -33,7 +33,7 @@ perf_ebpf_begins() {
     now_ms
     tool_is_running && ((now < until)) && continue
     perf_kill
-    [[ ${arg[stacks]} == auto ]] || refuse unwinder-failed log unwinder.log
+    [[ ${arg[stacks]} == auto ]] || tool_failed unwinder-failed unwinder.log
     perf_stacks=fp perf_stacks_why=ebpf-failed
     began=(stacks fp stacks_why ebpf-failed)
     return 1
@@ -44,9 +44,9 @@ perf_ebpf_begins() {
 perf_ebpf_finish() {
   local whole=$OUT/samples.txt
   if ((tool_status)); then
-    sed -n -e H -e '/^$/{x;s/^\n//;p;s/.*//;x}' "$whole" >"$WORK/whole.txt" || refuse unwinder-failed log unwinder.log
+    sed -n -e H -e '/^$/{x;s/^\n//;p;s/.*//;x}' "$whole" >"$WORK/whole.txt" || tool_failed unwinder-failed unwinder.log
     whole=$WORK/whole.txt
-    [[ -s $whole ]] || refuse unwinder-failed log unwinder.log
+    [[ -s $whole ]] || tool_failed unwinder-failed unwinder.log
   fi
   gzip -c <"$whole" >"$WORK/perf-script.txt.gz" || refuse no-space
   mv "$WORK/perf-script.txt.gz" "$OUT/perf-script.txt.gz"

@@ -227,7 +227,7 @@ perf_start() {
       perf_fields='' perf_no_cgroups=kernel
       continue
     fi
-    if ((now >= until)) || [[ -z $perf_culprit ]] || ! perf_hide "$perf_culprit"; then refuse perf-failed log perf.log; fi
+    if ((now >= until)) || [[ -z $perf_culprit ]] || ! perf_hide "$perf_culprit"; then tool_failed perf-failed perf.log; fi
   done
   now_ms
   perf_late=$((now - perf_asked))
@@ -341,7 +341,7 @@ perf_finish() {
     perf_ebpf_finish
     return
   fi
-  [[ -s $OUT/perf.data ]] || refuse perf-failed log perf.log
+  [[ -s $OUT/perf.data ]] || tool_failed perf-failed perf.log
   # After SIGINT or SIGTERM perf has written everything by itself.
   ((tool_status <= 128 || tool_status == 130 || tool_status == 143)) || perf_bytes
   # This is within the time that the plan allows for a capture and its end (captureSeconds in src/plan/plan.ts).

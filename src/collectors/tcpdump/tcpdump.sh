@@ -85,7 +85,7 @@ tcpdump_start() {
     2>"$OUT/tcpdump.log" >/dev/null </dev/null &
   tool_pid=$!
   until grep -q 'listening on' "$OUT/tcpdump.log" 2>/dev/null; do
-    tool_is_running || refuse tcpdump-failed log tcpdump.log
+    tool_is_running || tool_failed tcpdump-failed tcpdump.log
     pause 0.02
   done
 }
@@ -147,7 +147,7 @@ tcpdump_stop() {
 }
 
 tcpdump_finish() {
-  [[ -s $OUT/capture.pcap ]] || refuse tcpdump-failed log tcpdump.log
+  [[ -s $OUT/capture.pcap ]] || tool_failed tcpdump-failed tcpdump.log
   tcpdump_counts ended
   # If it cannot be compressed (no room for a second copy, or gzip was killed), the file is kept as it is.
   if ! gzip -1 -c "$OUT/capture.pcap" >"$OUT/capture.pcap.part"; then
