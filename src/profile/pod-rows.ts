@@ -4,6 +4,7 @@ import { coresOf, coresText } from './cores.ts';
 import { secondsText } from './counters.ts';
 import type { PodPart } from './merge-by-pod.ts';
 import { FEW_SAMPLES } from './quality.ts';
+import { type StacksBy, stacksText } from './unwinding.ts';
 
 /** What a pod used of the CPU, and in what its profile differs from those of the others. */
 export interface PodRow {
@@ -24,6 +25,8 @@ export interface PodRow {
   readonly throttledSeconds?: number;
   /** The share of the limit's periods in which it was throttled, 0 to 1. */
   readonly throttledShare?: number;
+  /** How its callers were found, if the input says it. */
+  readonly stacks?: StacksBy;
   /** Whether the profile was compared with the others, and what came out. */
   readonly comparison: 'differs' | 'alike' | 'too few samples' | 'not compared';
   /** For a profile that differs: the functions, and with how many of the pods it was compared. */
@@ -70,13 +73,8 @@ export function podRows(parts: readonly PodPart[], outliers: Outliers | undefine
       ...(cpu?.limitCores !== undefined && { limitCores: cpu.limitCores }),
       ...(cpu?.throttledSeconds !== undefined && { throttledSeconds: cpu.throttledSeconds }),
       ...(periods > 0 && { throttledShare: throttledPeriods / periods }),
-      comparison: outlier
-        ? 'differs'
-        : outliers?.tooFew.includes(at)
-          ? 'too few samples'
-          : !outliers || parts.length - outliers.tooFew.length < 2
-            ? 'not compared'
-            : 'alike',
+      ...(about.stacks && { stacks: about.stacks }),
+      comparison: outlier ? 'differs' : comparisonOf(at, parts.length, outliers),
       functions: outlier?.functions ?? [],
       others: outlier?.others.length ?? 0,
       ...(outlier?.others.length === 1 && { other: labels[outlier.others[0]!]! }),
@@ -94,6 +92,18 @@ export function podRows(parts: readonly PodPart[], outliers: Outliers | undefine
       (a, b) => rank(a) - rank(b) || busy(rows[b]!) - busy(rows[a]!) || (labels[a]! < labels[b]! ? -1 : 1),
     )
     .map((at) => rows[at]!);
+}
+
+/** Of a pod that does not differ. */
+function comparisonOf(
+  at: number,
+  pods: number,
+  outliers: Outliers | undefined,
+): Exclude<PodRow['comparison'], 'differs'> {
+  if (!outliers) return 'not compared';
+  if (outliers.tooFew.includes(at)) return 'too few samples';
+  const compared = pods - outliers.tooFew.length - outliers.otherWay.length;
+  return outliers.otherWay.includes(at) || compared < 2 ? 'not compared' : 'alike';
 }
 
 const COLUMNS: readonly Column[] = [
@@ -172,7 +182,23 @@ export function outlierLines(rows: readonly PodRow[]): string[] {
         ]
       : []),
     ...(few.length > 0 ? [`too few samples to compare (fewer than ${FEW_SAMPLES}): ${few.join(', ')}`] : []),
+    ...otherWays(rows, labels),
     ...rows.flatMap((row, at) => disagreement(row, labels[at]!)),
+  ];
+}
+
+/** Which pods are compared with none because their callers were found in different ways. */
+function otherWays(rows: readonly PodRow[], labels: readonly string[]): string[] {
+  const known = [...rows.keys()].filter(
+    (at) => rows[at]!.stacks && rows[at]!.comparison !== 'too few samples',
+  );
+  const ways = Map.groupBy(known, (at) => rows[at]!.stacks!.way);
+  if (ways.size < 2) return [];
+  const of = [...ways.values()].map(
+    (pods) => `${stacksText(rows[pods[0]!]!.stacks!)} in ${pods.map((at) => labels[at]!).join(', ')}`,
+  );
+  return [
+    `callers were found by ${of.join(', and by ')}; only pods with the same way are compared (--call-graph chooses one for all)`,
   ];
 }
 

@@ -64,7 +64,7 @@ export async function manyProfilesResult({ recordings, rows, findings, merged, m
   };
 }
 
-const rowFacts = ({ cores, functions, others, other: _, ...row }: PodRow) => ({
+const rowFacts = ({ cores, functions, others, other: _, stacks: __, ...row }: PodRow) => ({
   ...row,
   ...(cores !== undefined && { coresBusy: cores }),
   ...(row.comparison === 'differs' && { comparedWith: others, differences: functions }),

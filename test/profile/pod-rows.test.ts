@@ -3,6 +3,7 @@ import { findOutliers } from '../../src/profile/compare/outliers.ts';
 import type { CpuCounters } from '../../src/profile/counters.ts';
 import type { PodPart } from '../../src/profile/merge-by-pod.ts';
 import { labelsOf, outlierLines, podRows, podTable } from '../../src/profile/pod-rows.ts';
+import type { StacksBy } from '../../src/profile/unwinding.ts';
 import { golden } from '../golden.ts';
 import { COMMANDS, type Recording, recordingOf } from './pods.ts';
 
@@ -12,13 +13,17 @@ interface Pod extends Recording {
   readonly node?: string;
   readonly cpu?: CpuCounters;
   readonly namespace?: string;
+  readonly stacks?: StacksBy;
 }
 
 const partsOf = (...pods: readonly Pod[]): Promise<PodPart[]> =>
   Promise.all(
-    pods.map(async ({ node = 'node-a', cpu, namespace = 'redis', ...recording }, at) => ({
+    pods.map(async ({ node = 'node-a', cpu, namespace = 'redis', stacks, ...recording }, at) => ({
       pod: { namespace, name: `redis-${at}`, container: 'redis' },
-      profile: await recordingOf(at + 1, { ...recording, about: { node, ...(cpu && { cpu }) } }),
+      profile: await recordingOf(at + 1, {
+        ...recording,
+        about: { node, ...(cpu && { cpu }), ...(stacks && { stacks }) },
+      }),
     })),
   );
 
@@ -91,6 +96,21 @@ describe('the table of pods', () => {
     ]);
     expect(outlierLines(await rowsOf({}))).toEqual([]);
     expect((await rowsOf({}))[0]!.comparison).toBe('not compared');
+  });
+
+  it('compares only pods whose callers were found in the same way', async () => {
+    const [fp, ebpf] = [{ stacks: { way: 'fp' } }, { stacks: { way: 'ebpf' } }] as const;
+    const rows = await rowsOf(fp, { ...ebpf, commands: SORTS }, fp, { ...ebpf, samples: 3 });
+    expect(Object.fromEntries(rows.map(({ name, comparison }) => [name, comparison]))).toEqual({
+      'redis-0': 'alike',
+      'redis-1': 'not compared',
+      'redis-2': 'alike',
+      'redis-3': 'too few samples',
+    });
+    expect(outlierLines(rows).at(-1)).toBe(
+      'callers were found by frame pointers in redis-0, redis-2, and by eBPF in redis-1; only pods with the same way are compared (--call-graph chooses one for all)',
+    );
+    expect(outlierLines(await rowsOf(fp, fp)).join()).not.toContain('callers');
   });
 
   it('takes the cores from the counters where the samples do not show them', async () => {

@@ -32,6 +32,8 @@ export interface Outliers {
   readonly outliers: readonly Outlier[];
   /** Profiles with too few samples to be compared. */
   readonly tooFew: readonly number[];
+  /** Profiles that are not compared because their callers were found in another way than those of most profiles. */
+  readonly otherWay: readonly number[];
 }
 
 /** A difference of shares that is smaller than this does not make an outlier, however certain it is. */
@@ -48,14 +50,18 @@ const MOST_FUNCTIONS = 3;
 /**
  * Which profiles differ from the rest, by the test that diff has (significance.ts). The most different one is tested first
  * and then left out of the others, because an outlier among the others makes ordinary profiles differ from them. This goes
- * on until no profile differs from the rest. The profiles must have the same event and unit.
+ * on until no profile differs from the rest. Only profiles whose callers were found in one way are compared, because another
+ * way names other functions in the same program. The profiles must have the same event and unit.
  */
 export function findOutliers(profiles: readonly Profile[]): Outliers {
   const tooFew = profiles.flatMap(({ samples }, at) => (samples < FEW_SAMPLES ? [at] : []));
-  const many = profiles.length - tooFew.length;
-  if (many < 2) return { outliers: [], tooFew };
+  const enough = [...profiles.keys()].filter((at) => !tooFew.includes(at));
+  const byWay = Map.groupBy(enough, (at) => profiles[at]!.about.stacks?.way);
+  let rest = [...byWay.values()].sort((a, b) => b.length - a.length)[0] ?? [];
+  const otherWay = enough.filter((at) => !rest.includes(at));
+  const many = rest.length;
+  if (many < 2) return { outliers: [], tooFew, otherWay };
   const all = oneTree(profiles);
-  let rest = [...profiles.keys()].filter((at) => !tooFew.includes(at));
   const outliers: Outlier[] = [];
   while (rest.length > 1) {
     const othersOf = (of: number) => rest.filter((each) => each !== of);
@@ -76,7 +82,7 @@ export function findOutliers(profiles: readonly Profile[]): Outliers {
     outliers.push(found);
     rest = othersOf(found.of);
   }
-  return { outliers, tooFew };
+  return { outliers, tooFew, otherWay };
 }
 
 /** The first result, of values that are tried in turn. */

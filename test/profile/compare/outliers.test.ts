@@ -82,7 +82,7 @@ describe('outliers', () => {
 
   it('are none for more of the same load, and none for one profile', async () => {
     expect(findOutliers(await all({}, { samples: 6000 }, {}, { samples: 500 })).outliers).toEqual([]);
-    expect(findOutliers(await all({}))).toEqual({ outliers: [], tooFew: [] });
+    expect(findOutliers(await all({}))).toEqual({ outliers: [], tooFew: [], otherWay: [] });
   });
 
   it('are none for a difference of a few points, however certain it is', async () => {
@@ -95,8 +95,20 @@ describe('outliers', () => {
 
   it('are not looked for among pods with too few samples', async () => {
     const found = findOutliers(await all({}, { commands: { spin: 1 }, samples: 29 }, {}));
-    expect(found).toEqual({ outliers: [], tooFew: [1] });
+    expect(found).toEqual({ outliers: [], tooFew: [1], otherWay: [] });
     expect(named(findOutliers(await all({}, { commands: { spin: 1 }, samples: 30 }, {})))).toEqual([1]);
+  });
+
+  it('are not looked for among pods whose callers were found in another way than those of most', async () => {
+    const by = (way: 'fp' | 'ebpf') => ({ about: { stacks: { way } } });
+    const found = findOutliers(
+      await all(by('fp'), { ...by('ebpf'), commands: SORTS }, by('fp'), { ...by('fp'), commands: SORTS }),
+    );
+    expect(named(found)).toEqual([3]);
+    expect(found.outliers[0]!.others).toEqual([0, 2]);
+    expect(found.otherWay).toEqual([1]);
+    const pair = findOutliers(await all({ ...by('ebpf'), commands: SORTS }, by('fp')));
+    expect(pair).toEqual({ outliers: [], tooFew: [], otherWay: [1] });
   });
 
   it('do not depend on the order of the pods', async () => {
