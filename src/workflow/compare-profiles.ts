@@ -11,6 +11,7 @@ import { foldedComparison } from '../profile/export/folded-comparison.ts';
 import { browserHalf, type Format } from '../profile/export/formats.ts';
 import { drawComparison } from '../profile/picture/svg.ts';
 import type { Comparison, Profile, SymbolLookup } from '../profile/profile.ts';
+import { stacksText } from '../profile/unwinding.ts';
 import { describeFiles, type MadeFile } from '../report/files.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { baseFor, makeFile } from './draw-profile.ts';
@@ -95,8 +96,19 @@ export function compareStated(
   return compare(before!, after!, {
     by: samplesKnown ? by : 'share',
     samplesKnown,
-    assumptions: [...new Set(sides.flatMap(({ assumption }) => assumption ?? []))],
+    assumptions: [
+      ...new Set(sides.flatMap(({ assumption }) => assumption ?? [])),
+      ...waysOf(before!, after!),
+    ],
   });
+}
+
+/** A change of the way in which callers were found changes which functions have names. */
+function waysOf({ about: { stacks: from } }: Profile, { about: { stacks: to } }: Profile): string[] {
+  if (!from || !to || from.way === to.way) return [];
+  return [
+    `Callers were found by ${stacksText(from)} before and by ${stacksText(to)} after: functions can appear or vanish for that reason alone`,
+  ];
 }
 
 /**
