@@ -8,12 +8,13 @@ import { baseName } from '../plan/artifact-name.ts';
 import type { Plan } from '../plan/plan.ts';
 import { formatBytes } from '../text/quantity.ts';
 import { type CreatedPod, containerOf, deathOf } from './debug-pod.ts';
-import { type Announced, type Artifact, download } from './download.ts';
+import { type Artifact, download } from './download.ts';
 import { renewLease } from './lease.ts';
 import { patiently } from './patience.ts';
 import type { Recording } from './recording.ts';
 import type { SessionContext } from './session-context.ts';
 import { lookAtTarget, type TargetLook } from './target-changes.ts';
+import type { Announced } from './transfer.ts';
 
 /** What is known when the file is here. */
 export interface Downloaded {

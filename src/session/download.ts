@@ -2,26 +2,23 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle, link, lstat, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CallResult, ContainerRef } from '../cluster/cluster.ts';
-import { refusalOf } from '../cluster/kubectl-words.ts';
+import type { CallResult } from '../cluster/cluster.ts';
 import { clusterError, EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { temporaryFolder } from '../files/temporary-folder.ts';
-import { unlessAborted } from '../interrupts.ts';
-import { request } from '../node/requests.ts';
 import { printable } from '../text/printable.ts';
-import { formatBytes, formatDuration } from '../text/quantity.ts';
+import { formatBytes } from '../text/quantity.ts';
 import { shellQuote } from '../text/shell-quote.ts';
-import { askIfGone } from './debug-pod.ts';
-import { PATIENCE_MS } from './patience.ts';
-import { copyingParts } from './progress.ts';
+import {
+  finalFailure,
+  LostFile,
+  localFailure,
+  readBySeveral,
+  readRest,
+  rereadDifferent,
+  StoppedError,
+} from './read-ranges.ts';
 import type { SessionContext } from './session-context.ts';
-
-/** What the node announced about a finished file. */
-export interface Announced {
-  readonly file: string;
-  readonly bytes: number;
-  readonly sha256: string;
-}
+import { type Announced, CopyPace, type DownloadSource, type Transfer, watched } from './transfer.ts';
 
 /** A file that is on this computer and was verified. */
 export interface Artifact {
@@ -34,9 +31,6 @@ export interface Artifact {
   readonly resumedBytes: number;
 }
 
-/** Bytes of a range: exec streams of this size never lost their end in 80 trials, larger ones did. */
-const RANGE_BYTES = 8 * 2 ** 20;
-
 /** The folder for a file, and its name there: the base name, then the ending. */
 export interface DownloadDestination {
   readonly directory: string;
@@ -44,119 +38,13 @@ export interface DownloadDestination {
   readonly ending: string;
 }
 
-/** The container that has the file, its folder there, and the uid of its pod. */
-export interface DownloadSource extends ContainerRef {
-  readonly folder: string;
-  readonly uid?: string;
-}
-
-/** The download of one file. */
-interface Transfer {
-  readonly announced: Announced;
-  readonly from: DownloadSource;
-  readonly pace: Pace;
-  readonly context: SessionContext;
-  /** Aborted if the user gives up the download. */
-  readonly signal: AbortSignal;
-}
-
-const STALL_MS = 30_000;
-/** The speed of a copy is judged by what came in this time, in milliseconds. */
-const PACE_MS = 60_000;
-/** The least speed of a copy, in bytes per second: at less, not even a small recording arrives while the node keeps it. */
-const FLOOR = 1000;
-/** How often a transfer is checked: a copy that brings too much is ended after at most this time. */
-const WATCH_MS = 100;
-const PROGRESS_MS = 1000;
-
-/**
- * Judges the speed of a whole download, over all its transfers. Time in which the API server was away does not count, and
- * neither does time in which nothing came at all: a transfer that stalls is tried again.
- */
-class Pace {
-  readonly #windowMs: number;
-  #since = Date.now();
-  #from = 0;
-  #problem: Error | undefined;
-
-  constructor(windowMs = PACE_MS) {
-    this.#windowMs = windowMs;
-  }
-
-  /** Throws if the download was found to be too slow. */
-  throwIfTooSlow(): void {
-    if (this.#problem) throw this.#problem;
-  }
-
-  /** Begins anew, where time has gone by that does not count. */
-  restart(): void {
-    this.#since = Date.now();
-  }
-
-  /** Throws if less came than the floor since the last judgement, and the rest would take more than that time again. */
-  judge(here: number, whole: number): void {
-    if (Date.now() - this.#since < this.#windowMs) return;
-    const brought = here - this.#from;
-    const seconds = (Date.now() - this.#since) / 1000;
-    this.#from = here;
-    this.restart();
-    if (brought <= 0 || brought >= FLOOR * seconds || whole - here <= brought) return;
-    this.#problem = new Error(
-      `the copy is too slow: ${formatBytes(brought)} came in the last ${formatDuration(Math.round(seconds))}, so it was given up at ${formatBytes(here)} of ${formatBytes(whole)}`,
-    );
-    throw this.#problem;
-  }
-}
-
-/**
- * Ends a transfer that brings no byte for too long: `kubectl cp` and `exec` have no time-out of their own, and wait for
- * ever if their stream is lost. `arrived` says how many bytes are here; it rejects if they are not what was announced, and
- * that ends the transfer too.
- */
-async function watched<T>(
-  { from, arrived }: { from: number; arrived: () => Promise<number> },
-  { announced: { bytes: whole }, pace, context: { log, stallMs = STALL_MS }, signal }: Transfer,
-  transfer: (end: AbortController) => Promise<T>,
-): Promise<T> {
-  const end = new AbortController();
-  const began = Date.now();
-  let size = 0;
-  let since = began;
-  let shown = began;
-  const watch = setInterval(
-    async () => {
-      const here = await arrived()
-        .then((bytes) => {
-          pace.judge(bytes, whole);
-          return bytes;
-        })
-        .catch((error: unknown) => end.abort(error));
-      if (here === undefined || end.signal.aborted) return;
-      const now = Date.now();
-      if (here === size) {
-        if (now - since > stallMs) end.abort(new Error('the copy stalled'));
-        return;
-      }
-      size = here;
-      since = now;
-      if (now - shown < PROGRESS_MS) return;
-      shown = now;
-      log.figures(...copyingParts(size, whole, Math.max(0, (1000 * (size - from)) / (now - began))));
-    },
-    Math.min(WATCH_MS, stallMs / 4),
-  );
-  try {
-    return await unlessAborted(transfer(end), signal);
-  } finally {
-    clearInterval(watch);
-  }
-}
+/** A larger file is read by several streams at a time: each of them costs a process of kubectl, which a small file is not worth. */
+const LARGE_BYTES = 16 * 2 ** 20;
 
 /**
  * Downloads one announced file. If its name exists already, it is called `BASE.2` and so on: nothing is ever overwritten.
- * `kubectl cp` copies it into a new folder; then its size and SHA-256 are compared with the announcement. The rest of a
- * copy that is too short is read by ranges, whose remote end waits until the client has every byte. Only the verified file
- * gets the final name. Rejects with exit code 5 while the node still has the file.
+ * A small file is copied by `kubectl cp`, a large one by several ranges at a time. Then its size and SHA-256 are compared with
+ * the announcement. Only the verified file gets the final name. Rejects with exit code 5 while the node still has the file.
  */
 export async function download(
   announced: Announced,
@@ -165,37 +53,22 @@ export async function download(
   context: SessionContext,
 ): Promise<Artifact> {
   const signal = context.interrupts.abandon;
-  const pace = new Pace(context.paceMs);
-  const transfer: Transfer = { announced, from, pace, context, signal };
+  const transfer: Transfer = {
+    ...{ announced, from, context, signal },
+    arrived: { bytes: 0 },
+    pace: new CopyPace(context.paceMs),
+  };
   let temporary: string | undefined;
-  let file: FileHandle | undefined;
+  let copied: Copied | undefined;
   try {
     signal.throwIfAborted();
     await checkAnnounced(announced, directory);
     temporary = temporaryFolder(directory);
     const part = join(temporary, 'part');
-    const copied = await copy(temporary, transfer);
-    signal.throwIfAborted();
-    file = await copiedFile(part, announced.bytes);
-    if (!file && copied.exitCode !== 0) localFailure(copied.stderr);
-    let got = file ? (await file.stat()).size : 0;
-    file ??= await newFile(part);
-    let resumedBytes = 0;
-    let sum = got < announced.bytes ? '' : await sha256(file, signal);
-    if (sum !== announced.sha256) {
-      if (copied.exitCode !== 0) finalFailure(copied.stderr);
-      pace.throwIfTooSlow();
-      if (got === announced.bytes) got = 0;
-      resumedBytes = announced.bytes - got;
-      await readRanges(file, got, transfer);
-      sum = await sha256(file, signal);
-    }
-    if (sum !== announced.sha256 && resumedBytes < announced.bytes) {
-      // The short copy was not the beginning of the file: read it again from its first byte.
-      resumedBytes = announced.bytes;
-      await readRanges(file, 0, transfer);
-      sum = await sha256(file, signal);
-    }
+    copied =
+      (announced.bytes > LARGE_BYTES ? await bySeveral(part, transfer) : undefined) ??
+      (await byKubectlCp(temporary, part, transfer));
+    const { file, sum, resumedBytes } = copied;
     if (sum !== announced.sha256)
       throw new Error(`SHA-256 is ${sum} here and ${announced.sha256} on the node`);
     await file.chmod(0o600);
@@ -210,8 +83,76 @@ export async function download(
     const reason = isGone ? new Error(`the folder ${printable(directory)} is gone`) : error;
     throw notDownloaded(reason, base + ending, transfer);
   } finally {
-    await file?.close();
+    await copied?.file.close();
     if (temporary) await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** A file with as many bytes as were announced. */
+interface Copied {
+  readonly file: FileHandle;
+  /** Its SHA-256, which may not be that on the node. */
+  readonly sum: string;
+  readonly resumedBytes: number;
+}
+
+/**
+ * Reads a large file by several streams at a time. Where its bytes are not those on the node, the parts that differ are read
+ * again. Undefined if the streams bring nothing any more, although the pod is there: then `kubectl cp` is tried.
+ */
+async function bySeveral(part: string, transfer: Transfer): Promise<Copied | undefined> {
+  const { announced, context, signal } = transfer;
+  const file = await newFile(part);
+  try {
+    let resumedBytes = await readBySeveral(file, transfer);
+    let sum = await sha256(file, signal);
+    if (sum !== announced.sha256) {
+      resumedBytes += await rereadDifferent(file, transfer, ({ from, to }) => sha256(file, signal, from, to));
+      sum = await sha256(file, signal);
+    }
+    return { file, sum, resumedBytes };
+  } catch (error) {
+    await file.close();
+    if (!(error instanceof StoppedError)) throw error;
+    await rm(part);
+    context.log.warn(`${reasonOf(error)}; trying kubectl cp`);
+    return undefined;
+  }
+}
+
+/**
+ * Copies a file by `kubectl cp`. The rest of a copy that is too short is read by ranges, whose remote end waits until the client
+ * has every byte.
+ */
+async function byKubectlCp(folder: string, part: string, transfer: Transfer): Promise<Copied> {
+  const { announced, pace, signal } = transfer;
+  const copied = await copy(folder, transfer);
+  signal.throwIfAborted();
+  let file = await copiedFile(part, announced.bytes);
+  if (!file && copied.exitCode !== 0) localFailure(copied.stderr);
+  let got = file ? (await file.stat()).size : 0;
+  file ??= await newFile(part);
+  try {
+    let resumedBytes = 0;
+    let sum = got < announced.bytes ? '' : await sha256(file, signal);
+    if (sum !== announced.sha256) {
+      if (copied.exitCode !== 0) finalFailure(copied.stderr);
+      pace.throwIfTooSlow();
+      if (got === announced.bytes) got = 0;
+      resumedBytes = announced.bytes - got;
+      await readRest(file, got, transfer);
+      sum = await sha256(file, signal);
+    }
+    if (sum !== announced.sha256 && resumedBytes < announced.bytes) {
+      // The short copy was not the beginning of the file: read it again from its first byte.
+      resumedBytes = announced.bytes;
+      await readRest(file, 0, transfer);
+      sum = await sha256(file, signal);
+    }
+    return { file, sum, resumedBytes };
+  } catch (error) {
+    await file.close();
+    throw error;
   }
 }
 
@@ -239,16 +180,17 @@ function copy(folder: string, transfer: Transfer): Promise<CallResult> {
   const { announced, from, context, signal } = transfer;
   const { file, bytes } = announced;
   let before = 0;
-  const arrived = async (): Promise<number> => {
+  const arrivedBy = async (): Promise<number> => {
     const names = await readdir(folder);
     if (names.length === 0) return 0;
     const part = await lstat(join(folder, 'part')).catch(() => undefined);
     if (!part?.isFile() || names.length > 1 || part.size > bytes || part.size < before)
       throw new Error('the copy is not the file that was announced');
     before = part.size;
+    transfer.arrived.bytes = part.size;
     return part.size;
   };
-  return watched({ from: 0, arrived }, transfer, (end) =>
+  return watched(arrivedBy, transfer, (end) =>
     context.cluster.copy(
       from,
       `${from.folder}/${file}`,
@@ -284,153 +226,18 @@ async function copiedFile(path: string, most: number): Promise<FileHandle | unde
 const newFile = (path: string): Promise<FileHandle> =>
   open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
 
-/** Throws if kubectl says that this computer cannot store the file: then it is useless to try again. */
-function localFailure(stderr: string): void {
-  const words = /no space left on device|disk quota exceeded|read-only file system/i.exec(stderr);
-  if (words) throw new Error(words[0]);
-}
-
-/** Throws if it is useless to try again: this computer cannot store the file, or the server refused, in kubectl's words. */
-function finalFailure(stderr: string): void {
-  localFailure(stderr);
-  const refusal = refusalOf(stderr);
-  if (refusal !== undefined) throw new Error(refusal);
-}
-
-/**
- * Reads ranges until every byte is here. A range of which nothing came is asked for again, as long as the debug pod is
- * there and the API server shows it.
- */
-async function readRanges(file: FileHandle, from: number, transfer: Transfer): Promise<void> {
-  const { announced, context, pace } = transfer;
-  await file.truncate(from);
-  let at = from;
-  let quietMs = 0;
-  let quietSince = context.now();
-  let tries = 0;
-  while (at < announced.bytes) {
-    const want = Math.min(RANGE_BYTES, announced.bytes - at);
-    const { got, stderr } = await readRange(at, want, file, transfer);
-    pace.throwIfTooSlow();
-    at += got;
-    // A range may end before it is watched for the first time.
-    if (at < announced.bytes) pace.judge(at, announced.bytes);
-    if (got > 0) {
-      tries = 0;
-      quietMs = 0;
-      quietSince = context.now();
-      continue;
-    }
-    finalFailure(stderr);
-    if (await podHasIt(transfer)) {
-      quietMs = 0;
-      quietSince = context.now();
-    }
-    const pause = Math.min(500 * 2 ** tries, 5000); // The connection to the server may be back soon.
-    tries += 1;
-    quietMs += pause;
-    if (Math.max(quietMs, context.now() - quietSince) > PATIENCE_MS)
-      throw new Error(`the copy stopped at ${formatBytes(at)} of ${formatBytes(announced.bytes)}`);
-    await context.sleep(pause, transfer.signal);
-  }
-}
-
-/**
- * Rejects if the debug pod is gone, and the file with it, or if the API server refuses to show it or stays away. True if
- * the API server was away and is back: the time until then was not the copy's.
- */
-async function podHasIt({ from, pace, context, signal }: Transfer): Promise<boolean> {
-  const pod = { namespace: from.namespace, name: from.pod, ...(from.uid !== undefined && { uid: from.uid }) };
-  let hasWaited = false;
-  const patience = {
-    meanwhile: 'the file stays on the node',
-    signal,
-    onWait: () => {
-      hasWaited = true;
-    },
-  };
-  const gone = await askIfGone(pod, patience, context);
-  if (hasWaited) pace.restart();
-  if (gone !== undefined)
-    throw new LostFile(
-      `the capture was finished, but the debug pod ${pod.namespace}/${pod.name} is gone (${gone}), and with it the file`,
-    );
-  return hasWaited;
-}
-
-/** The error for a file that no command can get any more. */
-class LostFile extends Error {}
-
-/** How long the remote end may take to end after it was told that every byte is here. */
-const GOODBYE_MS = 3000;
-
-/**
- * Reads one range and writes it at its place in the file, never more bytes than were asked for. Returns how many came, and
- * what kubectl said.
- */
-async function readRange(
-  at: number,
-  want: number,
-  into: FileHandle,
-  transfer: Transfer,
-): Promise<{ readonly got: number; readonly stderr: string }> {
-  const { announced, from, context, signal } = transfer;
-  const stream = context.cluster.execStream(
-    from,
-    request('range', `${from.folder}/${announced.file}`, String(at + 1), String(want)),
-  );
-  let got = 0;
-  let stderr = '';
-  const abort = () => stream.kill();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await watched({ from: at, arrived: async () => at + got }, transfer, async (end) => {
-      end.signal.addEventListener('abort', abort, { once: true });
-      for await (const chunk of stream.chunks) {
-        const useful = chunk.subarray(0, want - got);
-        await writeAt(into, useful, at + got);
-        got += useful.length;
-        if (got >= want) {
-          stream.write('\n');
-          break;
-        }
-      }
-    });
-  } catch (error) {
-    // If the stream was ended or broke, the next range begins where this one stopped.
-    if (isOfLocalFile(error)) throw error;
-  } finally {
-    signal.removeEventListener('abort', abort);
-    if (got < want) stream.kill();
-    const late = setTimeout(() => stream.kill(), GOODBYE_MS);
-    await unlessAborted(stream.ended, signal).then(
-      (ended) => {
-        stderr = ended.stderr;
-      },
-      () => {},
-    );
-    clearTimeout(late);
-  }
-  signal.throwIfAborted();
-  return { got, stderr };
-}
-
-/** Errors of the disk name the system call that failed; errors of a stream do not. */
-const isOfLocalFile = (error: unknown): boolean => (error as NodeJS.ErrnoException).syscall === 'write';
-
-async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
-}
-
-async function sha256(file: FileHandle, signal: AbortSignal): Promise<string> {
+/** The SHA-256 of a file, or of its bytes from one to another, which is not among them. */
+async function sha256(
+  file: FileHandle,
+  signal: AbortSignal,
+  from = 0,
+  to = Number.POSITIVE_INFINITY,
+): Promise<string> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(1 << 20);
-  for (let at = 0; ; ) {
+  for (let at = from; ; ) {
     signal.throwIfAborted();
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, to - at), at);
     if (bytesRead === 0) return hash.digest('hex');
     hash.update(buffer.subarray(0, bytesRead));
     at += bytesRead;

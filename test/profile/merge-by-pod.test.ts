@@ -7,7 +7,8 @@ import { drawPicture } from '../../src/profile/picture/svg.ts';
 import type { About, Profile } from '../../src/profile/profile.ts';
 import { qualityOf } from '../../src/profile/quality.ts';
 import { summarize } from '../../src/profile/summary.ts';
-import { type Recording, randomFrom, recordingOf } from './pods.ts';
+import { randomFrom } from '../random.ts';
+import { type Recording, recordingOf } from './pods.ts';
 import { folded, read, stacksOf, textOf } from './reading.ts';
 
 /** The parts of these recordings: of the pods shop/pod-0, shop/pod-1 … */

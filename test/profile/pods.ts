@@ -1,17 +1,7 @@
 import type { About, Profile } from '../../src/profile/profile.ts';
 import type { ReadOptions } from '../../src/profile/read/read-profile.ts';
+import { randomFrom } from '../random.ts';
 import { read } from './reading.ts';
-
-/** Numbers from 0 to 1 that are the same in each run: mulberry32. */
-export function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** A server whose time goes into commands, by their weights, each with a function that it calls. */
 export const COMMANDS: Readonly<Record<string, number>> = {

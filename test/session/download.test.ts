@@ -7,8 +7,10 @@ import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Kubectl } from '../../src/cluster/kubectl.ts';
 import type { GkeprofError } from '../../src/errors.ts';
-import { type Announced, download } from '../../src/session/download.ts';
+import { Interrupts } from '../../src/interrupts.ts';
+import { download } from '../../src/session/download.ts';
 import type { SessionContext } from '../../src/session/session-context.ts';
+import type { Announced } from '../../src/session/transfer.ts';
 import { fakeCluster } from '../fake-cluster.ts';
 import { contextOf } from './scene.ts';
 
@@ -47,6 +49,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 const sumOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 const fakes = (cp: string, rangeBytes = 1 << 30) => ({
+  ...(process.env.FAKE_ONCE && { FAKE_ONCE: process.env.FAKE_ONCE }),
   PATH: `${FAKES}:${process.env.PATH}`,
   FAKE_FILE: join(root, 'remote'),
   FAKE_OTHER: join(root, 'other'),
@@ -60,12 +63,13 @@ function fetchFile(
   cp: string,
   rangeBytes = 1 << 30,
   announced: Partial<Announced> = {},
-  times: Pick<SessionContext, 'stallMs' | 'paceMs' | 'windows'> = {},
+  times: Partial<Pick<SessionContext, 'stallMs' | 'paceMs' | 'windows' | 'interrupts'>> = {},
 ) {
   const env = fakes(cp, rangeBytes);
   const kubectl = new Kubectl({ context: 'prod' }, { env, windows: false });
   const cluster = fakeCluster({
     copy: (...words) => kubectl.copy(...words),
+    exec: (...words) => kubectl.exec(...words),
     execStream: (...words) => kubectl.execStream(...words),
     kubectlLine: (...words) => kubectl.line(words),
     readPod: async () => ({ status: { phase: 'Running' } }),
@@ -76,6 +80,77 @@ function fetchFile(
 }
 
 const calls = () => readFileSync(join(root, 'log'), 'utf8').trim().split('\n');
+
+describe('download of a large file', () => {
+  // A little more than 16 MiB, and no whole number of ranges.
+  const large = () => {
+    data = Buffer.alloc(17 * 2 ** 20 + 12_345);
+    for (let at = 0; at < data.length; at += 1) data[at] = 97 + ((at * 7 + (at >> 12)) % 26);
+    writeFileSync(join(root, 'remote'), data);
+  };
+  const verbs = () => calls().map((line) => (line.includes(' cp ') ? 'cp' : /range(?:-sum)?/.exec(line)![0]));
+
+  it('reads it by four streams at a time', async () => {
+    large();
+    const got = await fetchFile('whole');
+    expect(got.resumedBytes).toBe(0);
+    expect(readFileSync(got.path).equals(data)).toBe(true);
+    expect(statSync(got.path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(directory)).toEqual(['node.time.scope.pcap.gz']);
+    expect(verbs()).toEqual(['range', 'range', 'range', 'range']);
+  });
+
+  it.each(['reset', 'short', 'none'])('goes on where a stream ended early: %s', async (once) => {
+    large();
+    vi.stubEnv('FAKE_ONCE', once);
+    const got = await fetchFile('whole');
+    vi.unstubAllEnvs();
+    expect(readFileSync(got.path).equals(data)).toBe(true);
+    expect(got.resumedBytes).toBeGreaterThan(data.length / 2);
+    expect(verbs()).not.toContain('cp');
+  });
+
+  it('reads again the parts that came with other bytes, and no others', async () => {
+    large();
+    data.fill('x', 0, 2 * Math.ceil(data.length / 4)); // tr changes nothing there.
+    writeFileSync(join(root, 'remote'), data);
+    vi.stubEnv('FAKE_ONCE', 'altered');
+    const got = await fetchFile('whole');
+    vi.unstubAllEnvs();
+    expect(readFileSync(got.path).equals(data)).toBe(true);
+    expect(verbs().filter((verb) => verb === 'range-sum')).toHaveLength(4);
+    expect(verbs().filter((verb) => verb === 'range')).toHaveLength(6);
+    expect(got.resumedBytes).toBe(data.length - 2 * Math.ceil(data.length / 4));
+  });
+
+  it('is copied by kubectl cp where ranges bring nothing', async () => {
+    large();
+    const got = await fetchFile('noranges', undefined, {}, { windows: false });
+    expect(readFileSync(got.path).equals(data)).toBe(true);
+    expect(verbs().at(-1)).toBe('cp');
+    expect(readdirSync(directory)).toEqual(['node.time.scope.pcap.gz']);
+  });
+
+  it('keeps nothing of it if the user gives up', async () => {
+    large();
+    const given = new Interrupts();
+    const wanted = fetchFile('staying-open', 1 << 10, {}, { interrupts: given });
+    await vi.waitFor(() => expect(calls().length).toBeGreaterThan(4));
+    given.receive('SIGINT');
+    given.receive('SIGINT');
+    await expect(wanted).rejects.toMatchObject({ code: 130 });
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('ends all streams if one is refused', async () => {
+    large();
+    await expect(fetchFile('oneforbidden')).rejects.toMatchObject({
+      code: 5,
+      message: expect.stringContaining('pods "p" is forbidden'),
+    });
+    expect(readdirSync(directory)).toEqual([]);
+  });
+});
 
 describe('download', () => {
   it.each([
@@ -147,7 +222,7 @@ describe('download', () => {
     const starts = calls()
       .filter((line) => line.includes(' exec '))
       .map((line) => line.split(' ').at(-2));
-    expect(starts).toEqual(['1001', '21001', '41001']);
+    expect(starts).toEqual(['1000', '21000', '41000']);
   });
 
   it('never overwrites', async () => {

@@ -3,18 +3,8 @@ import { type Change, type Changes, changesOf, isChange } from '../../../src/pro
 import { compare } from '../../../src/profile/compare/compare.ts';
 import type { Profile } from '../../../src/profile/profile.ts';
 import type { ReadOptions } from '../../../src/profile/read/read-profile.ts';
+import { randomFrom } from '../../random.ts';
 import { read } from '../reading.ts';
-
-/** Numbers from 0 to 1 that are the same in each run: mulberry32. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 interface Program {
   /** What each function has of the time. */
@@ -34,7 +24,7 @@ async function recording(
   program: Program,
   options: Partial<ReadOptions> = {},
 ): Promise<Profile> {
-  const next = random(seed);
+  const next = randomFrom(seed);
   const all = program.shares.reduce((sum, share) => sum + share, 0);
   const pick = () => {
     let rest = next() * all;

@@ -1,0 +1,124 @@
+import type { ContainerRef } from '../cluster/cluster.ts';
+import { unlessAborted } from '../interrupts.ts';
+import { formatBytes, formatDuration } from '../text/quantity.ts';
+import { copyingParts } from './progress.ts';
+import type { SessionContext } from './session-context.ts';
+
+/** What the node announced about a finished file. */
+export interface Announced {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** The container that has the file, its folder there, and the uid of its pod. */
+export interface DownloadSource extends ContainerRef {
+  readonly folder: string;
+  readonly uid?: string;
+}
+
+/** The download of one file. */
+export interface Transfer {
+  readonly announced: Announced;
+  readonly from: DownloadSource;
+  /** How many bytes of the file are here by now; whoever brings bytes adds them. */
+  readonly arrived: { bytes: number };
+  readonly pace: CopyPace;
+  readonly context: SessionContext;
+  /** Aborted if the user gives up the download, or if another of its streams failed. */
+  readonly signal: AbortSignal;
+}
+
+const STALL_MS = 30_000;
+/** The speed of a copy is judged by what came in this time, in milliseconds. */
+const PACE_MS = 60_000;
+/** The least speed of a copy, in bytes per second: at less, not even a small recording arrives while the node keeps it. */
+const FLOOR = 1000;
+/** How often a transfer is checked: a copy that brings too much is ended after at most this time. */
+const WATCH_MS = 100;
+const PROGRESS_MS = 1000;
+
+/**
+ * Judges the speed of a whole download, over all its streams. Time in which the API server was away does not count, and
+ * neither does time in which nothing came at all: a transfer that stalls is tried again.
+ */
+export class CopyPace {
+  readonly #windowMs: number;
+  #since = Date.now();
+  #from = 0;
+  #problem: Error | undefined;
+
+  constructor(windowMs = PACE_MS) {
+    this.#windowMs = windowMs;
+  }
+
+  /** Throws if the download was found to be too slow. */
+  throwIfTooSlow(): void {
+    if (this.#problem) throw this.#problem;
+  }
+
+  /** Begins anew, where time has gone by that does not count. */
+  restart(): void {
+    this.#since = Date.now();
+  }
+
+  /** Throws if less came than the floor since the last judgement, and the rest would take more than that time again. */
+  judge(here: number, whole: number): void {
+    if (Date.now() - this.#since < this.#windowMs) return;
+    const brought = here - this.#from;
+    const seconds = (Date.now() - this.#since) / 1000;
+    this.#from = here;
+    this.restart();
+    if (brought <= 0 || brought >= FLOOR * seconds || whole - here <= brought) return;
+    this.#problem = new Error(
+      `the copy is too slow: ${formatBytes(brought)} came in the last ${formatDuration(Math.round(seconds))}, so it was given up at ${formatBytes(here)} of ${formatBytes(whole)}`,
+    );
+    throw this.#problem;
+  }
+}
+
+/**
+ * Ends a stream that brings no byte for too long: `kubectl cp` and `exec` have no time-out of their own, and wait for ever
+ * if their stream is lost. `arrivedBy` returns how many bytes this stream brought; it rejects if they are not what was
+ * announced, and that ends the stream too.
+ */
+export async function watched<T>(
+  arrivedBy: () => Promise<number>,
+  { announced: { bytes: whole }, arrived, pace, context: { log, stallMs = STALL_MS }, signal }: Transfer,
+  stream: (end: AbortController) => Promise<T>,
+): Promise<T> {
+  const end = new AbortController();
+  const began = Date.now();
+  const before = arrived.bytes;
+  let own = 0;
+  let since = began;
+  let shown = began;
+  const watch = setInterval(
+    async () => {
+      const here = await arrivedBy()
+        .then((bytes) => {
+          pace.judge(arrived.bytes, whole);
+          return bytes;
+        })
+        .catch((error: unknown) => end.abort(error));
+      if (here === undefined || end.signal.aborted) return;
+      const now = Date.now();
+      if (here === own) {
+        if (now - since > stallMs) end.abort(new Error('the copy stalled'));
+        return;
+      }
+      own = here;
+      since = now;
+      if (now - shown < PROGRESS_MS) return;
+      shown = now;
+      const perSecond = (1000 * (arrived.bytes - before)) / (now - began);
+      log.figures(...copyingParts(arrived.bytes, whole, Math.max(0, perSecond)));
+    },
+    Math.min(WATCH_MS, stallMs / 4),
+  );
+  try {
+    return await unlessAborted(stream(end), signal);
+  } finally {
+    clearInterval(watch);
+  }
+}
