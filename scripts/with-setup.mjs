@@ -12,7 +12,7 @@ const lock = join(root, 'package-lock.json');
 
 if (!existsSync(pinned) || !existsSync(mark) || statSync(mark).mtimeMs < statSync(lock).mtimeMs) {
   process.stderr.write('setup: installing the dependencies (npm ci)\n');
-  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  const result = spawnSync('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });

@@ -214,19 +214,34 @@ it('the same sources make the same bytes', async () => {
   rmSync(second, { recursive: true });
 });
 
-it('npm pack makes a package that installs and runs in an empty folder', async () => {
+it('npm pack makes one package, which installs offline into an empty folder and runs there', async () => {
   const folder = join(home, 'npm');
   mkdirSync(folder);
-  cpSync(join(dist, 'kubectl-gkeprof'), join(root, 'dist/kubectl-gkeprof'));
-  const { stdout } = await execa('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root });
+  // Without foreground-scripts=false what prepack prints would stand before the JSON.
+  const pack = ['pack', '--json', '--foreground-scripts=false', '--pack-destination', folder];
+  const { stdout } = await execa('npm', pack, { cwd: root });
   const [packed] = JSON.parse(stdout) as [{ filename: string; files: Array<{ path: string }> }];
-  expect(packed.files.map(({ path }) => path)).toContain('dist/kubectl-gkeprof');
-  expect(packed.files.filter(({ path }) => /^(?:src|test|node_modules)\/|archives|-x64/.test(path))).toEqual(
-    [],
+  const paths = packed.files.map(({ path }) => path);
+  const loose = paths.filter((path) => !/^(?:image|manifests)\//.test(path));
+  expect(loose.sort()).toEqual([
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'dist/kubectl-gkeprof',
+    'dist/kubectl_complete-gkeprof',
+    'man/kubectl-gkeprof.1',
+    'package.json',
+  ]);
+  const words = ['install', '--offline', '--cache', join(folder, 'empty-cache'), '--no-audit', '--no-fund'];
+  await execa('npm', [...words, '--prefix', folder, join(folder, packed.filename)], { cwd: folder });
+  const modules = join(folder, 'node_modules');
+  expect(readdirSync(modules).filter((name) => !name.startsWith('.'))).toEqual(['kubectl-gkeprof']);
+  expect(sha256(join(modules, 'kubectl-gkeprof/dist/kubectl-gkeprof'))).toBe(
+    sha256(join(dist, 'kubectl-gkeprof')),
   );
-  const words = ['install', '--no-audit', '--no-fund', '--prefix', folder, join(folder, packed.filename)];
-  await execa('npm', words, { cwd: folder });
-  const PATH = [join(process.execPath, '..'), bare.PATH].join(':');
-  const bin = join(folder, 'node_modules/.bin/kubectl-gkeprof');
-  expect((await execa(bin, ['version'], { env: { ...bare, PATH }, extendEnv: false })).stdout).toBe(version);
+  const bin = join(modules, '.bin');
+  const env = { ...bare, PATH: [bin, join(process.execPath, '..'), bare.PATH].join(':') };
+  const run = (name: string, ...given: string[]) => execa(join(bin, name), given, { env, extendEnv: false });
+  expect((await run('kubectl-gkeprof', 'version')).stdout).toBe(version);
+  expect((await run('kubectl_complete-gkeprof', 'flam')).stdout).toContain('flamegraph');
 });
