@@ -10,8 +10,11 @@ import { makeBundle } from './bundle/bundle.ts';
 import { type Entry, tarGz, zip } from './release/archive.ts';
 import { makeExecutable } from './release/executable.ts';
 import { krewManifest } from './release/krew-manifest.ts';
-import { archiveName, PLATFORMS, programName } from './release/platforms.ts';
+import { materialsOf } from './release/materials.ts';
+import { thirdPartyNotices } from './release/notices.ts';
+import { archiveName, NODE_VERSION, PLATFORMS, programName } from './release/platforms.ts';
 import { sbom } from './release/sbom.ts';
+import { nodeLicence } from './release/tools.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values, positionals } = parseArgs({
@@ -25,15 +28,26 @@ const { values, positionals } = parseArgs({
 const output = resolve(positionals[0] ?? join(root, 'dist'));
 const archives = join(output, 'archives');
 const text = (name: string) => readFile(join(root, name), 'utf8');
-const { version } = JSON.parse(await text('package.json')) as { version: string };
+const manifest = JSON.parse(await text('package.json')) as { version: string; license: string };
+const { version } = manifest;
 
 const bundle = await makeBundle();
 await rm(archives, { recursive: true, force: true });
 await mkdir(archives, { recursive: true });
 await writeFile(join(output, 'kubectl-gkeprof'), bundle.file);
 await chmod(join(output, 'kubectl-gkeprof'), 0o755);
+await writeFile(join(output, 'inputs.json'), `${JSON.stringify(bundle.inputs, null, 1)}\n`);
 
-const materials = sbom(await text('package-lock.json'), version);
+const materials = materialsOf(bundle.inputs, root);
+/** What says where the content of an archive comes from. */
+const ofBundle = {
+  notices: thirdPartyNotices(materials),
+  sbom: await sbom(manifest, materials),
+};
+const ofExecutable = {
+  notices: thirdPartyNotices(materials, { version: NODE_VERSION, licence: await nodeLicence() }),
+  sbom: await sbom(manifest, materials, process.versions),
+};
 const beside: Entry[] = [
   { name: 'LICENSE', bytes: Buffer.from(await text('LICENSE')) },
   { name: 'README.md', bytes: Buffer.from(await text('README.md')) },
@@ -42,7 +56,6 @@ const beside: Entry[] = [
     bytes: Buffer.from(await text('plugin/kubectl_complete-gkeprof')),
     executable: true,
   },
-  { name: 'sbom.cdx.json', bytes: Buffer.from(materials) },
 ];
 const sums = new Map<string, string>();
 async function deliver(name: string, bytes: Uint8Array): Promise<void> {
@@ -57,12 +70,18 @@ for (const platform of PLATFORMS.filter(({ folder }) => values.only?.includes(fo
     await makeExecutable(platform, bundle, path);
     program = await readFile(path);
   }
-  const entries = [{ name: programName(platform), bytes: program, executable: true }, ...beside];
+  const origin = platform.node ? ofExecutable : ofBundle;
+  const entries = [
+    { name: programName(platform), bytes: program, executable: true },
+    ...beside,
+    { name: 'THIRD-PARTY-NOTICES.txt', bytes: Buffer.from(origin.notices) },
+    { name: 'sbom.cdx.json', bytes: Buffer.from(origin.sbom) },
+  ];
   await deliver(archiveName(platform, version), platform.os === 'windows' ? zip(entries) : tarGz(entries));
 }
-await deliver(`kubectl-gkeprof_v${version}.sbom.cdx.json`, Buffer.from(materials));
-const manifest = krewManifest(version, values.url, sums);
-await writeFile(join(archives, 'gkeprof.yaml'), manifest);
-if (values.krew) await writeFile(join(root, 'krew-index/gkeprof.yaml'), manifest);
+await deliver(`kubectl-gkeprof_v${version}.sbom.cdx.json`, Buffer.from(ofExecutable.sbom));
+const krew = krewManifest(version, values.url, sums);
+await writeFile(join(archives, 'gkeprof.yaml'), krew);
+if (values.krew) await writeFile(join(root, 'krew-index/gkeprof.yaml'), krew);
 const lines = [...sums].map(([name, sum]) => `${sum}  ${name}\n`).sort();
 await writeFile(join(archives, 'SHA256SUMS'), lines.join(''));

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
-import { build } from 'esbuild';
+import { build, type Metafile } from 'esbuild';
 import { ASSETS, type AssetName, asset } from '../../src/assets.ts';
 import { COLLECTORS } from '../../src/collectors/index.ts';
 import { completion } from '../../src/commands/completion.ts';
@@ -154,12 +154,17 @@ const COMMON = {
   legalComments: 'none',
   logLevel: 'warning',
   write: false,
+  metafile: true,
+  absWorkingDir: root,
 } as const;
 
-/** The pieces that the launcher evaluates or hands to the program, as ASCII text. */
-export async function makePieces(): Promise<
-  Record<'program' | 'table' | 'client' | 'names' | 'ahead' | 'worker', string>
-> {
+interface Pieces {
+  readonly texts: Record<'program' | 'table' | 'client' | 'names' | 'ahead' | 'worker', string>;
+  readonly inputs: readonly string[];
+}
+
+/** The pieces that the launcher evaluates or hands to the program, as ASCII text, and the files that they were made from. */
+async function makePieces(): Promise<Pieces> {
   const entry = {
     ...COMMON,
     stdin: {
@@ -182,13 +187,26 @@ export async function makePieces(): Promise<
   const apart = (text: string) => `(function (require, module, exports) {${text}\n})`;
   const wrapped = (text: string) => `(function (require, module, exports, $url, $pieces) {${text}\n})`;
   return {
-    program: wrapped(program.outputFiles[0]!.text),
-    table: wrapped(table.outputFiles[0]!.text),
-    client: apart(client.outputFiles[0]!.text),
-    names: apart(names.outputFiles[0]!.text),
-    ahead: apart(ahead.outputFiles[0]!.text),
-    worker: worker.outputFiles[0]!.text,
+    texts: {
+      program: wrapped(program.outputFiles[0]!.text),
+      table: wrapped(table.outputFiles[0]!.text),
+      client: apart(client.outputFiles[0]!.text),
+      names: apart(names.outputFiles[0]!.text),
+      ahead: apart(ahead.outputFiles[0]!.text),
+      worker: worker.outputFiles[0]!.text,
+    },
+    inputs: inputsOf([program, table, client, names, ahead, worker].map(({ metafile }) => metafile)),
   };
+}
+
+/** The files of which something is left in an output, sorted: what was read and then dropped is not redistributed. */
+function inputsOf(metafiles: readonly Metafile[]): string[] {
+  const left = metafiles.flatMap(({ outputs }) =>
+    Object.values(outputs).flatMap(({ inputs }) =>
+      Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
+    ),
+  );
+  return [...new Set(left)].sort();
 }
 
 /** The output of command lines that always print the same, so that the launcher can print it without loading the program. */
@@ -229,11 +247,14 @@ export interface Bundle {
   readonly file: string;
   readonly launcherOfExecutable: string;
   readonly packed: Uint8Array;
+  /** The files of which the bundle contains something, relative to the repository and sorted, as esbuild's metafile names them. */
+  readonly inputs: readonly string[];
 }
 
 /** Makes the launcher and the packed pieces; in the ESM file the pieces follow the launcher as a comment. */
 export async function makeBundle(): Promise<Bundle> {
-  const pieces = { ...(await makePieces()), answers: await makeAnswers() };
+  const { texts, inputs } = await makePieces();
+  const pieces = { ...texts, answers: await makeAnswers() };
   const places: Record<string, readonly [start: number, length: number]> = {};
   let whole = '';
   for (const [name, text] of Object.entries(pieces)) {
@@ -267,5 +288,6 @@ export async function makeBundle(): Promise<Bundle> {
     file: `#!/usr/bin/env node\n${await launcher(false)}/*${comment}*/\n`,
     launcherOfExecutable: await launcher(true),
     packed,
+    inputs,
   };
 }

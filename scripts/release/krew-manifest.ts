@@ -39,6 +39,7 @@ export function krewManifest(version: string, url: string, sums: ReadonlyMap<str
               files: [
                 { from: programName(platform), to: '.' },
                 { from: 'LICENSE', to: '.' },
+                { from: 'THIRD-PARTY-NOTICES.txt', to: '.' },
                 { from: 'kubectl_complete-gkeprof', to: '.' },
               ],
             };

@@ -1,67 +1,70 @@
-import { NODE_VERSION } from './platforms.ts';
+import { Contrib, Enums, Models, Serialize, Spec, Validation } from '@cyclonedx/cyclonedx-library';
+import { PackageURL } from 'packageurl-js';
+import parseExpression from 'spdx-expression-parse';
+import type { Material } from './materials.ts';
 
-interface Lock {
-  readonly packages: Readonly<
-    Record<
-      string,
-      {
-        version?: string;
-        integrity?: string;
-        license?: string;
-        dev?: boolean;
-        optional?: boolean;
-        devOptional?: boolean;
-      }
-    >
-  >;
-}
+/** The versions of Node and of its parts, as in `process.versions`. */
+export type NodeVersions = Readonly<Record<string, string | undefined>>;
+
+/** Numbers of interfaces, which are no parts. */
+const INTERFACES = new Set(['node', 'modules', 'napi']);
 
 /**
- * What a release is made of, as CycloneDX 1.6 JSON (https://cyclonedx.org/docs/1.6/json/): the packages of the lock file
- * that are no development dependencies, and the Node that executables carry. No time and no serial number, so that the
- * same release has the same bytes.
+ * What an archive is made of, as CycloneDX 1.6 JSON (https://cyclonedx.org/docs/1.6/json/): the packages in the bundle,
+ * and the Node that an executable carries, with its parts. No time and no serial number, so that the same release has
+ * the same bytes. Throws if the document is not valid.
  */
-export function sbom(lockText: string, version: string): string {
-  const lock = JSON.parse(lockText) as Lock;
-  const packages = Object.entries(lock.packages)
-    .filter(([path, each]) => path && !each.dev && !each.devOptional && each.version)
-    .map(([path, each]) => {
-      const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-      const purl = `pkg:npm/${name.replace('@', '%40')}@${each.version}`;
-      const [algorithm, hash] = each.integrity?.split('-') ?? [];
-      return {
-        type: 'library',
-        'bom-ref': `${path}@${each.version}`,
-        name,
-        version: each.version,
-        ...(each.license && { licenses: [{ expression: each.license }] }),
-        ...(algorithm === 'sha512' &&
-          hash && { hashes: [{ alg: 'SHA-512', content: Buffer.from(hash, 'base64').toString('hex') }] }),
-        purl,
-      };
-    });
-  const node = {
-    type: 'platform',
-    'bom-ref': `node@${NODE_VERSION}`,
-    name: 'node',
-    version: NODE_VERSION,
-    purl: `pkg:generic/node@${NODE_VERSION}`,
+export async function sbom(
+  release: Contrib.FromNodePackageJson.Types.NodePackageJson,
+  materials: readonly Material[],
+  node?: NodeVersions,
+): Promise<string> {
+  const builder = new Contrib.FromNodePackageJson.Builders.ComponentBuilder(
+    new Contrib.FromNodePackageJson.Factories.ExternalReferenceFactory(),
+    new Contrib.License.Factories.LicenseFactory(parseExpression),
+  );
+  const component = (
+    manifest: Contrib.FromNodePackageJson.Types.NodePackageJson,
+    type: Enums.ComponentType,
+  ): Models.Component => {
+    const made = builder.makeComponent(manifest, type);
+    if (!made?.version) throw new Error('a package has no name or version');
+    made.purl = new PackageURL('npm', made.group, made.name, made.version).toString();
+    made.bomRef.value = made.purl;
+    return made;
   };
-  const document = {
-    $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
-    bomFormat: 'CycloneDX',
-    specVersion: '1.6',
-    version: 1,
-    metadata: {
-      component: {
-        type: 'application',
-        'bom-ref': 'kubectl-gkeprof',
-        name: 'kubectl-gkeprof',
-        version,
-        licenses: [{ license: { id: 'Apache-2.0' } }],
-      },
-    },
-    components: [...packages, node],
+  const whole = component(release, Enums.ComponentType.Application);
+  const parts = materials.map(({ manifest, integrity }) => {
+    const made = component(manifest, Enums.ComponentType.Library);
+    const [algorithm, hash] = integrity?.split('-') ?? [];
+    if (algorithm === 'sha512' && hash)
+      made.hashes.set(Enums.HashAlgorithm['SHA-512'], Buffer.from(hash, 'base64').toString('hex'));
+    return made;
+  });
+  if (node) parts.push(nodeComponent(node));
+  for (const part of parts) whole.dependencies.add(part.bomRef);
+  const bom = new Models.Bom({
+    metadata: new Models.Metadata({ component: whole }),
+    components: new Models.ComponentRepository(parts),
+  });
+  const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
+  const text = serializer.serialize(bom, { sortLists: true, space: 2 });
+  const invalid = await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(text);
+  if (invalid !== null) throw new Error(`the list of materials is not valid: ${JSON.stringify(invalid)}`);
+  return `${text}\n`;
+}
+
+function nodeComponent(versions: NodeVersions): Models.Component {
+  const part = (name: string, version: string, type: Enums.ComponentType) => {
+    const purl = new PackageURL('generic', undefined, name, version).toString();
+    return new Models.Component(type, name, { version, purl, bomRef: purl });
   };
-  return `${JSON.stringify(document, null, 2)}\n`;
+  const { node } = versions;
+  if (node === undefined) throw new Error('the version of Node is missing');
+  const whole = part('node', node, Enums.ComponentType.Platform);
+  whole.cpe = `cpe:2.3:a:nodejs:node.js:${node}:*:*:*:-:*:*:*`;
+  for (const [name, version] of Object.entries(versions))
+    if (version && !INTERFACES.has(name))
+      whole.components.add(part(name, version, Enums.ComponentType.Library));
+  return whole;
 }

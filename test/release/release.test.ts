@@ -3,12 +3,13 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Ajv } from 'ajv';
+import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { execa } from 'execa';
 import { load } from 'js-yaml';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { rcodesign } from '../../scripts/release/tools.ts';
+import { nodeLicence, rcodesign } from '../../scripts/release/tools.ts';
 import { krewPrograms } from './krew.ts';
+import { missingFrom, packagesOf } from './packages.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
@@ -17,6 +18,8 @@ const dist = join(home, 'dist');
 const archive = (name: string) => join(dist, 'archives', `kubectl-gkeprof_v${version}_${name}`);
 const release = (to: string, ...words: string[]) =>
   execa(process.execPath, [join(root, 'scripts/release.ts'), to, ...words], { cwd: root });
+/** The files in the bundle, by esbuild's metafile. */
+const inputs = () => JSON.parse(readFileSync(join(dist, 'inputs.json'), 'utf8')) as string[];
 const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
 const sumsOf = (folder: string) => readFileSync(join(folder, 'archives/SHA256SUMS'), 'utf8');
 /** No Node on PATH, no cache of somebody else's. */
@@ -35,21 +38,29 @@ beforeAll(async () => {
 }, 1_800_000);
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
+const folders = new Map<string, string>();
+/** The folder with the content of an archive, which is unpacked once. */
 async function unpacked(name: string): Promise<string> {
+  const known = folders.get(name);
+  if (known) return known;
   const folder = join(home, `unpacked-${name}`);
   mkdirSync(folder, { recursive: true });
   if (name.endsWith('.zip')) await execa('python3', ['-m', 'zipfile', '-e', archive(name), folder]);
   else await execa('tar', ['-xzf', archive(name), '-C', folder]);
+  folders.set(name, folder);
   return folder;
 }
 
 it.each(ARCHIVES)(
-  '%s holds the program, the licence, the completion and the list of materials',
+  '%s holds the program, the licences, the completion and the list of materials',
   async (name) => {
     const folder = await unpacked(name);
     const program = name.startsWith('windows') ? 'kubectl-gkeprof.exe' : 'kubectl-gkeprof';
     expect(readdirSync(folder).sort()).toEqual(
-      ['LICENSE', 'README.md', program, 'kubectl_complete-gkeprof', 'sbom.cdx.json'].sort(),
+      [
+        ...['LICENSE', 'README.md', 'THIRD-PARTY-NOTICES.txt', program],
+        ...['kubectl_complete-gkeprof', 'sbom.cdx.json'],
+      ].sort(),
     );
     expect(readFileSync(join(folder, 'LICENSE'), 'utf8')).toBe(readFileSync(join(root, 'LICENSE'), 'utf8'));
   },
@@ -63,7 +74,8 @@ it.each([
   ['windows_amd64.zip', 'kubectl-gkeprof.exe', /^PE32\+ executable .*x86-64/],
 ])('%s is for that system, and carries this very program', async (name, program, format) => {
   const path = join(await unpacked(name), program);
-  expect((await execa('file', ['-b', path])).stdout).toMatch(format);
+  const { stdout: kind } = await execa('file', ['-b', path]);
+  expect(kind).toMatch(format);
   if (name === 'darwin_amd64.tar.gz') return;
   const esm = readFileSync(join(dist, 'kubectl-gkeprof'), 'utf8');
   const packed = /\/\*([A-Za-z0-9+/=]+)\*\/\n$/.exec(esm)![1]!;
@@ -137,29 +149,46 @@ it('the checksums are those of the files', async () => {
   expect(stdout.split('\n')).toHaveLength(ARCHIVES.length + 1);
 });
 
-it('the list of materials is CycloneDX, and holds what is bundled', () => {
-  const schemas = join(root, 'node_modules/@cyclonedx/cyclonedx-library/res/schema');
-  const schema = (name: string) => JSON.parse(readFileSync(join(schemas, name), 'utf8')) as object;
-  const ajv = new Ajv({ strict: false, validateFormats: false });
-  // As the main one names them, which is not what they call themselves.
-  for (const name of ['spdx.SNAPSHOT.schema.json', 'jsf-0.82.SNAPSHOT.schema.json']) {
-    const { $id: _, ...named } = schema(name) as { $id: string };
-    ajv.addSchema(named, `http://cyclonedx.org/schema/${name}`);
+it('the notices in each archive name every package in the bundle, with its licence', async () => {
+  const packages = packagesOf(inputs(), root);
+  expect(packages.length).toBeGreaterThan(30);
+  const licence = (await nodeLicence()).trim();
+  const parts = ['OpenSSL', 'ICU', 'V8', 'zlib', 'zstd', 'npm'];
+  expect(parts.filter((part) => !licence.includes(`\n- ${part}, located at `))).toEqual([]);
+  for (const name of ARCHIVES) {
+    const notices = readFileSync(join(await unpacked(name), 'THIRD-PARTY-NOTICES.txt'), 'utf8');
+    expect(missingFrom(notices, packages), name).toEqual([]);
+    const hasNode = notices.includes(`\n- node ${process.versions.node} (`) && notices.includes(licence);
+    expect(hasNode, name).toBe(name !== 'darwin_amd64.tar.gz');
+    // A package that is left out would be noticed.
+    const without = notices.replaceAll('yargs-parser', '');
+    expect(missingFrom(without, packages), name).toEqual(['yargs-parser 22.0.0']);
   }
-  const validate = ajv.compile(schema('bom-1.6.SNAPSHOT.schema.json'));
-  const document = JSON.parse(
-    readFileSync(join(dist, 'archives', `kubectl-gkeprof_v${version}.sbom.cdx.json`), 'utf8'),
-  ) as {
-    components: Array<{ name: string }>;
+});
+
+it('the list of materials is CycloneDX, and equals what is in the bundle', async () => {
+  const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
+  const purls = packagesOf(inputs(), root).map(({ purl }) => purl);
+  const node = `pkg:generic/node@${process.versions.node}`;
+  const of = async (path: string) => {
+    const text = readFileSync(path, 'utf8');
+    expect(await validator.validate(text)).toBeNull();
+    const document = JSON.parse(text) as { components: Array<{ purl: string; components?: object[] }> };
+    expect(
+      await validator.validate(JSON.stringify({ ...document, components: [{ nonsense: 1 }] })),
+    ).not.toBeNull();
+    return document.components;
   };
-  expect(validate(document), JSON.stringify(validate.errors)).toBe(true);
-  expect(validate({ ...document, components: [{ nonsense: true }] })).toBe(false);
-  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    dependencies: object;
-  };
-  const names = document.components.map((each) => each.name);
-  expect(names).toEqual(expect.arrayContaining([...Object.keys(dependencies), 'node']));
-  expect(names).not.toContain('vitest');
+  for (const name of ARCHIVES) {
+    const components = await of(join(await unpacked(name), 'sbom.cdx.json'));
+    const expected = name === 'darwin_amd64.tar.gz' ? purls : [...purls, node];
+    expect(components.map(({ purl }) => purl).sort(), name).toEqual(expected.sort());
+  }
+  const released = await of(archive('sbom.cdx.json').replace('_sbom', '.sbom'));
+  const parts = released.find(({ purl }) => purl === node)!.components as Array<{ name: string }>;
+  expect(parts.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['icu', 'openssl', 'sqlite', 'v8', 'zlib']),
+  );
 });
 
 it('krew takes the manifest, and installs the archive with it', async () => {
@@ -173,7 +202,12 @@ it('krew takes the manifest, and installs the archive with it', async () => {
   const plugin = join(krewRoot, 'bin/kubectl-gkeprof');
   expect((await execa(plugin, ['version'], { env, extendEnv: false })).stdout).toBe(version);
   const store = join(krewRoot, 'store/gkeprof', `v${version}`);
-  expect(readdirSync(store).sort()).toEqual(['LICENSE', 'kubectl-gkeprof', 'kubectl_complete-gkeprof']);
+  expect(readdirSync(store).sort()).toEqual([
+    'LICENSE',
+    'THIRD-PARTY-NOTICES.txt',
+    'kubectl-gkeprof',
+    'kubectl_complete-gkeprof',
+  ]);
   const PATH = [join(krewRoot, 'bin'), bare.PATH].join(':');
   const complete = await execa(join(store, 'kubectl_complete-gkeprof'), ['flam'], {
     env: { ...env, PATH },
@@ -227,6 +261,7 @@ it('npm pack makes one package, which installs offline into an empty folder and 
     'CHANGELOG.md',
     'LICENSE',
     'README.md',
+    'dist/THIRD-PARTY-NOTICES.txt',
     'dist/kubectl-gkeprof',
     'dist/kubectl_complete-gkeprof',
     'man/kubectl-gkeprof.1',

@@ -1,0 +1,56 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Contrib } from '@cyclonedx/cyclonedx-library';
+
+/** A package of which the bundle contains something. */
+export interface Material {
+  readonly name: string;
+  readonly version: string;
+  /** The content of its package.json. */
+  readonly manifest: Contrib.FromNodePackageJson.Types.NodePackageJson;
+  /** What the lock file has of its archive, such as `sha512-…`. */
+  readonly integrity?: string;
+  /** Its licence and notices, word for word. */
+  readonly texts: readonly string[];
+}
+
+interface Lock {
+  readonly packages: Readonly<Record<string, { readonly integrity?: string }>>;
+}
+
+const PACKAGE = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/;
+const LICENCES = join(import.meta.dirname, 'licences');
+
+/**
+ * The packages that these files belong to, sorted by name and version, each version once. `inputs` are paths relative to
+ * `root`, as in `Bundle.inputs`. Throws if a package has no licence text, neither its own nor one in the folder licences.
+ */
+export function materialsOf(inputs: readonly string[], root: string): readonly Material[] {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Lock;
+  const folders = new Set(inputs.flatMap((path) => PACKAGE.exec(path.replaceAll('\\', '/'))?.[0] ?? []));
+  const materials = new Map<string, Material>();
+  for (const folder of folders) {
+    const manifest = JSON.parse(
+      readFileSync(join(root, folder, 'package.json'), 'utf8'),
+    ) as Material['manifest'];
+    const { name, version } = manifest;
+    if (!name || !version) throw new Error(`${folder}/package.json has no name and version`);
+    const integrity = packages[folder]?.integrity;
+    const texts = licenceTexts(join(root, folder), name);
+    materials.set(`${name} ${version}`, { name, version, manifest, ...(integrity && { integrity }), texts });
+  }
+  return [...materials].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, material]) => material);
+}
+
+function licenceTexts(folder: string, name: string): readonly string[] {
+  const gatherer = new Contrib.License.Utils.LicenseEvidenceGatherer();
+  const texts = [...gatherer.getFileAttachments(folder)]
+    .sort((a, b) => (a.file < b.file ? -1 : 1))
+    .map(({ text }) =>
+      Buffer.from(String(text.content), 'base64').toString('utf8').replaceAll('\r\n', '\n').trim(),
+    );
+  if (texts.length > 0) return texts;
+  const own = join(LICENCES, `${name.replace('/', '__')}.txt`);
+  if (existsSync(own)) return [readFileSync(own, 'utf8').trim()];
+  throw new Error(`the package ${name} has no licence file: put its text into ${own}`);
+}
