@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { Platform } from './platforms.ts';
 import { NODE_VERSION } from './platforms.ts';
-import { nodeBinary, rcodesign } from './tools.ts';
+import { nodeBinary, rcodesign, stripTool } from './tools.ts';
 
 /**
  * One file that needs no Node: Node's binary with the launcher and the packed pieces in it. The pinned Node makes it for
@@ -20,18 +20,21 @@ export async function makeExecutable(platform: Platform, bundle: Bundle, output:
     const config = join(folder, 'config.json');
     await writeFile(join(folder, 'main.mjs'), bundle.launcherOfExecutable);
     await writeFile(join(folder, 'pieces'), bundle.packed);
+    const node = await strippedNode(platform, join(folder, 'node'));
     await writeFile(
       config,
       JSON.stringify({
         // The name of `main` is in the program: without the folder's, which is another one each time.
         main: 'main.mjs',
         mainFormat: 'module',
-        executable: await nodeBinary(platform),
+        executable: node,
         output: join(folder, 'program'),
         disableExperimentalSEAWarning: true,
         // A start makes more objects than the 1 MiB that V8 begins with, and nearly all of them stay: what is not
         // collected need not be copied.
         execArgv: ['--min-semi-space-size=8'],
+        // NODE_OPTIONS is meant for the user's own Node: a module that it names would run in ours, or fail to load.
+        execArgvExtension: 'none',
         assets: { pieces: 'pieces' },
       }),
     );
@@ -43,6 +46,22 @@ export async function makeExecutable(platform: Platform, bundle: Bundle, output:
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Node's binary without its symbol tables, a fifth of a binary for Linux, where this machine can take them away: those for
+ * macOS are left as they are, because no test here can run the result, and those for Windows have none. Returns the path.
+ */
+async function strippedNode(platform: Platform, path: string): Promise<string> {
+  const original = await nodeBinary(platform);
+  if (platform.os !== 'linux') return original;
+  const tool = await stripTool(platform);
+  if (tool === undefined) {
+    process.stderr.write(`${platform.folder}: not stripped, because llvm-strip is not installed\n`);
+    return original;
+  }
+  await execa(tool, ['--strip-all', '-o', path, original]);
+  return path;
 }
 
 /** macOS kills a program for arm64 that has no signature; one without an identity ("ad hoc") is enough. */

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { execa } from 'execa';
 import { load } from 'js-yaml';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { nodeLicence, rcodesign } from '../../scripts/release/tools.ts';
+import { archiveName, PLATFORMS } from '../../scripts/release/platforms.ts';
+import { nodeLicence, rcodesign, stripTool } from '../../scripts/release/tools.ts';
 import { krewPrograms } from './krew.ts';
 import { missingFrom, packagesOf } from './packages.ts';
 
@@ -77,12 +78,15 @@ it.each([
   const { stdout: kind } = await execa('file', ['-b', path]);
   expect(kind).toMatch(format);
   if (name === 'darwin_amd64.tar.gz') return;
+  const platform = PLATFORMS.find((each) => archiveName(each, version) === basename(archive(name)))!;
+  if (platform.os === 'linux')
+    expect(kind.endsWith(', stripped')).toBe((await stripTool(platform)) !== undefined);
   const esm = readFileSync(join(dist, 'kubectl-gkeprof'), 'utf8');
   const packed = /\/\*([A-Za-z0-9+/=]+)\*\/\n$/.exec(esm)![1]!;
   expect(readFileSync(path).includes(Buffer.from(packed, 'base64'))).toBe(true);
 });
 
-it('the archive for this system runs, with no Node on PATH', async () => {
+it('the archive for this system runs, with no Node on PATH, and does not read NODE_OPTIONS', async () => {
   const folder = await unpacked('linux_amd64.tar.gz');
   const run = (...words: string[]) =>
     execa(join(folder, 'kubectl-gkeprof'), words, { env: bare, extendEnv: false });
@@ -90,6 +94,9 @@ it('the archive for this system runs, with no Node on PATH', async () => {
     expect((await run('version')).stdout, round).toBe(version);
     expect((await run('manifests')).stdout, round).toContain('kind: Namespace');
   }
+  const env = { ...bare, NODE_OPTIONS: '--require=/nonexistent' };
+  const deaf = await execa(join(folder, 'kubectl-gkeprof'), ['manifests'], { env, extendEnv: false });
+  expect(deaf.stdout).toContain('kind: Namespace');
   const folded = join(home, 'stacks.folded');
   writeFileSync(folded, 'redis-server;main;aeMain 3\nredis-server;main;beforeSleep 1\n');
   expect((await run('render', folded, '--format', 'top', '--output', '-')).stdout).toContain('aeMain');
