@@ -35,6 +35,7 @@ export async function run(): Promise<void> {
     env: process.env,
     windows,
     macos: process.platform === 'darwin',
+    engine: { node: process.versions.node, platform: `${process.platform}/${process.arch}` },
     onSignal: (receive) => {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
         process.on(signal, () => {

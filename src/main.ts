@@ -15,6 +15,7 @@ import { Log, styleFor } from './output/log.ts';
 import type { ByteSink, ByteSource } from './output/stream.ts';
 import { safeSink } from './output/terminal-text.ts';
 import { printable } from './text/printable.ts';
+import type { Engine } from './version.ts';
 
 /** The outside world, handed in by the entry: nothing in src/ asks for a global. */
 export interface Io {
@@ -24,6 +25,7 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly windows: boolean;
   readonly macos?: boolean;
+  readonly engine: Engine;
   /** Calls back for each signal that asks the process to end. */
   readonly onSignal: (receive: (signal: SignalName) => void) => void;
   /** Calls back when the process ends, however it does. */
@@ -94,6 +96,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       interrupts,
       openCluster: (connection) => doors.open(connection),
       windows: io.windows,
+      engine: io.engine,
       open: async (path) => {
         const { openFile } = await import('./files/open.ts');
         return openFile(path, { windows: io.windows, macos: io.macos === true, env: io.env });

@@ -187,6 +187,16 @@ it('works where nothing can be kept', async () => {
   }
 });
 
+it('knows the commit that it was made from', async () => {
+  const git = async (...words: string[]) => (await execa('git', words, { cwd: root })).stdout;
+  const { build } = JSON.parse((await run(['version', '-o', 'json'])).stdout) as { build: unknown };
+  expect(build).toEqual({
+    commit: await git('rev-parse', 'HEAD'),
+    date: new Date(await git('log', '-1', '--format=%cI')).toISOString().replace('.000', ''),
+    modified: (await git('status', '--porcelain', '--untracked-files=no')) !== '',
+  });
+});
+
 it('gives the answers that the sources give', async () => {
   const plugin = join(root, 'plugin/kubectl-gkeprof');
   for (const words of [

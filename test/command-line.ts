@@ -23,6 +23,7 @@ export async function gkeprof(
     stderr: { isTTY, write: (text: string | Uint8Array) => err.push(Buffer.from(text as string).toString()) },
     env,
     windows: false,
+    engine: { node: '26.10.0', platform: 'linux/x64' },
     onSignal: () => {},
   });
   return { code, stdout: Buffer.concat(out), stderr: err.join('') };

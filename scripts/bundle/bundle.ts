@@ -5,11 +5,13 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
 import { build, type Metafile } from 'esbuild';
+import { execa } from 'execa';
 import { ASSETS, type AssetName, asset } from '../../src/assets.ts';
 import { COLLECTORS } from '../../src/collectors/index.ts';
 import { completion } from '../../src/commands/completion.ts';
 import { COMMANDS } from '../../src/commands/index.ts';
 import { main } from '../../src/main.ts';
+import type { Build } from '../../src/version.ts';
 import { clientInParts } from './client.ts';
 import { guarded, pathOf } from './guarded.ts';
 import { nodeLazily } from './lazily.ts';
@@ -172,7 +174,10 @@ async function makePieces(): Promise<Pieces> {
       resolveDir: root,
       sourcefile: 'entry.js',
     },
-    define: { 'import.meta.url': '$url' },
+    define: {
+      'import.meta.url': '$url',
+      GKEPROF_BUILD: JSON.stringify(await buildFacts()) ?? 'undefined',
+    },
   };
   const plugins = [embeddedAssets, clientApart, aheadApart, workerApart, plainHelp, execaLater, nodeLazily];
   const ofTable = [tableAsData, namesApart, clientApart, embeddedAssets, nodeLazily];
@@ -209,6 +214,18 @@ function inputsOf(metafiles: readonly Metafile[]): string[] {
   return [...new Set(left)].sort();
 }
 
+/** The commit that the sources are of; undefined without git or its folder, as in a source archive. */
+async function buildFacts(): Promise<Build | undefined> {
+  const git = async (...words: string[]) => (await execa('git', words, { cwd: root })).stdout;
+  try {
+    const [commit = '', seconds] = (await git('log', '-1', '--format=%H %ct')).split(' ');
+    const modified = (await git('status', '--porcelain', '--untracked-files=no')) !== '';
+    return { commit, date: `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}Z`, modified };
+  } catch {
+    return undefined;
+  }
+}
+
 /** The output of command lines that always print the same, so that the launcher can print it without loading the program. */
 async function makeAnswers(): Promise<string> {
   const verbs = COMMANDS.filter(({ hidden }) => !hidden).map(({ name }) => name);
@@ -228,6 +245,7 @@ async function makeAnswers(): Promise<string> {
       },
       env: {},
       windows: false,
+      engine: { node: '', platform: '' },
       onSignal: () => {},
     });
     if (code !== 0 || !answers[line]) throw new Error(`"${line}" has no answer`);

@@ -6,6 +6,7 @@ import type { Interrupts } from '../interrupts.ts';
 import type { Log } from '../output/log.ts';
 import type { ByteSource } from '../output/stream.ts';
 import type { SafeSink } from '../output/terminal-text.ts';
+import type { Engine } from '../version.ts';
 import type { Config } from './config/parse.ts';
 import type { CompletionKind, OptionTable, RawOptions } from './option-spec.ts';
 
@@ -23,6 +24,7 @@ export interface Context {
   readonly names: (connection: Connection, boundMs: number) => Promise<ClusterNames>;
   /** The version of kubectl. Rejects if it is not installed, or does not answer within `boundMs` milliseconds. */
   readonly kubectlVersion: (boundMs: number) => Promise<string>;
+  readonly engine: Engine;
   /** Called by a command whose result is printed, though something that it started still waits, possibly for ever. */
   readonly leaveUnfinished: () => void;
   readonly configuration: Configuration;

@@ -1,21 +1,39 @@
 import { printable } from '../text/printable.ts';
+import { TESTED_KUBERNETES } from '../version.ts';
 import { answerOf, type Finding, failureOf, ok, problem, unknown, unknownBecause } from './check.ts';
 import type { Facts } from './facts.ts';
 
 /** The oldest kubectl that is not refused: its minor version of Kubernetes 1. */
 const OLDEST_MINOR = 23;
 
+/** The same, as people write it. */
+export const OLDEST_KUBECTL = `1.${OLDEST_MINOR}`;
+
+const releaseOf = (version: string): readonly [major: number, minor: number] | undefined => {
+  const [, major, minor] = /^v?(\d+)\.(\d+)\b/.exec(version) ?? [];
+  return major === undefined ? undefined : [Number(major), Number(minor)];
+};
+
+/**
+ * By how many minor releases kubectl is newer than the Kubernetes that this release is tested with, negative for an older
+ * one; undefined if its version has another form.
+ */
+export function skewOf(kubectl: string): number | undefined {
+  const [tested, given] = [releaseOf(TESTED_KUBERNETES)!, releaseOf(kubectl)];
+  return given && given[0] === tested[0] ? given[1] - tested[1] : undefined;
+}
+
 export function checkKubectl({ kubectl }: Pick<Facts, 'kubectl'>): Finding {
   const failure = failureOf(kubectl);
   // kubectl runs on this machine, so it is also what is wrong if it does not answer as it should.
   if (failure) return failure.isSilent ? unknownBecause(failure) : problem(failure.reason, failure.hint);
   const version = answerOf(kubectl)!;
-  const [, major, minor] = /^v(\d+)\.(\d+)\./.exec(version) ?? [];
-  if (major === undefined) return unknown(`kubectl calls its version "${printable(version)}"`);
-  if (Number(major) > 1 || Number(minor) >= OLDEST_MINOR) return ok(version);
+  const given = releaseOf(version);
+  if (!given) return unknown(`kubectl calls its version "${printable(version)}"`);
+  if (given[0] > 1 || given[1] >= OLDEST_MINOR) return ok(version);
   return problem(
-    `${version} is older than 1.${OLDEST_MINOR}`,
-    `Install kubectl 1.${OLDEST_MINOR} or newer, and put it first on PATH.`,
+    `${version} is older than ${OLDEST_KUBECTL}`,
+    `Install kubectl ${OLDEST_KUBECTL} or newer, and put it first on PATH.`,
   );
 }
 

@@ -172,6 +172,7 @@ describe('kubectl gkeprof analyze', () => {
       stderr: { write: () => {} },
       env: {},
       windows: false,
+      engine: { node: '26.10.0', platform: 'linux/x64' },
       onSignal: (receive) => {
         interrupt = () => receive('SIGINT');
       },
