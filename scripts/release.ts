@@ -21,15 +21,22 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     only: { type: 'string', multiple: true },
-    url: { type: 'string', default: 'https://example.com/kubectl-gkeprof' },
+    url: { type: 'string' },
     krew: { type: 'boolean', default: false },
   },
 });
 const output = resolve(positionals[0] ?? join(root, 'dist'));
 const archives = join(output, 'archives');
 const text = (name: string) => readFile(join(root, name), 'utf8');
-const manifest = JSON.parse(await text('package.json')) as { version: string; license: string };
+const manifest = JSON.parse(await text('package.json')) as {
+  version: string;
+  license: string;
+  description: string;
+  homepage: string;
+};
 const { version } = manifest;
+/** The folder that `vVERSION/ARCHIVE` is downloaded from. */
+const url = values.url ?? `${manifest.homepage}/releases/download`;
 
 const bundle = await makeBundle();
 await rm(archives, { recursive: true, force: true });
@@ -80,7 +87,7 @@ for (const platform of PLATFORMS.filter(({ folder }) => values.only?.includes(fo
   await deliver(archiveName(platform, version), platform.os === 'windows' ? zip(entries) : tarGz(entries));
 }
 await deliver(`kubectl-gkeprof_v${version}.sbom.cdx.json`, Buffer.from(ofExecutable.sbom));
-const krew = krewManifest(version, values.url, sums);
+const krew = krewManifest(version, url, sums);
 await writeFile(join(archives, 'gkeprof.yaml'), krew);
 if (values.krew) await writeFile(join(root, 'krew-index/gkeprof.yaml'), krew);
 const lines = [...sums].map(([name, sum]) => `${sum}  ${name}\n`).sort();

@@ -94,6 +94,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'screen.test.ts': ['tmux'],
   'session/download.test.ts': ['bash 5', 'dd', 'head', 'sha256sum'],
   'session/prompt.test.ts': LOCAL_API,
+  'workflows/actionlint.test.ts': ['go', 'shellcheck'],
   'workflow/by-hand.test.ts': ['awk', 'bash', 'shellcheck'],
   'workflow/combine-captures.test.ts': ['linux', 'root', 'capinfos', 'mount'],
 };
