@@ -9,11 +9,13 @@ import { parseArgs } from 'node:util';
 import { makeBundle } from './bundle/bundle.ts';
 import { type Entry, tarGz, zip } from './release/archive.ts';
 import { makeExecutable } from './release/executable.ts';
+import { homebrewFormula } from './release/homebrew.ts';
 import { krewManifest } from './release/krew-manifest.ts';
 import { materialsOf } from './release/materials.ts';
 import { thirdPartyNotices } from './release/notices.ts';
 import { archiveName, NODE_VERSION, PLATFORMS, programName } from './release/platforms.ts';
 import { sbom } from './release/sbom.ts';
+import { scoopManifest } from './release/scoop.ts';
 import { nodeLicence } from './release/tools.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -89,6 +91,8 @@ for (const platform of PLATFORMS.filter(({ folder }) => values.only?.includes(fo
 await deliver(`kubectl-gkeprof_v${version}.sbom.cdx.json`, Buffer.from(ofExecutable.sbom));
 const krew = krewManifest(version, url, sums);
 await writeFile(join(archives, 'gkeprof.yaml'), krew);
+await writeFile(join(archives, 'kubectl-gkeprof.rb'), homebrewFormula(manifest, url, sums));
+await writeFile(join(archives, 'kubectl-gkeprof.json'), scoopManifest(manifest, url, sums));
 if (values.krew) await writeFile(join(root, 'krew-index/gkeprof.yaml'), krew);
 const lines = [...sums].map(([name, sum]) => `${sum}  ${name}\n`).sort();
 await writeFile(join(archives, 'SHA256SUMS'), lines.join(''));
