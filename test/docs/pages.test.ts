@@ -6,7 +6,7 @@ import { COMMANDS } from '../../src/commands/index.ts';
 
 const folders = ['docs', 'src', 'test/cluster'];
 const pages = [
-  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'CODE_OF_CONDUCT.md'],
   ...folders.flatMap((folder) =>
     (readdirSync(join(ROOT, folder), { recursive: true }) as string[]).map((name) => join(folder, name)),
   ),
@@ -42,7 +42,7 @@ describe('links', () => {
   it('reach every page of docs/ from its index', () => {
     const reached = new Set(['docs/README.md']);
     for (const page of reached) {
-      for (const [, link] of textOf(page).matchAll(/\]\(([^)\s#]+\.md)/g))
+      for (const [, link] of textOf(page).matchAll(/\]\((?!https?:)([^)\s#]+\.md)/g))
         reached.add(normalize(join(dirname(page), link!)));
     }
     for (const page of pages.filter((name) => name.startsWith('docs/'))) expect([...reached]).toContain(page);

@@ -108,3 +108,44 @@ it('dependabot looks into folders that exist, and into every Go module', () => {
   const known = updates.find((each) => each['package-ecosystem'] === 'gomod')!.directories;
   expect(known).toEqual(modules.map((path) => path.replaceAll('\\', '/')).sort());
 });
+
+describe('the forms for issues', () => {
+  const forms = join(root, '.github/ISSUE_TEMPLATE');
+  const names = readdirSync(forms).filter((name) => name !== 'config.yml');
+  interface Form {
+    readonly name: string;
+    readonly description: string;
+    readonly body: ReadonlyArray<{
+      readonly type: string;
+      readonly id?: string;
+      readonly attributes: {
+        readonly label?: string;
+        readonly value?: string;
+        readonly description?: string;
+      };
+    }>;
+  }
+  const read = (name: string) => load(readFileSync(join(forms, name), 'utf8')) as Form;
+
+  it.each(names)('%s has what GitHub asks of a form', (name) => {
+    const { name: title, description, body } = read(name);
+    expect([typeof title, typeof description]).toEqual(['string', 'string']);
+    const asked = body.filter(({ type }) => type !== 'markdown');
+    expect(new Set(asked.map(({ id }) => id)).size).toBe(asked.length);
+    for (const { type, attributes } of body) {
+      expect(['markdown', 'textarea']).toContain(type);
+      expect(attributes[type === 'markdown' ? 'value' : 'label']).toBeTruthy();
+    }
+  });
+
+  it('ask for the version, for what doctor says, and for the receipt', () => {
+    const labels = read('problem.yml').body.map(({ attributes }) => attributes.label);
+    expect(labels).toEqual(
+      expect.arrayContaining([
+        'kubectl gkeprof version -o json',
+        'kubectl gkeprof doctor POD -o json',
+        'The receipt',
+      ]),
+    );
+  });
+});
