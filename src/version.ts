@@ -42,6 +42,7 @@ export const SCHEMA_VERSIONS = {
   diff: 1,
   doctor: 1,
   flamegraph: 1,
+  image: 1,
   nodes: 1,
   pcap: 1,
   ps: 1,

@@ -9,6 +9,7 @@ import type { DebugPodPlan } from '../plan/plan.ts';
 import { printable } from '../text/printable.ts';
 import { parseDuration } from '../text/quantity.ts';
 import { connectionOf } from './cluster-options.ts';
+import { chosenImage, DEFAULT_IMAGE_TEXT } from './images.ts';
 import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
 import { type FormatRule, outputFormatOf } from './output-option.ts';
 
@@ -81,7 +82,7 @@ export const DEBUG_POD_OPTIONS: OptionTable = {
     describe: 'Image of the debug pod, such as image/Dockerfile builds',
     group: DEBUG_POD,
     value: 'IMAGE',
-    defaultText: 'a plain Debian, which installs the tools at start',
+    defaultText: DEFAULT_IMAGE_TEXT,
   },
   'image-pull-policy': {
     type: 'string',
@@ -160,9 +161,6 @@ export const INSPECT_OPTIONS: OptionTable = {
   },
 };
 
-/** The tools are installed into this image, until a diagnostic image is published. */
-export const PLAIN_IMAGE = 'debian:trixie-slim';
-
 /** How long the node keeps the files for a client, unless --keep says so. */
 export const KEEP_SECONDS = 600;
 
@@ -187,17 +185,11 @@ export function debugNamespace(raw: RawOptions): string {
 }
 
 export function debugPodOptions(raw: RawOptions, rule: FormatRule = {}): DebugPodOptions {
-  const image = raw.text('image');
-  if (image !== undefined && !/^[\w][\w.\-/:@]*$/.test(image)) {
-    throw usageError(
-      `--image: "${printable(image)}" is not the name of an image`,
-      'for example registry.example/gkeprof-tools:1',
-    );
-  }
+  const chosen = chosenImage(raw.text('image'));
   const namespace = debugNamespace(raw);
   const policy = raw.text('image-pull-policy') as DebugPodPlan['imagePullPolicy'];
   const leastPrivilege = raw.flag('least-privilege');
-  if (leastPrivilege && image === undefined)
+  if (leastPrivilege && chosen.install)
     throw usageError(
       '--least-privilege: needs an image with the tools, because installing them at start needs more privileges',
       'build one from image/Dockerfile and name it with --image',
@@ -208,8 +200,7 @@ export function debugPodOptions(raw: RawOptions, rule: FormatRule = {}): DebugPo
     connection: connectionOf(raw),
     debugPod: {
       namespace,
-      image: image ?? PLAIN_IMAGE,
-      install: image === undefined,
+      ...chosen,
       ...(policy && { imagePullPolicy: policy }),
       imagePullSecrets: raw.list('image-pull-secret'),
       leastPrivilege,

@@ -7,6 +7,7 @@ import { crictl } from './crictl.ts';
 import { diff } from './diff.ts';
 import { doctor } from './doctor.ts';
 import { flamegraph } from './flamegraph.ts';
+import { image } from './image.ts';
 import { manifests } from './manifests.ts';
 import { nodes } from './nodes.ts';
 import { pcap } from './pcap.ts';
@@ -34,6 +35,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   verify,
   doctor,
   manifests,
+  image,
   config,
   completion,
   version,

@@ -1,7 +1,8 @@
 import { dump, loadAll } from 'js-yaml';
 import { asset } from '../assets.ts';
 import type { Command } from '../cli/command.ts';
-import { DEBUG_POD_OPTIONS, PLAIN_IMAGE, VERBOSE } from '../cli/options.ts';
+import { defaultImage } from '../cli/images.ts';
+import { DEBUG_POD_OPTIONS, VERBOSE } from '../cli/options.ts';
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { isForPrograms, type OutputFormat } from '../output/format.ts';
@@ -99,7 +100,7 @@ export const manifests: Command<ManifestsOptions> = {
     return {
       policy: {
         namespace: 'gkeprof',
-        images: [raw.text('image') ?? PLAIN_IMAGE, ...raw.list('allow-image')],
+        images: [raw.text('image') ?? defaultImage().image, ...raw.list('allow-image')],
         pullSecrets: raw.list('image-pull-secret'),
         priorityClasses: raw.list('allow-priority-class'),
         allowShell: raw.flag('allow-shell'),

@@ -78,6 +78,8 @@ const LINES: ReadonlyArray<
 > = [
   ['version', () => [], /^kubectl-gkeprof\/\d+\.\d+\.\d+\n$/],
   ['config', () => ['view'], /^$/],
+  ['image', () => ['list'], /^debian:trixie-slim\n$/],
+  ['image', () => ['mirror', 'r.example/t'], /^r\.example\/t:\d+\.\d+\.\d+\n$/],
   ['manifests', () => [], /^namespace\/gkeprof\n(?:.+\/gkeprof-.+\n)+$/],
   ['render', () => [a(), '--output-dir', folder, '--format', 'svg,top'], /a\.flamegraph(?:\.\d)?\.svg\n$/],
   ['diff', () => [a(), b(), '--output-dir', folder], /b\.diff(?:\.\d)?\.svg\n$/],

@@ -3,7 +3,7 @@ import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { TestProject } from 'vitest/node';
-import { PLAIN_IMAGE } from '../../src/cli/options.ts';
+import { defaultImage } from '../../src/cli/images.ts';
 import { ensureCluster } from '../cluster/index.ts';
 import { NAMESPACE, pluginDir, SLOW_IMAGE, type World } from './world.ts';
 
@@ -31,7 +31,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // The whole suite runs under the policy, as users with the printed roles alone.
   const manifests = await kubectl([
     ...['gkeprof', 'manifests', '--admission-policy', '--allow-shell'],
-    ...[images.tools, PLAIN_IMAGE, 'localhost/no-such-image:1', SLOW_IMAGE].flatMap((image) => [
+    ...[images.tools, defaultImage().image, 'localhost/no-such-image:1', SLOW_IMAGE].flatMap((image) => [
       '--allow-image',
       image,
     ]),
