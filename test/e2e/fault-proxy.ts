@@ -34,6 +34,7 @@ class Pair {
   #handOn(from: Socket, to: Socket, allowed: () => number): void {
     from.on('error', () => to.destroy());
     from.on('close', () => to.destroy());
+    const closed = new Promise((resolve) => to.once('close', resolve));
     void (async () => {
       for await (const chunk of from as AsyncIterable<Buffer>) {
         for (let at = 0; at < chunk.length; ) {
@@ -43,7 +44,7 @@ class Pair {
           at += part.length;
           this.#handedOn += part.length;
           if (!to.write(part))
-            await new Promise((resolve) => to.once('drain', resolve).once('close', resolve));
+            await Promise.race([new Promise((resolve) => to.once('drain', resolve)), closed]);
           if (to.destroyed) return;
           if (at < chunk.length && most < FAST_BYTES) await delay(TICK_MS);
         }
