@@ -301,7 +301,7 @@ sub read_recording {
   sysopen my $file, $data, O_RDONLY or die "$data: $!\n";
   sysread $file, my $head, 104;
   return unless length $head == 104 && $head =~ /^PERFILE2/;
-  my ($attr_size, $attr_at, undef, $data_at, $data_size) = unpack 'x16 Q Q Q Q Q', $head;
+  my ($attr_size, $attr_at, $attrs_size, $data_at, $data_size) = unpack 'x16 Q Q Q Q Q', $head;
   sysseek $file, $attr_at, SEEK_SET;
   sysread $file, my $attr, 32;
   my $type = unpack 'x24 Q', $attr;
@@ -314,6 +314,17 @@ sub read_recording {
     $at += 8;
   }
   my $has_chain = $type & 1 << 5 && !($type & 1 << 4);
+  # Samples of other events may have other fields: they have no stacks.
+  my %other;
+  for (my $each = $attr_at; $each < $attr_at + $attrs_size; $each += $attr_size) {
+    sysseek $file, $each, SEEK_SET;
+    sysread $file, (my $next), $attr_size;
+    next if length $next < $attr_size || $type == unpack 'x24 Q', $next;
+    my ($ids_at, $ids_size) = unpack 'Q Q', substr $next, -16;
+    sysseek $file, $ids_at, SEEK_SET;
+    sysread $file, (my $ids), $ids_size;
+    $other{$_} = 1 for unpack 'Q*', $ids;
+  }
   # With copies of stacks the callers are not known before perf script unwinds them.
   my $is_dwarf = $type & 1 << 13;
   sysseek $file, $data_at, SEEK_SET;
@@ -334,7 +345,9 @@ sub read_recording {
     }
     my ($kind, $misc, $size) = unpack 'L S S', substr $buffer, $from, 8;
     last if $size < 8;
-    if ($kind == SAMPLE) {
+    if ($kind == SAMPLE && %other && $other{ unpack 'Q', substr $buffer, $from + 8, 8 }) {
+      # Of another event.
+    } elsif ($kind == SAMPLE) {
       my $pid = unpack 'L', substr $buffer, $from + $at_tid, 4;
       $whole{$pid} = 1 if $is_dwarf;
       my $length = $has_chain ? 8 * unpack 'Q', substr $buffer, $from + $at, 8 : 0;
