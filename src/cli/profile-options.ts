@@ -7,7 +7,7 @@ import { FORMATS, type FormatName, parseFormats } from '../profile/export/format
 import type { ExceptedPod } from '../profile/owners.ts';
 import type { ReadOptions } from '../profile/read/read-profile.ts';
 import { printable } from '../text/printable.ts';
-import { parseCount } from '../text/quantity.ts';
+import { parseCount, parseDuration } from '../text/quantity.ts';
 import type { OptionTable, RawOptions } from './option-spec.ts';
 import { FORCE } from './options.ts';
 import { outputFormatOf } from './output-option.ts';
@@ -84,6 +84,20 @@ export const READ_OPTIONS: OptionTable = {
     value: 'SECONDS',
     notPresettable: true,
   },
+  'min-wait': {
+    type: 'string',
+    describe: 'Of waits (--off-cpu): leave out those that are shorter than this',
+    group: GROUP,
+    value: 'TIME',
+    notPresettable: true,
+  },
+  'max-wait': {
+    type: 'string',
+    describe: 'Of waits (--off-cpu): leave out those that are longer than this, as idle waits are',
+    group: GROUP,
+    value: 'TIME',
+    notPresettable: true,
+  },
   'no-idle': {
     type: 'boolean',
     describe: 'Leave out idle CPUs (the default for a whole node)',
@@ -150,6 +164,10 @@ export function readChoice(raw: RawOptions): ReadChoice {
   const to = seconds(raw, 'to');
   if (to !== undefined && to <= (from ?? 0))
     throw usageError('--to: must be later than --from', 'both are seconds after the first sample');
+  const minWait = microseconds(raw, 'min-wait');
+  const maxWait = microseconds(raw, 'max-wait');
+  if (minWait !== undefined && maxWait !== undefined && maxWait < minWait)
+    throw usageError('--max-wait: must not be shorter than --min-wait', '--min-wait 1ms --max-wait 500ms');
   const tid = raw.text('tid');
   const tidNumber = tid === undefined ? undefined : parseCount(tid, '--tid', 0, 2 ** 31 - 1);
   return (wholeNode) => ({
@@ -162,6 +180,8 @@ export function readChoice(raw: RawOptions): ReadChoice {
     ...(tidNumber !== undefined && { tid: tidNumber }),
     ...(from !== undefined && { from }),
     ...(to !== undefined && { to }),
+    ...(minWait !== undefined && { minWait }),
+    ...(maxWait !== undefined && { maxWait }),
     noIdle: noIdle || (wholeNode && !idle),
     timeline: !raw.flag('no-time'),
     mergeThreads: raw.flag('merge-threads'),
@@ -181,6 +201,11 @@ function parseExcepted(text: string): ExceptedPod {
 function regexp(raw: RawOptions, name: string): RegExp | undefined {
   const text = raw.text(name);
   return text === undefined ? undefined : regularExpression(text, `--${name}`);
+}
+
+function microseconds(raw: RawOptions, name: string): number | undefined {
+  const text = raw.text(name);
+  return text === undefined ? undefined : parseDuration(text, `--${name}`) * 1e6;
 }
 
 function seconds(raw: RawOptions, name: string): number | undefined {

@@ -1,7 +1,7 @@
 import { CALL_GRAPH, parseCallGraph } from '../cli/call-graph.ts';
 import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
-import type { OptionTable } from '../cli/option-spec.ts';
+import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { CAPTURE_OPTIONS, type CaptureOptions, captureOptions, TARGET_NODE } from '../cli/options.ts';
 import { outputOption } from '../cli/output-option.ts';
 import {
@@ -69,6 +69,7 @@ interface FlamegraphOptions {
   readonly durationSeconds: number;
   readonly frequencyHz: number;
   readonly callGraph: Pick<PerfTask, 'stacks' | 'stackBytes'>;
+  readonly offCpu: boolean;
   /** The command line that finds the callers in another way. */
   readonly again: (callGraph: string) => string;
   readonly draw: DrawOptions;
@@ -117,12 +118,21 @@ const OPTIONS: OptionTable = {
     value: 'HZ',
     defaultText: '99',
   },
+  'off-cpu': {
+    type: 'boolean',
+    describe:
+      'Record how long threads wait and where, instead of where they run: sleeps, locks, disks, and waits for a CPU',
+    group: GROUP,
+    notPresettable: true,
+  },
   'call-graph': CALL_GRAPH,
   format: DRAW_OPTIONS.format!,
   output: outputOption('the files that were written'),
   ...MARKDOWN,
   ...OPEN,
   ...MANY_OPTIONS,
+  'min-wait': READ_OPTIONS['min-wait']!,
+  'max-wait': READ_OPTIONS['max-wait']!,
   except: READ_OPTIONS.except!,
   idle: READ_OPTIONS.idle!,
   'no-idle': READ_OPTIONS['no-idle']!,
@@ -134,6 +144,9 @@ const OPTIONS: OptionTable = {
 
 /** The size limit of perf.data in bytes: an hour at 99 Hz on a node with 64 cores takes about half of it. */
 const MAX_BYTES = 8 * 2 ** 30;
+
+/** The same for waits: about 1.3 million of them, which perf script prints within two minutes. */
+const MAX_WAIT_BYTES = 2 ** 29;
 
 export const flamegraph: Command<FlamegraphOptions> = {
   name: 'flamegraph',
@@ -154,6 +167,10 @@ export const flamegraph: Command<FlamegraphOptions> = {
     ],
     ['kubectl gkeprof flamegraph node/NODE --pid 7154', 'Profile the container of a process'],
     ['kubectl gkeprof flamegraph pod/redis-0 --vs pod/redis-1', 'Record two pods at once and compare them'],
+    [
+      'kubectl gkeprof flamegraph pod/redis-0 --off-cpu --max-wait 1s',
+      'Show where threads wait, without waits of more than a second',
+    ],
   ],
   options: OPTIONS,
   completion: ['target'],
@@ -184,6 +201,8 @@ export const flamegraph: Command<FlamegraphOptions> = {
         '--call-graph ebpf cannot be used with a whole node',
         'name a pod, or use --call-graph dwarf',
       );
+    const offCpu = raw.flag('off-cpu');
+    checkOffCpu(raw, offCpu, ofNode && pid === undefined, callGraph.stacks);
     if (pid !== undefined && vs)
       throw usageError('--pid and --vs cannot be used together', 'leave one of them out');
     return {
@@ -195,7 +214,9 @@ export const flamegraph: Command<FlamegraphOptions> = {
       ...(container !== undefined && { container }),
       durationSeconds: parseDuration(raw.text('duration') ?? '60s', '--duration'),
       frequencyHz: parseCount(raw.text('frequency') ?? '99', '--frequency', 1, 10_000, 99),
-      callGraph,
+      // The node must not choose another way: a copy of the stack at each switch would be too much.
+      callGraph: offCpu ? { ...callGraph, stacks: 'fp' } : callGraph,
+      offCpu,
       again: (callGraph) => typedLine('flamegraph', raw, OPTIONS, { 'call-graph': callGraph }),
       draw: drawOptions(raw),
       choice: readChoice(raw),
@@ -230,6 +251,8 @@ export const flamegraph: Command<FlamegraphOptions> = {
     return recording.code;
   },
 };
+
+const maxBytes = ({ offCpu }: FlamegraphOptions): number => (offCpu ? MAX_WAIT_BYTES : MAX_BYTES);
 
 /** A profile that was recorded, with its files. */
 interface Recording {
@@ -275,7 +298,7 @@ async function recordMany(
   context: Context,
 ): Promise<ExitCode> {
   const { durationSeconds, draw: drawing, choice, many, capture } = options;
-  const limits = { durationSeconds, maxBytes: MAX_BYTES };
+  const limits = { durationSeconds, maxBytes: maxBytes(options) };
   const plans = planMany(found, (target) => taskOfMany(target, options), limits);
   const rooms = capture.explain
     ? []
@@ -298,7 +321,10 @@ async function record(
   const { node } = found.target;
   const { except: named } = options.choice(false);
   const except = named && (await findExcepted(named, node, found.cluster));
-  const plan = planCapture(found, taskFor(found.target, options), { durationSeconds, maxBytes: MAX_BYTES });
+  const plan = planCapture(found, taskFor(found.target, options), {
+    durationSeconds,
+    maxBytes: maxBytes(options),
+  });
   const room = options.capture.explain ? [] : await checkDwarfRoom(found, plan);
   const ends = `on ${plan.node}; stops after ${formatDuration(durationSeconds)}${options.capture.detach ? '' : ', or press Ctrl-C'}`;
   const isNode = plan.target.kind === 'node';
@@ -361,7 +387,34 @@ async function putBoth(
   );
 }
 
-function taskFor(target: Target, { frequencyHz, callGraph, pid }: FlamegraphOptions): PerfTask {
+/** Throws where waits cannot be recorded in the way that the flags name. */
+function checkOffCpu(
+  raw: RawOptions,
+  offCpu: boolean,
+  isWholeNode: boolean,
+  stacks: PerfTask['stacks'],
+): void {
+  if (!offCpu) {
+    const flag = ['min-wait', 'max-wait'].find((name) => raw.isTyped(name));
+    if (flag !== undefined)
+      throw usageError(`--${flag} needs --off-cpu`, 'kubectl gkeprof flamegraph TARGET --off-cpu');
+    return;
+  }
+  if (isWholeNode)
+    throw usageError(
+      '--off-cpu cannot be used with a whole node',
+      'name pods, or use --pid for one container',
+    );
+  if (raw.isTyped('frequency'))
+    throw usageError('--off-cpu records every wait, so it has no --frequency', 'leave one of them out');
+  if (stacks === 'dwarf' || stacks === 'ebpf')
+    throw usageError(
+      `--off-cpu finds callers by frame pointers only, not by --call-graph ${stacks}`,
+      'leave --call-graph out',
+    );
+}
+
+function taskFor(target: Target, { frequencyHz, callGraph, pid, offCpu }: FlamegraphOptions): PerfTask {
   const scope = target.kind === 'node' ? 'node' : target.container ? 'container' : 'pod';
   return {
     collector: 'perf',
@@ -369,6 +422,7 @@ function taskFor(target: Target, { frequencyHz, callGraph, pid }: FlamegraphOpti
     frequencyHz,
     ...callGraph,
     ...(pid !== undefined && { pid }),
+    ...(offCpu && { offCpu: true }),
   };
 }
 

@@ -17,6 +17,8 @@ export interface PerfTask {
   readonly pid?: number;
   /** The samples of a pod tell which of its containers each is of. Those of a node always do. */
   readonly byContainer?: true;
+  /** The waits of threads are recorded, and not what runs; then `frequencyHz` means nothing. */
+  readonly offCpu?: true;
 }
 
 /** Packets by tcpdump. Its options and its filter are lists of words, which nothing joins or splits. */

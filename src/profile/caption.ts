@@ -4,7 +4,7 @@ import { countersText } from './counters.ts';
 import type { Profile } from './profile.ts';
 import type { ProfileSummary } from './summary.ts';
 import { chosenText } from './unwinding.ts';
-import { eventText } from './weighing.ts';
+import { eventText, sampleWord } from './weighing.ts';
 
 /**
  * The lines above a picture: target and node, then start, duration, frequency, event, number of samples, how the stacks
@@ -18,7 +18,7 @@ export function caption(profile: Profile, summary: ProfileSummary): { title: str
     about.seconds &&
       `${formatDuration(about.seconds)}${about.frequencyHz ? ` at ${about.frequencyHz} Hz` : ''}`,
     profile.event !== 'samples' && eventText(profile),
-    `${counted(profile.samples, 'sample')}${lostText(profile.lost)}`,
+    `${counted(profile.samples, sampleWord(profile.event))}${lostText(profile.lost)}`,
     summary.cores !== undefined && `${coresText(summary.cores, summary.samples)} cores busy`,
   ];
   const notes = [
@@ -26,6 +26,7 @@ export function caption(profile: Profile, summary: ProfileSummary): { title: str
     profile.except && `${counted(profile.except.samples, 'sample')} of ${profile.except.pod} left out`,
     about.stacks && `stacks: ${chosenText(about.stacks)}`,
     profile.unit === 'nanoseconds' && 'width: CPU time',
+    profile.unit === 'microseconds' && 'width: time off the CPU, idle waits included',
     profile.unit === 'events' && `width: number of ${profile.event}`,
     // Only the most important limit: the command prints the others, and the JSON has all.
     summary.quality.limits[0]?.text,

@@ -1,8 +1,8 @@
 /**
  * The kind of code of a frame. It is kept beside the name, never appended to it. `thread`: the thread's name, below the
- * root. `script`: a function that an interpreter runs.
+ * root. `state`: why a thread was off the CPU, below that. `script`: a function that an interpreter runs.
  */
-export type FrameKind = 'thread' | 'user' | 'kernel' | 'jit' | 'script' | 'inlined';
+export type FrameKind = 'thread' | 'state' | 'user' | 'kernel' | 'jit' | 'script' | 'inlined';
 
 export interface Frame {
   readonly name: string;

@@ -80,7 +80,13 @@ function exceptAll(profiles: readonly Profile[]): Pick<Profile, 'except'> {
 }
 
 const unitText = ({ event, unit }: Profile): string =>
-  unit === 'samples' ? 'samples' : unit === 'nanoseconds' ? 'CPU time' : `${event} by period`;
+  unit === 'samples'
+    ? 'samples'
+    : unit === 'nanoseconds'
+      ? 'CPU time'
+      : unit === 'microseconds'
+        ? 'time off the CPU'
+        : `${event} by period`;
 
 /** What is true for all of them; and the sum of the durations, if all are known and all have the same frequency. */
 function aboutAll(profiles: readonly Profile[]): About {

@@ -94,8 +94,11 @@ export interface About {
   readonly cpu?: CpuCounters;
 }
 
-/** The unit of widths, `self` and `total`. */
-export type Unit = 'samples' | 'nanoseconds' | 'events';
+/**
+ * The unit of widths, `self` and `total`. `nanoseconds` are CPU time. `microseconds` are time off the CPU: then each sample is a
+ * wait that has ended.
+ */
+export type Unit = 'samples' | 'nanoseconds' | 'microseconds' | 'events';
 
 /** The samples of one event, folded. Events are never mixed. */
 export interface Profile {

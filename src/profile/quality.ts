@@ -1,12 +1,20 @@
-import { counted } from '../text/quantity.ts';
+import { counted, formatRate } from '../text/quantity.ts';
 import type { Frame } from './frame.ts';
 import type { Profile } from './profile.ts';
 import { reasonFor } from './unnamed.ts';
 import { type StacksBy, stacksText } from './unwinding.ts';
+import { OFF_CPU, sampleWord } from './weighing.ts';
 
 /** A limit for the reading of a profile, and what helps. */
 export interface Limit {
-  readonly kind: 'few-samples' | 'no-call-chains' | 'cut-stacks' | 'deep-stacks' | 'unnamed' | 'interpreter';
+  readonly kind:
+    | 'few-samples'
+    | 'no-call-chains'
+    | 'cut-stacks'
+    | 'deep-stacks'
+    | 'unnamed'
+    | 'interpreter'
+    | 'many-waits';
   /** The share of the samples that it concerns, 0 to 1. */
   readonly share: number;
   /** One line for people. */
@@ -94,8 +102,9 @@ export function qualityOf(profile: Profile): Quality {
     limits.push({
       kind: 'few-samples',
       share: 1,
-      text: `there ${samples === 1 ? 'is' : 'are'} only ${counted(samples, 'sample')}, too few for shares: record longer, or at a higher frequency`,
+      text: `there ${samples === 1 ? 'is' : 'are'} only ${counted(samples, sampleWord(profile.event))}, too few for shares: record longer${profile.event === OFF_CPU ? '' : ', or at a higher frequency'}`,
     });
+  limits.push(...costLimits(profile));
   const tells = counts.whole > 0 || counts.hasObjects;
   if (samples >= FEW_SAMPLES) {
     if (counts.hasObjects && counts.deepest <= 1)
@@ -112,6 +121,22 @@ export function qualityOf(profile: Profile): Quality {
     wholeStacks: samples > 0 && tells && counts.deepest > 1 ? share(counts.whole) : undefined,
     limits: limits.sort((a, b) => b.share - a.share),
   };
+}
+
+/** With so many waits per second their recording takes about five percent of a core; docs/performance.md has how that was measured. */
+const MANY_WAITS = 5000;
+
+/** What the recording of waits did to the target: it takes time at each of them. */
+function costLimits({ event, samples, about: { seconds = 0 } }: Profile): Limit[] {
+  const perSecond = samples / seconds;
+  if (event !== OFF_CPU || !(perSecond > MANY_WAITS) || seconds <= 0) return [];
+  return [
+    {
+      kind: 'many-waits',
+      share: 1,
+      text: `there were ${formatRate(perSecond)} waits per second, and to record each took about 9 µs of its thread: the target was slower than it is without the recording`,
+    },
+  ];
 }
 
 interface StackCounts {
@@ -144,9 +169,11 @@ const ENDS_RUBY = 32;
  */
 const OF_RUBY = /^\[ruby\] (?!<gc>$)/;
 
+const isNoFunction = (kind: Frame['kind']): boolean => kind === 'thread' || kind === 'state';
+
 const bitsOf = ({ name, kind, dso }: Frame): number =>
-  (kind === 'thread' ? THREAD : kind === 'inlined' ? INLINED : kind === 'kernel' ? KERNEL : 0) |
-  (kind !== 'thread' && isThreadStart(name) ? BEGINS : 0) |
+  (isNoFunction(kind) ? THREAD : kind === 'inlined' ? INLINED : kind === 'kernel' ? KERNEL : 0) |
+  (!isNoFunction(kind) && isThreadStart(name) ? BEGINS : 0) |
   (C_LIBRARY.test(dso) ? IN_LIBRARY : 0) |
   (OF_RUBY.test(dso) ? ENDS_RUBY : 0);
 
@@ -176,7 +203,7 @@ function walk({ frames, tree, stacks }: Profile): StackCounts {
   const counts: StackCounts = {
     ...{ whole: 0, unnamed: 0, deep: 0, deepest: 0 },
     ...{ cutIn: new Map(), unnamedIn: new Map(), of: new Map() },
-    hasObjects: frames.some(({ dso, kind }) => dso !== '' && kind !== 'thread'),
+    hasObjects: frames.some(({ dso }) => dso !== ''),
   };
   const add = (map: Map<string, number>, key: string, count: number) =>
     map.set(key, (map.get(key) ?? 0) + count);
@@ -188,7 +215,7 @@ function walk({ frames, tree, stacks }: Profile): StackCounts {
     if (reaches[node]) counts.whole += count;
     else if (depth[node]! >= DEEPEST) counts.deep += count;
     else if (depth[node]! > 0) add(counts.cutIn, frames[outermost[node]!]!.dso, count);
-    if (!leaf || leaf.kind === 'thread') continue;
+    if (!leaf || isNoFunction(leaf.kind)) continue;
     add(counts.of, leaf.dso, count);
     if (!leaf.unknown) continue;
     counts.unnamed += count;

@@ -6,7 +6,7 @@ import { type OwnerRow, ownerLines, ownerRows } from './owner-rows.ts';
 import type { Profile, Unit } from './profile.ts';
 import { FEW_SAMPLES, type Quality, qualityOf } from './quality.ts';
 import { textOrder } from './tree.ts';
-import { eventText } from './weighing.ts';
+import { eventText, OFF_CPU, sampleWord } from './weighing.ts';
 
 export interface Share {
   readonly name: string;
@@ -61,6 +61,8 @@ export interface ProfileSummary {
   readonly owners?: readonly OwnerRow[];
   /** Samples of a pod that `--except` left out. */
   readonly except?: Profile['except'];
+  /** Why the threads were off the CPU, by the shares of the time; only in a recording of waits. */
+  readonly states?: readonly Share[];
   readonly hottest: readonly Share[];
   readonly busiest: readonly BusyThread[];
   /** The busiest first. */
@@ -92,11 +94,8 @@ export function summarize(profile: Profile): ProfileSummary {
     quality: qualityOf(profile),
     ...(owners && { owners }),
     ...(profile.except && { except: profile.except }),
-    hottest: hottest(profile)
-      .slice(0, TOP)
-      .map(([name, { samples: count, weight }]) => ({
-        ...{ name, samples: count, share: weight / (profile.tree.total[0] || 1) },
-      })),
+    ...(profile.event === OFF_CPU && { states: shares(profile, states(profile)) }),
+    hottest: shares(profile, hottest(profile).slice(0, TOP)),
     busiest: profile.threads
       .filter((thread) => thread.pid !== 0 && thread.samples > 0)
       .sort((a, b) => b.weight - a.weight || a.tid - b.tid)
@@ -115,6 +114,30 @@ export function summarize(profile: Profile): ProfileSummary {
       }),
     groups: threadGroups(profile),
   };
+}
+
+type Weights = { samples: number; weight: number };
+
+const shares = ({ tree }: Profile, weights: ReadonlyArray<readonly [string, Weights]>): Share[] =>
+  weights.map(([name, { samples, weight }]) => ({ name, samples, share: weight / (tree.total[0] || 1) }));
+
+/** The states in which threads were off the CPU, the longest first. */
+function states({ frames, tree, stacks }: Profile): Array<[string, Weights]> {
+  const stateOf = new Int32Array(tree.frame.length).fill(-1);
+  for (let node = 1; node < stateOf.length; node += 1) {
+    const frame = tree.frame[node]!;
+    stateOf[node] = frames[frame]!.kind === 'state' ? frame : stateOf[tree.parent[node]!]!;
+  }
+  const found = new Map<string, Weights>();
+  stacks.node.forEach((node, row) => {
+    const name = frames[stateOf[node]!]?.name;
+    if (name === undefined) return;
+    const known = found.get(name) ?? { samples: 0, weight: 0 };
+    known.samples += stacks.samples[row]!;
+    known.weight += stacks.weight[row]!;
+    found.set(name, known);
+  });
+  return [...found].sort((a, b) => b[1].weight - a[1].weight || (a[0] < b[0] ? -1 : 1));
 }
 
 /** Threads with the same name, if there are more of them than the busiest ones, which are listed one by one. */
@@ -147,7 +170,7 @@ function threadGroups(profile: Profile): ThreadGroup[] {
 }
 
 /** Functions by the weight of the samples in which they were on top of the stack, the most first. Threads are no functions. */
-function hottest({ frames, tree, stacks }: Profile): Array<[string, { samples: number; weight: number }]> {
+function hottest({ frames, tree, stacks }: Profile): Array<[string, Weights]> {
   const self = new Float64Array(frames.length);
   const samples = new Float64Array(frames.length);
   stacks.node.forEach((node, row) => {
@@ -155,7 +178,7 @@ function hottest({ frames, tree, stacks }: Profile): Array<[string, { samples: n
     self[tree.frame[node]!]! += stacks.weight[row]!;
     samples[tree.frame[node]!]! += stacks.samples[row]!;
   });
-  const byName = new Map<string, { samples: number; weight: number }>();
+  const byName = new Map<string, Weights>();
   frames.forEach(({ name, kind }, frame) => {
     if (kind === 'thread' || !self[frame]) return;
     const known = byName.get(name) ?? { samples: 0, weight: 0 };
@@ -168,8 +191,8 @@ function hottest({ frames, tree, stacks }: Profile): Array<[string, { samples: n
 }
 
 /** The quality of the profile as two shares. */
-export const qualityFacts = ({ unnamedInnermost, wholeStacks }: Quality): string[] => [
-  `the innermost function is unknown in ${percent(unnamedInnermost)} of the samples`,
+export const qualityFacts = ({ unnamedInnermost, wholeStacks }: Quality, word = 'sample'): string[] => [
+  `the innermost function is unknown in ${percent(unnamedInnermost)} of the ${word}s`,
   ...(wholeStacks === undefined
     ? []
     : [`${percent(wholeStacks)} of the stacks reach the start of their thread`]),
@@ -181,11 +204,12 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 export function summaryLines(summary: ProfileSummary): string[] {
   const { samples, cores, quality } = summary;
   const few = samples < FEW_SAMPLES;
+  const word = sampleWord(summary.event);
   const much = (part: { readonly samples: number; readonly share: number }) =>
-    few ? counted(part.samples, 'sample') : percent(part.share);
+    few ? counted(part.samples, word) : percent(part.share);
   const lines = [
     [
-      counted(samples, 'sample'),
+      counted(samples, word),
       summary.lost !== undefined && `${summary.lost} lost`,
       // Folded stacks do not tell of which event they are.
       summary.event !== 'samples' && `event ${eventText(summary)}`,
@@ -194,7 +218,7 @@ export function summaryLines(summary: ProfileSummary): string[] {
       .join(', '),
   ];
   if (cores !== undefined) lines.push(`${coresText(cores, samples)} cores busy on average`);
-  if (!few) lines.push(...qualityFacts(quality));
+  if (!few) lines.push(...qualityFacts(quality, word));
   const counters = summary.cpu && countersText(summary.cpu, summary.seconds);
   if (counters) lines.push(`by the kernel's counters, ${counters}`);
   if (summary.idle)
@@ -208,8 +232,10 @@ export function summaryLines(summary: ProfileSummary): string[] {
     );
   }
   if (summary.owners?.length) lines.push(...ownerLines(summary.owners));
+  if (summary.states?.length)
+    lines.push(`time off the CPU: ${summary.states.map((each) => `${each.name} ${much(each)}`).join(', ')}`);
   if (summary.hottest.length) {
-    lines.push('hottest functions:');
+    lines.push(summary.states ? 'functions that waited longest:' : 'hottest functions:');
     const width = few ? 10 : 7;
     for (const each of summary.hottest) {
       const share = `  ${much(each).padStart(width)}  `;
@@ -217,7 +243,7 @@ export function summaryLines(summary: ProfileSummary): string[] {
     }
   }
   if (summary.busiest.length) {
-    lines.push('busiest threads:');
+    lines.push(summary.states ? 'threads that waited longest:' : 'busiest threads:');
     for (const thread of summary.busiest) {
       const alike = summary.busiest.filter((each) => each.comm === thread.comm && each.main);
       const which = thread.main

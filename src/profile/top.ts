@@ -217,8 +217,12 @@ function chain(frames: readonly string[]): string {
   return [...head, ...(left ? [`(${left} more)`] : []), ...tail].join(' → ');
 }
 
-/** Samples and events as counts, CPU time in seconds. */
+const secondsText = (seconds: number): string => `${seconds.toFixed(seconds < 1 ? 3 : 2)} s`;
+
+/** Samples and events as counts, CPU time and time off the CPU in seconds. */
 export const formatWeight = (weight: number, unit: Unit): string =>
   unit === 'nanoseconds'
-    ? `${(weight / 1e9).toFixed(weight < 1e9 ? 3 : 2)} s`
-    : String(Math.round(weight * 100) / 100);
+    ? secondsText(weight / 1e9)
+    : unit === 'microseconds'
+      ? secondsText(weight / 1e6)
+      : String(Math.round(weight * 100) / 100);

@@ -4,7 +4,7 @@ import type { Profile } from '../profile/profile.ts';
 import { FEW_SAMPLES } from '../profile/quality.ts';
 import { type ProfileSummary, qualityFacts } from '../profile/summary.ts';
 import { formatWeight, topOf } from '../profile/top.ts';
-import { eventText, weighedBy } from '../profile/weighing.ts';
+import { eventText, OFF_CPU, sampleWord, weighedBy } from '../profile/weighing.ts';
 import { formatDuration } from '../text/quantity.ts';
 import { type CaptureFacts, captureRows, targetWords, utc } from './capture.ts';
 import { type DescribedFile, fileTable } from './files.ts';
@@ -39,6 +39,7 @@ export function profileFacts(profile: Profile, summary: ProfileSummary) {
       })),
     }),
     ...(summary.except && { except: summary.except }),
+    ...(summary.states && { states: summary.states.map((state) => ({ ...state })) }),
     threadGroups: groups.map(({ cores: busy, ...group }) => ({
       ...group,
       ...(busy !== undefined && { coresBusy: busy }),
@@ -62,6 +63,8 @@ const functionFacts = ({ name, dso, kind, self, total }: ReturnType<typeof topOf
   ...{ name, object: dso, kind, self, total },
 });
 
+const kindOf = ({ event }: ProfileFacts): string => (event === OFF_CPU ? 'Off-CPU profile' : 'CPU profile');
+
 /** A recording as a block for an incident. */
 export const recordingMarkdown = (
   capture: CaptureFacts,
@@ -70,7 +73,7 @@ export const recordingMarkdown = (
   ended: string,
 ): string =>
   block(
-    `### CPU profile of ${targetWords(capture)}`,
+    `### ${kindOf(profile)} of ${targetWords(capture)}`,
     factTable([...captureRows(capture, ended), ...profileRows(profile)]),
     byOwner(profile),
     hottest(profile),
@@ -86,7 +89,7 @@ export const profileMarkdown = (
   files: readonly DescribedFile[],
 ): string =>
   block(
-    `### CPU profile: ${plain(target)}`,
+    `### ${kindOf(profile)}: ${plain(target)}`,
     factTable([
       ['started', startedAt && utc(startedAt)],
       ['duration', profile.durationSeconds > 0 ? formatDuration(profile.durationSeconds) : undefined],
@@ -106,7 +109,7 @@ export const profileTables = (profile: ProfileFacts): string[] => [
 
 const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]> => [
   [
-    'samples',
+    `${sampleWord(profile.event)}s`,
     [
       profile.samples,
       profile.lost !== undefined && `${profile.lost} lost`,
@@ -123,7 +126,12 @@ const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]>
       : `${coresText(profile.coresBusy, profile.samples)} cores on average`,
   ],
   ["by the kernel's counters", profile.cpu && countersText(profile.cpu, profile.durationSeconds)],
-  ['quality', profile.samples < FEW_SAMPLES ? undefined : qualityFacts(profile.quality).join('; ')],
+  [
+    'quality',
+    profile.samples < FEW_SAMPLES
+      ? undefined
+      : qualityFacts(profile.quality, sampleWord(profile.event)).join('; '),
+  ],
   ['left out', profile.except && `${profile.except.samples} samples of the pod ${plain(profile.except.pod)}`],
   ...profile.quality.limits.map(({ text }): [string, string] => ['note', plain(text)]),
 ];

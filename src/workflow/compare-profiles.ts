@@ -12,9 +12,13 @@ import { browserHalf, type Format } from '../profile/export/formats.ts';
 import { drawComparison } from '../profile/picture/svg.ts';
 import type { Comparison, Profile, SymbolLookup } from '../profile/profile.ts';
 import { stacksText } from '../profile/unwinding.ts';
+import { sampleWord } from '../profile/weighing.ts';
 import { describeFiles, type MadeFile } from '../report/files.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { baseFor, makeFile } from './draw-profile.ts';
+
+/** What the widths of a comparison are, by the unit; events have a name. */
+const WIDTHS = { samples: 'samples', nanoseconds: 'CPU time', microseconds: 'time off the CPU' } as const;
 
 /** The formats of a comparison, by the names of `--format`. */
 export const COMPARISON_FORMATS = {
@@ -168,14 +172,14 @@ function comparisonCaption(comparison: Comparison, { knowsTimes }: Changes) {
       `${word}: ${node ? `${target} on ${node}` : target}`,
       startedAt && `${startedAt.slice(0, 19).replace('T', ' ')} UTC`,
       seconds && !betweenSamples && formatDuration(seconds),
-      samples !== undefined && counted(samples, 'sample'),
+      samples !== undefined && counted(samples, sampleWord(event)),
     ];
     return [
       recording.filter(Boolean).join(' · '),
       ...(counters ? [`${word}, by the kernel's counters, ${counters}`] : []),
     ];
   };
-  const width = unit === 'nanoseconds' ? 'CPU time' : unit === 'events' ? event : 'samples';
+  const width = unit === 'events' ? event : WIDTHS[unit];
   return {
     title: `${after.target}: before and after`,
     subtitle: [

@@ -8,6 +8,7 @@ import { FORMATS, type Format } from '../profile/export/formats.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Reading } from '../profile/read/read-profile.ts';
 import type { ProfileSummary } from '../profile/summary.ts';
+import { OFF_CPU } from '../profile/weighing.ts';
 import type { MadeFile } from '../report/files.ts';
 import { printable } from '../text/printable.ts';
 import { counted } from '../text/quantity.ts';
@@ -38,7 +39,8 @@ export function readingWarnings({ profile, warnings, events, timelineGivenUp }: 
           `samples of different events are not mixed: this is ${profile.event}; ${others.map(([name, samples]) => `--event ${printable(name)} has ${counted(samples, 'sample')}`).join(', ')}`,
         ]
       : []),
-    ...(profile.eventNote === undefined
+    // The note of waits is about their lengths, not about other events.
+    ...(profile.eventNote === undefined || profile.event === OFF_CPU
       ? []
       : [`${printable(profile.event)}: ${printable(profile.eventNote)}; --event chooses one of them`]),
     ...(timelineGivenUp ? ['the input has no usable times, so there is no heat map and no flame chart'] : []),

@@ -103,7 +103,8 @@ export function aboutFromReceipt({ plan, capture }: Pick<Receipt, 'plan' | 'capt
     node: plan.node,
     startedAt: new Date(started).toISOString(),
     seconds: (Date.parse(capture.stoppedAt) - started) / 1000,
-    ...(plan.capture.collector === 'perf' && { frequencyHz: plan.capture.frequencyHz }),
+    ...(plan.capture.collector === 'perf' &&
+      !plan.capture.offCpu && { frequencyHz: plan.capture.frequencyHz }),
     ...(capture.stacks && { stacks: capture.stacks }),
     ...(capture.cpu && { cpu: capture.cpu }),
   };

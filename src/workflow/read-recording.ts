@@ -12,6 +12,7 @@ import { type ProfileSummary, summarize } from '../profile/summary.ts';
 import type { MadeFile } from '../report/files.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/result.ts';
+import { formatDuration } from '../text/quantity.ts';
 import type { NodePods } from './node-pods.ts';
 import { partialProfileError } from './partial-profile.ts';
 import { aboutFromReceipt, countingLosses, namedTarget } from './read-profile.ts';
@@ -99,12 +100,16 @@ export async function readRecording(
   };
 }
 
-const whyEmpty = ({ target }: Plan, { ended }: SessionResult, summary: ProfileSummary): string =>
-  `0 samples: ${emptyReason(targetText(target), {
+function whyEmpty({ target, capture }: Plan, { ended }: SessionResult, summary: ProfileSummary): string {
+  const name = targetText(target);
+  if (capture.collector === 'perf' && capture.offCpu && ended !== 'target-gone')
+    return `0 waits: no thread of ${name} left a CPU and came back within ${formatDuration(summary.seconds)}${summary.eventNote === undefined ? '' : ` (${summary.eventNote})`}; record for longer, or while it works`;
+  return `0 samples: ${emptyReason(name, {
     ...summary,
     ...(target.kind === 'pod' && target.container && { container: target.container.name }),
     hasEnded: ended === 'target-gone',
   })}`;
+}
 
 /** There was nothing to see, also if that is because the target ended. A recording that is cut is incomplete all the same. */
 const emptyCode = (result: SessionResult): ExitCode =>

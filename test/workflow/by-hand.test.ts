@@ -43,6 +43,12 @@ const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
     AROUND,
     AT,
   ),
+  'flamegraph-off-cpu': perfByHand(
+    planOf(PERF),
+    { ...PERF, stacks: 'fp', offCpu: true } as PerfTask,
+    AROUND,
+    AT,
+  ),
   'flamegraph-node': perfByHand(planOf(PERF, NODE), { ...PERF, scope: 'node' } as PerfTask, AROUND, AT),
   'flamegraph-pid': perfByHand(
     planOf(PERF, NODE),

@@ -13,6 +13,11 @@ export function perfByHand(plan: Plan, capture: PerfTask, around: ManualContext,
   return [
     ...debuggerLines(around, ['linux-perf', 'gzip']),
     ...(scope ? cgroupLines(target, capture, around) : []),
+    ...(capture.offCpu
+      ? [
+          '# a cgroup sees only that its threads leave a CPU; the clock beside it tells for how long they had been there',
+        ]
+      : []),
     ...(capture.stacks === 'auto' || capture.stacks === 'ebpf'
       ? [
           `# if stacks end early, replace -g by --call-graph dwarf,${capture.stackBytes}, which needs no frame pointers`,
@@ -21,15 +26,33 @@ export function perfByHand(plan: Plan, capture: PerfTask, around: ManualContext,
     '# perf needs the event before the cgroup, and -a: a cgroup is sampled on all CPUs',
     execLine(
       around,
-      `perf record -F ${capture.frequencyHz} ${callGraph(capture)} -a -e cycles${scope} -o /tmp/perf.data -- sleep ${seconds}`,
+      `perf record ${frequency(capture)}${callGraph(capture)} -a ${events(capture)}${scope} -o /tmp/perf.data -- sleep ${seconds}`,
     ),
     '# exec may lose the end of a long stream without an error: gzip -t checks that it is whole',
-    `${execLine(around, "sh -c 'perf script -i /tmp/perf.data --header --no-inline | gzip'")} > ${base}.perf-script.txt.gz`,
+    `${execLine(around, `sh -c 'perf script -i /tmp/perf.data --header --no-inline${fields(capture)} | gzip'`)} > ${base}.perf-script.txt.gz`,
     `gzip -t ${base}.perf-script.txt.gz`,
-    '# https://github.com/brendangregg/FlameGraph',
-    flameGraphLine(`${base}.perf-script.txt.gz`, `${base}.svg`),
+    ...(capture.offCpu
+      ? [
+          '# nothing else makes waits of these two events',
+          `kubectl gkeprof render ${base}.perf-script.txt.gz --output ${base}.svg`,
+        ]
+      : [
+          '# https://github.com/brendangregg/FlameGraph',
+          flameGraphLine(`${base}.perf-script.txt.gz`, `${base}.svg`),
+        ]),
   ];
 }
+
+const events = ({ offCpu }: PerfTask): string =>
+  offCpu ? '-e sched:sched_switch -e "{context-switches/call-graph=no,period=1/,cpu-clock}:S"' : '-e cycles';
+
+/** Waits are all recorded. */
+const frequency = ({ offCpu, frequencyHz }: PerfTask): string => (offCpu ? '' : `-F ${frequencyHz} `);
+
+const fields = ({ offCpu }: PerfTask): string =>
+  offCpu
+    ? ' --show-lost-events -F trace:comm,pid,tid,cpu,time,period,event,trace,ip,sym,symoff,dso -F sw:comm,pid,tid,cpu,time,period,event'
+    : '';
 
 /** perf's option for the stacks. By hand nothing looks at the programs, and nothing else than perf walks the stacks. */
 const callGraph = ({ stacks, stackBytes }: PerfTask): string =>

@@ -1,11 +1,12 @@
-# The shell half of perf: CPU samples of a node, a pod or a container.
+# The shell half of perf: CPU samples of a node, a pod or a container, or the waits of its threads.
 
 ARGUMENT_TYPE[frequency]='[1-9][0-9]{0,4}'
 ARGUMENT_TYPE[stacks]='auto|fp|dwarf|ebpf'
 # The multiples of 8 from 8 to 65528, which are the sizes that perf takes. Whether a number is one, its last three digits tell.
 ARGUMENT_TYPE[stack_bytes]='8|16|24|32|40|48|56|64|72|80|88|96|([2468]|([1-9]|[1-5][0-9]|6[0-4])[02468]|65[024])(00|08|16|24|32|40|48|56|64|72|80|88|96)|([13579]|([1-9]|[1-5][0-9]|6[0-4])[13579]|65[13])(04|12|20|28|36|44|52|60|68|76|84|92)|655(04|12|20|28)'
 ARGUMENT_TYPE[cgroups]='1'
-COLLECTOR_ARGUMENTS[perf]='frequency stacks stack_bytes cgroups?'
+ARGUMENT_TYPE[off_cpu]='1'
+COLLECTOR_ARGUMENTS[perf]='frequency stacks stack_bytes cgroups? off_cpu?'
 COLLECTOR_SCOPES[perf]='node|pod|container'
 COLLECTOR_WORDS[perf]=''
 
@@ -260,12 +261,18 @@ perf_control() {
 perf_begins() {
   local answer='' said=''
   local -i until
+  local -a sampling=(-F "${arg[frequency]}") events=(-e cycles)
+  # --off-cpu of perf is ignored where perf was built without BPF, as by Debian. A cgroup sees only that its threads leave a
+  # CPU: sched_switch has the stack and the state. The clock of the group runs while one of them is on this CPU, so it tells for
+  # how long the thread was there. perf (6.12) does not let a tracepoint and a clock be one group.
+  [[ -z ${arg[off_cpu]-} ]] || sampling=(-m 2M) \
+    events=(--event sched:sched_switch --event '{context-switches/call-graph=no,period=1/,cpu-clock}:S')
   if [[ $perf_stacks == ebpf ]] && perf_ebpf_begins; then return; fi
   perf_control
   : >"$OUT/perf.data" # perf would create a file that `files` cannot read
   # perf record needs 5 MB for 200 processes.
   perf_watch "$recorders" $((perf_least_kb / (recorders > 1 ? 4 : 1)))
-  perf_apart record --no-bpf-event --buildid-mmap -F "${arg[frequency]}" --call-graph "$perf_call_graph" -a -e cycles "${perf_scope[@]}" \
+  perf_apart record --no-bpf-event --buildid-mmap "${sampling[@]}" --call-graph "$perf_call_graph" -a "${events[@]}" "${perf_scope[@]}" \
     --control=fd:8,9 -D -1 -o "$OUT/perf.data" >"$OUT/perf.log" 2>&1 </dev/null &
   tool_pid=$!
   printf 'enable\n' >&8
@@ -410,7 +417,7 @@ perf_container_names() {
 perf_script() {
   local stacks=$WORK/stacks
   local -i gzip_pid names_pid=0 script_status gzip_status names_status=0
-  local -a more=()
+  local -a more=() fields
   rm -f "$WORK/stacks" "$WORK/named"
   mkfifo "$WORK/stacks"
   perf_watch "$at_once" "$perf_least_kb"
@@ -422,10 +429,18 @@ perf_script() {
     names_pid=$!
     stacks=$WORK/named
   fi
-  gzip -c <"$stacks" >"$WORK/perf-script.txt.gz" &
+  fields=(-F "comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso${more[0]:+,${more[0]}}$perf_fields")
+  if [[ -n ${arg[off_cpu]-} ]]; then
+    # Who runs next may be of another pod: it is left out.
+    fields=(-F "trace:comm,pid,tid,cpu,time,period,event,trace,ip,sym,symoff,dso${more[0]:+,${more[0]}}"
+      -F "sw:comm,pid,tid,cpu,time,period,event$perf_fields")
+    sed -e '/^[^\t].* context-switches\/[^ ]*:/d' -e 's/\( sched:sched_switch:\) .*\( prev_pid=[0-9]*\) prev_prio=[-0-9]*\( prev_state=[^ ]*\) ==> next_comm=.*/\1\2\3/' <"$stacks" |
+      gzip -c >"$WORK/perf-script.txt.gz" &
+  else
+    gzip -c <"$stacks" >"$WORK/perf-script.txt.gz" &
+  fi
   gzip_pid=$!
-  perf_apart script -i "$OUT/perf.data" --header --no-inline --show-lost-events "${more[@]:1}" \
-    -F "comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso${more[0]:+,${more[0]}}$perf_fields" \
+  perf_apart script -i "$OUT/perf.data" --header --no-inline --show-lost-events "${more[@]:1}" "${fields[@]}" \
     >"$WORK/stacks" 2>"$OUT/perf-script.log" </dev/null &
   tool_pid=$!
   while tool_is_running; do

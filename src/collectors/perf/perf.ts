@@ -58,19 +58,22 @@ export const perf: Collector = {
       target.kind === 'pod' && target.container
         ? `container ${target.container.name} of ${targetText(target)}`
         : targetText(target);
-    const { frequencyHz, stacks, stackBytes } = taskOf(plan);
+    const { frequencyHz, stacks, stackBytes, offCpu } = taskOf(plan);
     const how = stacks === 'auto' ? '' : `, stacks: ${stacksText({ way: stacks, bytes: stackBytes })}`;
-    return `CPU samples of ${what}, ${frequencyHz} Hz${how}`;
+    return offCpu
+      ? `waits (off-CPU time) of ${what}${how}`
+      : `CPU samples of ${what}, ${frequencyHz} Hz${how}`;
   },
 
   nodeArguments(plan) {
-    const { frequencyHz, stacks, stackBytes, byContainer } = taskOf(plan);
+    const { frequencyHz, stacks, stackBytes, byContainer, offCpu } = taskOf(plan);
     return {
       keys: [
         `frequency=${frequencyHz}`,
         `stacks=${stacks}`,
         `stack_bytes=${stackBytes}`,
         ...(byContainer ? ['cgroups=1'] : []),
+        ...(offCpu ? ['off_cpu=1'] : []),
       ],
       words: [],
     };

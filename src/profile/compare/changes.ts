@@ -5,6 +5,7 @@ import { functionWeights } from '../functions.ts';
 import type { Comparison } from '../profile.ts';
 import { formatWeight } from '../top.ts';
 import { compareText } from '../tree.ts';
+import { sampleWord } from '../weighing.ts';
 import { adjustedDiscrete } from './probability.ts';
 import { Tests } from './significance.ts';
 
@@ -107,7 +108,12 @@ export const isChange = ({ verdict }: Change): boolean => verdict === 'clear' ||
 /** Whether the table would show no difference of shares. */
 const isEqual = ({ beforeShare, afterShare }: Change): boolean => Math.abs(afterShare - beforeShare) < 0.0005;
 
-const AMOUNT = { samples: 'samples', nanoseconds: 'CPU time', events: 'events' } as const;
+const AMOUNT = {
+  samples: 'samples',
+  nanoseconds: 'CPU time',
+  microseconds: 'time off the CPU',
+  events: 'events',
+} as const;
 
 /** Rows of a table. */
 const ROWS = 20;
@@ -156,12 +162,12 @@ export function methodLines(comparison: Comparison, { knowsTimes }: Changes): st
   const amounts =
     beforeSamples === undefined || afterSamples === undefined
       ? 'shares of weights'
-      : `${counted(beforeSamples, 'sample')} before, ${afterSamples} after`;
+      : `${counted(beforeSamples, sampleWord(comparison.event))} before, ${afterSamples} after`;
   const lines = [amounts, `Compared by ${by} (before × ${Number(beforeFactor.toPrecision(3))})${why}`];
   const load = comparison.tree.total[0]! / (comparison.beforeTotal[0]! * beforeFactor);
   if (normalizedBy === 'duration' && Number.isFinite(load))
     lines.push(
-      `In total, ${Number(load.toPrecision(3))} times as ${comparison.unit === 'nanoseconds' ? 'much' : 'many'} ${amount} per second after as before`,
+      `In total, ${Number(load.toPrecision(3))} times as ${comparison.unit === 'nanoseconds' || comparison.unit === 'microseconds' ? 'much' : 'many'} ${amount} per second after as before`,
       `A function changed if both its ${amount} per second and its share changed`,
     );
   lines.push(...assumptions);

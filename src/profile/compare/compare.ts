@@ -27,7 +27,9 @@ export function compare(
   if (one.unit !== other.unit || !sameEvent(eventKind(one), eventKind(other)))
     throw usageError(
       `diff: ${one.event} (${one.unit}) and ${other.event} (${other.unit}) cannot be compared`,
-      'choose with --event and --weight what both have',
+      one.unit === 'microseconds' || other.unit === 'microseconds'
+        ? 'time on the CPU and time off it are different things: compare two recordings of the same kind'
+        : 'choose with --event and --weight what both have',
     );
   const { before, after, keyOf } = matched(one, other);
   const frames: Frame[] = [];

@@ -13,9 +13,15 @@ export function foldedFrame(frame: Frame, annotate: boolean): string {
   const name = frame.name.replaceAll(';', ':').replaceAll(/[\n\r]/g, '\ufffd');
   if (frame.kind === 'thread') return name.replaceAll(' ', '_');
   if (!annotate) return name;
-  const suffix = { user: '', thread: '', kernel: '_[k]', jit: '_[j]', script: '', inlined: '_[i]' }[
-    frame.kind
-  ];
+  const suffix = {
+    user: '',
+    thread: '',
+    state: '',
+    kernel: '_[k]',
+    jit: '_[j]',
+    script: '',
+    inlined: '_[i]',
+  }[frame.kind];
   return name + suffix;
 }
 

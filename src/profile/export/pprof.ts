@@ -79,9 +79,11 @@ export function toPprof(profile: Profile, exporter: string): Uint8Array {
   const weightType =
     unit === 'nanoseconds'
       ? [type('cpu', 'nanoseconds')]
-      : unit === 'events'
-        ? [type(profile.event, 'count')]
-        : [];
+      : unit === 'microseconds'
+        ? [type('off-cpu', 'microseconds')]
+        : unit === 'events'
+          ? [type(profile.event, 'count')]
+          : [];
   return new Pprof({
     sampleType: [type('samples', 'count'), ...weightType],
     sample: samples,

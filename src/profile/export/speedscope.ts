@@ -18,7 +18,7 @@ export function* speedscopePieces(profile: Profile, exporter: string): Generator
     const ids = [pid, tid].filter((id) => id >= 0).join('/');
     const title = ids ? `${comm} ${ids}` : comm;
     const total = weights.reduce((sum, weight) => sum + weight, 0);
-    yield `${at ? ',\n' : ''}{"type":"sampled","name":${printableJson(title)},"unit":"${unit === 'nanoseconds' ? 'nanoseconds' : 'none'}","startValue":0,"endValue":${total},\n"samples":[`;
+    yield `${at ? ',\n' : ''}{"type":"sampled","name":${printableJson(title)},"unit":"${unit === 'nanoseconds' || unit === 'microseconds' ? unit : 'none'}","startValue":0,"endValue":${total},\n"samples":[`;
     for (const [sample, row] of entries.entries())
       yield `${sample ? ',' : ''}${JSON.stringify(pathOf(profile.tree, profile.stacks.node[row]!))}`;
     yield `],\n"weights":${JSON.stringify(weights)}}`;

@@ -26,7 +26,7 @@ interface Common {
   readonly eventNote?: string;
   readonly unit: Unit;
   readonly names: readonly string[];
-  /** One letter for each frame: thread, user, kernel, jit, script, inlined. */
+  /** One letter for each frame: thread, state, user, kernel, jit, script, inlined. */
   readonly kinds: string;
   readonly dsos: readonly string[];
   readonly dso: Numbers;

@@ -255,7 +255,7 @@ function place({ tree, width }: Boxes, scale: number) {
 
 /** The kinds that occur, each in the colour that a frame of the name of its label would have. */
 const kindLegend: Boxes['legend'] = (kinds) =>
-  (['user', 'kernel', 'jit', 'script', 'inlined'] as const)
+  (['state', 'user', 'kernel', 'jit', 'script', 'inlined'] as const)
     .filter((kind) => kinds.has(kind))
     .flatMap((kind) => {
       const { label, pattern } = KINDS[kind];

@@ -4,6 +4,7 @@ import { shortName } from '../frame.ts';
 import { type About, type Profile, type SampleTimes, TICKS_PER_SECOND, type Unit } from '../profile.ts';
 import { Stacks } from '../stacks.ts';
 import { treeOf } from '../tree.ts';
+import { OFF_CPU } from '../weighing.ts';
 import type { ChosenEvent } from './event-choice.ts';
 import { renumbered } from './merge-part.ts';
 import type { Origin } from './origins.ts';
@@ -154,6 +155,7 @@ function weightsDiffer({ size, samples, weight, squares }: Rows): boolean {
 
 /** `cpu-clock` and `task-clock` count nanoseconds: Linux kernel/events/core.c, perf_swevent_hrtimer. */
 function unitOf(event: string, origins: readonly Origin[], weight: Weight | undefined): Unit {
+  if (event === OFF_CPU && weight !== 'samples') return 'microseconds';
   if (weight === 'samples' || (weight === undefined && (CLOCK.test(event) || !periodsVary(origins))))
     return 'samples';
   const samples = origins.reduce((sum, origin) => sum + origin.samples, 0);

@@ -208,8 +208,8 @@ export class EventBytes {
   besideStart = 0;
   /** Whether the line has both a processor and a period. */
   #isComplete = false;
-  /** Time in seconds and period, in an array: a field would be a new object with each number. */
-  readonly #numbers = new Float64Array(2);
+  /** Time in seconds, period and processor, in an array: a field would be a new object with each number. */
+  readonly #numbers = new Float64Array(3);
 
   get time(): number {
     return this.#numbers[0]!;
@@ -217,6 +217,11 @@ export class EventBytes {
 
   get period(): number {
     return this.#numbers[1]!;
+  }
+
+  /** -1 where the line has none. */
+  get cpu(): number {
+    return this.#numbers[2]!;
   }
 
   /** Reads the line from `start` to `end` (without its line feed). */
@@ -277,6 +282,7 @@ export class EventBytes {
     if (at === start || at === this.eventEnd || isDigit(bytes[at])) return false;
     while (at > start && isBlank(bytes[at - 1])) at -= 1;
     this.#numbers[1] = Number.NaN;
+    this.#numbers[2] = -1;
     if (isDigit(bytes[at - 1])) {
       const digits = at;
       at = this.#integer(bytes, start, at);
@@ -293,6 +299,7 @@ export class EventBytes {
       const digits = at - 1;
       at = this.#integer(bytes, start, digits);
       if (at === digits || bytes[at - 1] !== OPEN || !isBlank(bytes[at - 2])) return false;
+      this.#numbers[2] = this.#value;
       at -= 1;
       while (at > start && isBlank(bytes[at - 1])) at -= 1;
     }

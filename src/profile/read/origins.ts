@@ -32,6 +32,8 @@ const NEWLINE = 10;
 /** The threads and events of a recording, numbered as they come, and found again by the bytes of their lines. */
 export class Origins {
   readonly list: Origin[] = [];
+  /** The name of the event that is made from those in the lines, if there is one. */
+  madeEvent: string | undefined;
   readonly #frames: Frame[];
   readonly #numbers = new Map<string, number>();
   readonly #threadFrames = new Map<string, number>();
@@ -65,7 +67,7 @@ export class Origins {
       const text = (from: number, to: number) => this.#decoder.decode(bytes.subarray(from, to));
       const cgroup = cgroupEnd === 0 ? undefined : text(cgroupStart, cgroupEnd);
       const { comm, pid, tid } = parseWho(text(at, whoEnd).trim())!;
-      known[who] = this.number(comm, pid, tid, text(eventStart, eventEnd), cgroup) + 1;
+      known[who] = this.number(comm, pid, tid, this.madeEvent ?? text(eventStart, eventEnd), cgroup) + 1;
     }
     return known[who]! - 1;
   }

@@ -1,10 +1,22 @@
 import { copyOf, enlarged, joinBytes } from '../arrays.ts';
 import { type Frame, parseFrameLine } from '../frame.ts';
 import { Stacks } from '../stacks.ts';
+import { OFF_CPU } from '../weighing.ts';
 import { framesBeside, isColumns, isNoEvent } from './columns.ts';
 import { EventBytes, isOtherRecord, NO_EVENT, parseEventLine, parseLost } from './event-line.ts';
 import { type Layout, USUAL_LAYOUT } from './layout.ts';
 import { END, Lines, SEVERAL } from './line-cache.ts';
+import {
+  CLOCK_EVENT,
+  type HeldSwitch,
+  isOffCpu,
+  isScheduler,
+  parseSwitch,
+  SWITCH_EVENT,
+  stateFrame,
+  type WaitLimits,
+  Waits,
+} from './off-cpu.ts';
 import { notePeriod, type Origin, Origins } from './origins.ts';
 import { Rows } from './rows.ts';
 import { SampleTimesBuilder, ticksOf } from './sample-times.ts';
@@ -28,7 +40,7 @@ export interface NamedContainer {
 
 type Five = [string, string, string, string, string];
 
-export interface ReadFilter {
+export interface ReadFilter extends WaitLimits {
   /** Seconds since the first sample. */
   readonly from?: number;
   readonly to?: number;
@@ -88,6 +100,10 @@ export class PerfScriptReader {
   #chain = new Int32Array(256);
   #depth = 0;
   #previous = 0;
+  /** Of a recording of waits: who left a CPU when. Then the samples are the waits, and not the lines. */
+  #waits: Waits | undefined;
+  /** The line of the switch whose stack is being read. */
+  #switch: ReturnType<typeof parseSwitch>;
   /** Frames beside the event, which count where none stand below: else they tell what the event is about (`-F +addr`). */
   #beside: readonly Frame[] = [];
 
@@ -246,6 +262,8 @@ export class PerfScriptReader {
   #between(bytes: Uint8Array, view: DataView, at: number, to: number): number {
     if (bytes[at] === NEWLINE) return at + 1;
     const end = bytes.indexOf(NEWLINE, at) + 1 || to;
+    // Below the clock stands the stack of the switch once more, unless perf was asked for other fields.
+    if (this.#waits && bytes[at] === TAB) return end;
     if (isBlankLine(bytes, at, end)) return end;
     return this.#eventLine(bytes, view, at, end);
   }
@@ -254,6 +272,13 @@ export class PerfScriptReader {
     this.#finish();
     const event = this.#event;
     if (this.#readEvent(bytes, at, end - 1)) {
+      if (this.#waits) {
+        const { time, period, cpu, eventStart, eventEnd } = event;
+        if (this.#text(bytes, eventStart, eventEnd) !== CLOCK_EVENT) return end;
+        if (Number.isNaN(period)) this.#odd('event line', this.#text(bytes, at, end - 1));
+        else this.#readClock(this.#origins.read(bytes, view, at, event), cpu, time, period, this.#waits);
+        return end;
+      }
       this.#origin = this.#origins.read(bytes, view, at, event);
       this.#time = event.time;
       this.#period = event.period;
@@ -262,6 +287,11 @@ export class PerfScriptReader {
       return end;
     }
     const text = this.#text(bytes, at, end - 1);
+    this.#switch = this.#waits && parseSwitch(text);
+    if (this.#switch) {
+      this.#origin = 0;
+      return end;
+    }
     if (isNoEvent(text)) return end;
     const parsed = parseEventLine(text, this.#layout.ids);
     if (bytes[at] === HASH && !(parsed && !Number.isNaN(parsed.time))) {
@@ -273,16 +303,29 @@ export class PerfScriptReader {
       }
       const fact = /^#\s*([a-z][\w ]*?)\s*:\s(.*)$/.exec(text);
       if (fact && !this.header.has(fact[1]!)) this.header.set(fact[1]!, fact[2]!.trim());
+      if (fact?.[1] === 'cmdline' && isOffCpu(fact[2]!)) {
+        this.#waits ??= new Waits(this.#filter);
+        this.#origins.madeEvent = OFF_CPU;
+      }
       return end;
     }
     const lost = parseLost(text);
     if (lost !== undefined) {
       this.lost += lost;
+      this.#waits?.lost();
       return end;
     }
     if (!parsed) {
       if (isOtherRecord(text) || isColumns(text, this.#layout.tabs)) return end;
       this.#odd(/^\s/.test(text) ? 'frame line' : 'event line', text);
+      return end;
+    }
+    if (this.#waits) {
+      const { event: name, who, cpu, time, period } = parsed;
+      // With perf's own fields a frame stands beside the clock. All other events are no waits.
+      if (name === CLOCK_EVENT && cpu >= 0 && period >= 0)
+        this.#readClock(this.#origins.parse(who, OFF_CPU, this.#layout.ids), cpu, time, period, this.#waits);
+      else if (name === SWITCH_EVENT || name === CLOCK_EVENT) this.#odd('event line', text);
       return end;
     }
     this.#origin = this.#origins.parse(parsed.who, parsed.event, this.#layout.ids);
@@ -334,6 +377,14 @@ export class PerfScriptReader {
   /** The end of a sample, if one was being read: its stack is counted. */
   #finish(): void {
     if (this.#origin < 0) return;
+    if (this.#waits) {
+      this.#origin = -1;
+      this.#previous = 0;
+      this.frameLines += this.#depth;
+      if (this.#switch) this.#waits.hold({ ...this.#switch, chain: this.#chain.slice(0, this.#depth) });
+      this.#depth = 0;
+      return;
+    }
     const number = this.#origin;
     const origin = this.#origins.list[number]!;
     this.#origin = -1;
@@ -354,6 +405,34 @@ export class PerfScriptReader {
     if (!hasPeriod) origin.withoutPeriod += 1;
     else if (this.#period !== origin.period) notePeriod(origin, this.#period);
     if (this.#filter.timeline) this.timeline.add(ticksOf(time) - ticksOf(this.firstTime), row);
+  }
+
+  /** The clock of a switch: what it counted tells when the thread had come, and so how long it had waited before. */
+  #readClock(number: number, cpu: number, time: number, period: number, waits: Waits): void {
+    if (Number.isNaN(this.firstTime)) this.firstTime = time;
+    if (!(time <= this.lastTime)) this.lastTime = time;
+    const { tid } = this.#origins.list[number]!;
+    const wait = waits.leave(waits.take(cpu, tid), tid, cpu, time, period, number);
+    if (!wait || !this.#within(wait.since)) return;
+    const { microseconds } = wait;
+    const origin = this.#origins.list[wait.origin]!;
+    const row = this.rows.add(this.#waitStack(wait.left, origin.frame), wait.origin, microseconds);
+    origin.samples += 1;
+    notePeriod(origin, microseconds);
+    if (this.#filter.timeline) this.timeline.add(ticksOf(wait.since) - ticksOf(this.firstTime), row);
+  }
+
+  /** The stack of a wait: without the scheduler, and with the state below the thread. */
+  #waitStack({ chain, state }: HeldSwitch, thread: number): number {
+    let from = 0;
+    while (from < chain.length && isScheduler(this.frames[chain[from]!]!)) from += 1;
+    this.#depth = 0;
+    for (const frame of chain.subarray(from)) this.#add(frame);
+    this.#add(this.frameNumber(stateFrame(state)));
+    this.#add(thread);
+    const depth = this.#depth;
+    this.#depth = 0;
+    return this.stacks.number(this.#chain, 0, depth);
   }
 
   #within(time: number): boolean {

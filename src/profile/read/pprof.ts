@@ -8,6 +8,7 @@ import {
 import { EXIT, GkeprofError, reasonOf, usageError } from '../../errors.ts';
 import { type Frame, frameKindOf } from '../frame.ts';
 import type { About, Profile, Unit } from '../profile.ts';
+import { OFF_CPU } from '../weighing.ts';
 import { ProfileBuilder } from './builder.ts';
 import { pprofFields } from './pprof-fields.ts';
 
@@ -125,8 +126,12 @@ function unitOf(
   { event, count, unit }: Counted,
   weight: ImportOptions['weight'],
 ): { unit: Unit; factor: number } {
-  if (event === 'samples' || (count !== undefined && weight !== 'period'))
+  if (
+    event === 'samples' ||
+    (count !== undefined && weight !== 'period' && (event !== OFF_CPU || weight !== undefined))
+  )
     return { unit: 'samples', factor: 1 };
+  if (event === OFF_CPU && unit === 'microseconds') return { unit: 'microseconds', factor: 1 };
   const factor = NANOSECONDS[unit];
   return factor === undefined ? { unit: 'events', factor: 1 } : { unit: 'nanoseconds', factor };
 }

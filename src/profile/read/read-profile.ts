@@ -1,16 +1,18 @@
-import { EXIT, GkeprofError } from '../../errors.ts';
+import { EXIT, GkeprofError, usageError } from '../../errors.ts';
 import { formatBytes } from '../../text/quantity.ts';
 import { filterProfile, type ProfileFilter } from '../filter.ts';
 import { isMangled } from '../frame.ts';
 import { mergeThreads } from '../merge-threads.ts';
 import { type NamedPod, withContainers, withOwners } from '../owners.ts';
 import type { About, Profile } from '../profile.ts';
+import { OFF_CPU } from '../weighing.ts';
 import { buildProfile, type Weight } from './build-profile.ts';
 import { chooseEvent } from './event-choice.ts';
 import { FoldedReader } from './folded-reader.ts';
 import { type Kind, SNIFFED } from './input-kind.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { mergePart, type ReadPart } from './merge-part.ts';
+import { isOffCpu, limitsText, type WaitLimits } from './off-cpu.ts';
 import { type ParseWarning, PerfScriptReader } from './perf-script.ts';
 import { type Sniffed, sniff } from './sniff.ts';
 import { TwoColumnsReader } from './two-columns.ts';
@@ -36,7 +38,7 @@ export interface Reading {
   readonly timelineGivenUp: boolean;
 }
 
-export interface ReadOptions extends ProfileFilter {
+export interface ReadOptions extends ProfileFilter, WaitLimits {
   /** By its name as perf prints it; the first one of the input otherwise. */
   readonly event?: string;
   /** By default what fits the event: the period where periods vary, else the number of samples. */
@@ -104,14 +106,20 @@ async function readFrom(
   if (kind === 'perf script') {
     const layout = layoutOf(sniffed.head.toString('utf8', 0, SNIFFED));
     const reader = new PerfScriptReader(options, layout);
-    // Seconds count from the first sample, which only the first part has.
-    const isWhole = options.from === undefined && options.to === undefined;
+    // Seconds count from the first sample, which only the first part has. A wait may begin in one part and end in the other.
+    const isWhole =
+      options.from === undefined &&
+      options.to === undefined &&
+      !isOffCpu(sniffed.head.toString('latin1', 0, SNIFFED));
     const parallel =
       isWhole && sniffed.taken < Infinity ? await readInParallel?.(options.timeline, layout) : undefined;
     await readInto(reader, sniffed, parallel?.from);
     reader.end();
     if (parallel) mergePart(reader, await parallel.part);
-    const event = chooseEvent(reader.origins, options.event);
+    const chosen = chooseEvent(reader.origins, options.event);
+    const limits = limitsText(options);
+    if (limits !== undefined && chosen.name !== OFF_CPU && reader.origins.length > 0) throw noWaits();
+    const event = limits === undefined ? chosen : { ...chosen, note: limits };
     checkUnderstood(reader, layout);
     const mangled = reader.frames.flatMap(({ name, kind: of }) =>
       of !== 'thread' && isMangled(name) ? [name] : [],
@@ -137,6 +145,7 @@ async function readFrom(
       timelineGivenUp: options.timeline && reader.timeline.givenUp,
     };
   }
+  if (limitsText(options) !== undefined) throw noWaits();
   refuseWhatIsNotThere(kind, options);
   const plain = { events: new Map(), header: new Map(), warnings: [], timelineGivenUp: false };
   const wanted = (whole: Profile) => ({
@@ -194,6 +203,12 @@ const unparsedLines = ({
   readonly unparsed: number;
   readonly firstUnparsed: string;
 }): ParseWarning[] => (unparsed ? [{ kind: 'folded line', line: firstUnparsed, count: unparsed }] : []);
+
+const noWaits = (): GkeprofError =>
+  usageError(
+    '--min-wait and --max-wait need the raw stacks of a recording of waits',
+    'kubectl gkeprof flamegraph TARGET --off-cpu records them',
+  );
 
 /** The name of each kind of file in messages. */
 const KINDS: Readonly<Record<Exclude<Kind, 'perf script'>, string>> = {

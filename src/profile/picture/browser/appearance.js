@@ -33,6 +33,7 @@ export const ROOT_NAME = 'all';
  */
 export const KINDS = {
   thread: { letter: 't', label: 'thread', hue: [0, 1], pattern: '' },
+  state: { letter: 'w', label: 'state', hue: [320, 1], pattern: '' },
   user: { letter: 'u', label: 'program', hue: [14, 26], pattern: '' },
   kernel: { letter: 'k', label: 'kernel', hue: [205, 20], pattern: 'hatch' },
   jit: { letter: 'j', label: 'JIT', hue: [110, 30], pattern: 'dots' },
@@ -43,9 +44,13 @@ export const KINDS = {
 /** Shared objects of a program have a hue of their own, so that they stand apart from the program itself. */
 const LIBRARY_HUE = [46, 14];
 
+/** A state of waiting has its own hue: blue for sleep, magenta for a disk, red for a thread that wants to run. */
+const STATE_HUES = { '[sleeping]': 220, '[disk sleep]': 320, '[preempted]': 0 };
+
 /** The same name always has the same colour, within the hue of its kind. */
 export function colourOf({ name, kind, dso }) {
   if (kind === 'thread') return 'hsl(0 0% 78%)';
+  if (kind === 'state') return `hsl(${STATE_HUES[name] ?? 60} 45% 80%)`;
   let hash = 2166136261;
   for (let at = 0; at < name.length; at += 1) hash = Math.imul(hash ^ name.charCodeAt(at), 16777619);
   const vary = (hash >>> 0) % 1000;
@@ -74,14 +79,17 @@ export function changeMark(before, after, isSignificant) {
   };
 }
 
-/** `12 samples`, `1.23 s` of CPU time, `1234 events`. */
+/** `12 samples`, `1.23 s` of CPU time or off the CPU, `1234 events`. */
 export function weightText(weight, unit) {
-  if (unit === 'nanoseconds')
-    return weight >= 1e9 ? `${(weight / 1e9).toFixed(2)} s` : `${(weight / 1e6).toFixed(1)} ms`;
+  if (unit === 'nanoseconds') return timeText(weight / 1e6);
+  if (unit === 'microseconds') return timeText(weight / 1e3);
   const number = Math.round(weight * 100) / 100;
   const one = unit === 'samples' ? 'sample' : 'event';
   return `${number} ${number === 1 ? one : `${one}s`}`;
 }
+
+const timeText = (milliseconds) =>
+  milliseconds >= 1e3 ? `${(milliseconds / 1e3).toFixed(2)} s` : `${milliseconds.toFixed(1)} ms`;
 
 export const shareText = (part, all) => `${(all > 0 ? (100 * part) / all : 0).toFixed(2)} %`;
 

@@ -1,0 +1,195 @@
+// Waits by --off-cpu, beside the log of a program that measures its own.
+import { readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { faults } from '../schemas.ts';
+import { gkeprof, kubectl, leavesNothing, outputFolder, world } from './world.ts';
+
+const SPACE = 'gkeprof-e2e-offcpu';
+
+/** On one CPU with the program, and always runnable: so the program is preempted. */
+const NEIGHBOUR = 'exec -a loud-neighbour sh -c "while :; do :; done"';
+
+const pod = (name: string, command: string) => ({
+  ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: SPACE } },
+  spec: {
+    nodeName: world().nodes[0],
+    terminationGracePeriodSeconds: 0,
+    enableServiceLinks: false,
+    volumes: [{ name: 'disk', emptyDir: {} }],
+    containers: [
+      {
+        ...{ name: 'main', image: world().images.debian, imagePullPolicy: 'IfNotPresent' },
+        command: ['bash', '-c', command],
+        volumeMounts: [{ name: 'disk', mountPath: '/disk' }],
+      },
+    ],
+  },
+});
+
+const waiter = (name: string) =>
+  pod(name, 'until [ -e /tmp/here ]; do sleep 0.1; done; exec taskset -c 0 /tmp/waiter /disk/file');
+
+/** What the parts of the program took in all, by the wall clock and of CPU time, in seconds. */
+interface Entry {
+  readonly at: number;
+  readonly wall: readonly number[];
+  readonly cpu: readonly number[];
+}
+
+const PARTS = ['sleep', 'spin', 'lock', 'disk'] as const;
+
+function parseLog(text: string): Entry[] {
+  return text
+    .split('\n')
+    .map((line) => line.split(' ').map(Number))
+    .filter((row) => row.length === 9 && row.every(Number.isFinite))
+    .map(([at, ...rest]) => ({
+      at: at!,
+      wall: rest.filter((_, column) => column % 2 === 0),
+      cpu: rest.filter((_, column) => column % 2 === 1),
+    }));
+}
+
+/** How long each part was off the CPU between two times, in seconds, by the log. */
+function offCpu(log: readonly Entry[], from: number, to: number): Record<(typeof PARTS)[number], number> {
+  const value = (time: number, part: number): number => {
+    const next = log.findIndex(({ at }) => at >= time);
+    expect(next, `the log has no entry around ${time}`).toBeGreaterThan(0);
+    const [one, other] = [log[next - 1]!, log[next]!];
+    const off = ({ wall, cpu }: Entry) => wall[part]! - cpu[part]!;
+    return off(one) + ((off(other) - off(one)) * (time - one.at)) / (other.at - one.at);
+  };
+  const parts = PARTS.map((name, part) => [name, value(to, part) - value(from, part)]);
+  return Object.fromEntries(parts) as ReturnType<typeof offCpu>;
+}
+
+/** Seconds of folded stacks in which all of these occur. */
+const secondsOf = (lines: readonly string[], ...words: readonly (string | RegExp)[]): number =>
+  lines
+    .filter((line) =>
+      words.every((word) => (typeof word === 'string' ? line.includes(word) : word.test(line))),
+    )
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0) / 1e6;
+
+const logOf = async (name: string) => parseLog(await kubectl(['logs', '-n', SPACE, name]));
+
+describe('flamegraph --off-cpu', () => {
+  leavesNothing();
+  const output = outputFolder();
+
+  beforeAll(async () => {
+    const source = fileURLToPath(new URL('waiter.c', import.meta.url));
+    const path = join(tmpdir(), `waiter-${process.pid}`);
+    await execa('cc', ['-O1', '-fno-omit-frame-pointer', '-static', '-pthread', '-o', path, source]);
+    const program = readFileSync(path).toString('base64');
+    rmSync(path);
+    await kubectl(['create', 'namespace', SPACE]);
+    const pods = [waiter('one'), waiter('two'), pod('neighbour', `taskset -pc 0 $$; ${NEIGHBOUR}`)];
+    await kubectl(['apply', '-f', '-'], pods.map((each) => JSON.stringify(each)).join('\n'));
+    await kubectl(['wait', '-n', SPACE, 'pod', '--all', '--for=condition=Ready', '--timeout=120s']);
+    for (const name of ['one', 'two'])
+      await kubectl(
+        [
+          'exec',
+          '-i',
+          '-n',
+          SPACE,
+          name,
+          '--',
+          'sh',
+          '-c',
+          'base64 -d >/tmp/waiter; chmod +x /tmp/waiter; touch /tmp/here',
+        ],
+        program,
+      );
+  });
+  afterAll(async () => {
+    await kubectl(['delete', 'namespace', SPACE, '--timeout=120s']);
+  });
+
+  const record = (...words: string[]) =>
+    gkeprof([
+      ...['flamegraph', ...words, '-n', SPACE, '--off-cpu', '--output-dir', output.path(), '-o', 'json'],
+    ]);
+  const file = (ending: string) =>
+    readFileSync(join(output.path(), output.files().find((name) => name.endsWith(ending))!));
+
+  it('agrees with the log of a program within 5 %, part by part, and has nothing of a neighbour', async () => {
+    const run = await record('pod/one', '--duration', '15s', '--format', 'svg,folded');
+    expect(run.code, run.stderr).toBe(0);
+    const result = JSON.parse(run.stdout);
+    expect(faults('flamegraph', result)).toEqual([]);
+    expect(result.profile).toMatchObject({ event: 'off-cpu', unit: 'microseconds', frequencyHz: 0 });
+    const from = Date.parse(result.startedAt) / 1000;
+    const log = offCpu(await logOf('one'), from, Date.parse(result.stoppedAt) / 1000);
+    const lines = String(file('.folded'))
+      .split('\n')
+      .filter((line) => line.startsWith('waiter;'));
+    const found = {
+      sleep: secondsOf(lines, '[sleeping]', 'nanosleep'),
+      spin: secondsOf(lines, '[preempted]', ';spin'),
+      lock: secondsOf(lines, '[sleeping]', 'futex'),
+      disk: secondsOf(lines, '[disk sleep]') + secondsOf(lines, '[preempted]', /fdatasync|pwrite/),
+    };
+    const shown = JSON.stringify({ log, found });
+    const total = (parts: Record<string, number>) =>
+      Object.values(parts).reduce((sum, part) => sum + part, 0);
+    expect(Math.abs(secondsOf(lines, 'waiter') / total(log) - 1), shown).toBeLessThan(0.05);
+    // Of a part that takes little, a twentieth is less than one wait.
+    for (const part of PARTS)
+      expect(Math.abs(found[part] - log[part]), `${part}: ${shown}`).toBeLessThan(0.05 * log[part] + 0.02);
+    // What it does not do by itself stands apart.
+    expect(found.spin, shown).toBeGreaterThan(0.1 * log.sleep);
+    expect(result.profile.states.map(({ name }: { name: string }) => name).sort()).toEqual(
+      expect.arrayContaining(['[disk sleep]', '[preempted]', '[sleeping]']),
+    );
+    const text = String(gunzipSync(file('.perf-script.txt.gz')));
+    expect(text).toContain('holder');
+    expect(text).not.toMatch(/neighbour|next_comm|next_pid/);
+    const picture = String(file('.svg'));
+    expect(picture).toContain('width: time off the CPU, idle waits included');
+    expect(picture).toContain('>state</text>');
+  });
+
+  it('merges two targets, and leaves out waits by their length', async () => {
+    const run = await record(
+      'pods',
+      'one',
+      'two',
+      '--duration',
+      '5s',
+      '--format',
+      'folded',
+      '--min-wait',
+      '15ms',
+      '--max-wait',
+      '1s',
+    );
+    expect(run.code, run.stderr).toBe(0);
+    const result = JSON.parse(run.stdout);
+    expect(faults('flamegraph', result)).toEqual([]);
+    expect(result.profile).toMatchObject({ event: 'off-cpu', unit: 'microseconds' });
+    const lines = String(file('.folded')).split('\n').filter(Boolean);
+    for (const name of ['one', 'two']) {
+      const own = lines.filter((line) => line.startsWith(`${SPACE}/${name};`) && line.includes(';waiter;'));
+      // Of 20 ms are its sleeps alone.
+      expect(secondsOf(own, 'nanosleep'), run.stderr).toBeGreaterThan(0.5);
+      expect(secondsOf(lines, `${SPACE}/${name};holder`)).toBe(0);
+    }
+  });
+
+  it.each([
+    [['pod/one', '--call-graph', 'dwarf'], '--off-cpu finds callers by frame pointers only'],
+    [['pod/one', '--frequency', '99'], 'it has no --frequency'],
+    [['node/NODE'], '--off-cpu cannot be used with a whole node'],
+  ])('refuses %j', async (words, why) => {
+    const run = await record(...words.map((word) => word.replace('NODE', world().nodes[0])));
+    expect(run.code).toBe(2);
+    expect(run.stderr).toContain(why);
+  });
+});
