@@ -60,7 +60,11 @@ export class Tails {
       const byte = bytes[here]!;
       if (byte === PLUS && hasObject && length === here - from) {
         const behind = endOfOffset(bytes, here);
-        if (behind > 0) here = behind;
+        if (behind > 0) {
+          here = behind;
+          // Brackets in the path may be read in another way where there is no offset, so that is another tail.
+          copy[length++] = NEWLINE;
+        }
       }
       copy[length++] = bytes[here]!;
     }

@@ -21,7 +21,7 @@ const framesOf = (lines: readonly string[]) => {
 
 describe('Tails', () => {
   it('parses the lines of one function once', () => {
-    const lines = ['\t    55d0a1 f+0x1 (/x)', '\t    55d0a2 f+0x2 (/x)', '\t 55d0a3 f (/x)'];
+    const lines = ['\t    55d0a1 f+0x1 (/x)', '\t    55d0a2 f+0x2 (/x)', '\t 55d0a3 f+0xfff (/x)'];
     const { frames, parsed } = framesOf(lines);
     expect(parsed).toBe(1);
     expect(frames.map((each) => each![0]!.name)).toEqual(['f', 'f', 'f']);
@@ -32,6 +32,11 @@ describe('Tails', () => {
     const { frames, parsed } = framesOf(lines);
     expect(parsed).toBe(1);
     expect(frames.map((each) => each![0]!.dso)).toEqual(['/x', '/x', '/x']);
+  });
+
+  it('keeps a line with an offset apart from one without, because they may be read in different ways', () => {
+    const lines = ['\t 55d0 f+0x1f ((/x)', '\t 55d1 f ((/x)'];
+    expect(framesOf(lines).frames).toEqual(lines.map((each) => parseFrameLine(each)));
   });
 
   it.each([' 55d0 f (/x)', '55d0 f (/x)', '\tzzz f (/x)', '\t55d0', '\t55d0 f (/x)\r', ''])(
