@@ -36,14 +36,14 @@ export const ASSETS = {
   'package.json': '../package.json',
 } as const;
 
-/** The shell half of a collector, which the table of collectors names (collectors/index.ts): no list of them is kept here. */
-type CollectorScript = `collectors/${string}.sh`;
+/** The shell half of a collector, or its program, which the table of collectors names (collectors/index.ts): no list is kept here. */
+type CollectorScript = `collectors/${string}.sh` | `collectors/${string}.pl`;
 
 export type AssetName = keyof typeof ASSETS | CollectorScript;
 
 const isListed = (name: AssetName): name is keyof typeof ASSETS => Object.hasOwn(ASSETS, name);
 
-/** The text of one of the files above, or of a collector's shell half. */
+/** The text of one of the files above, or of a part of a collector. */
 export function asset(name: AssetName): string {
   return readFileSync(new URL(isListed(name) ? ASSETS[name] : `./${name}`, import.meta.url), 'utf8');
 }

@@ -51,5 +51,6 @@ export const SCHEMA_VERSIONS = {
   sessions: 1,
   verify: 1,
   version: 1,
+  waits: 1,
   whois: 1,
 } as const;

@@ -81,9 +81,9 @@ describe('the rules of the house', () => {
       'cluster/exec-plugin.ts',
     ]);
   });
-  it('profiles, packets and what is seen of a node are pure', () => {
+  it('profiles, waits, packets and what is seen of a node are pure', () => {
     for (const name of importers(/^node:(?!crypto|zlib)/))
-      expect(name).not.toMatch(/^(?:profile|packets|snapshot|text)\//);
+      expect(name).not.toMatch(/^(?:profile|waits|packets|snapshot|text)\//);
   });
   it('only the entry touches the process, and nothing writes to the console', () => {
     expect(

@@ -29,6 +29,7 @@ export const ORDER: readonly string[] = [
   'debuginfod',
   'files',
   'profile',
+  'waits',
   'packets',
   'snapshot',
   'output',

@@ -49,3 +49,4 @@ export const TCPDUMP: NodeTask = {
   options: ['-s', '96'],
   filter: ['port', '6379'],
 };
+export const WAITS: NodeTask = { collector: 'waits', scope: 'pod', rateHz: 50 };

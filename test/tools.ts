@@ -45,6 +45,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'collectors/perf/stacks.test.ts': [...NODE_SCRIPT, 'root', 'gcc', 'perf'],
   'collectors/snapshot/script.test.ts': [...NODE_SCRIPT, 'root', 'perl', 'ps', 'unshare'],
   'collectors/tcpdump/script.test.ts': NODE_SCRIPT,
+  'collectors/waits/sampler.test.ts': ['linux', 'root', 'gcc', 'perl'],
   'commands/interrupted.test.ts': ['kubectl', 'mkfifo'],
   'commands/unanswered.test.ts': ['kubectl'],
   'debuginfod/real-server.test.ts': [
@@ -76,6 +77,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'node/named-profile.test.ts': [...NODE_SCRIPT, 'root', 'go', 'perf', 'sed'],
   'node/recorders.test.ts': [...NODE_SCRIPT, 'root', 'ip', 'nsenter', 'perf', 'tcpdump'],
   'node/protocol.test.ts': NODE_SCRIPT,
+  'node/waits.test.ts': [...NODE_SCRIPT, 'root', 'gzip', 'ip', 'nsenter', 'perl'],
   'packets/combine/combine.test.ts': ['capinfos', 'mergecap', 'reordercap', 'tshark'],
   'packets/endpoints.test.ts': ['tshark'],
   'packets/file/other-formats.test.ts': ['bash', 'editcap'],

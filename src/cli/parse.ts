@@ -130,6 +130,12 @@ const OTHER_TOOLS: Readonly<Record<string, string>> = {
       `did you mean analyze? ${PROGRAM} analyze FILE`,
     ]),
   ),
+  ...Object.fromEntries(
+    ['offcpu', 'off-cpu', 'wait', 'latency', 'blocked', 'throttling'].map((word) => [
+      word,
+      `did you mean waits? ${PROGRAM} waits pod/NAME`,
+    ]),
+  ),
   exec: `did you mean shell? ${PROGRAM} shell pod/NAME -- COMMAND; in the container: ${PROGRAM} crictl pod/NAME -c NAME -- exec -it sh`,
   logs: `did you mean crictl? ${PROGRAM} crictl pod/NAME -- logs`,
   ...Object.fromEntries(

@@ -27,7 +27,12 @@ export interface PodOwner {
     }>;
   };
   /** Only of a service. */
-  readonly spec?: { readonly selector?: Readonly<Record<string, string>> };
+  readonly spec?: {
+    readonly selector?: Readonly<Record<string, string>>;
+    /** All addresses of the service; `None` if it has none of its own. */
+    readonly clusterIPs?: readonly string[];
+    readonly externalIPs?: readonly string[];
+  };
 }
 
 /** The path of a resource in the API, or of those in a namespace. All of them are in version v1 of their group. */

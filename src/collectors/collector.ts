@@ -76,6 +76,11 @@ export interface NodeWork {
   readonly name: string;
   /** The shell half: the parts of the node's script that are the collector's own. */
   readonly scripts: readonly AssetName[];
+  /**
+   * A program in another language than the shell. It is a word of its own behind the script, because a word of a command must
+   * not be longer than 128 KiB; the shell half finds its text in `NAME_program`.
+   */
+  readonly program?: AssetName;
   /** Absent for what cannot be limited. */
   readonly leastPrivilege?: LeastPrivilege;
   /** Every kind of debug pod that it makes: the admission policy is made from these pods. */

@@ -26,9 +26,17 @@ export function captureScript(
   collectors: readonly NodeWork[] = COLLECTORS,
   read: (name: AssetName) => string = asset,
 ): string {
-  const parts: AssetName[] = [...SHARED, ...new Set(collectors.flatMap(({ scripts }) => scripts)), LIFE];
-  return parts.map((name) => read(name)).join('\n');
+  const parts: AssetName[] = [...SHARED, ...new Set(collectors.flatMap(({ scripts }) => scripts))];
+  // The programs are the first words behind the script (captureCommand); then come the words of the plan.
+  const programs = collectors.flatMap(({ name, program }) =>
+    program ? [`readonly ${name}_program=$1\nshift\n`] : [],
+  );
+  return [...parts.map((name) => read(name)), ...programs, read(LIFE)].join('\n');
 }
+
+/** The texts of the collectors' programs, in the order of the table. */
+export const capturePrograms = (collectors: readonly NodeWork[] = COLLECTORS): string[] =>
+  collectors.flatMap(({ program }) => (program ? [asset(program)] : []));
 
 /** `command` of the capture container: byte for byte the same for every plan; the plan travels in `args`. */
 export const captureCommand = (): string[] => [
@@ -36,6 +44,7 @@ export const captureCommand = (): string[] => [
   '-c',
   literal(captureScript()),
   'gkeprof-capture',
+  ...capturePrograms().map(literal),
 ];
 
 /** `command` of the files container: likewise a constant. */

@@ -17,12 +17,14 @@ import { sessions } from './sessions.ts';
 import { shell } from './shell.ts';
 import { verify } from './verify.ts';
 import { version } from './version.ts';
+import { waitsVerb } from './waits.ts';
 import { whois } from './whois.ts';
 
 /** The verbs, in the order of the help. */
 export const COMMANDS: readonly AnyCommand[] = [
   flamegraph,
   pcap,
+  waitsVerb,
   ps,
   whois,
   crictl,

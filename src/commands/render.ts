@@ -1,5 +1,5 @@
 import type { Command, Context } from '../cli/command.ts';
-import type { OptionTable } from '../cli/option-spec.ts';
+import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { EXPLAIN, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
 import {
   DEBUGINFOD,
@@ -31,8 +31,11 @@ import {
   reportLookups,
   requireSamples,
 } from '../workflow/read-profile.ts';
+import { isWaitsName, renderWaits } from '../workflow/render-waits.ts';
 
 interface RenderOptions {
+  /** A recording of waits, which is read instead of profiles. */
+  readonly waits?: string;
   readonly files: readonly string[];
   readonly folder: string;
   readonly draw: DrawOptions;
@@ -57,6 +60,7 @@ export const render: Command<RenderOptions> = {
   describe: 'Draw or export a recorded or imported profile. Needs no cluster',
   details: [
     'The input can be raw stacks (the output of perf script), folded stacks, a flame graph (SVG), pprof or speedscope.',
+    'Of a recording of waits (FILE.waits.txt.gz) the tables are printed and the page is written again, with the names in the receipt beside it.',
   ],
   usage: 'FILE…|@last|- [flags]',
   args: { noun: 'file', min: 1 },
@@ -80,7 +84,10 @@ export const render: Command<RenderOptions> = {
     const files = raw.positionals;
     if (files.filter((file) => file === '-').length > 1)
       throw usageError('render: only one of the files can be stdin (-)');
+    const waits = files.find(isWaitsName);
+    if (waits !== undefined) checkOnlyWaits(files, raw);
     return {
+      ...(waits !== undefined && { waits }),
       files,
       folder: writableFolder(raw.text('output-dir') ?? '.'),
       draw: drawOptions(raw),
@@ -90,7 +97,11 @@ export const render: Command<RenderOptions> = {
     };
   },
 
-  async run({ files, folder, draw: drawing, choice, servers, explain }, context) {
+  async run({ waits, files, folder, draw: drawing, choice, servers, explain }, context) {
+    if (waits !== undefined) {
+      await prepareFolder(folder, context);
+      return renderWaits(waits, folder, drawing, context);
+    }
     const ending = ['.perf-script.txt.gz'];
     if (explain) {
       const { flameGraphLine } = await import('../collectors/by-hand/files.ts');
@@ -129,6 +140,23 @@ export const render: Command<RenderOptions> = {
     return EXIT.done;
   },
 };
+
+/** Flags that mean something for a recording of waits. */
+const OF_WAITS = new Set(['o', 'output', 'open', ...Object.keys({ ...MARKDOWN, ...OUTPUT_DIR, ...VERBOSE })]);
+
+/** A recording of waits is read alone, and nothing of it can be chosen. */
+function checkOnlyWaits(files: readonly string[], raw: RawOptions): void {
+  if (files.length > 1)
+    throw usageError('render: a recording of waits is read alone', 'give one file at a time');
+  const flag = Object.keys(OPTIONS).find((name) => raw.isTyped(name) && !OF_WAITS.has(name));
+  if (flag !== undefined)
+    throw usageError(`--${flag} cannot be used with a recording of waits`, 'leave it out');
+  if (drawOptions(raw).output !== undefined)
+    throw usageError(
+      '--output cannot name the page of a recording of waits',
+      'to choose where it is written: --output-dir DIR',
+    );
+}
 
 /** Prints the profile as a result: where it is from, its figures, and the files that were made. */
 async function printReport(

@@ -232,7 +232,7 @@ async function collect(options: SessionsOptions, cluster: Cluster, context: Cont
     .finally(release);
   if (context.interrupts.stop.aborted && outcomes.every((each) => 'error' in each))
     stillThere(undefined, session, context);
-  return presentCollected(id, outcomes, format, context);
+  return presentCollected(id, outcomes, format, cluster, context);
 }
 
 /** After Ctrl-C nothing was deleted, so the user is told how to go on. */

@@ -55,7 +55,7 @@ export const RIGHTS: readonly Right[] = [
   debug('get', 'pods', EVERY),
   debug('delete', 'pods', EVERY),
   debug('list', 'pods', 'sessions, --linger, and the removal of what a lost client left', 'warning'),
-  debug('get', 'pods/log', 'flamegraph, pcap'),
+  debug('get', 'pods/log', 'flamegraph, pcap, waits'),
   // Without it kubectl goes back from WebSocket to SPDY.
   debug('get', 'pods/exec', 'kubectl exec over WebSocket', 'warning'),
   debug('create', 'pods/exec', EVERY),

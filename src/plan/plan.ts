@@ -35,7 +35,15 @@ export interface TcpdumpTask {
   readonly filter: readonly string[];
 }
 
-export type NodeTask = PerfTask | TcpdumpTask | SnapshotTask | NodeCommand;
+/** What the threads of a pod or of a container wait for, by looks at /proc. */
+export interface WaitsTask {
+  readonly collector: 'waits';
+  readonly scope: 'pod' | 'container';
+  /** Looks per second. The node lowers this by itself if the looks cost too much. */
+  readonly rateHz: number;
+}
+
+export type NodeTask = PerfTask | TcpdumpTask | WaitsTask | SnapshotTask | NodeCommand;
 
 /** A part of a snapshot of a node: collectors/snapshot/snapshot.sh has a function for each. */
 export type SnapshotPart = 'processes' | 'runtime' | 'sockets' | 'links' | 'probe';

@@ -389,12 +389,14 @@ function scriptVariables(): Array<{ readonly name: string; readonly expression: 
 
 const PART_LENGTH = 60_000;
 
-/** Compares the command of `capture`, whose third word is the script. */
+/** Compares the command of `capture`, whose third word is the script. The programs behind it are raw strings, likewise to be readable. */
 function captureCommandIs(): string {
   const script = scriptVariables()
     .map(({ name }) => `variables.${name}`)
     .join(' + ');
-  const words = captureCommand().map((word, at) => (at === 2 ? script : celLiteral(word)));
+  const words = captureCommand().map((word, at) =>
+    at === 2 ? script : word.includes('\n') ? celText(word) : celLiteral(word),
+  );
   return `variables.capture.?command.orValue([]) == [${words.join(', ')}]`;
 }
 

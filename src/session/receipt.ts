@@ -210,8 +210,8 @@ export async function writeReceipt(base: string, receipt: Receipt | CombinedRece
   return file.path;
 }
 
-/** The names of artifacts: packets, raw stacks, and packets that were kept before they were compressed. */
-const ARTIFACT = /^(.*)\.(?:perf-script\.txt\.gz|pcap(?:\.gz)?)$/s;
+/** The names of artifacts: packets, raw stacks, waits, and what was kept before it was compressed. */
+const ARTIFACT = /^(.*)\.(?:perf-script\.txt\.gz|pcap(?:\.gz)?|waits\.txt(?:\.gz)?)$/s;
 
 /** The names of files that have several recordings. */
 const COMBINED = /^(.*)\.pcapng(?:\.gz)?$/s;

@@ -1,8 +1,9 @@
 import type { Context } from '../cli/command.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
-import { type Plan, targetText } from '../plan/plan.ts';
+import { type NodeTask, type Plan, targetText } from '../plan/plan.ts';
 import { captureFacts } from '../report/capture.ts';
 import { type FailedTarget, failedTarget } from '../report/failed-target.ts';
 import { type DescribedFile, describeFiles } from '../report/files.ts';
@@ -11,7 +12,9 @@ import type { SessionResult } from '../session/result.ts';
 import type { Outcome } from '../session/session.ts';
 import { formatBytes } from '../text/quantity.ts';
 import { quoteFor } from '../text/shell-quote.ts';
-import { endedText, missingText, sessionCode, warnOfTarget } from './run-capture.ts';
+import { objectsFor, waitsFindings } from './present-waits.ts';
+import { AGAIN, endedText, missingText, sessionCode, warnOfTarget } from './run-capture.ts';
+import type { ClusterObjects } from './wait-names.ts';
 
 /** A recording that was collected, with its files. */
 interface CollectedFile {
@@ -29,13 +32,23 @@ export async function presentCollected(
   id: string,
   outcomes: readonly Outcome[],
   format: OutputFormat,
+  cluster: Cluster,
   context: Context,
 ): Promise<ExitCode> {
   const failed = outcomes.filter((each) => 'error' in each);
   const results = outcomes.filter((each) => 'result' in each);
   if (results.length === 0) throw failed[0]!.error;
   const collected: CollectedFile[] = [];
-  for (const each of results) collected.push(await withReceipt(each, context));
+  const waiting = results.filter(({ plan }) => plan.capture.collector === 'waits');
+  const objects =
+    waiting.length > 0
+      ? await objectsFor(
+          waiting.map(({ plan }) => plan),
+          cluster,
+          context,
+        )
+      : undefined;
+  for (const each of results) collected.push(await withReceipt(each, objects, context));
   const failures = failed.map(({ plan, error }) => failedTarget(plan, error));
   await printResult(
     context,
@@ -60,15 +73,25 @@ export async function presentCollected(
   return failed.length > 0 ? EXIT.incomplete : (codes.find((code) => code !== EXIT.done) ?? EXIT.done);
 }
 
+/** What the artifact of each collector is, as the verb that records it names it. */
+const ROLES: Readonly<Partial<Record<NodeTask['collector'], string>>> = {
+  perf: 'stacks',
+  tcpdump: 'packets',
+  waits: 'waits',
+};
+
 async function withReceipt(
   { plan, result }: { readonly plan: Plan; readonly result: SessionResult },
-  { log }: Context,
+  objects: ClusterObjects | undefined,
+  context: Context,
 ): Promise<CollectedFile> {
-  warnOfTarget(result, log);
-  const receipt = makeReceipt(plan, result, {});
+  warnOfTarget(result, context.log);
+  // The names of addresses are those of now: nobody may know them later.
+  const findings = objects ? await waitsFindings({ plan, result }, objects, context) : {};
+  const receipt = makeReceipt(plan, result, findings);
   const receiptPath = await writeReceipt(result.artifact.base, receipt);
   const files = await describeFiles([
-    { role: plan.capture.collector === 'perf' ? 'stacks' : 'packets', path: result.artifact.path },
+    { role: ROLES[plan.capture.collector] ?? 'packets', path: result.artifact.path },
     { role: 'receipt', path: receiptPath },
   ]);
   return { plan, result, receipt, files };
@@ -91,7 +114,7 @@ function sayHow({ plan, result }: CollectedFile, isOneOfMany: boolean, { log, wi
   const prefix = isOneOfMany ? `${targetText(plan.target)}: ` : '';
   for (const line of missingText(result)) log.warn(prefix + line);
   log.line(prefix + endedText(result));
-  const verb = plan.capture.collector === 'perf' ? 'render' : 'analyze';
+  const verb = AGAIN[plan.capture.collector] ?? 'analyze';
   log.line(
     `${prefix}${formatBytes(result.artifact.bytes)}, verified; see it: kubectl gkeprof ${verb} ${quoteFor(windows)(result.artifact.path)}`,
   );

@@ -100,7 +100,7 @@ function writeNew(path: string, pieces: Iterable<string | Uint8Array>, ifThere: 
 }
 
 const RAW_ENDING =
-  /(?:(?:\.perf-script)?\.txt|\.(?:flamegraph\.)?svg|(?:\.diff)?\.folded|\.(?:pb|pprof)|(?:\.speedscope)?\.json)?(?:\.gz|\.zst|\.xz)?$/;
+  /(?:(?:\.perf-script|\.waits)?\.txt|\.(?:flamegraph\.)?svg|(?:\.diff)?\.folded|\.(?:pb|pprof)|(?:\.speedscope)?\.json)?(?:\.gz|\.zst|\.xz)?$/;
 
 /** The path of the files of an input without an ending: the name of the input in the folder for files. */
 export const baseFor = (path: string, folder: string): string =>

@@ -172,11 +172,15 @@ export async function endedWith<T>(
 }
 
 /** The command that makes the results of a recording later. */
-const AGAIN = { perf: 'render', tcpdump: 'analyze' } as const;
+export const AGAIN: Readonly<Partial<Record<NodeTask['collector'], string>>> = {
+  perf: 'render',
+  tcpdump: 'analyze',
+  waits: 'render',
+};
 
 function notMade({ what, isOne, plan, paths }: Kept, error: unknown, isInterrupted: boolean) {
   const { collector } = plan.capture;
-  const again = collector === 'perf' || collector === 'tcpdump' ? AGAIN[collector] : undefined;
+  const again = AGAIN[collector];
   const reason = isInterrupted ? undefined : reasonOf(error);
   return new GkeprofError(
     EXIT.incomplete,

@@ -48,14 +48,14 @@ describe('what is in force', () => {
     expect(await inForce('duration', 'flamegraph')).toEqual({
       flag: 'duration',
       env: 'GKEPROF_DURATION',
-      commands: ['flamegraph'],
+      commands: ['flamegraph', 'waits'],
       value: '10s',
       from: 'file',
       source: `${path()}:4`,
     });
     expect(await inForce('duration', 'pcap')).toMatchObject({ value: '20s', source: `${path()}:7` });
     expect(await inForce('duration', 'pcap', { GKEPROF_DURATION: '30s' })).toMatchObject({
-      commands: ['flamegraph', 'pcap'],
+      commands: ['flamegraph', 'pcap', 'waits'],
       value: '30s',
       from: 'environment',
       source: 'GKEPROF_DURATION',

@@ -9,7 +9,7 @@ import {
 } from '../../src/collectors/privileges.ts';
 import type { NodeTask, SnapshotPart } from '../../src/plan/plan.ts';
 import { admissionChanges, debugPod } from '../../src/session/pod-manifest.ts';
-import { PERF, planOf, TCPDUMP } from '../plans.ts';
+import { PERF, planOf, TCPDUMP, WAITS } from '../plans.ts';
 
 /** A plan for this kind of work. */
 function captureOf({ collector, scope, parts = [] }: LimitedWork): NodeTask {
@@ -18,6 +18,8 @@ function captureOf({ collector, scope, parts = [] }: LimitedWork): NodeTask {
       return { ...PERF, scope } as NodeTask;
     case 'tcpdump':
       return { ...TCPDUMP, scope } as NodeTask;
+    case 'waits':
+      return { ...WAITS, scope } as NodeTask;
     case 'inspect':
       return { collector, scope: 'node', parts: parts as SnapshotPart[], lingerSeconds: 0 };
     case 'crictl':

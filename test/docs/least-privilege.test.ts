@@ -12,6 +12,8 @@ const NAMES: Readonly<Record<string, string>> = {
   'tcpdump node': '`pcap --scope node`',
   'tcpdump netns': '`pcap --scope netns`',
   'tcpdump iface': '`pcap --scope iface`',
+  'waits pod': '`waits`',
+  'waits container': '`waits`',
   'inspect node processes,runtime': '`ps`, `whois`, `whois --veth`',
   'inspect node processes,runtime,sockets': '`whois --port`, `--socket`',
   'inspect node processes,runtime,links': '`ps`, `whois`, `whois --veth`',

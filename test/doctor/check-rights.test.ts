@@ -34,7 +34,7 @@ describe('rights', () => {
       'problem',
       'create pods/exec (for every verb that creates a debug pod)',
     ],
-    ['get pods/log', 'debug-pods', 'problem', 'get pods/log (for flamegraph, pcap)'],
+    ['get pods/log', 'debug-pods', 'problem', 'get pods/log (for flamegraph, pcap, waits)'],
     ['get pods/exec', 'debug-pods', 'warning', 'get pods/exec (for kubectl exec over WebSocket)'],
     ['list events', 'debug-pods', 'warning', 'list events (for the reason why a debug pod does not start)'],
     ['list nodes', 'targets', 'warning', 'list nodes of the cluster (for nodes, doctor without a target)'],

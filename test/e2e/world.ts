@@ -73,9 +73,17 @@ export interface RunOptions {
 
 /** Starts `kubectl gkeprof …` exactly as a user types it: kubectl finds the plugin on PATH. */
 export function start(words: readonly string[], options: RunOptions = {}) {
-  const capture = ['flamegraph', 'pcap', 'ps', 'whois', 'crictl', 'shell', 'nodes', 'doctor'].includes(
-    words[0] ?? '',
-  );
+  const capture = [
+    'flamegraph',
+    'pcap',
+    'waits',
+    'ps',
+    'whois',
+    'crictl',
+    'shell',
+    'nodes',
+    'doctor',
+  ].includes(words[0] ?? '');
   const dashes = words.indexOf('--');
   const at = dashes < 0 ? words.length : dashes;
   const image =

@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AssetName, asset } from '../../src/assets.ts';
 import type { NodeWork } from '../../src/collectors/collector.ts';
 import { COLLECTORS } from '../../src/collectors/index.ts';
-import { captureScript } from '../../src/collectors/script.ts';
+import { capturePrograms, captureScript } from '../../src/collectors/script.ts';
 import { type NodeEvent, parseEvent } from '../../src/node/events.ts';
 import { scriptIn } from './shell.ts';
 
@@ -52,10 +52,14 @@ interface Run {
 }
 
 function run(argv: readonly string[], { before = '', text = captureScript(), path = '' } = {}): Run {
-  const started = spawn('bash', ['-c', scriptIn(folder, before, text), 'test', ...argv], {
-    env: { ...process.env, PATH: `${path}:${process.env.PATH}` },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const started = spawn(
+    'bash',
+    ['-c', scriptIn(folder, before, text), 'test', ...capturePrograms(), ...argv],
+    {
+      env: { ...process.env, PATH: `${path}:${process.env.PATH}` },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   child = started;
   let stdout = '';
   let stderr = '';

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AssetName, asset } from '../../src/assets.ts';
-import { captureScript } from '../../src/collectors/script.ts';
+import { capturePrograms, captureScript } from '../../src/collectors/script.ts';
 import { type NodeEvent, parseEvent } from '../../src/node/events.ts';
 
 /** Runs a piece of bash with parts of the node's script loaded, and returns what it printed. */
@@ -42,10 +42,14 @@ export function runLife(
   text: string = captureScript(),
 ): Life {
   const script = scriptIn(folder, before, text);
-  const { stdout, stderr } = spawnSync('bash', ['-c', script, 'test', `nonce=${NONCE}`, ...argv, '--'], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  });
+  const { stdout, stderr } = spawnSync(
+    'bash',
+    ['-c', script, 'test', ...capturePrograms(), `nonce=${NONCE}`, ...argv, '--'],
+    {
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+    },
+  );
   const lines = stdout.trimEnd().split('\n');
   const events = lines.flatMap((line) => parseEvent(line, NONCE) ?? []);
   const foreign = lines.filter((line) => !parseEvent(line, NONCE));

@@ -1,6 +1,6 @@
 import { dump, load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
-import { sentScripts } from '../../src/collectors/script.ts';
+import { captureCommand, sentScripts } from '../../src/collectors/script.ts';
 import { admissionPolicy, type Manifest } from '../../src/policy/admission-policy.ts';
 import { celLiteral, celText } from '../../src/policy/cel.ts';
 import type { PolicySettings } from '../../src/policy/pod-rules.ts';
@@ -32,7 +32,9 @@ describe('the admission policy', () => {
     expect(joined).toBe(capture);
     const sum = parts.map(({ name }) => `variables.${name}`).join(' + ');
     expect(
-      validations.some(({ expression }) => expression.includes(`'-c', ${sum}, 'gkeprof-capture']`)),
+      validations.some(({ expression }) =>
+        expression.includes(`'-c', ${sum}, 'gkeprof-capture', r'''${captureCommand()[4]}''']`),
+      ),
     ).toBe(true);
     expect(validations.some(({ expression }) => expression.includes(`r'''${files}'''`))).toBe(true);
   });
@@ -54,8 +56,9 @@ describe('the admission policy', () => {
     const { variables } = (admissionPolicy(SETTINGS)[0] as unknown as Policy).spec;
     const patterns = variables.filter(({ name }) => /^pattern\d+$/.test(name)).map((each) => each.expression);
     const ofContainers = patterns.filter((each) => each.includes('scope=(container)'));
-    expect(ofContainers).toHaveLength(1);
-    expect(ofContainers[0]).toContain('container_id=([0-9a-f]{64})\\\\nfrequency');
+    expect(
+      ofContainers.map((each) => /container_id=\(\[0-9a-f\]\{64\}\)\\\\n([a-z]+)/.exec(each)?.[1]),
+    ).toEqual(['frequency', 'rate']);
   });
 
   it('holds what an administrator decides as literals, and no parameters, which can be stale', () => {

@@ -40,7 +40,7 @@ function goodCluster(): FakeCluster {
     },
     exec: async (_ref, argv) => result(argv[0] === 'cat' ? `${written.join('\n')}\n` : ''),
     execStream: (_ref, argv) => {
-      const from = Number(argv.at(-2)) - 1;
+      const from = Number(argv.at(-2));
       return bytes(DATA.subarray(from, from + Number(argv.at(-1))));
     },
     copy,

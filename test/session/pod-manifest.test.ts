@@ -1,3 +1,4 @@
+import type { V1Pod } from '@kubernetes/client-node';
 import fc from 'fast-check';
 import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
@@ -83,6 +84,14 @@ const limitedPlan = (capture: NodeTask): Plan => {
   return planOf(capture, undefined, { debugPod: { ...where, leastPrivilege: true } });
 };
 
+/** Puts placeholders in the place of the scripts and of the programs behind them, which are tested as files. */
+function withoutTexts(pod: V1Pod): void {
+  for (const { command } of pod.spec!.containers) {
+    command![2] = '<the script>';
+    if (command![4] !== undefined) command![4] = '<a program>';
+  }
+}
+
 describe('debugPod', () => {
   it.each([
     ['perf-pod', planOf(PERF), perf],
@@ -112,8 +121,7 @@ describe('debugPod', () => {
     ],
   ])('is what it always was: %s', (name, plan, collector) => {
     const pod = debugPod([plan], collector);
-    // The scripts are tested as files; here their place is enough.
-    for (const container of pod.spec!.containers) container.command![2] = '<the script>';
+    withoutTexts(pod);
     golden(`pods/${name}.yaml`, dump(pod, { lineWidth: 100 }));
   });
 
@@ -254,7 +262,7 @@ describe('a debug pod for several targets', () => {
       random: new Uint8Array(27).map((_, at) => at),
     });
     const pod = debugPod(plans, perf);
-    for (const each of pod.spec!.containers) each.command![2] = '<the script>';
+    withoutTexts(pod);
     golden('pods/several-perf.yaml', dump(pod, { lineWidth: 100 }));
   });
 

@@ -226,7 +226,7 @@ describe('the copy', () => {
     let looks = 0;
     const cluster = good({
       copy: noCopy,
-      execStream: (_ref, argv) => (looks < 20 ? lines([]) : bytes(DATA.subarray(Number(argv.at(-2)) - 1))),
+      execStream: (_ref, argv) => (looks < 20 ? lines([]) : bytes(DATA.subarray(Number(argv.at(-2))))),
     });
     let isCopying = false;
     const copying = cluster.copy;

@@ -32,6 +32,12 @@ export function inputKindOf(head: Uint8Array, whole: boolean): Kind {
   const text = new TextDecoder().decode(head);
   if (MARKUP.test(text)) return markupKind(text);
   if (DUMP.test(text)) return 'perf script';
+  if (/^waits \d+(?: \S+)?\n/.test(text))
+    throw new GkeprofError(
+      EXIT.failed,
+      'this is a recording of waits, not a profile',
+      'give it under its own name, which ends with .waits.txt.gz: kubectl gkeprof render FILE.waits.txt.gz',
+    );
   const lines = linesOf(text, whole);
   const kind = byLines(lines);
   if (kind) return kind;

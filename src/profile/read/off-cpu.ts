@@ -79,7 +79,7 @@ export interface HeldSwitch extends Switch {
 }
 
 /** A wait that has ended. */
-export interface Wait {
+export interface OffCpuWait {
   /** How it began. */
   readonly left: HeldSwitch;
   readonly origin: number;
@@ -94,7 +94,7 @@ export interface Wait {
  * has no stack, and one that lasts until its end has no length: neither is counted. After a loss no thread's last switch is
  * known, and no clock's last value.
  */
-export class Waits {
+export class OffCpuWaits {
   readonly #left = new Map<number, { time: number; held: HeldSwitch; origin: number }>();
   /** By CPU. */
   readonly #switches = new Map<number, HeldSwitch>();
@@ -137,7 +137,7 @@ export class Waits {
     time: number,
     ran: number,
     origin: number,
-  ): Wait | undefined {
+  ): OffCpuWait | undefined {
     const thread = held?.tid ?? tid;
     const isClockKnown = !this.#hasLost || this.#read.has(cpu);
     this.#read.add(cpu);

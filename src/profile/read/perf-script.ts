@@ -11,11 +11,11 @@ import {
   type HeldSwitch,
   isOffCpu,
   isScheduler,
+  OffCpuWaits,
   parseSwitch,
   SWITCH_EVENT,
   stateFrame,
   type WaitLimits,
-  Waits,
 } from './off-cpu.ts';
 import { notePeriod, type Origin, Origins } from './origins.ts';
 import { Rows } from './rows.ts';
@@ -101,7 +101,7 @@ export class PerfScriptReader {
   #depth = 0;
   #previous = 0;
   /** Of a recording of waits: who left a CPU when. Then the samples are the waits, and not the lines. */
-  #waits: Waits | undefined;
+  #waits: OffCpuWaits | undefined;
   /** The line of the switch whose stack is being read. */
   #switch: ReturnType<typeof parseSwitch>;
   /** Frames beside the event, which count where none stand below: else they tell what the event is about (`-F +addr`). */
@@ -304,7 +304,7 @@ export class PerfScriptReader {
       const fact = /^#\s*([a-z][\w ]*?)\s*:\s(.*)$/.exec(text);
       if (fact && !this.header.has(fact[1]!)) this.header.set(fact[1]!, fact[2]!.trim());
       if (fact?.[1] === 'cmdline' && isOffCpu(fact[2]!)) {
-        this.#waits ??= new Waits(this.#filter);
+        this.#waits ??= new OffCpuWaits(this.#filter);
         this.#origins.madeEvent = OFF_CPU;
       }
       return end;
@@ -408,7 +408,7 @@ export class PerfScriptReader {
   }
 
   /** The clock of a switch: what it counted tells when the thread had come, and so how long it had waited before. */
-  #readClock(number: number, cpu: number, time: number, period: number, waits: Waits): void {
+  #readClock(number: number, cpu: number, time: number, period: number, waits: OffCpuWaits): void {
     if (Number.isNaN(this.firstTime)) this.firstTime = time;
     if (!(time <= this.lastTime)) this.lastTime = time;
     const { tid } = this.#origins.list[number]!;

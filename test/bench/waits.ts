@@ -1,0 +1,40 @@
+// What the sampler of waits costs: `node test/bench/waits.ts [SECONDS]`. Linux, root, gcc and perl. Nothing is asserted.
+import { setTimeout as delay } from 'node:timers/promises';
+import { Scene } from '../collectors/waits/recorder.ts';
+
+const seconds = Number(process.argv[2] ?? 20);
+
+/** Records the threads of a program, and prints what it cost and how often each thread was looked at. */
+async function measure(name: string, roles: readonly string[]): Promise<void> {
+  const scene = new Scene();
+  try {
+    const tids = await scene.waiting(...roles);
+    await delay(1000);
+    scene.listAll(tids.get('main')!);
+    const recording = scene.record();
+    await delay(seconds * 1000);
+    const lines = await recording.stop();
+    const own = lines.filter(([kind]) => kind === 'own').map((line) => line.slice(1).map(Number));
+    // Without the start, in which every thread is looked at and perl reads its program.
+    const [[from, before], [to, after]] = [own[0]!, own.at(-2)!] as [[number, number], [number, number]];
+    const rates = lines.flatMap((line) => (line[0] === 'rate' ? [Number(line[2])] : []));
+    const count = (kind: string) => lines.filter((line) => line[0] === kind).length;
+    const bytes = lines.reduce((sum, line) => sum + line.join(' ').length + 1, 0);
+    process.stdout.write(
+      `${name.padEnd(44)} ${((100 * (after - before)) / (to - from)).toFixed(2)} % of a core, ${count('thread')} threads, ${count('look')} looks, rate ${rates.length ? `50 → ${Math.min(...rates)}–${Math.max(...rates)}` : '50'} Hz, ${Math.round(bytes / seconds)} bytes/s\n`,
+    );
+  } finally {
+    scene.end();
+  }
+}
+
+const CYCLE = 'cycle';
+await measure('one thread that sleeps', ['sleep']);
+await measure('200 threads that sleep', ['many=200']);
+await measure('200 threads that sleep, one that spins', ['many=200', 'spin']);
+await measure(
+  '200 threads that wake 10 times per second',
+  Array.from({ length: 200 }, () => CYCLE),
+);
+await measure('2,000 threads that sleep', ['many=2000']);
+await measure('2,000 threads that sleep, one that spins', ['many=2000', 'spin']);
