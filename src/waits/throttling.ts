@@ -41,8 +41,9 @@ export class CgroupClock {
   }
 
   /**
-   * Takes the next counters. The kernel adds the time that a CPU was throttled when the throttling ends, and the sampler sees
-   * it at its next tick: so the time lies before this line, and may lie up to a tick further back.
+   * Takes the next counters. The kernel adds the time that a CPU was throttled when the throttling of that CPU ends, and the
+   * sampler sees it at its next tick. A thread may run on another CPU by then: its delay was seen up to a period before the
+   * throttling was counted (Linux 6.18). So the time lies before this line, up to a tick and a period further back.
    */
   count(line: CpuLine, tickUs: number): void {
     const last = this.#last;
@@ -53,8 +54,13 @@ export class CgroupClock {
     // Counted for each CPU: the stretch cannot have begun before the one before it had ended.
     const longest = line.at - this.#lastThrottled + tickUs;
     const length = Math.min(added, longest);
-    this.#spans.push({ from: line.at - tickUs - length, to: line.at, length });
+    this.#spans.push({ from: line.at - tickUs - this.lagUs - length, to: line.at, length });
     this.#lastThrottled = line.at;
+  }
+
+  /** How long after a delay its throttling may be counted, in µs. */
+  get lagUs(): number {
+    return this.line.quotaUs === undefined ? 0 : this.line.periodUs;
   }
 
   /** The stretches that reach into a time, the earliest first: later ones are for what comes later. */

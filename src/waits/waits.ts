@@ -106,7 +106,7 @@ export class WaitsReader {
       this.#now = line.at;
       this.#waited.clear();
       this.#clock.reach(line.at);
-      this.#settle(line.at - 2 * this.#meanTickUs());
+      this.#settle(line.at - 2 * this.#meanTickUs() - this.#lagUs());
     }
     this.#take(line);
   }
@@ -160,6 +160,11 @@ export class WaitsReader {
           : undefined,
       stepUs: this.#clock.stepUs,
     };
+  }
+
+  /** Stretches wait for the counters of throttling that come after them. */
+  #lagUs(): number {
+    return Math.max(0, ...[...this.#cgroups.values()].map(({ lagUs }) => lagUs));
   }
 
   #meanTickUs(): number {

@@ -1,7 +1,9 @@
 // `npm run bench:transfer`: how long a large file takes from a pod to this computer, by the download of a session (several
-// streams at a time, verified) and by `kubectl cp` (not verified), in turn, in one run. MB=256 is the size of the file.
+// streams at a time, verified) and by `kubectl cp` and sha256sum, in turn, in one run. MB=256 is the size of the file.
+// MB_PER_SECOND=10 leads both through a proxy that lets each connection have so much, as a link does whose delay, and not its
+// bandwidth, is the limit: 0.5 MiB on their way and 50 ms there and back make 10 MiB a second.
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,6 +13,7 @@ import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
 import { download } from '../../src/session/download.ts';
 import { ensureCluster } from '../cluster/index.ts';
+import { throughProxy } from '../e2e/fault-proxy.ts';
 
 const PAIRS = Number(process.env.PAIRS ?? 5);
 const MB = Number(process.env.MB ?? 256);
@@ -20,15 +23,19 @@ const FOLDER = '/gkeprof/out';
 const FILE = 'capture.pcap.gz';
 
 const cluster = await ensureCluster();
+const folder = await mkdtemp(join(tmpdir(), 'gkeprof-transfer-'));
+const perSecond = Number(process.env.MB_PER_SECOND ?? Number.POSITIVE_INFINITY) * 2 ** 20;
+const kubeconfig = join(folder, 'kubeconfig');
+const proxy = Number.isFinite(perSecond) ? await throughProxy(cluster.kubeconfig, kubeconfig) : undefined;
+if (proxy) proxy.bytesPerSecond = perSecond;
 const env = {
   ...process.env,
-  KUBECONFIG: cluster.kubeconfig,
+  KUBECONFIG: proxy ? kubeconfig : cluster.kubeconfig,
   PATH: [cluster.binDir, process.env.PATH].join(delimiter),
 };
 const kubectl = async (...words: string[]) => (await execa('kubectl', words, { env })).stdout;
-const door = await openCluster({ kubeconfig: cluster.kubeconfig }, { env, windows: false });
+const door = await openCluster({ kubeconfig: env.KUBECONFIG }, { env, windows: false });
 const pod = `transfer-${randomUUID().slice(0, 8)}`;
-const folder = await mkdtemp(join(tmpdir(), 'gkeprof-transfer-'));
 
 const seconds = async (work: () => Promise<unknown>): Promise<number> => {
   const began = performance.now();
@@ -95,7 +102,8 @@ try {
   const byKubectl = async () => {
     const path = join(folder, `theirs-${round}`);
     await kubectl('cp', '-c', 'files', `${NAMESPACE}/${pod}:${FOLDER}/${FILE}`, path);
-    if ((await stat(path)).size !== MB * 2 ** 20) throw new Error('kubectl cp brought a short file');
+    const { stdout } = await execa('sha256sum', [path]);
+    if (!stdout.startsWith(sha256)) throw new Error('kubectl cp brought another file');
     await rm(path);
   };
   const before = process.memoryUsage().rss;
@@ -111,10 +119,10 @@ try {
   const ratios = theirs.map((time, at) => time / ours[at]!);
   process.stdout.write(
     [
-      `${MB} MiB, ${PAIRS} pairs`,
-      `download, verified: median ${median(ours).toFixed(2)} s (${range(ours)}), ${(MB / median(ours)).toFixed(0)} MiB/s; ${resumed} bytes came by a second stream`,
-      `kubectl cp:         median ${median(theirs).toFixed(2)} s (${range(theirs)}), ${(MB / median(theirs)).toFixed(0)} MiB/s; ${failed} more copies failed`,
-      `kubectl cp takes ${median(ratios).toFixed(2)} times as long (${range(ratios)})`,
+      `${MB} MiB, ${PAIRS} pairs${proxy ? `, ${perSecond / 2 ** 20} MiB a second for each connection` : ''}`,
+      `download:                median ${median(ours).toFixed(2)} s (${range(ours)}), ${(MB / median(ours)).toFixed(0)} MiB/s; ${resumed} bytes came by a second stream`,
+      `kubectl cp, sha256sum:   median ${median(theirs).toFixed(2)} s (${range(theirs)}), ${(MB / median(theirs)).toFixed(0)} MiB/s; ${failed} more copies failed`,
+      `kubectl cp and sha256sum take ${median(ratios).toFixed(2)} times as long (${range(ratios)})`,
       `memory of this process grew by ${((process.memoryUsage().rss - before) / 2 ** 20).toFixed(0)} MiB`,
       '',
     ].join('\n'),
@@ -123,5 +131,6 @@ try {
   await kubectl('delete', 'pod', '-n', NAMESPACE, pod, '--grace-period=0', '--force').catch(() => {});
   await kubectl('delete', 'namespace', NAMESPACE, '--wait=false').catch(() => {});
   await rm(folder, { recursive: true, force: true });
+  await proxy?.close();
   if (cluster.started) await cluster.down();
 }

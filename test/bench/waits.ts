@@ -1,4 +1,4 @@
-// What the sampler of waits costs: `node test/bench/waits.ts [SECONDS]`. Linux, root, gcc and perl. Nothing is asserted.
+// What the sampler of waits costs: `npm run bench:waits`, or `node test/bench/waits.ts SECONDS`. Linux, root, gcc and perl. Nothing is asserted.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Scene } from '../collectors/waits/recorder.ts';
 

@@ -46,7 +46,7 @@ class Pair {
           if (!to.write(part))
             await Promise.race([new Promise((resolve) => to.once('drain', resolve)), closed]);
           if (to.destroyed) return;
-          if (at < chunk.length && most < FAST_BYTES) await delay(TICK_MS);
+          if (Number.isFinite(most) && most !== FAST_BYTES) await delay((part.length / most) * TICK_MS);
         }
       }
       await this.#proxy.open();
