@@ -24,7 +24,7 @@ const embeddedAssets = guarded('embedded-assets', ['assets'], (bundle, matched) 
     matched('assets');
     const names = new Set([
       ...(Object.keys(ASSETS) as AssetName[]),
-      ...COLLECTORS.flatMap(({ scripts, program }) => [...scripts, ...(program ? [program] : [])]),
+      ...COLLECTORS.flatMap(({ scripts, program }) => [...scripts, ...(program ?? [])]),
     ]);
     const contents = Object.fromEntries([...names].map((name) => [name, asset(name)]));
     return {

@@ -78,9 +78,9 @@ export interface NodeWork {
   readonly scripts: readonly AssetName[];
   /**
    * A program in another language than the shell. It is a word of its own behind the script, because a word of a command must
-   * not be longer than 128 KiB; the shell half finds its text in `NAME_program`.
+   * not be longer than 128 KiB; the shell half finds its text in `NAME_program`. It is made of these parts, in this order.
    */
-  readonly program?: AssetName;
+  readonly program?: readonly AssetName[];
   /** Absent for what cannot be limited. */
   readonly leastPrivilege?: LeastPrivilege;
   /** Every kind of debug pod that it makes: the admission policy is made from these pods. */

@@ -36,7 +36,7 @@ export function captureScript(
 
 /** The texts of the collectors' programs, in the order of the table. */
 export const capturePrograms = (collectors: readonly NodeWork[] = COLLECTORS): string[] =>
-  collectors.flatMap(({ program }) => (program ? [asset(program)] : []));
+  collectors.flatMap(({ program }) => (program ? [program.map((part) => asset(part)).join('')] : []));
 
 /** `command` of the capture container: byte for byte the same for every plan; the plan travels in `args`. */
 export const captureCommand = (): string[] => [

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { samplerText } from '../collectors/waits/recorder.ts';
 import { runLife } from './shell.ts';
 
 let folder: string;
@@ -150,9 +151,8 @@ describe('a recording of waits', () => {
 });
 
 it('ends with its parent, so nothing is left behind by a script that was killed', async () => {
-  const { asset } = await import('../../src/assets.ts');
   const program = join(folder, 'waits.pl');
-  writeFileSync(program, asset('collectors/waits/waits.pl'));
+  writeFileSync(program, samplerText());
   mkdirSync(join(folder, 'scope'));
   writeFileSync(join(folder, 'scope/cgroup.threads'), `${process.pid}\n`);
   const out = join(folder, 'waits.txt');

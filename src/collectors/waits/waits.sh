@@ -1,4 +1,4 @@
-# The shell half of waits: what the threads of a pod or of a container wait for. waits.pl looks at them.
+# The shell half of waits: what the threads of a pod or of a container wait for. The sampler, of perl, looks at them.
 
 ARGUMENT_TYPE[rate]='[1-9][0-9]{0,2}'
 COLLECTOR_ARGUMENTS[waits]='rate'

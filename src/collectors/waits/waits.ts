@@ -13,11 +13,19 @@ const taskOf = (plan: Plan): WaitsTask => {
   return plan.capture;
 };
 
-/** What threads wait for, by looks at /proc: waits.sh is its shell half, and waits.pl looks. docs/waits-format.md describes the artifact. */
+/** What threads wait for, by looks at /proc: waits.sh is its shell half, and the sampler looks. docs/waits-format.md describes the artifact. */
 export const waits: Collector = {
   name: 'waits',
   scripts: ['collectors/waits/waits.sh'],
-  program: 'collectors/waits/waits.pl',
+  program: [
+    'collectors/waits/sampler/files.pl',
+    'collectors/waits/sampler/threads.pl',
+    'collectors/waits/sampler/objects.pl',
+    'collectors/waits/sampler/sockets.pl',
+    'collectors/waits/sampler/cgroups.pl',
+    'collectors/waits/sampler/neighbours.pl',
+    'collectors/waits/sampler/loop.pl',
+  ],
   leastPrivilege: {
     needs: { pod: LOOKING, container: LOOKING },
     works: [{ scope: 'pod' }, { scope: 'container' }],

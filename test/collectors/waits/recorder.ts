@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { capturePrograms } from '../../../src/collectors/script.ts';
+import { waits } from '../../../src/collectors/waits/waits.ts';
 
-const SAMPLER = fileURLToPath(new URL('../../../src/collectors/waits/waits.pl', import.meta.url));
+/** The text of the sampler, as the node gets it. */
+export const samplerText = (): string => capturePrograms([waits])[0]!;
 const PROGRAMS = fileURLToPath(new URL('../../programs/', import.meta.url));
 
 /** Waits until a condition holds, however long the machine takes. */
@@ -78,7 +81,9 @@ export class Scene {
     const netns = openSync('/proc/self/ns/net', 'r');
     const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
     const words = [out, reason, arch, rate, most, 3, '', this.scope, 'scope', this.folder, this.folder, 100];
-    const child = spawn('perl', [SAMPLER, ...words.map(String)], {
+    const sampler = join(this.folder, 'sampler.pl');
+    writeFileSync(sampler, samplerText());
+    const child = spawn('perl', [sampler, ...words.map(String)], {
       stdio: ['ignore', 'pipe', 'pipe', netns],
     });
     this.#children.push(child);
