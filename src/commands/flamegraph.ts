@@ -1,7 +1,8 @@
 import { CALL_GRAPH, parseCallGraph } from '../cli/call-graph.ts';
 import { CLUSTER_OPTIONS } from '../cli/cluster-options.ts';
 import type { Command, Context } from '../cli/command.ts';
-import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
+import { checkOffCpu, OFF_CPU_OPTION } from '../cli/off-cpu.ts';
+import type { OptionTable } from '../cli/option-spec.ts';
 import { CAPTURE_OPTIONS, type CaptureOptions, captureOptions, TARGET_NODE } from '../cli/options.ts';
 import { outputOption } from '../cli/output-option.ts';
 import {
@@ -118,13 +119,7 @@ const OPTIONS: OptionTable = {
     value: 'HZ',
     defaultText: '99',
   },
-  'off-cpu': {
-    type: 'boolean',
-    describe:
-      'Record how long threads wait and where, instead of where they run: sleeps, locks, disks, and waits for a CPU',
-    group: GROUP,
-    notPresettable: true,
-  },
+  'off-cpu': OFF_CPU_OPTION,
   'call-graph': CALL_GRAPH,
   format: DRAW_OPTIONS.format!,
   output: outputOption('the files that were written'),
@@ -385,33 +380,6 @@ async function putBoth(
     [...before.facts.files, ...after.facts.files].map(({ path }) => path).concat(names),
     () => [markdown(), before.markdown(), after.markdown()].join('\n'),
   );
-}
-
-/** Throws where waits cannot be recorded in the way that the flags name. */
-function checkOffCpu(
-  raw: RawOptions,
-  offCpu: boolean,
-  isWholeNode: boolean,
-  stacks: PerfTask['stacks'],
-): void {
-  if (!offCpu) {
-    const flag = ['min-wait', 'max-wait'].find((name) => raw.isTyped(name));
-    if (flag !== undefined)
-      throw usageError(`--${flag} needs --off-cpu`, 'kubectl gkeprof flamegraph TARGET --off-cpu');
-    return;
-  }
-  if (isWholeNode)
-    throw usageError(
-      '--off-cpu cannot be used with a whole node',
-      'name pods, or use --pid for one container',
-    );
-  if (raw.isTyped('frequency'))
-    throw usageError('--off-cpu records every wait, so it has no --frequency', 'leave one of them out');
-  if (stacks === 'dwarf' || stacks === 'ebpf')
-    throw usageError(
-      `--off-cpu finds callers by frame pointers only, not by --call-graph ${stacks}`,
-      'leave --call-graph out',
-    );
 }
 
 function taskFor(target: Target, { frequencyHz, callGraph, pid, offCpu }: FlamegraphOptions): PerfTask {
