@@ -10,7 +10,11 @@ export function runShell(parts: readonly AssetName[], script: string, argv: read
   // As node/protocol.sh says it of a pod with one recorder.
   const alone = 'recorders=1 at_once=1';
   const text = [alone, ...parts.map(asset), script].join('\n');
-  return execFileSync('bash', ['-c', text, 'test', ...argv], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  return execFileSync('bash', ['-c', text, 'test', ...argv], {
+    ...{ encoding: 'utf8', maxBuffer: 1 << 26 },
+    // A script that hangs is a failure of its test. Vitest cannot end it, because it waits for the script itself.
+    ...{ timeout: 300_000, killSignal: 'SIGKILL' },
+  });
 }
 
 const NONCE = 'ab'.repeat(11);

@@ -85,7 +85,7 @@ describe('a perf that takes its time', () => {
   // perf was taken for dead after half a minute.
   it('is heard when its answer comes in pieces', () => {
     const said = runShell(
-      ['collectors/perf/perf.sh', 'collectors/perf/stacks.sh'],
+      ['node/identity.sh', 'collectors/perf/perf.sh', 'collectors/perf/stacks.sh'],
       `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([frequency]=99 [stacks]=fp); perf_scope=(); now=0; tool_pid=; harvest_begin() { :; }; perf_read_cpu() { :; }; keep_cpu_counters() { :; }
        now_ms() { now=$((now + 100)); }; tool_is_running() { ((now < 3000)); }
        refuse() { echo "refused $1"; exit; }
@@ -146,7 +146,7 @@ describe('the cgroups of a node', () => {
 
   const started = (failure: string, scope: readonly string[] = []) =>
     runShell(
-      ['collectors/perf/perf.sh'],
+      ['node/identity.sh', 'collectors/perf/perf.sh'],
       `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([frequency]=99 [scope]=node); now=0
        perf_scope=("$@" --all-cgroups) perf_fields=,cgroup
        perf_read_cpu() { :; }; keep_cpu_counters() { :; }; harvest_begin() { :; }; perf_choose_stacks() { :; }; now_ms() { now=$((now + 100)); }; tool_is_running() { kill -0 "$tool_pid" 2>/dev/null; }

@@ -69,7 +69,7 @@ describe('tcpdump on the node', () => {
     ['32 MiB loses none', '-B 32768', false],
   ])('of a burst that is read late, a buffer of %s: real tcpdump', (_, words, loses) => {
     const counts = runShell(
-      ['collectors/tcpdump/tcpdump.sh'],
+      ['node/identity.sh', 'collectors/tcpdump/tcpdump.sh'],
       `OUT=$(mktemp -d); now_ms() { now=$(($(date +%s%N) / 1000000)); }; pause() { sleep "$1"; }
        tool_is_running() { kill -0 "$tool_pid" 2>/dev/null; }; refuse() { exit 1; }
        tool_ends() { kill -TERM "$tool_pid" 2>/dev/null; wait "$tool_pid"; }
@@ -97,7 +97,7 @@ describe('tcpdump on the node', () => {
   // The last second of every capture was missing where little happened: `received by filter` said so, the file did not have it.
   it.each(['lo', 'any'])('ends with what the kernel had received: real tcpdump on %s', (device) => {
     const packets = runShell(
-      ['collectors/tcpdump/tcpdump.sh'],
+      ['node/identity.sh', 'collectors/tcpdump/tcpdump.sh'],
       `OUT=$(mktemp -d); now_ms() { now=$(($(date +%s%N) / 1000000)); }; pause() { sleep "$1"; }
        tool_is_running() { kill -0 "$tool_pid" 2>/dev/null; }; refuse() { exit 1; }
        tool_ends() { kill -TERM "$tool_pid" 2>/dev/null; wait "$tool_pid"; }
@@ -127,7 +127,7 @@ describe('tcpdump on the node', () => {
 
   it('keeps the packets as they are when they cannot be compressed', () => {
     const said = runShell(
-      ['collectors/tcpdump/tcpdump.sh'],
+      ['node/identity.sh', 'collectors/tcpdump/tcpdump.sh'],
       `OUT=$(mktemp -d); printf packets >"$OUT/capture.pcap"; : >"$OUT/tcpdump.log"
        refuse() { echo "refused $1"; exit; }; announce() { echo "$1 $2 $(<"$OUT/$2")"; }
        gzip() { printf half; return 1; }
