@@ -164,7 +164,7 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell) => unknow
   '500 for 5 s': refuses({ status: 500, reason: 'Internal Server Error' }, 5000),
   '401 from now on (expired token)': refuses({ status: 401, reason: 'Unauthorized' }),
   'containers of the debug pod killed (capture)': (recording) =>
-    killIn(recording, ({ words }) => words.includes('gkeprof-capture nonce=')),
+    killIn(recording, ({ words }) => words.includes('gkeprof-capture ')),
   'containers of the debug pod killed (files)': (recording) =>
     killIn(recording, ({ words }) => words.includes('gkeprof-files')),
   'perf or tcpdump killed': (recording) => killIn(recording, ({ name }) => /^(?:perf|tcpdump)$/.test(name)),
@@ -210,7 +210,7 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell) => unknow
   },
   'lines in the log that are not ours': async (recording) => {
     const [script] = processesOf(await recording.uid()).filter(({ words }) =>
-      words.includes('gkeprof-capture nonce='),
+      words.includes('gkeprof-capture '),
     );
     const nonce = /"nonce":"(\w+)"/.exec(
       readFileSync(join(await recording.scratch(), 'events.jsonl'), 'utf8'),

@@ -157,7 +157,7 @@ describe('the life of a session', () => {
   it('the whole capture container killed on the node: the raw file is salvaged through files, exit 5', async () => {
     const run = pcap(['--port', '6379'], output.path());
     await captures(run);
-    await killOnNode(/gkeprof-capture nonce=/);
+    await killOnNode(/gkeprof-capture/);
     const result = await run;
     expect(String(result.stderr)).toContain('the capture container died');
     expect(result.exitCode).toBe(5);
@@ -187,7 +187,7 @@ describe('the life of a session', () => {
   it('the whole capture container killed while it profiles: the samples are salvaged, exit 5', async () => {
     const run = capture('flamegraph', ['--duration', '300s'], output.path());
     await captures(run);
-    await killOnNode(/gkeprof-capture nonce=/);
+    await killOnNode(/gkeprof-capture/);
     const result = await run;
     expect(String(result.stderr)).toContain('the capture container died');
     expect(result.exitCode).toBe(5);
@@ -211,7 +211,7 @@ describe('the life of a session', () => {
   // The unwinder hands over what it has every two seconds, when the script asks how far it is.
   it.each([
     ['the eBPF unwinder', /^\d+ gkeprof-unwinder record /, /the tool ended by itself \(status 137\)/],
-    ['the container in which it runs', /gkeprof-capture nonce=/, /the capture container died/],
+    ['the container in which it runs', /gkeprof-capture/, /the capture container died/],
   ])('%s killed on the node: what it had is drawn, said, exit 5', async (_what, process, said) => {
     const run = capture('flamegraph', ['--duration', '300s', '--call-graph', 'ebpf'], output.path());
     await captures(run);
