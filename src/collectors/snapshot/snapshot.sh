@@ -62,9 +62,9 @@ grep_each() {
   printf '%s\0' "$@" | xargs -0 grep -aHsE "$pattern"
 }
 
-# A command line is read whole if it is no longer than the longest possible argument (MAX_ARG_STRLEN). Of longer ones, and of
-# long ones after the first 64, only the beginning is read.
-long_command=4096 longest_command=131072 long_commands=64
+# A command line is read whole if it is no longer than two of the longest possible arguments (MAX_ARG_STRLEN): those of debug
+# pods of this tool have a script and a program. Of longer ones, and of long ones after the first 64, only the beginning is read.
+long_command=4096 longest_command=262144 long_commands=64
 command_lines() {
   local pid length
   local -a short=() long=()
