@@ -46,7 +46,10 @@ class Pair {
           if (!to.write(part))
             await Promise.race([new Promise((resolve) => to.once('drain', resolve)), closed]);
           if (to.destroyed) return;
-          if (Number.isFinite(most) && most !== FAST_BYTES) await delay((part.length / most) * TICK_MS);
+          if (most < FAST_BYTES) {
+            if (at < chunk.length) await delay(TICK_MS);
+          } else if (Number.isFinite(most) && most !== FAST_BYTES)
+            await delay((part.length / most) * TICK_MS);
         }
       }
       await this.#proxy.open();
