@@ -76,7 +76,7 @@ function neighbourClause(group: GroupFacts, facts: WaitsFacts): string {
   return most ? ` (for ${shareText(most.share)} of it ${neighbourText(most)} ran there)` : '';
 }
 
-/** One lock is named; of several there is none that people know. */
+/** Names the lock if there was only one. The address of one of many means nothing to people. */
 function locksText({ waits }: GroupFacts): string {
   const locks = waits.filter(({ category }) => category === 'lock');
   return locks.length === 1 && locks[0]!.what !== undefined ? `the lock ${locks[0]!.what}` : 'locks';

@@ -95,7 +95,7 @@ export const FIRST_LINE = /^waits (\d+)(?: (\S+))?$/;
 
 /**
  * Reads one line of a recording. Undefined for a line of a kind that this version does not know, and for one that is
- * damaged: a number is missing or is none.
+ * damaged: a number is missing or cannot be read.
  */
 export function parseRecordingLine(line: string): RecordingLine | undefined {
   const words = line.split(' ');
@@ -155,7 +155,7 @@ class Fields {
   }
 }
 
-/** The bytes of %XX as UTF-8. Bytes that are none become U+FFFD; a `%` that is no escape stays, and alone it is nothing. */
+/** Decodes %XX as UTF-8. Invalid bytes become U+FFFD; a `%` without two digits stays, and a lone `%` is the empty string. */
 function decoded(word: string): string {
   if (!word.includes('%')) return word;
   if (word === '%') return '';

@@ -89,7 +89,7 @@ sub open_file {
 
 sub close_file { syscall $SYS_close, $_[0] if defined $_[0] }
 
-# The text of an open file, 4096 bytes at most; undef if there is none, as for a thread that has ended.
+# The text of an open file, 4096 bytes at most; undef if it cannot be read, as for a thread that has ended.
 my $buffer = "\0" x 4096;
 
 sub again {

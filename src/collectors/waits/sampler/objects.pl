@@ -131,7 +131,7 @@ sub of_select {
   return of_descriptors($it, sort { $a <=> $b } keys %set);
 }
 
-# The device of all sockets, by which they are told from pipes and others.
+# The device number that all sockets have: other files, such as pipes, have another one.
 my $sockets_device = -1;
 
 # The sockets that an epoll watches: [when they were read, inodes…]. A server may watch thousands, so the list is kept for a while.
