@@ -1,3 +1,4 @@
+import { printable } from '../text/printable.ts';
 import type { Category } from './categories.ts';
 import { type GroupFacts, ranBeside, type ThrottlingFacts, type WaitsFacts } from './facts.ts';
 import { cpuQuantity, groupWords, neighbourText, peerWords, shareText } from './wording.ts';
@@ -21,9 +22,12 @@ const BUSY_SHARE = 0.5;
 
 /**
  * What stands out, in one sentence with its figures. It names no cause, only what the threads waited for. A wait for work or for
- * another thread of the same program never stands out, because a healthy program waits so.
+ * another thread of the same program never stands out, because a healthy program waits so. Names of threads and files are those
+ * of the pod, so the sentence is made printable.
  */
-export function findingOf(facts: WaitsFacts): string {
+export const findingOf = (facts: WaitsFacts): string => printable(sentenceOf(facts));
+
+function sentenceOf(facts: WaitsFacts): string {
   const { groups } = facts;
   const active = groups.reduce((sum, group) => sum + activeSeconds(group), 0);
   const losses = groups

@@ -1,4 +1,5 @@
 import { table } from '../output/table.ts';
+import { printable } from '../text/printable.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { CATEGORIES, type Category } from './categories.ts';
 import { type GroupFacts, ranBeside, type WaitsFacts } from './facts.ts';
@@ -122,7 +123,7 @@ export function noteLines(facts: WaitsFacts): string[] {
     ...(groups.length > MOST_GROUPS
       ? [`${counted(groups.length - MOST_GROUPS, 'more group')} of threads: -o json has all of them.`]
       : []),
-  ];
+  ].map((line) => printable(line));
 }
 
 const MOST_NEIGHBOURS = 3;

@@ -138,3 +138,21 @@ describe('noteLines', () => {
       '3 threads came and went between two looks, or were too many to look at: their time is not in the tables.',
     ]));
 });
+
+describe('names that a pod chose', () => {
+  const EVIL = 'e\u001b[31m\u202e\nvil';
+  const file: WaitFacts = { category: 'disk', share: 0.5, what: `/d/${EVIL}` };
+
+  it.each([
+    [
+      'a thread, a peer and a file',
+      facts([group(EVIL, { network: 0.3, disk: 0.5 }, [peer(0.3, EVIL), file])]),
+    ],
+    ['a busy thread', facts([group(EVIL, { running: 0.9 })])],
+    ['a neighbour', facts([group('a', { queued: 0.5 })], { ranInstead: [{ name: EVIL, share: 1 }] })],
+    ['a container', facts([group('a', {})], { throttling: [{ ...THROTTLING[0]!, container: EVIL }] })],
+  ])('reach a terminal as visible escapes: %s', (_, all) => {
+    for (const line of [findingOf(all), ...noteLines(all)])
+      expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
+  });
+});

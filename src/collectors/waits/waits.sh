@@ -43,7 +43,7 @@ waits_start() {
   ) 2>"$OUT/waits.log" </dev/null &
   tool_pid=$!
   until [[ -s $OUT/waits.txt ]]; do
-    tool_is_running || refuse waits-failed log waits.log
+    tool_is_running || tool_failed waits-failed waits.log
     pause 0.02
   done
 }
@@ -61,7 +61,7 @@ waits_stop() {
 }
 
 waits_finish() {
-  [[ -s $OUT/waits.txt ]] || refuse waits-failed log waits.log
+  [[ -s $OUT/waits.txt ]] || tool_failed waits-failed waits.log
   # If it cannot be compressed (no room for a second copy, or gzip was killed), the file is kept as it is.
   if ! gzip -c "$OUT/waits.txt" >"$OUT/waits.txt.part"; then
     rm -f "$OUT/waits.txt.part"
