@@ -1,11 +1,11 @@
 // `npm test`: everything, in order, on this machine: lint, shell, types, unit tests, tests with tools, the release, then the end-to-end suite on a
-// real cluster, which is brought up first and taken down again if it was not up before. At the end come the names of what
-// failed, and as the last line, plain, `N passed, N failed`.
+// real cluster, which is brought up first and taken down again. A cluster that is up already is replaced. At the end come
+// the names of what failed, and as the last line, plain, `N passed, N failed`.
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { execa } from 'execa';
-import { ensureCluster } from '../test/cluster/index.ts';
+import { ensureCluster, type TestCluster } from '../test/cluster/index.ts';
 
 interface VitestReport {
   readonly numPassedTests: number;
@@ -83,12 +83,20 @@ async function suite(project: string): Promise<void> {
   if ((!ok || counts.numPassedTests === 0) && counts.numFailedTests === 0) fail(`${project}: ended badly`);
 }
 
+/** A cluster in which nobody left anything: pods of other runs would be in the lists that the tests compare. */
+async function freshCluster(): Promise<TestCluster> {
+  const cluster = await ensureCluster();
+  if (cluster.started || !cluster.owned) return cluster;
+  await cluster.down();
+  return await ensureCluster();
+}
+
 await check('format and lint', 'biome', ['ci', '.']);
 await check('types', 'tsc', ['--noEmit']);
 await check('build', process.execPath, ['scripts/build.ts']);
 process.stdout.write('\n== cluster up\n');
 // Its set-up also installs the packages that the other tests judge with: shellcheck, xmllint, tshark, Chromium.
-const cluster = await ensureCluster().catch((error: unknown) => {
+const cluster = await freshCluster().catch((error: unknown) => {
   fail(`the test cluster could not be started: ${error instanceof Error ? error.message : String(error)}`);
   return undefined;
 });
@@ -100,7 +108,7 @@ try {
   await suite('release');
   if (cluster) await suite('e2e');
 } finally {
-  if (cluster?.started) await cluster.down();
+  await cluster?.down();
 }
 process.stdout.write(`\n${failures.map((what) => `failed: ${what}\n`).join('')}`);
 process.stdout.write(`${passed} passed, ${failed} failed\n`);

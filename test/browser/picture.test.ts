@@ -218,11 +218,18 @@ describe('the picture in a browser', () => {
       async (page) => {
         const wide = await width(page, 'main');
         await page.setViewportSize({ width: 500, height: 600 });
+        // It may be drawn several times until it has the new width, and an element that was replaced has none.
         await page.waitForFunction(
           (before) => document.querySelector('.frame .box')!.getBoundingClientRect().width < before,
           wide,
         );
-        expect(await width(page, 'main')).toBeCloseTo(480, 0);
+        await expect
+          .poll(() =>
+            page.evaluate(
+              () => document.querySelector('.frame[data-name="main"] .box')?.getBoundingClientRect().width,
+            ),
+          )
+          .toBeCloseTo(480, 0);
         const colour = (selector: string) =>
           page
             .locator(selector)
