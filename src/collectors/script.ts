@@ -19,32 +19,42 @@ const SHARED = [
 const LIFE = 'node/capture.sh';
 
 /**
- * The text of the capture container's script: made from the table of collectors, so it is a constant of the release,
- * whatever the plan says. Tests give other collectors, and read their shell halves from elsewhere.
+ * The parts of the capture container's script: what all share, the shell halves of these collectors, and the life of the
+ * script. A pod gets the half of its own collector alone: kubectl reads the pod before each exec and each copy, and on a slow
+ * line the halves of all would take a minute each time (the pod had 186 KB with them).
  */
-export function captureScript(
-  collectors: readonly NodeWork[] = COLLECTORS,
+export function scriptParts(
+  collectors: readonly NodeWork[],
   read: (name: AssetName) => string = asset,
-): string {
-  const parts: AssetName[] = [...SHARED, ...new Set(collectors.flatMap(({ scripts }) => scripts))];
+): readonly [shared: string, own: string, life: string] {
+  const own = [...new Set(collectors.flatMap(({ scripts }) => scripts))].map((name) => `${read(name)}\n`);
   // The programs are the first words behind the script (captureCommand); then come the words of the plan.
   const programs = collectors.flatMap(({ name, program }) =>
-    program ? [`readonly ${name}_program=$1\nshift\n`] : [],
+    program ? [`readonly ${name}_program=$1\nshift\n\n`] : [],
   );
-  return [...parts.map((name) => read(name)), ...programs, read(LIFE)].join('\n');
+  return [SHARED.map((name) => `${read(name)}\n`).join(''), [...own, ...programs].join(''), read(LIFE)];
 }
+
+/**
+ * The text of the script with these collectors: a constant of the release, whatever the plan says. The release's grammar
+ * is read from the script with all of them. Tests give other collectors, and read their shell halves from elsewhere.
+ */
+export const captureScript = (
+  collectors: readonly NodeWork[] = COLLECTORS,
+  read: (name: AssetName) => string = asset,
+): string => scriptParts(collectors, read).join('');
 
 /** The texts of the collectors' programs, in the order of the table. */
 export const capturePrograms = (collectors: readonly NodeWork[] = COLLECTORS): string[] =>
   collectors.flatMap(({ program }) => (program ? [program.map((part) => asset(part)).join('')] : []));
 
-/** `command` of the capture container: byte for byte the same for every plan; the plan travels in `args`. */
-export const captureCommand = (): string[] => [
+/** `command` of the capture container: byte for byte the same for every plan of a collector; the plan travels in `args`. */
+export const captureCommand = (collector: NodeWork): string[] => [
   '/bin/bash',
   '-c',
-  literal(captureScript()),
+  literal(captureScript([collector])),
   'gkeprof-capture',
-  ...capturePrograms().map(literal),
+  ...capturePrograms([collector]).map(literal),
 ];
 
 /** `command` of the files container: likewise a constant. */
@@ -54,9 +64,3 @@ export const filesCommand = (): string[] => [
   literal(asset('node/files.sh')),
   'gkeprof-files',
 ];
-
-/** The scripts as they are sent, by container: an admission policy compares with these. */
-export const sentScripts = (): { capture: string; files: string } => ({
-  capture: literal(captureScript()),
-  files: literal(asset('node/files.sh')),
-});

@@ -1,10 +1,11 @@
 import type { V1Container, V1PodSpec } from '@kubernetes/client-node';
 import { isRecording } from '../collectors/collector.ts';
-import { captureCommand, captureScript, filesCommand } from '../collectors/script.ts';
+import { captureScript } from '../collectors/script.ts';
 import { argumentsPattern, readGrammar } from '../node/arguments.ts';
 import { FILES_USERS, MOST_RECORDERS } from '../plan/plan.ts';
 import { debugPod, FILLED_IN_FIELDS, LABELS_BY_ADMISSION } from '../session/pod-manifest.ts';
-import { all, any, celLiteral, celStrings, celText, isOwn, ownerVariables, type Rule } from './cel.ts';
+import { all, any, celLiteral, celStrings, isOwn, ownerVariables, type Rule } from './cel.ts';
+import { captureCommandIs, filesCommandIs, scriptVariables } from './command-rules.ts';
 import { type DebugPodKind, debugPodKinds } from './kinds.ts';
 
 /** The settings that an administrator chooses. */
@@ -371,39 +372,6 @@ function filesContext({ securityContext }: V1Container): string {
   const { runAsUser: _user, runAsGroup: _group, ...fixed } = securityContext!;
   const literal = celLiteral(fixed);
   return `${literal.slice(0, -1)}, 'runAsUser': dyn(variables.user), 'runAsGroup': dyn(variables.user)}`;
-}
-
-/**
- * The script of the container `capture`, as variables of which each has a part of it: the API server refuses an expression of
- * more than 100,000 code points (google/cel-go, parser: expression size limit). The parts are raw strings that end with a
- * line, so that they stay readable.
- */
-function scriptVariables(): Array<{ readonly name: string; readonly expression: string }> {
-  const parts: string[] = [''];
-  for (const line of captureCommand()[2]!.split(/(?<=\n)/)) {
-    if (parts.at(-1)!.length + line.length > PART_LENGTH) parts.push('');
-    parts[parts.length - 1] += line;
-  }
-  return parts.map((part, at) => ({ name: `script${at + 1}`, expression: celText(part) }));
-}
-
-const PART_LENGTH = 60_000;
-
-/** Compares the command of `capture`, whose third word is the script. The programs behind it are raw strings, likewise to be readable. */
-function captureCommandIs(): string {
-  const script = scriptVariables()
-    .map(({ name }) => `variables.${name}`)
-    .join(' + ');
-  const words = captureCommand().map((word, at) =>
-    at === 2 ? script : word.includes('\n') ? celText(word) : celLiteral(word),
-  );
-  return `variables.capture.?command.orValue([]) == [${words.join(', ')}]`;
-}
-
-/** Compares the command of `files`; the script is a raw string, so that it stays readable. */
-function filesCommandIs(): string {
-  const words = filesCommand().map((word, at) => (at === 2 ? celText(word) : celLiteral(word)));
-  return `variables.files.?command.orValue([]) == [${words.join(', ')}]`;
 }
 
 const keysOf = (objects: readonly object[]): string[] => [

@@ -136,7 +136,7 @@ function limitLifetime(pod: V1Pod, plan: Plan): void {
 }
 
 function giveCapture(capture: V1Container, plans: readonly Plan[], work: NodeWork): void {
-  capture.command = captureCommand();
+  capture.command = captureCommand(work);
   capture.args = podArguments(plans, work).map(literal);
   const { capture: what } = plans[0]!;
   if (!('tty' in what)) return;

@@ -30,6 +30,11 @@ export interface Transfer {
 }
 
 const STALL_MS = 30_000;
+/**
+ * How many times as long the first byte may take: kubectl reads the debug pod before it begins, and at the least speed that is
+ * accepted below, the 60 kB of it take a minute.
+ */
+const FIRST_BYTE_TIMES = 2;
 /** The speed of a copy is judged by what came in this time, in milliseconds. */
 const PACE_MS = 60_000;
 /** The least speed of a copy, in bytes per second: at less, not even a small recording arrives while the node keeps it. */
@@ -104,7 +109,8 @@ export async function watched<T>(
       if (here === undefined || end.signal.aborted) return;
       const now = Date.now();
       if (here === own) {
-        if (now - since > stallMs) end.abort(new Error('the copy stalled'));
+        if (now - since > (own === 0 ? FIRST_BYTE_TIMES : 1) * stallMs)
+          end.abort(new Error('the copy stalled'));
         return;
       }
       own = here;

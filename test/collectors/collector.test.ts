@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +12,7 @@ import { captureCommand, captureScript } from '../../src/collectors/script.ts';
 import { argumentsPattern, readGrammar } from '../../src/node/arguments.ts';
 import { debugPodKinds } from '../../src/policy/kinds.ts';
 import { debugPod } from '../../src/session/pod-manifest.ts';
-import { runLife } from '../node/shell.ts';
+import { runLife, scriptIn } from '../node/shell.ts';
 import { PERF, planOf, TCPDUMP } from '../plans.ts';
 
 /** A collector as a new folder would have it: it writes the node's uptime, as often as it is asked to. */
@@ -94,16 +95,44 @@ describe('a collector that is only a row of the table and a shell half', () => {
 });
 
 describe('the table of collectors', () => {
-  it('is all that the script of the release depends on: the plan changes nothing of the command', () => {
-    const commands = [PERF, TCPDUMP].map((task) => {
+  it('is all that the command depends on: the plan changes nothing of it', () => {
+    for (const task of [PERF, TCPDUMP]) {
       const plan = planOf(task);
       const work = COLLECTORS.find(({ name }) => name === plan.capture.collector)!;
-      return debugPod([plan], work).spec!.containers[0]!.command;
-    });
-    expect(new Set(commands.map((words) => JSON.stringify(words)))).toEqual(
-      new Set([JSON.stringify(captureCommand())]),
-    );
+      expect(debugPod([plan], work).spec!.containers[0]!.command).toEqual(captureCommand(work));
+    }
   });
+
+  const functionsIn = (text: string): string[] =>
+    [...text.matchAll(/^(\w+)\(\) \{/gm)].map(([, name]) => name!);
+  it.each(COLLECTORS.map((each) => [each.name, each] as const))(
+    '%s: its script has every function that it uses, without the halves of others',
+    (_, work) => {
+      const script = captureScript([work]);
+      const own = new Set(functionsIn(script));
+      const foreign = functionsIn(captureScript()).filter((name) => !own.has(name));
+      expect(foreign.length).toBeGreaterThan(10);
+      // A word that begins a command: others are names of variables, and what messages say.
+      const begins = String.raw`(?:^|[;&|({!]|\b(?:if|then|elif|else|do|while|until|alone)\b)\s*`;
+      const calls = (name: string) => new RegExp(`${begins}${name}(?=[\\s;)]|$)`, 'm').test(script);
+      expect([...own].some(calls)).toBe(true);
+      expect(foreign.filter(calls)).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['tcpdump', 'collector=perf', 'rate=99'],
+    ['perf', 'collector=waits', 'rate=50'],
+  ])('the script of %s refuses the arguments of another', (name, ...words) =>
+    inFolder((folder) => {
+      const script = captureScript(COLLECTORS.filter((work) => work.name === name));
+      const argv = [`nonce=${'ab'.repeat(11)}`, ...words, ...ARGUMENTS.slice(1), '--'];
+      const { stdout } = spawnSync('bash', ['-c', scriptIn(folder, '', script), 'test', ...argv], {
+        encoding: 'utf8',
+      });
+      expect(JSON.parse(stdout)).toMatchObject({ event: 'refused', code: 'bad-argument' });
+    }),
+  );
 
   it.each(COLLECTORS.map((each) => [each.name, each] as const))(
     '%s: its shell half declares it, and a policy knows its pods',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asset } from '../../src/assets.ts';
+import { COLLECTORS } from '../../src/collectors/index.ts';
 import { captureCommand, captureScript, literal } from '../../src/collectors/script.ts';
 import { parseEvent } from '../../src/node/events.ts';
 import { runShell } from './shell.ts';
@@ -61,13 +62,16 @@ describe('the events of several recorders', () => {
 describe('the command of the debug pod', () => {
   it('doubles every dollar, because Kubernetes expands $(VAR) and collapses $$', () => {
     expect(literal('a $(X) $$ $y')).toBe('a $$(X) $$$$ $$y');
-    const sent = captureCommand()[2]!;
-    expect(sent.replaceAll('$$', '$')).toBe(captureScript());
-    expect(sent.replaceAll('$$', '')).not.toContain('$');
+    for (const work of COLLECTORS) {
+      const sent = captureCommand(work)[2]!;
+      expect(sent.replaceAll('$$', '$')).toBe(captureScript([work]));
+      expect(sent.replaceAll('$$', '')).not.toContain('$');
+    }
   });
 
   // The kernel starts no program with a longer word: MAX_ARG_STRLEN of Linux include/uapi/linux/binfmts.h, 32 pages.
   it('fits into one argument of exec', () => {
-    expect(Buffer.byteLength(captureScript())).toBeLessThan(32 * 4096);
+    for (const work of COLLECTORS)
+      for (const word of captureCommand(work)) expect(Buffer.byteLength(word)).toBeLessThan(32 * 4096);
   });
 });

@@ -1,6 +1,7 @@
 import { dump, load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
-import { captureCommand, sentScripts } from '../../src/collectors/script.ts';
+import { COLLECTORS } from '../../src/collectors/index.ts';
+import { captureCommand, filesCommand } from '../../src/collectors/script.ts';
 import { admissionPolicy, type Manifest } from '../../src/policy/admission-policy.ts';
 import { celLiteral, celText } from '../../src/policy/cel.ts';
 import type { PolicySettings } from '../../src/policy/pod-rules.ts';
@@ -26,16 +27,20 @@ describe('the admission policy', () => {
     const objects = admissionPolicy(SETTINGS).map((each) => load(dump(each, { lineWidth: -1 })) as Manifest);
     expect(objects).toEqual(admissionPolicy(SETTINGS));
     const { validations, variables } = (objects[0] as unknown as Policy).spec;
-    const parts = variables.filter(({ name }) => /^script\d+$/.test(name));
-    const joined = parts.map(({ expression }) => /^r'''(.*)'''$/s.exec(expression)![1]).join('');
-    const { capture, files } = sentScripts();
-    expect(joined).toBe(capture);
-    const sum = parts.map(({ name }) => `variables.${name}`).join(' + ');
-    expect(
-      validations.some(({ expression }) =>
-        expression.includes(`'-c', ${sum}, 'gkeprof-capture', r'''${captureCommand()[4]}''']`),
-      ),
-    ).toBe(true);
+    const texts = new Map(
+      variables.map(({ name, expression }) => [name, /^r'''(.*)'''$/s.exec(expression)?.[1]]),
+    );
+    // The commands as CEL would make them: the variables are joined, and raw strings are what is in them.
+    const commands = validations
+      .flatMap(({ expression }) => expression.split('variables.capture.?command.orValue([]) == ').slice(1))
+      .map((expression) => {
+        const sum = /^\['\/bin\/bash', '-c', ([\w. +]+), 'gkeprof-capture'/.exec(expression)![1]!;
+        const script = sum.split(' + ').map((name) => texts.get(name.replace('variables.', '')));
+        const program = /'gkeprof-capture', r'''(.*?)'''\]/s.exec(expression)?.[1];
+        return ['/bin/bash', '-c', script.join(''), 'gkeprof-capture', ...(program ? [program] : [])];
+      });
+    expect(commands).toEqual(COLLECTORS.map(captureCommand));
+    const files = filesCommand()[2]!;
     expect(validations.some(({ expression }) => expression.includes(`r'''${files}'''`))).toBe(true);
   });
 
