@@ -28,6 +28,7 @@ export const ASSETS = {
   'manifests/namespace.yaml': '../manifests/namespace.yaml',
   'manifests/rbac.yaml': '../manifests/rbac.yaml',
   'manifests/node-rights.yaml': '../manifests/node-rights.yaml',
+  'manifests/openshift.yaml': '../manifests/openshift.yaml',
   'cli/completion/scripts/bash.bash': './cli/completion/scripts/bash.bash',
   'cli/completion/scripts/zsh.zsh': './cli/completion/scripts/zsh.zsh',
   'cli/completion/scripts/fish.fish': './cli/completion/scripts/fish.fish',

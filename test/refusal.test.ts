@@ -36,6 +36,16 @@ describe('apiError', () => {
       /GKE Warden/,
       /Autopilot does not run privileged pods/,
     ],
+    [
+      'OpenShift',
+      answer(
+        403,
+        'pods "x" is forbidden: unable to validate against any security context constraint: [provider "privileged": Forbidden: not usable by user or serviceaccount]',
+        'Forbidden',
+      ),
+      /unable to validate against any security context constraint/,
+      /manifests --openshift/,
+    ],
     ['a quota', answer(403, 'exceeded quota: compute', 'Forbidden'), /exceeded quota/, /describe quota/],
     [
       'a policy',

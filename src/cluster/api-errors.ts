@@ -122,6 +122,9 @@ function hintFor(code: number, message: string): string | undefined {
   if (/GKE Warden|autogke-/.test(message)) {
     return 'GKE Autopilot does not run privileged pods; use a Standard cluster';
   }
+  if (/security context constraint/.test(message)) {
+    return 'OpenShift needs a SecurityContextConstraints for debug pods, and users need the role to use it: `kubectl gkeprof manifests --openshift` prints both';
+  }
   if (/exceeded quota/.test(message))
     return 'the namespace has a quota: check it with `kubectl describe quota`';
   if (/cannot|is forbidden: User/.test(message)) {

@@ -23,6 +23,7 @@ const ONLY_WITH_POLICY = [
 interface ManifestsOptions {
   /** Undefined: without a policy. */
   readonly policy?: PolicySettings;
+  readonly openshift: boolean;
   readonly format: OutputFormat;
 }
 
@@ -37,8 +38,19 @@ export const manifests: Command<ManifestsOptions> = {
       'kubectl gkeprof manifests --admission-policy | kubectl apply -f -',
       'Also admit nothing but debug pods in the namespace',
     ],
+    [
+      'kubectl gkeprof manifests --openshift | oc apply -f -',
+      'Also let users create debug pods on OpenShift',
+    ],
   ],
   options: {
+    openshift: {
+      type: 'boolean',
+      describe:
+        'Also print the SecurityContextConstraints for debug pods and the role to use it, which OpenShift needs',
+      group: 'Platform:',
+      notPresettable: true,
+    },
     'admission-policy': {
       type: 'boolean',
       describe:
@@ -87,7 +99,7 @@ export const manifests: Command<ManifestsOptions> = {
     ...VERBOSE,
   },
   validate(raw) {
-    const format = outputFormatOf(raw);
+    const [format, openshift] = [outputFormatOf(raw), raw.flag('openshift')];
     if (!raw.flag('admission-policy')) {
       const stray = ONLY_WITH_POLICY.find((name) => raw.isTyped(name));
       if (stray !== undefined)
@@ -95,7 +107,7 @@ export const manifests: Command<ManifestsOptions> = {
           `--${stray} needs --admission-policy, because it says what the policy allows`,
           'add --admission-policy',
         );
-      return { format };
+      return { openshift, format };
     }
     return {
       policy: {
@@ -106,11 +118,13 @@ export const manifests: Command<ManifestsOptions> = {
         allowShell: raw.flag('allow-shell'),
         targetRights: raw.flag('target-rights'),
       },
+      openshift,
       format,
     };
   },
-  async run({ policy, format }, context) {
+  async run({ policy, openshift, format }, context) {
     const documents = [asset('manifests/namespace.yaml'), asset('manifests/rbac.yaml')];
+    if (openshift) documents.push(asset('manifests/openshift.yaml'));
     if (policy?.targetRights) documents.push(asset('manifests/node-rights.yaml'));
     if (policy) documents.push(...admissionPolicy(policy).map((each) => dump(each, { lineWidth: -1 })));
     const text = documents.join('---\n');

@@ -3,7 +3,12 @@ import { isRecording } from '../collectors/collector.ts';
 import { captureScript } from '../collectors/script.ts';
 import { argumentsPattern, readGrammar } from '../node/arguments.ts';
 import { FILES_USERS, MOST_RECORDERS } from '../plan/plan.ts';
-import { debugPod, FILLED_IN_FIELDS, LABELS_BY_ADMISSION } from '../session/pod-manifest.ts';
+import {
+  ANNOTATIONS_BY_ADMISSION,
+  debugPod,
+  FILLED_IN_FIELDS,
+  LABELS_BY_ADMISSION,
+} from '../session/pod-manifest.ts';
 import { all, any, celLiteral, celStrings, isOwn, ownerVariables, type Rule } from './cel.ts';
 import { captureCommandIs, filesCommandIs, scriptVariables } from './command-rules.ts';
 import { type DebugPodKind, debugPodKinds } from './kinds.ts';
@@ -197,7 +202,10 @@ export function podRules({
           ['gkeprof.dev/session'],
         ),
         "object.metadata.labels[?'gkeprof.dev/session'].orValue('') == object.metadata.name.split('-')[2]",
-        onlyKeys('object.metadata.annotations', keysOf(pods.map(({ metadata }) => metadata!.annotations!))),
+        onlyKeys('object.metadata.annotations', [
+          ...keysOf(pods.map(({ metadata }) => metadata!.annotations!)),
+          ...ANNOTATIONS_BY_ADMISSION,
+        ]),
         ...constants(
           'object.metadata.annotations',
           pods.map(({ metadata }) => metadata!.annotations!),

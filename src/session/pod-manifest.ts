@@ -221,6 +221,12 @@ export const LABELS_BY_ADMISSION: readonly string[] = ['topology.kubernetes.io',
   (prefix) => [`${prefix}/zone`, `${prefix}/region`],
 );
 
+/** What OpenShift writes into pods: which SecurityContextConstraints admitted the pod, and by whose right. */
+export const ANNOTATIONS_BY_ADMISSION: readonly string[] = [
+  'openshift.io/scc',
+  'security.openshift.io/validated-scc-subject-type',
+];
+
 /** Names of fields that the API server adds to each container or to the pod's specification. */
 export const FILLED_IN_FIELDS = {
   container: Object.keys(FILLED_IN.container),
