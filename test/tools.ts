@@ -53,6 +53,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   ],
   'doctor/by-hand.test.ts': ['kubectl'],
   'files/input.test.ts': ['bzip2', 'gzip', 'xz', 'zstd'],
+  'image/contents.test.ts': ['linux', 'tar'],
   'image/unwinder.test.ts': [
     'linux',
     'root',

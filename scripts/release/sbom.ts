@@ -47,6 +47,11 @@ export async function sbom(
     metadata: new Models.Metadata({ component: whole }),
     components: new Models.ComponentRepository(parts),
   });
+  return serialized(bom);
+}
+
+/** The document as text. Throws if it is not valid. */
+export async function serialized(bom: Models.Bom): Promise<string> {
   const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
   const text = serializer.serialize(bom, { sortLists: true, space: 2 });
   const invalid = await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(text);

@@ -76,16 +76,18 @@ async function debianArchive(report: Report): Promise<string> {
 
 /** Debian and what is built on it, one after the other: they would only slow each other down. */
 async function debianArchives(report: Report): Promise<Map<string, string>> {
-  const base = await debianArchive(report);
-  const archives = new Map([[DEBIAN.reference, base]]);
-  for (const image of [TOOLS, REDIS_FP, REDIS_STOCK]) {
-    const modules = image === TOOLS ? goModules : undefined;
-    archives.set(
-      image.reference,
-      await archiveOf(image, { ingredients: basename(base), base, ...(modules && { modules }) }, report),
-    );
-  }
+  const archives = new Map<string, string>();
+  for (const image of [DEBIAN, TOOLS, REDIS_FP, REDIS_STOCK])
+    archives.set(image.reference, await ensureArchive(image, report));
   return archives;
+}
+
+/** Builds the archive of Debian, or of an image that is built on it, unless it is in the cache. Returns its path. */
+export async function ensureArchive(image: Image, report: Report): Promise<string> {
+  const base = await debianArchive(report);
+  if (image === DEBIAN) return base;
+  const modules = image === TOOLS ? goModules : undefined;
+  return archiveOf(image, { ingredients: basename(base), base, ...(modules && { modules }) }, report);
 }
 
 /** The modules of the image's Go programs from this machine: it may know a proxy, or a certificate, that the build doesn't. */
