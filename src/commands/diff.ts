@@ -1,4 +1,4 @@
-import type { Command } from '../cli/command.ts';
+import type { Command, Context } from '../cli/command.ts';
 import type { OptionTable, RawOptions } from '../cli/option-spec.ts';
 import { FORCE, OUTPUT_DIR, VERBOSE, writableFolder } from '../cli/options.ts';
 import {
@@ -9,8 +9,10 @@ import {
   readChoice,
 } from '../cli/profile-options.ts';
 import { FILE_AND_FORMAT, fileAndFormat, MARKDOWN, OPEN } from '../cli/result-options.ts';
-import { EXIT, usageError } from '../errors.ts';
+import { EXIT, type GkeprofError, usageError } from '../errors.ts';
 import { recentFile } from '../files/recent-file.ts';
+import { isForPrograms } from '../output/format.ts';
+import { printResult } from '../output/result.ts';
 import type { StatedWeights } from '../profile/compare/folded-weights.ts';
 import type { Profile } from '../profile/profile.ts';
 import { printable } from '../text/printable.ts';
@@ -24,7 +26,7 @@ import {
   presentComparison,
 } from '../workflow/compare-profiles.ts';
 import { prepareFolder } from '../workflow/output-folder.ts';
-import { readProfileFile, reportLookups, requireSamples } from '../workflow/read-profile.ts';
+import { noSamples, noSamplesText, readProfileFile, reportLookups } from '../workflow/read-profile.ts';
 
 interface DiffOptions extends ComparisonRule, ComparisonOutput {
   /** Only one file if it is already a comparison, with two counts on each line. */
@@ -155,6 +157,7 @@ export const diff: Command<DiffOptions> = {
     await prepareFolder(folder, context);
     const paths: string[] = [];
     const profiles: Profile[] = [];
+    const problems: GkeprofError[] = [];
     for (const file of files) {
       const path = await recentFile(file, folder, ['.perf-script.txt.gz'], 'raw stacks');
       const reading = await readProfileFile(path, choice, context, asked);
@@ -169,10 +172,17 @@ export const diff: Command<DiffOptions> = {
       if (before) {
         paths.push(path);
         profiles.push(before);
-      } else requireSamples(path, reading, choice(false));
+      } else {
+        const problem = noSamples(path, reading, choice(false));
+        if (problem) problems.push(problem);
+      }
       await reportLookups(profile, context);
       paths.push(path);
       profiles.push(profile);
+    }
+    if (problems[0]) {
+      if (isForPrograms(options.format)) await printNotCompared(profiles, paths, problems, options, context);
+      throw problems[0];
     }
     const comparison = compareStated(profiles as [Profile, Profile], {
       by,
@@ -184,6 +194,27 @@ export const diff: Command<DiffOptions> = {
     return EXIT.done;
   },
 };
+
+/** Prints what is known of two files of which one has no samples, or both, and why they are not compared. */
+async function printNotCompared(
+  profiles: readonly Profile[],
+  [before, after]: readonly string[],
+  problems: readonly GkeprofError[],
+  { format }: Pick<DiffOptions, 'format'>,
+  context: Context,
+): Promise<void> {
+  const [one, other] = profiles.map(({ about, samples }) => ({ about, samples }));
+  await printResult(
+    context,
+    format,
+    () => ({
+      ...{ kind: 'ProfileComparison', version: 1, input: { before, after }, before: one, after: other },
+      ...{ notCompared: problems.map(noSamplesText).join('; '), files: [] },
+    }),
+    [],
+    () => '',
+  );
+}
 
 /** Parses two numbers above zero, or one number for both files. */
 function pairOf(raw: RawOptions, name: string, example: string): readonly [number, number] | undefined {

@@ -18,7 +18,7 @@ import { MANY_OPTIONS, type ManyOptions, manyOptions, targetFlags } from '../cli
 import { typedLine } from '../cli/typed-line.ts';
 import { perf } from '../collectors/perf/perf.ts';
 import { EXIT, type ExitCode, GkeprofError, usageError } from '../errors.ts';
-import type { OutputFormat } from '../output/format.ts';
+import { isForPrograms } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import type { PerfTask } from '../plan/plan.ts';
 import {
@@ -30,15 +30,16 @@ import {
   type TargetRef,
   type TargetRefs,
 } from '../plan/target.ts';
-import { compare } from '../profile/compare/compare.ts';
 import type { ExceptedPod } from '../profile/owners.ts';
-import type { Comparison, Profile } from '../profile/profile.ts';
-import { type ProfileSummary, summaryLines } from '../profile/summary.ts';
-import { captureFacts } from '../report/capture.ts';
-import { describeFiles, type MadeFile } from '../report/files.ts';
-import type { Receipt } from '../session/receipt.ts';
+import { summaryLines } from '../profile/summary.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
-import { comparisonResult, drawComparisons } from '../workflow/compare-profiles.ts';
+import {
+  compareRecordings,
+  outcomeOf,
+  pictureOf,
+  printNotCompared,
+  type RecordedProfile,
+} from '../workflow/compare-recordings.ts';
 import { checkDetach } from '../workflow/detach.ts';
 import { draw } from '../workflow/draw-profile.ts';
 import { checkDwarfRoom } from '../workflow/dwarf-room.ts';
@@ -249,33 +250,6 @@ export const flamegraph: Command<FlamegraphOptions> = {
 
 const maxBytes = ({ offCpu }: FlamegraphOptions): number => (offCpu ? MAX_WAIT_BYTES : MAX_BYTES);
 
-/** A profile that was recorded, with its files. */
-interface Recording {
-  readonly profile: Profile;
-  readonly summary: ProfileSummary;
-  readonly receipt: Receipt;
-  readonly base: string;
-  readonly made: readonly MadeFile[];
-  /** How it ended, for people. */
-  readonly ended: string;
-  readonly code: ExitCode;
-}
-
-const pictureOf = (made: readonly MadeFile[]): string | undefined =>
-  made.find(({ role }) => role === 'svg')?.path;
-
-/** The recording as a result for programs and in Markdown. */
-async function outcomeOf({ profile, summary, receipt, made, ended }: Recording) {
-  const { profileFacts, recordingMarkdown } = await import('../report/profile.ts');
-  const capture = captureFacts(receipt);
-  const files = await describeFiles(made);
-  const figures = profileFacts(profile, summary);
-  return {
-    facts: { kind: 'FlameGraph', version: 1, ...capture, profile: figures, files },
-    markdown: () => recordingMarkdown(capture, figures, files, ended),
-  };
-}
-
 /** The targets; of a process of a node its container. Undefined after a preview, which asks no node. */
 async function withoutPid(
   { refs, pid, capture }: FlamegraphOptions,
@@ -311,7 +285,7 @@ async function record(
   options: FlamegraphOptions,
   found: CaptureTarget,
   context: Context,
-): Promise<Recording | undefined> {
+): Promise<RecordedProfile | undefined> {
   const { durationSeconds } = options;
   const { node } = found.target;
   const { except: named } = options.choice(false);
@@ -342,44 +316,17 @@ async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Co
     recordOne(vs, undefined),
     recordOne(options.refs.refs[0]!, options.container),
   ]);
+  const [one, other] = both.map((each) => (each.status === 'fulfilled' ? each.value : undefined));
   const failed = both.find((each) => each.status === 'rejected');
-  const kept = both.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   if (failed) {
-    if (!kept.some((each) => each !== undefined)) throw failed.reason;
+    if (!one && !other) throw failed.reason;
     const { message, hint } = failed.reason as GkeprofError;
-    throw new GkeprofError(EXIT.incomplete, `only one of the two recordings succeeded: ${message}`, hint);
+    const why = `only one of the two recordings succeeded: ${message}`;
+    if (isForPrograms(options.draw.format))
+      await printNotCompared({ before: one, after: other }, why, options.draw.format, context);
+    throw new GkeprofError(EXIT.incomplete, why, hint);
   }
-  const [one, other] = kept;
-  if (!one || !other) return EXIT.done;
-  const code = Math.max(one.code, other.code);
-  if (!one.profile.samples || !other.profile.samples) return code;
-  const comparison = compare(one.profile, other.profile);
-  context.log.line('');
-  const { format, open } = options.draw;
-  const made = await drawComparisons(comparison, { formats: ['svg'], format }, other.base, context);
-  if (format.kind !== 'text') await putBoth(one, other, comparison, made, format, context);
-  if (open) await openResult(pictureOf(made), context);
-  return code;
-}
-
-/** Prints both recordings and their comparison as one result. */
-async function putBoth(
-  one: Recording,
-  other: Recording,
-  comparison: Comparison,
-  made: readonly MadeFile[],
-  format: OutputFormat,
-  context: Context,
-): Promise<void> {
-  const [before, after] = await Promise.all([outcomeOf(one), outcomeOf(other)]);
-  const { facts, names, markdown } = await comparisonResult(comparison, made);
-  await printResult(
-    context,
-    format,
-    () => ({ kind: 'FlameGraphComparison', version: 1, before: before.facts, after: after.facts, ...facts }),
-    [...before.facts.files, ...after.facts.files].map(({ path }) => path).concat(names),
-    () => [markdown(), before.markdown(), after.markdown()].join('\n'),
-  );
+  return one && other ? compareRecordings(one, other, options.draw, context) : EXIT.done;
 }
 
 function taskFor(target: Target, { frequencyHz, callGraph, pid, offCpu }: FlamegraphOptions): PerfTask {
@@ -407,7 +354,7 @@ async function drawRecording(
   context: Context,
   nodePods?: NodePods,
   except?: ExceptedPod,
-): Promise<Recording> {
+): Promise<RecordedProfile> {
   const { log, stdout } = context;
   const { artifact } = result;
   const read = await readRecording({ plan, result }, { choice, nodePods, except }, context);

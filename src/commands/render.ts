@@ -12,9 +12,9 @@ import {
   readChoice,
 } from '../cli/profile-options.ts';
 import { MARKDOWN, OPEN, openResult } from '../cli/result-options.ts';
-import { EXIT, usageError } from '../errors.ts';
+import { EXIT, type GkeprofError, usageError } from '../errors.ts';
 import { recentFile } from '../files/recent-file.ts';
-import type { OutputFormat } from '../output/format.ts';
+import { isForPrograms, type OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { mergeByPod } from '../profile/merge-by-pod.ts';
 import { mergeProfiles } from '../profile/merge-profiles.ts';
@@ -27,9 +27,10 @@ import { baseFor, draw } from '../workflow/draw-profile.ts';
 import { prepareFolder } from '../workflow/output-folder.ts';
 import {
   type FileReading,
+  noSamples,
+  noSamplesText,
   readProfileFile,
   reportLookups,
-  requireSamples,
 } from '../workflow/read-profile.ts';
 import { isWaitsName, renderWaits } from '../workflow/render-waits.ts';
 
@@ -123,7 +124,14 @@ export const render: Command<RenderOptions> = {
           throw usageError(`${printable(path)} is a comparison: it cannot be added to other files`);
         return await drawTwoColumns(path, reading.before, reading.profile, folder, drawing, context);
       }
-      requireSamples(path, reading, choice(false));
+      const problem = noSamples(path, reading, choice(false));
+      if (problem) {
+        if (isForPrograms(drawing.format)) {
+          const { profile } = reading;
+          await printReport(path, profile, summarize(profile), [], drawing.format, context, problem);
+        }
+        throw problem;
+      }
       paths.push(path);
       readings.push(reading);
     }
@@ -158,7 +166,10 @@ function checkOnlyWaits(files: readonly string[], raw: RawOptions): void {
     );
 }
 
-/** Prints the profile as a result: where it is from, its figures, and the files that were made. */
+/**
+ * Prints the profile as a result: where it is from, its figures, and the files that were made; of a profile without samples the
+ * problem.
+ */
 async function printReport(
   path: string,
   profile: Profile,
@@ -166,6 +177,7 @@ async function printReport(
   made: readonly MadeFile[],
   format: OutputFormat,
   context: Context,
+  problem?: GkeprofError,
 ): Promise<void> {
   const { profileFacts, profileMarkdown } = await import('../report/profile.ts');
   const files = await describeFiles(made);
@@ -180,6 +192,7 @@ async function printReport(
       input: path === '-' ? 'stdin' : path,
       about,
       profile: facts,
+      ...(problem && { empty: noSamplesText(problem) }),
       files,
     }),
     files.map((file) => file.path),

@@ -25,3 +25,7 @@ export const failedTarget = ({ target, node }: Plan, error: unknown): FailedTarg
 /** A pod with its namespace, because the targets of one command may be of several. */
 export const podText = ({ target }: Plan): string =>
   target.kind === 'pod' ? `pod "${target.name}" in namespace "${target.namespace}"` : targetText(target);
+
+/** The same of a target that is known by its result alone. */
+export const failedText = ({ target, namespace }: FailedTarget): string =>
+  namespace === undefined ? target : `${target} in namespace ${namespace}`;

@@ -3,7 +3,7 @@ import type { Profile } from '../profile/profile.ts';
 import type { ProfileSummary } from '../profile/summary.ts';
 import type { Receipt } from '../session/receipt.ts';
 import { captureFacts } from './capture.ts';
-import type { FailedTarget } from './failed-target.ts';
+import { type FailedTarget, failedText } from './failed-target.ts';
 import { type DescribedFile, describeFiles, fileTable, type MadeFile } from './files.ts';
 import { block, code, markdownTable, plain } from './markdown.ts';
 import { profileFacts, profileTables } from './profile.ts';
@@ -87,8 +87,8 @@ const manyMarkdown = (
     findings.map((line) => `- ${plain(line)}`).join('\n'),
     failed
       .map(
-        ({ target: which, error, hint }) =>
-          `- not recorded: ${plain(`${which}: ${error}${hint ? ` (${hint})` : ''}`)}`,
+        (each) =>
+          `- not recorded: ${plain(`${failedText(each)}: ${each.error}${each.hint ? ` (${each.hint})` : ''}`)}`,
       )
       .join('\n'),
     ...(profile ? profileTables(profile) : []),

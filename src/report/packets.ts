@@ -13,9 +13,10 @@ import { type RedisFacts, redisFacts } from '../packets/print/redis-facts.ts';
 import { durationText } from '../packets/print/wording.ts';
 import type { Sort } from '../packets/sorting.ts';
 import type { CaptureSummary } from '../packets/summary.ts';
+import type { PacketCounts } from '../session/receipt.ts';
 import { counted, formatBytes, formatRate } from '../text/quantity.ts';
 import { type CaptureFacts, captureRows, targetWords, utc } from './capture.ts';
-import type { FailedTarget } from './failed-target.ts';
+import { type FailedTarget, failedText } from './failed-target.ts';
 import { type DescribedFile, fileTable } from './files.ts';
 import { block, code, factTable, MARKDOWN_ROWS, markdownTable, plain } from './markdown.ts';
 
@@ -42,8 +43,8 @@ export const captureMarkdown = (
       ...captureRows(capture, ended),
       ['scope', plain(capture.scope)],
       ['filter', capture.filter ? code(capture.filter) : 'none: every packet'],
-      ['captured', counted(capture.packets?.captured ?? 0, 'packet')],
-      ['dropped by the kernel', droppedText(capture.packets?.droppedByKernel ?? 0)],
+      ['captured', capture.packets && capturedText(capture.packets)],
+      ['dropped by the kernel', capture.packets && droppedText(capture.packets)],
       ...(analyzed ? analysisRows(analyzed) : []),
     ]),
     ...(analyzed ? analysisTables(analyzed) : []),
@@ -65,14 +66,14 @@ export const manyCapturesMarkdown = (
       ['pod', 'captured', 'dropped by the kernel', 'from', 'to'].map((title) => ({ title })),
       captures.map((capture) => [
         targetWords(capture),
-        counted(capture.packets?.captured ?? 0, 'packet'),
-        droppedText(capture.packets?.droppedByKernel ?? 0),
+        capture.packets ? capturedText(capture.packets) : '',
+        capture.packets ? droppedText(capture.packets) : '',
         utc(capture.startedAt),
         utc(capture.stoppedAt),
       ]),
     ),
     [
-      ...failed.map(({ target, error }) => `- not captured: ${plain(`${target}: ${error}`)}`),
+      ...failed.map((each) => `- not captured: ${plain(`${failedText(each)}: ${each.error}`)}`),
       ...clocks.map((line) => `- ${plain(line)}`),
     ].join('\n'),
     ...(analyzed ? [factTable(analysisRows(analyzed)), ...analysisTables(analyzed)] : []),
@@ -89,8 +90,19 @@ export const analysisMarkdown = (analyzed: Analyzed, files: readonly DescribedFi
     fileTable(files),
   );
 
-const droppedText = (packets: number): string =>
-  `${counted(packets, 'packet')}${packets ? ': the capture has holes' : ''}`;
+function capturedText(counts: PacketCounts): string {
+  if ('captured' in counts) return counted(counts.captured, 'packet');
+  return counts.capturedAtLeast > 0 ? `at least ${counted(counts.capturedAtLeast, 'packet')}` : NOT_COUNTED;
+}
+
+function droppedText(counts: PacketCounts): string {
+  const packets = 'captured' in counts ? counts.droppedByKernel : counts.droppedByKernelAtLeast;
+  if (packets === 0 && !('captured' in counts)) return NOT_COUNTED;
+  const least = 'captured' in counts ? '' : 'at least ';
+  return `${least}${counted(packets, 'packet')}${packets ? ': the capture has holes' : ''}`;
+}
+
+const NOT_COUNTED = 'not counted: the capture container died';
 
 function analysisRows({ analysis, names }: Analyzed): Array<[string, string | undefined]> {
   const facts = summaryFacts(analysis, true);

@@ -3,7 +3,7 @@ import { findingOf } from '../waits/finding.ts';
 import { categoriesOf, nameColumns, noteLines, waitRows } from '../waits/tables.ts';
 import { shareText } from '../waits/wording.ts';
 import { type CaptureFacts, captureRows, targetWords } from './capture.ts';
-import type { FailedTarget } from './failed-target.ts';
+import { type FailedTarget, failedText } from './failed-target.ts';
 import { type DescribedFile, fileTable } from './files.ts';
 import { block, code, factTable, MARKDOWN_ROWS, markdownTable, plain } from './markdown.ts';
 
@@ -60,8 +60,8 @@ export const manyWaitsMarkdown = (
     ]),
     failed
       .map(
-        ({ target, error, hint }) =>
-          `- not recorded: ${plain(`${target}: ${error}${hint ? ` (${hint})` : ''}`)}`,
+        (each) =>
+          `- not recorded: ${plain(`${failedText(each)}: ${each.error}${each.hint ? ` (${each.hint})` : ''}`)}`,
       )
       .join('\n'),
     fileTable(reports.flatMap(({ files }) => files)),

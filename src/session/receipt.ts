@@ -15,6 +15,20 @@ export interface RecordedPlan extends Omit<Plan, 'target'> {
   readonly targets: readonly [Target];
 }
 
+/**
+ * tcpdump's counts. If the capture container died, there are only those of its last event, and the file may have more packets:
+ * then each is named a lower bound.
+ */
+export type PacketCounts =
+  | {
+      readonly captured: number;
+      readonly receivedByFilter: number;
+      readonly droppedByKernel: number;
+      /** Absent in receipts of older versions. */
+      readonly bufferKiB?: number;
+    }
+  | { readonly capturedAtLeast: number; readonly droppedByKernelAtLeast: number };
+
 /** The JSON beside an artifact: what was planned, what happened, and that both ends hold the same bytes. */
 export interface Receipt {
   readonly receiptVersion: 1;
@@ -53,13 +67,7 @@ export interface Receipt {
      * tcpdump's three counts, and the size of the kernel's buffer; absent for profiles. On a loopback interface, and so on
      * `any`, the kernel counts a packet as received when it is sent and when it arrives, and tcpdump captures it once.
      */
-    readonly packets?: {
-      readonly captured: number;
-      readonly receivedByFilter: number;
-      readonly droppedByKernel: number;
-      /** Absent in receipts of older versions. */
-      readonly bufferKiB?: number;
-    };
+    readonly packets?: PacketCounts;
   };
   readonly targetChanges: readonly string[];
   /** Why it is not known whether the target changed; absent if it is known. */
@@ -80,7 +88,7 @@ export function makeReceipt(
   result: SessionResult,
   findings: Readonly<Record<string, unknown>>,
 ): Receipt {
-  const { artifact, last } = result;
+  const { artifact } = result;
   const { isCurrent: _, ...cluster } = result.reached;
   return {
     receiptVersion: 1,
@@ -89,14 +97,7 @@ export function makeReceipt(
     cluster,
     capture: {
       ...captureOf(result),
-      ...(plan.capture.collector === 'tcpdump' && {
-        packets: {
-          captured: last?.packets ?? 0,
-          receivedByFilter: last?.received ?? 0,
-          droppedByKernel: last?.dropped ?? 0,
-          bufferKiB: last?.buffer ?? 0,
-        },
-      }),
+      ...(plan.capture.collector === 'tcpdump' && { packets: countsOf(result) }),
     },
     targetChanges: result.targetChanges,
     ...(result.targetUnknown !== undefined && { targetUnknown: result.targetUnknown }),
@@ -109,6 +110,16 @@ export function makeReceipt(
     findings,
   };
 }
+
+const countsOf = ({ ended, last }: SessionResult): PacketCounts =>
+  ended === 'lost'
+    ? { capturedAtLeast: last?.packets ?? 0, droppedByKernelAtLeast: last?.dropped ?? 0 }
+    : {
+        captured: last?.packets ?? 0,
+        receivedByFilter: last?.received ?? 0,
+        droppedByKernel: last?.dropped ?? 0,
+        bufferKiB: last?.buffer ?? 0,
+      };
 
 /** In the order of the fields that receipts have always had. */
 export const recordedPlan = ({ version, session, node, target, ...rest }: Plan): RecordedPlan => ({

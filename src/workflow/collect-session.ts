@@ -3,9 +3,9 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
-import { type NodeTask, type Plan, targetText } from '../plan/plan.ts';
+import type { NodeTask, Plan } from '../plan/plan.ts';
 import { captureFacts } from '../report/capture.ts';
-import { type FailedTarget, failedTarget } from '../report/failed-target.ts';
+import { type FailedTarget, failedTarget, failedText, podText } from '../report/failed-target.ts';
 import { type DescribedFile, describeFiles } from '../report/files.ts';
 import { makeReceipt, type Receipt, writeReceipt } from '../session/receipt.ts';
 import type { SessionResult } from '../session/result.ts';
@@ -63,9 +63,9 @@ export async function presentCollected(
     () => collected.map(({ files }) => fileLines(files)).join(''),
   );
   const { log } = context;
-  for (const { target, error, hint } of failures) {
-    log.warn(`${target} was not collected: ${error}`);
-    if (hint !== undefined) log.hint(hint);
+  for (const each of failures) {
+    log.warn(`${failedText(each)} was not collected: ${each.error}`);
+    if (each.hint !== undefined) log.hint(each.hint);
   }
   for (const each of collected) sayHow(each, outcomes.length > 1, context);
   await Promise.all(collected.map(({ result }) => result.removed));
@@ -111,7 +111,7 @@ const fileLines = (files: readonly DescribedFile[]): string =>
   files.map(({ role, path }) => `${role === 'receipt' ? 'Receipt:' : 'File:   '} ${path}\n`).join('');
 
 function sayHow({ plan, result }: CollectedFile, isOneOfMany: boolean, { log, windows }: Context): void {
-  const prefix = isOneOfMany ? `${targetText(plan.target)}: ` : '';
+  const prefix = isOneOfMany ? `${podText(plan)}: ` : '';
   for (const line of missingText(result)) log.warn(prefix + line);
   log.line(prefix + endedText(result));
   const verb = AGAIN[plan.capture.collector] ?? 'analyze';

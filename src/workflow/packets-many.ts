@@ -57,10 +57,11 @@ async function present(
 ): Promise<ExitCode> {
   const { log, stdout } = context;
   const { recorded } = many;
-  const packets = recorded.map(({ result }) => result.last?.packets ?? 0);
-  const captured = packets.reduce((sum, each) => sum + each, 0);
+  const counts = recorded.map(({ result }) => result.last?.packets ?? 0);
+  const captured = counts.reduce((sum, each) => sum + each, 0);
+  const isCounted = recorded.every(({ result }) => result.ended !== 'lost');
   log.end();
-  log.line(`${counted(captured, 'packet')} captured`);
+  log.line(`${isCounted ? '' : 'at least '}${counted(captured, 'packet')} captured`);
   for (const each of recorded) warnOf(each, context);
   const base = manyPodsName(
     recorded.flatMap(({ plan: { target } }) => (target.kind === 'pod' ? [target] : [])),
@@ -84,8 +85,8 @@ async function present(
       if (role === 'packets') stdout.write(`Packets: ${each}\n`);
       else if (path !== undefined && each.startsWith(receiptBase(path))) stdout.write(`Receipt: ${each}\n`);
   }
-  if (path !== undefined) sayFile(path, receipt!.artifact.bytes, captured, context);
-  const wantsAnalysis = analysis !== undefined && captured > 0;
+  if (path !== undefined) sayFile(path, receipt!.artifact.bytes, receipt!.combined.packets, context);
+  const wantsAnalysis = analysis !== undefined && (captured > 0 || !isCounted);
   const paths = path === undefined ? recorded.map(({ result }) => result.artifact.path) : [path];
   let isPrinted = false;
   const print = async (analyzed?: Analyzed) => {
@@ -123,7 +124,9 @@ function warnOf({ plan, result }: RecordedTarget, { log }: Context): void {
   const target = podText(plan);
   const { scope, filter } = plan.capture as TcpdumpTask;
   if (last?.dropped)
-    log.warn(`${target}: ${counted(last.dropped, 'packet')} dropped by the kernel: the capture has holes`);
+    log.warn(
+      `${target}: ${ended === 'lost' ? 'at least ' : ''}${counted(last.dropped, 'packet')} dropped by the kernel: the capture has holes`,
+    );
   if (!last?.packets && ended !== 'lost')
     log.warn(
       `${target}: ${filter.length ? `no packet matched in scope ${scope}` : `there was no packet in scope ${scope}`}`,
@@ -141,12 +144,12 @@ const podTable = (recorded: readonly RecordedTarget[]): string =>
       { title: 'DROPPED', right: true },
       { title: 'SIZE', right: true },
     ],
-    recorded.map(({ plan: { target, node }, result: { last, artifact } }) => [
+    recorded.map(({ plan: { target, node }, result: { last, artifact, ended } }) => [
       target.kind === 'pod' ? target.namespace : '-',
       target.kind === 'pod' ? target.name : '-',
       node,
-      String(last?.packets ?? 0),
-      String(last?.dropped ?? 0),
+      `${ended === 'lost' ? '≥ ' : ''}${last?.packets ?? 0}`,
+      `${ended === 'lost' ? '≥ ' : ''}${last?.dropped ?? 0}`,
       formatBytes(artifact.bytes),
     ]),
   );

@@ -5,7 +5,7 @@ import { perf } from '../collectors/perf/perf.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { printResult } from '../output/result.ts';
 import type { Plan } from '../plan/plan.ts';
-import { type FailedTarget, failedTarget } from '../report/failed-target.ts';
+import { type FailedTarget, failedTarget, failedText } from '../report/failed-target.ts';
 import { type DrawnMany, drawMany, manyResult } from './draw-many.ts';
 import { type ReadRecording, readRecording } from './read-recording.ts';
 import {
@@ -55,7 +55,7 @@ async function drawAll(
       problem = error;
       const miss = failedTarget(each.plan, error);
       failed.push(miss);
-      log.warn(`${miss.target}: ${miss.error}`);
+      log.warn(`${failedText(miss)}: ${miss.error}`);
       if (miss.hint !== undefined) log.hint(miss.hint);
     }
   }

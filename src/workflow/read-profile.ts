@@ -157,11 +157,15 @@ async function* unlessInterrupted(
   }
 }
 
-/** Throws if no sample of the file is left, with the reason as the hint. */
-export function requireSamples(path: string, reading: Reading, options: ReadOptions): void {
-  if (reading.profile.samples === 0)
-    throw new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`, whyNoSamples(reading, options));
-}
+/** The error for a file of which no sample is left, with the reason as the hint; undefined if there are samples. */
+export const noSamples = (path: string, reading: Reading, options: ReadOptions): GkeprofError | undefined =>
+  reading.profile.samples === 0
+    ? new GkeprofError(EXIT.tool, `no samples in ${printable(path)}`, whyNoSamples(reading, options))
+    : undefined;
+
+/** The same as one sentence, for results. */
+export const noSamplesText = ({ message, hint }: GkeprofError): string =>
+  hint === undefined ? message : `${message}: ${hint}`;
 
 /** By the counters in the receipt of a recording; undefined if it has none. */
 const emptyRecordingText = ({ pod, node, container, seconds = 0, frequencyHz = 0, cpu }: About) =>

@@ -53,6 +53,29 @@ describe('diff', () => {
     expect(nobody.stderr).toContain('none of its 2 samples is left after --comm x; threads: app\n');
   });
 
+  it('gives programs what is known, and why nothing is compared, if a file has no samples', async () => {
+    const empty = put('empty.txt', '# captured on    : Mon Nov 23 13:37:49 2026\n# event : cycles\n');
+    const full = put('b.folded', AFTER);
+    const why = `no samples in ${empty}: it has the header of a recording but no samples`;
+    for (const files of [
+      [empty, full],
+      [full, empty],
+    ]) {
+      const run = await gkeprof(['diff', ...files, '-o', 'json', '--output-dir', folder]);
+      expect(run.code).toBe(4);
+      expect(run.stderr).toContain(`error: no samples in ${empty}\n`);
+      const data = JSON.parse(run.stdout.toString());
+      expect(faults('diff', data)).toEqual([]);
+      expect(data).toMatchObject({ kind: 'ProfileComparison', notCompared: why, files: [] });
+      expect([data.before.samples, data.after.samples]).toEqual(files[0] === empty ? [0, 1140] : [1140, 0]);
+    }
+    const drawn = await gkeprof(['render', empty, '-o', 'json', '--output-dir', folder]);
+    expect(drawn.code).toBe(4);
+    const data = JSON.parse(drawn.stdout.toString());
+    expect(faults('render', data)).toEqual([]);
+    expect(data).toMatchObject({ kind: 'ProfileReport', empty: why, profile: { samples: 0 }, files: [] });
+  });
+
   it('compares pictures: they carry their stacks', async () => {
     for (const [name, text] of [
       ['a', BEFORE],

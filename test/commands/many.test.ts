@@ -117,6 +117,14 @@ describe('a capture of several pods', () => {
     expect(stderr).toContain('2 packets captured');
   });
 
+  it('names the one that is gone with its namespace, to programs and in Markdown', async () => {
+    const data = JSON.parse((await pcap(clusterWith({}, ['web-2']), '-o', 'json')).stdout);
+    expect(faults('pcap', data)).toEqual([]);
+    expect(data.failed).toMatchObject([{ target: 'pod/web-2', namespace: 'default', node: 'node-a' }]);
+    const { stdout } = await pcap(clusterWith({}, ['web-2']), '--markdown');
+    expect(stdout).toContain('- not captured: pod/web-2 in namespace default: ');
+  });
+
   it('keeps what one node has where the other takes no debug pod', async () => {
     const cluster = clusterWith();
     const create = cluster.createPod;

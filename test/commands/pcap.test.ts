@@ -1,6 +1,13 @@
-import { expect, it } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
 import { countLines } from '../../src/commands/pcap.ts';
 import type { SessionResult } from '../../src/session/result.ts';
+import { fakeCluster, lines, result, status } from '../fake-cluster.ts';
+import { faults } from '../schemas.ts';
+import { DATA, giveRedis, SHA } from '../session/scene.ts';
+import { runOn } from './on-cluster.ts';
 
 const last = (counts: object) => ({ event: 'progress', ...counts }) as SessionResult['last'];
 
@@ -23,4 +30,43 @@ it('does not take the packets for all there were, or for none, if the container 
   expect(countLines({ ended: 'lost', last: undefined })).toEqual([
     'the packets are not counted, because the capture container died: kubectl gkeprof analyze counts them',
   ]);
+});
+
+it.each([
+  [{ packets: 3, dropped: 1 }, { capturedAtLeast: 3, droppedByKernelAtLeast: 1 }, 'at least 3 packets'],
+  [{}, { capturedAtLeast: 0, droppedByKernelAtLeast: 0 }, 'not counted: the capture container died'],
+])('gives programs, the receipt and Markdown only lower bounds then: %o', async (counts, bounds, words) => {
+  const folder = mkdtempSync(join(tmpdir(), 'gkeprof-pcap-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const run = async (...form: string[]) => {
+    const cluster = fakeCluster({
+      exec: async (_ref, argv) =>
+        argv.includes('salvage') ? result(`${DATA.length}\n${SHA}  -\n`) : result(),
+      copy: async (_ref, _path, directory, name) => {
+        writeFileSync(join(directory, name), DATA);
+        return result();
+      },
+    });
+    giveRedis(cluster, ({ event }) =>
+      lines([event('hello'), event('capturing'), event('progress', { bytes: 24, ...counts })]),
+    );
+    const create = cluster.createPod;
+    cluster.createPod = async (...args) => {
+      const pod = await create(...args);
+      const state = { terminated: { reason: 'OOMKilled', exitCode: 137 } };
+      cluster.pods.get(pod.metadata!.name!)!.status!.containerStatuses = [status('capture', state)] as never;
+      return pod;
+    };
+    const ran = await runOn(cluster, ['pcap', 'pod/redis-0', '--output-dir', folder, ...form]);
+    expect(ran.code, ran.stderr).toBe(5);
+    return ran.stdout;
+  };
+  const data = JSON.parse(await run('-o', 'json'));
+  expect(faults('pcap', data)).toEqual([]);
+  expect(data).toMatchObject({ ended: 'lost', packets: bounds });
+  const path = data.files.find(({ role }: { role: string }) => role === 'receipt').path;
+  const receipt = JSON.parse(readFileSync(path, 'utf8'));
+  expect(faults('receipt', receipt)).toEqual([]);
+  expect(receipt.capture.packets).toEqual(bounds);
+  expect(await run('--markdown')).toContain(words);
 });
