@@ -32,6 +32,7 @@ import {
 } from '../plan/target.ts';
 import type { ExceptedPod } from '../profile/owners.ts';
 import { summaryLines } from '../profile/summary.ts';
+import { StacksAgreement } from '../session/stacks-agreement.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import {
   compareRecordings,
@@ -268,7 +269,7 @@ async function recordMany(
 ): Promise<ExitCode> {
   const { durationSeconds, draw: drawing, choice, many, capture } = options;
   const limits = { durationSeconds, maxBytes: maxBytes(options) };
-  const plans = planMany(found, (target) => taskOfMany(target, options), limits);
+  const plans = planMany(found, (target, debugPods) => taskOfMany(target, options, debugPods), limits);
   const rooms = capture.explain
     ? []
     : await Promise.all(plans.flat().map((plan) => checkDwarfRoom(found, plan)));
@@ -290,7 +291,8 @@ async function record(
   const { node } = found.target;
   const { except: named } = options.choice(false);
   const except = named && (await findExcepted(named, node, found.cluster));
-  const plan = planCapture(found, taskFor(found.target, options), {
+  const task = taskFor(found.target, options, found.stacks !== undefined);
+  const plan = planCapture(found, task, {
     durationSeconds,
     maxBytes: maxBytes(options),
   });
@@ -307,14 +309,19 @@ async function record(
 
 /** Runs two sessions at the same time, and compares their profiles: `vs` is the baseline. */
 async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Context): Promise<number> {
+  const stacks = options.callGraph.stacks === 'auto' ? new StacksAgreement(2, context.log) : undefined;
   const recordOne = async (ref: TargetRef, container: string | undefined) => {
     const request = { options: options.capture, ref, ...(container !== undefined && { container }) };
     const found = await findCaptureTarget(request, context);
-    return found && record(options, found, context);
+    return found && record(options, { ...found, ...(stacks && { stacks }) }, context);
+  };
+  const orWithout = (error: unknown) => {
+    stacks?.without();
+    throw error;
   };
   const both = await Promise.allSettled([
-    recordOne(vs, undefined),
-    recordOne(options.refs.refs[0]!, options.container),
+    recordOne(vs, undefined).catch(orWithout),
+    recordOne(options.refs.refs[0]!, options.container).catch(orWithout),
   ]);
   const [one, other] = both.map((each) => (each.status === 'fulfilled' ? each.value : undefined));
   const failed = both.find((each) => each.status === 'rejected');
@@ -329,7 +336,12 @@ async function recordBoth(options: FlamegraphOptions, vs: TargetRef, context: Co
   return one && other ? compareRecordings(one, other, options.draw, context) : EXIT.done;
 }
 
-function taskFor(target: Target, { frequencyHz, callGraph, pid, offCpu }: FlamegraphOptions): PerfTask {
+/** `isOneOfSeveral`: other debug pods of the command record too. */
+function taskFor(
+  target: Target,
+  { frequencyHz, callGraph, pid, offCpu }: FlamegraphOptions,
+  isOneOfSeveral: boolean,
+): PerfTask {
   const scope = target.kind === 'node' ? 'node' : target.container ? 'container' : 'pod';
   return {
     collector: 'perf',
@@ -338,13 +350,14 @@ function taskFor(target: Target, { frequencyHz, callGraph, pid, offCpu }: Flameg
     ...callGraph,
     ...(pid !== undefined && { pid }),
     ...(offCpu && { offCpu: true }),
+    ...(isOneOfSeveral && callGraph.stacks === 'auto' && { agree: true }),
   };
 }
 
 /** The task for one of several pods: its samples tell of which container they are, if it has several. */
-function taskOfMany(target: PodTarget, options: FlamegraphOptions): PerfTask {
+function taskOfMany(target: PodTarget, options: FlamegraphOptions, debugPods: number): PerfTask {
   const isMixed = !target.container && target.containers.filter(({ running }) => running).length > 1;
-  return { ...taskFor(target, options), ...(isMixed && { byContainer: true }) };
+  return { ...taskFor(target, options, debugPods > 1), ...(isMixed && { byContainer: true }) };
 }
 
 /** Makes the files of a verified recording, and prints what was found in it. */

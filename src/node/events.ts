@@ -78,6 +78,11 @@ export const EVENTS = {
   hello: { collector: text(/^[a-z]+$/), kernel: text() },
   installing: { tools },
   installed: {},
+  /**
+   * For profiles by several debug pods: the best way to find stacks that a recorder of this one needs, with the reason, and the
+   * ways that are possible for all of them.
+   */
+  looked: { wants: oneOf(...UNWINDINGS), why: oneOf(...WHYS), can: text(/^fp(?:,dwarf)?(?:,ebpf)?$/) },
   /** For profiles: how stacks are found, and if the node chose it, why. */
   capturing: { stacks: optional(oneOf(...UNWINDINGS)), stacks_why: optional(oneOf(...WHYS)) },
   tool: { version: text() },

@@ -94,6 +94,8 @@ export const REQUESTS = {
   allEvents: ['sh', '-c', `cat ${OUT}/[0-9]*/events.jsonl`],
   /** Asks the node to stop the capture and to finish it. */
   stop: ['touch', `${CTL}/stop`],
+  /** Tells the node how the stacks of all targets are found; `own`: each as it can. */
+  stacks: ['touch', { form: `${CTL}/stacks-(fp|dwarf|ebpf|own)` }],
   /** Tells the node that the client is still there. */
   lease: ['touch', `${CTL}/lease`],
   /** The end of a tool's log. */

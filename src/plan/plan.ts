@@ -19,6 +19,8 @@ export interface PerfTask {
   readonly byContainer?: true;
   /** The waits of threads are recorded, and not what runs; then `frequencyHz` means nothing. */
   readonly offCpu?: true;
+  /** The node asks the client for the way of stacks, because the command has other debug pods too. Only with `auto`. */
+  readonly agree?: true;
 }
 
 /** Packets by tcpdump. Its options and its filter are lists of words, which nothing joins or splits. */

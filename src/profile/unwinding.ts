@@ -22,6 +22,7 @@ export const WHY_CHOSEN = {
   'too-large': 'DWARF might need more room or time on the node than there is',
   'no-memory': 'the node has too little memory for an eBPF unwinder for each of so many targets',
   unwinder: 'gkeprof-unwinder chose it',
+  others: 'another target of the command needs it, and all are recorded in the same way',
 } as const;
 export type WhyChosen = keyof typeof WHY_CHOSEN;
 

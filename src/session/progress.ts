@@ -80,7 +80,8 @@ export class Progress {
   /** Says how stacks are found if the node chose it. What the user chose is in the first line that the command prints. */
   #sayStacks(event: EventOf<'capturing'>, plan: Plan): void {
     const by = this.#collector.stacks?.(event, plan);
-    if (by?.why === undefined) return;
+    // What all agreed on is printed once, and what others need by the one that needs it.
+    if (by?.why === undefined || by.why === 'others' || by.way === this.#context.stacks?.agreed) return;
     const text = chosenText(by);
     const isOther = this.#stacks.size > 0;
     if (this.#stacks.has(text)) return;

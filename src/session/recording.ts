@@ -59,6 +59,7 @@ export async function record(
     await waitForStart(plans[0]!, context);
     for await (const { plan, event } of followEvents(plans, context)) {
       if (!isOver) progress.show(event, plan);
+      if (event.event === 'looked') void context.stacks?.looked(plan, event, context);
       keepEvent(seen.get(plan)!, event);
     }
   } finally {
@@ -85,6 +86,7 @@ export async function untilCapturing(
   const progress = new Progress(plans, collector, context);
   for await (const { plan, event } of followEvents(plans, context)) {
     if (event.event !== 'capturing') progress.show(event, plan);
+    if (event.event === 'looked') void context.stacks?.looked(plan, event, context);
     keepEvent(seen.get(plan)!, event);
     if ([...seen.values()].every(({ capturing, refused }) => capturing || refused)) break;
   }

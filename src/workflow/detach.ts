@@ -10,6 +10,7 @@ import { printResult } from '../output/result.ts';
 import { type Plan, targetText } from '../plan/plan.ts';
 import { type FailedTarget, failedTarget, podText } from '../report/failed-target.ts';
 import { beginSession } from '../session/session.ts';
+import type { SessionContext } from '../session/session-context.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { shellQuote } from '../text/shell-quote.ts';
 
@@ -33,13 +34,16 @@ export async function detach(
   collector: Collector,
   options: CaptureOptions,
   cluster: Cluster,
-  context: Context,
+  context: Context & Pick<SessionContext, 'stacks'>,
 ): Promise<void> {
   const release = context.interrupts.hold();
   const begun = await Promise.allSettled(
     pods.map((plans) => {
       const log = pods.length > 1 ? context.log.of(plans[0]!.node) : context.log;
-      return beginSession(plans, collector, { ...context, log, cluster });
+      return beginSession(plans, collector, { ...context, log, cluster }).catch((error: unknown) => {
+        context.stacks?.without(plans[0]);
+        throw error;
+      });
     }),
   ).finally(release);
   context.log.end();

@@ -8,6 +8,7 @@ import { type Limits, makePlan, type NodeTask, type Plan } from '../plan/plan.ts
 import type { Target, TargetRef } from '../plan/target.ts';
 import type { Cut, NoCgroups, SessionResult, SymbolFiles } from '../session/result.ts';
 import { onlyResult, runSession } from '../session/session.ts';
+import type { StacksAgreement } from '../session/stacks-agreement.ts';
 import type { Deletion } from '../session/stopped-by.ts';
 import { sweep } from '../session/sweep.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
@@ -33,6 +34,8 @@ export interface CaptureTarget {
   readonly target: Target;
   /** The name by which the API server knows the user; undefined if it does not tell. */
   readonly user?: string;
+  /** How stacks are found, if this debug pod is one of several that are to agree on it. */
+  readonly stacks?: StacksAgreement;
 }
 
 /** A recording that was copied and verified. The removal of its debug pod still goes on: see `finishCapture`. */
@@ -97,7 +100,7 @@ export const limitsOf = (
  * created: what is captured, and when it stops. Undefined after --dry-run, --explain and --detach.
  */
 export async function runCapture(
-  { options, cluster }: CaptureTarget,
+  { options, cluster, stacks }: CaptureTarget,
   plan: Plan,
   collector: Collector,
   opening: readonly string[],
@@ -113,7 +116,8 @@ export async function runCapture(
   }
   // From here on there is a pod to delete, and then a file to read.
   context.interrupts.hold();
-  const result = onlyResult(await runSession([plan], collector, options.outputDir, { ...context, cluster }));
+  const around = { ...context, cluster, ...(stacks && { stacks }) };
+  const result = onlyResult(await runSession([plan], collector, options.outputDir, around));
   warnOfTarget(result, context.log);
   return { plan, result, leftovers };
 }

@@ -9,6 +9,7 @@ import type { PodTarget, Target, TargetRefs } from '../plan/target.ts';
 import { type FailedTarget, failedTarget, podText } from '../report/failed-target.ts';
 import type { SessionResult } from '../session/result.ts';
 import { type Outcome, runSession } from '../session/session.ts';
+import { StacksAgreement } from '../session/stacks-agreement.ts';
 import { sweep } from '../session/sweep.ts';
 import { counted } from '../text/quantity.ts';
 import { startAccessCheck } from './access.ts';
@@ -79,10 +80,13 @@ export async function findCapture(
 
 const isPod = (target: Target): target is PodTarget => target.kind === 'pod';
 
-/** The plans of a capture of several pods: one debug pod on each node, with one recorder for each of its pods. */
+/**
+ * The plans of a capture of several pods: one debug pod on each node, with one recorder for each of its pods. `taskFor` learns how
+ * many debug pods there are.
+ */
 export function planMany(
   { options, targets, user }: Pick<CaptureTargets, 'options' | 'targets' | 'user'>,
-  taskFor: (target: PodTarget) => NodeTask,
+  taskFor: (target: PodTarget, debugPods: number) => NodeTask,
   limits: Omit<Limits, 'keepSeconds' | 'minFreePercent'>,
 ): Plan[][] {
   const nodes = Map.groupBy(targets, ({ node }) => node);
@@ -93,7 +97,7 @@ export function planMany(
   );
   return batches.map((pods) =>
     makePlans({
-      works: pods.map((target) => ({ target, capture: taskFor(target) })),
+      works: pods.map((target) => ({ target, capture: taskFor(target, batches.length) })),
       limits: limitsOf(limits, options),
       debugPod: options.debugPod,
       ...(user !== undefined && { user }),
@@ -124,7 +128,8 @@ export async function runMany(
     log.warn(`pod "${name}" in namespace "${namespace}" is left out: it ${why}`);
   const passed = set.passed.map(passedTarget);
   if (options.detach) {
-    await detach(plans, passed, collector, options, cluster, context);
+    const stacks = agreementOf(plans, plans.length, log);
+    await detach(plans, passed, collector, options, cluster, { ...context, ...(stacks && { stacks }) });
     return undefined;
   }
   // From here on there are pods to delete, and then files to read.
@@ -181,6 +186,16 @@ export function manyText(targets: readonly PodTarget[], plans: ReadonlyArray<rea
 
 const MOST_NODES = 5;
 
+/** How the debug pods agree on a way to find stacks, if their plans say that they do. */
+const agreementOf = (
+  plans: ReadonlyArray<readonly Plan[]>,
+  together: number,
+  log: Context['log'],
+): StacksAgreement | undefined => {
+  const task = plans[0]?.[0]?.capture;
+  return task?.collector === 'perf' && task.agree ? new StacksAgreement(together, log) : undefined;
+};
+
 /** Runs one session for each node, at most so many at a time as the user allows. */
 async function eachNode(
   plans: ReadonlyArray<readonly Plan[]>,
@@ -189,6 +204,8 @@ async function eachNode(
   context: Context,
 ): Promise<Outcome[]> {
   const waiting = [...plans];
+  const together = Math.min(maxConcurrent, plans.length);
+  const stacks = agreementOf(plans, together, context.log);
   const outcomes: Outcome[] = [];
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
@@ -196,13 +213,15 @@ async function eachNode(
       const log = plans.length > 1 ? context.log.of(node) : context.log;
       // A node that does not record yet when Ctrl-C comes gives up alone: the others keep what they have.
       const interrupts = context.interrupts.branch();
-      const around = { ...context, log, cluster, interrupts };
+      const around = { ...context, log, cluster, interrupts, ...(stacks && { stacks }) };
       const session = runSession(next, collector, options.outputDir, around);
-      outcomes.push(...(await session.catch((error: unknown) => next!.map((plan) => ({ plan, error })))));
+      const ended = await session.catch((error: unknown) => next!.map((plan) => ({ plan, error })));
+      if (ended.every((each) => 'error' in each)) stacks?.without(next[0]);
+      outcomes.push(...ended);
       log.end();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(maxConcurrent, plans.length) }, work));
+  await Promise.all(Array.from({ length: together }, work));
   const order = new Map(plans.flat().map((plan, at) => [plan, at]));
   return outcomes.sort((a, b) => order.get(a.plan)! - order.get(b.plan)!);
 }

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { faults } from '../schemas.ts';
 import { gkeprof, kubectl, leavesNothing, NAMESPACE, outputFolder, world } from './world.ts';
 
 /** Redis as Debian builds it, and the one of test/cluster with frame pointers, each with a container that makes its load. */
@@ -136,6 +138,36 @@ describe('--call-graph', () => {
     // evalCommand ends with a call of evalGenericCommand, which takes its place on the stack.
     expect(fp.share(/^evalGenericCommand\b/)).toBeLessThan(0.3);
     expect(better.share(/^evalGenericCommand\b/)).toBeGreaterThan(0.7);
+  });
+
+  it.each([
+    ['of one debug pod', [`pod/${PODS.stock}`, `pod/${PODS.fp}`]],
+    ['of two debug pods', [`pod/${PODS.fp}`, '--vs', `pod/${PODS.stock}`]],
+  ])('finds the stacks of all targets in the way that one of them needs: %s', async (_, targets) => {
+    const alone = await gkeprof([
+      ...['flamegraph', `pod/${PODS.fp}`, '-c', 'redis', '-n', NAMESPACE, '--duration', '1s'],
+      ...['--output-dir', output.path()],
+    ]);
+    expect(alone.stderr).toContain('stacks: frame pointers, because');
+    const before = output.files();
+    const run = await gkeprof([
+      ...['flamegraph', ...targets, '-c', 'redis', '-n', NAMESPACE, '--duration', '2s'],
+      ...['--output-dir', output.path()],
+    ]);
+    const receipts = output
+      .files()
+      .filter((name) => name.endsWith('.receipt.json') && !before.includes(name))
+      .map((name) => JSON.parse(readFileSync(join(output.path(), name), 'utf8')));
+    expect(
+      receipts.flatMap((receipt) => faults('receipt', receipt)),
+      run.stderr,
+    ).toEqual([]);
+    const stacks = receipts.map(({ plan, capture }) => [plan.targets[0].name, capture.stacks]);
+    expect(Object.fromEntries(stacks)).toEqual({
+      [PODS.stock]: { way: 'ebpf', why: 'libraries' },
+      [PODS.fp]: { way: 'ebpf', why: 'others' },
+    });
+    expect(run.stderr.match(/^stacks.*: eBPF, because/gm), run.stderr).toHaveLength(1);
   });
 
   it('records two pods of one node by eBPF at the same moment', async () => {

@@ -66,7 +66,7 @@ export const perf: Collector = {
   },
 
   nodeArguments(plan) {
-    const { frequencyHz, stacks, stackBytes, byContainer, offCpu } = taskOf(plan);
+    const { frequencyHz, stacks, stackBytes, byContainer, offCpu, agree } = taskOf(plan);
     return {
       keys: [
         `frequency=${frequencyHz}`,
@@ -74,6 +74,7 @@ export const perf: Collector = {
         `stack_bytes=${stackBytes}`,
         ...(byContainer ? ['cgroups=1'] : []),
         ...(offCpu ? ['off_cpu=1'] : []),
+        ...(agree ? ['agree=1'] : []),
       ],
       words: [],
     };

@@ -8,7 +8,10 @@ perf_choose_stacks() {
   perf_stacks=${arg[stacks]} perf_stacks_why='' perf_call_graph=fp
   case $perf_stacks in
     ebpf) type -P gkeprof-unwinder >/dev/null || refuse no-unwinder ;;
-    auto) perf_look_at_programs ;;
+    auto)
+      perf_look_at_programs
+      perf_agree
+      ;;
   esac
   [[ $perf_stacks != dwarf ]] || perf_call_graph=dwarf,${arg[stack_bytes]}
   began=(stacks "$perf_stacks")
@@ -35,13 +38,85 @@ perf_look_at_programs() {
   perf_stacks=${BASH_REMATCH[1]} perf_stacks_why=${BASH_REMATCH[2]}
   # The image may be newer than this script, and the client would not know a new word.
   [[ $perf_stacks_why =~ ^(frame-pointers|no-frame-pointers|libraries|interpreter|jit|no-bpf|no-processes|whole-node)$ ]] || perf_stacks_why=unwinder
-  # Each recorder of the pod has an unwinder of its own, and all together get a quarter of the memory.
-  if [[ $perf_stacks == ebpf ]] && ((recorders > 1 && recorders * perf_ebpf_kb > $(perf_spare_kb) / 4)); then
-    perf_stacks=fp perf_stacks_why=no-memory
-  fi
+  if [[ $perf_stacks == ebpf ]] && ! perf_unwinders_fit; then perf_stacks=fp perf_stacks_why=no-memory; fi
   # A recording that ends early because of its size is worth less than one with stacks that end early.
   if [[ $perf_stacks == dwarf ]] && ! perf_copies_fit; then perf_stacks=fp perf_stacks_why=too-large; fi
 }
+
+# How long the client may take to say in which way all targets of the command are recorded. It waits for the other nodes too.
+perf_agree_ms=10000
+
+# perf_agree: profiles can be compared only if their stacks were walked in the same way. So the recorders of the debug pod wait for
+# each other, and take the best way that one of them needs if it is possible for all of them. If there are other debug pods, the
+# client decides by what each of them needs, and its answer is the name of a file. Where the best way is not possible for all,
+# each recorder keeps the best one that it has.
+perf_agree() {
+  local answer way why can ways=fp
+  local -A reasons=()
+  local -i until
+  ((recorders > 1)) || [[ -n ${arg[agree]-} ]] || return 0
+  for way in dwarf ebpf; do ! perf_can "$way" || ways+=,$way; done
+  printf '%s %s %s\n' "$perf_stacks" "$perf_stacks_why" "$ways" >"$WORK/wish.new"
+  mv "$WORK/wish.new" "$WORK/wish"
+  perf_others_looked
+  can=$ways
+  for answer in "$SHARED"/[0-9]*/wish "$SHARED/wish"; do
+    read -r way why ways 2>/dev/null <"$answer" || continue
+    reasons[$way]=$why
+    [[ $ways == *dwarf* ]] || can=${can/,dwarf/}
+    [[ $ways == *ebpf* ]] || can=${can/,ebpf/}
+  done
+  for way in ebpf dwarf fp; do [[ -z ${reasons[$way]-} ]] || break; done
+  perf_take "$way" "$can"
+  [[ -n ${arg[agree]-} ]] || return 0
+  emit looked wants "$way" why "${reasons[$way]}" can "$can"
+  now_ms
+  until=$((now + perf_agree_ms))
+  while ((now < until)) && [[ $end_reason != terminated ]]; do
+    for answer in fp dwarf ebpf own; do
+      [[ -e $CTL/stacks-$answer ]] || continue
+      perf_take "$answer" "$can"
+      return
+    done
+    pause 0.05
+    now_ms
+  done
+}
+
+# perf_take WAY CAN: takes a way that others need, if it is among those that are possible.
+perf_take() {
+  [[ $1 != "$perf_stacks" && ,$2, == *,$1,* ]] || return 0
+  perf_stacks=$1 perf_stacks_why=others
+}
+
+# perf_can WAY: whether this recorder could walk stacks in this way.
+perf_can() {
+  case $1 in
+    dwarf) perf_copies_fit ;;
+    ebpf)
+      [[ ${arg[scope]} != node && $perf_stacks_why != no-bpf ]] && type -P gkeprof-unwinder >/dev/null && perf_unwinders_fit
+      ;;
+  esac
+}
+
+# Waits until each recorder of the pod has looked at its programs, or has ended.
+perf_others_looked() {
+  local -i until number left
+  now_ms
+  until=$((now + 25000))
+  while ((now < until)) && [[ $end_reason != terminated ]]; do
+    left=0
+    for ((number = 1; number <= recorders; number++)); do
+      ((recorders == 1)) || [[ -e $SHARED/$number/wish || -e ${OUT%/*}/$number/done ]] || left+=1
+    done
+    ((left)) || return 0
+    pause 0.05
+    now_ms
+  done
+}
+
+# Each recorder of the pod has an unwinder of its own, and all together get a quarter of the memory.
+perf_unwinders_fit() { ((recorders == 1 || recorders * perf_ebpf_kb <= $(perf_spare_kb) / 4)); }
 
 # Whether scratch has room for the copies of stacks if the target keeps all CPUs busy that it may use, and perf_finish time to
 # walk them. A sample without its copy takes about 330 bytes, as in src/plan/dwarf-size.ts. perf script needed 0.1 to 0.5 ms for

@@ -17,6 +17,7 @@ function chosen(stacks: string, before = '', scope = 'pod'): string {
      cgroup_root=$OUT watched_cgroup=pods/pod1; mkdir -p "$OUT/pods/pod1" "$OUT/bin"
      refuse() { echo "refused $1"; exit; }; free_space() { free_bytes=1000000000000 free_percent=50; }
      getconf() { echo 4; }
+     WORK=$OUT SHARED=$OUT now=0; now_ms() { now=$((now + 50)); }; pause() { :; }
      unwinder() { printf '#!/bin/bash\\n%s\\n' "$1" >"$OUT/bin/gkeprof-unwinder"; chmod +x "$OUT/bin/gkeprof-unwinder"; PATH=$OUT/bin:$PATH; }
      ${before}
      perf_choose_stacks
@@ -68,6 +69,61 @@ describe('perf_choose_stacks', () => {
     );
     expect(ways[0]).toMatch(new RegExp(`^${want} `));
     expect(ways[1]).toMatch(/^ebpf none /);
+  });
+
+  /** The recorders of one pod, of which this is the second, and the last words of the others. */
+  const among = (says: string, others: string, more = '') =>
+    chosen(
+      'auto',
+      `unwinder 'echo "${says}"'; recorders=3; perf_spare_kb() { echo 9999999; }; perf_ebpf_kb=65536
+       SHARED=$OUT/work CTL=$OUT/ctl WORK=$OUT/work/2 OUT=$OUT/out/2; mkdir -p "$CTL" "$OUT" "$WORK" "$SHARED"/{1,3} "$OUT/../1" "$OUT/../3"
+       emit() { echo "emit $*"; }
+       ${others}
+       ${more}`,
+    );
+  const says = (number: number, words: string) => `echo '${words}' >"$SHARED/${number}/wish"`;
+
+  it.each([
+    [
+      'fp frame-pointers',
+      'ebpf others fp',
+      'ebpf interpreter fp,dwarf,ebpf',
+      'fp frame-pointers fp,dwarf,ebpf',
+    ],
+    ['ebpf libraries', 'ebpf libraries fp', 'fp frame-pointers fp,ebpf', 'ebpf jit fp,ebpf'],
+    ['fp frame-pointers', 'fp frame-pointers fp', 'ebpf jit fp,ebpf', 'dwarf no-bpf fp,dwarf'],
+    ['fp frame-pointers', 'dwarf others dwarf,16384', 'dwarf no-bpf fp,dwarf', 'fp libraries fp,dwarf'],
+    ['fp frame-pointers', 'fp frame-pointers fp', 'fp jit fp', 'fp jit fp,dwarf,ebpf'],
+  ])(
+    'takes the way that one of its neighbours needs if it is possible for all: %s gives %s',
+    (own, want, one, other) => {
+      const [way, why] = own.split(' ');
+      expect(among(`way=${way} why=${why}`, `${says(1, one)}; ${says(3, other)}`)).toMatch(
+        new RegExp(`^${want} \\|`),
+      );
+    },
+  );
+
+  it('does not wait for a neighbour that has ended, nor for ever for one that says nothing', () => {
+    const ended = among('way=fp why=jit', `${says(1, 'ebpf jit fp,dwarf,ebpf')}; : >"$OUT/../3/done"`);
+    expect(ended).toMatch(/^ebpf others /);
+    const silent = among('way=fp why=jit', says(1, 'ebpf jit fp,dwarf,ebpf'));
+    expect(silent).toMatch(/^ebpf others /);
+  });
+
+  it.each([
+    ['ebpf', 'ebpf others fp'],
+    ['dwarf', 'dwarf others dwarf,16384'],
+    ['fp', 'fp frame-pointers fp'],
+    ['own', 'fp frame-pointers fp'],
+    ['lbr', 'fp frame-pointers fp'],
+  ])('asks the client if there are other debug pods, which says %s: %s', (answer, want) => {
+    const neighbours = `${says(1, 'fp frame-pointers fp,dwarf,ebpf')}; ${says(3, 'fp frame-pointers fp,dwarf,ebpf')}`;
+    const asked = among('way=fp why=frame-pointers', neighbours, `arg[agree]=1; : >"$CTL/stacks-${answer}"`);
+    expect(asked.split('\n')).toEqual([
+      'emit looked wants fp why frame-pointers can fp,dwarf,ebpf',
+      expect.stringMatching(new RegExp(`^${want} \\|`)),
+    ]);
   });
 
   it('does not wait for an unwinder that a file of a container holds up', () =>
