@@ -23,7 +23,8 @@ export const CHOICE_OPTIONS: OptionTable = {
   },
   'max-targets': {
     type: 'string',
-    describe: 'Allow up to this many pods; without it, more than 10 pods or 5 nodes are listed and refused',
+    describe:
+      'Allow up to this many pods, or nodes if nodes are named; without it, more than 10 pods or 5 nodes are listed and refused',
     group: GROUP,
     value: 'N',
     notPresettable: true,

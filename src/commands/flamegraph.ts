@@ -23,7 +23,6 @@ import { printResult } from '../output/result.ts';
 import type { PerfTask } from '../plan/plan.ts';
 import {
   onlyRef,
-  type PodTarget,
   parseTarget,
   parseTargets,
   type Target,
@@ -182,6 +181,8 @@ export const flamegraph: Command<FlamegraphOptions> = {
       throw usageError('--vs compares one target with another', 'name one target before --vs');
     if (container !== undefined && ofNode)
       throw usageError('-c cannot be used with a node', 'name a pod, or use --pid');
+    if (ofNode && refs.refs.length > 1)
+      throw usageError('only one node at a time can be profiled', 'name one: node/NAME');
     const pid = raw.text('pid');
     if (pid !== undefined && !ofNode)
       throw usageError('--pid needs a node as target', 'kubectl gkeprof flamegraph node/NAME --pid PID');
@@ -355,8 +356,11 @@ function taskFor(
 }
 
 /** The task for one of several pods: its samples tell of which container they are, if it has several. */
-function taskOfMany(target: PodTarget, options: FlamegraphOptions, debugPods: number): PerfTask {
-  const isMixed = !target.container && target.containers.filter(({ running }) => running).length > 1;
+function taskOfMany(target: Target, options: FlamegraphOptions, debugPods: number): PerfTask {
+  const isMixed =
+    target.kind === 'pod' &&
+    !target.container &&
+    target.containers.filter(({ running }) => running).length > 1;
   return { ...taskFor(target, options, debugPods > 1), ...(isMixed && { byContainer: true }) };
 }
 

@@ -114,7 +114,7 @@ const OPTIONS: OptionTable = {
 
 export const pcap: Command<PcapOptions> = {
   name: 'pcap',
-  describe: 'Capture the packets of pods or a node with tcpdump',
+  describe: 'Capture the packets of pods or nodes with tcpdump',
   usage: 'TARGET…|-l LABELS [flags] [-- TCPDUMP-ARGS]',
   args: {
     noun: 'target',
@@ -136,6 +136,10 @@ export const pcap: Command<PcapOptions> = {
     [
       'kubectl gkeprof pcap deploy/web pod/redis-0 --port 6379',
       'Capture several pods into one file, with an interface for each',
+    ],
+    [
+      'kubectl gkeprof pcap nodes NODE-A NODE-B --port 6379',
+      'Capture several nodes into one file, with an interface for each',
     ],
     [
       'kubectl gkeprof pcap node/NODE --duration 10s -- -i default port 6379',
@@ -210,7 +214,7 @@ function refuseFilter(words: readonly string[]): void {
     );
 }
 
-/** Captures several pods, one debug pod on each of their nodes. */
+/** Captures several pods, one debug pod on each of their nodes, or several nodes. */
 function captureMany(options: PcapOptions, found: CaptureTargets, context: Context): Promise<ExitCode> {
   const { durationSeconds, maxBytes, analysis, format, many } = options;
   const plans = planMany(found, (target) => taskFor(target, options), { durationSeconds, maxBytes });
@@ -218,12 +222,12 @@ function captureMany(options: PcapOptions, found: CaptureTargets, context: Conte
   const opening = [
     manyText(found.targets, plans),
     scopeText(first!.capture as TcpdumpTask),
-    `${limitsText(options)} for each pod${options.capture.detach ? '' : ', or press Ctrl-C'}`,
-    ...found.targets
-      .filter(({ hostNetwork }) => hostNetwork && first!.capture.scope === 'netns')
-      .map(
-        ({ name }) => `note: pod ${name} has hostNetwork, so the capture contains the traffic of its node`,
-      ),
+    `${limitsText(options)} for each ${first!.target.kind}${options.capture.detach ? '' : ', or press Ctrl-C'}`,
+    ...found.targets.flatMap((target) =>
+      target.kind === 'pod' && target.hostNetwork && first!.capture.scope === 'netns'
+        ? [`note: pod ${target.name} has hostNetwork, so the capture contains the traffic of its node`]
+        : [],
+    ),
   ];
   return packetsMany(
     found,

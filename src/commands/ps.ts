@@ -100,7 +100,7 @@ const PARTS: readonly SnapshotPart[] = ['processes', 'runtime'];
 
 export const ps: Command<PsOptions> = {
   name: 'ps',
-  describe: 'List processes and containers of pods or a node',
+  describe: 'List processes and containers of pods or nodes',
   usage: 'TARGET…|-l LABELS [flags]',
   args: { noun: 'target', min: 0 },
   examples: [

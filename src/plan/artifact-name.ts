@@ -29,16 +29,19 @@ export const profileScope = (namespace: string, pod: string, container?: string)
   container === undefined ? `pod_${namespace}_${pod}` : `container_${namespace}_${pod}_${container}`;
 
 /**
- * The common beginning of the names of files that are made of the recordings of several pods. In place of the node stands the
- * number of nodes if they are several. `workload` is the name of the workload whose pods they are, if it is only one.
+ * The common beginning of the names of files that are made of the recordings of several pods, or of several nodes. In place of the
+ * node stands the number of nodes if they are several. `workload` is the name of the workload whose pods they are, if it is only one.
  */
-export function manyPodsName(
-  pods: ReadonlyArray<{ readonly namespace: string; readonly name: string; readonly node: string }>,
+export function manyTargetsName(
+  targets: ReadonlyArray<{ readonly node: string; readonly namespace?: string }>,
   startedAtMs: number,
   workload?: string,
 ): string {
-  const nodes = [...new Set(pods.map(({ node }) => node))];
-  const namespaces = [...new Set(pods.map(({ namespace }) => namespace))];
-  const scope = ['pods', ...(namespaces.length === 1 ? namespaces : []), workload ?? String(pods.length)];
+  const nodes = [...new Set(targets.map(({ node }) => node))];
+  const namespaces = [...new Set(targets.flatMap(({ namespace }) => namespace ?? []))];
+  const scope =
+    namespaces.length === 0
+      ? ['nodes', String(nodes.length)]
+      : ['pods', ...(namespaces.length === 1 ? namespaces : []), workload ?? String(targets.length)];
   return baseName(nodes.length === 1 ? nodes[0]! : `${nodes.length}-nodes`, startedAtMs, scope.join('_'));
 }

@@ -32,7 +32,7 @@ export type TargetKind = PodsKind | 'node' | 'id';
 
 /** What a command line names, parsed but not looked up yet: targets, or kinds whose objects are all meant. */
 export interface TargetRefs {
-  /** In the order of the command line; empty if kinds choose. A node is the only one. */
+  /** In the order of the command line; empty if kinds choose. If one is a node, all are. */
   readonly refs: readonly TargetRef[];
   /** The kinds whose objects are meant, all of them or those with the labels of the selector; empty if targets are named. */
   readonly kinds: readonly PodsKind[];
@@ -178,10 +178,11 @@ export function parseTargets(
     : words.map((word) => parseTarget(word, node));
   if (node !== undefined && refs.length > 1)
     throw usageError('--node works only with a single id/HEX', 'name one target');
-  if (refs.length > 1 && refs.some(({ kind }) => kind === 'node'))
+  const nodes = refs.filter(({ kind }) => kind === 'node');
+  if (nodes.length > 0 && nodes.length < refs.length)
     throw usageError(
-      'a node must be the only target, because it is already everything that runs on it',
-      'name one node, or only pods and what stands for pods',
+      'a node cannot be a target beside pods, because it is already everything that runs on it',
+      'name only nodes, or only pods and what stands for pods',
     );
   return { refs, kinds: [], allNamespaces };
 }
@@ -203,7 +204,7 @@ function kindsOf(words: readonly string[]): TargetKind[] | undefined {
 
 function podsKind(kind: TargetKind): PodsKind {
   if (kind === 'id') throw usageError('missing the id of a container', 'id/HEX');
-  if (kind === 'node') throw usageError('several nodes at once are not supported', 'name one: node/NAME');
+  if (kind === 'node') throw usageError('all nodes at once are not supported', 'name them: nodes NAME NAME');
   return kind;
 }
 

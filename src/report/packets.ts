@@ -61,9 +61,11 @@ export const manyCapturesMarkdown = (
   analyzed?: Analyzed,
 ): string =>
   block(
-    `### Packets of ${counted(captures.length, 'pod')}`,
+    `### Packets of ${counted(captures.length, captures[0]!.target.kind)}`,
     markdownTable(
-      ['pod', 'captured', 'dropped by the kernel', 'from', 'to'].map((title) => ({ title })),
+      [captures[0]!.target.kind, 'captured', 'dropped by the kernel', 'from', 'to'].map((title) => ({
+        title,
+      })),
       captures.map((capture) => [
         targetWords(capture),
         capture.packets ? capturedText(capture.packets) : '',

@@ -3,7 +3,7 @@ import type { Context } from '../cli/command.ts';
 import type { DrawOptions } from '../cli/profile-options.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { fitLastColumn } from '../output/table.ts';
-import { manyPodsName } from '../plan/artifact-name.ts';
+import { manyTargetsName } from '../plan/artifact-name.ts';
 import { caption } from '../profile/caption.ts';
 import { findOutliers } from '../profile/compare/outliers.ts';
 import { comparable, haveOneEvent, mergeByPod, type PodPart, timesOf } from '../profile/merge-by-pod.ts';
@@ -84,7 +84,7 @@ export async function drawMany(
     const titles = { title, subtitle: [...subtitle, ...findings.slice(0, MOST_FINDINGS)] };
     const base = join(
       folder,
-      manyPodsName(
+      manyTargetsName(
         recordings.map(({ plan }) => podTarget(plan)),
         firstStart(recordings),
         workload?.name,

@@ -21,7 +21,7 @@ import { type FoundPod, findGroups, findNode, findPods } from './find-pods.ts';
 
 /** What the words of a command line stand for at one moment. */
 export interface TargetSet {
-  /** A node, or pods by namespace and name; never empty. */
+  /** Nodes, or pods by namespace and name; never empty. */
   readonly targets: readonly Target[];
   /** The pods that came with a workload, a service or labels, have not ended, and are no possible targets. */
   readonly passed: readonly PassedPod[];
@@ -52,8 +52,12 @@ export async function findTargetSet(
 ): Promise<TargetSet> {
   const [first] = refs.refs;
   if (first?.kind === 'node') {
-    checkNode(await findNode(first, cluster), `node/${first.name}`);
-    return { targets: [{ kind: 'node', node: first.name }], passed: [], notes: [], seen: new Set() };
+    const names = [...new Set(refs.refs.map(({ name }) => name))];
+    const check = async (node: string): Promise<Target> => {
+      checkNode(await findNode({ kind: 'node', name: node }, cluster), `node/${node}`);
+      return { kind: 'node', node };
+    };
+    return { targets: await Promise.all(names.map(check)), passed: [], notes: [], seen: new Set() };
   }
   const found = (await findPods(refs, container, cluster)).toSorted(byName);
   const passed: PassedPod[] = [];
@@ -180,7 +184,10 @@ export function checkMany(
   );
   for (const line of listed.trimEnd().split('\n')) log.line(line);
   if (pods > MOST_LISTED) log.line(`… and ${pods - MOST_LISTED} more`);
-  const found = `${counted(pods, 'pod')} on ${counted(nodes, 'node')}`;
+  const found =
+    targets[0]?.kind === 'node'
+      ? counted(nodes, 'node')
+      : `${counted(pods, 'pod')} on ${counted(nodes, 'node')}`;
   const most = [
     ...(Number.isFinite(limits.pods) ? [counted(limits.pods, 'pod')] : []),
     counted(limits.nodes, 'node'),

@@ -5,7 +5,7 @@ import { EXIT, type ExitCode, reasonOf } from '../errors.ts';
 import { isForPrograms, type OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
-import { manyPodsName } from '../plan/artifact-name.ts';
+import { manyTargetsName } from '../plan/artifact-name.ts';
 import type { Plan, TcpdumpTask } from '../plan/plan.ts';
 import { captureFacts } from '../report/capture.ts';
 import { type FailedTarget, podText } from '../report/failed-target.ts';
@@ -63,8 +63,8 @@ async function present(
   log.end();
   log.line(`${isCounted ? '' : 'at least '}${counted(captured, 'packet')} captured`);
   for (const each of recorded) warnOf(each, context);
-  const base = manyPodsName(
-    recorded.flatMap(({ plan: { target } }) => (target.kind === 'pod' ? [target] : [])),
+  const base = manyTargetsName(
+    recorded.map(({ plan: { target } }) => target),
     Math.min(...recorded.map(({ result }) => result.startedAt)),
     workloadOf(refs)?.name,
   );

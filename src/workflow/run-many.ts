@@ -5,7 +5,7 @@ import type { Collector } from '../collectors/collector.ts';
 import { EXIT, type ExitCode, GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { type Limits, MOST_RECORDERS, makePlans, type NodeTask, type Plan } from '../plan/plan.ts';
-import type { PodTarget, Target, TargetRefs } from '../plan/target.ts';
+import type { Target, TargetRefs } from '../plan/target.ts';
 import { type FailedTarget, failedTarget, podText } from '../report/failed-target.ts';
 import type { SessionResult } from '../session/result.ts';
 import { type Outcome, runSession } from '../session/session.ts';
@@ -22,7 +22,7 @@ import { type CaptureTarget, endedWith, limitsOf, sessionCode, warnOfTarget } fr
 
 /** Several targets that were found, and that this user may capture. */
 export interface CaptureTargets extends Omit<CaptureTarget, 'target'> {
-  readonly targets: readonly PodTarget[];
+  readonly targets: readonly Target[];
   /** What the words stood for, with the pods that cannot be recorded. */
   readonly set: TargetSet;
   /** The words by which they were found. */
@@ -75,10 +75,8 @@ export async function findCapture(
   const found = { options, cluster, ...(user !== undefined && { user }) };
   const [target, ...others] = set.targets;
   if (others.length === 0 && set.passed.length === 0) return { ...found, target: target! };
-  return { ...found, targets: set.targets.filter(isPod), set, refs, maxConcurrent: many.maxConcurrent };
+  return { ...found, targets: set.targets, set, refs, maxConcurrent: many.maxConcurrent };
 }
-
-const isPod = (target: Target): target is PodTarget => target.kind === 'pod';
 
 /**
  * The plans of a capture of several pods: one debug pod on each node, with one recorder for each of its pods. `taskFor` learns how
@@ -86,7 +84,7 @@ const isPod = (target: Target): target is PodTarget => target.kind === 'pod';
  */
 export function planMany(
   { options, targets, user }: Pick<CaptureTargets, 'options' | 'targets' | 'user'>,
-  taskFor: (target: PodTarget, debugPods: number) => NodeTask,
+  taskFor: (target: Target, debugPods: number) => NodeTask,
   limits: Omit<Limits, 'keepSeconds' | 'minFreePercent'>,
 ): Plan[][] {
   const nodes = Map.groupBy(targets, ({ node }) => node);
@@ -174,8 +172,16 @@ const tooManyAtOnce = (nodes: number, most: number): GkeprofError =>
     `to allow it: --max-concurrent ${nodes}`,
   );
 
-/** What is recorded, for the first line that the user sees: `3 pods on node-a, 2 pods on node-b: 2 debug pods`. */
-export function manyText(targets: readonly PodTarget[], plans: ReadonlyArray<readonly Plan[]>): string {
+/**
+ * What is recorded, for the first line that the user sees: `3 pods on node-a, 2 pods on node-b: 2 debug pods`, or
+ * `node-a, node-b: 2 debug pods`.
+ */
+export function manyText(targets: readonly Target[], plans: ReadonlyArray<readonly Plan[]>): string {
+  if (targets[0]?.kind === 'node') {
+    const names = targets.slice(0, MOST_NODES).map(({ node }) => node);
+    const left = targets.length - names.length;
+    return `${names.join(', ')}${left > 0 ? ` and ${counted(left, 'more node')}` : ''}: ${counted(plans.length, 'debug pod')}`;
+  }
   const nodes = Map.groupBy(targets, ({ node }) => node);
   const on = [...nodes]
     .slice(0, MOST_NODES)
@@ -238,7 +244,7 @@ function nothingRecorded(
   if (reasons.size === 1 || !(first!.error instanceof GkeprofError)) return first!.error;
   return new GkeprofError(
     first!.error.code,
-    `none of ${counted(failed.length, 'pod')} was recorded: ${first!.error.message}`,
+    `none of ${counted(failed.length, first!.plan.target.kind)} was recorded: ${first!.error.message}`,
     first!.error.hint,
     first!.error,
   );
@@ -276,6 +282,7 @@ export function workloadOf({
   refs,
 }: TargetRefs): { readonly text: string; readonly name: string } | undefined {
   const [only, ...others] = refs;
-  if (!only || others.length > 0 || only.kind === 'pod' || only.kind === 'id') return undefined;
+  if (!only || others.length > 0 || only.kind === 'pod' || only.kind === 'id' || only.kind === 'node')
+    return undefined;
   return { text: `${only.kind.toLowerCase()}/${only.name}`, name: only.name };
 }

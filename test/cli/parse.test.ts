@@ -247,7 +247,7 @@ describe('parseCommandLine', () => {
     [['analyze'], /^analyze: missing file$/, /analyze @last$/],
     [['whois', 'node/x'], /^whois: nothing to look up$/],
     [['ps', 'x', '-l', 'a=b'], /^name cannot be provided when a selector is specified$/, /or -l a=b$/],
-    [['ps', 'a', 'node/b'], /^a node must be the only target/, /name one node/],
+    [['ps', 'a', 'node/b'], /^a node cannot be a target beside pods/, /name only nodes/],
     [['pcap', 'x', '--durations', '5'], /unknown flag: --durations/, /did you mean --duration\?/],
     [['pcap', 'x', '-q'], /unknown flag: -q/],
     [['help', 'flamegrap'], /unknown command "flamegrap"/, /did you mean flamegraph\?/],

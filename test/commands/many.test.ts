@@ -197,6 +197,31 @@ describe('a capture of several pods', () => {
     ]);
   });
 
+  it('takes several nodes: one debug pod and one interface each, and --max-targets counts nodes', async () => {
+    const nodes = (cluster: ReturnType<typeof clusterWith>, ...words: string[]) =>
+      runOn(cluster, ['pcap', ...words, '--duration', '1s', '--output-dir', folder]);
+    const cluster = clusterWith();
+    const { code, stderr, stdout } = await nodes(
+      cluster,
+      ...['nodes', 'node-a', 'node-b', 'node-a', '--markdown'],
+    );
+    expect(code, stderr).toBe(0);
+    expect(creations(cluster)).toBe(2);
+    expect(stderr).toContain('node-a, node-b: 2 debug pods\n');
+    expect(stdout).toMatch(/^### Packets of 2 nodes\n/);
+    expect(stdout).toContain('| node node-b | 1 packet');
+    expect(readdirSync(folder).map((name) => name.replace(/^.*_UTC\./, ''))).toEqual([
+      'nodes_2.pcapng.gz',
+      'nodes_2.receipt.json',
+    ]);
+    const many = await nodes(clusterWith(), 'nodes', ...['a', 'b', 'c', 'd', 'e', 'f']);
+    expect(many.code).toBe(2);
+    expect(many.stderr).toContain('error: these targets are 6 nodes, and more than 10 pods or 5 nodes need');
+    const data = JSON.parse((await nodes(clusterWith(), 'node/node-a', 'node/node-b', '-o', 'json')).stdout);
+    expect(faults('pcap', data)).toEqual([]);
+    expect(data.interfaces.map(({ name }: { name: string }) => name)).toEqual(['node-a', 'node-b']);
+  });
+
   it('creates nothing if --detach would record on more nodes than allowed, or if there are too many targets', async () => {
     const cluster = clusterWith();
     const detached = await pcap(cluster, '--detach', '--max-concurrent', '1');

@@ -93,7 +93,7 @@ describe('ps of several targets', () => {
 
   it.each([
     [['pod/x', '-l', 'a=b'], 'name cannot be provided when a selector is specified'],
-    [['pod/x', 'node/y'], 'a node must be the only target'],
+    [['pod/x', 'node/y'], 'a node cannot be a target beside pods'],
     [['pod', 'x', '-A'], 'a resource cannot be retrieved by name across all namespaces'],
     [['pods', '--max-targets', '0'], '--max-targets: "0" is not a whole number'],
     [[], 'missing target'],

@@ -299,6 +299,22 @@ describe('pcap of several pods', () => {
     expect((await gkeprof(['verify', receipt])).code).toBe(0);
   });
 
+  it('captures several nodes into one file, and ps lists the processes of each', async () => {
+    const [one, two] = world().nodes;
+    const run = await gkeprof([
+      ...['pcap', `node/${one}`, `node/${two}`, '--output-dir', output.path(), '--duration', '3s'],
+      ...['-o', 'json', '--', 'tcp'],
+    ]);
+    expect(run.code, run.stderr).toBe(0);
+    const data = JSON.parse(run.stdout);
+    expect(faults('pcap', data)).toEqual([]);
+    expect(data.interfaces.map(({ name }: { name: string }) => name).sort()).toEqual([one, two].sort());
+    const ps = await gkeprof(['ps', 'nodes', one!, two!, '-o', 'json']);
+    expect(ps.code, ps.stderr).toBe(0);
+    const nodes = new Set(JSON.parse(ps.stdout).processes.map(({ node }: { node: string }) => node));
+    expect([...nodes].sort()).toEqual([one, two].sort());
+  });
+
   it('keeps the file of each pod with --split', async () => {
     const [one, two] = await fleet();
     const words = ['pcap', `pod/${one!.name}`, `pod/${two!.name}`, '-n', SPACE, '--split'];

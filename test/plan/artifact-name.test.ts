@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { baseName, manyPodsName, profileScope } from '../../src/plan/artifact-name.ts';
+import { baseName, manyTargetsName, profileScope } from '../../src/plan/artifact-name.ts';
 
 const AT = Date.UTC(2022, 2, 31, 14, 44, 1, 999);
 
@@ -29,9 +29,10 @@ it('tells long names apart by a hash of the whole', () => {
 it('names what is made of several pods after their nodes and their workload', () => {
   const pod = (namespace: string, name: string, node: string) => ({ namespace, name, node });
   const replicas = [pod('redis', 'redis-0', 'gke-a'), pod('redis', 'redis-1', 'gke-b')];
-  expect(manyPodsName(replicas, AT, 'redis')).toBe('2-nodes.20220331_144401_UTC.pods_redis_redis');
-  expect(manyPodsName(replicas, AT)).toBe('2-nodes.20220331_144401_UTC.pods_redis_2');
-  expect(manyPodsName([replicas[0]!, pod('shop', 'cart', 'gke-a')], AT)).toBe(
+  expect(manyTargetsName(replicas, AT, 'redis')).toBe('2-nodes.20220331_144401_UTC.pods_redis_redis');
+  expect(manyTargetsName([{ node: 'a' }, { node: 'b' }], AT)).toBe('2-nodes.20220331_144401_UTC.nodes_2');
+  expect(manyTargetsName(replicas, AT)).toBe('2-nodes.20220331_144401_UTC.pods_redis_2');
+  expect(manyTargetsName([replicas[0]!, pod('shop', 'cart', 'gke-a')], AT)).toBe(
     'gke-a.20220331_144401_UTC.pods_2',
   );
 });

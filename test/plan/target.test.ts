@@ -133,6 +133,15 @@ describe('parseTargets', () => {
     });
   });
 
+  it('takes several nodes, as kubectl does', () => {
+    const nodes = [
+      { kind: 'node', name: 'x' },
+      { kind: 'node', name: 'y' },
+    ];
+    expect(parseTargets(['node/x', 'no/y']).refs).toEqual(nodes);
+    expect(parseTargets(['nodes', 'x', 'y']).refs).toEqual(nodes);
+  });
+
   it('gives the node to an id', () =>
     expect(parseTargets(['id/abcdef0'], { node: 'n' }).refs).toEqual([
       { kind: 'id', name: 'abcdef0', node: 'n' },
@@ -153,11 +162,11 @@ describe('parseTargets', () => {
     ['', {}, 'missing the name of the pod'],
     ['pods, x', {}, /cannot be the name of a pod/],
     ['job.foo x', {}, /jobs are in the API group "batch"/],
-    ['node/x node/y', {}, /^a node must be the only target/],
-    ['nodes x y', {}, /^a node must be the only target/],
-    ['pod/x node/y', {}, /^a node must be the only target/],
-    ['nodes', {}, 'several nodes at once are not supported'],
-    ['node', { selector: 'a=b' }, 'several nodes at once are not supported'],
+    ['pod/x node/y', {}, /^a node cannot be a target beside pods/],
+    ['node/y node/z deploy/x', {}, /^a node cannot be a target beside pods/],
+    ['nodes,pods x', {}, /^a node cannot be a target beside pods/],
+    ['nodes', {}, 'all nodes at once are not supported'],
+    ['node', { selector: 'a=b' }, 'all nodes at once are not supported'],
     ['id', {}, 'missing the id of a container'],
     ['id/abcdef0 id/1234567', { node: 'n' }, '--node works only with a single id/HEX'],
     ['pods', { node: 'n' }, '--node works only with id/HEX'],
