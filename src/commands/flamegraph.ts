@@ -146,7 +146,7 @@ const MAX_WAIT_BYTES = 2 ** 29;
 
 export const flamegraph: Command<FlamegraphOptions> = {
   name: 'flamegraph',
-  describe: 'Record a CPU flame graph of pods, a container or a node with perf',
+  describe: 'Record a CPU flame graph of pods, a container or nodes with perf',
   usage: 'TARGET…|-l LABELS [flags]',
   args: { noun: 'target', min: 0 },
   examples: [
@@ -157,6 +157,7 @@ export const flamegraph: Command<FlamegraphOptions> = {
     ],
     ['kubectl gkeprof flamegraph deploy/web', 'Profile all pods of a deployment, and show which one differs'],
     ['kubectl gkeprof flamegraph node/NODE', 'Profile everything that runs on a node, by pod'],
+    ['kubectl gkeprof flamegraph nodes NODE-A NODE-B', 'Profile two nodes, and show in what they differ'],
     [
       'kubectl gkeprof flamegraph node/NODE --except pod/redis-0',
       'Profile the neighbours of a pod on its node',
@@ -181,12 +182,16 @@ export const flamegraph: Command<FlamegraphOptions> = {
       throw usageError('--vs compares one target with another', 'name one target before --vs');
     if (container !== undefined && ofNode)
       throw usageError('-c cannot be used with a node', 'name a pod, or use --pid');
-    if (ofNode && refs.refs.length > 1)
-      throw usageError('only one node at a time can be profiled', 'name one: node/NAME');
     const pid = raw.text('pid');
     if (pid !== undefined && !ofNode)
       throw usageError('--pid needs a node as target', 'kubectl gkeprof flamegraph node/NAME --pid PID');
-    if (raw.text('except') !== undefined && (!ofNode || pid !== undefined || vs))
+    const isOnlyNode = ofNode && refs.refs.length === 1;
+    if (pid !== undefined && !isOnlyNode)
+      throw usageError(
+        '--pid needs its node as the only target',
+        'kubectl gkeprof flamegraph node/NAME --pid PID',
+      );
+    if (raw.text('except') !== undefined && (!isOnlyNode || pid !== undefined || vs))
       throw usageError(
         '--except needs a whole node as its only target',
         'kubectl gkeprof flamegraph node/NAME --except pod/NAME',
@@ -262,7 +267,7 @@ async function withoutPid(
   return container && onlyRef(container);
 }
 
-/** Records several pods, one debug pod on each of their nodes. */
+/** Records several pods, one debug pod on each of their nodes, or several nodes. */
 async function recordMany(
   options: FlamegraphOptions,
   found: CaptureTargets,

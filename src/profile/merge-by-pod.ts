@@ -6,23 +6,29 @@ import { outerFrame, outerNames, withFramesOutside } from './owners.ts';
 import type { About, Profile, ThreadOwner } from './profile.ts';
 import { closed } from './tree.ts';
 
-/** The pod that a recording is of. */
+/** The pod or the node that a recording is of. */
 export interface RecordedPod {
-  readonly namespace: string;
+  /** Absent for a node. */
+  readonly namespace?: string;
   readonly name: string;
   readonly uid?: string;
   /** The container, if only one was recorded or only one runs. */
   readonly container?: string;
 }
 
-/** The profile of one pod. */
+/** `namespace/name` of a pod, or the name of a node. */
+export const recordedName = ({ namespace, name }: RecordedPod): string =>
+  namespace === undefined ? name : `${namespace}/${name}`;
+
+/** The profile of one pod, or of one node. */
 export interface PodPart {
   readonly pod: RecordedPod;
   readonly profile: Profile;
 }
 
 /**
- * The profiles of several pods as one, with pod and container as the outermost frames, as in the recording of a node.
+ * The profiles of several pods as one, with pod and container as the outermost frames, as in the recording of a node; or those of
+ * several nodes, with the node outside of its pods.
  * Weights are added as they are, so that widths can be compared: if the recordings count differently, `comparable` says how
  * they are made alike. Throws if the recordings are of different events. `target`: what to call all of them.
  */
@@ -49,7 +55,9 @@ export function mergeByPod(parts: readonly PodPart[], target?: string): Profile 
  * container as far as it is known.
  */
 function ownedBy(pod: RecordedPod, profile: Profile) {
-  const name = `${pod.namespace}/${pod.name}`;
+  const name = recordedName(pod);
+  // The stacks of a node begin with its pods already.
+  if (pod.namespace === undefined) return { profile, outside: (): readonly string[] => [name] };
   const all: ThreadOwner = {
     kind: 'pod',
     name,
@@ -169,7 +177,8 @@ export function timesOf(abouts: readonly About[]): { readonly together: boolean;
 function aboutAll(parts: readonly PodPart[], merged: About, target?: string): About {
   const abouts = parts.map(({ profile }) => profile.about);
   const { startedAt, seconds: _, frequencyHz, stacks: __, cpu: ___, ...shared } = merged;
-  const names = [...new Set(parts.map(({ pod }) => `${pod.namespace}/${pod.name}`))].sort();
+  const names = [...new Set(parts.map(({ pod }) => recordedName(pod)))].sort();
+  const kind = parts[0]!.pod.namespace === undefined ? 'nodes' : 'pods';
   const { together, alike } = timesOf(abouts);
   const longest = Math.max(...abouts.map(({ seconds = 0 }) => seconds));
   const starts = abouts.flatMap((about) => about.startedAt ?? []).sort();
@@ -178,7 +187,7 @@ function aboutAll(parts: readonly PodPart[], merged: About, target?: string): Ab
   const cpu = sumOfCounters(abouts);
   return {
     ...shared,
-    target: target ?? (names.length <= 3 ? names.join(' + ') : `${names.length} pods`),
+    target: target ?? (names.length <= 3 ? names.join(' + ') : `${names.length} ${kind}`),
     ...(together && starts.length > 0 && { startedAt: starts[0]! }),
     ...(seconds !== undefined && seconds > 0 && { seconds }),
     ...(together && alike && frequencyHz !== undefined && { frequencyHz }),

@@ -2,13 +2,14 @@ import { type Column, table } from '../output/table.ts';
 import { type Difference, LEAST_DIFFERENCE, type Outliers } from './compare/outliers.ts';
 import { coresOf, coresText } from './cores.ts';
 import { secondsText } from './counters.ts';
-import type { PodPart } from './merge-by-pod.ts';
+import { type PodPart, recordedName } from './merge-by-pod.ts';
 import { FEW_SAMPLES } from './quality.ts';
 import { type StacksBy, stacksText } from './unwinding.ts';
 
-/** What a pod used of the CPU, and in what its profile differs from those of the others. */
+/** What a pod or a node used of the CPU, and in what its profile differs from those of the others. */
 export interface PodRow {
-  readonly namespace: string;
+  /** Absent for a node. */
+  readonly namespace?: string;
   readonly name: string;
   /** The container, if only one was recorded or only one runs. */
   readonly container?: string;
@@ -41,7 +42,7 @@ export function labelsOf(
   pods: ReadonlyArray<Pick<PodPart['pod'], 'namespace' | 'name' | 'container'>>,
 ): string[] {
   const isOneNamespace = new Set(pods.map(({ namespace }) => namespace)).size === 1;
-  const names = pods.map(({ namespace, name }) => (isOneNamespace ? name : `${namespace}/${name}`));
+  const names = pods.map((pod) => (isOneNamespace ? pod.name : recordedName(pod)));
   return names.map((name, at) =>
     names.indexOf(name) === names.lastIndexOf(name) || pods[at]!.container === undefined
       ? name
@@ -63,7 +64,8 @@ export function podRows(parts: readonly PodPart[], outliers: Outliers | undefine
     const { periods = 0, throttledPeriods = 0 } = cpu?.throttling ?? {};
     const outlier = outliers?.outliers.find(({ of }) => of === at);
     return {
-      ...{ namespace: pod.namespace, name: pod.name },
+      ...(pod.namespace !== undefined && { namespace: pod.namespace }),
+      name: pod.name,
       ...(pod.container !== undefined && { container: pod.container }),
       ...(about.node !== undefined && { node: about.node }),
       samples,
@@ -106,6 +108,10 @@ function comparisonOf(
   return outliers.otherWay.includes(at) || compared < 2 ? 'not compared' : 'alike';
 }
 
+/** Whether nodes were recorded, and not pods. */
+export const areNodes = (rows: ReadonlyArray<Pick<PodRow, 'namespace'>>): boolean =>
+  rows.every(({ namespace }) => namespace === undefined);
+
 const COLUMNS: readonly Column[] = [
   { title: 'POD' },
   { title: 'NODE' },
@@ -118,10 +124,11 @@ const COLUMNS: readonly Column[] = [
 /** The rows as a table for people. */
 export function podTable(rows: readonly PodRow[]): string {
   const labels = labelsOf(rows);
+  const ofNodes = areNodes(rows);
   return table(
-    COLUMNS,
+    ofNodes ? COLUMNS.slice(1) : COLUMNS,
     rows.map((row, at) => [
-      labels[at]!,
+      ...(ofNodes ? [] : [labels[at]!]),
       row.node ?? '-',
       String(row.samples),
       coresCell(row),
@@ -178,7 +185,7 @@ export function outlierLines(rows: readonly PodRow[]): string[] {
     ...differing,
     ...(differing.length === 0 && compared > 1
       ? [
-          `no pod differs from the others: no function's share of the CPU differs significantly by ${Math.round(100 * LEAST_DIFFERENCE)} points or more`,
+          `no ${areNodes(rows) ? 'node' : 'pod'} differs from the others: no function's share of the CPU differs significantly by ${Math.round(100 * LEAST_DIFFERENCE)} points or more`,
         ]
       : []),
     ...(few.length > 0 ? [`too few samples to compare (fewer than ${FEW_SAMPLES}): ${few.join(', ')}`] : []),

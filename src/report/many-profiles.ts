@@ -1,4 +1,11 @@
-import { coresCell, differsText, labelsOf, type PodRow, throttledText } from '../profile/pod-rows.ts';
+import {
+  areNodes,
+  coresCell,
+  differsText,
+  labelsOf,
+  type PodRow,
+  throttledText,
+} from '../profile/pod-rows.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { ProfileSummary } from '../profile/summary.ts';
 import type { Receipt } from '../session/receipt.ts';
@@ -82,7 +89,7 @@ const manyMarkdown = (
   recordings: readonly ReportedRecording[],
 ): string =>
   block(
-    `### CPU profile of ${target === undefined ? `${rows.length} pods` : plain(target)}`,
+    `### CPU profile of ${target === undefined ? `${rows.length} ${areNodes(rows) ? 'nodes' : 'pods'}` : plain(target)}`,
     podsTable(rows, recordings),
     findings.map((line) => `- ${plain(line)}`).join('\n'),
     failed
@@ -101,13 +108,14 @@ function podsTable(rows: readonly PodRow[], recordings: readonly ReportedRecordi
   const endOf = ({ namespace, name, container }: PodRow) =>
     recordings.find(({ receipt: { plan } }) => {
       const [target] = plan.targets;
-      if (target.kind !== 'pod' || target.namespace !== namespace || target.name !== name) return false;
+      if (target.kind === 'node') return namespace === undefined && target.node === name;
+      if (target.namespace !== namespace || target.name !== name) return false;
       return target.container === undefined || target.container.name === container;
     })?.ended ?? '';
   return markdownTable(
     [
-      { title: 'pod' },
-      { title: 'node' },
+      { title: areNodes(rows) ? 'node' : 'pod' },
+      ...(areNodes(rows) ? [] : [{ title: 'node' }]),
       { title: 'samples', right: true },
       { title: 'cores', right: true },
       { title: 'throttled', right: true },
@@ -116,7 +124,7 @@ function podsTable(rows: readonly PodRow[], recordings: readonly ReportedRecordi
     ],
     rows.map((row, at) => [
       code(labels[at]!),
-      plain(row.node ?? ''),
+      ...(areNodes(rows) ? [] : [plain(row.node ?? '')]),
       String(row.samples),
       coresCell(row),
       throttledText(row),

@@ -85,7 +85,7 @@ export async function drawMany(
     const base = join(
       folder,
       manyTargetsName(
-        recordings.map(({ plan }) => podTarget(plan)),
+        recordings.map(({ plan }) => plan.target),
         firstStart(recordings),
         workload?.name,
       ),
@@ -125,13 +125,8 @@ export async function drawMany(
 /** Findings in the caption of the picture; the table has all. */
 const MOST_FINDINGS = 2;
 
-const podTarget = ({ target }: ReadRecording['plan']) => {
-  if (target.kind !== 'pod') throw new Error('one of several targets is not a pod');
-  return target;
-};
-
-const partOf = ({ plan, reading }: ReadRecording): PodPart => ({
-  pod: recordedPod(podTarget(plan)),
+const partOf = ({ plan: { target }, reading }: ReadRecording): PodPart => ({
+  pod: target.kind === 'pod' ? recordedPod(target) : { name: target.node },
   profile: reading.profile,
 });
 
@@ -151,7 +146,7 @@ function limitsOf(parts: readonly PodPart[], isMergeable: boolean): string[] {
   if (!isMergeable) {
     const events = new Set(parts.flatMap(({ profile }) => (profile.samples > 0 ? [profile.event] : [])));
     return [
-      `the recordings are of different events (${[...events].join(', ')}), so they are neither compared nor merged: each pod has a picture of its own`,
+      `the recordings are of different events (${[...events].join(', ')}), so they are neither compared nor merged: each has a picture of its own`,
     ];
   }
   const { together, alike } = timesOf(abouts);

@@ -7,6 +7,7 @@ import { printResult } from '../output/result.ts';
 import type { Plan } from '../plan/plan.ts';
 import { type FailedTarget, failedTarget, failedText } from '../report/failed-target.ts';
 import { type DrawnMany, drawMany, manyResult } from './draw-many.ts';
+import { NodePods } from './node-pods.ts';
 import { type ReadRecording, readRecording } from './read-recording.ts';
 import {
   type CaptureTargets,
@@ -25,7 +26,7 @@ export interface ManyProfilesOptions {
   readonly split: boolean;
 }
 
-/** Records the profiles of several pods, and draws them as one. Returns the exit code. */
+/** Records the profiles of several pods or nodes, and draws them as one. Returns the exit code. */
 export async function profileMany(
   found: CaptureTargets,
   plans: ReadonlyArray<readonly Plan[]>,
@@ -33,15 +34,19 @@ export async function profileMany(
   options: ManyProfilesOptions,
   context: Context,
 ): Promise<ExitCode> {
+  const { dryRun, explain } = found.options;
+  const nodes = found.targets.filter(({ kind }) => kind === 'node' && dryRun === undefined && !explain);
+  const pods = new Map(nodes.map(({ node }) => [node, new NodePods(found.cluster, node)]));
   const recorded = await runMany(found, plans, perf, opening, context);
   if (!recorded) return EXIT.done;
-  return finishMany(recorded, drawAll(recorded, found, options, context), context);
+  return finishMany(recorded, drawAll(recorded, found, options, pods, context), context);
 }
 
 async function drawAll(
   recorded: RecordedMany,
   { options, refs }: CaptureTargets,
   { draw, choice, split }: ManyProfilesOptions,
+  pods: ReadonlyMap<string, NodePods>,
   context: Context,
 ): Promise<ExitCode> {
   const { log } = context;
@@ -50,7 +55,8 @@ async function drawAll(
   let problem: unknown;
   for (const each of recorded.recorded) {
     try {
-      read.push(await readRecording(each, { choice, isOneOfMany: true }, context));
+      const nodePods = pods.get(each.plan.node);
+      read.push(await readRecording(each, { choice, isOneOfMany: true, nodePods }, context));
     } catch (error) {
       problem = error;
       const miss = failedTarget(each.plan, error);

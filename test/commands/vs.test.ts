@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -24,11 +24,8 @@ const BUSY = gzipSync(
 );
 const IDLE = gzipSync('# cmdline : perf record\n# event : cycles\n');
 
-/** `flamegraph pod/one --vs pod/other`: the recordings of both, or undefined for a pod that the node does not find. */
-async function compared(
-  recordings: Readonly<Record<string, Buffer | undefined>>,
-  ...words: readonly string[]
-) {
+/** Runs a command: the recordings of pods and nodes by their names; undefined for a pod that the node does not find. */
+async function recorded(recordings: Readonly<Record<string, Buffer | undefined>>, words: readonly string[]) {
   const logs = new Map<string, string[]>();
   const files = new Map<string, Buffer>();
   const cluster = fakeCluster({
@@ -51,9 +48,10 @@ async function compared(
   const create = cluster.createPod;
   cluster.createPod = (pod, dryRun) => {
     const value = (key: string) =>
-      pod.spec!.containers[0]!.args!.find((each) => each.startsWith(key))!.slice(key.length);
-    const { event } = nodeSide(value('nonce='));
-    const data = recordings[value('pod_uid=').slice('0000-'.length)];
+      pod.spec!.containers[0]!.args!.find((each) => each.startsWith(key))?.slice(key.length);
+    const { event } = nodeSide(value('nonce=')!);
+    const uid = value('pod_uid=');
+    const data = recordings[uid === undefined ? pod.spec!.nodeName! : uid.slice('0000-'.length)];
     const name = pod.metadata!.name!;
     if (data) files.set(name, data);
     const sha256 = data && createHash('sha256').update(data).digest('hex');
@@ -70,11 +68,11 @@ async function compared(
     );
     return create(pod, dryRun);
   };
-  return runOn(cluster, [
-    ...['flamegraph', 'pod/one', '--vs', 'pod/other', '--output-dir', folder],
-    ...words,
-  ]);
+  return runOn(cluster, ['flamegraph', '--output-dir', folder, ...words]);
 }
+
+const compared = (recordings: Readonly<Record<string, Buffer | undefined>>, ...words: readonly string[]) =>
+  recorded(recordings, ['pod/one', '--vs', 'pod/other', ...words]);
 
 describe('flamegraph --vs for programs', () => {
   it('has both recordings and what differs', async () => {
@@ -117,5 +115,51 @@ describe('flamegraph --vs for programs', () => {
       notCompared: expect.stringMatching(/^only one of the two recordings succeeded: pod\/other is not/),
     });
     expect(data).not.toHaveProperty('before');
+  });
+});
+
+describe('flamegraph of several nodes', () => {
+  const BOTH = { 'node-a': BUSY, 'node-b': BUSY };
+  const nodes = (...words: string[]) => recorded(BOTH, ['nodes', 'node-a', 'node-b', ...words]);
+
+  it('is one picture with the nodes outside of their stacks, and a table by node', async () => {
+    const { code, stdout, stderr } = await nodes('--format', 'folded', '--split');
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('node-a, node-b: 2 debug pods\n');
+    expect(stdout).toMatch(/^NODE +SAMPLES +CORES/m);
+    expect(stdout).toMatch(/^node-b +200 /m);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('no node differs from the others');
+    const files = readdirSync(folder).filter((name) => name.endsWith('.folded'));
+    expect(files.map((name) => name.replace(/\.\d.*_UTC\./, ' '))).toEqual([
+      '2-nodes nodes_2.folded',
+      'node-a all_cpus.folded',
+      'node-b all_cpus.folded',
+    ]);
+    expect(readFileSync(join(folder, files[0]!), 'utf8').split('\n').sort()).toEqual([
+      '',
+      // 200 samples of 10101010 cycles each: several recordings are weighed by their periods.
+      'node-a;a;main;f 2020202000',
+      'node-b;a;main;f 2020202000',
+    ]);
+  });
+
+  it('is data by node for programs, and a table in Markdown', async () => {
+    const { code, stdout, stderr } = await nodes('-o', 'json');
+    expect(code, stderr).toBe(0);
+    const data = JSON.parse(stdout);
+    expect(faults('flamegraph', data)).toEqual([]);
+    expect(data.pods.map(({ name, namespace }: Record<string, string>) => [name, namespace])).toEqual([
+      ['node-a', undefined],
+      ['node-b', undefined],
+    ]);
+    expect((await nodes('--markdown')).stdout).toMatch(/^\| node +\| samples +\|/m);
+  });
+
+  it.each([
+    ['--pid', '7', /--pid needs its node as the only target/],
+    ['--except', 'pod/x', /--except needs a whole node as its only target/],
+    ['--vs', 'node/c', /--vs compares one target with another/],
+  ])('cannot be together with %s', async (flag, value, message) => {
+    await expect(nodes(flag, value)).rejects.toThrow(message);
   });
 });

@@ -299,7 +299,7 @@ describe('pcap of several pods', () => {
     expect((await gkeprof(['verify', receipt])).code).toBe(0);
   });
 
-  it('captures several nodes into one file, and ps lists the processes of each', async () => {
+  it('records several nodes as one picture and one file of packets, and ps lists the processes of each', async () => {
     const [one, two] = world().nodes;
     const run = await gkeprof([
       ...['pcap', `node/${one}`, `node/${two}`, '--output-dir', output.path(), '--duration', '3s'],
@@ -309,6 +309,13 @@ describe('pcap of several pods', () => {
     const data = JSON.parse(run.stdout);
     expect(faults('pcap', data)).toEqual([]);
     expect(data.interfaces.map(({ name }: { name: string }) => name).sort()).toEqual([one, two].sort());
+    const graph = await gkeprof([
+      ...['flamegraph', 'nodes', one!, two!, '--output-dir', output.path(), '--duration', '3s', '-o', 'json'],
+    ]);
+    expect(graph.code, graph.stderr).toBe(0);
+    const profiles = JSON.parse(graph.stdout);
+    expect(faults('flamegraph', profiles)).toEqual([]);
+    expect(profiles.pods.map(({ name }: { name: string }) => name).sort()).toEqual([one, two].sort());
     const ps = await gkeprof(['ps', 'nodes', one!, two!, '-o', 'json']);
     expect(ps.code, ps.stderr).toBe(0);
     const nodes = new Set(JSON.parse(ps.stdout).processes.map(({ node }: { node: string }) => node));
