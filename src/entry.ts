@@ -1,4 +1,5 @@
 import { fstatSync, writeSync } from 'node:fs';
+import { isSea } from 'node:sea';
 import { EXIT } from './errors.ts';
 import { main } from './main.ts';
 import { firstWrite } from './output/first-write.ts';
@@ -35,6 +36,9 @@ export async function run(): Promise<void> {
     env: process.env,
     windows,
     macos: process.platform === 'darwin',
+    get self() {
+      return isSea() ? [process.execPath] : [process.execPath, process.argv[1]!];
+    },
     engine: { node: process.versions.node, platform: `${process.platform}/${process.arch}` },
     onSignal: (receive) => {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

@@ -26,6 +26,7 @@ export interface Io {
   readonly windows: boolean;
   readonly macos?: boolean;
   readonly engine: Engine;
+  readonly self?: readonly string[];
   /** Calls back for each signal that asks the process to end. */
   readonly onSignal: (receive: (signal: SignalName) => void) => void;
   /** Calls back when the process ends, however it does. */
@@ -97,6 +98,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       openCluster: (connection) => doors.open(connection),
       windows: io.windows,
       engine: io.engine,
+      get self() {
+        return io.self ?? [];
+      },
       open: async (path) => {
         const { openFile } = await import('./files/open.ts');
         return openFile(path, { windows: io.windows, macos: io.macos === true, env: io.env });

@@ -69,11 +69,12 @@ describe('the order of the folders', () => {
 
 describe('the rules of the house', () => {
   it('yargs is known to cli/parse.ts alone', () => expect(importers(/^yargs/)).toEqual(['cli/parse.ts']));
-  it('the Kubernetes client and kubectl are behind the one door; besides, only a browser and a demangler are started', () => {
+  it('the Kubernetes client and kubectl are behind the one door; besides, only a browser, a demangler and this program itself are started', () => {
     expect(importers(/^@kubernetes/)).toEqual(['cluster/client.ts']);
     expect(importers(/^execa/).sort()).toEqual([
       'cluster/kubectl.ts',
       'files/open.ts',
+      'mcp/run-line.ts',
       'workflow/demangle.ts',
     ]);
     expect(importers(/^node:child_process/).sort()).toEqual([

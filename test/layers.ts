@@ -16,6 +16,7 @@ export type Edge = readonly [from: string, to: string];
 export const ORDER: readonly string[] = [
   'edge',
   'commands',
+  'mcp',
   'workflow',
   'doctor',
   'report',

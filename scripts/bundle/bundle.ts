@@ -46,6 +46,37 @@ const clientApart = guarded('client-apart', ['client'], (bundle, matched) => {
   });
 });
 
+/** Makes the SDK of the Model Context Protocol a piece of its own, because only `mcp` needs it. */
+const sdkApart = guarded('sdk-apart', ['sdk'], (bundle, matched) => {
+  bundle.onLoad({ filter: pathOf('src/mcp/sdk.ts') }, async ({ path }) => {
+    matched('sdk');
+    const names = [...(await readFile(path, 'utf8')).matchAll(/^export \{([^}]+)\} from /gm)].flatMap(
+      ([, each]) => each!.split(',').map((name) => name.trim().replace(/^\w+ as /, '')),
+    );
+    return {
+      loader: 'js',
+      contents: `export const { ${names.join(', ')} } = $pieces.run('mcp', 'mcp');\n`,
+    };
+  });
+});
+
+/** Leaves out the validator of JSON Schema that the SDK brings: the server checks its arguments by zod, and nothing asks for it. */
+const withoutValidator = guarded('without-validator', ['validator'], (bundle, matched) => {
+  bundle.onResolve({ filter: /[\\/]ajvProvider-[\w-]+\.mjs$/ }, ({ path }) => {
+    matched('validator');
+    return { path, namespace: 'left-out' };
+  });
+  bundle.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
+    loader: 'js',
+    contents: `class LeftOut {
+  getValidator() {
+    throw new Error('the validator of JSON Schema is not in this bundle');
+  }
+}
+export { LeftOut as n, LeftOut as t };`,
+  }));
+});
+
 /** Makes the program of the second thread, which reads a part of a large file, a piece of its own, so that the bundle stays one file. */
 const workerApart = guarded('worker-apart', ['worker'], (bundle, matched) => {
   bundle.onLoad({ filter: pathOf('src/files/start-worker.ts') }, () => {
@@ -161,7 +192,7 @@ const COMMON = {
 } as const;
 
 interface Pieces {
-  readonly texts: Record<'program' | 'table' | 'client' | 'names' | 'ahead' | 'worker', string>;
+  readonly texts: Record<'program' | 'table' | 'client' | 'names' | 'ahead' | 'worker' | 'mcp', string>;
   readonly inputs: readonly string[];
 }
 
@@ -179,15 +210,19 @@ async function makePieces(): Promise<Pieces> {
       GKEPROF_BUILD: JSON.stringify(await buildFacts()) ?? 'undefined',
     },
   };
-  const plugins = [embeddedAssets, clientApart, aheadApart, workerApart, plainHelp, execaLater, nodeLazily];
+  const plugins = [
+    ...[embeddedAssets, clientApart, sdkApart, aheadApart, workerApart, plainHelp, execaLater],
+    nodeLazily,
+  ];
   const ofTable = [tableAsData, namesApart, clientApart, embeddedAssets, nodeLazily];
-  const [program, table, client, names, ahead, worker] = await Promise.all([
+  const [program, table, client, names, ahead, worker, mcp] = await Promise.all([
     build({ ...entry, plugins }),
     build({ ...entry, plugins: ofTable }),
     build({ ...COMMON, entryPoints: [`${root}src/cluster/client.ts`], plugins: [clientInParts, nodeLazily] }),
     build({ ...COMMON, entryPoints: [`${root}src/cluster/completion-names.ts`], plugins: [nodeLazily] }),
     build({ ...COMMON, entryPoints: [`${root}src/cluster/read-ahead.ts`] }),
     build({ ...COMMON, entryPoints: [`${root}src/files/parallel-read-worker.ts`] }),
+    build({ ...COMMON, entryPoints: [`${root}src/mcp/sdk.ts`], plugins: [withoutValidator] }),
   ]);
   const apart = (text: string) => `(function (require, module, exports) {${text}\n})`;
   const wrapped = (text: string) => `(function (require, module, exports, $url, $pieces) {${text}\n})`;
@@ -199,8 +234,9 @@ async function makePieces(): Promise<Pieces> {
       names: apart(names.outputFiles[0]!.text),
       ahead: apart(ahead.outputFiles[0]!.text),
       worker: worker.outputFiles[0]!.text,
+      mcp: apart(mcp.outputFiles[0]!.text),
     },
-    inputs: inputsOf([program, table, client, names, ahead, worker].map(({ metafile }) => metafile)),
+    inputs: inputsOf([program, table, client, names, ahead, worker, mcp].map(({ metafile }) => metafile)),
   };
 }
 

@@ -39,12 +39,31 @@ export function materialsOf(inputs: readonly string[], root: string): readonly M
     const texts = licenceTexts(join(root, folder), name);
     materials.set(`${name} ${version}`, { name, version, manifest, ...(integrity && { integrity }), texts });
   }
+  for (const { name, version } of inputs.flatMap((path) => insideOf(join(root, path)))) {
+    const texts = licenceTexts(undefined, name);
+    materials.set(`${name} ${version}`, { name, version, manifest: { name, version }, texts });
+  }
   return [...materials].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, material]) => material);
 }
 
-function licenceTexts(folder: string, name: string): readonly string[] {
+/** Packages that the makers of a package have put into its files, by the source map beside the file. */
+function insideOf(path: string): ReadonlyArray<Pick<Material, 'name' | 'version'>> {
+  const map = `${path}.map`;
+  if (!PACKAGE.test(path.replaceAll('\\', '/')) || !existsSync(map)) return [];
+  const { sources } = JSON.parse(readFileSync(map, 'utf8')) as { readonly sources: readonly string[] };
+  return sources.flatMap((source) => {
+    const [, name, version] = /\.pnpm\/((?:@[^/]+\+)?[^/@]+)@([^/_(]+)/.exec(source) ?? [];
+    if (name === undefined || version === undefined) {
+      if (source.includes('node_modules/')) throw new Error(`${map} names ${source} without a version`);
+      return [];
+    }
+    return [{ name: name.replace('+', '/'), version }];
+  });
+}
+
+function licenceTexts(folder: string | undefined, name: string): readonly string[] {
   const gatherer = new Contrib.License.Utils.LicenseEvidenceGatherer();
-  const texts = [...gatherer.getFileAttachments(folder)]
+  const texts = [...(folder === undefined ? [] : gatherer.getFileAttachments(folder))]
     .sort((a, b) => (a.file < b.file ? -1 : 1))
     .map(({ text }) =>
       Buffer.from(String(text.content), 'base64').toString('utf8').replaceAll('\r\n', '\n').trim(),

@@ -25,6 +25,8 @@ export interface Context {
   /** The version of kubectl. Rejects if it is not installed, or does not answer within `boundMs` milliseconds. */
   readonly kubectlVersion: (boundMs: number) => Promise<string>;
   readonly engine: Engine;
+  /** The words that start this program again: Node.js and the script, or the executable. */
+  readonly self: readonly string[];
   /** Called by a command whose result is printed, though something that it started still waits, possibly for ever. */
   readonly leaveUnfinished: () => void;
   readonly configuration: Configuration;

@@ -147,6 +147,19 @@ export const CAPTURE_OPTIONS: OptionTable = {
     group: COMMON,
     notPresettable: true,
   },
+  approve: {
+    type: 'boolean',
+    describe: 'Print what would be recorded, and a token with which `mcp` may record exactly that, and exit',
+    group: COMMON,
+    notPresettable: true,
+  },
+  approval: {
+    type: 'string',
+    describe: 'Record only if --approve printed this token for exactly this recording',
+    group: COMMON,
+    value: 'TOKEN',
+    notPresettable: true,
+  },
 };
 
 /** Of commands that inspect a node and create no files there. */
@@ -172,6 +185,10 @@ export interface DebugPodOptions {
   readonly dryRun?: 'client' | 'server';
   /** Only print the equivalent commands. */
   readonly explain: boolean;
+  /** Only print the plan and a token for it. */
+  readonly approve?: boolean;
+  /** Create only what this token is for. */
+  readonly approval?: string;
   /** The format of the result, and of what a dry run prints. */
   readonly format: OutputFormat;
 }
@@ -228,6 +245,8 @@ export const captureOptions = (raw: RawOptions): CaptureOptions => ({
   outputDir: writableFolder(raw.text('output-dir') ?? '.'),
   keepSeconds: raw.text('keep') === undefined ? KEEP_SECONDS : parseDuration(raw.text('keep')!, '--keep'),
   detach: raw.flag('detach'),
+  approve: raw.flag('approve'),
+  ...(raw.text('approval') !== undefined && { approval: raw.text('approval')! }),
 });
 
 /** The interpreted flags that commands have in common which inspect a node. */

@@ -11,9 +11,9 @@ import {
 } from '../cli/packet-options.ts';
 import { MARKDOWN, namedFile, namedFileRule } from '../cli/result-options.ts';
 import { EXIT, usageError } from '../errors.ts';
+import { storedKey } from '../files/key-file.ts';
 import { NewFile } from '../files/new-file.ts';
 import { recentFile } from '../files/recent-file.ts';
-import { redactKey } from '../files/redact-key.ts';
 import { Packet } from '../packets/file/packet.ts';
 import { Pseudonyms } from '../packets/redact/pseudonyms.ts';
 import { Redactor } from '../packets/redact/redact.ts';
@@ -190,7 +190,7 @@ async function redactFile(
   { file, ifThere, payload, key }: RedactChoice,
   context: Context,
 ): Promise<number> {
-  const names = new Pseudonyms(redactKey(key));
+  const names = new Pseudonyms(storedKey(key));
   const copy = new NewFile(file, ifThere);
   try {
     const redactor = new Redactor(names, payload, (bytes) => copy.write(bytes));

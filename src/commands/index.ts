@@ -9,6 +9,7 @@ import { doctor } from './doctor.ts';
 import { flamegraph } from './flamegraph.ts';
 import { image } from './image.ts';
 import { manifests } from './manifests.ts';
+import { mcp } from './mcp.ts';
 import { nodes } from './nodes.ts';
 import { pcap } from './pcap.ts';
 import { ps } from './ps.ts';
@@ -37,6 +38,7 @@ export const COMMANDS: readonly AnyCommand[] = [
   verify,
   doctor,
   manifests,
+  mcp,
   image,
   config,
   completion,

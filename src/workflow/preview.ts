@@ -25,12 +25,13 @@ export interface PlannedPods {
 }
 
 /**
- * `--explain` and `--dry-run` of every command that creates debug pods: prints the commands that do the same by hand,
- * or the pods. True when it printed something: then the command is over, and nothing was created.
+ * `--explain`, `--dry-run` and `--approve` of every command that creates debug pods: prints the commands that do the same by
+ * hand, the pods, or a token. True when it printed something: then the command is over, and nothing was created. With
+ * `--approval` it throws unless the token is for exactly these pods.
  */
 export async function preview(
   pods: PlannedPods,
-  options: Pick<DebugPodOptions, 'dryRun' | 'explain' | 'format' | 'debugPod'>,
+  options: Pick<DebugPodOptions, 'dryRun' | 'explain' | 'format' | 'debugPod' | 'approve' | 'approval'>,
   cluster: Cluster,
   context: Context,
 ): Promise<boolean> {
@@ -43,9 +44,11 @@ export async function preview(
     }
     return true;
   }
+  const isApproved = options.approve || options.approval !== undefined;
+  if (!options.dryRun && !isApproved) return false;
+  const batches = Map.groupBy(pods.plans, (plan) => plan.debugPod.name);
+  const planned = [...batches.values()].map((plans) => debugPod(plans, pods.work));
   if (options.dryRun) {
-    const batches = Map.groupBy(pods.plans, (plan) => plan.debugPod.name);
-    const planned = [...batches.values()].map((plans) => debugPod(plans, pods.work));
     const shown =
       options.dryRun === 'server'
         ? await Promise.all(planned.map((pod) => cluster.createPod(pod, true)))
@@ -53,7 +56,10 @@ export async function preview(
     await printPods(shown, options.format, context);
     return true;
   }
-  return false;
+  const { printApproval, requireApproval } = await import('./approval.ts');
+  if (options.approve) printApproval(planned, cluster.reached, context);
+  else requireApproval(options.approval!, planned, cluster.reached, context);
+  return options.approve === true;
 }
 
 /** What the commands by hand do, for the first line of the script. */

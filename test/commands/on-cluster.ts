@@ -42,6 +42,7 @@ export async function runOn(cluster: FakeCluster, words: readonly string[]) {
     leaveUnfinished: () => {},
     configuration: { path: '', read: async () => undefined },
     windows: false,
+    self: [],
     engine: { node: '26.10.0', platform: 'linux/x64' },
     open: async () => undefined,
     interrupts: new Interrupts(),

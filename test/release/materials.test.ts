@@ -49,6 +49,21 @@ it('takes each version of a package once, from scopes and nested folders, with a
     expect(notices).toContain(part);
 });
 
+it('lists what the makers of a package have put into its files, by their source maps', () => {
+  const path = installed('node_modules/whole', { name: 'whole', version: '3.0.0' }, { LICENSE: 'W' });
+  const map = (sources: readonly string[]) =>
+    writeFileSync(join(root, `${path}.map`), JSON.stringify({ sources }));
+  map(['../src/own.ts', '../node_modules/.pnpm/content-type@1.0.5/node_modules/content-type/index.js']);
+  expect(materialsOf([path], root).map(({ name, version }) => [name, version])).toEqual([
+    ['content-type', '1.0.5'],
+    ['whole', '3.0.0'],
+  ]);
+  map(['../node_modules/.pnpm/@x+unknown@1.0.0_y@2/node_modules/@x/unknown/index.js']);
+  expect(() => materialsOf([path], root)).toThrow('the package @x/unknown has no licence file');
+  map(['../node_modules/unknown/index.js']);
+  expect(() => materialsOf([path], root)).toThrow('without a version');
+});
+
 it('fails for a package without a licence', () => {
   const path = installed('node_modules/none', { name: 'none', version: '1.0.0' }, {});
   expect(() => materialsOf([path], root)).toThrow('the package none has no licence file');

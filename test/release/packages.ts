@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A package of which the bundle contains something, found without the code that makes the notices. */
@@ -30,6 +30,16 @@ export function packagesOf(inputs: readonly string[], root: string): BundledPack
       .map((file) => readFileSync(join(path, file), 'utf8'));
     const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`;
     found.set(purl, { title: `${name} ${version}`, purl, licences });
+  }
+  for (const path of inputs) {
+    const map = join(root, `${path}.map`);
+    if (!path.includes('node_modules/') || !existsSync(map)) continue;
+    // What its makers have put into the file.
+    const inside = /node_modules\/\.pnpm\/[^/"]+@([\d.]+)[^/"]*\/node_modules\/([^/"]+)\//g;
+    for (const [, version, name] of readFileSync(map, 'utf8').matchAll(inside)) {
+      const purl = `pkg:npm/${name}@${version}`;
+      found.set(purl, { title: `${name} ${version}`, purl, licences: [] });
+    }
   }
   return [...found.values()];
 }

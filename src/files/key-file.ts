@@ -6,7 +6,7 @@ import { KEY_BYTES } from '../packets/redact/pseudonyms.ts';
 import { printable } from '../text/printable.ts';
 
 /** The key in the file, which is created with mode 0600 if it is missing; without a path, a key that is not stored. */
-export function redactKey(path: string | undefined): Uint8Array {
+export function storedKey(path: string | undefined): Uint8Array {
   if (path === undefined) return randomBytes(KEY_BYTES);
   try {
     return parsed(readSecret(path), path);
@@ -27,7 +27,7 @@ export function redactKey(path: string | undefined): Uint8Array {
 const LONGEST_KEY = 1024;
 
 /**
- * Whoever knows the key can undo the made-up addresses, so a file that another user owns or can read is refused, as ssh
+ * Whoever knows the key can undo made-up addresses, or approve recordings, so a file that another user owns or can read is refused, as ssh
  * refuses such keys. Windows has no such modes.
  */
 function readSecret(path: string): string {
