@@ -85,7 +85,8 @@ class Actor {
 
 /**
  * A recording of threads whose parts are known, as the sampler writes it: looks at intervals that are drawn between a half and
- * one and a half of the mean, and only at threads whose numbers have changed.
+ * one and a half of the mean, and only at threads whose numbers have changed. A thread that did nothing for a second is looked at
+ * in each fifth round only, which is decided once a second.
  */
 export function synthetic(recording: SyntheticRecording): { readonly text: string; readonly truth: Truth } {
   const { durationUs, rateHz, random } = recording;
@@ -102,6 +103,10 @@ export function synthetic(recording: SyntheticRecording): { readonly text: strin
   /** When each was seen last as it was. */
   const seen = new Map<number, number>();
   const truth: Truth = new Map();
+  const active = new Set<number>();
+  const changed = new Set<number>();
+  let ordered = 0;
+  let round = 0;
   let throttledUs = 0;
   let nrThrottled = 0;
   let isThrottledNew = true;
@@ -115,7 +120,15 @@ export function synthetic(recording: SyntheticRecording): { readonly text: strin
       actors.set(thread.tid, new Actor(thread));
       lines.push(`thread ${now} ${thread.tid} ${thread.pid ?? pid} ${thread.comm}`);
     }
+    round += 1;
+    if (now >= ordered + 1e6) {
+      ordered = now;
+      active.clear();
+      for (const tid of changed) active.add(tid);
+      changed.clear();
+    }
     for (const [tid, actor] of actors) {
+      if (seen.has(tid) && !active.has(tid) && !isLast && (round + tid) % 5 !== 0) continue;
       const numbers = actor.numbers();
       if ((actor.thread.endsAt ?? Number.POSITIVE_INFINITY) <= now) {
         lines.push(`gone ${now} ${tid}`);
@@ -125,6 +138,7 @@ export function synthetic(recording: SyntheticRecording): { readonly text: strin
         const isSame = shown.get(tid) === numbers;
         lines.push(`look ${now} ${tid} ${numbers} ${actor.state()} ${isSame ? now : (seen.get(tid) ?? '-')}`);
         shown.set(tid, numbers);
+        changed.add(tid);
       }
       seen.set(tid, now);
     }

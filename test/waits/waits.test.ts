@@ -67,9 +67,9 @@ describe('shares of known schedules', () => {
     }
   });
 
-  it('knows a sleep that is far longer than a tick exactly', async () => {
+  it('knows sleeps that are far longer than the time between two looks exactly', async () => {
     const { text } = synthetic({
-      durationUs: 20e6,
+      durationUs: 160e6,
       rateHz: 50,
       random: randomFrom(3),
       header: HEADER,
@@ -78,8 +78,28 @@ describe('shares of known schedules', () => {
       ],
     });
     const found = shares(await read(text), 'server');
-    expect(Math.abs(found.idle! - 70)).toBeLessThan(0.3);
-    expect(Math.abs(found.network! - 30)).toBeLessThan(0.3);
+    expect(Math.abs(found.idle! - 62.5)).toBeLessThan(0.3);
+    expect(Math.abs(found.network! - 37.5)).toBeLessThan(0.3);
+  });
+
+  it('has the right share of short waits of threads that are mostly idle, which are looked at less often', async () => {
+    const random = randomFrom(4);
+    const next = () => {
+      let at = 0;
+      // As long as or shorter than the time between two looks, and as rare as seconds.
+      return (): Part =>
+        [wait('idle', 500 + 3000 * random()), run(0.1), wait('s:1', 10 + 80 * random()), run(0.1)][at++ % 4]!;
+    };
+    const { text, truth } = synthetic({
+      durationUs: 120e6,
+      rateHz: 50,
+      random,
+      header: HEADER,
+      threads: Array.from({ length: 50 }, (_, each) => ({ tid: 100 + each, comm: 'pool', next: next() })),
+    });
+    const real = [...truth.values()].reduce((sum, each) => sum + each.get('s:1')!, 0) / (50 * 120e6);
+    const found = shares(await read(text), 'pool').network!;
+    expect(Math.abs(found / (100 * real) - 1), `${found} of ${100 * real} %`).toBeLessThan(0.05);
   });
 
   it.each(Array.from({ length: 40 }, (_, seed) => seed))(

@@ -24,6 +24,7 @@ export const waits: Collector = {
     'collectors/waits/sampler/sockets.pl',
     'collectors/waits/sampler/cgroups.pl',
     'collectors/waits/sampler/neighbours.pl',
+    'collectors/waits/sampler/rounds.pl',
     'collectors/waits/sampler/loop.pl',
   ],
   leastPrivilege: {

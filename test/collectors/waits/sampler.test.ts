@@ -28,7 +28,7 @@ const FORMS: Readonly<Record<string, RegExp>> = Object.fromEntries(
     proc: `${TIME} \\d+ ${ID} ${STRING}`,
     thread: `${TIME} \\d+ \\d+ ${STRING}`,
     gone: `${TIME} \\d+`,
-    look: `${TIME} \\d+ \\d+ \\d+ \\d+ [RSDTtZXI] \\d+ (?:-|[\\w.]+) (?:-1|\\d+) ${OBJECT} (?:\\d+|-)`,
+    look: `${TIME} \\d+ \\d+ \\d+ \\d+ [RSDTtZXI] (?:\\d+|-) (?:-|[\\w.]+) (?:-1|\\d+) ${OBJECT} (?:\\d+|-)`,
     sock: `${TIME} \\d+ (?:tcp|udp) (?:in|out|-) ${ADDRESS} (?:${ADDRESS}|-)`,
     file: `${TIME} \\d+ ${STRING}`,
     cpu: `${TIME} \\d+ (?:\\d+|-) (?:\\d+|-) (?:\\d+|-) (?:\\d+|-)`,

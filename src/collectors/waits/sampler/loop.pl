@@ -11,25 +11,10 @@ my @cpus = (read_file('/proc/stat', 1 << 20) // '') =~ /^cpu\d/mg;
 put('start', clock(CLOCK_REALTIME), $rate, scalar @cpus, $ticks);
 open_diag();
 open_cgroups();
-
-# If the CPU time of the target is as before, none of its threads has run. Reading cpuacct.usage is cheap. With cgroup v2 the kernel
-# has to add up the times of the CPUs first, which takes longer the more there are: so that is measured.
-sub cheap_usage {
-  my ($it) = @_;
-  return $it->{usage} if !$it || defined $it->{usage};
-  my $stat = open_file("$scope/cpu.stat") // return;
-  my $started = clock(CLOCK_PROCESS_CPUTIME_ID);
-  for (1 .. 20) {
-    return if (again($stat) // '') !~ /^usage_usec /;
-  }
-  return clock(CLOCK_PROCESS_CPUTIME_ID) - $started < 20 * 20 ? $stat : undef;
-}
-my $usage = cheap_usage($cgroups[0]);
-my $usage_before = '';
+open_usage($cgroups[0]);
 
 my $pressure = open_file("$scope/cpu.pressure") // open_file('/proc/pressure/cpu');
 my $node = open_file('/proc/stat');
-my $load = open_file('/proc/loadavg');
 my $parent = getppid;
 my $second_number = 0;
 
@@ -48,36 +33,22 @@ sub each_second {
   flush();
 }
 
-my $last_pid = '';
-my ($next_list, $rounds, $at, $shown_rate, $shown_missed) = (0, 0, 0, $rate, 0);
+my @round;
+my ($rounds, $at, $shown_rate, $shown_missed) = (0, 0, $rate, 0);
 my %waited;
 my ($next_ran, $next_limits, $is_held) = (0, 0, '');
 
-# Whether a process was created anywhere on the node since: the last field is the number that was given last.
-sub new_processes {
-  my $last = again($load // return 1) // return 1;
-  $last = substr $last, rindex $last, ' ';
-  my $is_new = $last ne $last_pid;
-  $last_pid = $last;
-  return $is_new;
-}
-
-# Begins a round over all threads. Returns nothing if no thread has run since the last round.
-sub begin_round {
-  ($last_round, $this_round) = ($this_round, $now);
-  @threads = grep { defined $_->[SCHEDSTAT] } @threads if $has_ended;
-  $has_ended = '';
-  if ($now >= $next_list && (new_processes() || $now >= $next_list + 1_000_000)) {
-    my $started = clock(CLOCK_PROCESS_CPUTIME_ID);
-    list_threads();
-    my $cost = clock(CLOCK_PROCESS_CPUTIME_ID) - $started;
-    $next_list = $now + ($cost * 500 > 200_000 ? $cost * 500 : 200_000);
-  }
-  return 1 unless defined $usage;
-  my $sum = again($usage) // '';
-  return if $sum eq $usage_before;
-  $usage_before = $sum;
-  return 1;
+# A thread whose schedstat has changed.
+sub change {
+  my ($it, $content) = @_;
+  my $delay = (split ' ', $content, 3)[1];
+  my $delayed = $delay - ($it->[DELAY] // $delay);
+  $it->[DELAY] = $delay;
+  my $is_queued = $delayed >= 500_000;
+  return end_thread($it) if !look($it, $content, $is_queued);
+  return if !$is_queued;
+  $queued_ns += $delayed;
+  $waited{$it->[CPU]} = ($waited{$it->[CPU]} // 0) + $delayed unless $is_held;
 }
 
 # Looks at threads, until so much CPU time was used: it goes on with the others at the next tick.
@@ -92,32 +63,18 @@ sub tick {
       $is_held ||= $it->{is_throttled};
     }
   }
-  if ($at == 0 && !begin_round()) {
-    $rounds++;
-    return;
-  }
-  my $end = @threads;
+  @round = begin_round() if $at == 0;
+  my $end = @round;
   while ($at < $end) {
-    my $it = $threads[$at++];
+    my $it = $round[$at++];
     next unless defined $it->[SCHEDSTAT];
     my $got = syscall $SYS_pread, $it->[SCHEDSTAT], $buffer, 128, 0;
     if ($got <= 0) {
       end_thread($it);
       next;
     }
-    if (substr($buffer, 0, $got) ne $it->[TEXT]) {
-      my $content = substr $buffer, 0, $got;
-      my $delayed = $it->[TEXT] eq '' ? 0 : (split ' ', $content)[1] - (split ' ', $it->[TEXT])[1];
-      if (!look($it, $content)) {
-        end_thread($it);
-        next;
-      }
-      if ($delayed >= 500_000) {
-        $queued_ns += $delayed;
-        $waited{$it->[CPU]} = ($waited{$it->[CPU]} // 0) + $delayed unless $is_held;
-      }
-    }
-    last if ($at & 15) == 0 && clock(CLOCK_PROCESS_CPUTIME_ID) >= $until_cpu;
+    change($it, substr $buffer, 0, $got) if substr($buffer, 0, $got) ne $it->[TEXT];
+    last if ($at & 31) == 0 && clock(CLOCK_PROCESS_CPUTIME_ID) >= $until_cpu;
   }
   if ($at >= $end) {
     $at = 0;
@@ -134,7 +91,8 @@ sub all_looks {
   for my $it (@threads) {
     next unless defined $it->[SCHEDSTAT];
     my $content = again($it->[SCHEDSTAT]);
-    end_thread($it) unless defined $content && look($it, $content);
+    if (defined $content) { change($it, $content) }
+    else { end_thread($it) }
   }
 }
 
@@ -184,7 +142,8 @@ until ($stop) {
 }
 tell_time();
 list_threads();
-$last_round = $this_round;
+# In the midst of a round some threads were looked at and some not.
+@seen_before = @seen_last if $at == 0;
 all_looks();
 each_second(1);
 put('missed', $now, $missed) if $missed != $shown_missed;
