@@ -74,7 +74,7 @@ sub tick {
       next;
     }
     change($it, substr $buffer, 0, $got) if substr($buffer, 0, $got) ne $it->[TEXT];
-    last if ($at & 31) == 0 && clock(CLOCK_PROCESS_CPUTIME_ID) >= $until_cpu;
+    last if ($at & 15) == 0 && clock(CLOCK_PROCESS_CPUTIME_ID) >= $until_cpu;
   }
   if ($at >= $end) {
     $at = 0;
