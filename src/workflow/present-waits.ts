@@ -21,6 +21,7 @@ import { groupTable, noteLines, waitTable } from '../waits/tables.ts';
 import type { Waits } from '../waits/waits.ts';
 import { shareText } from '../waits/wording.ts';
 import { captureSubject } from './capture-subject.ts';
+import { lockHint } from './lock-hint.ts';
 import { endedText, type Recorded, sessionCode } from './run-capture.ts';
 import { type ClusterObjects, keepNames, listClusterObjects, namesIn } from './wait-names.ts';
 
@@ -54,6 +55,7 @@ export async function presentWaits(
   const { report, page } = read;
   log.end();
   warnOfReading(report.waits, '', context);
+  sayWhereLocks(read, '', context);
   log.line(report.ended);
   log.line('');
   log.line('Results:');
@@ -169,6 +171,16 @@ export function waitsText(facts: WaitsFacts): string {
 
 export const fileLines = ({ artifact, page, receipt }: ReadWaitsRecording): string =>
   `Waits: ${artifact}\n${page === undefined ? '' : `Page: ${page}\n`}Receipt: ${receipt}\n`;
+
+/** Says how to find the functions that wait for locks, if a group of threads does. */
+export function sayWhereLocks(
+  { report, plan }: ReadWaitsRecording,
+  prefix: string,
+  { log, windows }: Pick<Context, 'log' | 'windows'>,
+): void {
+  const hint = lockHint(report.waits, plan, windows);
+  if (hint !== undefined) log.line(`${prefix}${hint}`);
+}
 
 /** Says what is missing from a recording, or odd about it. `prefix` says which one it is, of several. */
 export function warnOfReading(facts: WaitsFacts, prefix: string, { log }: Pick<Context, 'log'>): void {

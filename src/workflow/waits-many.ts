@@ -11,6 +11,7 @@ import {
   objectsFor,
   type ReadWaitsRecording,
   readWaitsRecording,
+  sayWhereLocks,
   type WaitsChoice,
   waitsText,
   warnOfReading,
@@ -58,8 +59,10 @@ async function present(
   }
   if (read.length === 0) throw problem;
   log.end();
-  for (const { plan, report } of read) {
+  for (const each of read) {
+    const { plan, report } = each;
     warnOfReading(report.waits, `${podText(plan)}: `, context);
+    sayWhereLocks(each, `${podText(plan)}: `, context);
     if (report.capture.ended !== 'time') log.line(`${podText(plan)}: ${report.ended}`);
   }
   log.line('');

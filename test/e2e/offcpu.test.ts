@@ -183,6 +183,35 @@ describe('flamegraph --off-cpu', () => {
     }
   });
 
+  it('finds the functions that wait for a lock, by the command that waits prints', async () => {
+    const run = await gkeprof([
+      ...['waits', 'pod/one', '-n', SPACE, '--duration', '5s', '--output-dir', output.path()],
+    ]);
+    expect(run.code, run.stderr).toBe(0);
+    expect(run.stdout).toMatch(/ lock +\d+\.\d % +0x[0-9a-f]+\n/);
+    const [, record, render] =
+      /\nwhere in the program \S.* waited for locks: kubectl gkeprof (.*); .*: kubectl gkeprof (.*)\n/.exec(
+        run.stderr,
+      ) ?? [];
+    expect(record, run.stderr).toBe(`flamegraph pod/one -n ${SPACE} --off-cpu`);
+    const recorded = await gkeprof([
+      ...record!.split(' '),
+      ...['--duration', '5s', '--output-dir', output.path(), '-o', 'json'],
+    ]);
+    expect(recorded.code, recorded.stderr).toBe(0);
+    const [stacks] = output.files().filter((name) => name.endsWith('.perf-script.txt.gz'));
+    const drawn = await gkeprof([
+      ...render!.replace('@last', join(output.path(), stacks!)).split(' '),
+      ...['--format', 'folded', '--output-dir', output.path()],
+    ]);
+    expect(drawn.code, drawn.stderr).toBe(0);
+    const lines = String(file('.folded')).split('\n').filter(Boolean);
+    // The C library has no frame pointers, so the function that called it is missing, and the one that called that is there.
+    const found = secondsOf(lines, /^waiter;\[sleeping\];(?:.*;)?main;(?:.*;)?\S*lock\S*;.*futex/);
+    expect(found, lines.join('\n')).toBeGreaterThan(0.5);
+    expect(lines.filter((line) => !line.includes('futex'))).toEqual([]);
+  });
+
   it.each([
     [['pod/one', '--call-graph', 'dwarf'], '--off-cpu finds callers by frame pointers only'],
     [['pod/one', '--frequency', '99'], 'it has no --frequency'],
