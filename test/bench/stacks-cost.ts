@@ -1,8 +1,10 @@
-// `npm run bench:stacks`: what a recording of a Redis pod costs that pod and the node, for each way to walk a stack.
+// `npm run bench:stacks`: what a recording of a Redis pod costs that pod and the node, for each way to walk a stack. The same for
+// `waits` and for `flamegraph --off-cpu`: `npm run bench:waits-cost`.
 // redis-benchmark runs all the time. Its requests are counted over windows of a few seconds, by turns without and with a
 // recording at 99 Hz, each with a recording against the mean of the windows before and after it: a machine that grows slower or
 // faster favours neither. CPU time and memory of the debug pod are from its cgroup. The recording is detached, so that only what
-// is on the node costs something. WAYS=fp,dwarf chooses ways, ROUNDS=3 the number of recordings. Prints figures, asserts none.
+// is on the node costs something. WAYS=fp,dwarf chooses ways, ROUNDS=3 the number of recordings, LOAD='-c 1 -t get' the load. Prints
+// figures, asserts none.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -10,11 +12,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { ensureCluster } from '../cluster/index.ts';
-import { WAYS, type Way, wordsOf } from '../stacks/programs.ts';
+import { WAYS, wordsOf } from '../stacks/programs.ts';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 10);
-const chosen = process.env.WAYS?.split(',');
-const ways = WAYS.filter((way) => !chosen || chosen.includes(way));
+/** What can be recorded of a pod: with the verb `flamegraph` by a way to walk a stack, or waits. */
+const RECORDINGS: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(WAYS.map((way) => [way, ['flamegraph', ...wordsOf(way)]])),
+  waits: ['waits'],
+  'off-cpu': ['flamegraph', '--off-cpu'],
+};
+const named = process.argv.slice(2);
+const ways = process.env.WAYS?.split(',') ?? (named.length > 0 ? named : WAYS);
+const LOAD = process.env.LOAD?.split(' ') ?? ['-c', '8', '-t', 'lrange_100'];
 /** Of a window, and how much longer the recording is. */
 const SECONDS = 5;
 const MARGIN = 4;
@@ -86,7 +95,7 @@ async function cpuSeconds(cgroups: readonly string[]): Promise<number | undefine
   return usec === undefined ? undefined : Number(usec) / 1e6;
 }
 
-/** CPU seconds of the tools that sample (perf, or the unwinder) in these cgroups, from the scheduler. */
+/** CPU seconds of the tools that record (perf, perl for waits, or the unwinder) in these cgroups, from the scheduler. */
 async function samplerSeconds(cgroups: readonly string[]): Promise<number> {
   const pids = new Set<string>();
   for (const cgroup of cgroups)
@@ -97,7 +106,7 @@ async function samplerSeconds(cgroups: readonly string[]): Promise<number> {
   let sum = 0;
   for (const pid of pids) {
     const name = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim();
-    if (!/^(perf|gkeprof-unwinder?)/.test(name)) continue;
+    if (!/^(perf|perl|gkeprof-unwinder?)/.test(name)) continue;
     for (const task of await readdir(`/proc/${pid}/task`).catch(() => []))
       sum +=
         Number(
@@ -118,11 +127,13 @@ interface Cost {
   readonly memory: number;
 }
 
-async function recorded(way: Way): Promise<Cost> {
+async function recorded(way: string): Promise<Cost> {
+  const recording = RECORDINGS[way];
+  if (!recording) throw new Error(`${way} is not one of ${Object.keys(RECORDINGS)}`);
   const words = [
     ...[
       'gkeprof',
-      'flamegraph',
+      ...recording,
       'pod/redis',
       '-c',
       'redis',
@@ -131,7 +142,7 @@ async function recorded(way: Way): Promise<Cost> {
       '--image',
       cluster.images.tools,
     ],
-    ...['--duration', `${SECONDS + MARGIN}s`, ...wordsOf(way), '--detach', '-o', 'name'],
+    ...['--duration', `${SECONDS + MARGIN}s`, '--detach', '-o', 'name'],
   ];
   // The laptop's part is not of the node, and here it would take its time from the same two processors.
   const id = (await execa('kubectl', words, { env, stdin: 'ignore' })).stdout.trim();
@@ -195,7 +206,7 @@ try {
   };
   await kubectl(['apply', '-n', NAMESPACE, '-f', '-'], JSON.stringify(pod));
   await kubectl(['wait', '-n', NAMESPACE, '--for=condition=Ready', 'pod/redis', '--timeout=120s']);
-  const words = ['redis-benchmark', '-c', '8', '-l', '-t', 'lrange_100', '-q'];
+  const words = ['redis-benchmark', '-l', '-q', ...LOAD];
   const load = execa('kubectl', ['exec', '-n', NAMESPACE, 'redis', '-c', 'load', '--', ...words], {
     env,
     stdout: 'ignore',
@@ -223,7 +234,7 @@ try {
     const variance = ratios.reduce((sum, each) => sum + (each - mean) ** 2, 0) / Math.max(1, ROUNDS - 1);
     const of = (read: (cost: Cost) => number) => median(costs.map(read));
     process.stdout.write(
-      `${way}, medians of ${ROUNDS}: ratio ${median(ratios).toFixed(3)} (mean ${mean.toFixed(3)} ± ${Math.sqrt(variance / ROUNDS).toFixed(3)}, aim: at least 0.98); ` +
+      `${way}, medians of ${ROUNDS}: ratio ${median(ratios).toFixed(3)} (mean ${mean.toFixed(3)} ± ${Math.sqrt(variance / ROUNDS).toFixed(3)}, aim: at least 0.98, for waits 0.99); ` +
         `debug pod ${percent(of(({ cores }) => cores))} of a core, beside its sampler ` +
         `${percent(of(({ cores, sampler }) => cores - sampler))} (aim for fp: under 1 %); ` +
         `${of(({ cpu }) => cpu).toFixed(2)} CPU s and ${of(({ memory }) => memory).toFixed(0)} MB in all\n`,
