@@ -35,7 +35,6 @@ export default defineConfig({
           name: 'tools',
           include: ['test/tools/**/*.test.ts', ...withTools],
           exclude: leftOut,
-          maxWorkers: '100%',
           testTimeout: 120_000,
           hookTimeout: 300_000,
         },
