@@ -205,7 +205,7 @@ const wholeLine = (given: RecordingArguments, { flags, folder }: ServerSettings)
 const said = (text: string): Answer => ({ content: [{ type: 'text', text }] });
 const refused = (text: string): Answer => ({ ...said(text), isError: true });
 
-/** The result of a command line, and its warnings. Without a result: why there is none. */
+/** The result of a command line, and its warnings. If there is no result, they say why. */
 function answerOf({ code, stdout, stderr }: LineResult): Answer {
   if (stdout === '') return refused(stderr || `exit code ${code}`);
   return { content: [stdout, stderr].filter(Boolean).map((text) => ({ type: 'text', text })) };
