@@ -16,11 +16,14 @@ import {
 } from './world.ts';
 
 const SPACE = 'gkeprof-e2e-many';
-/** Each pod loads itself: with GET, but the one with the file /tmp/odd with long LRANGEs. */
+/**
+ * Each pod loads itself: with GET, but the one with the file /tmp/odd with LPOS of an element that a long list does not have. It
+ * costs Redis much and its client nothing: Redis is busy up to its limit, however the machine shares out the rest.
+ */
 const LOAD = `until redis-cli ping >/dev/null 2>&1; do sleep 0.1; done
 redis-cli rpush mylist $(seq 1 5000) >/dev/null
 while :; do
-  if [ -e /tmp/odd ]; then redis-benchmark -q -c 2 -n 100 lrange mylist 0 -1 >/dev/null
+  if [ -e /tmp/odd ]; then redis-benchmark -q -c 2 -n 300 lpos mylist none >/dev/null
   else redis-benchmark -q -c 2 -n 1000 -t get >/dev/null; fi
 done`;
 const LABELS = { app: 'fleet' };
@@ -105,14 +108,14 @@ beforeAll(async () => {
   await kubectl(['rollout', 'status', '-n', SPACE, 'deploy/fleet', '--timeout=120s']);
   const [odd] = await fleet();
   await kubectl(['exec', '-n', SPACE, odd!.name, '-c', 'load', '--', 'touch', '/tmp/odd']);
-  // Its last GETs may take seconds under its limit: it is odd when it runs LRANGE.
+  // Its last GETs may take seconds under its limit: it is odd when it runs LPOS.
   const stats = ['exec', '-n', SPACE, odd!.name, '-c', 'redis', '--', 'redis-cli', 'info', 'commandstats'];
   expect(
     await eventually(
       () => kubectl(stats),
-      (text) => /^cmdstat_lrange:/m.test(text),
+      (text) => /^cmdstat_lpos:/m.test(text),
     ),
-  ).toContain('lrange');
+  ).toContain('lpos');
 }, 180_000);
 afterAll(async () => {
   await kubectl(['delete', 'namespace', SPACE, '--wait=false']);
@@ -148,10 +151,8 @@ describe('flamegraph of several pods', () => {
       pods.map(({ name }) => name),
     );
     const [first, ...others] = data.pods;
-    expect(first).toMatchObject({ name: pods[0]!.name, comparison: 'differs' });
-    expect(first.differences.map(({ name }: { name: string }) => name).join()).toMatch(
-      /range|Range|List|addReply/i,
-    );
+    expect(first, JSON.stringify(data.pods)).toMatchObject({ name: pods[0]!.name, comparison: 'differs' });
+    expect(first.differences.map(({ name }: { name: string }) => name).join()).toMatch(/lpos|list/i);
     for (const { comparison } of others) expect(comparison).toBe('alike');
     // What perf saw and what the kernel counted are the same time.
     for (const { name, coresBusy, countedCores } of data.pods)
@@ -208,9 +209,13 @@ describe('flamegraph of several pods', () => {
       async () => said,
       (text) => (text.match(/capturing 2 pods for/g) ?? []).length === 2,
     );
-    const gone = (await fleet())[3]!.name;
+    const before = (await fleet()).map(({ name }) => name);
+    const gone = before[3]!;
     await kubectl(['delete', 'pod', '-n', SPACE, gone, '--wait=false']);
-    await new Promise((resolve) => setTimeout(resolve, 5000));
+    await eventually(
+      async () => (await fleet()).map(({ name }) => name),
+      (names) => !names.includes(gone) && names.some((name) => !before.includes(name)),
+    );
     run.kill('SIGINT');
     const { exitCode, stderr } = await run;
     expect(exitCode, String(stderr)).toBe(5);

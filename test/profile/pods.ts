@@ -14,6 +14,8 @@ export const COMMANDS: Readonly<Record<string, number>> = {
 
 export interface Recording {
   readonly commands?: Readonly<Record<string, number>>;
+  /** Those that processCommand does not call. */
+  readonly outside?: readonly string[];
   readonly samples?: number;
   readonly seconds?: number;
   /** How many samples it stays in a command, on average. */
@@ -29,6 +31,7 @@ export function recordingText(
   seed: number,
   {
     commands = COMMANDS,
+    outside = [],
     samples = 2000,
     seconds = 60,
     stays = 3,
@@ -53,7 +56,8 @@ export function recordingText(
     if (next() < 1 / stays) command = pick();
     const time = (1000 + (seconds * (sample + next() / 2)) / samples).toFixed(6);
     const inner = next() < 0.5 ? `\t1 work_of_${command}+0x1 (/usr/bin/redis-server)\n` : '';
-    text += `redis-server ${pid}/${pid} [000] ${time}: 10101010 ${event}:\n${inner}\t2 ${command}+0x2 (/usr/bin/redis-server)\n\t3 processCommand+0x3 (/usr/bin/redis-server)\n\t4 main+0x4 (/usr/bin/redis-server)\n\n`;
+    const dispatcher = outside.includes(command) ? '' : '\t3 processCommand+0x3 (/usr/bin/redis-server)\n';
+    text += `redis-server ${pid}/${pid} [000] ${time}: 10101010 ${event}:\n${inner}\t2 ${command}+0x2 (/usr/bin/redis-server)\n${dispatcher}\t4 main+0x4 (/usr/bin/redis-server)\n\n`;
   }
   return text;
 }

@@ -233,7 +233,8 @@ int main(int count, char **words) {
   int fd = listening(&answers);
   pthread_create(&thread, &small, serve, (void *)(long)fd);
   listening(&silent);
-  snprintf(path, sizeof path, "/tmp/waiting %d", getpid());
+  // Beside the program: pids repeat, and a socket that an earlier process left in a folder for all would be in the way.
+  snprintf(path, sizeof path, "%s %d", words[0], getpid());
   pthread_create(&thread, &small, serve, (void *)(long)local(path, 1));
   printf("main %d\nsilent %d\n", getpid(), silent);
   fflush(stdout);

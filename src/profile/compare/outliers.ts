@@ -46,6 +46,8 @@ export const LEAST_DIFFERENCE = 0.05;
 const LEVEL = 0.001;
 /** Functions of an outlier. */
 const MOST_FUNCTIONS = 3;
+/** Functions whose differences are at least this part of the largest one differ as much as it, but for chance. */
+const AS_MUCH = 0.9;
 
 /**
  * Which profiles differ from the rest, by the test that diff has (significance.ts). The most different one is tested first
@@ -160,8 +162,9 @@ function mayDiffer({ frames }: OneTree, one: Side, others: readonly Side[]): boo
 }
 
 /**
- * The functions that differ most. A caller, and what a function calls, differ as much as the function itself: so after each
- * choice, the stacks with that function no longer count.
+ * The functions that differ most. A caller, and what a function calls, differ about as much as the function itself: so of those
+ * that differ as much as the largest does, the one with the smallest shares is chosen, which says most (a command's function,
+ * and not the dispatcher that calls each command). After each choice, the stacks with that function no longer count.
  */
 function mostTelling(comparison: Comparison, changes: readonly Change[]): Change[] {
   const { frames, tree, beforeTotal } = comparison;
@@ -173,17 +176,27 @@ function mostTelling(comparison: Comparison, changes: readonly Change[]): Change
     const left = [after, before].map((self) =>
       functionWeights(tree, frames.length, { self, total: closed(tree.parent, self).total }),
     );
-    const difference = ({ kind, name }: Change, by: 'self' | 'total') => {
+    const shares = ({ kind, name }: Change, by: 'self' | 'total') => {
       const at = number.get(`${kind} ${name}`)!;
-      return Math.abs(left[0]![by][at]! / (tree.total[0]! || 1) - left[1]![by][at]! / (beforeTotal[0]! || 1));
+      return [left[0]![by][at]! / (tree.total[0]! || 1), left[1]![by][at]! / (beforeTotal[0]! || 1)] as const;
     };
-    const [most] = changes
-      .map((change) => ({ change, total: difference(change, 'total'), self: difference(change, 'self') }))
-      .filter(({ total }) => total >= LEAST_DIFFERENCE)
-      .sort((a, b) => b.total - a.total || b.self - a.self || (a.change.name < b.change.name ? -1 : 1));
-    if (!most) return chosen;
-    chosen.push(most.change);
-    leaveOut(tree, number.get(`${most.change.kind} ${most.change.name}`)!, after, before);
+    const candidates = changes.map((change) => {
+      const [own, others] = shares(change, 'total');
+      const [ownSelf, othersSelf] = shares(change, 'self');
+      return {
+        change,
+        difference: Math.abs(own - others),
+        both: own + others,
+        self: Math.abs(ownSelf - othersSelf),
+      };
+    });
+    const largest = Math.max(0, ...candidates.map(({ difference }) => difference));
+    if (largest < LEAST_DIFFERENCE) return chosen;
+    const [most] = candidates
+      .filter(({ difference }) => difference >= AS_MUCH * largest)
+      .sort((a, b) => a.both - b.both || b.self - a.self || (a.change.name < b.change.name ? -1 : 1));
+    chosen.push(most!.change);
+    leaveOut(tree, number.get(`${most!.change.kind} ${most!.change.name}`)!, after, before);
   }
   return chosen;
 }

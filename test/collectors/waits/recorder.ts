@@ -42,9 +42,10 @@ export class Scene {
   async waiting(...roles: string[]): Promise<ReadonlyMap<string, number>> {
     const program = join(this.folder, 'waiting');
     execFileSync('gcc', ['-O1', '-pthread', '-o', program, join(PROGRAMS, 'waiting.c')]);
-    this.start(program, roles);
+    const child = this.start(program, roles);
     const named = roles.filter((role) => !role.startsWith('many='));
     await until('the start of the threads', () => {
+      if (child.exitCode !== null) throw new Error(`the program ended with ${child.exitCode}`);
       const lines = this.#said.split('\n').filter(Boolean);
       return lines.some((line) => line.startsWith('ready')) && lines.length >= named.length + 3;
     });

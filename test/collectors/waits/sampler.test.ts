@@ -91,7 +91,7 @@ describe('what a thread waits for', () => {
     ['accept', 'S', /^idle$/],
     ['served', 'S', /^idle$/],
     ['send', 'S', /^s tcp out 127\.0\.0\.1:\d+ 127\.0\.0\.1:SILENT$/],
-    ['unix', 'S', /^unix:\/tmp\/waiting%20\d+$/],
+    ['unix', 'S', /^unix:\/tmp\/gkeprof-waits-\w+\/waiting%20\d+$/],
     ['unix-served', 'S', /^idle$/],
     ['udp', 'S', /^s udp - 127\.0\.0\.1:\d+ 127\.0\.0\.1:9$/],
     ['child', 'S', /^child$/],

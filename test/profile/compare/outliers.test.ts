@@ -58,6 +58,13 @@ describe('outliers', () => {
     expect(functions.map(({ name }) => name)).toEqual(['sortCommand', 'getCommand', 'setCommand']);
   });
 
+  it('are named with the function itself, where its caller differs by a little more', async () => {
+    const quiet = { commands: { poll: 94, getCommand: 6 }, outside: ['poll'] };
+    const busy = { commands: { poll: 12, sortCommand: 80, getCommand: 8 }, outside: ['poll'] };
+    const [outlier] = findOutliers(await all(quiet, busy, quiet)).outliers;
+    expect(outlier!.functions.map(({ name }) => name)).toEqual(['sortCommand', 'poll']);
+  });
+
   it('do not make ordinary pods differ, of which there are only two', async () => {
     const found = findOutliers(await all({ commands: SORTS }, {}, {}));
     expect(named(found)).toEqual([0]);
