@@ -1,6 +1,9 @@
 // `npm test`: everything, in order, on this machine: lint, shell, types, unit tests, tests with tools, the release, then the end-to-end suite on a
 // real cluster, which is brought up first and taken down again. A cluster that is up already is replaced. At the end come
 // the names of what failed, and as the last line, plain, `N passed, N failed`.
+//
+// What measures a real machine beside its other work may fail by chance. Up to three files of the tests with tools and of the end-to-end
+// suite are run a second time as a whole. What passes then is listed with its first failure, because it is a test to mend.
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -23,9 +26,14 @@ interface VitestReport {
 // No test may be skipped for a missing tool here: test/tools.ts.
 process.env.GKEPROF_TEST_TOOLS = 'required';
 
+/** More files than this are no chance. */
+const MOST_SECOND_RUNS = 3;
+
 let passed = 0;
 let failed = 0;
 const failures: string[] = [];
+const passedAgain: string[] = [];
+let secondRuns = 0;
 
 async function step(title: string, command: string, words: readonly string[]): Promise<boolean> {
   const began = Date.now();
@@ -60,27 +68,55 @@ const namesOf = (project: string, report: VitestReport): string[] =>
     );
   });
 
-/** A vitest project: its own counts, a failure for each file that failed outside its tests, and one more where it ended badly without one (a crash, no tests). */
-async function suite(project: string): Promise<void> {
-  const report = join(tmpdir(), `gkeprof-test-${process.pid}-${project}.json`);
-  const ok = await step(project, 'vitest', [
+interface Counts {
+  readonly passed: number;
+  readonly failures: readonly string[];
+  /** Files with a failure. */
+  readonly files: readonly string[];
+}
+
+/** A vitest project, or some of its files: its own counts, a failure for each file that failed outside its tests, and one more where it ended badly without one (a crash, no tests). */
+async function run(title: string, project: string, files: readonly string[] = []): Promise<Counts> {
+  const path = join(tmpdir(), `gkeprof-test-${process.pid}-${project}.json`);
+  const ok = await step(title, 'vitest', [
     'run',
     '--project',
     project,
     '--reporter=default',
     '--reporter=json',
-    `--outputFile.json=${report}`,
+    `--outputFile.json=${path}`,
+    ...files,
   ]);
-  const counts = await readFile(report, 'utf8').then(
+  const report = await readFile(path, 'utf8').then(
     (text) => JSON.parse(text) as VitestReport,
     () => ({ numPassedTests: 0, testResults: [] }),
   );
-  await rm(report, { force: true });
-  const names = namesOf(project, counts);
-  passed += counts.numPassedTests;
-  failed += names.length;
-  failures.push(...names);
-  if ((!ok || counts.numPassedTests === 0) && names.length === 0) fail(`${project}: ended badly`);
+  await rm(path, { force: true });
+  const names = namesOf(project, report);
+  const endedBadly = (!ok || report.numPassedTests === 0) && names.length === 0;
+  return {
+    passed: report.numPassedTests,
+    failures: endedBadly ? [`${project}: ended badly`] : names,
+    files: report.testResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ name }) => relative(process.cwd(), name)),
+  };
+}
+
+async function suite(project: string, { mayFailByChance = false } = {}): Promise<void> {
+  const first = await run(project, project);
+  passed += first.passed;
+  secondRuns += first.files.length;
+  if (mayFailByChance && first.files.length > 0 && secondRuns <= MOST_SECOND_RUNS) {
+    const second = await run(`${project}, a second time: ${first.files.join(' ')}`, project, first.files);
+    if (second.failures.length === 0) {
+      passed += first.failures.length;
+      passedAgain.push(...first.failures);
+      return;
+    }
+  }
+  failed += first.failures.length;
+  failures.push(...first.failures);
 }
 
 /** A cluster in which nobody left anything: pods of other runs would be in the lists that the tests compare. */
@@ -103,13 +139,14 @@ const cluster = await freshCluster().catch((error: unknown) => {
 try {
   await check('shell', process.execPath, ['scripts/shellcheck.ts']);
   await suite('unit');
-  await suite('tools');
+  await suite('tools', { mayFailByChance: true });
   await suite('browser');
   await suite('release');
-  if (cluster) await suite('e2e');
+  if (cluster) await suite('e2e', { mayFailByChance: true });
 } finally {
   await cluster?.down();
 }
-process.stdout.write(`\n${failures.map((what) => `failed: ${what}\n`).join('')}`);
+process.stdout.write(`\n${passedAgain.map((what) => `passed at the second run only: ${what}\n`).join('')}`);
+process.stdout.write(`${failures.map((what) => `failed: ${what}\n`).join('')}`);
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exitCode = failed === 0 ? 0 : 1;
