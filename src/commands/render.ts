@@ -16,7 +16,7 @@ import { EXIT, type GkeprofError, usageError } from '../errors.ts';
 import { recentFile } from '../files/recent-file.ts';
 import { isForPrograms, type OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
-import { mergeByPod } from '../profile/merge-by-pod.ts';
+import { mergeByPod, recordedName } from '../profile/merge-by-pod.ts';
 import { mergeProfiles } from '../profile/merge-profiles.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Reading } from '../profile/read/read-profile.ts';
@@ -200,11 +200,15 @@ async function printReport(
   );
 }
 
-/** Several files as one profile: with the pods as outermost frames if they are recordings of different pods. */
+/**
+ * Several files as one profile: with the pods or the nodes as outermost frames if they are recordings of different pods, or of
+ * different nodes.
+ */
 function mergeReadings(readings: readonly FileReading[], { log }: Context): Reading {
   const parts = readings.flatMap(({ pod, profile }) => (pod ? [{ pod, profile }] : []));
-  const pods = new Set(parts.map(({ pod }) => `${pod.namespace}/${pod.name}`));
-  const isByPod = parts.length === readings.length && pods.size > 1;
+  const names = new Set(parts.map(({ pod }) => recordedName(pod)));
+  const kinds = new Set(parts.map(({ pod }) => (pod.namespace === undefined ? 'node' : 'pod')));
+  const isByPod = parts.length === readings.length && names.size > 1 && kinds.size === 1;
   const profile = isByPod ? mergeByPod(parts) : mergeProfiles(readings.map((reading) => reading.profile));
   if (readings.some((reading) => reading.profile.timeline))
     log.warn('the recordings have no common clock, so there is no heat map and no flame chart');

@@ -16,7 +16,7 @@ import type { manyProfilesResult } from '../report/many-profiles.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 import { wrap } from '../text/wrap.ts';
 import { drawFormats, readingWarnings } from './draw-profile.ts';
-import { recordedPod } from './read-profile.ts';
+import { recordedTarget } from './read-profile.ts';
 import type { ReadRecording } from './read-recording.ts';
 import { endedText, missingText, sessionCode } from './run-capture.ts';
 
@@ -126,7 +126,7 @@ export async function drawMany(
 const MOST_FINDINGS = 2;
 
 const partOf = ({ plan: { target }, reading }: ReadRecording): PodPart => ({
-  pod: target.kind === 'pod' ? recordedPod(target) : { name: target.node },
+  pod: recordedTarget(target),
   profile: reading.profile,
 });
 

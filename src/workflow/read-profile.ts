@@ -4,7 +4,7 @@ import type { Servers } from '../debuginfod/servers.ts';
 import { EXIT, GkeprofError, usageError } from '../errors.ts';
 import { type Input, openInput } from '../files/input.ts';
 import { readInParallel } from '../files/parallel-read.ts';
-import type { PodTarget } from '../plan/target.ts';
+import type { PodTarget, Target } from '../plan/target.ts';
 import { emptyReason } from '../profile/counters.ts';
 import type { RecordedPod } from '../profile/merge-by-pod.ts';
 import { isOf, type NamedPod } from '../profile/owners.ts';
@@ -16,7 +16,7 @@ import { type Receipt, receiptBeside } from '../session/receipt.ts';
 import { printable } from '../text/printable.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
 
-/** A local profile, with the pod that it is of, if its receipt or its picture tells it. */
+/** A local profile, with the pod or the node that it is of, if its receipt or its picture tells it. */
 export interface FileReading extends Reading {
   readonly pod?: RecordedPod;
 }
@@ -52,7 +52,7 @@ export async function readProfileFile(
   if (reading.isFlat)
     context.log.warn(`${printable(path)}: no line has a second frame: this may be a log and not a profile`);
   const whole = receipt ? countingLosses(reading) : reading;
-  const pod = target?.kind === 'pod' ? recordedPod(target) : podOf(reading.profile.about);
+  const pod = target ? recordedTarget(target) : podOf(reading.profile.about);
   return {
     ...whole,
     ...(named && { profile: { ...whole.profile, lookups: named.lookups } }),
@@ -75,17 +75,26 @@ export const namedTarget = ({ namespace, name, cgroupUids, containers }: PodTarg
   containers: containers.filter(({ id }) => id !== ''),
 });
 
-/** The pod that a recording is of. The container is that of -c, or the only one that ran. */
-export function recordedPod({ namespace, name, uid, container, containers }: PodTarget): RecordedPod {
+/** The pod or the node that a recording is of. */
+export const recordedTarget = (target: Target): RecordedPod =>
+  target.kind === 'pod' ? recordedPod(target) : { name: target.node };
+
+/** The container is that of -c, or the only one that ran. */
+function recordedPod({ namespace, name, uid, container, containers }: PodTarget): RecordedPod {
   const running = containers.filter((each) => each.running);
   const only = container ?? (running.length === 1 ? running[0] : undefined);
   return { namespace, name, uid, ...(only && { container: only.name }) };
 }
 
-const podOf = ({ namespace, pod, container }: About): RecordedPod | undefined =>
-  namespace === undefined || pod === undefined
-    ? undefined
-    : { namespace, name: pod, ...(container !== undefined && { container }) };
+/** What the picture of a recording says. */
+function podOf({ target, node, namespace, pod, container }: About): RecordedPod | undefined {
+  if (target === WHOLE_NODE && node !== undefined) return { name: node };
+  if (namespace === undefined || pod === undefined) return undefined;
+  return { namespace, name: pod, ...(container !== undefined && { container }) };
+}
+
+/** What the recording of a node calls its target. */
+const WHOLE_NODE = 'all CPUs';
 
 /** What a receipt says about its recording. */
 export function aboutFromReceipt({ plan, capture }: Pick<Receipt, 'plan' | 'capture'>): About {
@@ -93,7 +102,7 @@ export function aboutFromReceipt({ plan, capture }: Pick<Receipt, 'plan' | 'capt
   const started = Date.parse(capture.startedAt);
   return {
     ...(target.kind === 'node'
-      ? { target: 'all CPUs' }
+      ? { target: WHOLE_NODE }
       : {
           target: `${target.namespace}/${target.name}${target.container ? `, container ${target.container.name}` : ''}`,
           namespace: target.namespace,

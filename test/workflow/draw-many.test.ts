@@ -117,6 +117,29 @@ describe('recordings of several pods', () => {
     expect(once.stdout.toString()).toMatch(/^redis-server;main;/);
   });
 
+  it('of several nodes are the profile that render makes of the same files, or of their pictures', async () => {
+    const text = readFileSync(new URL('../profile/node.perf-script.txt', import.meta.url), 'utf8');
+    const nodes = ['node-a', 'node-b'].map((node) => ({ node, text }));
+    const { files } = await drawn(nodes, { split: true, draw: { formats: ['folded', 'svg'] } });
+    const render = async (...names: readonly string[]) => {
+      const words = ['--format', 'folded', '--output', '-'];
+      const run = await gkeprof(['render', ...names.map((name) => join(folder, name)), ...words]);
+      expect(run.code).toBe(0);
+      return run.stdout.toString();
+    };
+    const merged = readFileSync(join(folder, files.find((name) => name.endsWith('nodes_2.folded'))!), 'utf8');
+    expect(merged).toMatch(/^node-b;[^;]*34f6bf06-5aee-4a36-85e0-d373248802be;.*;sh;/m);
+    const raw = files.filter((name) => name.endsWith('.gz'));
+    expect(await render(...raw)).toBe(merged);
+    expect(await render(...files.filter((name) => name.endsWith('.node.flamegraph.svg')))).toBe(merged);
+    // Twice the same node is not several.
+    expect(await render(raw[0]!, raw[0]!)).not.toMatch(/^node-a;/m);
+    // A pod does not stand beside a node as another node does.
+    await drawn([{ name: 'redis-0', text }]);
+    const pod = readdirSync(folder).find((name) => name.endsWith('redis-0.perf-script.txt.gz'))!;
+    expect(await render(raw[0]!, pod)).not.toMatch(/^(?:node-a|redis\/redis-0);/m);
+  });
+
   it('have files of their own with --split', async () => {
     const { files, many } = await drawn(REPLICAS, { split: true, draw: { formats: ['svg', 'folded'] } });
     expect(files.filter((name) => name.endsWith('.flamegraph.svg'))).toHaveLength(4);
