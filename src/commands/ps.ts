@@ -47,7 +47,8 @@ const OPTIONS: OptionTable = {
   ...CHOICE_OPTIONS,
   'max-targets': {
     ...CHOICE_OPTIONS['max-targets']!,
-    describe: 'Allow up to this many pods; without it, pods on more than 5 nodes are listed and refused',
+    describe:
+      'Allow up to this many pods, or nodes if nodes are named; without it, more than 5 nodes are listed and refused',
   },
   container: {
     type: 'string',

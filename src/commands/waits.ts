@@ -52,6 +52,11 @@ const OPTIONS: OptionTable = {
   ...MARKDOWN,
   ...OPEN,
   ...CHOOSE_MANY,
+  'max-targets': {
+    ...CHOOSE_MANY['max-targets']!,
+    describe:
+      'Allow up to this many pods; without it, more than 10 pods, or pods on more than 5 nodes, are listed and refused',
+  },
   ...CAPTURE_OPTIONS,
   ...TARGET_NODE,
   ...CLUSTER_OPTIONS,

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { Command } from '../../src/cli/command.ts';
 import { parseCommandLine } from '../../src/cli/parse.ts';
 import { MANY_OPTIONS, manyOptions, targetFlags } from '../../src/cli/target-options.ts';
+import { COMMANDS } from '../../src/commands/index.ts';
 import { EXIT } from '../../src/errors.ts';
 
 const record: Command<object> = {
@@ -43,3 +44,16 @@ it.each([
     message: expect.stringContaining(`${flag}: "${value}" is not a whole number`),
   });
 });
+
+it.each(COMMANDS.filter(({ options }) => 'max-targets' in options))(
+  'describes --max-targets with nodes where $name takes them',
+  async (command) => {
+    const sources = { env: {}, readConfig: async () => undefined };
+    const invocation = await parseCommandLine([command.name, 'node/a'], COMMANDS, sources);
+    if (invocation.kind !== 'run') throw new Error('not run');
+    const validate = async () => invocation.command.validate(invocation.raw);
+    if (/or nodes if nodes are named/.test(command.options['max-targets']!.describe))
+      await expect(validate()).resolves.toBeDefined();
+    else await expect(validate()).rejects.toMatchObject({ code: EXIT.usage });
+  },
+);
