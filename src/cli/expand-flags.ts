@@ -4,7 +4,8 @@ import type { OptionSpec, OptionTable } from './option-spec.ts';
 
 /**
  * Prepares a command line for the parser, as kubectl reads it: separates grouped short flags and attached values
- * (`-ojson`, `-wv`), and adds omitted values (`-v`, `-vv`, `-v=2`, `-v 2`, `--dry-run`). Values of flags are not changed.
+ * (`-ojson`, `-wv`), and adds omitted values (`-v`, `-vv`, `-v=2`, `-v 2`, `--dry-run`). A switch gets one too, so that no word
+ * after it is taken for its value. Values of flags are not changed.
  */
 export function separated(words: readonly string[], options: OptionTable): string[] {
   const out: string[] = [];
@@ -21,7 +22,8 @@ export function separated(words: readonly string[], options: OptionTable): strin
     const long = /^--([^=]+)$/.exec(word);
     if (long) {
       const [name, spec] = findFlag(long[1]!, options);
-      if (spec?.valueIfOmitted !== undefined)
+      if (spec?.type === 'boolean') out.push(`--${name}=true`);
+      else if (spec?.valueIfOmitted !== undefined)
         out.push(isValueOf(spec, next, word) ? `--${name}=${words[++at]}` : withDefault(name, spec));
       else {
         out.push(word);
@@ -107,7 +109,7 @@ function shortFlags(
     if (!spec) return undefined;
     const rest = letters.slice(at + 1);
     const value = rest.startsWith('=') ? rest.slice(1) : undefined;
-    if (spec.type === 'boolean' && value === undefined) words.push(`--${name}`);
+    if (spec.type === 'boolean' && value === undefined) words.push(`--${name}=true`);
     else if (
       spec.valueIfOmitted !== undefined &&
       value === undefined &&

@@ -9,7 +9,7 @@ import { firstArgument, separated } from './expand-flags.ts';
 import { allOptions, beforeDashes, findVerb, type VerbLine } from './find-verb.ts';
 import { commandHelp, optionsHelp, PROGRAM, programHelp } from './help.ts';
 import type { OptionSpec, OptionTable, RawOptions } from './option-spec.ts';
-import { resolveFlags, type Typed } from './settings.ts';
+import { resolveFlags, switchValue, type Typed } from './settings.ts';
 import { nearestNames } from './suggest.ts';
 
 /** What the command line asks for: a verb with its options, or text to print. */
@@ -167,9 +167,10 @@ async function takeApart(
   for (const [name, spec] of Object.entries(command.options)) {
     const value = argv[name];
     if (value === undefined) continue;
-    const values = Array.isArray(value) ? value : [value];
-    refuseTwice(name, spec, spec.type === 'boolean' ? switchesIn(words, name) : values.map(String));
-    flags.set(name, typeof values[0] === 'boolean' ? values.at(-1) === true : values.map(String));
+    const isSwitch = spec.type === 'boolean';
+    const values = isSwitch ? switchesIn(words, name) : [value].flat().map(String);
+    refuseTwice(name, spec, values);
+    flags.set(name, isSwitch ? values.at(-1) === 'true' : values);
   }
   return { positionals: argv._.map(String), rest: inline, flags };
 }
@@ -195,11 +196,11 @@ function splitInline(
   return { own, inline };
 }
 
-/** Every value of a switch, because yargs keeps only the last one. */
+/** Every value of a switch, because yargs keeps only the last one, and takes any other word than `true` for false. */
 const switchesIn = (words: readonly string[], name: string): string[] =>
   words
-    .filter((word) => word === `--${name}` || word.startsWith(`--${name}=`))
-    .map((word) => word.slice(`--${name}=`.length) || 'true');
+    .filter((word) => word.startsWith(`--${name}=`))
+    .map((word) => String(switchValue(name, word.slice(`--${name}=`.length))));
 
 /**
  * A flag that takes one value is refused if it is given twice with different ones. The last one counts for kubectl's own

@@ -79,11 +79,14 @@ export function resolveFlags(
 }
 
 function presetValue(name: string, spec: OptionSpec, { values, from }: Preset): readonly string[] | boolean {
-  if (spec.type !== 'boolean') return values;
-  const text = values.at(-1);
-  if (text === 'true' || text === '1') return true;
-  if (text === 'false' || text === '0') return false;
-  throw usageError(`--${name}: "${printable(text ?? '')}" is neither true nor false${setBy(from)}`);
+  return spec.type === 'boolean' ? switchValue(name, values.at(-1) ?? '', from) : values;
+}
+
+/** The value of a switch, in the words that kubectl takes (Go's strconv.ParseBool). */
+export function switchValue(name: string, text: string, from?: string): boolean {
+  if (/^(?:1|t|T|true|True|TRUE)$/.test(text)) return true;
+  if (/^(?:0|f|F|false|False|FALSE)$/.test(text)) return false;
+  throw usageError(`--${name}: "${printable(text)}" is neither true nor false${setBy(from)}`);
 }
 
 function checkWords(

@@ -220,6 +220,11 @@ describe('parseCommandLine', () => {
     [['flamegraph', '-v', 'x'], /^-v: "x" is not a level from 0 to 10$/, /-v=1/],
     [['flamegraph', 'x', '--duration', '5', '-t', '7s'], /^--duration: given twice, as "5" and as "7s"$/],
     [['flamegraph', 'x', '--open', '--open=false'], /^--open: given twice, as "true" and as "false"$/],
+    [['manifests', '--openshift=maybe'], /^--openshift: "maybe" is neither true nor false$/],
+    [['flamegraph', 'x', '--off-cpu=yes'], /^--off-cpu: "yes" is neither true nor false$/],
+    [['flamegraph', 'x', '--off-cpu='], /^--off-cpu: "" is neither true nor false$/],
+    [['ps', 'x', '-A=x'], /^--all-namespaces: "x" is neither true nor false$/],
+    [['ps', 'x', '--insecure-skip-tls-verify=no'], /^--insecure-skip-tls-verify: "no" is neither true nor/],
     [
       ['flamegraph', 'x', '-o', 'wide'],
       /^-o: unknown format "wide"$/,
@@ -288,6 +293,17 @@ describe('parseCommandLine', () => {
     const error = await parse(words).catch((each: unknown) => each);
     expect(error).toMatchObject({ code: 2, message: expect.stringMatching(reason) });
     if (hint) expect(error).toMatchObject({ hint: expect.stringMatching(hint) });
+  });
+
+  it('reads the value of a switch as kubectl does', async () => {
+    const allow = async (...words: string[]) => (await parse(['mcp', ...words])).isRecordingAllowed;
+    for (const value of ['', '=true', '=True', '=TRUE', '=t', '=T', '=1'])
+      expect(await allow(`--allow-recording${value}`)).toBe(true);
+    for (const value of ['=false', '=False', '=FALSE', '=f', '=F', '=0'])
+      expect(await allow(`--allow-recording${value}`)).toBe(false);
+    expect(await allow('--allow-recording', '--allow-recording=1')).toBe(true);
+    // A word after a switch is no value of it.
+    await expect(allow('--allow-recording', 'false')).rejects.toThrow('mcp: takes no arguments, got "false"');
   });
 
   it.each([
