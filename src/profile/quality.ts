@@ -113,7 +113,7 @@ export function qualityOf(profile: Profile): Quality {
         share: 1,
         text: 'the stacks have one function each: record with a call graph (perf record -g) to see the callers',
       });
-    else if (tells) limits.push(...cutLimits(counts, profile.about.stacks, share));
+    else if (tells) limits.push(...cutLimits(profile, counts, share));
     limits.push(...unnamedLimits(profile, counts, share), ...interpreterLimits(profile, share));
   }
   return {
@@ -227,7 +227,8 @@ function walk({ frames, tree, stacks }: Profile): StackCounts {
 }
 
 /** Stacks that end before the start of their thread: what cuts them depends on how they were found. */
-function cutLimits(counts: StackCounts, by: StacksBy | undefined, share: (count: number) => number): Limit[] {
+function cutLimits(profile: Profile, counts: StackCounts, share: (count: number) => number): Limit[] {
+  const by = profile.about.stacks;
   const limits: Limit[] = [];
   if (share(counts.deep) >= WORTH_SAYING)
     limits.push({
@@ -245,11 +246,12 @@ function cutLimits(counts: StackCounts, by: StacksBy | undefined, share: (count:
       : most === '' || most === '[unknown]'
         ? 'at an address that is in no file'
         : `in ${base(most)}`;
-  const callGraph = betterCallGraph(most, by);
+  const isOfWaits = profile.event === OFF_CPU;
+  const callGraph = isOfWaits ? undefined : betterCallGraph(most, by);
   limits.push({
     kind: 'cut-stacks',
     share: share(cut),
-    text: `${percent(share(cut))} of the stacks end before the start of their thread, ${count === cut ? 'all' : 'most'} of them ${where}: ${whyCut(by)}; callers are missing there, the innermost functions are right`,
+    text: `${percent(share(cut))} of the stacks end before the start of their thread, ${count === cut ? 'all' : 'most'} of them ${where}: ${isOfWaits ? WHY_CUT_WAITS : whyCut(by)}; callers are missing there, the innermost functions are right`,
     ...(callGraph !== undefined && { callGraph }),
   });
   return limits;
@@ -257,6 +259,9 @@ function cutLimits(counts: StackCounts, by: StacksBy | undefined, share: (count:
 
 /** The frame in which image/unwinder says why it could not walk a stack to its start. */
 const UNWINDING_ENDED = /^\[unwinding ended: (.*)\]$/;
+
+/** Waits are recorded with frame pointers only (cli/off-cpu.ts). */
+const WHY_CUT_WAITS = 'code that was built without frame pointers, by which alone callers of waits are found';
 
 function whyCut(by: StacksBy | undefined): string {
   if (by?.way === 'dwarf')
@@ -278,11 +283,8 @@ function betterCallGraph(object: string, by: StacksBy | undefined): string | und
   return by.bytes !== undefined && by.bytes < MOST_STACK_BYTES ? `dwarf,${MOST_STACK_BYTES}` : undefined;
 }
 
-function unnamedLimits(
-  { about, frames, threads, lookups }: Profile,
-  counts: StackCounts,
-  share: (count: number) => number,
-): Limit[] {
+function unnamedLimits(profile: Profile, counts: StackCounts, share: (count: number) => number): Limit[] {
+  const { event, frames, threads, lookups } = profile;
   const hasJvm = frames.some(({ dso }) => /(?:^|\/)libjvm\.so$/.test(dso));
   const hasNode =
     frames.some(({ name }) => /^(?:node|v8)::/.test(name)) || threads.some(({ comm }) => comm === 'node');
@@ -299,7 +301,7 @@ function unnamedLimits(
     .filter(([, { samples }]) => share(samples) >= WORTH_SAYING)
     .map(([name, { samples, all, kind, dso }]) => {
       const made = kind === 'jit' || /^(?:\/\/anon|\[anon|\/memfd:)/.test(dso);
-      const byEbpf = namedByEbpf(about.stacks);
+      const byEbpf = namedByEbpf(profile);
       const why =
         made && hasJvm
           ? `code of the JVM, without a map of its functions: ${byEbpf}start java with -XX:+PreserveFramePointer, and run jcmd PID Compiler.perfmap before the recording ends`
@@ -313,22 +315,21 @@ function unnamedLimits(
       return {
         kind: 'unnamed' as const,
         share: share(samples),
-        text: `${percent(share(samples))} of the samples are ${place}: ${why}`,
-        ...(made && (hasJvm || hasNode) && canBeNamed(about.stacks) && { callGraph: 'ebpf' }),
+        text: `${percent(share(samples))} of the ${sampleWord(event)}s are ${place}: ${why}`,
+        ...(made && (hasJvm || hasNode) && canBeNamed(profile) && { callGraph: 'ebpf' }),
       };
     });
 }
 
 /** Whether a recording of this command would have the names of scripts and of compiled code if the unwinder of the image made it. */
-const canBeNamed = (by: StacksBy | undefined): boolean => by?.way === 'fp' || by?.way === 'dwarf';
+const canBeNamed = ({ event, about: { stacks } }: Profile): boolean =>
+  event !== OFF_CPU && (stacks?.way === 'fp' || stacks?.way === 'dwarf');
 
-const namedByEbpf = (by: StacksBy | undefined): string =>
-  canBeNamed(by) ? 'record them with --call-graph ebpf and an image that has gkeprof-unwinder, or ' : '';
+const namedByEbpf = (profile: Profile): string =>
+  canBeNamed(profile) ? 'record them with --call-graph ebpf and an image that has gkeprof-unwinder, or ' : '';
 
-function interpreterLimits(
-  { about, frames, tree, stacks }: Profile,
-  share: (count: number) => number,
-): Limit[] {
+function interpreterLimits(profile: Profile, share: (count: number) => number): Limit[] {
+  const { event, frames, tree, stacks } = profile;
   return INTERPRETERS.flatMap(({ loop, named, language, help }) => {
     const script = `[${language.toLowerCase()}]`;
     if (frames.some(({ name, dso }) => named.test(name) || dso.startsWith(script))) return [];
@@ -343,8 +344,8 @@ function interpreterLimits(
       {
         kind: 'interpreter' as const,
         share: share(count),
-        text: `${percent(share(count))} of the samples are in the interpreter of ${language}, and the functions of its programs are not named: ${namedByEbpf(about.stacks)}${help}`,
-        ...(canBeNamed(about.stacks) && { callGraph: 'ebpf' }),
+        text: `${percent(share(count))} of the ${sampleWord(event)}s are in the interpreter of ${language}, and the functions of its programs are not named: ${namedByEbpf(profile)}${help}`,
+        ...(canBeNamed(profile) && { callGraph: 'ebpf' }),
       },
     ];
   });

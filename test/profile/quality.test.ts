@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { About } from '../../src/profile/profile.ts';
+import type { About, Profile } from '../../src/profile/profile.ts';
 import { qualityOf } from '../../src/profile/quality.ts';
+import { OFF_CPU } from '../../src/profile/weighing.ts';
 import { read } from './reading.ts';
 
 /** Samples by their frames, the innermost first, each of an object. */
@@ -9,9 +10,9 @@ const script = (comm: string, frames: readonly string[], times: number) =>
     times,
   );
 
-const quality = async (text: string, about: Partial<About> = {}) => {
+const quality = async (text: string, about: Partial<About> = {}, more: Partial<Profile> = {}) => {
   const { profile } = await read(text);
-  return qualityOf({ ...profile, about: { target: 'x', ...about } });
+  return qualityOf({ ...profile, ...more, about: { target: 'x', ...about } });
 };
 
 describe('how many stacks reach the start of their thread', () => {
@@ -177,6 +178,22 @@ describe('innermost functions without a name', () => {
     expect(limits).toHaveLength(1);
     expect(limits[0]).toMatchObject({ share: 1 });
   });
+});
+
+it('advises no other way to find callers for waits, which --off-cpu records by frame pointers only', async () => {
+  const waits = { event: OFF_CPU, unit: 'microseconds' } as const;
+  const loop = 'PyEval_EvalFrameDefault (/usr/bin/python3)';
+  for (const [frames, kind] of [
+    [['f (/bin/a)', 'g (/bin/a)'], 'cut-stacks'],
+    [['[unknown] (/tmp/perf-7.map)', 'node::Start (/usr/bin/node)'], 'unnamed'],
+    [[loop, 'main (/usr/bin/python3)'], 'interpreter'],
+  ] as const) {
+    const text = script('a', frames, 40);
+    expect((await quality(text, { stacks: { way: 'fp' } })).limits[0]).toHaveProperty('callGraph');
+    const [limit] = (await quality(text, { stacks: { way: 'fp' } }, waits)).limits;
+    expect(limit).toMatchObject({ kind, text: expect.not.stringMatching(/--call-graph|samples/) });
+    expect(limit).not.toHaveProperty('callGraph');
+  }
 });
 
 describe('interpreters', () => {
