@@ -117,7 +117,9 @@ export function noteLines(facts: WaitsFacts): string[] {
       : []),
     ...(missedThreads > 0
       ? [
-          `${counted(missedThreads, 'thread')} came and went between two looks, or were too many to look at: their time is not in the tables.`,
+          missedThreads === 1
+            ? '1 thread came and went between two looks, or was one too many to look at: its time is not in the tables.'
+            : `${missedThreads} threads came and went between two looks, or were too many to look at: their time is not in the tables.`,
         ]
       : []),
     ...(groups.length > MOST_GROUPS

@@ -137,6 +137,11 @@ describe('noteLines', () => {
       "The hypervisor took 5.0 % of the time of the node's CPUs.",
       '3 threads came and went between two looks, or were too many to look at: their time is not in the tables.',
     ]));
+
+  it('speaks of one thread as of one', () =>
+    expect(noteLines(facts([group('w', { running: 1 })], { missedThreads: 1 }))).toEqual([
+      '1 thread came and went between two looks, or was one too many to look at: its time is not in the tables.',
+    ]));
 });
 
 describe('names that a pod chose', () => {
