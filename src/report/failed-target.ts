@@ -13,11 +13,16 @@ export interface FailedTarget {
   readonly hint?: string;
 }
 
-/** A target without a recording, as results have it. */
-export const failedTarget = ({ target, node }: Plan, error: unknown): FailedTarget => ({
+/** A target as results name it: as people write it, and its namespace. */
+export const namedInResult = ({ target }: Plan): Pick<FailedTarget, 'target' | 'namespace'> => ({
   target: targetText(target),
   ...(target.kind === 'pod' && { namespace: target.namespace }),
-  node,
+});
+
+/** A target without a recording, as results have it. */
+export const failedTarget = (plan: Plan, error: unknown): FailedTarget => ({
+  ...namedInResult(plan),
+  node: plan.node,
   error: reasonOf(error),
   ...(error instanceof GkeprofError && error.hint !== undefined && { hint: error.hint }),
 });

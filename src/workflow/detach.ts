@@ -7,8 +7,8 @@ import { shownFlags } from '../cluster/connection.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { printResult } from '../output/result.ts';
-import { type Plan, targetText } from '../plan/plan.ts';
-import { type FailedTarget, failedTarget, podText } from '../report/failed-target.ts';
+import type { Plan } from '../plan/plan.ts';
+import { type FailedTarget, failedTarget, namedInResult, podText } from '../report/failed-target.ts';
 import { beginSession } from '../session/session.ts';
 import type { SessionContext } from '../session/session-context.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
@@ -91,6 +91,7 @@ export async function detach(
 function sessionFacts(plans: readonly Plan[], { connection, debugPod }: CaptureOptions) {
   const plan = plans[0]!;
   const { id } = plan.session;
+  const { target, namespace } = namedInResult(plan);
   const { durationSeconds, keepSeconds } = plan.limits;
   const flags = [
     ...shownFlags(connection),
@@ -101,8 +102,9 @@ function sessionFacts(plans: readonly Plan[], { connection, debugPod }: CaptureO
     kind: 'Session',
     version: 1,
     session: id,
-    target: targetText(plan.target),
-    ...(plans.length > 1 && { targets: plans.map(({ target }) => targetText(target)) }),
+    target,
+    ...(namespace !== undefined && { targetNamespace: namespace }),
+    ...(plans.length > 1 && { targets: plans.map(namedInResult) }),
     node: plan.node,
     debugPod: { namespace: debugPod.namespace, name: plan.debugPod.name },
     durationSeconds,

@@ -169,8 +169,8 @@ describe('a capture of several pods', () => {
     expect(list).toMatchObject({
       kind: 'DetachedSessions',
       sessions: [
-        { node: 'node-a', target: 'pod/web-1' },
-        { node: 'node-b', target: 'pod/web-3' },
+        { node: 'node-a', target: 'pod/web-1', targetNamespace: 'default' },
+        { node: 'node-b', target: 'pod/web-3', targetNamespace: 'default' },
       ],
       failed: [
         { target: 'pod/web-9', namespace: 'default' },
@@ -179,6 +179,18 @@ describe('a capture of several pods', () => {
     });
     expect(faults('sessions', list)).toEqual([]);
     expect(list.sessions[0]).not.toHaveProperty('targets');
+  });
+
+  it('goes on without the command with several pods in one session, each with its namespace', async () => {
+    const { code, stderr, stdout } = await pcap(clusterWith(), '--detach', '-o', 'json');
+    expect(code, stderr).toBe(0);
+    const list = JSON.parse(stdout);
+    expect(faults('sessions', list)).toEqual([]);
+    expect(list.sessions[0].targets).toEqual([
+      { target: 'pod/web-1', namespace: 'default' },
+      { target: 'pod/web-2', namespace: 'default' },
+    ]);
+    expect(list.sessions[1]).not.toHaveProperty('targets');
   });
 
   it('goes on without the command on the other node if one creates no debug pod', async () => {
