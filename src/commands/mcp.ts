@@ -41,13 +41,16 @@ export const mcp: Command<ServerSettings> = {
     ...CLUSTER_OPTIONS,
   },
   validate(raw) {
+    const folder = writableFolder(raw.text('output-dir') ?? '.');
+    const ofCluster = typed(raw, CLUSTER_OPTIONS);
+    const ofPods = [...typed(raw, OF_PODS), ...ofCluster];
     return {
       isRecordingAllowed: raw.flag('allow-recording'),
-      folder: writableFolder(raw.text('output-dir') ?? '.'),
+      folder,
       flags: {
-        cluster: typed(raw, CLUSTER_OPTIONS),
-        debugPod: typed(raw, OF_PODS),
-        sessions: typed(raw, { 'debug-namespace': OF_PODS['debug-namespace']! }),
+        doctor: ofPods,
+        recording: [...ofPods, `--output-dir=${folder}`],
+        sessions: [...typed(raw, { 'debug-namespace': OF_PODS['debug-namespace']! }), ...ofCluster],
       },
     };
   },

@@ -100,6 +100,16 @@ describe('read', () => {
   });
 });
 
+it('says plainly that there is nothing to read, where the folder is missing', async () => {
+  const early = await startServer(['--output-dir', join(home, 'later')], env);
+  for (const file of ['@last', 'a.pcap', join(folder, 'a.pcap')])
+    expect(await early.call('read', { kind: 'packets', file })).toEqual({
+      isError: true,
+      texts: ['nothing was recorded yet: the folder of the server (--output-dir) is missing'],
+    });
+  await early.close();
+});
+
 describe('plan and record', () => {
   it.each<[string, Record<string, unknown>]>([
     ['a flag as a target', { targets: ['--image=evil'] }],
@@ -124,6 +134,11 @@ describe('plan and record', () => {
       expect(isError).toBe(true);
       expect(texts[0]).toMatch(/^Input validation error/);
     }
+  });
+
+  it('say what a target looks like, and not by which pattern it is checked', async () => {
+    const { texts } = await server.call('plan', { kind: 'flamegraph', targets: ['-A'], duration: 'soon' });
+    expect(texts[0]).toMatch(/targets\.0: must be pod\/NAME, .*duration: must be such as 10s or 2m$/);
   });
 
   it('refuse flags that the kind does not have', async () => {
