@@ -5,15 +5,15 @@ import { perf } from '../collectors/perf/perf.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { printResult } from '../output/result.ts';
 import type { Plan } from '../plan/plan.ts';
-import { type FailedTarget, failedTarget, failedText } from '../report/failed-target.ts';
 import { type DrawnMany, drawMany, manyResult } from './draw-many.ts';
 import { NodePods } from './node-pods.ts';
-import { type ReadRecording, readRecording } from './read-recording.ts';
+import { readRecording } from './read-recording.ts';
 import {
   type CaptureTargets,
   finishMany,
   manyCode,
   type RecordedMany,
+  readEach,
   runMany,
   workloadOf,
 } from './run-many.ts';
@@ -49,23 +49,11 @@ async function drawAll(
   pods: ReadonlyMap<string, NodePods>,
   context: Context,
 ): Promise<ExitCode> {
-  const { log } = context;
-  const read: ReadRecording[] = [];
-  const failed: FailedTarget[] = [...recorded.failed];
-  let problem: unknown;
-  for (const each of recorded.recorded) {
-    try {
-      const nodePods = pods.get(each.plan.node);
-      read.push(await readRecording(each, { choice, isOneOfMany: true, nodePods }, context));
-    } catch (error) {
-      problem = error;
-      const miss = failedTarget(each.plan, error);
-      failed.push(miss);
-      log.warn(`${failedText(miss)}: ${miss.error}`);
-      if (miss.hint !== undefined) log.hint(miss.hint);
-    }
-  }
-  if (read.length === 0) throw problem;
+  const { read, failed } = await readEach(
+    recorded,
+    (each) => readRecording(each, { choice, isOneOfMany: true, nodePods: pods.get(each.plan.node) }, context),
+    context.log,
+  );
   const workload = workloadOf(refs);
   const drawn = await drawMany(
     read,

@@ -4,9 +4,10 @@ import type { ManyOptions } from '../cli/target-options.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, type ExitCode, GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
+import type { Log } from '../output/log.ts';
 import { type Limits, MOST_RECORDERS, makePlans, type NodeTask, type Plan } from '../plan/plan.ts';
 import type { Target, TargetRefs } from '../plan/target.ts';
-import { type FailedTarget, failedTarget, podText } from '../report/failed-target.ts';
+import { type FailedTarget, failedTarget, failedText, podText } from '../report/failed-target.ts';
 import type { SessionResult } from '../session/result.ts';
 import { type Outcome, runSession } from '../session/session.ts';
 import { StacksAgreement } from '../session/stacks-agreement.ts';
@@ -248,6 +249,33 @@ function nothingRecorded(
     first!.error.hint,
     first!.error,
   );
+}
+
+/**
+ * Reads each recording. One that cannot be read becomes one of the failed targets, and takes nothing from the others. Rejects if
+ * none can be read.
+ */
+export async function readEach<T>(
+  { recorded, failed }: Pick<RecordedMany, 'recorded' | 'failed'>,
+  read: (recording: RecordedTarget) => Promise<T>,
+  log: Pick<Log, 'warn' | 'hint'>,
+): Promise<{ readonly read: readonly T[]; readonly failed: readonly FailedTarget[] }> {
+  const done: T[] = [];
+  const unread: FailedTarget[] = [];
+  let problem: unknown;
+  for (const each of recorded) {
+    try {
+      done.push(await read(each));
+    } catch (error) {
+      problem = error;
+      const miss = failedTarget(each.plan, error);
+      unread.push(miss);
+      log.warn(`${failedText(miss)}: ${miss.error}`);
+      if (miss.hint !== undefined) log.hint(miss.hint);
+    }
+  }
+  if (done.length === 0) throw problem;
+  return { read: done, failed: [...failed, ...unread] };
 }
 
 /** The exit code of a capture of several targets: incomplete, if anything of it is missing. */

@@ -4,7 +4,7 @@ import { waits } from '../collectors/waits/waits.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { printResult } from '../output/result.ts';
 import type { Plan } from '../plan/plan.ts';
-import { type FailedTarget, failedTarget, podText } from '../report/failed-target.ts';
+import { type FailedTarget, podText } from '../report/failed-target.ts';
 import { manyWaitsMarkdown, manyWaitsReport } from '../report/waits.ts';
 import {
   fileLines,
@@ -16,7 +16,14 @@ import {
   waitsText,
   warnOfReading,
 } from './present-waits.ts';
-import { type CaptureTargets, finishMany, manyCode, type RecordedMany, runMany } from './run-many.ts';
+import {
+  type CaptureTargets,
+  finishMany,
+  manyCode,
+  type RecordedMany,
+  readEach,
+  runMany,
+} from './run-many.ts';
 
 /** Records what the threads of several pods wait for, and prints the tables of each pod. Returns the exit code. */
 export async function waitsMany(
@@ -43,21 +50,7 @@ async function present(
     cluster,
     context,
   );
-  const read: ReadWaitsRecording[] = [];
-  const failed: FailedTarget[] = [...many.failed];
-  let problem: unknown;
-  for (const each of many.recorded) {
-    try {
-      read.push(await readWaitsRecording(each, objects, context));
-    } catch (error) {
-      problem = error;
-      const miss = failedTarget(each.plan, error);
-      failed.push(miss);
-      log.warn(`${miss.target}: ${miss.error}`);
-      if (miss.hint !== undefined) log.hint(miss.hint);
-    }
-  }
-  if (read.length === 0) throw problem;
+  const { read, failed } = await readEach(many, (each) => readWaitsRecording(each, objects, context), log);
   log.end();
   for (const each of read) {
     const { plan, report } = each;
