@@ -139,7 +139,7 @@ export async function runMany(
   const failed = outcomes.filter((each) => 'error' in each);
   if (recorded.length === 0) throw nothingRecorded(failed, log);
   for (const { plan, error } of failed) {
-    log.warn(`${podText(plan)} was not recorded: ${reasonOf(error)}`);
+    log.warn(missText(plan, error));
     if (error instanceof GkeprofError && error.hint !== undefined) log.hint(error.hint);
   }
   for (const { result } of recorded) warnOfTarget(result, log);
@@ -233,20 +233,35 @@ async function eachNode(
   return outcomes.sort((a, b) => order.get(a.plan)! - order.get(b.plan)!);
 }
 
-/** The error where nothing was recorded: the only reason, or all of them as warnings before the first. */
+/** Why there is no file of a target, which may be recorded but not copied. */
+const missText = (plan: Plan, error: unknown): string =>
+  `${podText(plan)}${error instanceof GkeprofError && error.code === EXIT.incomplete ? '' : ' was not recorded'}: ${reasonOf(error)}`;
+
+/**
+ * The error where nothing was recorded: the only reason, or all of them as warnings before the first. If what to do is not the same
+ * for all, it follows each.
+ */
 function nothingRecorded(
   failed: ReadonlyArray<{ readonly plan: Plan; readonly error: unknown }>,
   log: Context['log'],
 ): unknown {
-  const reasons = new Set(failed.map(({ error }) => reasonOf(error)));
-  if (reasons.size > 1)
-    for (const { plan, error } of failed) log.warn(`${podText(plan)} was not recorded: ${reasonOf(error)}`);
+  const hints = failed.map(({ error }) => (error instanceof GkeprofError ? error.hint : undefined));
+  const isOneReason = new Set(failed.map(({ error }) => reasonOf(error))).size === 1;
+  const isOneHint = new Set(hints).size === 1;
+  if (!isOneReason || !isOneHint)
+    for (const [at, { plan, error }] of failed.entries()) {
+      log.warn(missText(plan, error));
+      if (!isOneHint && hints[at] !== undefined) log.hint(hints[at]);
+    }
   const [first] = failed;
-  if (reasons.size === 1 || !(first!.error instanceof GkeprofError)) return first!.error;
+  if ((isOneReason && isOneHint) || !(first!.error instanceof GkeprofError)) return first!.error;
+  const { code, message, hint } = first!.error;
   return new GkeprofError(
-    first!.error.code,
-    `none of ${counted(failed.length, first!.plan.target.kind)} was recorded: ${first!.error.message}`,
-    first!.error.hint,
+    code,
+    isOneReason
+      ? message
+      : `none of ${counted(failed.length, first!.plan.target.kind)} was recorded: ${message}`,
+    isOneHint ? hint : 'what to do about each of them stands above',
     first!.error,
   );
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -143,6 +143,24 @@ describe('a capture of several pods', () => {
     expect(code).toBe(3);
     expect(stderr).toMatch(/^error: none of 3 pods was recorded: pod\/web-1 is not running/m);
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('says how to get each of the files if the folder for them was removed', async () => {
+    const copy = async () => {
+      rmSync(folder, { recursive: true, force: true });
+      return result('', 1);
+    };
+    const { code, stderr } = await pcap(clusterWith({ copy }));
+    mkdirSync(folder);
+    expect(code, stderr).toBe(5);
+    for (const name of ['web-1', 'web-2', 'web-3'])
+      expect(stderr).toMatch(
+        new RegExp(
+          `^warning: pod "${name}" in namespace "default": the capture is finished .*the folder .* is gone\\nhint: .*kubectl cp .*${name}`,
+          'm',
+        ),
+      );
+    expect(stderr).toMatch(/^error: .* could not be copied: the folder .* is gone$/m);
   });
 
   it('says which pod appeared meanwhile', async () => {
