@@ -80,7 +80,7 @@ async function present(
   log.line('');
   log.line('Results:');
   if (format.kind === 'text') {
-    stdout.write(podTable(recorded));
+    stdout.write(targetTable(recorded));
     for (const { role, path: each } of files)
       if (role === 'packets') stdout.write(`Packets: ${each}\n`);
       else if (path !== undefined && each.startsWith(receiptBase(path))) stdout.write(`Receipt: ${each}\n`);
@@ -134,25 +134,26 @@ function warnOf({ plan, result }: RecordedTarget, { log }: Context): void {
   if (ended !== 'time') log.line(`${target}: ${endedText(result)}`);
 }
 
-const podTable = (recorded: readonly RecordedTarget[]): string =>
-  table(
+/** A row for each pod, or for each node. */
+function targetTable(recorded: readonly RecordedTarget[]): string {
+  const areNodes = recorded.every(({ plan }) => plan.target.kind === 'node');
+  return table(
     [
-      { title: 'NAMESPACE' },
-      { title: 'POD' },
+      ...(areNodes ? [] : [{ title: 'NAMESPACE' }, { title: 'POD' }]),
       { title: 'NODE' },
       { title: 'PACKETS', right: true },
       { title: 'DROPPED', right: true },
       { title: 'SIZE', right: true },
     ],
     recorded.map(({ plan: { target, node }, result: { last, artifact, ended } }) => [
-      target.kind === 'pod' ? target.namespace : '-',
-      target.kind === 'pod' ? target.name : '-',
+      ...(target.kind === 'pod' ? [target.namespace, target.name] : []),
       node,
       `${ended === 'lost' ? '≥ ' : ''}${last?.packets ?? 0}`,
       `${ended === 'lost' ? '≥ ' : ''}${last?.dropped ?? 0}`,
       formatBytes(artifact.bytes),
     ]),
   );
+}
 
 function sayFile(path: string, bytes: number, captured: number, { log, windows }: Context): void {
   log.line(`${formatBytes(bytes)}, verified; the file contains payload, delete it after the analysis`);

@@ -244,6 +244,8 @@ describe('a capture of several pods', () => {
       'nodes_2.pcapng.gz',
       'nodes_2.receipt.json',
     ]);
+    const shown = await nodes(clusterWith(), 'node/node-a', 'node/node-b');
+    expect(shown.stdout).toMatch(/^NODE +PACKETS +DROPPED +SIZE\nnode-a +1 /m);
     const many = await nodes(clusterWith(), 'nodes', ...['a', 'b', 'c', 'd', 'e', 'f']);
     expect(many.code).toBe(2);
     expect(many.stderr).toContain('error: these targets are 6 nodes, and more than 10 pods or 5 nodes need');
