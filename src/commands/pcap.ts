@@ -297,8 +297,7 @@ function opening(plan: Plan, options: PcapOptions): string[] {
   ];
 }
 
-const scopeText = (task: TcpdumpTask): string =>
-  `scope ${task.scope}; ${task.filter.length ? `filter ${filterText(task)}` : 'no filter: every packet'}`;
+const scopeText = (task: TcpdumpTask): string => `scope ${task.scope}; ${filterText(task, 'filter ')}`;
 
 /** When a capture stops by itself. */
 function limitsText({ durationSeconds, maxBytes, count }: PcapOptions): string {

@@ -17,8 +17,9 @@ const sample = (scope: TcpdumpTask['scope']): TcpdumpTask => ({
   filter: ['port', '6379'],
 });
 
-/** The filter as one line of text. */
-export const filterText = (plan: TcpdumpTask): string => plan.filter.join(' ') || 'none: every packet';
+/** The filter as one line of text; `before` is what stands before its words. */
+export const filterText = ({ filter }: TcpdumpTask, before: string): string =>
+  filter.length > 0 ? `${before}${filter.join(' ')}` : 'no filter: every packet';
 
 /** Packets with tcpdump: tcpdump.sh is its other half. */
 export const tcpdump: Collector = {
@@ -44,7 +45,7 @@ export const tcpdump: Collector = {
   describe(plan) {
     const { scope, interface: name } = capture(plan);
     const on = name ? `, interface ${name}` : '';
-    return `packets of ${targetText(plan.target)}, scope ${scope}${on}, filter: ${filterText(capture(plan))}`;
+    return `packets of ${targetText(plan.target)}, scope ${scope}${on}, ${filterText(capture(plan), 'filter: ')}`;
   },
 
   nodeArguments(plan) {
