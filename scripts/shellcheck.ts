@@ -1,14 +1,15 @@
-// Shellcheck over every shell file: those of the node as they are sent (joined, so that names are known), others alone.
+// Shellcheck over every shell file: those of the node joined as they are sent, so that names are known, and others alone.
 import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { asset } from '../src/assets.ts';
+import { COLLECTORS } from '../src/collectors/index.ts';
 import { captureScript } from '../src/collectors/script.ts';
 
 const alone = (await execa('git', ['ls-files', '-co', '--exclude-standard', '*.sh', '.ci/run'])).stdout
   .split('\n')
   .filter((file) => file && !/^src\/(?:node|collectors)\//.test(file));
 const checks = [
-  { name: 'src/node (capture)', text: captureScript() },
+  { name: 'src/node (capture)', text: captureScript(COLLECTORS, asset) },
   { name: 'src/node/files.sh', text: asset('node/files.sh') },
   ...(await Promise.all(alone.map(async (name) => ({ name, text: await readFile(name, 'utf8') })))),
 ];

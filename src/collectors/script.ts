@@ -8,6 +8,17 @@ import { COLLECTORS } from './index.ts';
  */
 export const literal = (text: string): string => text.replaceAll('$', '$$$$');
 
+/**
+ * A text of the node as it is sent: without the comments that have a line of their own, and without indentation. kubectl reads
+ * the pod before each exec and each copy, and this is a third of it. The lines stay, empty where a comment was, so that a line
+ * number in a message of bash or perl leads to the same line in the files here. Text in which leading blanks or a leading `#`
+ * mean something must not begin a line of a script: test/node/protocol.test.ts compares what bash understands.
+ */
+const withoutComments = (text: string): string => text.replaceAll(/^[ \t]*#.*|^[ \t]+/gm, '');
+
+/** What is sent of a file of the source tree. */
+const sent = (name: AssetName): string => withoutComments(asset(name));
+
 /** What all collectors share; the collectors' own parts stand between it and the life of the script. */
 const SHARED = [
   'node/protocol.sh',
@@ -21,11 +32,11 @@ const LIFE = 'node/capture.sh';
 /**
  * The parts of the capture container's script: what all share, the shell halves of these collectors, and the life of the
  * script. A pod gets the half of its own collector alone: kubectl reads the pod before each exec and each copy, and on a slow
- * line the halves of all would take a minute each time (the pod had 186 KB with them).
+ * line the halves of all would take minutes each time (the pod had 186 KB with them).
  */
 export function scriptParts(
   collectors: readonly NodeWork[],
-  read: (name: AssetName) => string = asset,
+  read: (name: AssetName) => string = sent,
 ): readonly [shared: string, own: string, life: string] {
   const own = [...new Set(collectors.flatMap(({ scripts }) => scripts))].map((name) => `${read(name)}\n`);
   // The programs are the first words behind the script (captureCommand); then come the words of the plan.
@@ -37,16 +48,17 @@ export function scriptParts(
 
 /**
  * The text of the script with these collectors: a constant of the release, whatever the plan says. The release's grammar
- * is read from the script with all of them. Tests give other collectors, and read their shell halves from elsewhere.
+ * is read from the script with all of them. Tests give other collectors, and read their shell halves from elsewhere; shellcheck
+ * reads the files as they are.
  */
 export const captureScript = (
   collectors: readonly NodeWork[] = COLLECTORS,
-  read: (name: AssetName) => string = asset,
+  read: (name: AssetName) => string = sent,
 ): string => scriptParts(collectors, read).join('');
 
 /** The texts of the collectors' programs, in the order of the table. */
 export const capturePrograms = (collectors: readonly NodeWork[] = COLLECTORS): string[] =>
-  collectors.flatMap(({ program }) => (program ? [program.map((part) => asset(part)).join('')] : []));
+  collectors.flatMap(({ program }) => (program ? [program.map(sent).join('')] : []));
 
 /** `command` of the capture container: byte for byte the same for every plan of a collector; the plan travels in `args`. */
 export const captureCommand = (collector: NodeWork): string[] => [
@@ -61,6 +73,6 @@ export const captureCommand = (collector: NodeWork): string[] => [
 export const filesCommand = (): string[] => [
   '/bin/bash',
   '-c',
-  literal(asset('node/files.sh')),
+  literal(sent('node/files.sh')),
   'gkeprof-files',
 ];

@@ -32,9 +32,9 @@ export interface Transfer {
 const STALL_MS = 30_000;
 /**
  * How many times as long the first byte may take: kubectl reads the debug pod before it begins. At the least speed that is
- * accepted below, the 55 kB of a packet capture's pod take about a minute; the 109 kB of a profile's take longer.
+ * accepted below, the 36 kB of a packet capture's pod take more than half a minute, and the 73 kB of a profile's more than a minute.
  */
-const FIRST_BYTE_TIMES = 2;
+const FIRST_BYTE_TIMES = 3;
 /** The speed of a copy is judged by what came in this time, in milliseconds. */
 const PACE_MS = 60_000;
 /** The least speed of a copy, in bytes per second: at less, not even a small recording arrives while the node keeps it. */

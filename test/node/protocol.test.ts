@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,6 +61,26 @@ describe('the events of several recorders', () => {
 });
 
 describe('the command of the debug pod', () => {
+  /** What bash understands of a script: the bodies of its functions, in bash's own layout. */
+  const understood = (script: string): string[] =>
+    execFileSync('bash', ['-c', `all() {\n${script}\n}\ndeclare -f all`], { encoding: 'utf8' }).split('\n');
+  /** Programs in other languages are strings for bash, in which comments and indentation stay. */
+  const bare = (lines: readonly string[]): string[] =>
+    lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+
+  it.each(COLLECTORS.map((each) => [each.name, each] as const))(
+    '%s: has no comments and no indentation, and bash understands the same in the same lines',
+    (_, work) => {
+      const [written, sent] = [captureScript([work], asset), captureScript([work])];
+      expect(bare(understood(sent))).toEqual(bare(understood(written)));
+      expect(sent).not.toMatch(/^[ \t]|^#/m);
+      expect(sent.length).toBeLessThan(0.7 * written.length);
+      expect(sent.split('\n').map((line) => line !== '')).toEqual(
+        written.split('\n').map((line) => /^\s*[^\s#]/.test(line)),
+      );
+    },
+  );
+
   it('doubles every dollar, because Kubernetes expands $(VAR) and collapses $$', () => {
     expect(literal('a $(X) $$ $y')).toBe('a $$(X) $$$$ $$y');
     for (const work of COLLECTORS) {

@@ -35,7 +35,7 @@ export function scriptIn(folder: string, before = '', text: string = captureScri
   mkdirSync(join(folder, 'ctl'));
   return text
     .replaceAll('/gkeprof/', `${folder}/`)
-    .replace('\n  read_arguments "$@"\n', (line) => `${line}${before}\n`);
+    .replace('\nread_arguments "$@"\n', (line) => `${line}${before}\n`);
 }
 
 /** Runs the node's script from its start to its end in a folder, with one recorder. */
