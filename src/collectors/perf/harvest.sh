@@ -675,8 +675,11 @@ harvest_kill() {
   harvest_pid=''
 }
 
-# Fills the cache of build ids, before perf script reads it. If a file system held the program up while the recording ran, what it
-# held is lost, and another one looks only for what is still there.
+# Asks the program to fill the cache of build ids.
+harvest_ask() { [[ -z ${harvest_ask-} ]] || printf 'fill\n' >&"$harvest_ask"; }
+
+# Waits until the cache of build ids is filled, before perf script reads it. If a file system held the program up while the
+# recording ran, what it held is lost, and another one looks only for what is still there.
 harvest_fill() {
   local word count bytes rest why=''
   local -i missed=0
@@ -685,7 +688,6 @@ harvest_fill() {
     harvest_counts=(unharvested: 0 unharvested_why tools)
     return
   fi
-  printf 'fill\n' >&"$harvest_ask"
   if ! harvest_waits 3 heard || ! grep -qs '^heard' "$WORK/harvest.said"; then
     harvest_kill
     harvest_run fill /dev/null

@@ -337,6 +337,7 @@ perf_counts() {
 
 perf_stop() {
   perf_count_cpu
+  [[ $perf_stacks == ebpf ]] || perf_ask_names
   printf 'stop\n' >&8 2>/dev/null
   tool_ends 20
 }
@@ -355,6 +356,7 @@ perf_finish() {
   # This is within the time that the plan allows for a capture and its end (captureSeconds in src/plan/plan.ts).
   now_ms
   until=$((now + arg[duration_ms] + 240000 - perf_late))
+  harvest_ask
   perf_hide_bad_maps
   harvest_fill
   for ((round = 0; round < 20; round++)); do
@@ -379,16 +381,30 @@ perf_finish() {
 }
 
 # Whether frames that perf cannot name are named by the image's own program (image/unwinder), which needs the offsets in the
-# files. perf has the field since Linux 6.4; before that its usage is the answer, with the status 129.
+# files. perf has the field since Linux 6.4; before that its usage is the answer, with the status 129. It is asked for that while
+# perf record ends.
 perf_can_name() {
+  local -i status
   if [[ -z ${perf_names-} ]]; then
     perf_names=0
-    if type -P gkeprof-unwinder >/dev/null; then
-      timeout -k 1 10 perf script -F ip,sym,dso,dsoff -i /dev/null >/dev/null 2>&1 </dev/null
-      (($? == 129)) || perf_names=1
+    [[ -n ${perf_names_pid-} ]] || perf_ask_names
+    if [[ -n ${perf_names_pid-} ]]; then
+      # A signal ends the wait, but not perf.
+      until
+        wait "$perf_names_pid"
+        ! kill -0 "$perf_names_pid" 2>/dev/null
+      do :; done
+      wait "$perf_names_pid" && status=0 || status=$?
+      ((status == 129)) || perf_names=1
     fi
   fi
   ((perf_names))
+}
+
+perf_ask_names() {
+  type -P gkeprof-unwinder >/dev/null || return 0
+  timeout -k 1 10 perf script -F ip,sym,dso,dsoff -i /dev/null >/dev/null 2>&1 </dev/null &
+  perf_names_pid=$!
 }
 
 # perf_container_names: prints the runtime's names of containers as comment lines, `# container: ID UID NAMESPACE POD NAME`. The API
@@ -417,7 +433,7 @@ perf_container_names() {
 # perf_script UNTIL: writes the samples as text. Fails if the text is not whole, with the reason in perf_problem.
 perf_script() {
   local stacks=$WORK/stacks
-  local -i gzip_pid names_pid=0 script_status gzip_status names_status=0
+  local -i gzip_pid names_pid=0 script_status gzip_status names_status=0 looks=0
   local -a more=() fields
   rm -f "$WORK/stacks" "$WORK/named"
   mkfifo "$WORK/stacks"
@@ -449,7 +465,9 @@ perf_script() {
     if ((now >= $1)); then
       perf_problem='time' perf_culprit=''
     elif perf_look; then
-      pause 0.05
+      # The text of a short recording is there in a fifth of a second.
+      looks+=1
+      if ((looks > 25)); then pause 0.05; else pause 0.02; fi
       continue
     fi
     perf_kill

@@ -116,7 +116,7 @@ async function contain(
 
 /** No look at what runs: only what is still there when the recording is over can be copied. */
 const WITHOUT_WATCH = 'harvest_begin() { harvest_write; exec {harvest_ask}>/dev/null; }';
-const WITHOUT_HARVEST = 'harvest_begin() { :; }; harvest_fill() { :; }';
+const WITHOUT_HARVEST = 'harvest_begin() { :; }; harvest_ask() { :; }; harvest_fill() { :; }';
 
 /** Records what runs in the cgroup; `meanwhile` is shell that runs beside it from the beginning on. */
 function record(before = '', meanwhile = '', seconds = 3) {

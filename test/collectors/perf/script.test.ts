@@ -190,11 +190,42 @@ describe('the cgroups of a node', () => {
     const text = runShell(
       ['collectors/perf/perf.sh'],
       `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([scope]=${scope} [duration_ms]=1); now_ms() { now=0; }; perf_fields=,cgroup
-       echo samples >"$OUT/perf.data"; tool_status=0; perf_late=0; announce() { :; }; perf_hide_bad_maps() { :; }; harvest_fill() { :; }
+       echo samples >"$OUT/perf.data"; tool_status=0; perf_late=0; announce() { :; }; perf_hide_bad_maps() { :; }; harvest_ask() { :; }; harvest_fill() { :; }
        perf_script() { : | gzip -c >"$WORK/perf-script.txt.gz"; }; perf_container_names() { echo '# container: x'; }
        perf_finish; gzip -dc "$OUT/perf-script.txt.gz"; rm -r "$OUT"`,
     );
     expect(text).toBe(hasNames ? '# container: x\n' : '');
+  });
+});
+
+describe('whether perf prints the offsets by which the image can name functions', () => {
+  const asked = (script: string, status = 0, before = ':') =>
+    runShell(
+      ['collectors/perf/perf.sh'],
+      `folder=$(mktemp -d); exec 8>/dev/null; tool_pid='' perf_stacks=fp
+       timeout() { echo asked >>"$folder/asked"; ${before}; return ${status}; }; type() { :; }
+       perf_count_cpu() { :; }; tool_ends() { :; }
+       ${script} && printf 'yes ' || printf 'no '; cat "$folder/asked" 2>/dev/null | wc -l; rm -r "$folder"`,
+    ).trim();
+
+  it.each([
+    ['does', 0, 'yes 1'],
+    ['does not', 129, 'no 1'],
+  ])('is asked for once, when the recording ends: it %s', (_, status, answer) => {
+    expect(asked('perf_stop; perf_can_name; perf_can_name', status)).toBe(answer);
+  });
+
+  it('is known also after a signal while it is asked for', () => {
+    const signal = 'kill -TERM $$; for each in {1..20000}; do :; done';
+    expect(asked("trap ':' TERM; perf_stop; perf_can_name", 129, signal)).toBe('no 1');
+  });
+
+  it('is asked for when it is needed, if no recording ended before', () => {
+    expect(asked('perf_can_name')).toBe('yes 1');
+  });
+
+  it('is of no use where perf did not record', () => {
+    expect(asked('perf_stacks=ebpf; perf_stop')).toBe('yes 0');
   });
 });
 
