@@ -270,6 +270,7 @@ perf_begins() {
     events=(--event sched:sched_switch --event '{context-switches/call-graph=no,period=1/,cpu-clock}:S')
   if [[ $perf_stacks == ebpf ]] && perf_ebpf_begins; then return; fi
   perf_control
+  perf_data_at=0
   : >"$OUT/perf.data" # perf would create a file that `files` cannot read
   # perf record needs 5 MB for 200 processes.
   perf_watch "$recorders" $((perf_least_kb / (recorders > 1 ? 4 : 1)))
@@ -315,13 +316,14 @@ perf_bytes() {
 # it is written here, whenever the file has grown and after perf was killed. In struct perf_file_header the start of the
 # data is at byte 40 and its length at byte 48, eight bytes each, little-endian on every architecture that runs this.
 perf_mend() {
-  local begin field=
+  local field=
   local -i at length
   perf_mended=$bytes
   ((bytes > 56)) || return 0
-  begin=$(od -An -tu8 -j40 -N8 "$OUT/perf.data")
-  length=$((bytes - begin))
-  ((begin > 0 && length > 0)) || return 0
+  # perf does not change it any more, and this is done every second.
+  ((${perf_data_at:-0} > 0)) || perf_data_at=$(od -An -tu8 -j40 -N8 "$OUT/perf.data")
+  length=$((bytes - perf_data_at))
+  ((perf_data_at > 0 && length > 0)) || return 0
   for ((at = 0; at < 64; at += 8)); do printf -v field '%s\\x%02x' "$field" $((length >> at & 255)); done
   printf '%b' "$field" | dd of="$OUT/perf.data" bs=1 seek=48 conv=notrunc status=none
 }

@@ -35,6 +35,21 @@ describe('perf.data of a perf that was killed', () => {
   });
 });
 
+it('is mended whenever it has grown, and is asked for the begin of its data once it has that', () => {
+  const lengths = runShell(
+    ['collectors/perf/perf.sh'],
+    `OUT=$(mktemp -d); cd "$OUT"
+     od() { echo >>asked; command od "$@"; }
+     length() { command od -An -tu8 -j48 -N8 perf.data | tr -d ' '; }
+     head -c 100 /dev/zero >perf.data; perf_bytes; length
+     printf '\\xa8\\x01' | dd of=perf.data bs=1 seek=40 conv=notrunc status=none
+     for each in 1 2 3; do head -c 1000 /dev/zero >>perf.data; perf_bytes; length; done
+     wc -l <asked
+     rm -r "$OUT"`,
+  );
+  expect(lengths.trim().split('\n').map(Number)).toEqual([0, 676, 1676, 2676, 2]);
+});
+
 describe('perf_hide', () => {
   const hide = (...namespaces: string[]) =>
     runShell(
