@@ -95,7 +95,7 @@ describe('a profile of a Go program without symbol tables', () => {
     const life = record(path());
     expect(life.rest).toBe('');
     const text = stacks(life);
-    expect(text).toMatch(/^# build-id: [0-9a-f]+ \//);
+    expect(text).toMatch(/^# build-id: [0-9a-f]+ \//m);
     expect(text).toMatch(
       new RegExp(`^\\t +[0-9a-f]+ main\\.busyWork\\+0x[0-9a-f]+ \\(${folder}/busy/busy\\)$`, 'm'),
     );
