@@ -1,6 +1,6 @@
 import { clusterError, GkeprofError, reasonOf } from '../errors.ts';
 import { printable } from '../text/printable.ts';
-import { KubectlTrouble } from './kubectl-words.ts';
+import { KubectlRefusal, KubectlTrouble } from './kubectl-words.ts';
 
 /** The fields of metav1.Status, the API server's error answer, that are read here. */
 interface ApiStatus {
@@ -37,19 +37,36 @@ const UNREACHABLE =
 const BAD_CERTIFICATE = /certificate|self.signed|unable to verify|CERT_/i;
 const TIMED_OUT = /timed? ?out|TimeoutError|aborted due to timeout/i;
 
+/** What an API server says whose admission plugins have not read the objects of the cluster yet: it is only starting. */
+const NOT_READY = /not yet ready to handle request/;
+
 /**
  * Whether the same call may succeed later: the API server could not be reached, did not answer in time, or said that it is
- * in trouble (5xx) or busy (429). False for every refusal, and for what this computer itself cannot do.
+ * in trouble (5xx), busy (429) or not ready. False for every other refusal, and for what this computer itself cannot do.
  */
 export function mayPass(error: unknown): boolean {
   if (!(error instanceof GkeprofError) || error.cause === undefined) return false;
   const { cause } = error;
   if (cause instanceof KubectlTrouble) return true;
   const code = apiCode(cause);
+  if (code === 403) return NOT_READY.test(error.message);
   if (code !== undefined) return code >= 500 || code === 429 || code === 408;
   const text = causes(cause);
   return TIMED_OUT.test(text) || (UNREACHABLE.test(text) && !BAD_CERTIFICATE.test(text));
 }
+
+/**
+ * Whether the user lacks a right, by the API server or by the kubelet, which asks the API server. An API server that has just
+ * started says the same of everybody, until it has read the roles of the cluster.
+ */
+export function isMissingRight(error: unknown): boolean {
+  if (!(error instanceof GkeprofError)) return false;
+  const isRefusal = error.cause instanceof KubectlRefusal || apiCode(error.cause) === 403;
+  return isRefusal && MISSING_RIGHT.test(error.message);
+}
+
+/** The words of an authorizer; those of an admission policy, a webhook or a quota are others. */
+const MISSING_RIGHT = /forbidden: User .* cannot |unable to upgrade connection: Forbidden/;
 
 /** How long the server wants to be left alone, in milliseconds (Retry-After, RFC 9110 10.2.3); undefined if it does not say. */
 export function retryAfterMs(error: unknown): number | undefined {

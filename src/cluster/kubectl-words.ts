@@ -5,6 +5,9 @@ import type { CallResult } from './cluster.ts';
 /** Marks the error of a kubectl call that may succeed later, as an API error is marked by its status code. */
 export class KubectlTrouble extends Error {}
 
+/** Marks the error of a kubectl call that the API server or the kubelet refused. */
+export class KubectlRefusal extends Error {}
+
 /** What kubectl prints where the API server or the kubelet refused: 401, 403 and 404. */
 const REFUSED =
   /You must be logged in to the server|\((?:Unauthorized|Forbidden|NotFound)\)|unable to upgrade connection: (?:Unauthorized|Forbidden)/;
@@ -18,7 +21,7 @@ export function refusalOf(stderr: string): string | undefined {
 /** The error of a kubectl call that failed, with kubectl's last words: final if it was refused, else it may pass. */
 export function kubectlError({ stderr }: CallResult): GkeprofError {
   const refusal = refusalOf(stderr);
-  if (refusal !== undefined) return clusterError(refusal);
+  if (refusal !== undefined) return clusterError(refusal, undefined, new KubectlRefusal(refusal));
   const words = printable(
     stderr
       .split('\n')

@@ -136,7 +136,7 @@ async function byKubectlCp(folder: string, part: string, transfer: Transfer): Pr
     let resumedBytes = 0;
     let sum = got < announced.bytes ? '' : await sha256(file, signal);
     if (sum !== announced.sha256) {
-      if (copied.exitCode !== 0) finalFailure(copied.stderr);
+      if (copied.exitCode !== 0) await finalFailure(copied.stderr, transfer);
       pace.throwIfTooSlow();
       if (got === announced.bytes) got = 0;
       resumedBytes = announced.bytes - got;

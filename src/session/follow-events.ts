@@ -43,11 +43,17 @@ export async function* followEvents(
   const open = new Set<Plan>(plans);
   const readFile = async (plan: Plan, tries = 1): Promise<string[]> => {
     const words = request('events', `${outOf(plan)}/events.jsonl`);
-    const result = await cluster.exec(containerOf(plan, 'files'), words, signal);
+    const ask = () => cluster.exec(containerOf(plan, 'files'), words, signal);
+    const askLast = async () => {
+      const answer = await ask();
+      if (answer.exitCode !== 0 && refusalOf(answer.stderr) !== undefined) throw kubectlError(answer);
+      return answer;
+    };
+    const patience = { meanwhile: 'the capture stays on the node', signal };
+    const result = tries === 1 ? await ask() : await patiently(askLast, patience, context);
     if (result.exitCode === 0) return Buffer.from(result.stdout).toString('utf8').split('\n').filter(Boolean);
     signal.throwIfAborted();
     if (tries === 1) return [];
-    if (refusalOf(result.stderr) !== undefined) throw kubectlError(result);
     await sleep(RECONNECT_MS, signal);
     // A server that is away is waited for as long as everywhere; the tries are those that it could have answered.
     await isOver(first, context);

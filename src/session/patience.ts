@@ -1,4 +1,4 @@
-import { mayPass, retryAfterMs } from '../cluster/api-errors.ts';
+import { isMissingRight, mayPass, retryAfterMs } from '../cluster/api-errors.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
@@ -7,6 +7,12 @@ import type { SessionContext } from './session-context.ts';
 
 /** How long a session waits for an API server that is away, in milliseconds. */
 export const PATIENCE_MS = 120_000;
+
+/**
+ * How long a right is asked for again that was there before, in milliseconds. An API server that has just started has not
+ * read the roles of the cluster yet, and a kubelet that asked it then remembers the answer for 30 s (cacheUnauthorizedTTL).
+ */
+const RIGHTS_MS = 40_000;
 
 /** The pauses between two tries, in milliseconds: a reset connection is opened again at once, a server that starts is not pressed. */
 const FIRST_PAUSE_MS = 250;
@@ -29,10 +35,14 @@ export interface Patience {
 /** The clusters whose trouble the user was told of: one line is enough, however many calls wait for the same server. */
 const said = new WeakSet<Cluster>();
 
+/** The clusters that have answered a session: it has its rights. */
+const answered = new WeakSet<Cluster>();
+
 /**
  * Asks again while the API server cannot be reached or is in trouble, because the debug pod lives on without it. A pause
- * lasts as long as the server says (Retry-After). A refusal by the server is final. At the bound it rejects with the last
- * error.
+ * lasts as long as the server says (Retry-After). A refusal by the server is final, except where the session had the right
+ * before, or the server was away a moment ago: then a missing right is asked for again for a shorter time. At the bound it
+ * rejects with the last error.
  */
 export async function patiently<T>(
   ask: () => Promise<T>,
@@ -44,6 +54,7 @@ export async function patiently<T>(
   const end = ends.length ? AbortSignal.any(ends) : undefined;
   let last: unknown;
   let waited = 0;
+  let rightsUntil: number | undefined;
   for (let tries = 1; ; tries += 1) {
     signal?.throwIfAborted();
     const left = boundMs - Math.max(waited, spent);
@@ -51,22 +62,26 @@ export async function patiently<T>(
     try {
       const answer = await answerWithin(left, ask, end);
       said.delete(cluster);
+      answered.add(cluster);
       return answer;
     } catch (error) {
       signal?.throwIfAborted();
       spent += awakeMs(now() - asked, left);
       if (until?.aborted) throw last ?? noAnswer(spent / 1000);
-      if (!mayPass(error)) throw error;
+      const isRefused = isMissingRight(error) && (last !== undefined || answered.has(cluster));
+      if (!isRefused && !mayPass(error)) throw error;
       last = error;
+      rightsUntil = isRefused ? (rightsUntil ?? Math.max(waited, spent) + RIGHTS_MS) : undefined;
+      const most = Math.min(boundMs, rightsUntil ?? boundMs);
       const pause = Math.max(
         Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS),
         retryAfterMs(error) ?? 0,
       );
-      if (Math.max(waited, spent) + pause > boundMs) throw error;
+      if (Math.max(waited, spent) + pause > most) throw error;
       if (tries > 1 && !said.has(cluster)) {
         said.add(cluster);
         log.line(
-          `${(error as Error).message}; ${meanwhile}, and this is tried again for ${formatDuration(Math.ceil(boundMs / 1000))}`,
+          `${(error as Error).message}; ${meanwhile}, and this is tried again for ${formatDuration(Math.ceil((isRefused ? Math.min(boundMs, RIGHTS_MS) : boundMs) / 1000))}`,
         );
       }
       onWait?.();

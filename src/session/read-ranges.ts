@@ -1,10 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
-import { refusalOf } from '../cluster/kubectl-words.ts';
+import { isOfKubectl, kubectlError, refusalOf } from '../cluster/kubectl-words.ts';
+import type { GkeprofError } from '../errors.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { request } from '../node/requests.ts';
 import { formatBytes } from '../text/quantity.ts';
 import { askIfGone } from './debug-pod.ts';
-import { PATIENCE_MS } from './patience.ts';
+import { PATIENCE_MS, patiently } from './patience.ts';
 import { type Transfer, watched } from './transfer.ts';
 
 /** Bytes of a range. Each costs a process of kubectl here, and a stream that breaks is resumed at its last byte. */
@@ -133,7 +134,7 @@ async function readPart(file: FileHandle, { from, to }: Part, transfer: Transfer
       quietSince = context.now();
       continue;
     }
-    finalFailure(stderr);
+    await finalFailure(stderr, transfer);
     if (await podHasIt(transfer)) {
       quietMs = 0;
       quietSince = context.now();
@@ -235,11 +236,23 @@ export function localFailure(stderr: string): void {
   if (words) throw new Error(words[0]);
 }
 
-/** Throws if it is useless to try again: this computer cannot store the file, or the server refused, in kubectl's words. */
-export function finalFailure(stderr: string): void {
+/**
+ * Rejects if it is useless to try again: this computer cannot store the file, or the server refused, in kubectl's words. A
+ * right that was there before may come back: then it resolves as soon as the debug pod can be asked again.
+ */
+export async function finalFailure(stderr: string, { from, pace, context, signal }: Transfer): Promise<void> {
   localFailure(stderr);
-  const refusal = refusalOf(stderr);
-  if (refusal !== undefined) throw new Error(refusal);
+  if (refusalOf(stderr) === undefined) return;
+  let refusal: GkeprofError | undefined = kubectlError({ exitCode: 1, stdout: new Uint8Array(), stderr });
+  const ask = async () => {
+    const first = refusal;
+    refusal = undefined;
+    if (first) throw first;
+    const answer = await context.cluster.exec(from, request('lease'), signal);
+    if (isOfKubectl(answer)) throw kubectlError(answer);
+  };
+  await patiently(ask, { meanwhile: 'the file stays on the node', signal }, context);
+  pace.restart();
 }
 
 /** Errors of the disk name the system call that failed; errors of a stream do not. */

@@ -106,7 +106,7 @@ describe('patience', () => {
 
   it.each<[string, () => unknown]>([
     ['401', () => apiAnswer(401, 'Unauthorized')],
-    ['403', () => apiAnswer(403, 'forbidden')],
+    ['403', () => apiAnswer(403, 'pods is forbidden: User "sre" cannot create resource "pods"')],
     ['404', () => apiAnswer(404, 'not found')],
     ['a certificate', () => apiError(new Error('unable to verify the first certificate'))],
     ['an error of its own', () => clusterError('kubectl was not found on PATH')],
@@ -121,6 +121,64 @@ describe('patience', () => {
     await expect(ask(question)).rejects.toMatchObject({ message: (problem() as Error).message });
     expect(count()).toBe(1);
     expect(said).toEqual([]);
+  });
+
+  const LACKING = 'pods "x" is forbidden: User "sre" cannot get resource "pods" in the namespace "gkeprof"';
+  const lacking = () => apiAnswer(403, LACKING, 'Forbidden');
+
+  it.each<[string, () => unknown]>([
+    ['the API server', lacking],
+    ['kubectl', () => kubectlError(result('', 1, `Error from server (Forbidden): ${LACKING}`))],
+    ['the kubelet', () => kubectlError(result('', 1, 'error: unable to upgrade connection: Forbidden'))],
+  ])('asks again for a right that the session had before (%s)', async (_who, problem) => {
+    const { ask, said } = asker();
+    await ask(failing(0, problem).question);
+    expect(await ask(failing(8, problem).question)).toBe('answer');
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(/orbidden.*; the capture goes on, and this is tried again for 40s$/);
+  });
+
+  it('asks again for a right that is missing just after the server was away', async () => {
+    const { ask } = asker();
+    let asked = 0;
+    const question = async () => {
+      asked += 1;
+      if (asked < 9) throw asked < 5 ? transport('ECONNREFUSED') : lacking();
+      return 'answer';
+    };
+    expect(await ask(question)).toBe('answer');
+  });
+
+  it('gives up a right that does not come back long before its bound', async () => {
+    const { ask, waits } = asker();
+    await ask(failing(0, lacking).question);
+    await expect(ask(failing(999, lacking).question)).rejects.toThrow(LACKING);
+    const sum = waits.reduce((a, b) => a + b, 0);
+    expect(sum).toBeLessThanOrEqual(40_000);
+    expect(sum).toBeGreaterThan(35_000);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['a policy', () => apiAnswer(403, 'pods "x" is forbidden: ValidatingAdmissionPolicy denied request')],
+    ['a quota', () => apiAnswer(403, 'pods "x" is forbidden: exceeded quota')],
+    ['an expired token', () => apiAnswer(401, 'Unauthorized')],
+    ['a pod that is gone', () => apiAnswer(404, 'not found')],
+  ])(
+    'does not ask again after the refusal of %s, though the session had its rights',
+    async (_who, problem) => {
+      const { ask } = asker();
+      await ask(failing(0, problem).question);
+      const { question, count } = failing(9, problem);
+      await expect(ask(question)).rejects.toThrow();
+      expect(count()).toBe(1);
+    },
+  );
+
+  it('waits at the first question for a server that only starts', async () => {
+    const { ask } = asker();
+    const starting = () =>
+      apiAnswer(403, 'pods "x" is forbidden: not yet ready to handle request', 'Forbidden');
+    expect(await ask(failing(4, starting).question)).toBe('answer');
   });
 
   it('has a bound, and then gives the last error', async () => {

@@ -16,6 +16,9 @@ const never = new Promise<never>(() => {});
 const away = () => apiError(new Error('ECONNREFUSED: connect ECONNREFUSED 10.0.0.1:443'));
 const reset = () => apiError(new Error('ECONNRESET: socket hang up'));
 const expired = () => apiAnswer(401, 'Unauthorized');
+const LACKING = 'pods "x" is forbidden: User "alice" cannot get resource "pods" in the namespace "gkeprof"';
+const FORBIDDEN = `Error from server (Forbidden): ${LACKING}`;
+const lacking = () => apiAnswer(403, LACKING, 'Forbidden');
 const EXPIRED = 'You must be logged in to the server (Unauthorized)';
 
 /** A cluster on which all goes well, with these differences. */
@@ -115,12 +118,30 @@ describe('the creation', () => {
     expect(cluster.pods.size).toBe(0);
   });
 
-  it('ends at once where it is refused', async () => {
+  it('is asked for again where the server that was away knows no roles yet', async () => {
+    const cluster = good();
+    const asked = replace(cluster, 'createPod', async (asked, works) => {
+      if (asked < 6) throw asked < 3 ? away() : lacking();
+      return works();
+    });
+    const read = cluster.readPod;
+    cluster.readPod = async (...words) => {
+      if (asked() > 1 && asked() < 5) throw apiAnswer(404, 'not found');
+      return read(...words);
+    };
+    await succeeds(cluster);
+    expect(asked()).toBe(6);
+  });
+
+  it.each([
+    ['a token that has expired', expired, EXPIRED],
+    ['a right that is missing', lacking, FORBIDDEN],
+  ])('ends at once where it is refused: %s', async (_what, refuses, message) => {
     const cluster = good();
     const asked = replace(cluster, 'createPod', async () => {
-      throw expired();
+      throw refuses();
     });
-    expect(await failure(cluster)).toMatchObject({ code: EXIT.cluster, message: EXPIRED });
+    expect(await failure(cluster)).toMatchObject({ code: EXIT.cluster, message });
     expect(asked()).toBe(1);
     expect(cluster.calls).not.toContain('delete');
   });
@@ -131,6 +152,7 @@ describe('the wait for the start', () => {
     ['a reset', reset, 1],
     ['an API server that is away', away, 12],
     ['an API server in trouble', () => apiAnswer(503, 'shutting down'), 5],
+    ['an API server that has not read the roles of the cluster yet', lacking, 5],
   ])('outlasts %s', async (_what, problem, times) => {
     const cluster = good();
     replace(cluster, 'readPod', async (asked, works) => {
@@ -189,6 +211,74 @@ describe('the last events', () => {
       return works();
     });
     await succeeds(cluster);
+  });
+});
+
+describe('a right that is missing for a moment', () => {
+  const refused = result('', 1, FORBIDDEN);
+  const broken: Cluster['copy'] = async () => result('', 1, 'error: connection reset by peer');
+
+  it('costs no events: the last ones are asked for again', async () => {
+    const all = nodeSide().script();
+    let asked = 0;
+    const cluster = good({
+      followLogs: () => {
+        cluster.pods.get(POD)!.status!.containerStatuses = [
+          status('capture', { terminated: { exitCode: 0 } }),
+        ] as never;
+        return lines(all.slice(0, 2));
+      },
+      exec: async (_ref, argv) => {
+        if (argv[0] !== 'cat') return result();
+        asked += 1;
+        return asked < 8 ? refused : result(`${all.join('\n')}\n`);
+      },
+    });
+    await succeeds(cluster);
+    expect(said().match(/is tried again for 40s/g)).toHaveLength(1);
+  });
+
+  it.each<[string, Cluster['copy']]>([
+    ['kubectl cp', async () => refused],
+    ['kubectl exec', broken],
+  ])('costs no copy: %s', async (_who, copies) => {
+    let asked = 0;
+    let isLate = false;
+    const cluster = good({
+      copy: copies,
+      execStream: (_ref, argv) => {
+        isLate = true;
+        return asked < 6
+          ? { ...lines([]), ended: Promise.resolve(refused) }
+          : bytes(DATA.subarray(Number(argv.at(-2))));
+      },
+      exec: async () => {
+        asked += 1;
+        return asked < 6 ? refused : result();
+      },
+    });
+    await succeeds(cluster);
+    expect(isLate).toBe(true);
+    expect(asked).toBeGreaterThanOrEqual(6);
+  });
+
+  it('ends the copy if it stays missing, with the words of the refusal and the command', async () => {
+    let ranges = 0;
+    const cluster = good({
+      copy: async () => refused,
+      exec: async () => refused,
+      execStream: () => {
+        ranges += 1;
+        return { ...lines([]), ended: Promise.resolve(refused) };
+      },
+    });
+    const error = await failure(cluster);
+    expect(error).toMatchObject({
+      code: EXIT.incomplete,
+      message: `the capture is finished on the node, but could not be copied: ${FORBIDDEN}`,
+    });
+    expect(error.hint).toContain('this still gets the file: ');
+    expect(ranges).toBe(0);
   });
 });
 
@@ -376,6 +466,7 @@ describe('the deletion', () => {
     ['a reset', reset, 1],
     ['an API server that is away', away, 9],
     ['an API server in trouble', () => apiAnswer(500, 'etcd is away'), 9],
+    ['an API server that has not read the roles of the cluster yet', lacking, 5],
   ])('is asked for again after %s', async (_what, problem, times) => {
     const cluster = good();
     const asked = replace(cluster, 'deletePod', async (asked, works) => {
