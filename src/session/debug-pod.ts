@@ -123,9 +123,22 @@ const CREATION_MS = 1500;
 /** After so many milliseconds the user is told what is waited for, and how to end it. */
 const TELL_MS = 3000;
 
-/** Deletes the pod after something else went wrong. A failure of the deletion is a warning only: the other error is reported. */
-export const abandonDebugPod = (plan: Plan, context: SessionContext, boundMs = ABANDON_MS): Promise<void> =>
-  removeDebugPod(plan, context, boundMs).catch((problem: unknown) => context.log.warn(reasonOf(problem)));
+/**
+ * Deletes the pod after something else went wrong. A failure of the deletion is a warning only: the other error is reported.
+ * False if the pod may still be there.
+ */
+export const abandonDebugPod = (
+  plan: Plan,
+  context: SessionContext,
+  boundMs = ABANDON_MS,
+): Promise<boolean> =>
+  removeDebugPod(plan, context, boundMs).then(
+    () => true,
+    (problem: unknown) => {
+      context.log.warn(reasonOf(problem));
+      return false;
+    },
+  );
 
 /**
  * Deletes the pod, asking again within `boundMs` milliseconds until the API server accepts it. A signal makes a long bound

@@ -4,12 +4,12 @@ import { clusterError } from '../errors.ts';
 import { EventReader, LineSplitter, type NodeEvent, nonceOf } from '../node/events.ts';
 import { outOf } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
-import { captureSeconds, type Plan } from '../plan/plan.ts';
+import { boundSeconds, captureSeconds, type Plan } from '../plan/plan.ts';
 import { notReady } from '../plan/target.ts';
 import { printable } from '../text/printable.ts';
 import { formatDuration } from '../text/quantity.ts';
 import { containerOf } from './debug-pod.ts';
-import { patiently } from './patience.ts';
+import { PATIENCE_MS, patiently } from './patience.ts';
 import type { SessionContext } from './session-context.ts';
 
 const SILENCE_MS = 12_000;
@@ -39,6 +39,7 @@ export async function* followEvents(
   const { cluster, log, sleep } = context;
   const signal = context.interrupts.abandon;
   const first = plans[0]!;
+  const isOver = overAsker(first, context);
   const readers = new Map(plans.map((plan) => [plan, new EventReader(plan.session.nonce)]));
   const open = new Set<Plan>(plans);
   const readFile = async (plan: Plan, tries = 1): Promise<string[]> => {
@@ -56,7 +57,7 @@ export async function* followEvents(
     if (tries === 1) return [];
     await sleep(RECONNECT_MS, signal);
     // A server that is away is waited for as long as everywhere; the tries are those that it could have answered.
-    await isOver(first, context);
+    await isOver();
     return readFile(plan, tries - 1);
   };
   /** The new events among the lines; a gap in the log is filled from the file before going on. */
@@ -98,7 +99,7 @@ export async function* followEvents(
     for (const { plan, event } of events) if (isLast(event)) open.delete(plan);
     return open.size === 0;
   }
-  const silence = new Silence(first, context);
+  const silence = new Silence(first, isOver, context);
   for (;;) {
     signal.throwIfAborted();
     for await (const lines of logLines(first, context)) {
@@ -108,7 +109,7 @@ export async function* followEvents(
       if (lines !== 'silence' || events.length) silence.isOver();
       else if (await silence.isForEver()) break;
     }
-    const ended = await isOver(first, context);
+    const ended = await isOver();
     // Events that are not read now are lost, so this is tried several times: one failed exec must not cost a whole capture.
     const events = await fromFiles(ended ? LAST_TRIES : 1);
     yield* events;
@@ -129,12 +130,14 @@ function planOf(line: string, plans: readonly Plan[]): Plan {
  */
 class Silence {
   readonly #plan: Plan;
+  readonly #isOver: () => Promise<boolean>;
   readonly #context: SessionContext;
   #since: number;
   #said = false;
 
-  constructor(plan: Plan, context: SessionContext) {
+  constructor(plan: Plan, isOver: () => Promise<boolean>, context: SessionContext) {
     this.#plan = plan;
+    this.#isOver = isOver;
     this.#context = context;
     this.#since = context.now();
   }
@@ -147,7 +150,7 @@ class Silence {
   /** True if the container has ended. Rejects if it must have ended by the node's own timers, but the API does not know. */
   async isForEver(): Promise<boolean> {
     const { cluster, now, log } = this.#context;
-    if (await isOver(this.#plan, this.#context)) return true;
+    if (await this.#isOver()) return true;
     const node = await cluster.readNode(this.#plan.node).catch(() => undefined);
     const problem = node && notReady(node);
     if (problem && !this.#said) {
@@ -202,13 +205,23 @@ async function* logLines(
   }
 }
 
-/** True if the capture container has ended. An API server that is away is waited for, because the capture goes on without it. */
-const isOver = (plan: Plan, context: SessionContext): Promise<boolean> =>
-  patiently(
-    () => captureEnded(plan, context.cluster),
-    { meanwhile: 'the capture goes on', signal: context.interrupts.abandon },
-    context,
-  );
+/**
+ * Asks whether the capture container has ended. A recording goes on without the API server, so one that is away, or a laptop
+ * without a network, is waited for until the debug pod has ended by its own timers.
+ */
+function overAsker(plan: Plan, context: SessionContext): () => Promise<boolean> {
+  const until = context.now() + 1000 * boundSeconds(plan);
+  return () =>
+    patiently(
+      () => captureEnded(plan, context.cluster),
+      {
+        meanwhile: 'the capture goes on (press Ctrl-C twice to give up)',
+        boundMs: Math.max(PATIENCE_MS, until - context.now()),
+        signal: context.interrupts.abandon,
+      },
+      context,
+    );
+}
 
 /** True if the capture container has ended. Rejects if the pod is gone or the cluster ended it. */
 async function captureEnded(plan: Plan, cluster: Cluster): Promise<boolean> {

@@ -54,9 +54,17 @@ export async function runSession(
     return outcomesOf(collected, isNothing ? Promise.resolve() : removeDebugPod(plan, context), gone);
   } catch (error) {
     log.end();
-    const [here] = await Promise.all([tidied(working), abandonDebugPod(plan, context)]);
+    const [here, isGone] = await Promise.all([tidied(working), abandonDebugPod(plan, context)]);
+    if (!isGone) log.hint(`if it still records, this goes on with it: ${attachLine(plan, context)}`);
     throw keptAfterAll(here) ?? error;
   }
+}
+
+/** The command that goes on with a session, on this computer or another. */
+function attachLine({ session, debugPod }: Plan, { cluster }: SessionContext): string {
+  const flags = cluster.kubectlLine().slice('kubectl'.length);
+  const where = debugPod.namespace === 'gkeprof' ? '' : ` --debug-namespace=${debugPod.namespace}`;
+  return `kubectl gkeprof sessions attach ${session.id}${where}${flags}`;
 }
 
 /** What came of work that was given up: usually nothing, because it ends as soon as it has removed what it began. */

@@ -67,7 +67,9 @@ export async function openNode(plan: Plan, context: SessionContext): Promise<Nod
         `the debug pod stops by itself ${formatDuration(capture.lingerSeconds)} after the last question; to delete it sooner: ${line}`,
       );
     },
-    abandon: () => abandonDebugPod(plan, context),
+    async abandon() {
+      await abandonDebugPod(plan, context);
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { apiError } from '../../src/cluster/api-errors.ts';
 import type { Cluster, RemoteStream } from '../../src/cluster/cluster.ts';
 import { Interrupts } from '../../src/interrupts.ts';
 import { Log } from '../../src/output/log.ts';
+import { boundSeconds } from '../../src/plan/plan.ts';
 import { followEvents } from '../../src/session/follow-events.ts';
 import { apiAnswer, fakeCluster, lines, result, status } from '../fake-cluster.ts';
 import { contextOf, nodeSide, PLAN } from './scene.ts';
@@ -101,6 +102,34 @@ describe('followEvents', () => {
     const got = await following;
     expect(got.names).toEqual(ALL);
     expect(got.calls).toEqual(['logs', 'exec cat /gkeprof/out/events.jsonl']);
+  });
+
+  describe('an API server that cannot be reached while the node records', () => {
+    const isAway = async () => {
+      throw apiError(new Error('ENETUNREACH: connect ENETUNREACH 10.0.0.1:443'));
+    };
+    const refused = async () => result('', 1, 'error: dial tcp: network is unreachable');
+
+    it('is waited for as long as the recording and its file may be there', async () => {
+      const all = nodeSide().script();
+      let tries = 0;
+      const got = await follow({
+        followLogs: () => lines(tries < 300 ? all.slice(0, 2) : all),
+        exec: refused,
+        readPod: async () => {
+          tries += 1;
+          if (tries < 300) return isAway();
+          return { status: { containerStatuses: [status('capture')] } } as never;
+        },
+      });
+      expect(got.names).toEqual(ALL);
+      expect(got.waited).toBeGreaterThan(500_000);
+      expect(got.said).toEqual([
+        expect.stringMatching(
+          /ENETUNREACH.*; the capture goes on \(press Ctrl-C twice to give up\), and this is tried again for 17m$/,
+        ),
+      ]);
+    });
   });
 
   describe('a node that says nothing any more', () => {
@@ -239,14 +268,19 @@ describe('an API server that is away', () => {
     expect(got.names).toEqual(['hello']);
   });
 
-  it('is waited for no longer than two minutes', async () => {
-    let asked = 0;
+  it('is waited for until the debug pod has ended by its own timers', async () => {
+    const waits: number[] = [];
     const readPod = async () => {
-      asked += 1;
       throw away();
     };
-    await expect(follow({ ...log, readPod })).rejects.toThrow(/unreachable/);
-    expect(asked).toBe(63); // Two minutes, two seconds each after the first few.
+    const context = contextOf(fakeCluster({ ...log, readPod }), { sleep: async (ms) => void waits.push(ms) });
+    const following = (async () => {
+      for await (const _ of followEvents([PLAN], context));
+    })();
+    await expect(following).rejects.toThrow(/unreachable/);
+    const seconds = waits.reduce((sum, ms) => sum + ms, 0) / 1000;
+    expect(seconds).toBeLessThanOrEqual(boundSeconds(PLAN));
+    expect(seconds).toBeGreaterThan(boundSeconds(PLAN) / 2);
   });
 
   it.each([403, 404])('is believed when it says %i', async (code) => {

@@ -231,6 +231,9 @@ describe('Ctrl-C twice', () => {
         `the debug pod was not removed \\(the API server did not answer within \\ds\\)\\. gkeprof/${PLAN.debugPod.name} may still be there, and ends by itself within 17m; this deletes it now: kubectl delete pod -n gkeprof ${PLAN.debugPod.name}`,
       ),
     );
+    expect(said()).toContain(
+      `hint: if it still records, this goes on with it: kubectl gkeprof sessions attach ${PLAN.session.id}\n`,
+    );
   });
 });
 
