@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -241,6 +250,26 @@ export async function holdPull(folder: string): Promise<SlowPull> {
       await execa(ctr[0]!, [...ctr.slice(1), 'images', 'remove', SLOW_IMAGE], { reject: false });
     },
   };
+}
+
+/** Writes into a file until its disk has not one byte left. */
+export function fillUp(path: string): void {
+  const file = openSync(path, 'w');
+  try {
+    for (let size = 1 << 20; size >= 1; size = Math.floor(size / 2)) writeUntilFull(file, size);
+  } catch {
+    // The last byte did not fit.
+  } finally {
+    closeSync(file);
+  }
+}
+
+function writeUntilFull(file: number, size: number): void {
+  try {
+    for (;;) writeSync(file, Buffer.alloc(size));
+  } catch (error) {
+    if (size === 1) throw error;
+  }
 }
 
 /** The processes of a pod on the node, which on this cluster are processes of this machine. */

@@ -1,23 +1,11 @@
 // Faults × stages: test/faults/matrix.ts has the cells. `npm test` runs a few of them, `npm run test:faults` all; GKEPROF_TEST_FAULTS
 // chooses classes (client,node) or cells (SIGTERM at start). BLESS=1 writes what was made into the tables of docs/faults.md.
-import {
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, describe, expect, it } from 'vitest';
-import { NODES } from '../cluster/layout.ts';
-import { containerd, ensureKubelet, kubelet } from '../cluster/node.ts';
-import { ensureDaemon, findDaemon } from '../cluster/processes.ts';
 import { until } from '../cluster/waiting.ts';
 import {
   CLASSES,
@@ -36,6 +24,7 @@ import {
   tableOf,
 } from '../faults/matrix.ts';
 import {
+  fillUp,
   holdPull,
   processesOf,
   type Recording,
@@ -44,6 +33,15 @@ import {
   type SlowPull,
   wordsFor,
 } from './fault-cell.ts';
+import {
+  drainNode,
+  giveFullDisk,
+  loseNode,
+  nineteenOthers,
+  restartApiServer,
+  restartContainerd,
+  restartKubelet,
+} from './fault-node.ts';
 import type { Refusal } from './fault-server.ts';
 import { finalFiles, remainsIn } from './final-files.ts';
 import { environment, eventually, gkeprof, kubectl, NAMESPACE, outputFolder, world } from './world.ts';
@@ -127,14 +125,7 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell) => unknow
     await delay(20_000);
     run.kill('SIGCONT');
   },
-  'disk full in the output folder': ({ folder }) => {
-    const file = openSync(filler(folder), 'w');
-    try {
-      for (let size = 1 << 20; size >= 1; size = Math.floor(size / 2)) writeUntilFull(file, size);
-    } catch {
-      // The last byte did not fit.
-    }
-  },
+  'disk full in the output folder': ({ folder }) => fillUp(filler(folder)),
   'output folder removed': ({ folder }) => rmSync(folder, { recursive: true }),
   'connections reset': ({ proxy }) => proxy.reset(),
   'black hole for 5 s': hole(5000),
@@ -157,6 +148,7 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell) => unknow
     else server.endStreams();
   },
   'away for 10 s': ({ proxy }) => proxy.away(10_000),
+  'killed and started again (SIGKILL)': restartApiServer,
   '429 with Retry-After for 5 s': refuses(
     { status: 429, reason: 'Too Many Requests', headers: { 'retry-after': '2' } },
     5000,
@@ -186,14 +178,12 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell) => unknow
       if (!words.includes('gkeprof-files'))
         await execa('prlimit', ['--pid', String(pid), `--fsize=${bytes}`], { reject: false });
   },
-  'kubelet restarted': async () => {
-    await endDaemon(kubelet(NODES[0]!));
-    await ensureKubelet(NODES[0]!);
-  },
-  'containerd restarted': async () => {
-    await endDaemon(containerd(NODES[0]!));
-    await ensureDaemon(containerd(NODES[0]!));
-  },
+  "the node's disk full": giveFullDisk,
+  'twenty sessions on one node': nineteenOthers,
+  'kubelet restarted': restartKubelet,
+  'containerd restarted': restartContainerd,
+  'node drained (kubectl drain)': drainNode,
+  'node NotReady for a while (no kubelet)': loseNode,
   'target deleted': ({ target }) => deletePod(NAMESPACE, target),
   'a container of the target restarted': async ({ target }) => {
     const uid = await kubectl(['get', 'pod', '-n', NAMESPACE, target, '-o', 'jsonpath={.metadata.uid}']);
@@ -227,20 +217,6 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell) => unknow
     writeFileSync(`/proc/${script!.pid}/fd/1`, `${lines.join('\n')}\n`);
   },
 };
-
-function writeUntilFull(file: number, size: number): void {
-  try {
-    for (;;) writeSync(file, Buffer.alloc(size));
-  } catch (error) {
-    if (size === 1) throw error;
-  }
-}
-
-async function endDaemon(daemon: Parameters<typeof findDaemon>[0]): Promise<void> {
-  const running = await findDaemon(daemon);
-  process.kill(running!.pid, 'SIGKILL');
-  await until(`the end of ${daemon.name}`, 30, async () => ((await findDaemon(daemon)) ? undefined : true));
-}
 
 /** Some faults need a server that reads the requests, others one that cannot. */
 const doorOf = ({ fault }: Cell): 'proxy' | 'server' =>
@@ -285,8 +261,8 @@ async function runCell(cell: Cell, folder: string): Promise<Outcome> {
 async function tryCell(cell: Cell, folder: string): Promise<Outcome> {
   const { fault, stage } = cell;
   mkdirSync(folder, { recursive: true });
-  const isKilled = fault.name.includes('SIGKILL');
-  const isFull = fault.name.includes('disk full');
+  const isKilled = fault.name === 'kill -9 (SIGKILL)';
+  const isFull = fault.name === 'disk full in the output folder';
   const ends: Array<() => unknown> = [];
   let recording: Recording | undefined;
   let pull: SlowPull | undefined;
@@ -329,7 +305,7 @@ async function tryCell(cell: Cell, folder: string): Promise<Outcome> {
     return await judge(cell, recording, folder);
   } finally {
     recording?.run.kill('SIGKILL');
-    for (const end of recording?.restore ?? []) end();
+    for (let end = recording?.restore.pop(); end; end = recording?.restore.pop()) await end();
     const pod = recording?.pod;
     if (pod && recording && !isKilled)
       await kubectl([
@@ -350,7 +326,7 @@ async function tryCell(cell: Cell, folder: string): Promise<Outcome> {
 /** What became of a recording: its files, its debug pod, and what the printed commands do now that the fault is over. */
 async function judge(cell: Cell, recording: Recording, folder: string): Promise<Outcome> {
   const { run, said, restore } = recording;
-  for (const end of restore) end();
+  for (let end = restore.pop(); end; end = restore.pop()) await end();
   const { exitCode, signal: ended } = await run;
   const files = join(folder, 'files');
   const isThere = statSync(files, { throwIfNoEntry: false }) !== undefined;

@@ -147,6 +147,13 @@ export const FAULTS: readonly FaultRow[] = [
     stages: { create: DONE, start: DONE, capture: DONE, stop: DONE, verify: DONE, delete: DONE },
   },
   {
+    name: 'killed and started again (SIGKILL)',
+    group: 'API server',
+    isAlone: true,
+    stages: { create: DONE, start: DONE, capture: DONE, stop: DONE, finish: DONE, copy: DONE, delete: DONE },
+    quick: ['copy'],
+  },
+  {
     name: '429 with Retry-After for 5 s',
     group: 'API server',
     stages: { create: DONE, pull: DONE, start: DONE, stop: DONE, copy: DONE, delete: DONE },
@@ -205,6 +212,25 @@ export const FAULTS: readonly FaultRow[] = [
     stages: { start: DONE, capture: DONE, copy: DONE },
   },
   { name: 'containerd restarted', group: 'node', isAlone: true, stages: { capture: DONE, copy: DONE } },
+  {
+    name: "the node's disk full",
+    group: 'node',
+    isAlone: true,
+    stages: { pull: [4] },
+  },
+  { name: 'twenty sessions on one node', group: 'node', isAlone: true, stages: { create: DONE } },
+  {
+    name: 'node drained (kubectl drain)',
+    group: 'node',
+    isAlone: true,
+    stages: { start: GONE, capture: [0, 3], copy: [0, 3] },
+  },
+  {
+    name: 'node NotReady for a while (no kubelet)',
+    group: 'node',
+    isAlone: true,
+    stages: { start: DONE, capture: DONE, copy: DONE },
+  },
   {
     name: 'target deleted',
     group: 'target',
