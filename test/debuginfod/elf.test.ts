@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ElfError, readElf } from '../../src/debuginfod/elf.ts';
 import { addressOf, computedSegments, keptSegments } from '../../src/debuginfod/segments.ts';
 import { functionsOf } from '../../src/debuginfod/symbols.ts';
+import { fc } from '../properties.ts';
 import { BUILD_ID, elfFile, type MadeElf, type MadeSymbol, readerOf } from './elf-file.ts';
 
 /** The function that a file with these symbols has at an address. */

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { captureScript } from '../../src/collectors/script.ts';
 import { EVENTS, EventReader, LineSplitter, parseEvent } from '../../src/node/events.ts';
+import { fc } from '../properties.ts';
 
 const line = (seq: number, nonce = 'n', more: object = {}) =>
   JSON.stringify({ gkeprof: 1, seq, nonce, t: 5, event: 'progress', bytes: 7, free: 9, ...more });

@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asset } from '../../src/assets.ts';
 import { COLLECTORS } from '../../src/collectors/index.ts';
 import { captureCommand, captureScript, literal } from '../../src/collectors/script.ts';
 import { parseEvent } from '../../src/node/events.ts';
+import { fc } from '../properties.ts';
 import { runShell } from './shell.ts';
 
 describe('json_string', () => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Json, jsonPath } from '../../src/output/jsonpath.ts';
 import { JsonPathError } from '../../src/output/jsonpath-parse.ts';
+import { fc } from '../properties.ts';
 import { OBJECT, TEMPLATES } from './jsonpath-cases.ts';
 
 /** What kubectl printed, null where it refused; test/e2e/output.test.ts asks it again. */

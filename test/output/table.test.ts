@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fitLastColumn, rowsOf, table, tablePieces } from '../../src/output/table.ts';
+import { fc } from '../properties.ts';
 
 describe('table', () => {
   it('aligns columns, without frames and without blanks at the end', () => {

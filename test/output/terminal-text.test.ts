@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { safeSink } from '../../src/output/terminal-text.ts';
+import { fc } from '../properties.ts';
 
 /** What a terminal would act on, besides the ends of lines and tabs. */
 const ACTS = /(?![\n\t])[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u200b\ufeff]/u;

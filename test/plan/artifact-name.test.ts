@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { baseName, manyTargetsName, profileScope } from '../../src/plan/artifact-name.ts';
+import { fc } from '../properties.ts';
 
 const AT = Date.UTC(2022, 2, 31, 14, 44, 1, 999);
 

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isObjectName } from '../../src/cluster/cluster.ts';
 import { ownerOfSuffix, ownerSuffix } from '../../src/plan/owner.ts';
 import { debugPodName } from '../../src/plan/plan.ts';
+import { fc } from '../properties.ts';
 
 describe('ownerSuffix', () => {
   it.each([

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { speedscopePieces } from '../../src/profile/export/speedscope.ts';
 import { mergeThreads, poolsOf } from '../../src/profile/merge-threads.ts';
 import { parseFolded } from '../../src/profile/read/folded-reader.ts';
 import { topOf } from '../../src/profile/top.ts';
+import { fc } from '../properties.ts';
 import { folded, read, textOf } from './reading.ts';
 
 const pools = (...names: string[]) => Object.fromEntries(poolsOf(names));

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Stacks } from '../../src/profile/stacks.ts';
+import { fc } from '../properties.ts';
 
 describe('Stacks', () => {
   it('keeps each stack once, as it was given', () => {

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseFolded } from '../../src/profile/read/folded-reader.ts';
 import { compareText, textOrder } from '../../src/profile/tree.ts';
+import { fc } from '../properties.ts';
 
 describe('the tree', () => {
   it('keeps one box a function, though a sibling is named alike: sorting folded text draws two', () => {

@@ -1,6 +1,5 @@
 import { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Cluster, RemoteStream } from '../../src/cluster/cluster.ts';
 import { Interrupts } from '../../src/interrupts.ts';
@@ -9,6 +8,7 @@ import { runNodeCommand } from '../../src/session/attached.ts';
 import { PATIENCE_MS } from '../../src/session/patience.ts';
 import { fakeCluster } from '../fake-cluster.ts';
 import { planOf } from '../plans.ts';
+import { fc } from '../properties.ts';
 
 const PLAN = planOf({
   collector: 'shell',
@@ -32,9 +32,13 @@ const stream = (chunks: AsyncIterable<Uint8Array>): RemoteStream => ({
   kill: () => {},
 });
 
+/** What was asked of the cluster in the last run. */
+let calls: readonly string[] = [];
+
 /** Runs it, with what it says and how long it waited each time. */
 async function run(execStream: Cluster['execStream']) {
   const cluster = fakeCluster({ execStream });
+  calls = cluster.calls;
   const said = { stdout: [] as Buffer[], stderr: [] as Buffer[], log: [] as string[] };
   const waits: number[] = [];
   const status = await runNodeCommand(
@@ -135,15 +139,15 @@ describe('what runs without a terminal', () => {
   });
 
   it('has its lease renewed as long as it runs, well within the two minutes after which it is hung up', async () => {
+    const count = () => calls.filter((call) => call === LEASE).length;
     const got = await run(() =>
       stream(
         (async function* () {
-          await delay(150);
+          await expect.poll(count).toBeGreaterThan(1);
           yield frame('x', Buffer.from('4'));
         })(),
       ),
     );
-    const count = () => got.calls.filter((call) => call === LEASE).length;
     const renewed = count();
     expect(got.status).toBe(4);
     expect(renewed).toBeGreaterThan(1);

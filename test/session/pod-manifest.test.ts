@@ -1,5 +1,4 @@
 import type { V1Pod } from '@kubernetes/client-node';
-import fc from 'fast-check';
 import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import type { Collector } from '../../src/collectors/collector.ts';
@@ -29,6 +28,7 @@ import {
 } from '../../src/session/pod-manifest.ts';
 import { golden } from '../golden.ts';
 import { PERF, planOf, podOf, TCPDUMP } from '../plans.ts';
+import { fc } from '../properties.ts';
 
 const HOSTILE = [
   '$(touch /tmp/x)',

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { forest } from '../../src/snapshot/process-tree.ts';
 import {
@@ -11,6 +10,7 @@ import {
   ttyText,
 } from '../../src/snapshot/procps.ts';
 import { parseSnapshot } from '../../src/snapshot/snapshot.ts';
+import { fc } from '../properties.ts';
 import { type Given, processLines, snapshotText } from './scene.ts';
 
 const one = (given: Partial<Given>) => {

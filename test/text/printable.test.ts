@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { printable, printableLines } from '../../src/text/printable.ts';
+import { fc } from '../properties.ts';
 
 describe('printable', () => {
   it.each([

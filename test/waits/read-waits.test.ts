@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type WaitNames, waitsFacts } from '../../src/waits/facts.ts';
 import { readWaits } from '../../src/waits/read-waits.ts';
 import { parseRecordingLine } from '../../src/waits/recording-line.ts';
 import { groupTable } from '../../src/waits/tables.ts';
+import { fc } from '../properties.ts';
 import { randomFrom } from '../random.ts';
 import { cycle, pieces, synthetic } from './synthetic.ts';
 

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { wantedFor } from '../../../src/cli/completion/request.ts';
 import { COMMANDS } from '../../../src/commands/index.ts';
+import { fc } from '../../properties.ts';
 
 const wanted = (line: string) => wantedFor(line.split(' '), COMMANDS);
 /** What is offered for a line whose last word is unfinished; nothing behind the last space is an empty word. */

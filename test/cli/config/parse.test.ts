@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/cli/config/parse.ts';
 import { COMMANDS } from '../../../src/commands/index.ts';
 import { GkeprofError } from '../../../src/errors.ts';
+import { fc } from '../../properties.ts';
 
 const HEAD = 'apiVersion: gkeprof.dev/v1\nkind: Config\n';
 const parse = (text: string) => parseConfig(text, 'c.yaml', COMMANDS);

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UnknownFormatError } from '../../../src/packets/file/reader.ts';
 import { needing } from '../../needing.ts';
+import { fc } from '../../properties.ts';
 import { faults } from '../../schemas.ts';
 import { analyzed } from '../analysis.ts';
 import { expectAsTshark, fileOf } from '../judge.ts';

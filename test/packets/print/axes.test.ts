@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { byteScale, linearScale, logScale, timeTicks } from '../../../src/packets/print/axes.ts';
 import { latencyText } from '../../../src/packets/print/wording.ts';
+import { fc } from '../../properties.ts';
 
 const labels = ({ ticks }: { ticks: ReadonlyArray<{ label: string }> }) => ticks.map(({ label }) => label);
 const positive = fc.double({ min: 1e-9, max: 1e12, noNaN: true });

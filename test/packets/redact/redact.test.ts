@@ -12,12 +12,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PacketReader } from '../../../src/packets/file/reader.ts';
 import { Pseudonyms } from '../../../src/packets/redact/pseudonyms.ts';
 import { Redactor } from '../../../src/packets/redact/redact.ts';
 import { gkeprof } from '../../command-line.ts';
+import { fc } from '../../properties.ts';
 import { Frames } from '../frames.ts';
 import { address, framed, ip4, ip6, type Link, pcap, pcapng, records, START, tcp, udp } from '../packets.ts';
 import { command, talk } from '../redis/redis-stream.ts';

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Combinations } from '../../../src/packets/redis/combinations.ts';
+import { fc } from '../../properties.ts';
 
 it('counts each combination, in the order in which they came', () => {
   const one = fc.tuple(fc.nat(3000), fc.nat(500), fc.integer({ min: -1, max: 10_000 }));

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Patterns } from '../../../src/packets/redis/pattern.ts';
+import { fc } from '../../properties.ts';
 
 function patternOf(key: string, rules: ConstructorParameters<typeof Patterns>[0] = []): string {
   const patterns = new Patterns(rules, false);

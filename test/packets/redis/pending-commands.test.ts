@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { fc } from '../../properties.ts';
 import { analyzed } from '../analysis.ts';
 import { FLAG, framed, pcap, START, tcp } from '../packets.ts';
 import { command, type Turn, talk } from './redis-stream.ts';

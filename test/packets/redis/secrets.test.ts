@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { timelinePage } from '../../../src/packets/print/timeline-page.ts';
+import { fc } from '../../properties.ts';
 import { analyzed } from '../analysis.ts';
 import { pcap } from '../packets.ts';
 import { command, type Turn, talk } from './redis-stream.ts';

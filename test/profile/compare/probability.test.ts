@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   adjusted,
@@ -7,6 +6,7 @@ import {
   chanceOfShares,
   chanceOfT,
 } from '../../../src/profile/compare/probability.ts';
+import { fc } from '../../properties.ts';
 
 /** The two-sided p-value in whole numbers: shares are `part` of `whole`, so nothing is rounded before the division. */
 function exactly(before: number, after: number, part: number, whole: number): number {

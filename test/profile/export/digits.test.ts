@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isPlain, writeDigits } from '../../../src/profile/export/digits.ts';
+import { fc } from '../../properties.ts';
 
 describe('writeDigits', () => {
   const written = (number: number): string => {

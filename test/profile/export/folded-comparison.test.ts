@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { compare } from '../../../src/profile/compare/compare.ts';
 import { foldedComparison } from '../../../src/profile/export/folded-comparison.ts';
 import { parseFolded } from '../../../src/profile/read/folded-reader.ts';
+import { fc } from '../../properties.ts';
 import { stacksOf } from '../reading.ts';
 
 const lines = (before: Parameters<typeof compare>[0], after: Parameters<typeof compare>[0]) =>

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FoldedReader, parseFolded } from '../../../src/profile/read/folded-reader.ts';
+import { fc } from '../../properties.ts';
 import { fold, folded, read } from '../reading.ts';
 
 const sample = (event: string, frames: readonly string[], comm = 'app') =>

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { Profile as Pprof } from 'pprof-format';
 import { describe, expect, it } from 'vitest';
 import { toPprof } from '../../../src/profile/export/pprof.ts';
 import type { Profile } from '../../../src/profile/profile.ts';
 import { topOf } from '../../../src/profile/top.ts';
 import { printable } from '../../../src/text/printable.ts';
+import { fc } from '../../properties.ts';
 import { read, stacksOf } from '../reading.ts';
 import { pprof as goPprof, pprofIsBuilt } from './go-pprof.ts';
 

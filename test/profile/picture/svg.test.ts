@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compare } from '../../../src/profile/compare/compare.ts';
 import { browserHalf } from '../../../src/profile/export/formats.ts';
@@ -13,6 +12,7 @@ import type { Profile } from '../../../src/profile/profile.ts';
 import { parseFolded } from '../../../src/profile/read/folded-reader.ts';
 import { golden } from '../../golden.ts';
 import { needing } from '../../needing.ts';
+import { fc } from '../../properties.ts';
 import { read, stacksOf, textOf } from '../reading.ts';
 
 const picture: Picture = {

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hashOfBytes, sameBytes, sameEights, Words } from '../../../src/profile/read/byte-interner.ts';
+import { fc } from '../../properties.ts';
 
 describe('Words', () => {
   it('gives the same number to the same bytes alone, wherever they stand', () => {

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EXIT, GkeprofError } from '../../../src/errors.ts';
 import { inputKindOf } from '../../../src/profile/read/input-kind.ts';
+import { fc } from '../../properties.ts';
 import { folded, read } from '../reading.ts';
 
 const kind = (text: string | Uint8Array): string => inputKindOf(Buffer.from(text as string), true);

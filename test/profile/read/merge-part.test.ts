@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildProfile } from '../../../src/profile/read/build-profile.ts';
 import { chooseEvent } from '../../../src/profile/read/event-choice.ts';
 import { mergePart, partOf } from '../../../src/profile/read/merge-part.ts';
 import { PerfScriptReader } from '../../../src/profile/read/perf-script.ts';
+import { fc } from '../../properties.ts';
 
 const readText = (text: string): PerfScriptReader => {
   const reader = new PerfScriptReader({ timeline: true });

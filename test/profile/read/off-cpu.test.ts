@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { caption } from '../../../src/profile/caption.ts';
 import { compare } from '../../../src/profile/compare/compare.ts';
@@ -8,6 +7,7 @@ import type { Profile } from '../../../src/profile/profile.ts';
 import { parseSwitch } from '../../../src/profile/read/off-cpu.ts';
 import { readPprof } from '../../../src/profile/read/pprof.ts';
 import { summarize, summaryLines } from '../../../src/profile/summary.ts';
+import { fc } from '../../properties.ts';
 import { folded, read, textOf } from '../reading.ts';
 
 const HEADER = [

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PerfScriptReader } from '../../../src/profile/read/perf-script.ts';
+import { fc } from '../../properties.ts';
 import { fold, folded, read } from '../reading.ts';
 
 const TAIL = '   101/102   [003]  3967.038416:   10101010 cpu-clock: ';

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Frame } from '../../../src/profile/frame.ts';
 import { pathOf } from '../../../src/profile/paths.ts';
 import type { CallTree } from '../../../src/profile/profile.ts';
 import { StackTree } from '../../../src/profile/read/stack-tree.ts';
+import { fc } from '../../properties.ts';
 
 const frameOf = (name: string): Frame => ({ name, kind: 'user', dso: '', unknown: false });
 // Names that go on as others do, with what comes before `;` in a line, and behind it.

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseFrameLine } from '../../../src/profile/frame.ts';
 import { Tails } from '../../../src/profile/read/tails.ts';
+import { fc } from '../../properties.ts';
 
 /** What the tails of lines give, each line parsed as a whole where its tail is new; and how many were parsed. */
 const framesOf = (lines: readonly string[]) => {

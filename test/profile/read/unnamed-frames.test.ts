@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryMaps, parseMemoryMap } from '../../../src/profile/read/memory-maps.ts';
 import {
@@ -8,6 +7,7 @@ import {
   UnnamedFrames,
   wholeLines,
 } from '../../../src/profile/read/unnamed-frames.ts';
+import { fc } from '../../properties.ts';
 
 /** All unnamed frames of a text. */
 function framesOf(text: string) {
