@@ -4,7 +4,7 @@
 //
 // What measures a real machine beside its other work may fail by chance. Up to three files of the tests with tools and of the end-to-end
 // suite are run a second time as a whole. What passes then is listed with its first failure, because it is a test to mend.
-import { readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { execa } from 'execa';
@@ -77,7 +77,9 @@ interface Counts {
 
 /** A vitest project, or some of its files: its own counts, a failure for each file that failed outside its tests, and one more where it ended badly without one (a crash, no tests). */
 async function run(title: string, project: string, files: readonly string[] = []): Promise<Counts> {
-  const path = join(tmpdir(), `gkeprof-test-${process.pid}-${project}.json`);
+  // In a folder of its own: a run that was killed may have left a report, and its pid may come again.
+  const folder = await mkdtemp(join(tmpdir(), 'gkeprof-test-'));
+  const path = join(folder, 'report.json');
   const ok = await step(title, 'vitest', [
     'run',
     '--project',
@@ -91,7 +93,7 @@ async function run(title: string, project: string, files: readonly string[] = []
     (text) => JSON.parse(text) as VitestReport,
     () => ({ numPassedTests: 0, testResults: [] }),
   );
-  await rm(path, { force: true });
+  await rm(folder, { recursive: true, force: true });
   const names = namesOf(project, report);
   const endedBadly = (!ok || report.numPassedTests === 0) && names.length === 0;
   return {
