@@ -5,6 +5,9 @@ const inTest = (files: readonly string[]): string[] => files.map((file) => `test
 const withTools = inTest(Object.keys(FILES_WITH_TOOLS));
 const leftOut = TOOLS_ARE_REQUIRED ? [] : inTest(filesWithoutTools().map(([file]) => file));
 
+/** A condition that is polled may take a minute on a busy machine; by default vitest gives it a second. */
+const expected = { poll: { timeout: 60_000 } };
+
 /**
  * `unit` needs Node and sh. `tools` needs programs, Linux or root: test/tools.ts says which file needs what. `browser` needs
  * Chromium; `release` builds and tests the release; `e2e` needs the cluster of test/cluster, or one of your own.
@@ -26,6 +29,7 @@ export default defineConfig({
           ],
           // By default vitest leaves one processor free, and of two that is half of them.
           maxWorkers: '100%',
+          expect: expected,
           testTimeout: 120_000,
           hookTimeout: 300_000,
         },
@@ -35,6 +39,7 @@ export default defineConfig({
           name: 'tools',
           include: ['test/tools/**/*.test.ts', ...withTools],
           exclude: leftOut,
+          expect: expected,
           testTimeout: 120_000,
           hookTimeout: 300_000,
         },
@@ -43,6 +48,7 @@ export default defineConfig({
         test: {
           name: 'release',
           include: ['test/release/**/*.test.ts'],
+          expect: expected,
           testTimeout: 900_000,
         },
       },
@@ -50,6 +56,7 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
+          expect: expected,
           testTimeout: 120_000,
           hookTimeout: 300_000,
         },
@@ -60,6 +67,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           fileParallelism: false,
           globalSetup: ['test/e2e/setup.ts'],
+          expect: expected,
           testTimeout: 600_000,
           hookTimeout: 600_000,
         },

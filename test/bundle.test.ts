@@ -34,7 +34,7 @@ let home: string;
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'gkeprof-bundle-'));
   await execa(process.execPath, [join(root, 'scripts/build.ts')]);
-}, 120_000);
+});
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 beforeEach(() => rmSync(join(home, 'kubectl-gkeprof'), { recursive: true, force: true }));
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -5,10 +6,11 @@ import { execa } from 'execa';
 import { shellQuote } from '../src/text/shell-quote.ts';
 
 let number = 0;
+/** Of this process only: an earlier one with the same pid may have left a server. */
+const SERVER = `gkeprof-${randomUUID()}`;
 
-/** Runs a tmux command on a server of this process only. */
 const run = (words: readonly string[]) =>
-  execa('tmux', ['-L', `gkeprof-${process.pid}`, '-f', '/dev/null', ...words], { reject: false });
+  execa('tmux', ['-L', SERVER, '-f', '/dev/null', ...words], { reject: false });
 const tmux = async (...words: string[]) => (await run(words)).stdout;
 
 /** Starts a session. The server ends with its last session, and while it ends it refuses a new one, hence the attempts. */

@@ -202,7 +202,7 @@ esac`;
     const cluster = await open(server.kubeconfig({ token: 't' }));
     await cluster.copy(REF, '/f', server.folder, 'f');
     await cluster.close();
-    await vi.waitFor(() => expect(existsSync(old)).toBe(false), 10_000);
+    await vi.waitFor(() => expect(existsSync(old)).toBe(false), 60_000);
     expect(existsSync(young)).toBe(true);
     rmSync(young, { recursive: true });
   });

@@ -358,7 +358,8 @@ it('gives up every call when it is closed, so that a server that never answers d
   await cluster.close();
   const began = Date.now();
   for (const error of await Promise.all(asking)) expect(error).toBeInstanceOf(Error);
-  expect(Date.now() - began).toBeLessThan(2000);
+  // A call that was not given up has 30 s of its own.
+  expect(Date.now() - began).toBeLessThan(25_000);
   expect(arrived).toBe(2);
 });
 

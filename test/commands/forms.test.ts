@@ -281,14 +281,14 @@ describe('--open', () => {
 
   it('hands the picture to the opener', async () => {
     const run = await gkeprof(line(), '', desktop(`echo "$@" > ${at('opened')}`));
-    await vi.waitFor(() => readFileSync(at('opened')), 20_000);
+    await vi.waitFor(() => readFileSync(at('opened')), 60_000);
     expect(readFileSync(at('opened'), 'utf8')).toBe(`${at('a.flamegraph.svg')}\n`);
     expect(run.stderr).toContain(`opened ${at('a.flamegraph.svg')}\n`);
   });
 
   it('does not wait for a browser that stays', async () => {
     const run = await gkeprof(line(), '', desktop(`echo $$ > ${at('pid')}; exec sleep 60`));
-    await vi.waitFor(() => expect(Number(readFileSync(at('pid'), 'utf8'))).toBeGreaterThan(1), 20_000);
+    await vi.waitFor(() => expect(Number(readFileSync(at('pid'), 'utf8'))).toBeGreaterThan(1), 60_000);
     process.kill(Number(readFileSync(at('pid'), 'utf8')));
     expect(run.stderr).toContain(`opened ${at('a.flamegraph.svg')}\n`);
   });

@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   writeFileSync,
@@ -15,7 +16,7 @@ import {
 } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
+import { constants as osConstants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -200,9 +201,12 @@ describe('a long list that is being written', () => {
     'is ended by a signal: %s, %s',
     async (form, signal) => {
       writeFileSync(join(folder, 'many.pcap'), conversations(CONVERSATIONS));
-      const { child, said, ended } = start(['analyze', 'many.pcap', ...form.split(' ')]);
-      await until(() => said.stdout !== '');
+      const { child, ended } = start(['analyze', 'many.pcap', ...form.split(' ')]);
+      await once(child.stdout, 'data');
+      // What is not read cannot be written to its end before the signal comes.
+      child.stdout.pause();
       child.kill(signal);
+      child.stdout.resume();
       const { status, stderr } = await ended;
       expect({ status, stderr }).toEqual({
         status: signal === 'SIGINT' ? 130 : 143,
@@ -305,6 +309,8 @@ describe('Ctrl-C when there is a debug pod', () => {
       const { child, ended } = start([words[0]!, '--kubeconfig', kubeconfig(server), ...words.slice(1)]);
       await until(() => isAsked);
       child.kill('SIGINT');
+      // Of two signals that wait for a process it gets one.
+      await until(() => !hasPending(child.pid!, 'SIGINT'));
       child.kill('SIGINT');
       const { status, stderr } = await ended;
       expect(status).toBe(130);
@@ -312,6 +318,12 @@ describe('Ctrl-C when there is a debug pod', () => {
     },
   );
 });
+
+/** Whether a signal waits for the process (proc(5)). */
+function hasPending(pid: number, signal: 'SIGINT'): boolean {
+  const [, mask] = /^ShdPnd:\t(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;
+  return ((BigInt(`0x${mask}`) >> BigInt(osConstants.signals[signal] - 1)) & 1n) === 1n;
+}
 
 /** Waits until somebody has opened the pipe to read it; the end to write is open then. */
 async function reader(path: string): Promise<number> {

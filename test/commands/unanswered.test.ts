@@ -53,7 +53,7 @@ it('doctor ends within its bound where the API server takes connections and neve
     expect(run.stdout).toMatch(/^cluster +problem .*no answer within 10 s/m);
     expect(run.stdout).toMatch(/^node +unknown +the cluster was not reached/m);
     // A request to the API server may take 30 s by itself: the process must not wait for those that were given up.
-    expect(run.seconds).toBeLessThan(20);
+    expect(run.seconds).toBeLessThan(28);
   } finally {
     server.close();
   }

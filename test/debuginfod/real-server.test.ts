@@ -136,7 +136,7 @@ async function debuginfod(place: string, buildId: string, kind: string): Promise
   });
   servers.push(child);
   const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     const answer = await fetch(`${url}/buildid/${buildId}/${kind}`).catch(() => undefined);
     await answer?.body?.cancel();
     if (answer?.ok) return url;
@@ -148,7 +148,7 @@ async function debuginfod(place: string, buildId: string, kind: string): Promise
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gkeprof-debuginfod-'));
   for (const [build, flags] of BUILDS) recordings.set(build, record(build, flags));
-}, 120_000);
+});
 afterAll(() => {
   for (const server of servers) server.kill();
   rmSync(folder, { recursive: true });

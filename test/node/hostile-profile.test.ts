@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventName, EventOf } from '../../src/node/events.ts';
@@ -35,9 +34,16 @@ async function start(lays: string, flag = '--no-opt'): Promise<number> {
     { stdio: 'ignore', cwd: folder }, // Node leaves a log of its own in its working directory.
   );
   children.push(child);
-  const isThere = () => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith('/tmp/node');
-  for (let tries = 0; !isThere() && tries < 200; tries += 1) await delay(50);
+  await expect.poll(() => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8')).toMatch(/^\/tmp\/node/);
   return child.pid!;
+}
+
+/** One that is in its loop already, which its map shows. */
+async function startHonest(): Promise<number> {
+  const pid = await start('', '--perf-basic-prof');
+  const map = `/proc/${pid}/root/tmp/perf-${pid}.map`;
+  await expect.poll(() => readFileSync(map, 'utf8')).toContain('honestLoop');
+  return pid;
 }
 
 const record = (before = '') =>
@@ -71,7 +77,7 @@ describe('a profile of a node with a hostile process', () => {
     [
       'a fifo that was laid after everything was looked at',
       'mkfifo "/tmp/perf-$$.map"',
-      'perf_hide_bad_maps() { :; }; perf_stuck_ms=1000',
+      'perf_hide_bad_maps() { :; }; perf_stuck_ms=3000',
     ],
     [
       'a link to /dev/zero that was laid after everything was looked at',
@@ -80,7 +86,7 @@ describe('a profile of a node with a hostile process', () => {
     ],
   ])('costs only its own names: %s', async (_, lays, before) => {
     const hostile = await start(lays);
-    const honest = await start('', '--perf-basic-prof');
+    const honest = await startHonest();
     const life = record(before);
     expect(life.rest).toBe('');
     expect(find(life, 'refused')).toBeUndefined();
@@ -97,9 +103,9 @@ describe('a profile of a node with a hostile process', () => {
     const lays =
       'perl -e 1; cp /tmp/node /tmp/x 2>/dev/null; mkfifo "/tmp/x (deleted)"; (sleep 1; rm /tmp/x) & set -- "$1" "$2" "$3"; exec /tmp/x "$2" -e "$3"';
     const hostile = await startAs('/tmp/x', lays);
-    const honest = await start('', '--perf-basic-prof');
+    const honest = await startHonest();
     await expect.poll(() => readFileSync(`/proc/${hostile}/maps`, 'utf8')).toContain('/tmp/x (deleted)');
-    const life = record('perf_stuck_ms=1000');
+    const life = record('perf_stuck_ms=3000');
     expect(life.rest).toBe('');
     expect(find(life, 'end')).toMatchObject({ reason: 'time', unnamed: 1 });
     expect(stacks(life)).toMatch(new RegExp(`^\\S+ +${honest}/`, 'm'));
@@ -113,8 +119,9 @@ describe('a profile of a node with a hostile process', () => {
       { stdio: 'ignore' },
     );
     children.push(child);
-    const isThere = () => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith(program);
-    for (let tries = 0; !isThere() && tries < 200; tries += 1) await delay(50);
+    await expect
+      .poll(() => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith(program))
+      .toBe(true);
     return child.pid!;
   }
 });

@@ -134,7 +134,7 @@ describe('a profile of a Go program without symbol tables', () => {
     const life = record(
       `PATH=${slow}:${folder}/bin:$PATH
        perf_apart() { if [[ $1 == script ]]; then printf 'a 1/1 [000] 1.0: 1 cycles: \\n\\t 1 f (x)\\n\\nb'; exec sleep 100; else exec perf "$@"; fi; }
-       perf_hide_bad_maps() { ((until = now + 1500)); }`,
+       perf_hide_bad_maps() { ((until = now + 4000)); }`,
     );
     expect(life.events.find(({ event }) => event === 'end')).toMatchObject({ cut: 'time' });
     expect(stacks(life)).toContain('a 1/1 [000] 1.0: 1 cycles: ');

@@ -135,7 +135,7 @@ describe('download of a large file', () => {
     large();
     const given = new Interrupts();
     const wanted = fetchFile('staying-open', 1 << 10, {}, { interrupts: given });
-    await vi.waitFor(() => expect(calls().length).toBeGreaterThan(4));
+    await expect.poll(() => calls().length).toBeGreaterThan(4);
     given.receive('SIGINT');
     given.receive('SIGINT');
     await expect(wanted).rejects.toMatchObject({ code: 130 });
@@ -330,7 +330,8 @@ describe('download', () => {
           /could not be copied: the copy is too slow: \d+ B came in the last \S+, so it was given up at \d+ B of 49 KiB$/,
         );
         expect(error.hint).toContain('this still gets the file: ');
-        expect(Date.now() - began).toBeLessThan(20_000);
+        // The whole copy would take a quarter of an hour.
+        expect(Date.now() - began).toBeLessThan(100_000);
         expect(readdirSync(directory)).toEqual([]);
       },
     );

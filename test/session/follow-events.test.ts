@@ -205,8 +205,13 @@ describe('followEvents', () => {
 
   it('closes the log whatever happens', async () => {
     let killed = 0;
+    const interrupts = new Interrupts();
     const log = (): RemoteStream => {
       const stream = lines([nodeSide().event('hello')], true);
+      setTimeout(() => {
+        interrupts.receive('SIGINT');
+        interrupts.receive('SIGINT');
+      }, 50);
       return {
         ...stream,
         kill: () => {
@@ -215,11 +220,6 @@ describe('followEvents', () => {
         },
       };
     };
-    const interrupts = new Interrupts();
-    setTimeout(() => {
-      interrupts.receive('SIGINT');
-      interrupts.receive('SIGINT');
-    }, 50);
     await expect(follow({ followLogs: log }, interrupts)).rejects.toThrow('interrupted');
     expect(killed).toBe(1);
   });

@@ -44,8 +44,14 @@ describe('Ctrl-C before anything was captured: the pod is removed, nothing is ke
 
   it('while the pod starts', async () => {
     const waiting = { phase: 'Pending', containerStatuses: [status('capture', { waiting: {} })] };
-    const cluster = fakeCluster({ readPod: async () => ({ status: waiting }) });
-    setTimeout(interrupt, 50);
+    let asked = 0;
+    const cluster = fakeCluster({
+      readPod: async () => {
+        asked += 1;
+        if (asked === 2) interrupt();
+        return { status: waiting };
+      },
+    });
     expect(await failure(cluster)).toMatchObject({ code: 130 });
     expect(cluster.calls).toEqual(['create', 'delete']);
   });
@@ -53,8 +59,12 @@ describe('Ctrl-C before anything was captured: the pod is removed, nothing is ke
   it('while the tools are being installed', async () => {
     const node = nodeSide();
     const log = pausing([node.event('hello'), node.event('installing', { tools: 'perf' })], []);
-    const cluster = fakeCluster({ followLogs: () => log });
-    setTimeout(interrupt, 50);
+    const cluster = fakeCluster({
+      followLogs: () => {
+        setTimeout(interrupt, 50);
+        return log;
+      },
+    });
     expect(await failure(cluster)).toMatchObject({ code: 130 });
     expect(cluster.calls).toEqual(['create', 'logs', 'delete']);
     expect(cluster.calls).not.toContain(STOP);
@@ -115,7 +125,7 @@ describe('Ctrl-C while it captures', () => {
     const cluster = capturing(async () => result('', 1, 'error: dial tcp: connection refused'));
     const ended = failure(cluster);
     await expect
-      .poll(said, { timeout: 20_000 })
+      .poll(said)
       .toContain(
         'could not be asked to stop (dial tcp: connection refused); the capture ends by its own limit',
       );
@@ -222,7 +232,8 @@ describe('Ctrl-C twice', () => {
       deletePod: () => never,
     });
     const ended = failure(cluster);
-    await delay(50);
+    await expect.poll(() => cluster.calls).toContain('logs');
+    await delay(20);
     interrupt();
     interrupt();
     expect(await ended).toMatchObject({ code: 130 });

@@ -1,5 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -67,7 +76,11 @@ export class Scene {
   }
 
   list(threads: readonly number[]): void {
-    writeFileSync(join(this.scope, 'cgroup.threads'), threads.map((tid) => `${tid}\n`).join(''));
+    // As in a cgroup there is no moment with half a list, or none: it is written over the one before, and never gets shorter.
+    const path = join(this.scope, 'cgroup.threads');
+    const size = statSync(path, { throwIfNoEntry: false })?.size;
+    const text = threads.map((tid) => `${tid}\n`).join('');
+    writeFileSync(path, text.padEnd(size ?? 0, '\n'), { flag: size === undefined ? 'w' : 'r+' });
   }
 
   /** Lists all threads of processes. */

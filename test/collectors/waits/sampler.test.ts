@@ -7,6 +7,9 @@ import { type Line, objectOf, Scene, samplerText, unescaped, until } from './rec
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+/** Below the ports that the kernel gives to connections, of which one might have it already. */
+const PORT = 17_077;
+
 let scene: Scene;
 beforeEach(() => {
   scene = new Scene();
@@ -131,12 +134,12 @@ describe('what a thread waits for', () => {
 
   it('is the same lock, peer and disk that a program says it waits for, and its run time is exact', async () => {
     const program = here('../../programs/waiter.pl');
-    const server = scene.start('perl', [program, 'serve', '47077', '30']);
+    const server = scene.start('perl', [program, 'serve', String(PORT), '30']);
     await until('the server', () => scene.said.includes('serving'));
     const worker = scene.start('perl', [
       program,
       'work',
-      'peer=127.0.0.1:47077',
+      `peer=127.0.0.1:${PORT}`,
       `file=${join(scene.folder, 'data')}`,
     ]);
     await until('the first second of the program', () => /"wall"/.test(scene.said));
@@ -151,7 +154,7 @@ describe('what a thread waits for', () => {
     };
     const wanted = [
       /^S timer$/,
-      /^S s tcp out 127\.0\.0\.1:\d+ 127\.0\.0\.1:47077$/,
+      new RegExp(`^S s tcp out 127\\.0\\.0\\.1:\\d+ 127\\.0\\.0\\.1:${PORT}$`),
       /^S futex:[0-9a-f]+:lock$/,
       /^D f .*\/data$/,
       /^R -$/,
