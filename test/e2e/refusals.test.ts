@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
+  createNamespace,
   debugPods,
   eventually,
   gkeprof,
@@ -162,7 +163,7 @@ describe('what the cluster lacks or refuses: exit 3', () => {
       metadata: { name: 'e2e', namespace },
       spec: { limits: [{ type: 'Container', default: { cpu: '100m' } }] },
     };
-    await kubectl(['create', 'namespace', namespace]);
+    await createNamespace(namespace);
     try {
       await kubectl(['apply', '-f', '-'], JSON.stringify(limits));
       refused(
@@ -191,10 +192,15 @@ describe('what the cluster lacks or refuses: exit 3', () => {
     };
     await kubectl(['apply', '-f', '-'], JSON.stringify(quota));
     try {
+      // Before it is counted, pods are refused in other words.
+      const path = '--for=jsonpath={.status.hard.pods}=0';
+      await kubectl(['wait', '-n', 'gkeprof', 'resourcequota/e2e', path, '--timeout=240s']);
       refused(await flame(['redis-0', '-n', NAMESPACE]), 3, /exceeded quota/, /kubectl describe quota/);
     } finally {
       await kubectl(['delete', 'resourcequota', '-n', 'gkeprof', 'e2e']);
     }
+    const again = () => flame(['redis-0', '-n', NAMESPACE, '--dry-run=server']);
+    expect(await eventually(again, ({ code }) => code === 0)).toMatchObject({ code: 0 });
   });
 
   it('an image that does not exist, at once and in the words of the cluster', async () => {
@@ -246,7 +252,7 @@ describe('what the cluster lacks or refuses: exit 3', () => {
         'current-context': 'x',
       });
     const file = join(output.path(), 'kubeconfig');
-    writeFileSync(file, config('https://127.0.0.1:59999', { token: 't' }));
+    writeFileSync(file, config('https://127.0.0.1:1', { token: 't' }));
     refused(await flame(['redis-0'], file), 3, /unreachable: .*ECONNREFUSED/);
     refused(await flame(['redis-0', '--context', 'nope'], file), 3, /context "nope" does not exist/, /x/);
     const server = /server"?: *"?(https:[^"\s,]+)/.exec(readFileSync(world().admin, 'utf8'))![1]!;

@@ -3,9 +3,8 @@ import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { TestProject } from 'vitest/node';
-import { defaultImage } from '../../src/cli/images.ts';
 import { ensureCluster } from '../cluster/index.ts';
-import { NAMESPACE, pluginDir, SLOW_IMAGE, type World } from './world.ts';
+import { allowedImages, NAMESPACE, pluginDir, type World } from './world.ts';
 
 const here = (name: string) => readFileSync(fileURLToPath(new URL(name, import.meta.url)), 'utf8');
 
@@ -31,10 +30,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // The whole suite runs under the policy, as users with the printed roles alone.
   const manifests = await kubectl([
     ...['gkeprof', 'manifests', '--admission-policy', '--allow-shell'],
-    ...[images.tools, defaultImage().image, 'localhost/no-such-image:1', SLOW_IMAGE].flatMap((image) => [
-      '--allow-image',
-      image,
-    ]),
+    ...allowedImages(images.tools),
   ]);
   await kubectl(['apply', '-f', '-'], manifests);
   const sre = await cluster.userKubeconfig('sre', ['gkeprof-users']);

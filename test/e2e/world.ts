@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterEach, expect, inject } from 'vitest';
+import { defaultImage } from '../../src/cli/images.ts';
 
 /** What test/e2e/setup.ts made ready: plain data, so that it can be handed to the test files. */
 export interface World {
@@ -125,6 +126,19 @@ export async function kubectl(words: readonly string[], input?: string): Promise
   return result.stdout;
 }
 
+/** A namespace in which pods can be created: without the account that they run as, the API server refuses them. */
+export async function createNamespace(name: string): Promise<void> {
+  await kubectl(['create', 'namespace', name]);
+  await kubectl(['wait', '-n', name, '--for=create', 'serviceaccount/default', '--timeout=240s']);
+}
+
+/** The words of `manifests` for the images that the policy allows throughout the suite. */
+export const allowedImages = (tools: string): string[] =>
+  [tools, defaultImage().image, 'localhost/no-such-image:1', SLOW_IMAGE].flatMap((image) => [
+    '--allow-image',
+    image,
+  ]);
+
 export const debugPods = async (namespace = 'gkeprof'): Promise<string[]> =>
   (
     await kubectl([
@@ -180,7 +194,7 @@ export async function captures(run: ReturnType<typeof start>): Promise<void> {
 export async function eventually<T>(
   read: () => Promise<T>,
   good: (value: T) => boolean,
-  seconds = 90,
+  seconds = 240,
 ): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
+import { setTimeout as delay } from 'node:timers/promises';
 import { load } from 'js-yaml';
 
 interface Kubeconfig {
@@ -24,8 +25,8 @@ export function apiAs(kubeconfig: string): (method: string, path: string, body?:
   const { 'client-certificate-data': cert, 'client-key-data': key } = users[0]!.user;
   const bytes = (data: string) => Buffer.from(data, 'base64');
   const agent = new Agent({ keepAlive: true, maxSockets: 4 });
-  return (method, path, body) =>
-    new Promise((resolve, reject) => {
+  const send = (method: string, path: string, body: unknown) =>
+    new Promise<{ status: number; text: string }>((resolve, reject) => {
       const call = request(
         new URL(path, server),
         {
@@ -41,11 +42,19 @@ export function apiAs(kubeconfig: string): (method: string, path: string, body?:
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
           response.on('error', reject);
           response.on('end', () =>
-            resolve({ status: response.statusCode!, body: JSON.parse(Buffer.concat(chunks).toString()) }),
+            resolve({ status: response.statusCode!, text: Buffer.concat(chunks).toString() }),
           );
         },
       );
       call.on('error', reject);
       call.end(body === undefined ? undefined : JSON.stringify(body));
     });
+  return async (method, path, body) => {
+    for (;;) {
+      const { status, text } = await send(method, path, body);
+      // A server that is busy says so in plain text, and wants to be asked again.
+      if (status !== 429) return { status, body: JSON.parse(text) };
+      await delay(1000);
+    }
+  };
 }
