@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { CACHE } from '../cluster/home.ts';
-import { gkeprof, world } from './world.ts';
+import { eventually, gkeprof, world } from './world.ts';
 
 /** Where openshift/api has the definition that OpenShift installs. */
 const DEFINITION =
@@ -23,8 +23,11 @@ beforeAll(async () => {
   const { Dir } = JSON.parse(stdout) as { Dir: string };
   const { exitCode, stderr } = await kubectl(['apply', '-f', join(Dir, DEFINITION)]);
   expect([exitCode, stderr]).toEqual([0, '']);
-  await kubectl(['wait', '--for=condition=Established', `crd/${NAME}`, '--timeout=60s']);
-}, 180_000);
+  await kubectl(['wait', '--for=condition=Established', `crd/${NAME}`, '--timeout=240s']);
+  // It is established before it is served.
+  const served = () => kubectl(['get', NAME]);
+  expect(await eventually(served, ({ exitCode }) => exitCode === 0)).toMatchObject({ exitCode: 0 });
+}, 600_000);
 
 afterAll(async () => {
   await kubectl(['delete', 'crd', NAME]);

@@ -39,12 +39,13 @@ describe('pcap', () => {
     gkeprof(['pcap', '-n', NAMESPACE, '--output-dir', output.path(), ...words]);
 
   it('captures one port in the network namespace, loopback included, and tshark agrees with its counts', async () => {
-    const run = await capture(['pod/redis-0', '--port', '6379', '--duration', '1s']);
+    // Long enough for the client on the other node, which asks a few times a second.
+    const run = await capture(['pod/redis-0', '--port', '6379', '--duration', '6s']);
     expect(run.stderr).toContain('Results:');
     expect(run.code).toBe(0);
     const ip = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.status.podIP}']);
     const opening = run.stderr.split('\n').slice(0, 3).join('\n');
-    for (const word of [ip, 'netns', 'port 6379', '1s', '1.0 GiB', 'Ctrl-C']) expect(opening).toContain(word);
+    for (const word of [ip, 'netns', 'port 6379', '6s', '1.0 GiB', 'Ctrl-C']) expect(opening).toContain(word);
     expect(output.files().find((file) => file.endsWith('.pcap.gz'))).toMatch(
       new RegExp(`^${world().nodes[0]}\\.\\d{8}_\\d{6}_UTC\\.netns_${NAMESPACE}_redis-0\\.pcap\\.gz$`),
     );
@@ -124,7 +125,8 @@ describe('pcap', () => {
   });
 
   it("captures the node's end of the pod's interface: Ethernet, both directions, no loopback", async () => {
-    const run = await capture(['redis-0', '--scope', 'iface', '--duration', '3s', '--port', '6379']);
+    const words = ['--count', '100', '--duration', '120s', '--port', '6379'];
+    const run = await capture(['redis-0', '--scope', 'iface', ...words]);
     expect(run.code).toBe(0);
     const ip = await kubectl(['get', 'pod', '-n', NAMESPACE, 'redis-0', '-o', 'jsonpath={.status.podIP}']);
     expect(await tshark(pcapFile(), 'frame.number', 'ip.addr == 127.0.0.1')).toEqual([]);
@@ -162,10 +164,12 @@ describe('pcap', () => {
   });
 
   it('captures a whole node, on every interface and on its main one', async () => {
-    expect((await capture([`node/${world().nodes[0]}`, '--duration', '1s', '--port', '6379'])).code).toBe(0);
+    const enough = ['--count', '20', '--duration', '120s'];
+    const every = await capture([`node/${world().nodes[0]}`, ...enough, '--port', '6379']);
+    expect([every.code, every.stderr]).toEqual([0, expect.stringMatching(/^20 packets captured$/m)]);
     expect(pcapFile()).toContain('.node.pcap.gz');
-    const main = await capture([`node/${world().nodes[0]}`, '--duration', '2s', '--', '-i', 'default']);
-    expect(main.code).toBe(0);
+    const main = await capture([`node/${world().nodes[0]}`, ...enough, '--', '-i', 'default']);
+    expect([main.code, main.stderr]).toEqual([0, expect.stringMatching(/^20 packets captured$/m)]);
   });
 
   it("says that a hostNetwork pod's network namespace is the node's, and that it has no interface", async () => {

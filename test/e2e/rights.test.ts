@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { environment, kubectl, leavesNothing, NAMESPACE, outputFolder, world } from './world.ts';
+import { environment, eventually, kubectl, leavesNothing, NAMESPACE, outputFolder, world } from './world.ts';
 
 /**
  * What the role that `kubectl gkeprof manifests` prints grants for debug pods, a right at a time. To get and list pods is
@@ -60,7 +60,24 @@ const objects = () => {
 describe('a right that is missing', () => {
   leavesNothing();
   const output = outputFolder();
-  beforeAll(() => kubectl(['apply', '-f', '-'], JSON.stringify(objects())));
+  beforeAll(async () => {
+    await kubectl(['apply', '-f', '-'], JSON.stringify(objects()));
+    // The API server hears of each object by itself.
+    for (const { name, rules } of users) {
+      const [{ resources, verbs }] = rules as [(typeof rules)[number]];
+      for (const [verb, resource, namespace] of [
+        [verbs[0]!, resources[0]!, 'gkeprof'],
+        ['get', 'pods', NAMESPACE],
+      ] as const) {
+        const may = () =>
+          execa(world().kubectl, ['auth', 'can-i', verb, resource, '-n', namespace, '--as', name], {
+            env: { KUBECONFIG: world().admin },
+            reject: false,
+          }).then(({ stdout }) => stdout);
+        expect(await eventually(may, (answer) => answer === 'yes')).toBe('yes');
+      }
+    }
+  });
   afterAll(() => kubectl(['delete', '-f', '-'], JSON.stringify(objects())));
 
   /** As somebody whom the administrator impersonates. */
@@ -71,7 +88,7 @@ describe('a right that is missing', () => {
         'gkeprof',
         'pcap',
         'redis-0',
-        ...['-n', NAMESPACE, '--port', '6379', '--duration', '1s', '--image', world().images.tools],
+        ...['-n', NAMESPACE, '--port', '6379', '--duration', '3s', '--image', world().images.tools],
         ...['--as', user, '--output-dir', output.path(), ...words],
       ],
       { env: environment(world().admin), extendEnv: false, reject: false, stdin: 'ignore' },

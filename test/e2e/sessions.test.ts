@@ -130,8 +130,11 @@ describe('sessions', () => {
     const [session] = await listed();
     const run = start(['sessions', 'attach', ...inFolder()]);
     await captures(run);
+    const heard = new Promise<void>((resolve) => {
+      run.stderr!.on('data', (text) => String(text).includes('Ctrl-C again abandons it') && resolve());
+    });
     run.kill('SIGINT');
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await Promise.race([heard, run]);
     run.kill('SIGINT');
     const result = await run;
     expect(result.exitCode, String(result.stderr)).toBe(130);

@@ -71,7 +71,7 @@ beforeAll(async () => {
   await kubectl(['create', 'job', '-n', OWN, '--from=cronjob/tidy', 'tidy-1']);
   const running = () => podNames('--field-selector', 'status.phase=Running');
   expect(await eventually(running, (names) => names.length === PODS)).toHaveLength(PODS);
-}, 120_000);
+}, 600_000);
 afterAll(() => kubectl(['delete', 'namespace', OWN, '--wait=false']));
 
 /** What the same words stand for here, for a user who has only what `manifests` grants. */

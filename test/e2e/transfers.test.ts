@@ -63,13 +63,13 @@ beforeAll(async () => {
   );
   for (const [, sum, mb] of log.matchAll(/^([0-9a-f]{64}) +\/gkeprof\/out\/(\d+)\//gm))
     sums.set(Number(mb), sum!);
-}, 120_000);
+}, 600_000);
 
 afterAll(async () => {
   await kubectl(['delete', 'pod', '-n', NAMESPACE, POD, '--grace-period=0', '--force', '--ignore-not-found']);
   await proxy?.close();
   rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+}, 600_000);
 
 async function sumOf(path: string): Promise<string> {
   const hash = createHash('sha256');

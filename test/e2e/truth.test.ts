@@ -70,6 +70,14 @@ describe('the truth', () => {
     'of every container that runs on node %i is what the runtime and the API say',
     async (at) => {
       const node = world().nodes[at];
+      // What other tests have deleted is gone from the API before it has ended on the node.
+      const leaving = async () => {
+        const uids = await kubectl(['get', 'pods', '-A', '-o', 'jsonpath={.items[*].metadata.uid}']);
+        return (await runningOn(node)).filter(
+          ({ labels }) => !uids.includes(labels['io.kubernetes.pod.uid']!),
+        );
+      };
+      expect(await eventually(leaving, (found) => found.length === 0)).toEqual([]);
       const before = await runningOn(node);
       const tasks = await tasksOf(node);
       const { processes, containers } = await json<{ processes: ProcessJson[]; containers: ContainerJson[] }>(
@@ -133,7 +141,7 @@ describe('the truth', () => {
 
   it('of 200 live pids of every kind is answered, and of none wrongly', async () => {
     const [node] = world().nodes;
-    const crowd = 'i=0; while [ $i -lt 120 ]; do sleep 300 >/dev/null 2>&1 & i=$((i + 1)); done';
+    const crowd = 'i=0; while [ $i -lt 120 ]; do sleep 3000 >/dev/null 2>&1 & i=$((i + 1)); done';
     await inLoad(`${crowd}; :`);
     const all = await allPids();
     const chosen = all.toSorted(() => Math.random() - 0.5).slice(0, 200);
@@ -176,10 +184,10 @@ describe('the truth', () => {
 
   it('of a pid that was reused is the new process’s', async () => {
     const [node] = world().nodes;
-    await inLoad('sleep 777 >/dev/null 2>&1 & :');
+    await inLoad('sleep 7777 >/dev/null 2>&1 & :');
     const ask = (...words: string[]) =>
       json<{ owners: ProcessJson[] }>('whois', `node/${node}`, ...words, '--linger', '1m');
-    const [old] = (await ask('--match', '^sleep 777$')).owners;
+    const [old] = (await ask('--match', '^sleep 7777$')).owners;
     expect(old).toMatchObject({ pod: 'redis-0', container: 'load' });
     process.kill(old!.pid, 'SIGKILL');
     await waitForExit(old!.pid);
@@ -270,13 +278,13 @@ describe('the truth', () => {
       '--',
       'bash',
       '-c',
-      'exec -a "$1" sleep 55 >/dev/null 2>&1 &',
+      'exec -a "$1" sleep 5555 >/dev/null 2>&1 &',
       'bash',
       trap,
     ]);
     const run = await gkeprof(['ps', 'redis-stock', '-n', NAMESPACE, '--match', 'owned', '--linger', '1m']);
     expect(run.stdout).toContain(
-      'x\\x1b[2J\\x1b]0;owned\\x07\\n/proc/1/cgroup:0::/ $(touch /tmp/gkeprof-pwned) `id` \\u202e 55',
+      'x\\x1b[2J\\x1b]0;owned\\x07\\n/proc/1/cgroup:0::/ $(touch /tmp/gkeprof-pwned) `id` \\u202e 5555',
     );
     expect(`${run.stdout}${run.stderr}`).not.toMatch(/[\u001b\u0007\u202e]/);
     const { processes } = await json<{ processes: ProcessJson[] }>(
@@ -287,7 +295,8 @@ describe('the truth', () => {
       '--match',
       'owned',
     );
-    expect(processes).toMatchObject([{ argv: [trap, '55'], container: 'load', pod: 'redis-stock' }]);
+    expect(processes).toMatchObject([{ argv: [trap, '5555'], container: 'load', pod: 'redis-stock' }]);
+    process.kill(processes[0]!.pid, 'SIGKILL');
     expect((await gkeprof(['whois', `node/${node}`, '--match', 'no such \u001b[31m'])).stderr).not.toContain(
       '\u001b',
     );

@@ -7,7 +7,15 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WaitsFacts } from '../../src/waits/facts.ts';
 import { ensureProgramsImage } from '../cluster/programs.ts';
-import { eventually, gkeprof, kubectl, leavesNothing, outputFolder, world } from './world.ts';
+import {
+  createNamespace,
+  eventually,
+  gkeprof,
+  kubectl,
+  leavesNothing,
+  outputFolder,
+  world,
+} from './world.ts';
 
 const SPACE = 'gkeprof-e2e-waits-threads';
 const programOf = (name: string) => fileURLToPath(new URL(`../programs/${name}`, import.meta.url));
@@ -42,7 +50,7 @@ const ready = (...names: string[]) =>
     '-n',
     SPACE,
     '--for=condition=Ready',
-    '--timeout=120s',
+    '--timeout=240s',
     ...names.map((each) => `pod/${each}`),
   ]);
 
@@ -64,7 +72,7 @@ describe('waits of many threads', () => {
 
   beforeAll(async () => {
     const image = await ensureProgramsImage();
-    await kubectl(['create', 'namespace', SPACE]);
+    await createNamespace(SPACE);
     await apply(
       {
         ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'programs', namespace: SPACE } },

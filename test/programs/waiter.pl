@@ -6,7 +6,7 @@
 #     file=PATH                                     a file for the disk, which is read with O_DIRECT
 #     seconds=0                                     ends after so long; 0: never
 #
-# Each second it writes one line of JSON: how long the thread was waiting in each of these ways, how long it ran (run) and stood in the
+# Five times a second it writes one line of JSON: how long the thread was waiting in each of these ways, how long it ran (run) and stood in the
 # queue of a CPU (delay), all in microseconds since the start. The waiting is the time that passed without the time
 # that it ran or stood in the queue: the kernel's own counters of the thread tell these.
 use strict;
@@ -135,7 +135,7 @@ sub work {
       1 while clock(THREAD_CPUTIME) < $until;
     }) if $want{spin};
     my $now = clock(MONOTONIC);
-    next if $now - $told < 1e6;
+    next if $now - $told < 2e5;
     $told = $now;
     my ($run, $delay) = $used->();
     my %all = (%waited, run => $run - $run0, delay => $delay - $delay0, wall => $now - $began);
