@@ -5,8 +5,9 @@
  *   A line of `…` stands for any lines, `…` within a line for any characters.
  * - `sh`: lines that are typed; they have to succeed.
  *
- * Behind the language may stand `exit=3`: how the block's last command ends; and `vary=REGEXP` (without blanks; `\s`): lines of
- * which every run has others, of this look.
+ * Behind the language may stand `exit=3`: how the block's last command ends; and `vary=LOOK`: lines of which every run has others.
+ * LOOK is a name of `LOOKS`, or a regular expression without blanks (`\s`). Lines of this look that follow each other may also be
+ * more or fewer than the page shows, but not none.
  */
 export interface Block {
   readonly kind: 'console' | 'sh';
@@ -26,6 +27,26 @@ export interface Command {
   readonly span: readonly [number, number];
 }
 
+/** Names for the looks of lines that several blocks have. */
+const LOOKS: Readonly<Record<string, RegExp>> = {
+  /** Of a profile: its quality, the kernel's counters, and the hottest functions, of which a short recording may have few. */
+  profile: /^(?: +[\d.]+ (?:%|samples?) |the innermost |by the kernel's counters, )/,
+  /** The same of a recording of waits, and in which states threads were off the CPU. */
+  waits:
+    /^(?: +[\d.]+ (?:%|waits?) |the innermost |[\d.]+ % of the |by the kernel's counters, |time off the CPU: )/,
+};
+
+/** Lines whose text is wrapped: where, and into how many lines, follows from the length of its figures. */
+const IS_WRAPPED = /^(?:by the kernel's counters, |time off the CPU: |note: )/;
+
+/**
+ * Lines that are there or not by chance: what a debug pod waits for, if its start takes longer than four seconds; the limits of a
+ * profile's quality, which follow from its samples; the idle time of a node, which has none when it is busy; and work of some
+ * microseconds now and then, of which few recordings have a sample: Redis's helper threads, and the kernel's own.
+ */
+const BY_CHANCE =
+  /^(?:waiting for the debug pod on |note: |\d+ samples? (?:is|are) of idle processors| +[\d.]+ +[\d.]+ % {2}kernel$| {2}(?:bio_\w+|jemalloc_bg_thd|io_thd_\d+), thread \d+: )/;
+
 /** The blocks of a page, in order. Throws on one that is not closed, or that types nothing. */
 export function blocksOf(page: string): Block[] {
   const lines = page.split('\n');
@@ -39,13 +60,14 @@ export function blocksOf(page: string): Block[] {
     if (language === 'console' || language === 'sh') {
       const exit = Number(/\bexit=(\d+)/.exec(words!)?.[1] ?? 0);
       const vary = /\bvary=(\S+)/.exec(words!)?.[1];
+      const look = vary && (LOOKS[vary] ?? new RegExp(vary));
       const commands =
         language === 'console' ? typedAndPrinted(lines, at + 1, close) : typedOnly(lines, at + 1, close);
       if (commands.length === 0) throw new Error(`line ${at + 1}: nothing is typed in this block`);
       found.push({
         kind: language,
         line: at + 1,
-        ...(vary && { vary: new RegExp(vary) }),
+        ...(look && { vary: look }),
         commands: commands.map((each, index) => (index === commands.length - 1 ? { ...each, exit } : each)),
       });
     }
@@ -86,6 +108,8 @@ function typedOnly(lines: readonly string[], from: number, to: number): Command[
 export function masked(line: string): string {
   return (
     line
+      // It is printed where another of the busiest threads has the same name.
+      .replace(/(, main thread) of pid \d+/g, '$1')
       // A debug pod's name ends in the name of whoever typed it.
       .replace(/\b(gkeprof-[a-z]+-[0-9a-f]{10})-[a-z0-9-]+/g, '$1')
       .replace(/-[bcdfghjklmnpqrstvwxz2-9]{8,10}-[bcdfghjklmnpqrstvwxz2-9]{5}\b/g, '-#')
@@ -112,9 +136,8 @@ export function disagreement(
   printed: readonly string[],
   vary?: RegExp,
 ): string | undefined {
-  const alike = (line: string) => (vary?.test(line) ? '(of this look)' : line);
-  const want = trimmed(expected).map((line) => alike(line).trim());
-  const have = trimmed(printed).map((line) => masked(alike(line)));
+  const want = comparable(expected, vary).map((line) => line.trim());
+  const have = comparable(printed, vary).map(masked);
   let furthest = 0;
   const fits = (from: number, at: number): boolean => {
     furthest = Math.max(furthest, from);
@@ -126,6 +149,22 @@ export function disagreement(
     return at < have.length && pattern(want[from]!).test(have[at]!) && fits(from + 1, at + 1);
   };
   return fits(0, 0) ? undefined : (want[furthest] ?? 'end');
+}
+
+const ALIKE = '(of this look)';
+
+/** Lines without those that are there by chance, wrapped ones whole, and one line for all of one look that follow each other. */
+function comparable(lines: readonly string[], vary?: RegExp): string[] {
+  const whole: string[] = [];
+  for (const line of trimmed(lines)) {
+    if (/^ {2}\S/.test(line) && IS_WRAPPED.test(whole.at(-1) ?? ''))
+      whole.push(`${whole.pop()} ${line.trim()}`);
+    else whole.push(line);
+  }
+  return whole
+    .filter((line) => !BY_CHANCE.test(line))
+    .map((line) => (vary?.test(line) ? ALIKE : line))
+    .filter((line, at, all) => line !== ALIKE || all[at - 1] !== ALIKE);
 }
 
 const pattern = (line: string): RegExp =>
