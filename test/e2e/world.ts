@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -167,7 +167,27 @@ export async function captureProcesses(): Promise<string[]> {
 export async function killOnNode(pattern: RegExp): Promise<void> {
   const found = (await captureProcesses()).filter((line) => pattern.test(line));
   expect(found).not.toEqual([]);
-  for (const line of found) process.kill(Number(line.split(' ')[0]), 'SIGKILL');
+  for (const line of found) {
+    try {
+      process.kill(Number(line.split(' ')[0]), 'SIGKILL');
+    } catch (error) {
+      // The script starts short-lived processes of its own name, and its end ends its tool.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
+/** Until a command says something on stderr. */
+export async function says(run: ReturnType<typeof start>, words: string): Promise<void> {
+  let said = '';
+  run.stderr!.on('data', (text) => {
+    said += text;
+  });
+  const heard = await eventually(
+    async () => said,
+    (text) => text.includes(words),
+  );
+  expect(heard).toContain(words);
 }
 
 /**
@@ -175,16 +195,19 @@ export async function killOnNode(pattern: RegExp): Promise<void> {
  * before the client has heard of it the first Ctrl-C is enough to leave.
  */
 export async function captures(run: ReturnType<typeof start>): Promise<void> {
-  let said = '';
-  run.stderr!.on('data', (text) => {
-    said += text;
-  });
-  const heard = await eventually(
-    async () => said,
-    (text) => text.includes('capturing for'),
-  );
-  expect(heard).toContain('capturing for');
+  await says(run, 'capturing for');
   await new Promise((resolve) => setTimeout(resolve, 4000));
+}
+
+/** Until the client of a capture says that it captures, and its tcpdump has written so many bytes on the node. */
+export async function capturesPackets(run: ReturnType<typeof start>, bytes: number): Promise<void> {
+  await says(run, 'capturing for');
+  const written = async () => {
+    const [pid] = (await captureProcesses()).flatMap((line) => /^(\d+) tcpdump /.exec(line)?.[1] ?? []);
+    if (pid === undefined) return 0;
+    return statSync(`/proc/${pid}/root/gkeprof/out/capture.pcap`, { throwIfNoEntry: false })?.size ?? 0;
+  };
+  expect(await eventually(written, (size) => size >= bytes)).toBeGreaterThanOrEqual(bytes);
 }
 
 /**
