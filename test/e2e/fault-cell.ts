@@ -17,6 +17,8 @@ import { type FaultProxy, throughProxy } from './fault-proxy.ts';
 import { type FaultServer, throughServer } from './fault-server.ts';
 import { eventually, kubectl, NAMESPACE, SLOW_IMAGE, start, world } from './world.ts';
 
+const SLOW_COPY = 20_000;
+
 /** A recording that a fault is made for. */
 export class Recording {
   readonly folder: string;
@@ -57,6 +59,16 @@ export class Recording {
   /** The connection to the API server, which reads the requests. */
   get server(): FaultServer {
     return this.#doors.server!;
+  }
+
+  /** Makes a copy last long enough to be met, however busy this process is. A connection whose requests are read cannot do that. */
+  slowDown(): void {
+    if (this.#doors.proxy) this.proxy.bytesPerSecond = SLOW_COPY;
+  }
+
+  /** Ends that, unless the speed is the fault. */
+  speedUp(): void {
+    if (this.#doors.proxy?.bytesPerSecond === SLOW_COPY) this.proxy.bytesPerSecond = Number.POSITIVE_INFINITY;
   }
 
   /** What was printed on stderr so far. */
@@ -129,6 +141,8 @@ export function wordsFor(stage: Stage, keepSeconds: number): string[] {
       ];
     case 'stop':
       return ['pcap', '--port', '6379', '--duration', '20s', ...keep];
+    case 'capture':
+      return ['pcap', '--port', '6379', '--duration', '8s', ...keep];
     case 'finish':
       return ['flamegraph', '--duration', '3s', ...keep];
     default:
@@ -175,6 +189,8 @@ export async function reaches(stage: Stage, recording: Recording, pull?: SlowPul
     }
     case 'copy':
       await recording.uid();
+      await says('capturing for');
+      recording.slowDown();
       return says('copying and verifying');
     case 'verify': {
       const events = join(await recording.scratch(), 'events.jsonl');
