@@ -25,17 +25,15 @@ async function press(shell: string, setUp: string, line: string, want: RegExp): 
     await tmux('-f', '/dev/null', 'new-session', '-d', '-x', '150', '-y', '50', shell);
     await tmux('send-keys', '-l', `${setUp}; echo rea''dy`);
     await tmux('send-keys', 'Enter');
-    expect(await eventually(screen, (text) => /^ready$/m.test(text), 60)).toMatch(/^ready$/m);
+    expect(await eventually(screen, (text) => /^ready$/m.test(text))).toMatch(/^ready$/m);
     await tmux('send-keys', '-l', line);
     // On a loaded machine an answer may be too late, which is no answer: then Tab is pressed again.
     const shown = await eventually(
       async () => {
         await tmux('send-keys', 'Tab');
-        await new Promise((resolve) => setTimeout(resolve, 3000));
-        return screen();
+        return eventually(screen, (text) => want.test(text), 3);
       },
       (text) => want.test(text),
-      60,
     );
     expect(shown).toMatch(want);
   } finally {
@@ -77,12 +75,9 @@ describe('completion in real shells, of the real cluster', () => {
           extendEnv: false,
         })
       ).stdout;
-    expect(
-      await eventually(
-        () => complete(`kubectl gkeprof pcap -n ${NAMESPACE} redis-`),
-        (text) => text !== '',
-      ),
-    ).toBe('redis-0\tRunning 2/2\nredis-stock\tRunning 2/2');
+    const pods = 'redis-0\tRunning 2/2\nredis-stock\tRunning 2/2';
+    const asked = () => complete(`kubectl gkeprof pcap -n ${NAMESPACE} redis-`);
+    expect(await eventually(asked, (text) => text === pods)).toBe(pods);
     expect(await complete('kubectl-gkeprof pcap x --scope=i')).toBe('--scope=iface');
     expect(await complete('kubectl get po')).not.toContain('gkeprof');
   });
