@@ -4,7 +4,6 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectAsTshark } from '../packets/judge.ts';
 import {
-  captures,
   environment,
   gkeprof,
   kubectl,
@@ -12,6 +11,7 @@ import {
   NAMESPACE,
   outputFolder,
   pluginDir,
+  says,
   start,
   world,
 } from './world.ts';
@@ -33,7 +33,7 @@ describe('analyze, of real traffic', () => {
   /** Captures until a shell line in the pod has ended, and not longer; what the line printed, and what the capture said. */
   const captureOf = async (words: readonly string[], line: string) => {
     const running = capture(['pod/redis-0', '--duration', '60s', ...words]);
-    await captures(running);
+    await says(running, 'capturing for');
     const printed = await inPod(line);
     running.kill('SIGINT');
     const ended = await running;
@@ -263,10 +263,10 @@ describe('analyze, of real traffic', () => {
   });
 
   it('counts a packet once that a node’s any sees on several interfaces', async () => {
+    // Until there are enough of them, for a busy machine makes few in a given time.
     const run = await capture([
       `node/${world().nodes[0]}`,
-      '--duration',
-      '2s',
+      ...['--duration', '120s', '--count', '3000'],
       '--',
       '-i',
       'any',

@@ -204,7 +204,7 @@ describe('flamegraph', () => {
   // profile of the node, of whatever pod.
   it('is not held up by a fifo in another pod', async () => {
     const script =
-      'cp /bin/sleep /tmp/x; /tmp/x 1000 & sleep 1; rm /tmp/x; mkfifo "/tmp/x (deleted)"; touch /tmp/laid; wait';
+      'cp /bin/sleep /tmp/x; /tmp/x 1000 & until [ "$(readlink /proc/$!/exe)" = /tmp/x ]; do sleep 0.1; done; rm /tmp/x; mkfifo "/tmp/x (deleted)"; touch /tmp/laid; wait';
     const pod = {
       apiVersion: 'v1',
       kind: 'Pod',

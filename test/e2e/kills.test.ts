@@ -24,8 +24,11 @@ const BATCH = 20;
 const AT_ONCE = 3;
 /** A file waits for its client for so long: after SIGKILL the debug pod ends that soon after its recording. */
 const KEEP_SECONDS = 10;
-/** A pod that nobody deletes ends within so many seconds: its start, a second of recording, --keep, and a busy machine. */
-const ENDS_WITHIN = 60;
+/**
+ * A pod that nobody deletes ends within so many seconds: its start, a second of recording, --keep, and a kubelet that may be a
+ * minute late on a busy machine.
+ */
+const ENDS_WITHIN = 180;
 
 const COMMANDS: ReadonlyArray<readonly string[]> = [
   ['flamegraph', 'redis-0'],

@@ -6,6 +6,7 @@ import { closeTerminals, terminal } from '../terminal.ts';
 import {
   debugPods,
   environment,
+  eventually,
   gkeprof,
   leavesNothing,
   NAMESPACE,
@@ -38,6 +39,8 @@ describe('a server of the Model Context Protocol', () => {
       '--output-dir',
       results,
     ]);
+    // A debug pod takes its time to go, and `sessions` lists it until then.
+    expect(await eventually(debugPods, (pods) => pods.length === 0)).toEqual([]);
     const server = await startServer(
       ['--allow-recording', '--output-dir', results, '--image', world().images.tools],
       env,
