@@ -104,12 +104,15 @@ export const EVENTS = {
     ...cpu,
     /** Processes whose files perf was not allowed to read. */
     unnamed: optional(number),
-    /** Files of programs that were copied for perf, because it could not open them by itself, and their bytes. */
+    /** Files of programs that were copied for perf, because it could not open them by itself, maps of jitdump files, and their bytes. */
     harvested: optional(number),
     harvested_bytes: optional(number),
-    /** Files that were found, or not looked for, but over a limit; and which limit it was. `tools`: the image has no perl. */
+    /**
+     * Files that were found, or not looked for, but over a limit; and which limit it was. `tools`: the image has no perl. `format`: a
+     * jitdump file is not one.
+     */
     unharvested: optional(number),
-    unharvested_why: optional(oneOf('large', 'total', 'time', 'tools')),
+    unharvested_why: optional(oneOf('large', 'total', 'time', 'tools', 'format')),
     /** Why the recording is not whole. */
     cut: optional(oneOf('failed', 'stuck', 'slow', 'time', 'memory', 'space')),
     /** Why the samples have no cgroups: no mount of them, perf or the kernel is too old, or the eBPF unwinder does not tell them. */

@@ -230,20 +230,21 @@ export function missingText({ cut, unnamedProcesses, symbolFiles, noCgroups }: S
   ];
 }
 
-/** Why functions of programs that ended or were replaced during the recording may have no names. */
+/** Why functions of programs that ended, were replaced, or compile code at run time may have no names. */
 function symbolFilesText({ missed = 0 }: SymbolFiles, why: NonNullable<SymbolFiles['why']>): string {
   const whose = 'programs that ended or were replaced during the recording';
   if (why === 'tools')
     return `functions of ${whose} may have no names: the image has no perl, which copies their files`;
   if (missed === 0)
     return `functions of ${whose} may have no names: there was no time to copy all of their files`;
-  return `${counted(missed, 'file', 'files')} of ${whose} ${missed === 1 ? 'was' : 'were'} not copied, because ${MISSED_TEXT[why]}: functions of these have no names. The last lines of the recorded text list the files`;
+  return `${counted(missed, 'file', 'files')} of ${whose}, or with functions that a program has compiled, ${missed === 1 ? 'was' : 'were'} not copied, because ${MISSED_TEXT[why]}: functions of these have no names. The last lines of the recorded text list the files`;
 }
 
 const MISSED_TEXT = {
-  large: 'a file is larger than 256 MiB',
+  large: 'a file is larger than 256 MiB, or has more than 500,000 functions',
   total: 'they would take more than 1 GiB, or than a quarter of what is free on the node',
   time: 'there was no time left',
+  format: 'a file named like a jitdump file is not one of version 1',
 } as const;
 
 const NO_CGROUPS_TEXT: Readonly<Record<NoCgroups, string>> = {

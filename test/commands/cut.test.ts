@@ -75,7 +75,7 @@ describe('flamegraph', () => {
       ...{ harvested: 3, harvested_bytes: 4096, unharvested: 1, unharvested_why: 'large' },
     });
     expect(run.stderr).toMatch(
-      /warning: 1 file of programs that ended or were replaced during the recording was not copied, because a file is larger than 256 MiB: .*\n/,
+      /warning: 1 file of programs that ended or were replaced during the recording, or with functions that a program has compiled, was not copied, because a file is larger than 256 MiB, or has more than 500,000 functions: .*\n/,
     );
     expect(run.code).toBe(0);
     const symbolFiles = { copied: 3, bytes: 4096, missed: 1, why: 'large' };

@@ -50,6 +50,13 @@ const compiled = (name: string, namedBy: readonly Way[], more: Partial<Program> 
   ...more,
 });
 
+/**
+ * Node.js writes its jitdump file a page at a time, so the last functions are not in it while nothing else is compiled. A service
+ * compiles ever more; here another thread does. A function that was inlined has no place of its own in the file.
+ */
+const COMPILE = `import { Worker } from 'worker_threads'; new Worker("setInterval(() => new Function('return ' + Math.random())(), 50)", { eval: true });`;
+const JITDUMP = ['--perf-prof', '--interpreted-frames-native-stack', '--no-turbo-inlining'];
+
 /** Another program with the same code takes its place, and names of that one in the stacks would be wrong ones. */
 const REPLACED = 'cp /programs/c-fp /tmp/program; exec /tmp/program';
 const REPLACE = 'cp /programs/c-other /tmp/new; mv /tmp/new /tmp/program';
@@ -72,6 +79,18 @@ export const PROGRAMS: readonly Program[] = [
   { name: 'php', command: ['php', '/programs/shares.php'], namedBy: BY_LANGUAGE },
   { name: 'perl', command: ['perl', '/programs/shares.pl'], namedBy: BY_LANGUAGE },
   { name: 'node', command: ['node', '/programs/shares.mjs'], namedBy: BY_LANGUAGE },
+  {
+    name: 'node-jitdump',
+    command: [
+      'node',
+      ...JITDUMP,
+      '--import',
+      `data:text/javascript,${encodeURIComponent(COMPILE)}`,
+      '/programs/shares.mjs',
+    ],
+    namedBy: ['auto', 'fp', 'ebpf'],
+    quick: true,
+  },
   { name: 'java', command: ['java', '-cp', '/programs', 'Shares'], namedBy: BY_LANGUAGE },
   compiled('forker', ALL),
   { name: 'ends', command: ['sh', '-c', '/programs/c-fp 10; sleep 600'], namedBy: ALL, endsAfter: 10 },

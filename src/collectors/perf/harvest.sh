@@ -15,7 +15,8 @@ harvest_maps=/tmp
 # perl is a part of every Debian (perl-base). It is the only program there that can open a file below another root without
 # following a link out of it, look what it is before it opens it, and read the parts of an ELF file.
 harvest_write() {
-  cat >"$WORK/harvest.pl" <<'PERL'
+  # jitdump.pl comes first.
+  { printf '%s' "$perf_program" && cat; } >"$WORK/harvest.pl" <<'PERL'
 use strict;
 use warnings;
 use Fcntl qw(:mode :seek O_RDONLY O_RDWR O_WRONLY O_CREAT O_EXCL O_NONBLOCK O_NOFOLLOW O_NOCTTY);
@@ -28,6 +29,7 @@ use constant { HAS_BUILD_ID => 1 << 14, USER_MODE => 2, PROT_EXEC => 4 };
 use constant MAY_HANG => qr/^(?:fuse|nfs|cifs|smb|9p|ceph|afs|lustre|virtiofs)/;
 # Of a record without a build id whose file nobody can be sure of: no file has it, so it gets no names.
 use constant NOBODYS_ID => 'no such build id    ';
+use constant JITDUMP => qr{/jit-(\d+)\.dump(?: \(deleted\))?$};
 
 my ($mode, $work, $data, $maps, $cgroup, $file_bytes, $all_bytes, $map_bytes, $seconds, $recorders) = @ARGV;
 my $cache = "$work/.debug";
@@ -39,8 +41,8 @@ opendir my $home, '/' or die "/: $!\n";
 # Files that are held open, by device and inode as /proc/PID/maps has them: { file, paths }. There are at most so many.
 my %held;
 my $most_held = 4000;
-# Maps of JIT compilers that are held open, by pid.
-my %map_of;
+# Maps of JIT compilers that are held open, by pid, and their jitdump files: { file, path, inside }, the last as their own pid.
+my (%map_of, %dump_of);
 # The round in which a process is looked at again, by pid; and how long it waits then.
 my (%next_look, %wait);
 my $round = 0;
@@ -118,14 +120,16 @@ sub hangs {
 sub look {
   my ($pid) = @_;
   my $text = read_text("/proc/$pid/maps", 8 << 20);
-  my (%opened, $makes_code);
+  my (%opened, $makes_code, %dump);
   while ($text =~ /^([0-9a-f]+)-([0-9a-f]+) ..x. \S+ (\S+) (\d+) *(.*)$/mg) {
-    my ($start, $end, $device, $inode, $path) = ($1, $2, $3, $4, $5);
+    my ($line, $start, $end, $device, $inode, $path) = ($&, $1, $2, $3, $4, $5);
     if ($inode == 0) {
       $makes_code = 1 unless $path =~ /^\[v/;
       next;
     }
     my $key = "$device:$inode";
+    # A JIT compiler maps it as code, so that it is found (Linux tools/perf/util/jitdump.c, jit_detect).
+    $dump{$1} = [$key, $path] if $path =~ JITDUMP;
     if ($held{$key}) {
       $held{$key}{paths}{$path} = 1 if keys %{ $held{$key}{paths} } < 8;
       next;
@@ -135,7 +139,7 @@ sub look {
     s/^0+(?=.)// for $start, $end;
     sysopen my $found, "/proc/$pid/map_files/$start-$end", O_PATH or next;
     my $file = reopen($found) or next;
-    $opened{$key} = { file => $file, line => $&, path => $path };
+    $opened{$key} = { file => $file, line => $line, path => $path };
   }
   # Something else may have been mapped there before it was opened.
   if (%opened) {
@@ -144,8 +148,12 @@ sub look {
       $held{$key} = { file => $each->{file}, paths => { $each->{path} => 1 } } if index($text, "$each->{line}\n") >= 0;
     }
   }
-  return if !$makes_code || $map_of{$pid} || keys %map_of >= 500;
+  return if !$makes_code || $map_of{$pid} && !%dump || keys %map_of >= 500;
   my ($inside) = read_text("/proc/$pid/status", 1 << 16) =~ /^NStgid:.*?(\d+)$/m or return;
+  # What it was forked from may have mapped another one.
+  my ($key, $path) = @{ $dump{$inside} // [''] };
+  $dump_of{$pid} = { file => $held{$key}{file}, path => $path, inside => $inside } if $held{$key};
+  return if $map_of{$pid};
   my $file = open_in_root($pid, "/tmp/perf-$inside.map") or return;
   $map_of{$pid} = $file;
 }
@@ -297,7 +305,7 @@ sub bounded {
 # from ever had at the address, which may be more than one.
 sub read_recording {
   my ($until) = @_;
-  my (%object, @plain, %maps, %parent, %ended, %hit, %seen, %whole);
+  my (%object, @plain, %maps, %parent, %ended, %hit, %seen, %whole, %dumps);
   sysopen my $file, $data, O_RDONLY or die "$data: $!\n";
   sysread $file, my $head, 104;
   return unless length $head == 104 && $head =~ /^PERFILE2/;
@@ -364,6 +372,7 @@ sub read_recording {
       my $path = unpack 'x72 Z*', $record;
       if (unpack('x64 L', $record) & PROT_EXEC && $path =~ m{^/}) {
         my $file;
+        $dumps{$pid} = 1 if $path =~ JITDUMP;
         if ($misc & HAS_BUILD_ID) {
           my ($bytes, $id) = unpack 'x40 C x3 a20', $record;
           $id = unpack 'H*', substr $id, 0, $bytes > 20 ? 20 : $bytes;
@@ -403,7 +412,7 @@ sub read_recording {
       }
     }
   }
-  return ([grep { $_->{hit} } values %object], [grep { $_->{hit} } @plain], \%ended);
+  return ([grep { $_->{hit} } values %object], [grep { $_->{hit} } @plain], \%ended, [grep { $hit{$_} } sort keys %dumps]);
 }
 
 # Writes build ids into records that have none, and nothing else: they have the place for it (struct perf_record_mmap2).
@@ -514,7 +523,7 @@ sub wanted { return [grep { $_->{needed} && !$_->{done} } @_] }
 
 sub fill {
   my $until = time + $seconds;
-  my ($objects, $plain, $ended) = read_recording(time + $seconds / 2);
+  my ($objects, $plain, $ended, $dumps) = read_recording(time + $seconds / 2);
   return unless $objects;
   my $is_alive = sub { my ($pid) = @_; return !$ended->{$pid} && -e "/proc/$pid" };
   if (grep { !$held{ $_->{key} } } @$plain) { sweep(time + 1) }
@@ -562,38 +571,54 @@ sub fill {
     sweep(min(time + 2, $until));
     take_held(wanted(@objects), time + 3);
   }
-  take_maps($is_alive, time + 3);
+  take_maps($dumps, $is_alive, time + 5);
   for my $object (@{ wanted(@objects) }) {
     my $why = $object->{problem} // (time >= $until ? 'time' : '');
     report($why, $object->{path}) if $why =~ /^(?:large|total|time)$/;
   }
 }
 
-# perf looks for the map of a process that has ended in its own /tmp, under the pid of the node.
+# perf looks for a map in its own /tmp, under the pid of the node, if a process has ended or has none in its own /tmp.
 sub take_maps {
-  my ($is_alive, $until) = @_;
-  my @pids = grep { !$is_alive->($_) } sort keys %map_of or return;
+  my ($dumps, $is_alive, $until) = @_;
+  for my $pid (grep { $is_alive->($_) } @$dumps) {
+    # It may be another program by now, or have begun to compile.
+    delete $dump_of{$pid};
+    look($pid);
+  }
+  my %path_of = map { $_ => $dump_of{$_}{path} } grep { $dump_of{$_} } @$dumps;
+  for my $pid (grep { !$is_alive->($_) } keys %map_of) {
+    $path_of{$pid} = "/tmp/perf-$pid.map";
+    delete $dump_of{$pid};
+  }
+  return unless %path_of;
   my @said = bounded(
     $until - time,
     sub {
       my ($say) = @_;
       my $left = $all_bytes - $taken_bytes;
-      for my $pid (@pids) {
-        my $size = (stat $map_of{$pid})[7];
-        my $what = $size > $map_bytes ? 'large' : $size > $left ? 'total' : '';
-        my ($bytes) = $what ? () : copy($map_of{$pid}, "$maps/perf-$pid.map", $size);
+      for my $pid (sort keys %path_of) {
+        my ($dump, $map, $to) = ($dump_of{$pid}, $map_of{$pid}, "$maps/perf-$pid.map");
+        my $size = $dump ? 0 : (stat $map)[7];
+        my ($what, $bytes) =
+            $dump ? write_jit_map($dump->{file}, $dump->{inside}, $to, $file_bytes, min($left, $map_bytes), $until - 1)
+          : $size > $map_bytes ? 'large'
+          : $size > $left ? 'total'
+          : ('taken', copy($map, $to, $size));
         $left -= $bytes // 0;
-        $say->($pid, $what || (defined $bytes ? 'taken' : 'changed'), $bytes // 0);
+        $say->($pid, $what eq 'taken' && !defined $bytes ? 'changed' : $what, $bytes // 0);
       }
     }
   );
   for my $line (@said) {
     my ($pid, $what, $bytes) = @$line;
-    report($what, "/tmp/perf-$pid.map") if $what ne 'taken' && $what ne 'changed';
+    my $path = delete $path_of{$pid};
+    report($what, $path) if $what ne 'taken' && $what ne 'changed';
     next unless $what eq 'taken';
     $taken++;
     $taken_bytes += $bytes;
   }
+  report('time', $path_of{$_}) for sort keys %path_of;
 }
 
 sub min { my ($one, $other) = @_; return $one < $other ? $one : $other }

@@ -296,35 +296,46 @@ describe('a hostile file at the path of a program that ended, in a container tha
   });
 });
 
-describe('a program with a JIT compiler that ends during the recording', () => {
-  // In a mount namespace of its own, with a /tmp of its own: nothing of it is left.
-  const CONTAINER = `
+// In a mount namespace of its own, with a /tmp of its own: nothing of it is left.
+const CONTAINER = `
 echo 0 >"$1" && mount -t tmpfs none /mnt && : >/mnt/node && mount --bind "$0" /mnt/node && mount --move /mnt /tmp || exit 1
 eval "$2"
 exec /tmp/node --no-opt $4 -e "$3"`;
-  const LOOP =
-    'function jitLoop(n) { let x = 0; for (let i = 0; i < n; i++) x = (x * 31 + i) % 1000003; return x; } for (;;) jitLoop(1e6)';
+const LOOP =
+  'function jitLoop(n) { let x = 0; for (let i = 0; i < n; i++) x = (x * 31 + i) % 1000003; return x; } for (;;) jitLoop(1e6)';
+/** Node.js writes its jitdump file a page at a time, so a program that compiles nothing any more leaves the last functions out. */
+const COMPILING = LOOP.replace(
+  'jitLoop(1e6)',
+  '{ jitLoop(1e6); new Function("return " + Math.random())(); }',
+);
 
-  async function startNode(lays = ''): Promise<ChildProcess> {
-    // With the flag it would write over what is laid.
-    const flag = lays ? '' : '--perf-basic-prof';
-    const words = [CONTAINER, process.execPath, join(cgroup, 'cgroup.procs'), lays, LOOP, flag];
-    const child = spawn('unshare', ['-m', '--propagation', 'private', 'bash', '-c', ...words], {
-      stdio: 'ignore',
-      cwd: folder,
-    });
-    // An earlier process may have had this pid, and have left a map in the /tmp of this machine.
-    rmSync(`/tmp/perf-${child.pid}.map`, { force: true });
-    const map = `/proc/${child.pid}/root/tmp/perf-${child.pid}.map`;
-    const hasMap = () => existsSync(map) && readFileSync(map, 'utf8').includes('jitLoop');
-    const isThere = () => (child.exitCode === null ? (lays ? existsSync(map) : hasMap()) : 'it has ended');
-    await expect.poll(isThere).toBe(true);
-    return child;
-  }
-  const inJit = (text: string) => /\bjitLoop\b/.test(text);
+/** Starts Node.js in a container, and waits until this file is there, with the name of the function unless `lays` has made it. */
+async function startNode(
+  flags: string,
+  fileOf: (pid: number) => string,
+  lays = '',
+  program = LOOP,
+): Promise<ChildProcess> {
+  const words = [CONTAINER, process.execPath, join(cgroup, 'cgroup.procs'), lays, program, flags];
+  const child = spawn('unshare', ['-m', '--propagation', 'private', 'bash', '-c', ...words], {
+    stdio: 'ignore',
+    cwd: folder,
+  });
+  const file = fileOf(child.pid!);
+  // An earlier process may have had this pid, and have left a map in the /tmp of this machine.
+  rmSync(`/tmp/perf-${child.pid}.map`, { force: true });
+  const isReady = () => existsSync(file) && (lays !== '' || readFileSync(file).includes('jitLoop'));
+  await expect.poll(() => (child.exitCode === null ? isReady() : 'it has ended')).toBe(true);
+  return child;
+}
+const inJit = (text: string) => /\bjitLoop\b/.test(text);
+
+describe('a program with a JIT compiler that ends during the recording', () => {
+  const mapOf = (pid: number) => `/proc/${pid}/root/tmp/perf-${pid}.map`;
+  const startWithMap = () => startNode('--perf-basic-prof', mapOf);
 
   it('keeps the names of its functions', async () => {
-    const child = await startNode();
+    const child = await startWithMap();
     const found = record('harvest_maps=/tmp', `sleep 2; kill -KILL ${child.pid}`, 4);
     rmSync(`/tmp/perf-${child.pid}.map`);
     expect([found.rest, found.log]).toEqual(['', '']);
@@ -332,7 +343,7 @@ exec /tmp/node --no-opt $4 -e "$3"`;
   });
 
   it('has none where perf is left alone', async () => {
-    const child = await startNode();
+    const child = await startWithMap();
     expect(inJit(record(WITHOUT_HARVEST, `sleep 2; kill -KILL ${child.pid}`, 4).text)).toBe(false);
   });
 
@@ -341,7 +352,8 @@ exec /tmp/node --no-opt $4 -e "$3"`;
     ['a link to /dev/zero', 'ln -s /dev/zero "/tmp/perf-$$.map"'],
     ['a file of a terabyte', 'truncate -s 1T "/tmp/perf-$$.map"'],
   ])('costs only its own names with %s as its map', async (_, lays) => {
-    const child = await startNode(lays);
+    // With the flag it would write over what is laid.
+    const child = await startNode('', mapOf, lays);
     await contain('honest', 'first', 'serve', '5');
     const found = record('', `sleep 2; kill -KILL ${child.pid}`, 4);
     expect([found.rest, found.log]).toEqual(['', '']);
@@ -349,6 +361,58 @@ exec /tmp/node --no-opt $4 -e "$3"`;
     expect(found.share(/unknown/)).toBe(0);
     expect(found.share(/^first_/)).toBeGreaterThan(0.9);
     expect(found.seconds).toBeLessThan(100);
+  });
+});
+
+describe('a program with a JIT compiler that writes a jitdump file', () => {
+  const dumpOf = (pid: number) => join(folder, `jit-${pid}.dump`);
+  const startWithDump = () =>
+    startNode('--perf-prof --interpreted-frames-native-stack', dumpOf, '', COMPILING);
+  let child: ChildProcess;
+  beforeEach(async () => {
+    child = await startWithDump();
+  });
+  afterEach(() => rmSync(`/tmp/perf-${child.pid}.map`, { force: true }));
+
+  it.each([
+    ['and lives', ':'],
+    ['and ends during the recording', 'sleep 2; kill -KILL PID'],
+    ['and removes it', 'rm jit-PID.dump'],
+  ])('has the names of its functions: %s', async (_, meanwhile) => {
+    const found = record('', `cd ${folder}; ${meanwhile.replaceAll('PID', String(child.pid))}`, 4);
+    expect([found.rest, found.log]).toEqual(['', '']);
+    expect(inJit(found.text)).toBe(true);
+    expect(found.end.harvested).toBeGreaterThan(0);
+    expect(found.end.unharvested_why).toBeUndefined();
+  });
+
+  it('has none where perf is left alone', () => {
+    expect(inJit(record(WITHOUT_HARVEST).text)).toBe(false);
+  });
+
+  it('has them where nothing was looked at during the recording', () => {
+    expect(inJit(record(WITHOUT_WATCH).text)).toBe(true);
+  });
+
+  it('has none of the file of another process', () => {
+    renameSync(dumpOf(child.pid!), dumpOf(child.pid! + 1));
+    const found = record();
+    expect(inJit(found.text)).toBe(false);
+    expect(found.end.harvested).toBe(0);
+  });
+
+  it.each([
+    ['large', 'is of a terabyte', 'truncate -s 1T FILE'],
+    ['format', 'is something else', 'printf x | dd of=FILE conv=notrunc'],
+  ])('costs only its own names, and it is said: %s, because it %s', async (why, _, lays) => {
+    await contain('honest', 'first', 'serve', '5');
+    execFileSync('bash', ['-c', lays.replaceAll('FILE', dumpOf(child.pid!))], { stdio: 'pipe' });
+    const found = record();
+    expect([found.rest, found.log]).toEqual(['', '']);
+    expect(inJit(found.text)).toBe(false);
+    expect(found.share(/unknown/)).toBe(0);
+    expect(found.end).toMatchObject({ unharvested: 1, unharvested_why: why });
+    expect(found.text).toContain(`# not read : ${why}: ${dumpOf(child.pid!)}\n`);
   });
 });
 
