@@ -1,7 +1,8 @@
 import type { Frame } from '../frame.ts';
 import type { Stacks } from '../stacks.ts';
+import type { NamedContainer } from './comment-lines.ts';
 import { notePeriod } from './origins.ts';
-import type { NamedContainer, ParseWarning, PerfScriptReader } from './perf-script.ts';
+import type { ParseWarning, PerfScriptReader } from './perf-script.ts';
 import { ticksOf } from './sample-times.ts';
 
 /** The result of a reader as plain data, which can be sent to another thread. */

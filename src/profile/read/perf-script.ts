@@ -3,13 +3,13 @@ import { type Frame, parseFrameLine } from '../frame.ts';
 import { Stacks } from '../stacks.ts';
 import { OFF_CPU } from '../weighing.ts';
 import { framesBeside, isColumns, isNoEvent } from './columns.ts';
+import { CommentLines } from './comment-lines.ts';
 import { EventBytes, isOtherRecord, NO_EVENT, parseEventLine, parseLost } from './event-line.ts';
 import { type Layout, USUAL_LAYOUT } from './layout.ts';
 import { END, Lines, SEVERAL } from './line-cache.ts';
 import {
   CLOCK_EVENT,
   type HeldSwitch,
-  isOffCpu,
   isScheduler,
   OffCpuWaits,
   parseSwitch,
@@ -28,17 +28,6 @@ export interface ParseWarning {
   readonly line: string;
   count: number;
 }
-
-/** A container with the names that the runtime has for it. */
-export interface NamedContainer {
-  readonly id: string;
-  readonly podUid: string;
-  readonly namespace: string;
-  readonly pod: string;
-  readonly name: string;
-}
-
-type Five = [string, string, string, string, string];
 
 export interface ReadFilter extends WaitLimits {
   /** Seconds since the first sample. */
@@ -62,11 +51,10 @@ const HASH = 35;
  * Lines are not read but recognised (line-cache.ts), so that a recording of gigabytes costs a comparison a line.
  */
 export class PerfScriptReader {
-  /** `# key : value` of `--header`; the first of each key. */
-  readonly header = new Map<string, string>();
+  readonly #comments = new CommentLines();
+  readonly header = this.#comments.header;
   readonly warnings: ParseWarning[] = [];
-  /** Names of containers in comment lines, which the node's script prints (collectors/perf/perf.sh). */
-  readonly containers: NamedContainer[] = [];
+  readonly containers = this.#comments.containers;
   readonly frames: Frame[] = [];
   readonly stacks = new Stacks('leaf first');
   readonly #origins = new Origins(this.frames);
@@ -295,15 +283,7 @@ export class PerfScriptReader {
     if (isNoEvent(text)) return end;
     const parsed = parseEventLine(text, this.#layout.ids);
     if (bytes[at] === HASH && !(parsed && !Number.isNaN(parsed.time))) {
-      const container = /^# container: ([0-9a-f]{64}) (\S+) (\S+) (\S+) (\S+)$/.exec(text);
-      if (container) {
-        const [, id, podUid, namespace, pod, name] = container as unknown as [string, ...Five];
-        this.containers.push({ id, podUid, namespace, pod, name });
-        return end;
-      }
-      const fact = /^#\s*([a-z][\w ]*?)\s*:\s(.*)$/.exec(text);
-      if (fact && !this.header.has(fact[1]!)) this.header.set(fact[1]!, fact[2]!.trim());
-      if (fact?.[1] === 'cmdline' && isOffCpu(fact[2]!)) {
+      if (this.#comments.read(text)) {
         this.#waits ??= new OffCpuWaits(this.#filter);
         this.#origins.madeEvent = OFF_CPU;
       }
