@@ -121,7 +121,7 @@ export function aboutFromReceipt({ plan, capture }: Pick<Receipt, 'plan' | 'capt
 
 /**
  * Adds that no samples were lost if the input mentions no losses. This is known of our own recordings alone, because they are
- * printed with --show-lost-events (collectors/perf/perf.sh).
+ * printed with --show-lost-events (collectors/perf/text.sh).
  */
 export const countingLosses = (reading: Reading): Reading => ({
   ...reading,

@@ -15,7 +15,7 @@ type Five = [string, string, string, string, string];
 export class CommentLines {
   /** `# key : value` of `--header`; the first of each key. */
   readonly header = new Map<string, string>();
-  /** Names of containers, which the node's script prints (collectors/perf/perf.sh). */
+  /** Names of containers, which the node's script prints (collectors/perf/text.sh). */
   readonly containers: NamedContainer[] = [];
 
   /** Keeps what a line says. Returns whether it is the command of a recording of waits. */

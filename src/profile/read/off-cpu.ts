@@ -33,7 +33,7 @@ interface Switch {
 
 /**
  * The line of a switch. A thread's name has at most 15 bytes, so none can contain what stands around the numbers and the state.
- * collectors/perf/perf.sh leaves nothing but these behind the event.
+ * collectors/perf/text.sh leaves nothing but these behind the event.
  */
 const SWITCH =
   /(-?\d+)\s+\[(\d+)\]\s+\d+\.\d+:\s+(?:\d+\s+)?sched:sched_switch:\s+(?:.* )?prev_pid=(\d+) (?:prev_prio=-?\d+ )?prev_state=(\S+)(?:\s*$| ==> next_comm=)/;

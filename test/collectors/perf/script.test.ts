@@ -146,7 +146,7 @@ describe('the cgroups of a node', () => {
       container('e', 'x', ...labels('$(touch /tmp/x)', 'redis-0')),
     ].join(',\n')}\n  ]\n}\n`;
     const printed = runShell(
-      ['collectors/perf/perf.sh'],
+      ['collectors/perf/text.sh'],
       `find_node_root() { :; }; find_runtime_socket() { :; }; find_crictl() { :; }
        run_crictl() { [[ "$*" == 'ps -a -o json' ]] && printf '%s' "$json"; }; json=$1; perf_container_names`,
       [json],
@@ -156,7 +156,7 @@ describe('the cgroups of a node', () => {
       `# container: ${id('a')} ${uid} shop redis-0 redis\n# container: ${id('b')} ${uid} shop redis-0 side-car\n`,
     );
     const none = 'find_node_root() { :; }; find_runtime_socket() { return 1; }; perf_container_names';
-    expect(runShell(['collectors/perf/perf.sh'], none)).toBe('');
+    expect(runShell(['collectors/perf/text.sh'], none)).toBe('');
   });
 
   const started = (failure: string, scope: readonly string[] = []) =>
@@ -216,7 +216,7 @@ describe('the cgroups of a node', () => {
 describe('whether perf prints the offsets by which the image can name functions', () => {
   const asked = (script: string, status = 0, before = ':') =>
     runShell(
-      ['collectors/perf/perf.sh'],
+      ['collectors/perf/perf.sh', 'collectors/perf/text.sh'],
       `folder=$(mktemp -d); exec 8>/dev/null; tool_pid='' perf_stacks=fp
        timeout() { echo asked >>"$folder/asked"; ${before}; return ${status}; }; type() { :; }
        perf_count_cpu() { :; }; tool_ends() { :; }

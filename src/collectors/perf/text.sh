@@ -1,0 +1,128 @@
+# From perf.data to text: perf script, what perf cannot name, the names of containers, and a text that was cut.
+
+# Whether frames that perf cannot name are named by the image's own program (image/unwinder), which needs the offsets in the
+# files. perf has the field since Linux 6.4; before that its usage is the answer, with the status 129. It is asked for that while
+# perf record ends.
+perf_can_name() {
+  local -i status
+  if [[ -z ${perf_names-} ]]; then
+    perf_names=0
+    [[ -n ${perf_names_pid-} ]] || perf_ask_names
+    if [[ -n ${perf_names_pid-} ]]; then
+      # A signal ends the wait, but not perf.
+      until
+        wait "$perf_names_pid"
+        ! kill -0 "$perf_names_pid" 2>/dev/null
+      do :; done
+      wait "$perf_names_pid" && status=0 || status=$?
+      ((status == 129)) || perf_names=1
+    fi
+  fi
+  ((perf_names))
+}
+
+perf_ask_names() {
+  type -P gkeprof-unwinder >/dev/null || return 0
+  timeout -k 1 10 perf script -F ip,sym,dso,dsoff -i /dev/null >/dev/null 2>&1 </dev/null &
+  perf_names_pid=$!
+}
+
+# perf_container_names: prints the runtime's names of containers as comment lines, `# container: ID UID NAMESPACE POD NAME`. The API
+# forgets pods that are deleted, and not every user may list all pods. Nothing else of what crictl says is kept.
+perf_container_names() {
+  local key text id='' name='' namespace='' pod='' uid=''
+  find_node_root
+  { find_runtime_socket && find_crictl; } || return 0
+  while read -r key text; do
+    text=${text//\"/}
+    case $key in
+      '"id":') id=$text name='' namespace='' pod='' uid='' ;;
+      *container.name*) name=$text ;;
+      *pod.namespace*) namespace=$text ;;
+      *pod.name*) pod=$text ;;
+      *pod.uid*) uid=$text ;;
+    esac
+    # The labels of a container come after its id, each once and in any order.
+    [[ -z $id || -z $name || -z $namespace || -z $pod || -z $uid ]] && continue
+    printf '# container: %s %s %s %s %s\n' "$id" "$uid" "$namespace" "$pod" "$name"
+    id=''
+  done < <(run_crictl ps -a -o json 2>/dev/null |
+    grep -oE '^ *"id": "[0-9a-f]{64}"|^ *"io\.kubernetes\.(container\.name|pod\.(name|namespace|uid))": "[a-z0-9.-]+"')
+}
+
+# perf_script UNTIL: writes the samples as text. Fails if the text is not whole, with the reason in perf_problem.
+perf_script() {
+  local stacks=$WORK/stacks
+  local -i gzip_pid names_pid=0 script_status gzip_status names_status=0 looks=0
+  local -a more=() fields
+  rm -f "$WORK/stacks" "$WORK/named"
+  mkfifo "$WORK/stacks"
+  perf_watch "$at_once" "$perf_least_kb"
+  if perf_can_name; then
+    # It is told what was mapped where, and leaves that out of the text.
+    more=(dsoff --show-mmap-events)
+    mkfifo "$WORK/named"
+    gkeprof-unwinder names --cache "$WORK/.debug" <"$WORK/stacks" >"$WORK/named" 2>"$OUT/names.log" &
+    names_pid=$!
+    stacks=$WORK/named
+  fi
+  fields=(-F "comm,pid,tid,cpu,time,period,event,ip,sym,symoff,dso${more[0]:+,${more[0]}}$perf_fields")
+  if [[ -n ${arg[off_cpu]-} ]]; then
+    # Who runs next may be of another pod: it is left out.
+    fields=(-F "trace:comm,pid,tid,cpu,time,period,event,trace,ip,sym,symoff,dso${more[0]:+,${more[0]}}"
+      -F "sw:comm,pid,tid,cpu,time,period,event$perf_fields")
+    sed -e '/^[^\t].* context-switches\/[^ ]*:/d' -e 's/\( sched:sched_switch:\) .*\( prev_pid=[0-9]*\) prev_prio=[-0-9]*\( prev_state=[^ ]*\) ==> next_comm=.*/\1\2\3/' <"$stacks" |
+      gzip -c >"$WORK/perf-script.txt.gz" &
+  else
+    gzip -c <"$stacks" >"$WORK/perf-script.txt.gz" &
+  fi
+  gzip_pid=$!
+  perf_apart script -i "$OUT/perf.data" --header --no-inline --show-lost-events "${more[@]:1}" "${fields[@]}" \
+    >"$WORK/stacks" 2>"$OUT/perf-script.log" </dev/null &
+  tool_pid=$!
+  while tool_is_running; do
+    now_ms
+    if ((now >= $1)); then
+      perf_problem='time' perf_culprit=''
+    elif perf_look; then
+      # The text of a short recording is there in a fifth of a second.
+      looks+=1
+      if ((looks > 25)); then pause 0.05; else pause 0.02; fi
+      continue
+    fi
+    perf_kill
+    # gzip would wait for a perf that cannot be ended.
+    if tool_is_running; then
+      ((names_pid == 0)) || kill -KILL "$names_pid" 2>/dev/null
+      kill -KILL "$gzip_pid" 2>/dev/null
+    fi
+    break
+  done
+  script_status=137
+  tool_is_running || { wait "$tool_pid" 2>/dev/null && script_status=0 || script_status=$?; }
+  ((names_pid == 0)) || { wait "$names_pid" 2>/dev/null && names_status=0 || names_status=$?; }
+  wait "$gzip_pid" 2>/dev/null && gzip_status=0 || gzip_status=$?
+  if ((names_status && gzip_status == 0)) && [[ -z $perf_problem ]]; then
+    # The names that it adds are not worth a text that is cut.
+    perf_names=0
+    printf '# names : the program that names what perf cannot name failed with status %d\n' "$names_status" >"$WORK/unnamed"
+    perf_script "$1"
+    return
+  fi
+  if ((gzip_status)); then
+    perf_problem='space' perf_culprit=''
+  elif ((script_status)) && [[ -z $perf_problem ]]; then
+    # Somebody else ended it, or it crashed on a file of the namespace where it was last seen.
+    perf_problem='failed' perf_culprit=$perf_place
+  fi
+  [[ -z $perf_problem ]]
+}
+
+# Removes the last sample from the text, because it may be cut. Fails if no sample is left.
+perf_trim() {
+  [[ $perf_problem != space ]] || return 1
+  gzip -dc <"$WORK/perf-script.txt.gz" | sed -n -e H -e '/^$/{x;s/^\n//;p;s/.*//;x}' | gzip -c >"$WORK/whole.gz"
+  [[ "${PIPESTATUS[*]}" == '0 0 0' ]] || return 1
+  mv "$WORK/whole.gz" "$WORK/perf-script.txt.gz"
+  gzip -dc <"$WORK/perf-script.txt.gz" | grep -qv '^#'
+}
