@@ -27,6 +27,9 @@ export interface Life {
   readonly rest: string;
 }
 
+/** What bash prints of a process that was killed, if it notices that between two commands, and not while it waits for the process. */
+const KILLED = /^\S+: line \d+: +\d+ Killed .*\n?/gm;
+
 /**
  * The node's script with a folder in place of the pod's scratch volume, as an argument of `bash -c`. `before` runs once the
  * arguments of a recorder were read; `text` is another script than the release's.
@@ -57,5 +60,9 @@ export function runLife(
   const lines = stdout.trimEnd().split('\n');
   const events = lines.flatMap((line) => parseEvent(line, NONCE) ?? []);
   const foreign = lines.filter((line) => !parseEvent(line, NONCE));
-  return { out: join(folder, 'out'), events, rest: [...foreign, stderr].join('\n').trim() };
+  return {
+    out: join(folder, 'out'),
+    events,
+    rest: [...foreign, stderr.replaceAll(KILLED, '')].join('\n').trim(),
+  };
 }
