@@ -59,7 +59,7 @@ beforeAll(async () => {
   await kubectl(['apply', '-f', '-'], JSON.stringify(pod));
   const log = await eventually(
     async () => await kubectl(['logs', '-n', NAMESPACE, POD]).catch(() => ''),
-    (text) => text.endsWith('made\n'),
+    (text) => text.endsWith('made'),
   );
   for (const [, sum, mb] of log.matchAll(/^([0-9a-f]{64}) +\/gkeprof\/out\/(\d+)\//gm))
     sums.set(Number(mb), sum!);
