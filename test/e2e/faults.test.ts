@@ -255,9 +255,12 @@ describe('faults between the client and the API server', () => {
   });
 });
 
-/** A capture whose copy brings 900 B in a second. */
+/**
+ * A capture whose copy brings 900 B in a second. Its megabytes cannot fit through that, and are few enough for one stream: several
+ * streams would share the speed, and each would wait for minutes until kubectl has read the debug pod.
+ */
 async function slowCopy(folder: string): Promise<Cell> {
-  const cell = await begin(folder, ['--duration', '15s']);
+  const cell = await begin(folder, ['--duration', '8s']);
   await reaches('capturing', cell);
   cell.proxy.bytesPerSecond = 900;
   return cell;
