@@ -59,7 +59,7 @@ perf_script() {
   mkfifo "$WORK/stacks"
   perf_watch "$at_once" "$perf_least_kb"
   if perf_can_name; then
-    # It is told what was mapped where, and leaves that out of the text.
+    # The program needs to know what was mapped where, and leaves that out of the text.
     more=(dsoff --show-mmap-events)
     mkfifo "$WORK/named"
     gkeprof-unwinder names --cache "$WORK/.debug" <"$WORK/stacks" >"$WORK/named" 2>"$OUT/names.log" &
