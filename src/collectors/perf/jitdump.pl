@@ -4,7 +4,7 @@ use strict;
 use warnings;
 use Fcntl qw(SEEK_SET O_WRONLY O_CREAT O_EXCL O_NOFOLLOW);
 
-use constant { CODE_LOAD => 0, CODE_MOVE => 1, MOST_FUNCTIONS => 500_000, MOST_NAME => 1024 };
+use constant { CODE_LOAD => 0, CODE_MOVE => 1, MOST_FUNCTIONS => 500_000, MOST_PAGES => 600_000, MOST_NAME => 1024 };
 
 # write_jit_map FROM, PID, TO, MOST, LEFT, UNTIL: the functions of the process with that pid in its own namespace, by the state at
 # the end of the file: what was loaded last at an address counts. Returns what became of it and, if the map is `taken`, its bytes. A
@@ -52,7 +52,6 @@ sub write_jit_map {
         my $name = unpack 'Z*', substr $record, 56, $room - $code < MOST_NAME ? $room - $code : MOST_NAME;
         $name =~ s/[\x00-\x1f\x7f]/?/g;
         $put->($start, $start + $code, pack('Q', $index) . $name);
-        return 'large' if keys %function > MOST_FUNCTIONS;
       }
     } elsif ($kind == CODE_MOVE && $of == $pid && $length >= 64) {
       my ($old, $start, undef, $index) = @field;
@@ -62,6 +61,8 @@ sub write_jit_map {
         $put->($start, $start + $end - $old, substr $moved, 8);
       }
     }
+    # One large function that moves again and again would fill the memory with pages that it has left.
+    return 'large' if keys %function > MOST_FUNCTIONS || keys %on_page > MOST_PAGES;
     $at += $length;
   }
 

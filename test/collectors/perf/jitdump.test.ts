@@ -313,6 +313,17 @@ describe('a hostile jitdump file', () => {
     expect(converted(4)).toEqual({ said: 'large', map: undefined });
   });
 
+  // Each move costs 64 bytes of the file, however large the function is.
+  it('has at most so many pages, also those that a function has left', () => {
+    const few = CONVERT.replace('MOST_PAGES => 600_000', 'MOST_PAGES => 4');
+    const large = load({ at: 0x10000, size: 0x2000, name: 'f', index: 1 });
+    const moves = [0x20000, 0x30000].map((to, at) => move([0x10000, 0x20000][at]!, to, 0x2000, 1));
+    const converted = (count: number) =>
+      convert(Buffer.concat([header(), large, ...moves.slice(0, count)]), PID, { program: few });
+    expect(converted(1).map).toBe('20000 2000 f\n');
+    expect(converted(2)).toEqual({ said: 'large', map: undefined });
+  });
+
   it('writes over nothing, and follows no link', () => {
     const other = join(folder, 'other');
     writeFileSync(other, 'kept');
