@@ -102,13 +102,14 @@ describe('completion in real shells, of the real cluster', () => {
       'kubectl-gkeprof',
       ['__complete', 'pcap', '-n', 'x', '--kubeconfig', '/nowhere', 'po'],
       {
-        env: env(),
+        // The folder of its proxy's socket.
+        env: { ...env(), TMPDIR: home },
         extendEnv: false,
       },
     );
     expect(run.stdout).toBe('pod/\n:38');
     expect(run.stderr).toBe('');
-    const proxies = () => execa('pgrep', ['-f', 'proxy --unix-socket=.*/gkeprof-'], { reject: false });
+    const proxies = () => execa('pgrep', ['-f', `proxy --unix-socket=${home}/gkeprof-`], { reject: false });
     expect((await eventually(proxies, ({ stdout }) => stdout === '')).stdout).toBe('');
   });
 });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limitedContext, privilegesOf } from '../../src/collectors/privileges.ts';
 import { json, kubeletOf, type ProcessJson } from './runtime.ts';
 import {
+  captureProcesses,
   capturesPackets,
   debugPods,
   environment,
@@ -284,8 +285,8 @@ describe('--least-privilege', () => {
     expect(JSON.stringify(pod.spec)).not.toContain('"privileged":true');
     expect(pod.spec.hostPID).toBeUndefined();
     // What the kernel says of tcpdump: NET_RAW is bit 13 (include/uapi/linux/capability.h).
-    const { stdout } = await execa('pgrep', ['-f', 'tcpdump .*-w /gkeprof/out/']);
-    const status = readFileSync(`/proc/${stdout.split('\n')[0]}/status`, 'utf8');
+    const tcpdump = (await captureProcesses()).find((line) => line.includes('-w /gkeprof/out/'));
+    const status = readFileSync(`/proc/${tcpdump?.split(' ')[0]}/status`, 'utf8');
     for (const set of ['CapPrm', 'CapEff', 'CapBnd'])
       expect(status).toMatch(new RegExp(`^${set}:\t0{12}2000$`, 'm'));
     expect(status).toMatch(/^NoNewPrivs:\t1$/m);
