@@ -18,7 +18,14 @@ import {
   StoppedError,
 } from './read-ranges.ts';
 import type { SessionContext } from './session-context.ts';
-import { type Announced, CopyPace, type DownloadSource, type Transfer, watched } from './transfer.ts';
+import {
+  type Announced,
+  CopyPace,
+  type DownloadSource,
+  firstByteOf,
+  type Transfer,
+  watched,
+} from './transfer.ts';
 
 /** A file that is on this computer and was verified. */
 export interface Artifact {
@@ -57,6 +64,7 @@ export async function download(
     ...{ announced, from, context, signal },
     arrived: { bytes: 0 },
     pace: new CopyPace(context.paceMs),
+    firstByte: firstByteOf(context),
   };
   let temporary: string | undefined;
   let copied: Copied | undefined;

@@ -1,4 +1,4 @@
-import type { ContainerRef } from '../cluster/cluster.ts';
+import type { Cluster, ContainerRef } from '../cluster/cluster.ts';
 import { unlessAborted } from '../interrupts.ts';
 import { formatBytes, formatDuration } from '../text/quantity.ts';
 import { copyingParts } from './progress.ts';
@@ -24,6 +24,7 @@ export interface Transfer {
   /** How many bytes of the file are here by now; whoever brings bytes adds them. */
   readonly arrived: { bytes: number };
   readonly pace: CopyPace;
+  readonly firstByte: FirstByte;
   readonly context: SessionContext;
   /** Aborted if the user gives up the download, or if another of its streams failed. */
   readonly signal: AbortSignal;
@@ -33,6 +34,7 @@ const STALL_MS = 30_000;
 /**
  * How many times as long the first byte may take: kubectl reads the debug pod before it begins. At the least speed that is
  * accepted below, the 36 kB of a packet capture's pod take more than half a minute, and the 73 kB of a profile's more than a minute.
+ * Later streams may take so many times as long as the first byte took before, and at least this part of the time for a stall.
  */
 const FIRST_BYTE_TIMES = 3;
 /** The speed of a copy is judged by what came in this time, in milliseconds. */
@@ -42,6 +44,41 @@ const FLOOR = 1000;
 /** How often a transfer is checked: a copy that brings too much is ended after at most this time. */
 const WATCH_MS = 100;
 const PROGRESS_MS = 1000;
+
+/**
+ * How long a stream may take until its first byte, by how long it took those before it. On a line that is known to be fast, a
+ * stream that is lost without a word is noticed sooner.
+ */
+export class FirstByte {
+  readonly #stallMs: number;
+  #longestMs: number | undefined;
+
+  constructor(stallMs = STALL_MS) {
+    this.#stallMs = stallMs;
+  }
+
+  /** The limit for a stream that has brought nothing yet, in milliseconds. */
+  get limitMs(): number {
+    const most = FIRST_BYTE_TIMES * this.#stallMs;
+    if (this.#longestMs === undefined) return most;
+    const least = this.#stallMs / FIRST_BYTE_TIMES;
+    return Math.min(most, Math.max(least, FIRST_BYTE_TIMES * this.#longestMs));
+  }
+
+  /** A stream had its first byte after so many milliseconds, or was ended without one: the line may have become slow. */
+  took(ms: number): void {
+    this.#longestMs = Math.max(this.#longestMs ?? 0, ms);
+  }
+}
+
+const known = new WeakMap<Cluster, FirstByte>();
+
+/** What is known of the connection that all files of a session come through. */
+export function firstByteOf({ cluster, stallMs }: SessionContext): FirstByte {
+  const found = known.get(cluster) ?? new FirstByte(stallMs);
+  known.set(cluster, found);
+  return found;
+}
 
 /**
  * Judges the speed of a whole download, over all its streams. Time in which the API server was away does not count, and
@@ -89,9 +126,10 @@ export class CopyPace {
  */
 export async function watched<T>(
   arrivedBy: () => Promise<number>,
-  { announced: { bytes: whole }, arrived, pace, context: { log, stallMs = STALL_MS }, signal }: Transfer,
+  { announced: { bytes: whole }, arrived, pace, firstByte, context, signal }: Transfer,
   stream: (end: AbortController) => Promise<T>,
 ): Promise<T> {
+  const { log, stallMs = STALL_MS } = context;
   const end = new AbortController();
   const began = Date.now();
   const before = arrived.bytes;
@@ -109,10 +147,12 @@ export async function watched<T>(
       if (here === undefined || end.signal.aborted) return;
       const now = Date.now();
       if (here === own) {
-        if (now - since > (own === 0 ? FIRST_BYTE_TIMES : 1) * stallMs)
-          end.abort(new Error('the copy stalled'));
+        if (now - since <= (own === 0 ? firstByte.limitMs : stallMs)) return;
+        if (own === 0) firstByte.took(now - began);
+        end.abort(new Error('the copy stalled'));
         return;
       }
+      if (own === 0) firstByte.took(now - began);
       own = here;
       since = now;
       if (now - shown < PROGRESS_MS) return;
