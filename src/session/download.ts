@@ -73,9 +73,9 @@ export async function download(
     await checkAnnounced(announced, directory);
     temporary = temporaryFolder(directory);
     const part = join(temporary, 'part');
+    const several = announced.bytes > LARGE_BYTES ? await bySeveral(part, transfer) : undefined;
     copied =
-      (announced.bytes > LARGE_BYTES ? await bySeveral(part, transfer) : undefined) ??
-      (await byKubectlCp(temporary, part, transfer));
+      several && 'file' in several ? several : await byKubectlCp(temporary, part, transfer, several?.stopped);
     const { file, sum, resumedBytes } = copied;
     if (sum !== announced.sha256)
       throw new Error(`SHA-256 is ${sum} here and ${announced.sha256} on the node`);
@@ -106,9 +106,12 @@ interface Copied {
 
 /**
  * Reads a large file by several streams at a time. Where its bytes are not those on the node, the parts that differ are read
- * again. Undefined if the streams bring nothing any more, although the pod is there: then `kubectl cp` is tried.
+ * again. If the streams bring nothing any more, although the pod is there, the result is the error, and `kubectl cp` is tried.
  */
-async function bySeveral(part: string, transfer: Transfer): Promise<Copied | undefined> {
+async function bySeveral(
+  part: string,
+  transfer: Transfer,
+): Promise<Copied | { readonly stopped: StoppedError }> {
   const { announced, context, signal } = transfer;
   const file = await newFile(part);
   try {
@@ -124,15 +127,20 @@ async function bySeveral(part: string, transfer: Transfer): Promise<Copied | und
     if (!(error instanceof StoppedError)) throw error;
     await rm(part);
     context.log.warn(`${reasonOf(error)}; trying kubectl cp`);
-    return undefined;
+    return { stopped: error };
   }
 }
 
 /**
  * Copies a file by `kubectl cp`. The rest of a copy that is too short is read by ranges, whose remote end waits until the client
- * has every byte.
+ * has every byte; not if it brings nothing where ranges had stopped before.
  */
-async function byKubectlCp(folder: string, part: string, transfer: Transfer): Promise<Copied> {
+async function byKubectlCp(
+  folder: string,
+  part: string,
+  transfer: Transfer,
+  stopped?: StoppedError,
+): Promise<Copied> {
   const { announced, pace, signal } = transfer;
   const copied = await copy(folder, transfer);
   signal.throwIfAborted();
@@ -146,6 +154,7 @@ async function byKubectlCp(folder: string, part: string, transfer: Transfer): Pr
     if (sum !== announced.sha256) {
       if (copied.exitCode !== 0) await finalFailure(copied.stderr, transfer);
       pace.throwIfTooSlow();
+      if (stopped && got === 0) throw stopped;
       if (got === announced.bytes) got = 0;
       resumedBytes = announced.bytes - got;
       await readRest(file, got, transfer);

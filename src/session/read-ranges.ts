@@ -6,7 +6,7 @@ import { request } from '../node/requests.ts';
 import { formatBytes } from '../text/quantity.ts';
 import { askIfGone } from './debug-pod.ts';
 import { PATIENCE_MS, patiently } from './patience.ts';
-import { type Transfer, watched } from './transfer.ts';
+import { GaveWay, type Transfer, watched } from './transfer.ts';
 
 /** Bytes of a range. Each costs a process of kubectl here, and a stream that breaks is resumed at its last byte. */
 const RANGE_BYTES = 64 * 2 ** 20;
@@ -39,13 +39,18 @@ export async function readRest(file: FileHandle, from: number, transfer: Transfe
 /**
  * Reads a whole file by several streams at a time, each of which reads a part of it range by range. Returns how many bytes
  * came only after a range had ended early. If one stream fails, the others are ended, and it rejects with that error.
+ *
+ * On a line that is so slow that none of them has its first byte soon, they read their parts one after the other: there each
+ * of them would take most of the line for what kubectl reads of the debug pod.
  */
 export async function readBySeveral(file: FileHandle, transfer: Transfer): Promise<number> {
   await file.truncate(0);
   transfer.arrived.bytes = 0;
-  return await together(partsOf(transfer.announced.bytes), transfer, (part, own) =>
-    readPart(file, part, own),
-  );
+  let before: Promise<number> | undefined;
+  return await together(partsOf(transfer.announced.bytes), transfer, (part, own) => {
+    before = readPart(file, part, { ...own, ...(before && { before }) });
+    return before;
+  });
 }
 
 /**
@@ -121,7 +126,7 @@ async function readPart(file: FileHandle, { from, to }: Part, transfer: Transfer
   let tries = 0;
   while (at < to) {
     const want = Math.min(RANGE_BYTES, to - at);
-    const { got, stderr } = await readRange(at, want, file, transfer);
+    const { got, stderr, gaveWay } = await readRange(at, want, file, transfer);
     pace.throwIfTooSlow();
     at += got;
     if (isResumed) resumed += got;
@@ -135,7 +140,8 @@ async function readPart(file: FileHandle, { from, to }: Part, transfer: Transfer
       continue;
     }
     await finalFailure(stderr, transfer);
-    if (await podHasIt(transfer)) {
+    if (gaveWay) await unlessAborted(transfer.before!, transfer.signal);
+    if (gaveWay || (await podHasIt(transfer))) {
       quietMs = 0;
       quietSince = context.now();
     }
@@ -175,15 +181,15 @@ async function podHasIt({ from, pace, context, signal }: Transfer): Promise<bool
 }
 
 /**
- * Reads one range and writes it at its place in the file, never more bytes than were asked for. Returns how many came, and
- * what kubectl said.
+ * Reads one range and writes it at its place in the file, never more bytes than were asked for. Returns how many came, what
+ * kubectl said, and whether the stream was ended for the sake of another.
  */
 async function readRange(
   at: number,
   want: number,
   into: FileHandle,
   transfer: Transfer,
-): Promise<{ readonly got: number; readonly stderr: string }> {
+): Promise<{ readonly got: number; readonly stderr: string; readonly gaveWay: boolean }> {
   const { announced, arrived, from, context, signal } = transfer;
   const stream = context.cluster.execStream(
     from,
@@ -191,6 +197,7 @@ async function readRange(
   );
   let got = 0;
   let stderr = '';
+  let gaveWay = false;
   const abort = () => stream.kill();
   signal.addEventListener('abort', abort, { once: true });
   try {
@@ -198,7 +205,14 @@ async function readRange(
       async () => got,
       transfer,
       async (end) => {
-        end.signal.addEventListener('abort', abort, { once: true });
+        end.signal.addEventListener(
+          'abort',
+          () => {
+            gaveWay = end.signal.reason instanceof GaveWay;
+            abort();
+          },
+          { once: true },
+        );
         for await (const chunk of stream.chunks) {
           const useful = chunk.subarray(0, want - got);
           await writeAt(into, useful, at + got);
@@ -227,7 +241,7 @@ async function readRange(
     clearTimeout(late);
   }
   signal.throwIfAborted();
-  return { got, stderr };
+  return { got, stderr, gaveWay: gaveWay && got === 0 };
 }
 
 /** Throws if kubectl says that this computer cannot store the file: then it is useless to try again. */

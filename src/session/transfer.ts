@@ -28,7 +28,12 @@ export interface Transfer {
   readonly context: SessionContext;
   /** Aborted if the user gives up the download, or if another of its streams failed. */
   readonly signal: AbortSignal;
+  /** Of a stream that gives way where the line is slow: the end of the one that it waits for then. */
+  readonly before?: Promise<unknown>;
 }
+
+/** Why a stream was ended whose line is so slow that it brought nothing to any of them. */
+export class GaveWay extends Error {}
 
 const STALL_MS = 30_000;
 /**
@@ -61,8 +66,12 @@ export class FirstByte {
   get limitMs(): number {
     const most = FIRST_BYTE_TIMES * this.#stallMs;
     if (this.#longestMs === undefined) return most;
-    const least = this.#stallMs / FIRST_BYTE_TIMES;
-    return Math.min(most, Math.max(least, FIRST_BYTE_TIMES * this.#longestMs));
+    return Math.min(most, Math.max(this.soonMs, FIRST_BYTE_TIMES * this.#longestMs));
+  }
+
+  /** A line that brings nothing to several streams in this time is slow, in milliseconds. */
+  get soonMs(): number {
+    return this.#stallMs / FIRST_BYTE_TIMES;
   }
 
   /** A stream had its first byte after so many milliseconds, or was ended without one: the line may have become slow. */
@@ -126,7 +135,7 @@ export class CopyPace {
  */
 export async function watched<T>(
   arrivedBy: () => Promise<number>,
-  { announced: { bytes: whole }, arrived, pace, firstByte, context, signal }: Transfer,
+  { announced: { bytes: whole }, arrived, pace, firstByte, before: other, context, signal }: Transfer,
   stream: (end: AbortController) => Promise<T>,
 ): Promise<T> {
   const { log, stallMs = STALL_MS } = context;
@@ -147,6 +156,7 @@ export async function watched<T>(
       if (here === undefined || end.signal.aborted) return;
       const now = Date.now();
       if (here === own) {
+        if (other && arrived.bytes === 0 && now - since > firstByte.soonMs) end.abort(new GaveWay());
         if (now - since <= (own === 0 ? firstByte.limitMs : stallMs)) return;
         if (own === 0) firstByte.took(now - began);
         end.abort(new Error('the copy stalled'));
