@@ -23,7 +23,7 @@ import { type FoundPod, findGroups, findNode, findPods } from './find-pods.ts';
 export interface TargetSet {
   /** Nodes, or pods by namespace and name; never empty. */
   readonly targets: readonly Target[];
-  /** The pods that came with a workload, a service or labels, have not ended, and are no possible targets. */
+  /** Pods that are no possible targets, beside others; of a workload, a service or labels only those that have not ended. */
   readonly passed: readonly PassedPod[];
   /** What the user may have meant differently, one sentence each. */
   readonly notes: readonly string[];
@@ -41,9 +41,8 @@ export interface PassedPod {
 }
 
 /**
- * Looks up all targets that the user meant. A pod that was named by itself and is no possible target is an error; one that
- * came with a workload, a service or labels is passed over, unless all are. Throws as well if there is no pod of something
- * that was named.
+ * Looks up all targets that the user meant. A pod that is no possible target is an error if it is the only one that was named;
+ * beside others it is passed over, unless all are. Throws as well if there is no pod of something that was named.
  */
 export async function findTargetSet(
   refs: TargetRefs,
@@ -63,10 +62,11 @@ export async function findTargetSet(
   const passed: PassedPod[] = [];
   const pass = ({ pod: { metadata } }: FoundPod, { text: why, hint = '' }: Partial<TargetProblem>) =>
     passed.push({ namespace: metadata?.namespace ?? '', name: metadata?.name ?? '', why: why ?? '', hint });
+  const isAlone = found.length === 1 && found[0]!.isNamed;
   const possible = found.flatMap((each) => {
-    if (each.isNamed) return [{ each, target: podTarget(each.pod, each.container) }];
-    if (hasEnded(each.pod)) return [];
-    const problem = whyPassed(each);
+    if (isAlone) return [{ each, target: podTarget(each.pod, each.container) }];
+    if (!each.isNamed && hasEnded(each.pod)) return [];
+    const problem = each.isNamed ? podProblem(each.pod, each.container) : whyPassed(each);
     if (!problem) return [{ each, target: podTarget(each.pod, each.container) }];
     pass(each, problem);
     return [];
@@ -74,10 +74,10 @@ export async function findTargetSet(
   const nodes = await readNodes([...new Set(possible.map(({ target }) => target.node))], cluster);
   const targets = possible.flatMap(({ each, target }): PodTarget[] => {
     const node = nodes.get(target.node);
-    const of = each.isNamed ? ` of pod/${target.name}` : '';
+    const of = isAlone ? ` of pod/${target.name}` : '';
     const problem = node ? nodeProblem(node, of) : { text: `node "${target.node}"${of} not found` };
     if (!problem) return [target];
-    if (each.isNamed) throw clusterError(problem.text, problem.hint);
+    if (isAlone) throw clusterError(problem.text, problem.hint);
     pass(each, { ...problem, text: `cannot be observed: ${problem.text}` });
     return [];
   });

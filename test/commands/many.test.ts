@@ -175,6 +175,26 @@ describe('a capture of several pods', () => {
     expect(stderr).toContain('pod web-4 appeared during the capture, and is not in the recording');
   });
 
+  it('leaves out a pod that was named and is pending, exit 5, and refuses it alone, exit 3', async () => {
+    const cluster = clusterWith();
+    cluster.pods.set('web-9', { ...podOn('node-b', 'web-9'), status: { phase: 'Pending' } });
+    const named = (...names: string[]) =>
+      runOn(cluster, ['pcap', ...names, '--duration', '1s', '--output-dir', folder]);
+    const several = await named('web-1', 'web-9');
+    expect(several.code, several.stderr).toBe(5);
+    expect(several.stderr).toContain(
+      'pod "web-9" in namespace "default" is left out: it has no running container',
+    );
+    expect(readdirSync(folder).some((name) => name.endsWith('.pcapng.gz'))).toBe(true);
+    const alone = await named('web-9');
+    expect([alone.code, alone.stderr]).toEqual([
+      3,
+      expect.stringMatching(
+        /^error: pod "web-9" in namespace "default" has no running container \(Pending\)$/m,
+      ),
+    ]);
+  });
+
   it('goes on without the command, and names what it does not record: exit 5', async () => {
     const cluster = clusterWith({}, ['web-2']);
     cluster.pods.set('web-9', { ...podOn('node-b', 'web-9'), status: { phase: 'Pending' } });

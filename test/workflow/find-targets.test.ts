@@ -284,13 +284,42 @@ describe('findTargetSet', () => {
     ['web-down', 'node "node-down" of pod/web-down is not ready'],
     ['web-gone', 'node "none" of pod/web-gone not found'],
     ['web-bare', 'pod "web-bare" in namespace "default" has no container "app"'],
-  ])('refuses %s if it was named by itself, also beside its workload', async (name, message) => {
+  ])('refuses %s if it was named alone', async (name, message) => {
     const scene = clusterOf([...WEB, ...TROUBLED.map(([each, made]) => ofDeployment('web', each, made))]);
-    for (const line of [`deploy/web pod/${name}`, `pod/${name} deploy/web`])
-      await expect(find(line, scene, { container: 'app' })).rejects.toMatchObject({
-        code: 3,
-        message: expect.stringContaining(message),
-      });
+    await expect(find(`pod/${name}`, scene, { container: 'app' })).rejects.toMatchObject({
+      code: 3,
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it.each(TROUBLED)('passes over %s if it was named beside others: %j', async (name, made, why) => {
+    const scene = clusterOf([...WEB, ofDeployment('web', name, made)]);
+    for (const line of [`web-1 ${name}`, `pod/${name} pod/web-1`]) {
+      const { targets, passed } = await find(line, scene, { container: 'app' });
+      expect(names(targets)).toBe('default/web-1');
+      expect(passed.map((each) => [each.name, each.why])).toEqual([[name, why]]);
+    }
+    const { passed } = await find(`deploy/web pod/${name}`, scene, { container: 'app' });
+    expect(passed.map((each) => each.name)).toEqual([name]);
+  });
+
+  it('passes over a pod that has ended if it was named beside others', async () => {
+    const scene = clusterOf([...WEB, ofDeployment('web', 'web-evicted', { phase: 'Failed' })]);
+    const { targets, passed } = await find('web-1 web-evicted', scene);
+    expect(names(targets)).toBe('default/web-1');
+    expect(passed).toMatchObject([
+      { name: 'web-evicted', why: expect.stringContaining('has ended (Failed)') },
+    ]);
+  });
+
+  it('refuses several that were named if none of them is possible', async () => {
+    const pods = ['web-1', 'web-2'].map((name) => ofDeployment('web', name, { phase: 'Pending' }));
+    await expect(find('web-1 web-2', clusterOf(pods))).rejects.toMatchObject({
+      code: 3,
+      message: expect.stringMatching(
+        /^none of the 2 pods that were found is a possible target: pod "web-1" /,
+      ),
+    });
   });
 
   it('throws what is wrong if nothing is left', async () => {
