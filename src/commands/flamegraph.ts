@@ -30,7 +30,7 @@ import {
   type TargetRefs,
 } from '../plan/target.ts';
 import type { ExceptedPod } from '../profile/owners.ts';
-import { summaryLines } from '../profile/summary.ts';
+import { betterWay, summaryLines } from '../profile/summary.ts';
 import { StacksAgreement } from '../session/stacks-agreement.ts';
 import { formatDuration, parseCount, parseDuration } from '../text/quantity.ts';
 import {
@@ -273,7 +273,7 @@ async function recordMany(
   found: CaptureTargets,
   context: Context,
 ): Promise<ExitCode> {
-  const { durationSeconds, draw: drawing, choice, many, capture } = options;
+  const { durationSeconds, draw: drawing, choice, many, capture, again } = options;
   const limits = { durationSeconds, maxBytes: maxBytes(options) };
   const plans = planMany(found, (target, debugPods) => taskOfMany(target, options, debugPods), limits);
   const rooms = capture.explain
@@ -284,7 +284,7 @@ async function recordMany(
     `stops after ${formatDuration(durationSeconds)}${capture.detach ? '' : ', or press Ctrl-C'}`,
     ...new Set(rooms.flat()),
   ];
-  return profileMany(found, plans, opening, { draw: drawing, choice, split: many.split }, context);
+  return profileMany(found, plans, opening, { draw: drawing, choice, split: many.split, again }, context);
 }
 
 /** One session, with its files. Undefined after a preview of its debug pod. */
@@ -389,7 +389,7 @@ async function drawRecording(
     stdout.write(`Raw stack traces: ${artifact.path}\nReceipt:          ${read.receiptPath}\n`);
   const made = [...drawn, ...read.made];
   for (const line of summaryLines(summary)) log.line(line);
-  const better = summary.quality.limits.find(({ callGraph }) => callGraph !== undefined)?.callGraph;
+  const better = betterWay(summary);
   if (better !== undefined) log.hint(`to see the missing callers: ${again(better)}`);
   for (const line of missingText(result)) log.warn(line);
   if (result.ended !== 'time') log.line(endedText(result));

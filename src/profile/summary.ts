@@ -38,6 +38,10 @@ export interface ThreadGroup {
   readonly cores?: number;
 }
 
+/** The value of --call-graph that finds callers which are missing now; undefined if none does. */
+export const betterWay = ({ quality }: ProfileSummary): string | undefined =>
+  quality.limits.find(({ callGraph }) => callGraph !== undefined)?.callGraph;
+
 export interface ProfileSummary {
   readonly samples: number;
   /** Undefined if the input does not say. */

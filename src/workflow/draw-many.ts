@@ -9,7 +9,7 @@ import { findOutliers } from '../profile/compare/outliers.ts';
 import { comparable, haveOneEvent, mergeByPod, type PodPart, timesOf } from '../profile/merge-by-pod.ts';
 import { labelsOf, outlierLines, type PodRow, podRows, podTable } from '../profile/pod-rows.ts';
 import type { Profile } from '../profile/profile.ts';
-import { type ProfileSummary, summarize, summaryLines } from '../profile/summary.ts';
+import { betterWay, type ProfileSummary, summarize, summaryLines } from '../profile/summary.ts';
 import type { FailedTarget } from '../report/failed-target.ts';
 import type { MadeFile } from '../report/files.ts';
 import type { manyProfilesResult } from '../report/many-profiles.ts';
@@ -28,6 +28,8 @@ export interface DrawManyOptions {
   readonly folder: string;
   /** The workload whose pods they are, if they are those of one: its kind and name as people write it, `deploy/redis`. */
   readonly workload?: { readonly text: string; readonly name: string };
+  /** The command line that records the same targets with another value of --call-graph. */
+  readonly again?: (callGraph: string) => string;
 }
 
 /** What was made of the recordings of several pods. */
@@ -53,7 +55,7 @@ export interface DrawnMany {
  */
 export async function drawMany(
   recordings: readonly ReadRecording[],
-  { draw, split, folder, workload }: DrawManyOptions,
+  { draw, split, folder, workload, again }: DrawManyOptions,
   { stdout, log }: Pick<Context, 'stdout' | 'log'>,
 ): Promise<DrawnMany> {
   const parts = recordings.map(partOf);
@@ -95,6 +97,8 @@ export async function drawMany(
     const { owners: _, ...rest } = summary;
     for (const line of summaryLines({ ...rest, busiest: [], groups: [] })) log.line(line);
   }
+  for (const [callGraph, pods] of again ? betterWays(recordings, labels) : [])
+    log.hint(`to see the missing callers of ${pods.join(', ')}: ${again!(callGraph)}`);
   const each: Array<DrawnMany['recordings'][number]> = [];
   for (const recording of recordings) {
     const { result, reading, summary } = recording;
@@ -120,6 +124,16 @@ export async function drawMany(
       ? worst(recordings.map(({ code }) => code))
       : worst(recordings.map(({ result }) => sessionCode(result))),
   };
+}
+
+/** The values of --call-graph that find callers which are missing now, each with the pods that need it. */
+function betterWays(recordings: readonly ReadRecording[], labels: readonly string[]): Map<string, string[]> {
+  const ways = new Map<string, string[]>();
+  recordings.forEach(({ summary }, at) => {
+    const better = betterWay(summary);
+    if (better !== undefined) ways.set(better, [...(ways.get(better) ?? []), labels[at]!]);
+  });
+  return ways;
 }
 
 /** Findings in the caption of the picture; the table has all. */

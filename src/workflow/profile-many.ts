@@ -24,6 +24,8 @@ export interface ManyProfilesOptions {
   readonly choice: ReadChoice;
   /** Also draw each pod. */
   readonly split: boolean;
+  /** The command line that records the same targets with another value of --call-graph. */
+  readonly again: (callGraph: string) => string;
 }
 
 /** Records the profiles of several pods or nodes, and draws them as one. Returns the exit code. */
@@ -45,7 +47,7 @@ export async function profileMany(
 async function drawAll(
   recorded: RecordedMany,
   { options, refs }: CaptureTargets,
-  { draw, choice, split }: ManyProfilesOptions,
+  { draw, choice, split, again }: ManyProfilesOptions,
   pods: ReadonlyMap<string, NodePods>,
   context: Context,
 ): Promise<ExitCode> {
@@ -57,7 +59,7 @@ async function drawAll(
   const workload = workloadOf(refs);
   const drawn = await drawMany(
     read,
-    { draw, split, folder: options.outputDir, ...(workload && { workload }) },
+    { draw, split, again, folder: options.outputDir, ...(workload && { workload }) },
     context,
   );
   const { format, open } = draw;

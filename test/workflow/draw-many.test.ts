@@ -32,6 +32,16 @@ const REPLICAS: readonly RecordedText[] = [
 
 const DRAW: DrawOptions = { formats: ['svg'], annotate: false, format: { kind: 'text' }, open: false };
 
+/** A hundred samples, of which so many end in the middle. */
+const cutText = (cut: number): string =>
+  [
+    '# cmdline : perf record\n',
+    ...Array.from({ length: 100 }, (_, at) => {
+      const start = at < cut ? '' : '\t 55d1 main+0x1 (/bin/a)\n';
+      return `a  1/1  [000]  1.00${at}:  10101010 cycles: \n\t 55d0 f+0x1 (/bin/a)\n\t 55d2 g+0x1 (/bin/a)\n${start}\n`;
+    }),
+  ].join('');
+
 /** Without the temporary folder. */
 const readable = (text: string) => text.replaceAll(`${folder}/`, '');
 
@@ -102,6 +112,18 @@ describe('recordings of several pods', () => {
     expect(many.code).toBe(EXIT.done);
     for (const name of files.filter((each) => each.endsWith('.receipt.json')))
       expect(faults('receipt', JSON.parse(readFileSync(join(folder, name), 'utf8')))).toEqual([]);
+  });
+
+  it('whose stacks end early are followed by the line that finds the callers, with the pods that need it', async () => {
+    const again = (way: string) => `flamegraph web --call-graph ${way}`;
+    const stacks = { way: 'fp', why: 'no-unwinder' } as const;
+    const cut = ['redis-0', 'redis-1'].map((name) => ({ name, text: cutText(60), result: { stacks } }));
+    const whole = { name: 'redis-2', text: cutText(0), result: { stacks } };
+    const { stderr } = await drawn([...cut, whole], { again });
+    expect(stderr).toContain(
+      'hint: to see the missing callers of redis-0, redis-1: flamegraph web --call-graph dwarf\n',
+    );
+    expect((await drawn([{ ...whole, name: 'redis-3' }], { again })).stderr).not.toContain('hint:');
   });
 
   it('are the profile that render makes of the same files', async () => {
