@@ -5,14 +5,14 @@ import { DEBUG_POD_OPTIONS, debugNamespace, OUTPUT_DIR, VERBOSE, writableFolder 
 import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Connection } from '../cluster/connection.ts';
-import { clusterError, EXIT, reasonOf, usageError } from '../errors.ts';
+import { clusterError, EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { request } from '../node/requests.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
 import { table } from '../output/table.ts';
 import { planOfPod } from '../session/plan-of-pod.ts';
 import { resumeSession } from '../session/session.ts';
-import { type ListedSession, listSessions } from '../session/session-list.ts';
+import { type ListedSession, listSessions, sessionLine } from '../session/session-list.ts';
 import { humanAge } from '../snapshot/age.ts';
 import { printable } from '../text/printable.ts';
 import { counted, formatBytes } from '../text/quantity.ts';
@@ -216,7 +216,7 @@ async function collect(options: SessionsOptions, cluster: Cluster, context: Cont
   if (action === 'collect' && (state === 'starting' || state === 'capturing'))
     throw clusterError(
       `session ${id} has not finished: it is ${state}`,
-      `to wait for its end and collect it: kubectl gkeprof sessions attach ${id}; to end it now: kubectl gkeprof sessions stop ${id}`,
+      `to wait for its end and collect it: ${sessionLine('attach', id, namespace, cluster)}; to end it now: ${sessionLine('stop', id, namespace, cluster)}`,
     );
   const found = planOfPod(await cluster.readPod(namespace, session.pod));
   const { plan, plans, collector } = found;
@@ -255,30 +255,44 @@ async function stop(options: SessionsOptions, cluster: Cluster, context: Context
       `session ${id} could not be stopped: ${printable(stderr)}`,
       'kubectl gkeprof sessions',
     );
-  context.stdout.write(`session ${id} stops; to get its file: kubectl gkeprof sessions attach ${id}\n`);
+  const line = sessionLine('attach', id, options.namespace, cluster);
+  context.stdout.write(`session ${id} stops; to get its file: ${line}\n`);
   return EXIT.done;
 }
 
-/** Deletes the debug pods of sessions, with their files. */
+/** Deletes the debug pods of sessions, with their files. A name that is no session takes nothing from the others, as with kubectl. */
 async function remove(options: SessionsOptions, cluster: Cluster, context: Context): Promise<number> {
   const { namespace, words, isExpired } = options;
   const found = isExpired
     ? await sessionsOf(cluster, namespace, options.isOfAll)
     : await listSessions(cluster, namespace, (each) => words.some((word) => isNamed(word, each)));
-  const wanted = isExpired
-    ? found.filter(({ state }) => state === 'ended')
-    : [...new Set(words.map((word) => namedSession(word, found)))];
-  if (wanted.length === 0) context.log.line('no session has expired');
-  const failures: string[] = [];
+  const failures: unknown[] = [];
+  const named = words.flatMap((word) => {
+    try {
+      return [namedSession(word, found)];
+    } catch (error) {
+      failures.push(error);
+      return [];
+    }
+  });
+  const wanted = isExpired ? found.filter(({ state }) => state === 'ended') : [...new Set(named)];
+  if (isExpired && wanted.length === 0) context.log.line('no session has expired');
+  let deleted = 0;
   for (const { id, pod } of wanted) {
-    await cluster.deletePod(namespace, pod, 5).then(
-      () => context.stdout.write(`session ${id} deleted\n`),
-      (error: unknown) => failures.push(reasonOf(error)),
-    );
+    try {
+      await cluster.deletePod(namespace, pod, 5);
+      context.stdout.write(`session ${id} deleted\n`);
+      deleted += 1;
+    } catch (error) {
+      failures.push(error);
+    }
   }
-  if (failures.length > 0)
-    throw clusterError(
-      `${counted(failures.length, 'session was', 'sessions were')} not deleted: ${failures.join('; ')}`,
-    );
-  return EXIT.done;
+  const [first, ...others] = failures;
+  if (first === undefined) return EXIT.done;
+  if (deleted === 0 && others.length === 0) throw first;
+  throw new GkeprofError(
+    deleted === 0 ? EXIT.cluster : EXIT.incomplete,
+    `${counted(failures.length, 'session was', 'sessions were')} not deleted: ${failures.map(reasonOf).join('; ')}`,
+    'kubectl gkeprof sessions lists them; -A lists those of all users',
+  );
 }

@@ -185,3 +185,15 @@ export function together(recorders: readonly SeenEvents[]): SeenEvents {
     ...(isOver && last && { end: last }),
   };
 }
+
+/** The command line that does something with a session, on this computer or another. */
+export function sessionLine(
+  action: 'attach' | 'collect' | 'stop',
+  id: string,
+  namespace: string,
+  cluster: Pick<Cluster, 'kubectlLine'>,
+): string {
+  const flags = cluster.kubectlLine().slice('kubectl'.length);
+  const where = namespace === 'gkeprof' ? '' : ` --debug-namespace=${namespace}`;
+  return `kubectl gkeprof sessions ${action} ${id}${where}${flags}`;
+}

@@ -10,6 +10,7 @@ import type { FoundSession } from './plan-of-pod.ts';
 import { type NotRecorded, type Recorder, record, untilCapturing } from './recording.ts';
 import { resultOf, type SessionResult } from './result.ts';
 import type { SessionContext } from './session-context.ts';
+import { sessionLine } from './session-list.ts';
 
 /** What one recorder of a session came to: a verified file, or the reason why it has no file. */
 export type Outcome =
@@ -55,16 +56,13 @@ export async function runSession(
   } catch (error) {
     log.end();
     const [here, isGone] = await Promise.all([tidied(working), abandonDebugPod(plan, context)]);
-    if (!isGone) log.hint(`if it still records, this goes on with it: ${attachLine(plan, context)}`);
+    if (!isGone) {
+      const { session, debugPod } = plan;
+      const line = sessionLine('attach', session.id, debugPod.namespace, context.cluster);
+      log.hint(`if it still records, this goes on with it: ${line}`);
+    }
     throw keptAfterAll(here) ?? error;
   }
-}
-
-/** The command that goes on with a session, on this computer or another. */
-function attachLine({ session, debugPod }: Plan, { cluster }: SessionContext): string {
-  const flags = cluster.kubectlLine().slice('kubectl'.length);
-  const where = debugPod.namespace === 'gkeprof' ? '' : ` --debug-namespace=${debugPod.namespace}`;
-  return `kubectl gkeprof sessions attach ${session.id}${where}${flags}`;
 }
 
 /** What came of work that was given up: usually nothing, because it ends as soon as it has removed what it began. */

@@ -1,9 +1,7 @@
 import type { Context } from '../cli/command.ts';
-import { PROGRAM } from '../cli/help.ts';
 import type { RawOptions } from '../cli/option-spec.ts';
 import type { CaptureOptions } from '../cli/options.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { shownFlags } from '../cluster/connection.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
 import { printResult } from '../output/result.ts';
@@ -11,8 +9,8 @@ import type { Plan } from '../plan/plan.ts';
 import { type FailedTarget, failedTarget, namedInResult, podText } from '../report/failed-target.ts';
 import { beginSession } from '../session/session.ts';
 import type { SessionContext } from '../session/session-context.ts';
+import { sessionLine } from '../session/session-list.ts';
 import { counted, formatDuration } from '../text/quantity.ts';
-import { shellQuote } from '../text/shell-quote.ts';
 
 /** Throws if a flag was typed that tells what to do with the recording, which a detached command never sees. */
 export function checkDetach(raw: RawOptions, names: readonly string[]): void {
@@ -61,7 +59,7 @@ export async function detach(
   const facts = pods
     .map((plans) => plans.filter((plan) => missing.every((each) => each.plan !== plan)))
     .filter((plans) => plans.length > 0)
-    .map((plans) => sessionFacts(plans, options));
+    .map((plans) => sessionFacts(plans, cluster));
   const failed = [...passed, ...missing.map(({ plan, error }) => failedTarget(plan, error))];
   await printResult(
     context,
@@ -88,16 +86,13 @@ export async function detach(
 }
 
 /** A session that was begun, as `-o json` has it. */
-function sessionFacts(plans: readonly Plan[], { connection, debugPod }: CaptureOptions) {
+function sessionFacts(plans: readonly Plan[], cluster: Cluster) {
   const plan = plans[0]!;
   const { id } = plan.session;
   const { target, namespace } = namedInResult(plan);
   const { durationSeconds, keepSeconds } = plan.limits;
-  const flags = [
-    ...shownFlags(connection),
-    ...(debugPod.namespace === 'gkeprof' ? [] : [`--debug-namespace=${debugPod.namespace}`]),
-  ];
-  const line = (action: string) => [PROGRAM, 'sessions', action, id, ...flags.map(shellQuote)].join(' ');
+  const { namespace: where, name } = plan.debugPod;
+  const line = (action: Parameters<typeof sessionLine>[0]) => sessionLine(action, id, where, cluster);
   return {
     kind: 'Session',
     version: 1,
@@ -106,7 +101,7 @@ function sessionFacts(plans: readonly Plan[], { connection, debugPod }: CaptureO
     ...(namespace !== undefined && { targetNamespace: namespace }),
     ...(plans.length > 1 && { targets: plans.map(namedInResult) }),
     node: plan.node,
-    debugPod: { namespace: debugPod.namespace, name: plan.debugPod.name },
+    debugPod: { namespace: where, name },
     durationSeconds,
     keepSeconds,
     commands: { collect: line('collect'), attach: line('attach'), stop: line('stop') },

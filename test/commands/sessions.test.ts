@@ -48,20 +48,13 @@ const inFolder = () => ['--output-dir', folder];
 
 describe('--detach', () => {
   it('returns when the node records, with the line that collects', async () => {
-    const cluster = fakeCluster({ copy });
+    const kubectlLine = (...words: readonly string[]) => ['kubectl', '--context=prod', ...words].join(' ');
+    const cluster = fakeCluster({ copy, kubectlLine });
     giveRedis(cluster, (side) => lines(side.script().slice(0, 2), true));
-    const run = await runOn(cluster, [
-      'pcap',
-      'redis-0',
-      '--detach',
-      '--debug-namespace',
-      'ops',
-      '--context',
-      'prod',
-    ]);
+    const run = await runOn(cluster, ['pcap', 'redis-0', '--detach', '--debug-namespace', 'ops']);
     expect(run.code, run.stderr).toBe(0);
     expect(run.stdout).toMatch(
-      /^kubectl gkeprof sessions collect [0-9a-f]{10} --context=prod --debug-namespace=ops\n$/,
+      /^kubectl gkeprof sessions collect [0-9a-f]{10} --debug-namespace=ops --context=prod\n$/,
     );
     expect(run.stderr).toMatch(
       /goes on without this command: it stops after 60s, and then its file is kept for 10m/,
@@ -201,6 +194,25 @@ describe('sessions', () => {
       /^session \w+ deleted\n$/,
     );
     expect([...other.pods.keys()]).toEqual(['redis-0']);
+  });
+
+  it('deletes the others if one of several names is wrong, and says which', async () => {
+    const { cluster, id } = await captured(2);
+    const run = await runOn(cluster, ['sessions', 'delete', 'nobody', id, 'no-one']);
+    expect([run.code, run.stdout]).toEqual([5, `session ${id} deleted\n`]);
+    expect(run.stderr).toBe(
+      'error: 2 sessions were not deleted: there is no session "nobody"; there is no session "no-one"\n',
+    );
+    expect([...cluster.pods.keys()]).toEqual(['redis-0']);
+  });
+
+  it('ends with 3 if it deletes none', async () => {
+    const { cluster } = await captured(2);
+    const one = await runOn(cluster, ['sessions', 'delete', 'nobody']);
+    expect([one.code, one.stderr]).toEqual([3, 'error: there is no session "nobody"\n']);
+    const two = await runOn(cluster, ['sessions', 'delete', 'nobody', 'no-one']);
+    expect([two.code, two.stdout]).toEqual([3, '']);
+    expect(cluster.pods.size).toBe(2);
   });
 
   it.each([
