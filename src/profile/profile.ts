@@ -91,12 +91,14 @@ export interface About {
   readonly frequencyHz?: number;
   /** How the callers of the sampled functions were found. */
   readonly stacks?: StacksBy;
+  /** Of a recording of waits: how many threads were not looked at when it began or ended, because there were too many. */
+  readonly notLookedAt?: number;
   readonly cpu?: CpuCounters;
 }
 
 /**
  * The unit of widths, `self` and `total`. `nanoseconds` are CPU time. `microseconds` are time off the CPU: then each sample is a
- * wait that has ended.
+ * wait, or what of it was in the recording.
  */
 export type Unit = 'samples' | 'nanoseconds' | 'microseconds' | 'events';
 

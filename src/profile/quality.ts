@@ -1,5 +1,6 @@
 import { counted, formatRate } from '../text/quantity.ts';
 import type { Frame } from './frame.ts';
+import { nodesFromBefore, waitsFromBefore } from './from-before.ts';
 import type { Profile } from './profile.ts';
 import { reasonFor } from './unnamed.ts';
 import { type StacksBy, stacksText } from './unwinding.ts';
@@ -14,7 +15,8 @@ export interface Limit {
     | 'deep-stacks'
     | 'unnamed'
     | 'interpreter'
-    | 'many-waits';
+    | 'many-waits'
+    | 'many-threads';
   /** The share of the samples that it concerns, 0 to 1. */
   readonly share: number;
   /** One line for people. */
@@ -98,13 +100,13 @@ export function qualityOf(profile: Profile): Quality {
   const counts = walk(profile);
   const share = (count: number) => count / Math.max(1, samples);
   const limits: Limit[] = [];
-  if (samples > 0 && samples < FEW_SAMPLES)
+  if (samples > 0 && samples < FEW_SAMPLES && !isHeldUp(profile))
     limits.push({
       kind: 'few-samples',
       share: 1,
       text: `there ${samples === 1 ? 'is' : 'are'} only ${counted(samples, sampleWord(profile.event))}, too few for shares: record longer${profile.event === OFF_CPU ? '' : ', or at a higher frequency'}`,
     });
-  limits.push(...costLimits(profile));
+  limits.push(...costLimits(profile), ...lookLimits(profile));
   const tells = counts.whole > 0 || counts.hasObjects;
   if (samples >= FEW_SAMPLES) {
     if (counts.hasObjects && counts.deepest <= 1)
@@ -123,6 +125,9 @@ export function qualityOf(profile: Profile): Quality {
   };
 }
 
+/** Most of the time off the CPU are waits that began before the recording: a longer one would not have more of them. */
+const isHeldUp = (profile: Profile): boolean => (waitsFromBefore(profile)?.share ?? 0) > 0.5;
+
 /** With so many waits per second their recording takes about five percent of a core; docs/performance.md has how that was measured. */
 const MANY_WAITS = 5000;
 
@@ -138,6 +143,18 @@ function costLimits({ event, samples, about: { seconds = 0 } }: Profile): Limit[
     },
   ];
 }
+
+/** Threads of which it is not known whether they waited when the recording began, or when it ended. */
+const lookLimits = ({ about: { notLookedAt = 0 } }: Profile): Limit[] =>
+  notLookedAt === 0
+    ? []
+    : [
+        {
+          kind: 'many-threads',
+          share: 1,
+          text: `there were too many threads: ${counted(notLookedAt, 'thread was', 'threads were')} not looked at when the recording began and ended, and their waits at these times are missing`,
+        },
+      ];
 
 interface StackCounts {
   /** Samples. */
@@ -207,6 +224,7 @@ function walk({ frames, tree, stacks }: Profile): StackCounts {
   };
   const add = (map: Map<string, number>, key: string, count: number) =>
     map.set(key, (map.get(key) ?? 0) + count);
+  const isFromBefore = nodesFromBefore({ frames, tree });
   for (let row = 0; row < stacks.node.length; row += 1) {
     const node = stacks.node[row]!;
     const count = stacks.samples[row]!;
@@ -214,7 +232,8 @@ function walk({ frames, tree, stacks }: Profile): StackCounts {
     if (depth[node]! > counts.deepest) counts.deepest = depth[node]!;
     if (reaches[node]) counts.whole += count;
     else if (depth[node]! >= DEEPEST) counts.deep += count;
-    else if (depth[node]! > 0) add(counts.cutIn, frames[outermost[node]!]!.dso, count);
+    // Nothing cut the stack of a wait that began before the recording: it has a frame that says so.
+    else if (depth[node]! > 0 && !isFromBefore[node]) add(counts.cutIn, frames[outermost[node]!]!.dso, count);
     if (!leaf || isNoFunction(leaf.kind)) continue;
     add(counts.of, leaf.dso, count);
     if (!leaf.unknown) continue;

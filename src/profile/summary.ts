@@ -1,7 +1,8 @@
-import { counted } from '../text/quantity.ts';
+import { counted, formatDuration } from '../text/quantity.ts';
 import { COLUMNS, shorten, wrap } from '../text/wrap.ts';
 import { coresOf, coresOfThread, coresText } from './cores.ts';
 import { type CpuCounters, countersText } from './counters.ts';
+import { type WaitsFromBefore, waitsFromBefore } from './from-before.ts';
 import { type OwnerRow, ownerLines, ownerRows } from './owner-rows.ts';
 import type { Profile, Unit } from './profile.ts';
 import { FEW_SAMPLES, type Quality, qualityOf } from './quality.ts';
@@ -67,6 +68,8 @@ export interface ProfileSummary {
   readonly except?: Profile['except'];
   /** Why the threads were off the CPU, by the shares of the time; only in a recording of waits. */
   readonly states?: readonly Share[];
+  /** Waits that began before the recording; only in a recording of waits that has some. */
+  readonly fromBefore?: WaitsFromBefore;
   readonly hottest: readonly Share[];
   readonly busiest: readonly BusyThread[];
   /** The busiest first. */
@@ -83,6 +86,7 @@ export function summarize(profile: Profile): ProfileSummary {
   const { samples, lost, idle } = profile;
   const cores = coresOf(profile, samples - (idle.leftOut ? 0 : idle.samples));
   const owners = ownerRows(profile);
+  const fromBefore = profile.event === OFF_CPU ? waitsFromBefore(profile) : undefined;
   return {
     samples,
     ...(lost !== undefined && { lost }),
@@ -99,6 +103,7 @@ export function summarize(profile: Profile): ProfileSummary {
     ...(owners && { owners }),
     ...(profile.except && { except: profile.except }),
     ...(profile.event === OFF_CPU && { states: shares(profile, states(profile)) }),
+    ...(fromBefore && { fromBefore }),
     hottest: shares(profile, hottest(profile).slice(0, TOP)),
     busiest: profile.threads
       .filter((thread) => thread.pid !== 0 && thread.samples > 0)
@@ -130,7 +135,8 @@ function states({ frames, tree, stacks }: Profile): Array<[string, Weights]> {
   const stateOf = new Int32Array(tree.frame.length).fill(-1);
   for (let node = 1; node < stateOf.length; node += 1) {
     const frame = tree.frame[node]!;
-    stateOf[node] = frames[frame]!.kind === 'state' ? frame : stateOf[tree.parent[node]!]!;
+    const outer = stateOf[tree.parent[node]!]!;
+    stateOf[node] = outer < 0 && frames[frame]!.kind === 'state' ? frame : outer;
   }
   const found = new Map<string, Weights>();
   stacks.node.forEach((node, row) => {
@@ -204,6 +210,13 @@ export const qualityFacts = ({ unnamedInnermost, wholeStacks }: Quality, word = 
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
+/** How many threads waited when the recording began, and how long they then waited. */
+export const fromBeforeText = ({ threads, seconds }: WaitsFromBefore): string =>
+  [
+    counted(threads, 'thread'),
+    ...(seconds === undefined ? [] : [`${formatDuration(seconds)}, counted from the recording's start`]),
+  ].join(', ');
+
 /** The figures as lines for people, which fit into 80 columns. */
 export function summaryLines(summary: ProfileSummary): string[] {
   const { samples, cores, quality } = summary;
@@ -238,6 +251,8 @@ export function summaryLines(summary: ProfileSummary): string[] {
   if (summary.owners?.length) lines.push(...ownerLines(summary.owners));
   if (summary.states?.length)
     lines.push(`time off the CPU: ${summary.states.map((each) => `${each.name} ${much(each)}`).join(', ')}`);
+  if (summary.fromBefore)
+    lines.push(`waits that began before the recording: ${fromBeforeText(summary.fromBefore)}`);
   if (summary.hottest.length) {
     lines.push(summary.states ? 'functions that waited longest:' : 'hottest functions:');
     const width = few ? 10 : 7;

@@ -2,7 +2,7 @@ import { coresText } from '../profile/cores.ts';
 import { countersText } from '../profile/counters.ts';
 import type { Profile } from '../profile/profile.ts';
 import { FEW_SAMPLES } from '../profile/quality.ts';
-import { type ProfileSummary, qualityFacts } from '../profile/summary.ts';
+import { fromBeforeText, type ProfileSummary, qualityFacts } from '../profile/summary.ts';
 import { formatWeight, topOf } from '../profile/top.ts';
 import { eventText, OFF_CPU, sampleWord, weighedBy } from '../profile/weighing.ts';
 import { formatDuration } from '../text/quantity.ts';
@@ -40,6 +40,7 @@ export function profileFacts(profile: Profile, summary: ProfileSummary) {
     }),
     ...(summary.except && { except: summary.except }),
     ...(summary.states && { states: summary.states.map((state) => ({ ...state })) }),
+    ...(summary.fromBefore && { waitsFromBefore: { ...summary.fromBefore } }),
     threadGroups: groups.map(({ cores: busy, ...group }) => ({
       ...group,
       ...(busy !== undefined && { coresBusy: busy }),
@@ -131,6 +132,10 @@ const profileRows = (profile: ProfileFacts): Array<[string, string | undefined]>
     profile.samples < FEW_SAMPLES
       ? undefined
       : qualityFacts(profile.quality, sampleWord(profile.event)).join('; '),
+  ],
+  [
+    'waits that began before the recording',
+    profile.waitsFromBefore && fromBeforeText(profile.waitsFromBefore),
   ],
   ['left out', profile.except && `${profile.except.samples} samples of the pod ${plain(profile.except.pod)}`],
   ...profile.quality.limits.map(({ text }): [string, string] => ['note', plain(text)]),

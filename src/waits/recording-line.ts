@@ -1,3 +1,5 @@
+import { decodedWord } from '../text/percent-encoding.ts';
+
 /** What a line of a recording says. Times are in µs since the start of the recording, run and queue times in ns. */
 export type RecordingLine =
   | {
@@ -138,13 +140,13 @@ class Fields {
   }
 
   text(): string {
-    return decoded(this.#word());
+    return decodedWord(this.#word());
   }
 
   /** Undefined for `-`. */
   optional(): string | undefined {
     const word = this.#word();
-    return word === '-' ? undefined : decoded(word);
+    return word === '-' ? undefined : decodedWord(word);
   }
 
   #word(): string {
@@ -153,15 +155,6 @@ class Fields {
     if (word === undefined || word === '') this.isDamaged = true;
     return word ?? '';
   }
-}
-
-/** Decodes %XX as UTF-8. Invalid bytes become U+FFFD; a `%` without two digits stays, and a lone `%` is the empty string. */
-function decoded(word: string): string {
-  if (!word.includes('%')) return word;
-  if (word === '%') return '';
-  return word.replaceAll(/(?:%[0-9A-Fa-f]{2})+/g, (escapes) =>
-    Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
-  );
 }
 
 const KINDS: { readonly [Kind in RecordingLine['kind']]: (fields: Fields) => RecordingLine } = {

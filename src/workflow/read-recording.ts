@@ -103,7 +103,7 @@ export async function readRecording(
 function whyEmpty({ target, capture }: Plan, { ended }: SessionResult, summary: ProfileSummary): string {
   const name = targetText(target);
   if (capture.collector === 'perf' && capture.offCpu && ended !== 'target-gone')
-    return `0 waits: no thread of ${name} left a CPU and came back within ${formatDuration(summary.seconds)}${summary.eventNote === undefined ? '' : ` (${summary.eventNote})`}; record for longer, or while it works`;
+    return `0 waits: no thread of ${name} waited within ${formatDuration(summary.seconds)}${summary.eventNote === undefined ? '' : ` (${summary.eventNote})`}; record for longer, or while it works`;
   return `0 samples: ${emptyReason(name, {
     ...summary,
     ...(target.kind === 'pod' && target.container && { container: target.container.name }),

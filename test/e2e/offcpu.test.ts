@@ -7,7 +7,15 @@ import { gunzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { faults } from '../schemas.ts';
-import { createNamespace, gkeprof, kubectl, leavesNothing, outputFolder, world } from './world.ts';
+import {
+  createNamespace,
+  eventually,
+  gkeprof,
+  kubectl,
+  leavesNothing,
+  outputFolder,
+  world,
+} from './world.ts';
 
 const SPACE = 'gkeprof-e2e-offcpu';
 
@@ -32,7 +40,9 @@ const pod = (name: string, command: string) => ({
 });
 
 const waiter = (name: string) =>
-  pod(name, 'until [ -e /tmp/here ]; do sleep 0.1; done; exec taskset -c 0 /tmp/waiter /disk/file');
+  pod(name, 'until [ -e /tmp/here ]; do sleep 0.1; done; exec taskset -c 0 /tmp/program /disk/file');
+
+const held = pod('held', 'until [ -e /tmp/here ]; do sleep 0.1; done; exec /tmp/program');
 
 /** What the parts of the program took in all, by the wall clock and of CPU time, in seconds. */
 interface Entry {
@@ -95,31 +105,29 @@ describe('flamegraph --off-cpu', () => {
   const output = outputFolder();
 
   beforeAll(async () => {
-    const source = fileURLToPath(new URL('waiter.c', import.meta.url));
     const folder = mkdtempSync(join(tmpdir(), 'gkeprof-waiter-'));
-    const path = join(folder, 'waiter');
-    await execa('cc', ['-O1', '-fno-omit-frame-pointer', '-static', '-pthread', '-o', path, source]);
-    const program = readFileSync(path).toString('base64');
+    const build = async (name: string) => {
+      const source = fileURLToPath(new URL(`${name}.c`, import.meta.url));
+      const path = join(folder, name);
+      await execa('cc', ['-O1', '-fno-omit-frame-pointer', '-static', '-pthread', '-o', path, source]);
+      return readFileSync(path).toString('base64');
+    };
+    const [waits, holds] = [await build('waiter'), await build('held')];
     rmSync(folder, { recursive: true });
     await createNamespace(SPACE);
-    const pods = [waiter('one'), waiter('two'), pod('neighbour', `taskset -pc 0 $$; ${NEIGHBOUR}`)];
+    const pods = [
+      ...[waiter('one'), waiter('two'), held],
+      pod('neighbour', `taskset -pc 0 $$; ${NEIGHBOUR}`),
+    ];
     await kubectl(['apply', '-f', '-'], pods.map((each) => JSON.stringify(each)).join('\n'));
     await kubectl(['wait', '-n', SPACE, 'pod', '--all', '--for=condition=Ready', '--timeout=240s']);
-    for (const name of ['one', 'two'])
-      await kubectl(
-        [
-          'exec',
-          '-i',
-          '-n',
-          SPACE,
-          name,
-          '--',
-          'sh',
-          '-c',
-          'base64 -d >/tmp/waiter; chmod +x /tmp/waiter; touch /tmp/here',
-        ],
-        program,
-      );
+    const start = 'base64 -d >/tmp/program; chmod +x /tmp/program; touch /tmp/here';
+    for (const [name, program] of [
+      ['one', waits],
+      ['two', waits],
+      ['held', holds],
+    ] as const)
+      await kubectl(['exec', '-i', '-n', SPACE, name, '--', 'sh', '-c', start], program);
   });
   afterAll(async () => {
     await kubectl(['delete', 'namespace', SPACE, '--wait=false']);
@@ -142,7 +150,7 @@ describe('flamegraph --off-cpu', () => {
     const { off: log, unsure } = offCpu(await logOf('one'), from, Date.parse(result.stoppedAt) / 1000);
     const lines = String(file('.folded'))
       .split('\n')
-      .filter((line) => line.startsWith('waiter;'));
+      .filter((line) => line.startsWith('program;'));
     const found = {
       sleep: secondsOf(lines, '[sleeping]', 'nanosleep'),
       spin: secondsOf(lines, '[preempted]', ';spin'),
@@ -152,7 +160,7 @@ describe('flamegraph --off-cpu', () => {
     const shown = JSON.stringify({ log, found, unsure });
     const total = (parts: Record<string, number>) =>
       Object.values(parts).reduce((sum, part) => sum + part, 0);
-    expect(Math.abs(secondsOf(lines, 'waiter') / total(log) - 1), shown).toBeLessThan(0.05);
+    expect(Math.abs(secondsOf(lines, 'program') / total(log) - 1), shown).toBeLessThan(0.05);
     // Of a part that takes little, a twentieth is less than one wait.
     for (const part of PARTS)
       expect(Math.abs(found[part] - log[part]), `${part}: ${shown}`).toBeLessThan(
@@ -191,7 +199,7 @@ describe('flamegraph --off-cpu', () => {
     expect(result.profile).toMatchObject({ event: 'off-cpu', unit: 'microseconds' });
     const lines = String(file('.folded')).split('\n').filter(Boolean);
     for (const name of ['one', 'two']) {
-      const own = lines.filter((line) => line.startsWith(`${SPACE}/${name};`) && line.includes(';waiter;'));
+      const own = lines.filter((line) => line.startsWith(`${SPACE}/${name};`) && line.includes(';program;'));
       // Of 20 ms are its sleeps alone.
       expect(secondsOf(own, 'nanosleep'), run.stderr).toBeGreaterThan(0.5);
       expect(secondsOf(lines, `${SPACE}/${name};holder`)).toBe(0);
@@ -222,9 +230,57 @@ describe('flamegraph --off-cpu', () => {
     expect(drawn.code, drawn.stderr).toBe(0);
     const lines = String(file('.folded')).split('\n').filter(Boolean);
     // The C library has no frame pointers, so the function that called it is missing, and the one that called that is there.
-    const found = secondsOf(lines, /^waiter;\[sleeping\];(?:.*;)?main;(?:.*;)?\S*lock\S*;.*futex/);
+    const found = secondsOf(lines, /^program;\[sleeping\];(?:.*;)?main;(?:.*;)?\S*lock\S*;.*futex/);
     expect(found, lines.join('\n')).toBeGreaterThan(0.5);
     expect(lines.filter((line) => !line.includes('futex'))).toEqual([]);
+  });
+
+  it('counts waits that began before the recording, and those that have not ended', async () => {
+    const sleeps = async () =>
+      (await kubectl(['logs', '-n', SPACE, 'held']))
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => line.split(' ').map(Number) as [number, number]);
+    expect((await eventually(sleeps, ({ length }) => length > 0)).length).toBeGreaterThan(0);
+    const run = await record('pod/held', '--duration', '8s', '--format', 'svg,folded');
+    expect(run.code, run.stderr).toBe(0);
+    const result = JSON.parse(run.stdout);
+    expect(faults('flamegraph', result)).toEqual([]);
+    const [from, to] = [Date.parse(result.startedAt) / 1000, Date.parse(result.stoppedAt) / 1000];
+    const lines = String(file('.folded')).split('\n').filter(Boolean);
+    const shown = lines.join('\n');
+    const near = (seconds: number, expected: number) =>
+      expect(Math.abs(seconds - expected), `${seconds} ${expected}\n${shown}`).toBeLessThan(
+        0.05 * expected + 0.2,
+      );
+    const before = '[began before the recording, user stack unknown]';
+    near(secondsOf(lines, /^held;\[sleeping\];/, before, 'futex'), 10 * (to - from));
+    near(secondsOf(lines, /^reader;\[sleeping\];/, before, 'unix_stream'), to - from);
+    near(secondsOf(lines, /^a\)_R_1\?\(b\[c;\[sleeping\];/, before, 'futex'), to - from);
+    // The log has a line for each sleep that has ended.
+    const log = await eventually(sleeps, (all) => all.at(-1)![1] > to);
+    const slept = log.reduce(
+      (sum, [began, ended]) => sum + Math.max(0, Math.min(ended, to) - Math.max(began, from)),
+      0,
+    );
+    near(secondsOf(lines, /^cycler;\[sleeping\];/, 'nanosleep'), slept);
+    // Of the sandbox and of other pods there is nothing, also beside the samples.
+    const text = String(gunzipSync(file('.perf-script.txt.gz')));
+    expect(`${shown}\n${text}`).not.toMatch(/pause|neighbour/);
+    const { waitsFromBefore, samples } = result.profile;
+    // The twelve, the cycler, the main thread, and perhaps a mayfly.
+    expect(waitsFromBefore.threads, shown).toBeGreaterThanOrEqual(12);
+    expect(waitsFromBefore.threads, shown).toBeLessThanOrEqual(15);
+    expect(samples).toBeGreaterThan(waitsFromBefore.threads);
+    const receipt = JSON.parse(String(file('.receipt.json')));
+    expect(receipt.findings.fromBefore).toEqual(waitsFromBefore);
+    const [stacks] = output.files().filter((name) => name.endsWith('.perf-script.txt.gz'));
+    const drawn = await gkeprof([
+      ...['render', join(output.path(), stacks!), '--min-wait', '7s', '--output-dir', output.path()],
+    ]);
+    expect(drawn.code, drawn.stderr).toBe(0);
+    expect(drawn.stderr).toContain('12 waits, ');
+    expect(drawn.stderr).toMatch(/^waits that began before the recording: 12 threads, 1m\d+s/m);
   });
 
   it.each([

@@ -25,6 +25,8 @@ perf_stuck_ms=10000 perf_slow_ms=60000
 perf_least_kb=$((256 << 10)) perf_most_kb=$((4 << 20))
 # Bytes of the largest map of a JIT compiler that is read. A large JVM writes 50 MB.
 perf_map_bytes=$((256 << 20))
+# No more threads are looked at than this in a recording of waits.
+perf_most_threads=5000
 # The processes whose files perf must not read.
 perf_hidden=()
 perf_stacks=fp
@@ -233,6 +235,7 @@ perf_start() {
   done
   now_ms
   perf_late=$((now - perf_asked))
+  perf_look_at_threads start
   [[ $perf_stacks == ebpf ]] || harvest_begin
   perf_read_cpu
   keep_cpu_counters
@@ -251,6 +254,16 @@ perf_count_cpu() {
   perf_cpu=("${cpu_counts[@]}")
 }
 
+# perf_look_at_threads start|end: what the threads of the target do (look.pl), in a recording of waits. The kernel may hold up who reads
+# the stack of a process, such as while it is replaced by a program of a network file system that hangs: so the time is limited, and
+# what was written by then is used.
+perf_look_at_threads() {
+  [[ -n ${arg[off_cpu]-} ]] && type -P perl >/dev/null || return 0
+  harvest_write
+  timeout -s KILL 3 perl "$WORK/harvest.pl" look "$1" "$HOSTTYPE" "$cgroup_root/$watched_cgroup" "${perf_fields:+$cgroup_root}" "${arg[container_ids]-}" \
+    "$perf_most_threads" /proc >"$WORK/look.$1" 2>>"$OUT/look.log" </dev/null
+}
+
 # Makes the pipes by which perf and the unwinder are told what to do, and answer: the file descriptors 8 and 9.
 perf_control() {
   rm -f "$WORK/perf.control" "$WORK/perf.answer"
@@ -266,7 +279,8 @@ perf_begins() {
   # --off-cpu of perf is ignored where perf was built without BPF, as by Debian. A cgroup sees only that its threads leave a
   # CPU: sched_switch has the stack and the state. The clock of the group runs while one of them is on this CPU, so it tells for
   # how long the thread was there. perf (6.12) does not let a tracepoint and a clock be one group.
-  [[ -z ${arg[off_cpu]-} ]] || sampling=(-m 2M) \
+  # The looks at the threads need a clock that others can read too.
+  [[ -z ${arg[off_cpu]-} ]] || sampling=(-m 2M -k CLOCK_MONOTONIC) \
     events=(--event sched:sched_switch --event '{context-switches/call-graph=no,period=1/,cpu-clock}:S')
   if [[ $perf_stacks == ebpf ]] && perf_ebpf_begins; then return; fi
   perf_control
@@ -340,6 +354,7 @@ perf_counts() {
 perf_stop() {
   perf_count_cpu
   [[ $perf_stacks == ebpf ]] || perf_ask_names
+  perf_look_at_threads 'end'
   printf 'stop\n' >&8 2>/dev/null
   tool_ends 20
 }
@@ -374,6 +389,7 @@ perf_finish() {
     return
   fi
   [[ ! -s $WORK/not-read ]] || gzip -c "$WORK/not-read" >>"$WORK/perf-script.txt.gz"
+  [[ ! -s $WORK/look.start ]] || cat "$WORK/look.start" "$WORK/look.end" | gzip -c >>"$WORK/perf-script.txt.gz"
   [[ ! -s $WORK/unnamed ]] || gzip -c "$WORK/unnamed" >>"$WORK/perf-script.txt.gz"
   # The containers of other pods are no business of a pod's profile, and the client knows those of this one.
   [[ -z $perf_fields || ${arg[scope]} != node ]] || perf_container_names | gzip -c >>"$WORK/perf-script.txt.gz"

@@ -37,7 +37,12 @@ export const perf: Collector = {
     'collectors/perf/ebpf.sh',
     'collectors/perf/harvest.sh',
   ],
-  program: ['collectors/perf/jitdump.pl', 'collectors/perf/hold.pl', 'collectors/perf/cache.pl'],
+  program: [
+    'collectors/perf/look.pl',
+    'collectors/perf/jitdump.pl',
+    'collectors/perf/hold.pl',
+    'collectors/perf/cache.pl',
+  ],
   leastPrivilege: {
     needs: { node: PROFILING, pod: PROFILING, container: PROFILING },
     works: [{ scope: 'node' }, { scope: 'pod' }, { scope: 'container' }],

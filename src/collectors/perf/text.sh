@@ -52,7 +52,7 @@ perf_container_names() {
 
 # perf_script UNTIL: writes the samples as text. Fails if the text is not whole, with the reason in perf_problem.
 perf_script() {
-  local stacks=$WORK/stacks
+  local stacks=$WORK/stacks began=''
   local -i gzip_pid names_pid=0 script_status gzip_status names_status=0 looks=0
   local -a more=() fields
   rm -f "$WORK/stacks" "$WORK/named"
@@ -71,7 +71,9 @@ perf_script() {
     # Who runs next may be of another pod: it is left out.
     fields=(-F "trace:comm,pid,tid,cpu,time,period,event,trace,ip,sym,symoff,dso${more[0]:+,${more[0]}}"
       -F "sw:comm,pid,tid,cpu,time,period,event$perf_fields")
-    sed -e '/^[^\t].* context-switches\/[^ ]*:/d' -e 's/\( sched:sched_switch:\) .*\( prev_pid=[0-9]*\) prev_prio=[-0-9]*\( prev_state=[^ ]*\) ==> next_comm=.*/\1\2\3/' <"$stacks" |
+    # The recording begins with the look at the threads, and not with the first of them that leaves a CPU.
+    ! read -r _ _ _ began 2>/dev/null <"$WORK/look.start" || began="1i# recording began : $began"
+    sed -e "$began" -e '/^[^\t].* context-switches\/[^ ]*:/d' -e 's/\( sched:sched_switch:\) .*\( prev_pid=[0-9]*\) prev_prio=[-0-9]*\( prev_state=[^ ]*\) ==> next_comm=.*/\1\2\3/' <"$stacks" |
       gzip -c >"$WORK/perf-script.txt.gz" &
   else
     gzip -c <"$stacks" >"$WORK/perf-script.txt.gz" &

@@ -1,3 +1,4 @@
+import { ThreadLooks } from './looks.ts';
 import { isOffCpu } from './off-cpu.ts';
 
 /** A container with the names that the runtime has for it. */
@@ -17,9 +18,12 @@ export class CommentLines {
   readonly header = new Map<string, string>();
   /** Names of containers, which the node's script prints (collectors/perf/text.sh). */
   readonly containers: NamedContainer[] = [];
+  /** Of a recording of waits: what its threads did at its start and at its end. */
+  readonly looks = new ThreadLooks();
 
   /** Keeps what a line says. Returns whether it is the command of a recording of waits. */
   read(text: string): boolean {
+    if (this.looks.read(text)) return false;
     const container = /^# container: ([0-9a-f]{64}) (\S+) (\S+) (\S+) (\S+)$/.exec(text);
     if (container) {
       const [, id, podUid, namespace, pod, name] = container as unknown as [string, ...Five];

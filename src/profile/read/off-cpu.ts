@@ -1,5 +1,6 @@
 import { formatDuration } from '../../text/quantity.ts';
 import type { Frame } from '../frame.ts';
+import type { StartingThread, ThreadLooks } from './looks.ts';
 
 /** Which waits count, in microseconds. */
 export interface WaitLimits {
@@ -88,11 +89,19 @@ export interface OffCpuWait {
   readonly microseconds: number;
 }
 
+/** A wait whose beginning or end is not in the recording: it counts from the recording's start, or up to its end. */
+export interface OpenWait extends Pick<OffCpuWait, 'since' | 'microseconds'> {
+  /** How it began, if that was in the recording. */
+  readonly left?: { readonly held: HeldSwitch; readonly origin: number };
+  /** The thread as it was at the start, if the wait had begun by then; with its origin if it left a CPU later. */
+  readonly thread?: StartingThread;
+  readonly origin?: number;
+}
+
 /**
  * The waits of threads, from what they do in the order of time: each time that a thread leaves a CPU, how long it had been there
- * says when it came, and so how long it was away since it had left a CPU before. A wait that had begun before the recording
- * has no stack, and one that lasts until its end has no length: neither is counted. After a loss no thread's last switch is
- * known, and no clock's last value.
+ * says when it came, and so how long it was away since it had left a CPU before. After a loss no thread's last switch is
+ * known, and no clock's last value. The waits that were there at the start or at the end of the recording need looks at the threads.
  */
 export class OffCpuWaits {
   readonly #left = new Map<number, { time: number; held: HeldSwitch; origin: number }>();
@@ -101,6 +110,8 @@ export class OffCpuWaits {
   /** CPUs whose clock has been read since the last loss. */
   readonly #read = new Set<number>();
   #hasLost = false;
+  /** When each thread first came to a CPU in the recording; undefined where that is not known. */
+  readonly #first = new Map<number, { came: number; origin: number } | undefined>();
   readonly #limits: WaitLimits;
 
   constructor(limits: WaitLimits) {
@@ -142,16 +153,57 @@ export class OffCpuWaits {
     const isClockKnown = !this.#hasLost || this.#read.has(cpu);
     this.#read.add(cpu);
     const before = this.#left.get(thread);
+    if (!this.#first.has(thread))
+      this.#first.set(thread, this.#hasLost ? undefined : { came: time - ran / 1e9, origin });
     if (held && !isLast(held.state)) this.#left.set(thread, { time, held, origin });
     else this.#left.delete(thread);
     if (!before || !isClockKnown) return undefined;
     // Times are printed in whole microseconds, so a short wait can come out below zero.
     const microseconds = Math.max(0, Math.round((time - before.time) * 1e9) - ran) / 1000;
-    const { minWait = 0, maxWait = Number.POSITIVE_INFINITY } = this.#limits;
-    if (microseconds < minWait || microseconds > maxWait) return undefined;
+    if (!this.#isWithin(microseconds)) return undefined;
     return { left: before.held, origin: before.origin, since: before.time, microseconds };
   }
+
+  #isWithin(microseconds: number): boolean {
+    const { minWait = 0, maxWait = Number.POSITIVE_INFINITY } = this.#limits;
+    return microseconds >= minWait && microseconds <= maxWait;
+  }
+
+  /** The waits within the limits that were there when the recording began, or when it ended. Call it after the last line. */
+  open(looks: ThreadLooks): OpenWait[] {
+    return [...this.#fromBefore(looks), ...this.#notEnded(looks)].filter(
+      ({ microseconds }) => microseconds > 0 && this.#isWithin(microseconds),
+    );
+  }
+
+  *#fromBefore({ began, ended, atStart, atEnd }: ThreadLooks): Generator<OpenWait> {
+    for (const thread of atStart.values()) {
+      if (isLast(thread.state)) continue;
+      const wait = (until: number) => ({ thread, since: began, microseconds: microsecondsOf(until - began) });
+      if (this.#first.has(thread.tid)) {
+        const first = this.#first.get(thread.tid);
+        // If it came before it was looked at, it was not yet the wait that was seen.
+        if (first && first.came >= thread.time) yield { ...wait(first.came), origin: first.origin };
+        continue;
+      }
+      // One that ran all the time leaves no CPU either. If its counters are what they were, it was on none.
+      const end = atEnd.get(thread.tid);
+      const isSame = end?.begun === thread.begun && end.slices === thread.slices && end.ran === thread.ran;
+      if (isSame && thread.slices > 0) yield wait(ended);
+    }
+  }
+
+  *#notEnded({ ended, atEnd }: ThreadLooks): Generator<OpenWait> {
+    for (const [tid, { time, held, origin }] of this.#left) {
+      const end = atEnd.get(tid);
+      // One that may run is perhaps on a CPU again since nobody knows when.
+      if (!end || /^[RXZ]/.test(end.state)) continue;
+      yield { left: { held, origin }, since: time, microseconds: microsecondsOf(ended - time) };
+    }
+  }
 }
+
+const microsecondsOf = (seconds: number): number => Math.round(seconds * 1e6);
 
 /** The limits for people; undefined if all waits count. */
 export function limitsText({ minWait, maxWait }: WaitLimits): string | undefined {

@@ -7,20 +7,12 @@ import { CommentLines } from './comment-lines.ts';
 import { EventBytes, isOtherRecord, NO_EVENT, parseEventLine, parseLost } from './event-line.ts';
 import { type Layout, USUAL_LAYOUT } from './layout.ts';
 import { END, Lines, SEVERAL } from './line-cache.ts';
-import {
-  CLOCK_EVENT,
-  type HeldSwitch,
-  isScheduler,
-  OffCpuWaits,
-  parseSwitch,
-  SWITCH_EVENT,
-  stateFrame,
-  type WaitLimits,
-} from './off-cpu.ts';
+import { CLOCK_EVENT, OffCpuWaits, parseSwitch, SWITCH_EVENT, type WaitLimits } from './off-cpu.ts';
 import { notePeriod, type Origin, Origins } from './origins.ts';
 import { Rows } from './rows.ts';
 import { SampleTimesBuilder, ticksOf } from './sample-times.ts';
 import { Tails } from './tails.ts';
+import { addWait, type CountedWait, openWaits } from './wait-rows.ts';
 
 /** Lines that are not of the format, by kind, with the first of each. */
 export interface ParseWarning {
@@ -55,6 +47,7 @@ export class PerfScriptReader {
   readonly header = this.#comments.header;
   readonly warnings: ParseWarning[] = [];
   readonly containers = this.#comments.containers;
+  readonly looks = this.#comments.looks;
   readonly frames: Frame[] = [];
   readonly stacks = new Stacks('leaf first');
   readonly #origins = new Origins(this.frames);
@@ -125,6 +118,10 @@ export class PerfScriptReader {
   end(): void {
     if (this.#carry.length && !this.#dropCut()) this.push(Uint8Array.of(NEWLINE));
     this.#finish();
+    if (!this.#waits) return;
+    const { looks } = this;
+    if (looks.ended > 0 && !(looks.ended <= this.lastTime)) this.lastTime = looks.ended;
+    for (const wait of openWaits(this, this.#waits, looks)) this.#addWait(wait);
   }
 
   /**
@@ -285,6 +282,7 @@ export class PerfScriptReader {
     if (bytes[at] === HASH && !(parsed && !Number.isNaN(parsed.time))) {
       if (this.#comments.read(text)) {
         this.#waits ??= new OffCpuWaits(this.#filter);
+        this.firstTime = Number(this.header.get('recording began') ?? Number.NaN);
         this.#origins.madeEvent = OFF_CPU;
       }
       return end;
@@ -393,26 +391,13 @@ export class PerfScriptReader {
     if (!(time <= this.lastTime)) this.lastTime = time;
     const { tid } = this.#origins.list[number]!;
     const wait = waits.leave(waits.take(cpu, tid), tid, cpu, time, period, number);
-    if (!wait || !this.#within(wait.since)) return;
-    const { microseconds } = wait;
-    const origin = this.#origins.list[wait.origin]!;
-    const row = this.rows.add(this.#waitStack(wait.left, origin.frame), wait.origin, microseconds);
-    origin.samples += 1;
-    notePeriod(origin, microseconds);
-    if (this.#filter.timeline) this.timeline.add(ticksOf(wait.since) - ticksOf(this.firstTime), row);
+    if (wait) this.#addWait({ ...wait, chain: wait.left.chain, state: wait.left.state });
   }
 
-  /** The stack of a wait: without the scheduler, and with the state below the thread. */
-  #waitStack({ chain, state }: HeldSwitch, thread: number): number {
-    let from = 0;
-    while (from < chain.length && isScheduler(this.frames[chain[from]!]!)) from += 1;
-    this.#depth = 0;
-    for (const frame of chain.subarray(from)) this.#add(frame);
-    this.#add(this.frameNumber(stateFrame(state)));
-    this.#add(thread);
-    const depth = this.#depth;
-    this.#depth = 0;
-    return this.stacks.number(this.#chain, 0, depth);
+  #addWait(wait: CountedWait): void {
+    if (!this.#within(wait.since)) return;
+    const row = addWait(this, wait);
+    if (this.#filter.timeline) this.timeline.add(ticksOf(wait.since) - ticksOf(this.firstTime), row);
   }
 
   #within(time: number): boolean {

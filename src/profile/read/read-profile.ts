@@ -282,7 +282,9 @@ async function readInto(
  * of a part is known only if samples come after it, because `--from` and `--to` count from the first sample.
  */
 function lasting(about: About, reader: PerfScriptReader, { from, to }: ReadOptions): About {
-  const { betweenSamples, ...rest } = about;
+  const { betweenSamples, ...given } = about;
+  const { missed } = reader.looks;
+  const rest = { ...given, ...(missed > 0 && { notLookedAt: missed }) };
   const span = reader.lastTime - reader.firstTime;
   // On a busy node perf takes samples a little longer than the script on the node means to record.
   const seconds = Math.max(about.seconds ?? 0, span) || (about.seconds ?? span);
@@ -291,5 +293,7 @@ function lasting(about: About, reader: PerfScriptReader, { from, to }: ReadOptio
     from === undefined && to === undefined
       ? about.seconds !== undefined && !betweenSamples
       : to !== undefined && to <= span;
-  return part > 0 ? { ...rest, seconds: part, ...(!known && { betweenSamples: true }) } : about;
+  return part > 0
+    ? { ...rest, seconds: part, ...(!known && { betweenSamples: true }) }
+    : { ...about, ...rest };
 }
