@@ -16,6 +16,7 @@ export function perfByHand(plan: Plan, capture: PerfTask, around: ManualContext,
     ...(capture.offCpu
       ? [
           '# a cgroup sees only that its threads leave a CPU; the clock beside it tells for how long they had been there',
+          '# waits that began before the recording, and waits that have not ended, are missing by hand',
         ]
       : []),
     ...(capture.stacks === 'auto' || capture.stacks === 'ebpf'

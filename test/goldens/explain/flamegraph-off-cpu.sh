@@ -12,6 +12,7 @@ pid=$(kubectl --context=prod exec "$debugger" -- sh -c 'for f in $(grep -l aaaaa
 cgroup=$(kubectl --context=prod exec "$debugger" -- cat "/proc/$pid/cgroup" | awk -F: '$2 == "perf_event" { v1 = $3 } $1 == 0 { v2 = $3 } END { print v1 ? v1 : v2 }')
 cgroup=$(dirname "$cgroup") # the pod: one level up
 # a cgroup sees only that its threads leave a CPU; the clock beside it tells for how long they had been there
+# waits that began before the recording, and waits that have not ended, are missing by hand
 # perf needs the event before the cgroup, and -a: a cgroup is sampled on all CPUs
 kubectl --context=prod exec "$debugger" -- perf record -g -a -e sched:sched_switch -e "{context-switches/call-graph=no,period=1/,cpu-clock}:S" -G "$cgroup" -o /tmp/perf.data -- sleep 60
 # exec may lose the end of a long stream without an error: gzip -t checks that it is whole
