@@ -264,6 +264,17 @@ perf_look_at_threads() {
     "$perf_most_threads" /proc >"$WORK/look.$1" 2>>"$OUT/look.log" </dev/null
 }
 
+# Whether perf ended by itself, or by a signal that lets it write what it has.
+perf_has_written() { ((tool_status <= 128 || tool_status == 130 || tool_status == 143)); }
+
+# Puts the looks behind the samples. If the last samples are missing, a thread that slept before them would seem to sleep until the end.
+perf_add_looks() {
+  local -a looks_there=("$WORK/look.start")
+  [[ -s ${looks_there[0]} ]] || return 0
+  if [[ -z $perf_problem ]] && perf_has_written; then looks_there+=("$WORK/look.end"); fi
+  cat "${looks_there[@]}" | gzip -c >>"$WORK/perf-script.txt.gz"
+}
+
 # Makes the pipes by which perf and the unwinder are told what to do, and answer: the file descriptors 8 and 9.
 perf_control() {
   rm -f "$WORK/perf.control" "$WORK/perf.answer"
@@ -368,8 +379,7 @@ perf_finish() {
     return
   fi
   [[ -s $OUT/perf.data ]] || tool_failed perf-failed perf.log
-  # After SIGINT or SIGTERM perf has written everything by itself.
-  ((tool_status <= 128 || tool_status == 130 || tool_status == 143)) || perf_bytes
+  perf_has_written || perf_bytes
   # This is within the time that the plan allows for a capture and its end (captureSeconds in src/plan/plan.ts).
   now_ms
   until=$((now + arg[duration_ms] + 240000 - perf_late))
@@ -389,7 +399,7 @@ perf_finish() {
     return
   fi
   [[ ! -s $WORK/not-read ]] || gzip -c "$WORK/not-read" >>"$WORK/perf-script.txt.gz"
-  [[ ! -s $WORK/look.start ]] || cat "$WORK/look.start" "$WORK/look.end" | gzip -c >>"$WORK/perf-script.txt.gz"
+  perf_add_looks
   [[ ! -s $WORK/unnamed ]] || gzip -c "$WORK/unnamed" >>"$WORK/perf-script.txt.gz"
   # The containers of other pods are no business of a pod's profile, and the client knows those of this one.
   [[ -z $perf_fields || ${arg[scope]} != node ]] || perf_container_names | gzip -c >>"$WORK/perf-script.txt.gz"

@@ -213,6 +213,36 @@ describe('the cgroups of a node', () => {
   });
 });
 
+describe('the looks at the threads of a recording of waits', () => {
+  const added = (
+    variables: string,
+    files = 'echo "# look start 1.5" >look.start; echo "# look end 2.5" >look.end',
+  ) =>
+    runShell(
+      ['collectors/perf/perf.sh'],
+      `WORK=$(mktemp -d); cd "$WORK"; perf_problem='' tool_status=0; ${variables}; ${files}
+       echo sample | gzip -c >perf-script.txt.gz; perf_add_looks; gzip -dc perf-script.txt.gz; rm -r "$WORK"`,
+    ).trim();
+
+  it.each([
+    ['perf has ended', ':'],
+    ['a signal ended perf, which wrote what it had', 'tool_status=143'],
+  ])('stand behind the samples if %s', (_what, variables) => {
+    expect(added(variables)).toBe('sample\n# look start 1.5\n# look end 2.5');
+  });
+
+  it.each([
+    ['the text is cut', 'perf_problem=time'],
+    ['perf was killed', 'tool_status=137'],
+  ])('are without the one at the end if %s: what switched last is not known', (_what, variables) => {
+    expect(added(variables)).toBe('sample\n# look start 1.5');
+  });
+
+  it('are missing in a recording without them', () => {
+    expect(added(':', ':')).toBe('sample');
+  });
+});
+
 describe('whether perf prints the offsets by which the image can name functions', () => {
   const asked = (script: string, status = 0, before = ':') =>
     runShell(
