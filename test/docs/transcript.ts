@@ -33,11 +33,11 @@ const LOOKS: Readonly<Record<string, RegExp>> = {
   profile: /^(?: +[\d.]+ (?:%|samples?) |the innermost |by the kernel's counters, )/,
   /** The same of a recording of waits, and in which states threads were off the CPU. */
   waits:
-    /^(?: +[\d.]+ (?:%|waits?) |the innermost |[\d.]+ % of the |by the kernel's counters, |time off the CPU: )/,
+    /^(?: +[\d.]+ (?:%|waits?) |the innermost |[\d.]+ % of the |by the kernel's counters, |time off the CPU: |waits that began before )/,
 };
 
 /** Lines whose text is wrapped: where, and into how many lines, follows from the length of its figures. */
-const IS_WRAPPED = /^(?:by the kernel's counters, |time off the CPU: |note: )/;
+const IS_WRAPPED = /^(?:by the kernel's counters, |time off the CPU: |waits that began before |note: )/;
 
 /**
  * Lines that are there or not by chance: what a debug pod waits for, if its start takes longer than four seconds; the limits of a
