@@ -55,7 +55,8 @@ export function openWaits(reader: WaitReader, waits: OffCpuWaits, looks: ThreadL
     reader.withSymbol = true;
     return {
       ...{ since, microseconds, chain: Int32Array.from(frames), state: thread!.state },
-      origin: origin ?? originOf(reader, thread!),
+      // perf has no name and no number for a thread that ends.
+      origin: origin !== undefined && reader.origins[origin]!.tid > 0 ? origin : originOf(reader, thread!),
     };
   });
 }

@@ -87,6 +87,12 @@ describe('a wait that began before the recording', () => {
     expect(await waits(text)).toEqual({ [`renamed;[sleeping];${BEFORE}`]: 3.5 });
   });
 
+  it('has the name of the look where its thread ended when it came', async () => {
+    const text =
+      leaving(8, 4, 500, 'X', ':-1').replaceAll('7/8 ', '-1/-1 ') + looks({ 8: ['S', 1] }, {}, '-');
+    expect(await waits(text)).toEqual({ [`app;[sleeping];${BEFORE}`]: 3.5 });
+  });
+
   it('is none where the thread ran at the start, or all the time', async () => {
     const text = leaving(8, 2, 2000) + looks({ 8: ['R', 1], 9: ['R', 1, 100] }, { 9: ['R', 1, 10e9] });
     expect(await waits(text)).toEqual({});
