@@ -105,6 +105,8 @@ export interface RawFile {
 export interface Collector extends NodeWork {
   /** The ending of the artifact's file, behind the common base name. */
   readonly ending: string;
+  /** The file that the node announces, unless something prevents it from finishing one. */
+  readonly artifact: string;
   /** The file that the tool writes in scratch: it is worth keeping if the capture container dies before it finishes. */
   raw?(began: EventOf<'capturing'>): RawFile;
   /** The tools that a plain image lacks, and what installing them costs, for the announcement. */

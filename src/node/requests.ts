@@ -80,6 +80,13 @@ const DD = 'dd if="$1" bs=1M iflag=skip_bytes,count_bytes skip="$2" count="$3" s
  */
 const RANGE = `${DD}; read -r _`;
 
+/**
+ * A whole file, which the node may still be about to write. Prints a line feed as soon as it runs, so that the client knows that the
+ * connection is there, and waits for a line before it reads the file. It ends as a range does, and also when the client goes
+ * away while it waits: then its input ends.
+ */
+const TAKE = 'echo && read -r _ && cat "$1" && read -r _';
+
 /** The SHA-256 of one range of a file. */
 const RANGE_SUM = `${DD} | sha256sum`;
 
@@ -102,6 +109,8 @@ export const REQUESTS = {
   log: ['tail', '-c', '4000', FILE],
   /** What `kubectl cp` runs (kubectl pkg/cmd/cp/cp.go). */
   copy: ['tar', 'cf', '-', FILE],
+  /** The path of the file that the node is about to announce. */
+  take: ['sh', '-c', TAKE, 'take', FILE],
   /** Path, how many bytes come before the range, and how many are in it. */
   range: ['sh', '-c', RANGE, 'range', FILE, NUMBER, NUMBER],
   /** The same. */

@@ -30,7 +30,7 @@ const answered = new WeakSet<AbortSignal>();
 
 /** Downloads and verifies the file, and reads meanwhile what happened to the target and to the debug pod. */
 export async function downloadRecording(
-  { seen, began, end }: Recording,
+  { seen, began, end, early }: Recording,
   plan: Plan,
   pod: CreatedPod,
   collector: Collector,
@@ -68,6 +68,7 @@ export async function downloadRecording(
         ending: isUnfinished && raw ? raw.ending : collector.ending,
       },
       context,
+      early,
     );
   const over = AbortSignal.any([enough.signal, interrupts.abandon]);
   const looks = Promise.all([
@@ -87,6 +88,7 @@ export async function downloadRecording(
   } finally {
     isHere.abort();
     enough.abort();
+    early?.close();
     interrupts.stop.removeEventListener('abort', onLateStop);
   }
 }

@@ -8,6 +8,7 @@ import { temporaryFolder } from '../files/temporary-folder.ts';
 import { printable } from '../text/printable.ts';
 import { formatBytes } from '../text/quantity.ts';
 import { shellQuote } from '../text/shell-quote.ts';
+import type { EarlyCopy } from './early-copy.ts';
 import {
   finalFailure,
   LostFile,
@@ -50,14 +51,16 @@ const LARGE_BYTES = 16 * 2 ** 20;
 
 /**
  * Downloads one announced file. If its name exists already, it is called `BASE.2` and so on: nothing is ever overwritten.
- * A small file is copied by `kubectl cp`, a large one by several ranges at a time. Then its size and SHA-256 are compared with
- * the announcement. Only the verified file gets the final name. Rejects with exit code 5 while the node still has the file.
+ * A small file comes over the connection that was opened early, or by `kubectl cp`, a large one by several ranges at a time. Then
+ * its size and SHA-256 are compared with the announcement. Only the verified file gets the final name. Rejects with exit code 5
+ * while the node still has the file.
  */
 export async function download(
   announced: Announced,
   from: DownloadSource,
   { directory, base, ending }: DownloadDestination,
   context: SessionContext,
+  early?: EarlyCopy,
 ): Promise<Artifact> {
   const signal = context.interrupts.abandon;
   const transfer: Transfer = {
@@ -73,9 +76,7 @@ export async function download(
     await checkAnnounced(announced, directory);
     temporary = temporaryFolder(directory);
     const part = join(temporary, 'part');
-    const several = announced.bytes > LARGE_BYTES ? await bySeveral(part, transfer) : undefined;
-    copied =
-      several && 'file' in several ? several : await byKubectlCp(temporary, part, transfer, several?.stopped);
+    copied = await bring(temporary, part, transfer, early);
     const { file, sum, resumedBytes } = copied;
     if (sum !== announced.sha256)
       throw new Error(`SHA-256 is ${sum} here and ${announced.sha256} on the node`);
@@ -102,6 +103,20 @@ interface Copied {
   /** Its SHA-256, which may not be that on the node. */
   readonly sum: string;
   readonly resumedBytes: number;
+}
+
+/** Copies a file in the way that suits its size. If that brings nothing, `kubectl cp` is tried. */
+async function bring(
+  folder: string,
+  part: string,
+  transfer: Transfer,
+  early: EarlyCopy | undefined,
+): Promise<Copied> {
+  if (transfer.announced.bytes > LARGE_BYTES) {
+    const several = await bySeveral(part, transfer);
+    return 'file' in several ? several : await byKubectlCp(folder, part, transfer, several.stopped);
+  }
+  return (await byEarlyCopy(part, transfer, early)) ?? (await byKubectlCp(folder, part, transfer));
 }
 
 /**
@@ -132,8 +147,32 @@ async function bySeveral(
 }
 
 /**
- * Copies a file by `kubectl cp`. The rest of a copy that is too short is read by ranges, whose remote end waits until the client
- * has every byte; not if it brings nothing where ranges had stopped before.
+ * Copies a file over the connection that was opened before the file was there. Undefined if there is none, or if it brings
+ * nothing: then `kubectl cp` is tried, which says what is wrong.
+ */
+async function byEarlyCopy(
+  part: string,
+  transfer: Transfer,
+  early: EarlyCopy | undefined,
+): Promise<Copied | undefined> {
+  if (early?.file !== transfer.announced.file) return undefined;
+  const file = await newFile(part);
+  try {
+    const got = await early.take(file, transfer);
+    transfer.pace.throwIfTooSlow();
+    if (got > 0) return await completed(file, got, transfer);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  await file.close();
+  await rm(part);
+  return undefined;
+}
+
+/**
+ * Copies a file by `kubectl cp`. The rest of a copy that is too short is read by ranges; not if it brings nothing where ranges
+ * had stopped before.
  */
 async function byKubectlCp(
   folder: string,
@@ -146,31 +185,48 @@ async function byKubectlCp(
   signal.throwIfAborted();
   let file = await copiedFile(part, announced.bytes);
   if (!file && copied.exitCode !== 0) localFailure(copied.stderr);
-  let got = file ? (await file.stat()).size : 0;
+  const got = file ? (await file.stat()).size : 0;
   file ??= await newFile(part);
   try {
-    let resumedBytes = 0;
-    let sum = got < announced.bytes ? '' : await sha256(file, signal);
-    if (sum !== announced.sha256) {
+    return await completed(file, got, transfer, async () => {
       if (copied.exitCode !== 0) await finalFailure(copied.stderr, transfer);
       pace.throwIfTooSlow();
       if (stopped && got === 0) throw stopped;
-      if (got === announced.bytes) got = 0;
-      resumedBytes = announced.bytes - got;
-      await readRest(file, got, transfer);
-      sum = await sha256(file, signal);
-    }
-    if (sum !== announced.sha256 && resumedBytes < announced.bytes) {
-      // The short copy was not the beginning of the file: read it again from its first byte.
-      resumedBytes = announced.bytes;
-      await readRest(file, 0, transfer);
-      sum = await sha256(file, signal);
-    }
-    return { file, sum, resumedBytes };
+    });
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+/**
+ * The whole file, of which so many bytes are here. What is missing is read by ranges, whose remote end waits until the client has
+ * every byte. `checkWorth` rejects where that would be useless.
+ */
+async function completed(
+  file: FileHandle,
+  here: number,
+  transfer: Transfer,
+  checkWorth?: () => Promise<void>,
+): Promise<Copied> {
+  const { announced, signal } = transfer;
+  let got = here;
+  let resumedBytes = 0;
+  let sum = got < announced.bytes ? '' : await sha256(file, signal);
+  if (sum !== announced.sha256) {
+    await checkWorth?.();
+    if (got === announced.bytes) got = 0;
+    resumedBytes = announced.bytes - got;
+    await readRest(file, got, transfer);
+    sum = await sha256(file, signal);
+  }
+  if (sum !== announced.sha256 && resumedBytes < announced.bytes) {
+    // The short copy was not the beginning of the file: read it again from its first byte.
+    resumedBytes = announced.bytes;
+    await readRest(file, 0, transfer);
+    sum = await sha256(file, signal);
+  }
+  return { file, sum, resumedBytes };
 }
 
 /** Rejects an announcement that does not name a plain file, or has more bytes than are free on the disk here. */

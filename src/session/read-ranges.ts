@@ -270,9 +270,11 @@ export async function finalFailure(stderr: string, { from, pace, context, signal
 }
 
 /** Errors of the disk name the system call that failed; errors of a stream do not. */
-const isOfLocalFile = (error: unknown): boolean => (error as NodeJS.ErrnoException).syscall === 'write';
+export const isOfLocalFile = (error: unknown): boolean =>
+  (error as NodeJS.ErrnoException).syscall === 'write';
 
-async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+/** Writes all of the bytes at their place in the file. */
+export async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
     done += bytesWritten;

@@ -5,6 +5,7 @@ import { type EventOf, keepEvent, type SeenEvents } from '../node/events.ts';
 import { request } from '../node/requests.ts';
 import type { Plan } from '../plan/plan.ts';
 import { containerOf, deathOf } from './debug-pod.ts';
+import { EarlyCopy } from './early-copy.ts';
 import { followEvents } from './follow-events.ts';
 import { nodeError } from './node-errors.ts';
 import { patiently } from './patience.ts';
@@ -20,6 +21,8 @@ export interface Recording {
   readonly end: EventOf<'end'> | undefined;
   /** Whether this command asked the node to stop. */
   readonly hasAsked: boolean;
+  /** The connection for the file; absent where several recorders share the debug pod. */
+  readonly early?: EarlyCopy;
 }
 
 /** A recorder that recorded nothing, and why. */
@@ -46,6 +49,7 @@ export async function record(
   const seen = new Map<Plan, SeenEvents>(plans.map((plan) => [plan, {}]));
   const progress = new Progress(plans, collector, context);
   let hasAsked = false;
+  let early: EarlyCopy | undefined;
   const onStop = () => {
     // Before anything was captured there is nothing to finish: the session ends as by the second signal.
     if (![...seen.values()].some(({ capturing }) => capturing)) interrupts.receive('SIGINT');
@@ -60,8 +64,13 @@ export async function record(
     for await (const { plan, event } of followEvents(plans, context)) {
       if (!isOver) progress.show(event, plan);
       if (event.event === 'looked') void context.stacks?.looked(plan, event, context);
+      if (event.event === 'stopping' && plans.length === 1 && !isOver)
+        early ??= new EarlyCopy(plan, collector.artifact, context);
       keepEvent(seen.get(plan)!, event);
     }
+  } catch (error) {
+    early?.close();
+    throw error;
   } finally {
     interrupts.stop.removeEventListener('abort', onStop);
   }
@@ -69,8 +78,11 @@ export async function record(
     plans.map(async (plan) => {
       const events = seen.get(plan)!;
       const { refused, capturing: began, end } = events;
-      if (refused || !began) return { plan, error: await nothingRecorded(events, plan, collector, context) };
-      return { plan, recording: { seen: events, began, end, hasAsked } };
+      if (refused || !began) {
+        early?.close();
+        return { plan, error: await nothingRecorded(events, plan, collector, context) };
+      }
+      return { plan, recording: { seen: events, began, end, hasAsked, ...(early && { early }) } };
     }),
   );
 }

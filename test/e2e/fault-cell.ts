@@ -61,13 +61,15 @@ export class Recording {
     return this.#doors.server!;
   }
 
-  /** Makes a copy last long enough to be met, however busy this process is. A connection whose requests are read cannot do that. */
+  /** Makes a copy last long enough to be met, however busy this process is. */
   slowDown(): void {
     if (this.#doors.proxy) this.proxy.bytesPerSecond = SLOW_COPY;
+    else this.server.holdFiles();
   }
 
   /** Ends that, unless the speed is the fault. */
   speedUp(): void {
+    this.#doors.server?.handOnFiles();
     if (this.#doors.proxy?.bytesPerSecond === SLOW_COPY) this.proxy.bytesPerSecond = Number.POSITIVE_INFINITY;
   }
 

@@ -144,7 +144,7 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell) => unknow
     });
   },
   'a stream cut short that ends well': ({ server }, { stage }) => {
-    if (stage === 'copy') server.cutAfter = 10_000;
+    if (stage === 'copy') server.failFile({ after: 10_000, becomes: 'ended well' });
     else server.endStreams();
   },
   'away for 10 s': ({ proxy }) => proxy.away(10_000),

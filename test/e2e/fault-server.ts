@@ -15,6 +15,12 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What becomes of the stream of a file after so many of its bytes. */
+export interface FileFault {
+  readonly after: number;
+  readonly becomes: 'broken' | 'ended well' | 'silent';
+}
+
 /** Credentials of a user for the API server, which the client does not show to the server here. */
 interface Upstream {
   readonly url: URL;
@@ -35,10 +41,14 @@ export class FaultServer {
   readonly #agent: Agent;
   readonly #streams = new Set<ServerResponse>();
   readonly #sockets = new Set<Duplex>();
-  /** While it is set, every request is answered with it. */
-  refusal: Refusal | undefined;
-  /** The next stream of a file ends well after so many bytes. */
-  cutAfter: number | undefined;
+  readonly #files = new Set<FileStream>();
+  #refusal: Refusal | undefined;
+  /** What is sent of files waits for this. */
+  #let: Promise<void> = Promise.resolve();
+  #goOn = () => {};
+  #next: FileFault | undefined;
+  /** What the client sends on the streams of files that are opened from now on waits for it: their remote ends are not told to begin. */
+  mayAsk: Promise<void> = Promise.resolve();
 
   constructor(upstream: Upstream, identity: { readonly cert: Buffer; readonly key: Buffer }) {
     this.#upstream = upstream;
@@ -59,6 +69,34 @@ export class FaultServer {
   async listen(): Promise<number> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
+  }
+
+  /** While it is set, every request is answered with it. The streams of files that are open break. */
+  set refusal(refusal: Refusal | undefined) {
+    this.#refusal = refusal;
+    if (refusal) for (const file of this.#files) file.break();
+  }
+
+  /** From now on no byte of a file is handed on, so that a copy is met. */
+  holdFiles(): void {
+    this.#let = new Promise((resolve) => {
+      this.#goOn = resolve;
+    });
+  }
+
+  /** Hands on what was held. */
+  handOnFiles(): void {
+    this.#goOn();
+  }
+
+  /** Makes a fault for the stream of a file that is open, or else for the next one. */
+  failFile(fault: FileFault): void {
+    for (const file of this.#files) file.fault = fault;
+    if (this.#files.size === 0) this.#next = fault;
   }
 
   /** Ends every log that is being followed, in the way that a server does which has nothing more to say. */
@@ -130,12 +168,17 @@ export class FaultServer {
       .join('\r\n');
     server.write(`${asked.method} ${asked.url} HTTP/1.1\r\n${lines}\r\n\r\n`);
     server.write(head);
-    client.pipe(server);
-    const isFile = /command=(?:tar|cp)\b|range/.test(asked.url ?? '');
-    if (isFile && this.cutAfter !== undefined) {
-      cutWell(server, client, this.cutAfter);
-      this.cutAfter = undefined;
-    } else server.pipe(client);
+    if (/command=(?:tar|take|range)\b/.test(asked.url ?? '')) {
+      void this.mayAsk.then(() => client.pipe(server));
+      const file = new FileStream(server, client, () => this.#let);
+      file.fault = this.#next;
+      this.#next = undefined;
+      this.#files.add(file);
+      client.on('close', () => this.#files.delete(file));
+    } else {
+      client.pipe(server);
+      server.pipe(client);
+    }
     for (const [one, other] of [
       [client, server],
       [server, client],
@@ -161,43 +204,69 @@ function refuse(answer: ServerResponse, refusal: Refusal): void {
   answer.end(statusText(refusal));
 }
 
-/**
- * Hands on the frames of a WebSocket (RFC 6455, 5.2) until more than so many bytes of the remote command's output have come.
- * Then it says that the command has succeeded, and closes: what kubectl sees when the end of a stream is lost.
- */
-function cutWell(server: Duplex, client: Duplex, bytes: number): void {
-  let waiting = Buffer.alloc(0);
-  let isOpen = false;
-  let isOver = false;
-  let got = 0;
-  server.on('data', (chunk: Buffer) => {
-    if (isOver) return;
-    waiting = Buffer.concat([waiting, chunk]);
-    if (!isOpen) {
-      const end = waiting.indexOf('\r\n\r\n');
-      if (end < 0) return;
-      client.write(waiting.subarray(0, end + 4));
-      waiting = waiting.subarray(end + 4);
-      isOpen = true;
-    }
-    for (let frame = firstFrame(waiting); frame; frame = firstFrame(waiting)) {
-      const { whole, payload } = frame;
-      waiting = waiting.subarray(whole.length);
-      if (payload[0] === STDOUT) {
-        const left = bytes - got;
-        got += payload.length - 1;
-        if (payload.length - 1 > left) {
-          isOver = true;
-          if (left > 0) client.write(frameOf(0x2, payload.subarray(0, 1 + left)));
-          const success = Buffer.from(`${String.fromCharCode(STATUS)}{"metadata":{},"status":"Success"}`);
-          client.write(frameOf(0x2, success));
-          client.end(frameOf(0x8, Buffer.from([0x03, 0xe8])), () => server.destroy());
-          return;
-        }
+/** The stream of a file, which hands on the frames of a WebSocket (RFC 6455, 5.2) and can make a fault of it. */
+class FileStream {
+  readonly #server: Duplex;
+  readonly #client: Duplex;
+  fault: FileFault | undefined;
+
+  constructor(server: Duplex, client: Duplex, mayGoOn: () => Promise<void>) {
+    this.#server = server;
+    this.#client = client;
+    void this.#handOn(mayGoOn).catch(() => this.break());
+  }
+
+  /** Both ends see a connection that was closed. */
+  break(): void {
+    this.#client.destroy();
+    this.#server.destroy();
+  }
+
+  async #handOn(mayGoOn: () => Promise<void>): Promise<void> {
+    let waiting = Buffer.alloc(0);
+    let isOpen = false;
+    let got = 0;
+    for await (const chunk of this.#server as AsyncIterable<Buffer>) {
+      waiting = Buffer.concat([waiting, chunk]);
+      if (!isOpen) {
+        const end = waiting.indexOf('\r\n\r\n');
+        if (end < 0) continue;
+        this.#client.write(waiting.subarray(0, end + 4));
+        waiting = waiting.subarray(end + 4);
+        isOpen = true;
       }
-      client.write(whole);
+      for (let frame = firstFrame(waiting); frame; frame = firstFrame(waiting)) {
+        const { whole, payload } = frame;
+        waiting = waiting.subarray(whole.length);
+        // The line feed with which an early copy begins is not of the file.
+        if (payload[0] === STDOUT && payload.length > 2) {
+          await mayGoOn();
+          const { after = Number.POSITIVE_INFINITY, becomes } = this.fault ?? {};
+          const left = Math.max(0, after - got);
+          got += payload.length - 1;
+          if (payload.length - 1 > left) {
+            if (left > 0)
+              await new Promise((resolve) =>
+                this.#client.write(frameOf(0x2, payload.subarray(0, 1 + left)), resolve),
+              );
+            if (becomes === 'ended well') this.#endWell();
+            else if (becomes === 'broken') this.break();
+            else await new Promise((resolve) => this.#client.once('close', resolve));
+            return;
+          }
+        }
+        this.#client.write(whole);
+      }
     }
-  });
+    this.#client.end();
+  }
+
+  /** Says that the command has succeeded, and closes: what kubectl sees when the end of a stream is lost. */
+  #endWell(): void {
+    const success = Buffer.from(`${String.fromCharCode(STATUS)}{"metadata":{},"status":"Success"}`);
+    this.#client.write(frameOf(0x2, success));
+    this.#client.end(frameOf(0x8, Buffer.from([0x03, 0xe8])), () => this.#server.destroy());
+  }
 }
 
 /** The first frame of a server, which never masks; undefined if it is not complete yet. */

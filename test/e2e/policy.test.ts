@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REQUESTS } from '../../src/node/requests.ts';
 import { debugPodKinds } from '../../src/policy/kinds.ts';
 import { debugPod } from '../../src/session/pod-manifest.ts';
 import { apiAs } from '../policy/submit.ts';
@@ -280,6 +281,7 @@ describe('the admission policy: a debug pod that runs', () => {
       ['sh', '-c', 'id'],
       ['cat', '/proc/1/environ'],
       ['tail', '-c', '4000', '/etc/passwd'],
+      [...REQUESTS.take.slice(0, -1).map(String), '/etc/passwd'],
     ])
       expect((await exec(sre, 'files', ...words)).stderr).toContain('only the requests of this tool');
     expect((await exec(sre, 'capture', 'cat', '/gkeprof/out/events.jsonl')).stderr).toContain(

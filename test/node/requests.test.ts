@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { outOf } from '../../src/node/folders.ts';
 import { request } from '../../src/node/requests.ts';
@@ -13,7 +17,7 @@ describe('the folder of a recorder', () => {
     '%s is where requests may read',
     (folder) => {
       expect(request('events', `${folder}/events.jsonl`)).toEqual(['cat', `${folder}/events.jsonl`]);
-      for (const name of ['log', 'copy', 'salvage'] as const)
+      for (const name of ['log', 'copy', 'take', 'salvage'] as const)
         expect(request(name, `${folder}/perf.log`).at(-1)).toBe(`${folder}/perf.log`);
       expect(request('range', `${folder}/capture.pcap`, '1', '5').slice(-3)).toEqual([
         `${folder}/capture.pcap`,
@@ -41,5 +45,43 @@ describe('the folder of a recorder', () => {
   it('has events in no other file', () => {
     for (const name of ['perf.log', 'events-jsonl', 'events.jsonl.gz', 'xevents.jsonl'])
       expect(() => request('events', `/gkeprof/out/${name}`)).toThrow(/not a value/);
+  });
+});
+
+describe('the shell that waits for the line that asks for a file', () => {
+  /** The same words for a file of this machine. */
+  const waiting = (path: string) => {
+    const [program, ...words] = request('take', '/gkeprof/out/capture.pcap.gz').slice(0, -1);
+    return execa(program!, [...words, path], { stripFinalNewline: false, reject: false });
+  };
+
+  it('says that it is there, sends the file as it is when it is asked for, and waits until it is received', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gkeprof-take-'));
+    try {
+      const path = join(folder, 'capture.pcap.gz');
+      const shell = waiting(path);
+      let got = '';
+      shell.stdout.on('data', (chunk) => {
+        got += chunk;
+      });
+      await expect.poll(() => got).toBe('\n');
+      // The file is made only now.
+      writeFileSync(path, 'a\0b\n');
+      shell.stdin.write('\n');
+      await expect.poll(() => got).toBe('\na\0b\n');
+      // It would have ended well if it had not waited for another line.
+      shell.stdin.end();
+      expect((await shell).exitCode).toBe(1);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('ends, and sends nothing, when its client goes away', async () => {
+    const shell = waiting('/etc/hostname');
+    shell.stdin.end();
+    const { stdout, exitCode } = await shell;
+    expect(stdout).toBe('\n');
+    expect(exitCode).toBe(1);
   });
 });

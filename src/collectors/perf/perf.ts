@@ -53,6 +53,7 @@ export const perf: Collector = {
     { name: 'perf container', task: task('container'), on: 'container' },
   ],
   ending: '.perf-script.txt.gz',
+  artifact: 'perf-script.txt.gz',
   raw: ({ stacks }) =>
     stacks === 'ebpf'
       ? { file: 'samples.txt', ending: '.perf-script.txt', isOpaque: false }

@@ -39,6 +39,7 @@ export const tcpdump: Collector = {
     { name: 'tcpdump iface', task: sample('iface'), on: 'pod' },
   ],
   ending: '.pcap.gz',
+  artifact: 'capture.pcap.gz',
   raw: () => ({ file: 'capture.pcap', ending: '.pcap', isOpaque: false }),
   install: 'tcpdump and iproute2, about 20 s and 15 MB',
 

@@ -36,6 +36,7 @@ export const waits: Collector = {
     { name: 'waits container', task: task('container'), on: 'container' },
   ],
   ending: '.waits.txt.gz',
+  artifact: 'waits.txt.gz',
   raw: () => ({ file: 'waits.txt', ending: '.waits.txt', isOpaque: false }),
   install: 'iproute2, about 15 s and 10 MB',
 
