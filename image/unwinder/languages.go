@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"gkeprof-unwinder/beam"
 	"gkeprof-unwinder/perl"
 	"gkeprof-unwinder/ruby"
 	"gkeprof-unwinder/symbols"
@@ -31,8 +32,7 @@ var runtimes = []struct {
 	{"php", "interpreter", regexp.MustCompile(`^(php[-\d.]*|php-(cgi|fpm)[\d.]*|libphp[\d.]*\.so)$`), nil},
 	{"perl", "interpreter", regexp.MustCompile(`^(perl[\d.]*|libperl\.so.*)$`), perl.Named},
 	{"dotnet", "jit", regexp.MustCompile(`^libcoreclr\.so$`), nil},
-	{"beam", "jit", regexp.MustCompile(`^beam(\.smp)?$`), nil},
-	{"luajit", "jit", regexp.MustCompile(`^(luajit[-\d.]*|libluajit[-\d.]*\.so.*)$`), nil},
+	{"beam", "jit", regexp.MustCompile(`^beam\.smp$`), beam.Named},
 }
 
 // languageOf returns the language that a file of this name runs, which kind of a runtime it is, and what tells whether it is named.

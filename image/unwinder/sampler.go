@@ -118,7 +118,8 @@ func interpreters(found map[string]bool) interpreterconfig.Config {
 	config.Perl.Disabled = !found["perl"]
 	config.Dotnet.Disabled = !found["dotnet"]
 	config.BEAM.Disabled = !found["beam"]
-	config.LuaJIT.Disabled = !found["luajit"]
+	// Of LuaJIT the profiler has the name alone.
+	config.LuaJIT.Disabled = true
 	// Otherwise the stack is lost whose function is one in C, called by Ruby: the profiler goes on to the native caller of the
 	// interpreter's loop, and reads the rest of the functions of Ruby when it meets another loop, which there need not be.
 	config.Ruby.SkipNativeResume = true

@@ -124,7 +124,6 @@ var languages = map[libpf.InterpreterType]struct {
 	libpf.Perl:    {"perl", false},
 	libpf.Dotnet:  {"dotnet", false},
 	libpf.BEAM:    {"beam", false},
-	libpf.LuaJIT:  {"luajit", false},
 }
 
 // place is where a function of an interpreted language stands: `[python] /app/worker.py:12`. The line is the one where the

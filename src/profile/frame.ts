@@ -26,7 +26,7 @@ const KERNEL_FILE = /\.ko(?:\.\w+)?$|(?:^|\/)vmlinux[^/]*$|^bpf_(?:prog|trampoli
 
 /** What image/unwinder/text.go writes before the source file of a function: the language of an interpreter, or of a JIT. */
 const SCRIPT = /^\[(?:python|ruby|php|perl)\]/;
-const COMPILED = /^\[(?:java|javascript|dotnet|beam|luajit)\]/;
+const COMPILED = /^\[(?:java|javascript|dotnet|beam)\]/;
 
 /** The kind of a frame of this object. */
 export function frameKindOf(dso: string): FrameKind {

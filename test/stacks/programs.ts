@@ -57,6 +57,9 @@ const compiled = (name: string, namedBy: readonly Way[], more: Partial<Program> 
 const COMPILE = `import { Worker } from 'worker_threads'; new Worker("setInterval(() => new Function('return ' + Math.random())(), 50)", { eval: true });`;
 const JITDUMP = ['--perf-prof', '--interpreted-frames-native-stack', '--no-turbo-inlining'];
 
+/** One thread that runs Erlang: what the program counts is the CPU time of all threads. */
+const ERLANG = '+S 1 +SDio 1 +SDcpu 1 -noinput -pa /programs -run shares main'.split(' ');
+
 /** Another program with the same code takes its place, and names of that one in the stacks would be wrong ones. */
 const REPLACED = 'cp /programs/c-fp /tmp/program; exec /tmp/program';
 const REPLACE = 'cp /programs/c-other /tmp/new; mv /tmp/new /tmp/program';
@@ -92,6 +95,7 @@ export const PROGRAMS: readonly Program[] = [
     quick: true,
   },
   { name: 'java', command: ['java', '-cp', '/programs', 'Shares'], namedBy: BY_LANGUAGE },
+  { name: 'erlang', command: ['erl', ...ERLANG], namedBy: BY_LANGUAGE },
   compiled('forker', ALL),
   { name: 'ends', command: ['sh', '-c', '/programs/c-fp 10; sleep 600'], namedBy: ALL, endsAfter: 10 },
   { name: 'container-ends', command: ['/programs/c-fp', '10'], namedBy: ALL, endsAfter: 10 },

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/arch/x86/x86asm"
+
+	"gkeprof-unwinder/elfcode"
 )
 
 // readers are exported functions which begin by reading the current execution context, and read no other variable of the
@@ -24,9 +26,6 @@ var readers = []string{
 // fewestReaders must be found, and all that are found must read the same variable.
 const fewestReaders = 3
 
-// maxCodeBytes of a function are searched for its first thread-local variable.
-const maxCodeBytes = 256
-
 // CurrentContext returns where ruby_current_ec is within the thread-local variables of the library: its offset in the block that
 // the library has in each thread.
 //
@@ -34,7 +33,7 @@ const maxCodeBytes = 256
 // Handling For Thread-Local Storage, Drepper, 4.1). So the first address in the code of a function that has one
 // is that of the first variable that it reads.
 func CurrentContext(file *elf.File) (offset uint64, err error) {
-	symbols, err := dynamicSymbols(file)
+	symbols, err := elfcode.DynamicSymbols(file)
 	if err != nil {
 		return 0, err
 	}
@@ -98,7 +97,7 @@ func threadLocalEntries(file *elf.File, symbols []elf.Symbol) (map[uint64]uint64
 	}
 	entries, offsets := map[uint64]uint64{}, map[uint64]uint64{}
 	var modules []uint64
-	err := relocations(file, func(r elf.Rela64) {
+	err := elfcode.Relocations(file, func(r elf.Rela64) {
 		switch elf.R_TYPE64(r.Info) {
 		case module:
 			modules = append(modules, r.Off)
@@ -115,7 +114,7 @@ func threadLocalEntries(file *elf.File, symbols []elf.Symbol) (map[uint64]uint64
 		known, ok := offsets[at+8]
 		if !ok {
 			// The linker has written it: the variable is not exported.
-			known, ok = wordAt(file, at+8)
+			known, ok = elfcode.WordAt(file, at+8)
 		}
 		if ok {
 			entries[at] = known
@@ -130,12 +129,12 @@ func threadLocalEntries(file *elf.File, symbols []elf.Symbol) (map[uint64]uint64
 // firstVariableX86 follows the code of a function to the first thread-local variable that it reads, and returns its offset in
 // the block. `calls`: the function may leave the reading to the first that it calls.
 func firstVariableX86(file *elf.File, entries map[uint64]uint64, address uint64, calls bool) (offset uint64, ok bool) {
-	code := codeAt(file, address)
+	code := elfcode.CodeAt(file, address)
 	entry, found := uint64(0), false
 	block := x86asm.RAX
 	called := false
 	for at := 0; at < len(code); {
-		instruction, length := decodeX86(code[at:])
+		instruction, length := elfcode.DecodeX86(code[at:])
 		next := address + uint64(at+length)
 		at += length
 		switch {
@@ -171,37 +170,18 @@ func firstVariableX86(file *elf.File, entries map[uint64]uint64, address uint64,
 	return 0, false
 }
 
-// decodeX86 decodes an instruction. Of one that the decoder does not know, such as endbr64, it returns no operation and where the
-// next may begin.
-func decodeX86(code []byte) (x86asm.Inst, int) {
-	// endbr64: the decoder takes its first bytes for prefixes.
-	if len(code) >= 4 && code[0] == 0xf3 && code[1] == 0x0f && code[2] == 0x1e && code[3] == 0xfa {
-		return x86asm.Inst{}, 4
-	}
-	// The call to __tls_get_addr has prefixes that fill it up (Drepper, 4.3.1): they change nothing.
-	if len(code) >= 4 && code[0] == 0x66 && code[1] == 0x66 && code[2] == 0x48 {
-		instruction, length := decodeX86(code[3:])
-		return instruction, length + 3
-	}
-	instruction, err := x86asm.Decode(code, 64)
-	if err != nil || instruction.Len == 0 {
-		return x86asm.Inst{}, 1
-	}
-	return instruction, instruction.Len
-}
-
 // firstVariableArm does the same for arm64, whose libraries reach such variables by descriptors: adrp, and ldr or add, have the
 // address of the entry.
 func firstVariableArm(file *elf.File, entries map[uint64]uint64, address uint64, calls bool) (offset uint64, ok bool) {
-	code := codeAt(file, address)
+	code := elfcode.CodeAt(file, address)
 	pages := map[uint32]uint64{}
 	for at := 0; at+4 <= len(code); at += 4 {
 		word, pc := file.ByteOrder.Uint32(code[at:]), address+uint64(at)
-		if register, page, ok := pageOf(word, pc); ok {
+		if register, page, ok := elfcode.PageOf(word, pc); ok {
 			pages[register] = page
 			continue
 		}
-		if register, offset, ok := offsetOf(word); ok {
+		if register, offset, ok := elfcode.OffsetOf(word); ok {
 			page, known := pages[register]
 			if variable, isEntry := entries[page+offset]; known && isEntry {
 				return variable, true
@@ -224,13 +204,4 @@ func firstVariableArm(file *elf.File, entries map[uint64]uint64, address uint64,
 // branchTarget is where b and bl go: 26 bits with a sign, in units of four bytes (Arm ARM, C6.2.33).
 func branchTarget(word uint32, pc uint64) uint64 {
 	return pc + uint64(int64(int32(word<<6)>>4))
-}
-
-// codeAt reads the beginning of a function, as much as the file has of it.
-func codeAt(file *elf.File, address uint64) []byte {
-	code := make([]byte, maxCodeBytes)
-	for len(code) >= 16 && !load(file, address, code) {
-		code = code[:len(code)/2]
-	}
-	return code
 }

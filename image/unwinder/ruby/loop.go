@@ -11,14 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+
+	"gkeprof-unwinder/elfcode"
 )
 
-// Bounds of what is read of a file, which belongs to a tenant. A libruby has 1 MB of relocations, and 0.5 MB of .eh_frame.
-const (
-	maxRelocationBytes = 64 << 20
-	maxFrameBytes      = 64 << 20
-	maxTextBytes       = 64 << 20
-)
+// maxTextBytes of code are searched for who calls the loop.
+const maxTextBytes = 64 << 20
 
 // fewestInstructions is less than any Ruby has (2.5 has some 200), and more than the other table of labels in a libruby has,
 // that of the regular expressions' interpreter (98).
@@ -81,7 +79,7 @@ func callerOf(file *elf.File, functions []Code, called Code) (caller Code) {
 		if s.Flags&elf.SHF_EXECINSTR == 0 {
 			continue
 		}
-		code, err := data(s, maxTextBytes)
+		code, err := elfcode.Data(s, maxTextBytes)
 		if err != nil {
 			continue
 		}
@@ -113,7 +111,7 @@ func callerOf(file *elf.File, functions []Code, called Code) (caller Code) {
 // instructionCount is what the file itself tells of the number of instructions, if it does: rb_vm_insn_len_info has one byte for
 // each.
 func instructionCount(file *elf.File) int {
-	if symbol, ok := exported(file, "rb_vm_insn_len_info"); ok && symbol.Size < 4096 {
+	if symbol, ok := elfcode.Exported(file, "rb_vm_insn_len_info"); ok && symbol.Size < 4096 {
 		return int(symbol.Size)
 	}
 	return 0
@@ -133,11 +131,11 @@ func functionAt(functions []Code, address uint64) (Code, bool) {
 // functionsOf lists the functions by the index of the unwind information, .eh_frame_hdr (Linux Standard Base 5.0, 10.6.2), in
 // the order of their addresses. Only the encodings are read that linkers write.
 func functionsOf(file *elf.File) ([]Code, error) {
-	index, indexAt, err := section(file, ".eh_frame_hdr")
+	index, indexAt, err := elfcode.Section(file, ".eh_frame_hdr")
 	if err != nil {
 		return nil, err
 	}
-	frames, framesAt, err := section(file, ".eh_frame")
+	frames, framesAt, err := elfcode.Section(file, ".eh_frame")
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +176,7 @@ func relocatedWords(file *elf.File) ([]word, error) {
 		relative = uint32(elf.R_AARCH64_RELATIVE)
 	}
 	var words []word
-	err := relocations(file, func(r elf.Rela64) {
+	err := elfcode.Relocations(file, func(r elf.Rela64) {
 		if elf.R_TYPE64(r.Info) == relative {
 			words = append(words, word{r.Off, uint64(r.Addend)})
 		}
@@ -191,12 +189,12 @@ func relocatedWords(file *elf.File) ([]word, error) {
 		if uint32(s.Type) != shtRelr {
 			continue
 		}
-		packed, err := data(s, maxRelocationBytes)
+		packed, err := elfcode.Data(s, elfcode.MaxRelocationBytes)
 		if err != nil {
 			return nil, err
 		}
 		for _, at := range unpack(packed, file.ByteOrder) {
-			if target, ok := wordAt(file, at); ok {
+			if target, ok := elfcode.WordAt(file, at); ok {
 				words = append(words, word{at, target})
 			}
 		}

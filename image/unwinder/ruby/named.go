@@ -5,6 +5,8 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+
+	"gkeprof-unwinder/elfcode"
 )
 
 // The versions whose structures the profiler knows: from 2.5 on, and below 4.1 (interpreter/ruby/ruby.go).
@@ -49,12 +51,12 @@ func before(a, b [2]int) bool {
 }
 
 func versionOf(file *elf.File) (version [2]int, err error) {
-	symbol, ok := exported(file, "ruby_version")
+	symbol, ok := elfcode.Exported(file, "ruby_version")
 	if !ok {
 		return version, errors.New("no Ruby: ruby_version is not exported")
 	}
 	text := make([]byte, min(symbol.Size, 16))
-	if !load(file, symbol.Value, text) {
+	if !elfcode.Load(file, symbol.Value, text) {
 		return version, errors.New("ruby_version cannot be read")
 	}
 	if n, err := fmt.Fscanf(bytes.NewReader(text), "%d.%d.", &version[0], &version[1]); n != 2 {
@@ -64,7 +66,7 @@ func versionOf(file *elf.File) (version [2]int, err error) {
 }
 
 func hasSymbol(file *elf.File, name string) bool {
-	if _, ok := exported(file, name); ok {
+	if _, ok := elfcode.Exported(file, name); ok {
 		return true
 	}
 	symbols, err := file.Symbols()

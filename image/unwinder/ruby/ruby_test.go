@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"gkeprof-unwinder/elfcode"
 )
 
 // source is a library that is made as libruby is: an interpreter's loop with a table of labels, another one with a smaller
@@ -201,7 +203,7 @@ func armFile(code map[uint64][]uint32) *elf.File {
 		for _, word := range words {
 			_ = binary.Write(&content, binary.LittleEndian, word)
 		}
-		for content.Len() < maxCodeBytes {
+		for content.Len() < elfcode.MaxCodeBytes {
 			content.WriteByte(0)
 		}
 		file.Progs = append(file.Progs, &elf.Prog{

@@ -34,5 +34,6 @@ export GOCACHE="${TMPDIR:-/tmp}/gocache" GOTOOLCHAIN=local GOFLAGS=
 go build -o "$to/go" shares.go
 go build -ldflags='-s -w' -o "$to/go-stripped" shares.go
 javac -d "$to" Shares.java
+erlc -o "$to" shares.erl
 cp shares.py shares.rb shares.php shares.pl shares.mjs "$to"
 rm -rf "$GOCACHE"

@@ -1,4 +1,6 @@
-package ruby
+// Package elfcode reads what a file of a tenant has to have to run: its tables, and the code of its functions. Everything is bounded,
+// and a stripped file has all of it.
+package elfcode
 
 import (
 	"bytes"
@@ -7,8 +9,14 @@ import (
 	"fmt"
 )
 
-// data reads a section that is at most so many bytes long.
-func data(s *elf.Section, most uint64) ([]byte, error) {
+// Bounds of what is read of a file. A libruby has 1 MB of relocations, and 0.5 MB of .eh_frame.
+const (
+	MaxRelocationBytes = 64 << 20
+	MaxFrameBytes      = 64 << 20
+)
+
+// Data reads a section that is at most so many bytes long.
+func Data(s *elf.Section, most uint64) ([]byte, error) {
 	if s.Type == elf.SHT_NOBITS || s.Flags&elf.SHF_COMPRESSED != 0 {
 		return nil, fmt.Errorf("section %s has no content", s.Name)
 	}
@@ -18,22 +26,23 @@ func data(s *elf.Section, most uint64) ([]byte, error) {
 	return s.Data()
 }
 
-func section(file *elf.File, name string) (content []byte, address uint64, err error) {
+// Section reads a section by its name, and says at which address it is loaded.
+func Section(file *elf.File, name string) (content []byte, address uint64, err error) {
 	s := file.Section(name)
 	if s == nil {
 		return nil, 0, fmt.Errorf("no section %s", name)
 	}
-	content, err = data(s, maxFrameBytes)
+	content, err = Data(s, MaxFrameBytes)
 	return content, s.Addr, err
 }
 
-// relocations calls visit for each relocation that has an addend, which are all of the architectures that are profiled.
-func relocations(file *elf.File, visit func(elf.Rela64)) error {
+// Relocations calls visit for each relocation that has an addend, which are all of the architectures that are profiled.
+func Relocations(file *elf.File, visit func(elf.Rela64)) error {
 	for _, s := range file.Sections {
 		if s.Type != elf.SHT_RELA {
 			continue
 		}
-		content, err := data(s, maxRelocationBytes)
+		content, err := Data(s, MaxRelocationBytes)
 		if err != nil {
 			return err
 		}
@@ -48,8 +57,8 @@ func relocations(file *elf.File, visit func(elf.Rela64)) error {
 	return nil
 }
 
-// load reads bytes by the address at which they are loaded.
-func load(file *elf.File, address uint64, into []byte) bool {
+// Load reads bytes by the address at which they are loaded.
+func Load(file *elf.File, address uint64, into []byte) bool {
 	for _, p := range file.Progs {
 		if p.Type == elf.PT_LOAD && address >= p.Vaddr && address-p.Vaddr < p.Filesz &&
 			uint64(len(into)) <= p.Filesz-(address-p.Vaddr) {
@@ -60,15 +69,16 @@ func load(file *elf.File, address uint64, into []byte) bool {
 	return false
 }
 
-func wordAt(file *elf.File, address uint64) (uint64, bool) {
+// WordAt reads eight bytes by the address at which they are loaded.
+func WordAt(file *elf.File, address uint64) (uint64, bool) {
 	var bytes [8]byte
-	ok := load(file, address, bytes[:])
+	ok := Load(file, address, bytes[:])
 	return file.ByteOrder.Uint64(bytes[:]), ok
 }
 
-// exported finds a symbol of the dynamic table.
-func exported(file *elf.File, name string) (elf.Symbol, bool) {
-	symbols, err := dynamicSymbols(file)
+// Exported finds a symbol of the dynamic table.
+func Exported(file *elf.File, name string) (elf.Symbol, bool) {
+	symbols, err := DynamicSymbols(file)
 	if err != nil {
 		return elf.Symbol{}, false
 	}
@@ -83,7 +93,8 @@ func exported(file *elf.File, name string) (elf.Symbol, bool) {
 // The largest table of symbols that is read. That of a libruby has 50 kB.
 const maxSymbolBytes = 32 << 20
 
-func dynamicSymbols(file *elf.File) ([]elf.Symbol, error) {
+// DynamicSymbols lists the names that the file exports or imports.
+func DynamicSymbols(file *elf.File) ([]elf.Symbol, error) {
 	if s := file.SectionByType(elf.SHT_DYNSYM); s != nil && s.Size > maxSymbolBytes {
 		return nil, fmt.Errorf("the table of symbols has %d bytes, more than %d", s.Size, maxSymbolBytes)
 	}
