@@ -252,7 +252,9 @@ export function summaryLines(summary: ProfileSummary): string[] {
   if (summary.states?.length)
     lines.push(`time off the CPU: ${summary.states.map((each) => `${each.name} ${much(each)}`).join(', ')}`);
   if (summary.fromBefore)
-    lines.push(`waits that began before the recording: ${fromBeforeText(summary.fromBefore)}`);
+    lines.push(
+      `waits that began before the recording: ${fromBeforeText(summary.fromBefore)}; --max-wait leaves out long waits`,
+    );
   if (summary.hottest.length) {
     lines.push(summary.states ? 'functions that waited longest:' : 'hottest functions:');
     const width = few ? 10 : 7;

@@ -144,7 +144,7 @@ describe('a wait that began before the recording', () => {
     expect(summary.states).toEqual([{ name: '[sleeping]', samples: 13, share: 1 }]);
     const lines = summaryLines(summary);
     expect(lines.join('\n')).toContain(
-      "waits that began before the recording: 12 threads, 2m, counted from the\n  recording's start\n",
+      "waits that began before the recording: 12 threads, 2m, counted from the\n  recording's start; --max-wait leaves out long waits\n",
     );
     // No longer recording would have more of them.
     expect(lines.filter((line) => line.startsWith('note:'))).toEqual([]);
