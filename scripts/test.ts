@@ -1,7 +1,6 @@
-// `npm test`: everything, on this machine: lint, types and shell; then the end-to-end suite on a real cluster, which is brought up
-// first and taken down again, and beside it the unit tests, the tests with tools, the browser's and the release's, one after
-// the other. The end-to-end suite waits for recordings most of its time. A cluster that is up already is replaced. At the
-// end come the names of what failed, and as the last line, plain, `N passed, N failed`.
+// `npm test`: everything, in order, on this machine: lint, shell, types, unit tests, tests with tools, the release, then the end-to-end suite on a
+// real cluster, which is brought up first and taken down again. A cluster that is up already is replaced. At the end come
+// the names of what failed, and as the last line, plain, `N passed, N failed`.
 //
 // What measures a real machine beside its other work may fail by chance. Up to three files of the tests with tools and of the end-to-end
 // suite are run a second time as a whole. What passes then is listed with its first failure, because it is a test to mend.
@@ -141,13 +140,11 @@ const cluster = await freshCluster().catch((error: unknown) => {
 });
 try {
   await check('shell', process.execPath, ['scripts/shellcheck.ts']);
-  const withoutCluster = async () => {
-    await suite('unit');
-    await suite('tools', { mayFailByChance: true });
-    await suite('browser');
-    await suite('release');
-  };
-  await Promise.all([withoutCluster(), cluster ? suite('e2e', { mayFailByChance: true }) : undefined]);
+  await suite('unit');
+  await suite('tools', { mayFailByChance: true });
+  await suite('browser');
+  await suite('release');
+  if (cluster) await suite('e2e', { mayFailByChance: true });
 } finally {
   await cluster?.down();
 }

@@ -157,7 +157,7 @@ export const debugPods = async (namespace = 'gkeprof'): Promise<string[]> =>
 
 /**
  * Processes of a capture on the nodes, which on this cluster are processes of this machine: the pid and the command line
- * of each. Tests that run the same scripts outside of pods may run beside this suite (scripts/test.ts).
+ * of each. Tests that run the same scripts outside of pods may run beside this suite.
  */
 export async function captureProcesses(): Promise<string[]> {
   const result = await execa('pgrep', ['-a', '-f', 'gkeprof-capture|/gkeprof/(out|work)/'], {
