@@ -182,8 +182,12 @@ describe('flamegraph of several pods', () => {
       expect(run.code, run.stderr).toBe(5);
       expect(run.stderr).toContain('pod "nowhere" in namespace "gkeprof-e2e-many" is left out');
       expect(output.files().filter((name) => name.endsWith('.perf-script.txt.gz'))).toHaveLength(4);
-      const named = await gkeprof(['flamegraph', 'pod/nowhere', (await fleet())[0]!.name, ...inFolder()]);
-      expect(named.code).toBe(3);
+      const words = ['flamegraph', 'pod/nowhere', ...inFolder(), '--duration', '2s'];
+      const named = await gkeprof([...words, (await fleet())[0]!.name]);
+      expect(named.code, named.stderr).toBe(5);
+      expect(named.stderr).toContain('pod "nowhere" in namespace "gkeprof-e2e-many" is left out');
+      const alone = await gkeprof(words);
+      expect(alone.code, alone.stderr).toBe(3);
     } finally {
       await kubectl(['delete', 'pod', '-n', SPACE, 'nowhere', '--grace-period=0', '--force']);
     }
