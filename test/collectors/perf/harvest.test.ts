@@ -115,11 +115,17 @@ async function contain(
 const WITHOUT_WATCH = 'harvest_begin() { harvest_write; exec {harvest_ask}>/dev/null; }';
 const WITHOUT_HARVEST = 'harvest_begin() { :; }; harvest_ask() { :; }; harvest_fill() { :; }';
 
-/** The recording does not end before what runs beside it has: on a busy machine that may take longer than planned. */
-const WAIT_FOR_MEANWHILE = `eval "own_$(declare -f perf_stop)"
-perf_stop() { until [[ -e $WORK/meanwhile-done ]]; do sleep 0.1; done; own_perf_stop; }`;
+/** Shell beside a recording: it starts when perf records, and the recording does not end before it, however busy the machine is. */
+const beside = (
+  shell: string,
+) => `eval "own_$(declare -f perf_read_cpu; declare -f perf_stop | sed s/^perf_stop/own_perf_stop/)"
+perf_read_cpu() {
+  [[ -e $WORK/begun ]] || { { : >"$WORK/begun"; ${shell || ':'}; : >"$WORK/done"; } 8>&- 9>&- >/dev/null 2>&1 & }
+  own_perf_read_cpu
+}
+perf_stop() { until [[ -e $WORK/done ]]; do sleep 0.1; done; own_perf_stop; }`;
 
-/** Records what runs in the cgroup; `meanwhile` is shell that runs beside it from the beginning on. */
+/** Records what runs in the cgroup; `meanwhile` is shell that runs beside it. */
 function record(before = '', meanwhile = '', seconds = 3) {
   const run = join(folder, 'run');
   mkdirSync(run);
@@ -141,8 +147,8 @@ function record(before = '', meanwhile = '', seconds = 3) {
     ],
     `pod_is_of_namespace() { :; }; target_is_gone() { false; }
      perf_prepare() { find_cgroup_root; pod_cgroup=${folder.split('/').at(-1)} watched_cgroup=$pod_cgroup; perf_scope=(--cgroup "$pod_cgroup"); }
-     perf_version() { { ${meanwhile || ':'}; : >"$WORK/meanwhile-done"; } >/dev/null 2>&1 & }
-     ${WAIT_FOR_MEANWHILE}
+     perf_version() { :; }
+     ${beside(meanwhile)}
      ${before}`,
   );
   const text = gunzipSync(readFileSync(join(life.out, 'perf-script.txt.gz'))).toString('utf8');
