@@ -34,7 +34,7 @@ export function nodesFromBefore({ frames, tree }: Pick<Profile, 'frames' | 'tree
   return found;
 }
 
-/** What the waits that began before the recording are of a profile; undefined if there are none. */
+/** How many waits of a profile began before the recording, and how much of its weight they have; undefined without one. */
 export function waitsFromBefore(profile: Profile): WaitsFromBefore | undefined {
   const { stacks, tree, unit } = profile;
   const isFromBefore = nodesFromBefore(profile);

@@ -98,7 +98,7 @@ export interface About {
 
 /**
  * The unit of widths, `self` and `total`. `nanoseconds` are CPU time. `microseconds` are time off the CPU: then each sample is a
- * wait, or what of it was in the recording.
+ * wait, or the part of it that was in the recording.
  */
 export type Unit = 'samples' | 'nanoseconds' | 'microseconds' | 'events';
 

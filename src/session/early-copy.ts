@@ -34,7 +34,7 @@ export class EarlyCopy {
       ({ done }) => {
         this.#isOpen = !done;
       },
-      () => {}, // Whoever takes the file is told.
+      () => {}, // take() has the error too.
     );
     if (abandon.aborted) this.close();
     else abandon.addEventListener('abort', () => this.close(), { once: true });
