@@ -147,8 +147,8 @@ async function bySeveral(
 }
 
 /**
- * Copies a file over the connection that was opened before the file was there. Undefined if there is none, or if it brings
- * nothing: then `kubectl cp` is tried, which says what is wrong.
+ * Copies a file over the connection that was opened before the file was there. Undefined if no connection was opened for it, or if
+ * the connection brings nothing: then `kubectl cp` is tried, which says what is wrong.
  */
 async function byEarlyCopy(
   part: string,

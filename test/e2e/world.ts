@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -155,23 +155,12 @@ export const debugPods = async (namespace = 'gkeprof'): Promise<string[]> =>
     .split('\n')
     .filter(Boolean);
 
-/**
- * Processes of a capture on the nodes, which on this cluster are processes of this machine: the pid and the command line
- * of each. Tests that run the same scripts outside of pods may run beside this suite.
- */
+/** Processes of a capture on the nodes, which on this cluster are processes of this machine. */
 export async function captureProcesses(): Promise<string[]> {
   const result = await execa('pgrep', ['-a', '-f', 'gkeprof-capture|/gkeprof/(out|work)/'], {
     reject: false,
   });
-  return result.stdout.split('\n').filter((line) => isInPod(line.split(' ')[0]!));
-}
-
-function isInPod(pid: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes('kubepods');
-  } catch {
-    return false; // It has just ended.
-  }
+  return result.stdout.split('\n').filter((line) => line && !line.includes('pgrep'));
 }
 
 /** Ends the processes of a capture whose command line matches, as the kernel does when memory runs out. */
