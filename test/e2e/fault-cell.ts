@@ -124,8 +124,8 @@ export async function record(
   return new Recording({ folder, kubeconfig, target }, doors, words);
 }
 
-/** What is typed for a stage: some stages have to last long enough to be met. */
-export function wordsFor(stage: Stage, keepSeconds: number): string[] {
+/** What is typed for a stage: some stages have to last long enough to be met. `isLong`: the recording is to be met after the pull. */
+export function wordsFor(stage: Stage, keepSeconds: number, isLong = false): string[] {
   const keep = ['--keep', `${keepSeconds}s`];
   switch (stage) {
     case 'pull':
@@ -134,7 +134,7 @@ export function wordsFor(stage: Stage, keepSeconds: number): string[] {
         '--port',
         '6379',
         '--duration',
-        '2s',
+        isLong ? '8s' : '2s',
         '--image',
         SLOW_IMAGE,
         '--image-pull-policy',

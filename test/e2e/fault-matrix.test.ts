@@ -14,6 +14,7 @@ import {
   FAULTS,
   type FaultClass,
   type FaultRow,
+  KEEP_SECONDS,
   type Outcome,
   outcomeProblems,
   outcomeText,
@@ -35,7 +36,7 @@ import {
 } from './fault-cell.ts';
 import {
   drainNode,
-  giveFullDisk,
+  giveSmallDisk,
   loseNode,
   nineteenOthers,
   restartApiServer,
@@ -108,7 +109,7 @@ const deletePod = (namespace: string, name: string) =>
 const filler = (folder: string): string => join(folder, 'filler');
 
 /** What makes each fault. */
-const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell) => unknown>> = {
+const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell, pull?: SlowPull) => unknown>> = {
   'Ctrl-C once (SIGINT)': signal('SIGINT'),
   'Ctrl-C twice': async (recording, { stage }) => {
     if (stage !== 'stop') {
@@ -130,6 +131,7 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell) => unknow
   'connections reset': ({ proxy }) => proxy.reset(),
   'black hole for 5 s': hole(5000),
   'black hole for 30 s': hole(30_000),
+  'black hole for 120 s': hole(120_000),
   '1 kB/s': ({ proxy, restore }) => {
     proxy.bytesPerSecond = 1000;
     restore.push(() => {
@@ -178,7 +180,14 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell) => unknow
       if (!words.includes('gkeprof-files'))
         await execa('prlimit', ['--pid', String(pid), `--fsize=${bytes}`], { reject: false });
   },
-  "the node's disk full": giveFullDisk,
+  "the node's disk full": async (recording, { stage }, pull) => {
+    const disk = await giveSmallDisk(recording);
+    if (stage !== 'pull') {
+      pull!.goOn();
+      await reaches(stage, recording);
+    }
+    fillUp(filler(disk));
+  },
   'twenty sessions on one node': nineteenOthers,
   'kubelet restarted': restartKubelet,
   'containerd restarted': restartContainerd,
@@ -280,12 +289,13 @@ async function tryCell(cell: Cell, folder: string): Promise<Outcome> {
       ends.push(() =>
         kubectl(['delete', 'pod', '-n', NAMESPACE, target, '--ignore-not-found', '--wait=false']),
       );
-    if (stage === 'pull') {
+    // A debug pod gets a disk of its own while its image is pulled.
+    const from = fault.name === "the node's disk full" ? 'pull' : stage;
+    if (from === 'pull') {
       pull = await holdPull(folder);
       ends.push(() => pull!.close());
     }
-    // Long enough for every fault that passes; after kill -9 the pod ends by itself, and should not be waited for long.
-    const words = wordsFor(stage, isKilled ? 8 : 90);
+    const words = wordsFor(from, fault.keepSeconds ?? KEEP_SECONDS, from !== stage);
     const own =
       fault.group === 'target'
         ? [
@@ -296,10 +306,10 @@ async function tryCell(cell: Cell, folder: string): Promise<Outcome> {
           ]
         : words;
     recording = await record(join(folder, 'files'), doorOf(cell), target, own);
-    await reaches(stage, recording, pull);
+    await reaches(from, recording, pull);
     const made = MAKE[fault.name];
     if (!made) throw new Error(`nothing makes the fault "${fault.name}"`);
-    await made(recording, cell);
+    await made(recording, cell, pull);
     recording.speedUp();
     if (pull) {
       await Promise.race([delay(2000), recording.run]);

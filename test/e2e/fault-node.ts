@@ -6,7 +6,8 @@ import { NODES } from '../cluster/layout.ts';
 import { containerd, ensureKubelet, enterNode, kubelet } from '../cluster/node.ts';
 import { type Daemon, ensureDaemon, findDaemon } from '../cluster/processes.ts';
 import { until } from '../cluster/waiting.ts';
-import { fillUp, type Recording, wordsFor } from './fault-cell.ts';
+import { KEEP_SECONDS } from '../faults/matrix.ts';
+import { type Recording, wordsFor } from './fault-cell.ts';
 import { finalFiles } from './final-files.ts';
 import { kubectl, NAMESPACE, start } from './world.ts';
 
@@ -54,7 +55,7 @@ export async function drainNode(recording: Recording): Promise<void> {
 
 /** Nineteen other sessions of the same target at the same time: rejects if one of them does not get its file. */
 export async function nineteenOthers({ folder, target }: Recording): Promise<void> {
-  const [verb, ...flags] = wordsFor('create', 90);
+  const [verb, ...flags] = wordsFor('create', KEEP_SECONDS);
   const others = Array.from({ length: 19 }, async (_, at) => {
     const own = `${folder}-${at}`;
     mkdirSync(own);
@@ -67,10 +68,10 @@ export async function nineteenOthers({ folder, target }: Recording): Promise<voi
 }
 
 /**
- * Gives a debug pod whose image is still being pulled a small disk for its files, which is full. The node's own disk is not
- * filled. Both the pod and the kubelet take the small one for it.
+ * Gives a debug pod whose image is still being pulled a small disk for its files. The node's own disk is not filled. Both the
+ * pod and the kubelet take the small one for it. Returns its folder, by its path on this machine.
  */
-export async function giveFullDisk(recording: Recording): Promise<void> {
+export async function giveSmallDisk(recording: Recording): Promise<string> {
   const scratch = 'volumes/kubernetes.io~empty-dir/scratch';
   const volume = join('/var/lib/kubelet/pods', await recording.uid(), scratch);
   const inNode = (...words: string[]) => {
@@ -81,5 +82,5 @@ export async function giveFullDisk(recording: Recording): Promise<void> {
   await inNode('mount', '-t', 'tmpfs', '-o', `size=64m,mode=2777,gid=${group}`, 'gkeprof-small', volume);
   recording.restore.push(() => inNode('umount', '--lazy', volume));
   const agent = await findDaemon(containerd(node));
-  fillUp(join(`/proc/${agent!.pid}/root`, volume, 'filler'));
+  return join(`/proc/${agent!.pid}/root`, volume);
 }

@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 const TICK_MS = 100;
 /** What a slow connection hands on at full speed: kubectl gives up a handshake that takes more than ten seconds. */
 const FAST_BYTES = 30_000;
+/** The same of a connection that shares its speed with others: not much more than a handshake. */
+const FAST_BYTES_SHARED = 8000;
 
 /** One connection through the proxy: what came from either side and was not handed on yet. */
 class Pair {
@@ -27,8 +29,10 @@ class Pair {
 
   /** How many bytes may go to the client in one tick. */
   #allowed(): number {
-    const { bytesPerSecond } = this.#proxy;
-    return this.#handedOn < FAST_BYTES ? FAST_BYTES : (bytesPerSecond * TICK_MS) / 1000;
+    const { bytesPerSecond, isShared } = this.#proxy;
+    return this.#handedOn < (isShared ? FAST_BYTES_SHARED : FAST_BYTES)
+      ? FAST_BYTES
+      : (bytesPerSecond * TICK_MS) / 1000;
   }
 
   #handOn(from: Socket, to: Socket, allowed: () => number): void {
@@ -46,7 +50,8 @@ class Pair {
           if (!to.write(part))
             await Promise.race([new Promise((resolve) => to.once('drain', resolve)), closed]);
           if (to.destroyed) return;
-          if (most < FAST_BYTES) {
+          if (most < FAST_BYTES && this.#proxy.isShared) await this.#proxy.turn(part.length);
+          else if (most < FAST_BYTES) {
             if (at < chunk.length) await delay(TICK_MS);
           } else if (Number.isFinite(most) && most !== FAST_BYTES)
             await delay((part.length / most) * TICK_MS);
@@ -70,8 +75,11 @@ export class FaultProxy {
   #isHole = false;
   #filled: () => void = () => {};
   #hole: Promise<void> = Promise.resolve();
-  /** The speed towards the client. */
+  /** The speed towards the client, of each connection. */
   bytesPerSecond = Number.POSITIVE_INFINITY;
+  /** Whether all connections have that speed together. */
+  isShared = false;
+  #turn: Promise<unknown> = Promise.resolve();
   /** How long a new connection waits until the server hears of it, in milliseconds. */
   openAfterMs = 0;
 
@@ -126,6 +134,12 @@ export class FaultProxy {
   fill(): void {
     this.#isHole = false;
     this.#filled();
+  }
+
+  /** Resolves when a connection has had the time that so many bytes take, after all those that came before it. */
+  async turn(bytes: number): Promise<void> {
+    this.#turn = this.#turn.then(() => delay((1000 * bytes) / this.bytesPerSecond));
+    await this.#turn;
   }
 
   /** Resolves when bytes may be handed on. */

@@ -24,10 +24,13 @@ const SIZES_MB = [1, 8, 15, 17, 24, 33, 48, 64];
 const folderOf = (megabytes: number): string => `/gkeprof/out/${megabytes}`;
 const FILE = 'capture.pcap.gz';
 const POD = 'transfers';
+/** With the copy of it that `kubectl apply` keeps, what kubectl reads of the debug pod of a packet capture before it begins. */
+const HALF_POD_BYTES = 18_000;
 
 let folder: string;
 let proxy: FaultProxy;
 let cluster: Cluster;
+let slow: Promise<Slow>;
 const sums = new Map<number, string>();
 
 beforeAll(async () => {
@@ -42,7 +45,7 @@ beforeAll(async () => {
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: POD, namespace: NAMESPACE },
+    metadata: { name: POD, namespace: NAMESPACE, annotations: { size: 'x'.repeat(HALF_POD_BYTES) } },
     spec: {
       nodeName: world().nodes[0],
       terminationGracePeriodSeconds: 0,
@@ -63,6 +66,9 @@ beforeAll(async () => {
   );
   for (const [, sum, mb] of log.matchAll(/^([0-9a-f]{64}) +\/gkeprof\/out\/(\d+)\//gm))
     sums.set(Number(mb), sum!);
+  // It takes a minute, so it goes on beside the others and is judged as the last one.
+  slow = slowTransfer(24);
+  slow.catch(() => {});
 }, 600_000);
 
 afterAll(async () => {
@@ -77,6 +83,50 @@ async function sumOf(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
+/** The announcement of a file, where it is, and what a download needs of this machine. */
+const scene = (megabytes: number, through: Cluster, say: (text: string) => unknown = () => {}) => ({
+  announced: { file: FILE, bytes: megabytes * 2 ** 20, sha256: sums.get(megabytes)! },
+  from: { namespace: NAMESPACE, pod: POD, container: 'files', folder: folderOf(megabytes) },
+  context: {
+    ...{ cluster: through, log: new Log({ write: say }), interrupts: new Interrupts() },
+    now: () => Date.now(),
+    sleep: async (ms: number, signal?: AbortSignal) => {
+      await delay(ms, undefined, signal && { signal });
+    },
+  },
+});
+
+/** How a download ended whose streams have 900 B/s together. */
+interface Slow {
+  readonly error: unknown;
+  readonly said: string;
+  readonly files: readonly string[];
+}
+
+async function slowTransfer(megabytes: number): Promise<Slow> {
+  const to = mkdtempSync(join(folder, 'slow-'));
+  const kubeconfig = join(folder, 'slow.kubeconfig');
+  const line = await throughProxy(world().admin, kubeconfig);
+  const door = await openCluster({ kubeconfig }, { env: environment(kubeconfig), windows: false });
+  line.isShared = true;
+  line.bytesPerSecond = 900;
+  let said = '';
+  try {
+    const { announced, from, context } = scene(megabytes, door, (text) => {
+      said += text;
+    });
+    const error = await download(
+      announced,
+      from,
+      { directory: to, base: 'file', ending: '.bin' },
+      context,
+    ).catch((each: unknown) => each);
+    return { error, said, files: readdirSync(to) };
+  } finally {
+    await line.close();
+  }
+}
+
 /** Downloads a file while its connections are reset after each of these pauses. */
 async function transfer(megabytes: number, pausesMs: readonly number[], to: string) {
   let isOver = false;
@@ -87,15 +137,7 @@ async function transfer(megabytes: number, pausesMs: readonly number[], to: stri
       proxy.reset();
     }
   })();
-  const announced = { file: FILE, bytes: megabytes * 2 ** 20, sha256: sums.get(megabytes)! };
-  const context = {
-    ...{ cluster, log: new Log({ write: () => {} }), interrupts: new Interrupts() },
-    now: () => Date.now(),
-    sleep: async (ms: number, signal?: AbortSignal) => {
-      await delay(ms, undefined, signal && { signal });
-    },
-  };
-  const from = { namespace: NAMESPACE, pod: POD, container: 'files', folder: folderOf(megabytes) };
+  const { announced, from, context } = scene(megabytes, cluster);
   try {
     return await download(announced, from, { directory: to, base: 'file', ending: '.bin' }, context);
   } finally {
@@ -128,4 +170,17 @@ describe('a download whose connections are reset', () => {
     },
     TRANSFERS * 120_000,
   );
+});
+
+describe('a download by several streams that have 900 B/s together', () => {
+  it('is given up as one by a single stream is, and is not tried by kubectl cp', async () => {
+    const { error, said, files } = await slow;
+    expect(error, said).toMatchObject({
+      code: 5,
+      message: expect.stringMatching(/could not be copied: the copy is too slow: .* of 24 MiB$/),
+      hint: expect.stringContaining('this still gets the file: '),
+    });
+    expect(said).not.toContain('kubectl cp');
+    expect(files).toEqual([]);
+  }, 600_000);
 });

@@ -37,7 +37,12 @@ export interface FaultRow {
   readonly quick?: readonly Stage[];
   /** It disturbs whatever else runs on the node, so nothing else runs meanwhile. */
   readonly isAlone?: boolean;
+  /** How long the node keeps the file, in seconds, if not KEEP_SECONDS. */
+  readonly keepSeconds?: number;
 }
+
+/** Long enough for most faults that pass. */
+export const KEEP_SECONDS = 90;
 
 const DONE = [0];
 /** The file is kept on the node, and the printed command gets it. */
@@ -71,6 +76,7 @@ export const FAULTS: readonly FaultRow[] = [
   {
     name: 'kill -9 (SIGKILL)',
     group: 'client',
+    keepSeconds: 8, // The debug pod ends by itself, and should not be waited for long.
     stages: {
       create: [137],
       pull: [137],
@@ -128,6 +134,12 @@ export const FAULTS: readonly FaultRow[] = [
     name: 'black hole for 30 s',
     group: 'connection',
     stages: { pull: DONE, capture: DONE, finish: DONE, copy: DONE, delete: DONE },
+  },
+  {
+    name: 'black hole for 120 s',
+    group: 'connection',
+    keepSeconds: 600, // As long as it is usually: a node that keeps a file for 90 s has nothing left after this.
+    stages: { start: [0, 3], capture: DONE, copy: [0, 5], delete: [0, 5] },
   },
   { name: '1 kB/s', group: 'connection', stages: { start: [0, 3, 5], copy: [0, 5] } },
   {
@@ -216,7 +228,7 @@ export const FAULTS: readonly FaultRow[] = [
     name: "the node's disk full",
     group: 'node',
     isAlone: true,
-    stages: { pull: [4] },
+    stages: { pull: [4], capture: KEPT },
   },
   { name: 'twenty sessions on one node', group: 'node', isAlone: true, stages: { create: DONE } },
   {
