@@ -8,9 +8,21 @@ import type { CallResult, ContainerRef, RemoteStream } from './cluster.ts';
 import { type Connection, kubectlFlags, shownFlags } from './connection.ts';
 import { childEnvironment, type KubectlHome, NOT_INSTALLED } from './kubectl-home.ts';
 
+/** The parts of execa's result that are used here. */
+interface Ended {
+  readonly code?: string;
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** What this program did to it: a signal of its caller, a time limit, or a limit of its output. */
+  readonly isCanceled?: boolean;
+  readonly timedOut?: boolean;
+  readonly isMaxBuffer?: boolean;
+  readonly stdout?: unknown;
+  readonly stderr?: unknown;
+}
+
 /** The parts of execa's subprocess that are used here; its own type changes with every option. */
-interface Child
-  extends PromiseLike<{ code?: string; exitCode?: number; stdout?: unknown; stderr?: unknown }> {
+interface Child extends PromiseLike<Ended> {
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
@@ -139,9 +151,8 @@ export class Kubectl {
     const text = await Promise.race([answered, bound]);
     late.abort();
     if (text === undefined) {
-      const { child } = await starting;
-      child.kill();
-      child.stdout?.destroy();
+      const { child, kill: end } = await starting;
+      end();
       child.stderr?.destroy();
     }
     return text;
@@ -188,22 +199,14 @@ export class Kubectl {
       stdout: new Uint8Array(),
       stderr: reasonOf(problem),
     }));
-    const withChild = (use: (child: Child) => void) =>
-      void starting.then(
-        ({ child }) => use(child),
-        () => {},
-      );
+    const whenStarted = (use: (started: Started) => void) => void starting.then(use, () => {});
     // The remote end may close stdin first. That is not an error of its own: the exit code shows the result.
-    withChild((child) => child.stdin?.on('error', () => {}));
+    whenStarted(({ child }) => child.stdin?.on('error', () => {}));
     return {
       chunks: chunksOf(starting),
-      write: (text) => withChild((child) => child.stdin?.write(text)),
+      write: (text) => whenStarted(({ child }) => child.stdin?.write(text)),
       ended,
-      kill: () =>
-        withChild((child) => {
-          child.kill();
-          child.stdout?.destroy(); // Unread output would keep the process from ending.
-        }),
+      kill: () => whenStarted((started) => started.kill()),
     };
   }
 
@@ -227,21 +230,40 @@ export class Kubectl {
     const { detached = !this.#home.windows } = options as { detached?: boolean };
     const target = child.pid === undefined ? undefined : detached ? -child.pid : child.pid;
     if (target !== undefined) this.#running.add(target);
+    let isKilled = false;
     child.then(
-      ({ exitCode }) => {
+      (ended) => {
         if (target !== undefined) this.#running.delete(target);
-        const how = exitCode === undefined ? 'a signal' : `status ${exitCode}`;
-        this.#home.trace?.(`kubectl ${words[0]} ended with ${how} in ${Date.now() - began} ms`, 2);
+        this.#home.trace?.(
+          `kubectl ${words[0]} ${howEnded(ended, isKilled)} after ${Date.now() - began} ms`,
+          2,
+        );
       },
       () => {}, // The caller that awaits the process reports the error.
     );
-    return { child };
+    return {
+      child,
+      kill: () => {
+        isKilled = true;
+        child.kill();
+        child.stdout?.destroy(); // Unread output would keep the process from ending.
+      },
+    };
   }
+}
+
+/** How a process ended, as the predicate of a sentence. `isKilled`: this program ended it, mostly because it needed no more. */
+function howEnded(ended: Ended, isKilled: boolean): string {
+  if (ended.exitCode !== undefined) return `ended with status ${ended.exitCode}`;
+  if (isKilled || ended.isCanceled || ended.timedOut || ended.isMaxBuffer) return 'was ended by this command';
+  return ended.signal === undefined ? 'could not be started' : `was ended by ${ended.signal}`;
 }
 
 /** Wraps the subprocess, because it is thenable: awaiting a bare one would wait for its end. */
 interface Started {
   readonly child: Child;
+  /** Ends it, and drops what it has printed and nobody has read. */
+  kill(): void;
 }
 
 /** Yields nothing for a process that could not be started; `ended` has the reason. */

@@ -91,10 +91,12 @@ export class EarlyCopy {
       // With every byte here nothing is needed of the other end any more, and it ends with the connection.
       this.close();
     }
+    const { log } = context;
     if (got < announced.bytes)
-      context.log.trace(
+      log.trace(
         `the connection that was opened early brought ${formatBytes(got)} of ${formatBytes(announced.bytes)}: ${why}`,
       );
+    else log.trace('every byte is here: the connection that was opened early is being closed', 2);
     return got;
   }
 }

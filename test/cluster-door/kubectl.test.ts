@@ -156,6 +156,56 @@ describe('streams', () => {
   });
 });
 
+describe('what is said of the end of a process', () => {
+  const said: string[] = [];
+  const traced = (script: string) => {
+    said.length = 0;
+    return kubectl(script, {}, (line) => said.push(line.replace(/\d+ ms$/, 'N ms')));
+  };
+
+  it('is its status', async () => {
+    await traced('exit 3').exec(REF, ['x']);
+    expect(said.at(-1)).toBe('kubectl exec ended with status 3 after N ms');
+  });
+
+  it.each<[string, (door: Kubectl) => Promise<unknown>]>([
+    [
+      'a stream that is not needed any more',
+      async (door) => {
+        const stream = door.execStream(REF, ['x']);
+        await stream.chunks[Symbol.asyncIterator]().next();
+        stream.kill();
+        await stream.ended;
+      },
+    ],
+    [
+      'a call that the user gave up',
+      async (door) => {
+        const stop = new AbortController();
+        const running = door.exec(REF, ['x'], stop.signal);
+        await expect.poll(() => readFileSync(log, 'utf8')).not.toBe('');
+        stop.abort();
+        await running;
+      },
+    ],
+  ])('is that this command ended it: %s', async (_what, act) => {
+    await act(traced('echo here; exec sleep 60'));
+    expect(said.at(-1)).toBe('kubectl exec was ended by this command after N ms');
+  });
+
+  it('is the signal of somebody else', async () => {
+    await traced('kill -KILL $$').exec(REF, ['x']);
+    expect(said.at(-1)).toBe('kubectl exec was ended by SIGKILL after N ms');
+  });
+
+  it('is that there was no process', async () => {
+    const env = { PATH: folder };
+    const trace = (line: string) => said.push(line.replace(/\d+ ms$/, 'N ms'));
+    await expect(new Kubectl({}, { env, windows: false, trace }).exec(REF, ['x'])).rejects.toThrow();
+    expect(said.at(-1)).toBe('kubectl exec could not be started after N ms');
+  });
+});
+
 describe('copy', () => {
   it('names the local file relative to its folder, and the remote one whole', async () => {
     const got = await kubectl('pwd; echo data >part').copy(REF, '/gkeprof/out/f.gz', folder, 'part');

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Cluster, RemoteStream } from '../../src/cluster/cluster.ts';
 import { tcpdump } from '../../src/collectors/tcpdump/tcpdump.ts';
 import type { GkeprofError } from '../../src/errors.ts';
+import { Log } from '../../src/output/log.ts';
 import { makePlans, type Plan } from '../../src/plan/plan.ts';
 import { EarlyCopy } from '../../src/session/early-copy.ts';
 import { resumeSession } from '../../src/session/session.ts';
@@ -280,7 +281,7 @@ describe('taking the file', () => {
   const announced = { file: 'capture.pcap.gz', bytes: DATA.length, sha256: SHA };
 
   /** Takes the file over a door into a file that exists only here. */
-  function taking(door: Door, write: FileHandle['write'], stallMs = 30_000) {
+  function taking(door: Door, write: FileHandle['write'], stallMs = 30_000, said: string[] = []) {
     let argv: readonly string[] = [];
     const cluster = fakeCluster({
       execStream: (_ref, words) => {
@@ -288,7 +289,8 @@ describe('taking the file', () => {
         return door.stream();
       },
     });
-    const context = contextOf(cluster, { stallMs });
+    const log = new Log({ write: (text) => said.push(text) }, { level: 2 });
+    const context = contextOf(cluster, { stallMs, log });
     const early = new EarlyCopy(PLAN, 'capture.pcap.gz', context);
     const transfer: Transfer = {
       announced,
@@ -316,6 +318,14 @@ describe('taking the file', () => {
     expect(Buffer.concat(parts).equals(DATA)).toBe(true);
     expect(transfer.arrived.bytes).toBe(DATA.length);
     expect(argv.slice(3)).toEqual(['take', PATH]);
+  });
+
+  it('says why the connection is closed, with -v=2', async () => {
+    const said: string[] = [];
+    await taking(sending(half, rest), into([]), undefined, said).taken;
+    expect(said.join('')).toContain(
+      'every byte is here: the connection that was opened early is being closed',
+    );
   });
 
   it.each([
