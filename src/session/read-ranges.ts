@@ -251,12 +251,15 @@ export function localFailure(stderr: string): void {
 }
 
 /**
- * Rejects if it is useless to try again: this computer cannot store the file, or the server refused, in kubectl's words. A
- * right that was there before may come back: then it resolves as soon as the debug pod can be asked again.
+ * Rejects if it is useless to try again: this computer cannot store the file, the debug pod is gone, or the server refused, in
+ * kubectl's words. A right that was there before may come back: then it resolves as soon as the debug pod can be asked again.
  */
-export async function finalFailure(stderr: string, { from, pace, context, signal }: Transfer): Promise<void> {
+export async function finalFailure(stderr: string, transfer: Transfer): Promise<void> {
+  const { from, pace, context, signal } = transfer;
   localFailure(stderr);
-  if (refusalOf(stderr) === undefined) return;
+  const refused = refusalOf(stderr);
+  if (refused === undefined) return;
+  if (refused.includes('(NotFound)')) await podHasIt(transfer);
   let refusal: GkeprofError | undefined = kubectlError({ exitCode: 1, stdout: new Uint8Array(), stderr });
   const ask = async () => {
     const first = refusal;

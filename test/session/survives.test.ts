@@ -445,6 +445,20 @@ describe('a file that could not be copied', () => {
     });
   });
 
+  it('is gone with a debug pod that kubectl does not find: one sentence, not the words of kubectl too', async () => {
+    const cluster = good({
+      copy: async () => {
+        cluster.pods.delete(POD);
+        return result('', 1, `Error from server (NotFound): pods "${POD}" not found`);
+      },
+    });
+    expect(await failure(cluster)).toMatchObject({
+      code: EXIT.cluster,
+      message: `the capture was finished, but the debug pod gkeprof/${POD} is gone (somebody deleted it), and with it the file`,
+      hint: undefined,
+    });
+  });
+
   it('is promised by nobody where the API server does not show the pod', async () => {
     const cluster = good({
       copy: async (...words) => {
