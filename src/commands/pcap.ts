@@ -34,6 +34,7 @@ import { namesOf } from '../workflow/pod-addresses.ts';
 import {
   endedText,
   finishCapture,
+  missingText,
   planCapture,
   type Recorded,
   runCapture,
@@ -318,11 +319,12 @@ async function presentCapture(
   const { log, stdout } = context;
   const { artifact, last } = result;
   const captured = last?.packets ?? 0;
-  const isEmpty = captured === 0 && result.ended !== 'lost';
+  const isEmpty = captured === 0 && result.ended !== 'lost' && !result.cut;
   const receipt = makeReceipt(plan, result, {});
   const receiptPath = await writeReceipt(artifact.base, receipt);
   log.end();
   for (const line of countLines(result)) log.line(line);
+  for (const line of missingText(result)) log.warn(line);
   log.line(endedText(result));
   if (isEmpty) {
     const { scope, filter } = plan.capture as TcpdumpTask;

@@ -17,7 +17,7 @@ import { deleteLine, quoteFor } from '../text/shell-quote.ts';
 import { analysisData, analyzeFiles, withAnalysis } from './analyze-packets.ts';
 import { type CombinedRecordings, clockOffsetText, combineRecordings } from './combine-captures.ts';
 import { namesBeside } from './pod-addresses.ts';
-import { endedText } from './run-capture.ts';
+import { endedText, missingText } from './run-capture.ts';
 import {
   type CaptureTargets,
   finishMany,
@@ -120,14 +120,15 @@ function codeOf(many: RecordedMany, { failure }: CombinedRecordings, captured: n
 
 /** Says what is odd about the capture of one pod. */
 function warnOf({ plan, result }: RecordedTarget, { log }: Context): void {
-  const { last, ended } = result;
+  const { last, ended, cut } = result;
   const target = podText(plan);
   const { scope, filter } = plan.capture as TcpdumpTask;
   if (last?.dropped)
     log.warn(
       `${target}: ${ended === 'lost' ? 'at least ' : ''}${counted(last.dropped, 'packet')} dropped by the kernel: the capture has holes`,
     );
-  if (!last?.packets && ended !== 'lost')
+  for (const line of missingText(result)) log.warn(`${target}: ${line}`);
+  if (!last?.packets && ended !== 'lost' && !cut)
     log.warn(
       `${target}: ${filter.length ? `no packet matched in scope ${scope}` : `there was no packet in scope ${scope}`}`,
     );

@@ -31,6 +31,26 @@ describe('pcap', () => {
   });
 });
 
+describe('pcap of a node whose disk was full', () => {
+  it('says that the packets are not all here, in a line, in the receipt, in the result and by exit code 5', async () => {
+    const run = await record('pcap', 'capture.pcap', Buffer.from('packets'), { packets: 1, cut: 'space' });
+    expect(run.stderr).toContain(
+      "warning: the recording is incomplete, only its beginning was kept: the node's disk is full\n",
+    );
+    expect(run.code).toBe(5);
+    expect(run.receipt.capture.cut).toBe('space');
+    expect(faults('receipt', run.receipt)).toEqual([]);
+    expect(JSON.parse(run.stdout)).toMatchObject({ cut: 'space', packets: { captured: 1 } });
+    expect(faults('pcap', JSON.parse(run.stdout))).toEqual([]);
+  });
+
+  it('does not say that nothing happened, where no packet is in the file', async () => {
+    const run = await record('pcap', 'capture.pcap', Buffer.from('packets'), { packets: 0, cut: 'space' });
+    expect(run.stderr).not.toMatch(/no packet/);
+    expect(run.code).toBe(5);
+  });
+});
+
 describe('flamegraph', () => {
   it('says that the recording is cut, in a line, in the receipt, in the result and by exit code 5', async () => {
     const run = await profile('perf-script.txt.gz', STACKS, { cut: 'time' });

@@ -146,15 +146,26 @@ tcpdump_stop() {
   tool_ends 10
 }
 
+# tcpdump does not look whether a write succeeds. On a full disk it goes on and counts packets that are in no file, and the file ends
+# within a packet. So the packets in the file are counted, which tcpdump does since 4.99.
+tcpdump_counts_file() {
+  [[ ${counts[0]} == packets: && $(tcpdump -Z root --count -r "$OUT/capture.pcap" 2>/dev/null) =~ ^([0-9]+)\ packet ]] || return 0
+  ((BASH_REMATCH[1] < counts[1])) || return 0
+  counts[1]=${BASH_REMATCH[1]}
+  counts+=(cut space)
+}
+
 tcpdump_finish() {
   [[ -s $OUT/capture.pcap ]] || tool_failed tcpdump-failed tcpdump.log
   tcpdump_counts ended
   # If it cannot be compressed (no room for a second copy, or gzip was killed), the file is kept as it is.
   if ! gzip -1 -c "$OUT/capture.pcap" >"$OUT/capture.pcap.part"; then
     rm -f "$OUT/capture.pcap.part"
+    tcpdump_counts_file
     announce packets capture.pcap
     return
   fi
+  [[ $end_reason != space ]] || tcpdump_counts_file
   mv "$OUT/capture.pcap.part" "$OUT/capture.pcap.gz"
   rm -f "$OUT/capture.pcap"
   announce packets capture.pcap.gz

@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { runShell } from '../../node/shell.ts';
 
+/** A pcap file of three packets of 64 bytes. */
+function threePackets(): Buffer {
+  const header = Buffer.alloc(24);
+  for (const [at, value] of [0xa1b2c3d4, 0x00040002, 0, 0, 65_535, 1].entries())
+    header.writeUInt32LE(value, 4 * at);
+  const packet = Buffer.alloc(16 + 64);
+  packet.writeUInt32LE(64, 8);
+  packet.writeUInt32LE(64, 12);
+  return Buffer.concat([header, packet, packet, packet]);
+}
+
 describe('tcpdump on the node', () => {
   // SIGUSR2 made tcpdump flush in the middle of a write: 300,000 packets on loopback, a signal a millisecond, and
   // every second file was damaged behind its first packets. The end-to-end suite saw it once in a hundred captures.
@@ -123,6 +134,31 @@ describe('tcpdump on the node', () => {
       );
       expect(sent).toBe('-INT\n');
     }
+  });
+
+  // tcpdump does not notice a full disk: with 1 MiB of room it counted 19,623 packets, and 311 of them were in the file.
+  it.each([
+    ['ends within its third packet', 60, 'space', 1, 'packets: 2 received: 9 dropped: 1 buffer: 0 cut space'],
+    ['ends within its third packet', 60, 'space', 0, 'packets: 2 received: 9 dropped: 1 buffer: 0 cut space'],
+    ['ends within its third packet', 60, 'time', 1, 'packets: 2 received: 9 dropped: 1 buffer: 0 cut space'],
+    ['has all three', 0, 'space', 0, 'packets: 3 received: 9 dropped: 1 buffer: 0'],
+    ['has all three', 0, 'time', 1, 'packets: 3 received: 9 dropped: 1 buffer: 0'],
+  ])('counts what a file of a full disk has, which %s: real tcpdump', (_, cut, reason, gzip, counts) => {
+    const said = runShell(
+      ['node/identity.sh', 'collectors/tcpdump/tcpdump.sh'],
+      `OUT=$(mktemp -d); base64 -d <<<"$1" >"$OUT/capture.pcap"; end_reason=$2 gzip_status=$3 tcpdump_buffer=0
+       printf '%s\\n' '3 packets captured' '9 packets received by filter' '1 packet dropped by kernel' >"$OUT/tcpdump.log"
+       refuse() { echo "refused $1"; exit; }; announce() { :; }; gzip() { return "$gzip_status"; }
+       tcpdump_finish; echo "\${counts[*]}"; rm -r "$OUT"`,
+      [
+        threePackets()
+          .subarray(0, -cut || undefined)
+          .toString('base64'),
+        reason,
+        String(gzip),
+      ],
+    );
+    expect(said).toBe(`${counts}\n`);
   });
 
   it('keeps the packets as they are when they cannot be compressed', () => {
