@@ -109,7 +109,7 @@ class Creation {
 }
 
 /** The pod; undefined if the API server says that there is none. */
-const readIfThere = (cluster: Cluster, { namespace, name }: PodRef): Promise<V1Pod | undefined> =>
+export const readIfThere = (cluster: Cluster, { namespace, name }: PodRef): Promise<V1Pod | undefined> =>
   cluster.readPod(namespace, name).catch((error: unknown) => {
     if (apiCode((error as Error).cause) === 404) return undefined;
     throw error;
@@ -182,6 +182,10 @@ export async function removeDebugPod(
     if (boundMs <= ABANDON_MS) log.end();
   }
 }
+
+/** The error for a debug pod that was deleted by somebody else; `when` is a clause: `during the capture`. */
+export const deletedByAnother = ({ debugPod: { name } }: Plan, when: string): GkeprofError =>
+  clusterError(`somebody else deleted the debug pod ${name} ${when}`);
 
 /** Why a debug pod cannot give its files any more, as a clause; undefined if it can. Pure. */
 export function goneBecause(found: V1Pod | undefined, uid: string | undefined): string | undefined {

@@ -8,7 +8,7 @@ import { boundSeconds, captureSeconds, type Plan } from '../plan/plan.ts';
 import { notReady } from '../plan/target.ts';
 import { printable } from '../text/printable.ts';
 import { formatDuration } from '../text/quantity.ts';
-import { containerOf } from './debug-pod.ts';
+import { containerOf, deletedByAnother, readIfThere } from './debug-pod.ts';
 import { PATIENCE_MS, patiently } from './patience.ts';
 import type { SessionContext } from './session-context.ts';
 
@@ -47,8 +47,11 @@ export async function* followEvents(
     const ask = () => cluster.exec(containerOf(plan, 'files'), words, signal);
     const askLast = async () => {
       const answer = await ask();
-      if (answer.exitCode !== 0 && refusalOf(answer.stderr) !== undefined) throw kubectlError(answer);
-      return answer;
+      const refusal = answer.exitCode === 0 ? undefined : refusalOf(answer.stderr);
+      if (refusal === undefined) return answer;
+      throw refusal.includes('(NotFound)')
+        ? deletedByAnother(plan, 'during the capture')
+        : kubectlError(answer);
     };
     const patience = { meanwhile: 'the capture stays on the node', signal };
     const result = tries === 1 ? await ask() : await patiently(askLast, patience, context);
@@ -226,10 +229,8 @@ function overAsker(plan: Plan, context: SessionContext): () => Promise<boolean> 
 /** True if the capture container has ended. Rejects if the pod is gone or the cluster ended it. */
 async function captureEnded(plan: Plan, cluster: Cluster): Promise<boolean> {
   const { namespace, name } = plan.debugPod;
-  const pod = await cluster.readPod(namespace, name);
-  if (pod.metadata?.deletionTimestamp) {
-    throw clusterError(`somebody else deleted the debug pod ${name} during the capture`);
-  }
+  const pod = await readIfThere(cluster, { namespace, name });
+  if (!pod || pod.metadata?.deletionTimestamp) throw deletedByAnother(plan, 'during the capture');
   if (pod.status?.reason) {
     throw clusterError(
       `the cluster ended the debug pod: ${pod.status.reason}: ${printable(pod.status.message ?? '')}`,

@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { clusterError, type GkeprofError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { printable } from '../text/printable.ts';
+import { deletedByAnother, readIfThere } from './debug-pod.ts';
 import { patiently } from './patience.ts';
 import type { SessionContext } from './session-context.ts';
 
@@ -27,13 +28,15 @@ const HOPELESS = new Set([
 ]);
 
 /**
- * Reads the status of a pod: the capture has begun, waits for something, or can never begin. A failure is reported as soon
+ * Reads the status of a pod, undefined if there is none: the capture has begun, waits for something, or can never begin. A failure is reported as soon
  * as the kubelet reports it, without waiting for a time-out. Pure.
  */
-export function startState(pod: V1Pod, plan: Plan): StartState {
-  const statuses = pod.status?.containerStatuses ?? [];
+export function startState(pod: V1Pod | undefined, plan: Plan): StartState {
+  const statuses = pod?.status?.containerStatuses ?? [];
   const capture = statuses.find((status) => status.name === 'capture');
   if (capture?.state?.running || capture?.state?.terminated) return { kind: 'started' };
+  if (!pod || pod.metadata?.deletionTimestamp)
+    return { kind: 'failed', error: deletedByAnother(plan, 'before it had started') };
   if (pod.status?.phase === 'Failed') {
     const reason = pod.status.reason ?? 'Failed';
     const message = printable(pod.status.message ?? '');
@@ -87,7 +90,7 @@ export async function waitForStart(plan: Plan, context: SessionContext): Promise
   for (;;) {
     signal.throwIfAborted();
     const pod = await patiently(
-      () => cluster.readPod(namespace, name),
+      () => readIfThere(cluster, { namespace, name }),
       { meanwhile: 'the debug pod starts without this client', signal },
       context,
     );

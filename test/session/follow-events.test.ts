@@ -10,6 +10,7 @@ import { contextOf, nodeSide, PLAN } from './scene.ts';
 
 afterEach(() => vi.useRealTimers());
 
+const DELETED = `somebody else deleted the debug pod ${PLAN.debugPod.name} during the capture`;
 const ALL = ['hello', 'capturing', 'tool', 'stopping', 'artifact', 'end'];
 
 /** The names of the events that come, with what was said beside them. */
@@ -77,6 +78,14 @@ describe('followEvents', () => {
     const got = await follow({ followLogs: () => lines(some), exec: fileOf([], 1000) });
     expect(got.names).toEqual(['hello', 'capturing']);
     expect(got.waited).toBeLessThan(10_000);
+  });
+
+  it('says that somebody deleted the debug pod, and not what kubectl says then', async () => {
+    const gone = follow({
+      followLogs: () => lines(nodeSide().script().slice(0, 2)),
+      exec: async () => result('', 1, `Error from server (NotFound): pods "${PLAN.debugPod.name}" not found`),
+    });
+    await expect(gone).rejects.toMatchObject({ code: 3, message: DELETED });
   });
 
   it('fetches the log again while the container runs', async () => {
@@ -199,7 +208,7 @@ describe('followEvents', () => {
         },
       }).catch((each: unknown) => each);
       await vi.advanceTimersByTimeAsync(13_000);
-      expect(await gone).toMatchObject({ code: 3 });
+      expect(await gone).toMatchObject({ code: 3, message: DELETED });
     });
   });
 

@@ -14,6 +14,13 @@ describe('startState', () => {
   it.each([
     ['running', pod({ phase: 'Running', containerStatuses: [status('capture')] })],
     [
+      'running, and being deleted: it still finishes what it has',
+      {
+        ...pod({ phase: 'Running', containerStatuses: [status('capture')] }),
+        metadata: { deletionTimestamp: new Date() },
+      },
+    ],
+    [
       'over already',
       pod({ phase: 'Running', containerStatuses: [status('capture', { terminated: { exitCode: 0 } })] }),
     ],
@@ -41,6 +48,11 @@ describe('startState', () => {
     [
       pod({ phase: 'Failed', reason: 'Evicted', message: 'DiskPressure' }),
       /did not take the debug pod: Evicted: DiskPressure/,
+    ],
+    [undefined, /^somebody else deleted the debug pod gkeprof-perf-\S+ before it had started$/],
+    [
+      { ...waiting('ContainerCreating'), metadata: { deletionTimestamp: new Date() } },
+      /^somebody else deleted the debug pod gkeprof-perf-\S+ before it had started$/,
     ],
   ])('fails at once: %#', (each, reason) => {
     const state = startState(each, plan);
