@@ -91,10 +91,9 @@ const refuses = (refusal: Refusal, ms?: number) => async (recording: Recording) 
   else await forMs(ms, recording, end);
 };
 
-async function killIn(
-  recording: Recording,
-  is: (process: ReturnType<typeof processesOf>[number]) => boolean,
-) {
+type Process = ReturnType<typeof processesOf>[number];
+
+async function killIn(recording: Recording, is: (process: Process) => boolean) {
   const uid = await recording.uid();
   const found = await until('the processes of the debug pod', 30, async () => {
     const matching = processesOf(uid).filter(is);
@@ -102,6 +101,11 @@ async function killIn(
   });
   for (const { pid } of found) process.kill(pid, 'SIGKILL');
 }
+
+const isScript = ({ words }: Process): boolean => words.includes('gkeprof-capture ');
+
+/** The shells that record in a debug pod. */
+const scriptsOf = (uid: string): Process[] => processesOf(uid).filter(isScript);
 
 const deletePod = (namespace: string, name: string) =>
   kubectl(['delete', 'pod', '-n', namespace, name, '--grace-period=1', '--wait=false']);
@@ -157,8 +161,7 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell, pull?: Sl
   ),
   '500 for 5 s': refuses({ status: 500, reason: 'Internal Server Error' }, 5000),
   '401 from now on (expired token)': refuses({ status: 401, reason: 'Unauthorized' }),
-  'containers of the debug pod killed (capture)': (recording) =>
-    killIn(recording, ({ words }) => words.includes('gkeprof-capture ')),
+  'containers of the debug pod killed (capture)': (recording) => killIn(recording, isScript),
   'containers of the debug pod killed (files)': (recording) =>
     killIn(recording, ({ words }) => words.includes('gkeprof-files')),
   'perf or tcpdump killed': (recording) => killIn(recording, ({ name }) => /^(?:perf|tcpdump)$/.test(name)),
@@ -182,11 +185,15 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell, pull?: Sl
   },
   "the node's disk full": async (recording, { stage }, pull) => {
     const disk = await giveSmallDisk(recording);
-    if (stage !== 'pull') {
-      pull!.goOn();
-      await reaches(stage, recording);
-    }
+    if (stage === 'pull') return fillUp(filler(disk));
+    pull!.goOn();
+    await reaches(stage, recording);
+    // The script would end the recording in time if it looked at the disk while that is being filled.
+    const scripts = scriptsOf(await recording.uid());
+    for (const { pid } of scripts) process.kill(pid, 'SIGSTOP');
     fillUp(filler(disk));
+    await delay(500); // Packets come all the time.
+    for (const { pid } of scripts) process.kill(pid, 'SIGCONT');
   },
   'twenty sessions on one node': nineteenOthers,
   'kubelet restarted': restartKubelet,
@@ -208,9 +215,7 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell, pull?: Sl
     await execa('chown', [`${uid}:${gid}`, path]);
   },
   'lines in the log that are not ours': async (recording) => {
-    const [script] = processesOf(await recording.uid()).filter(({ words }) =>
-      words.includes('gkeprof-capture '),
-    );
+    const [script] = scriptsOf(await recording.uid());
     const nonce = /"nonce":"(\w+)"/.exec(
       readFileSync(join(await recording.scratch(), 'events.jsonl'), 'utf8'),
     )![1];
