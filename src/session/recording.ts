@@ -50,12 +50,13 @@ export async function record(
   const progress = new Progress(plans, collector, context);
   let hasAsked = false;
   let early: EarlyCopy | undefined;
+  const over = new AbortController();
   const onStop = () => {
     // Before anything was captured there is nothing to finish: the session ends as by the second signal.
     if (![...seen.values()].some(({ capturing }) => capturing)) interrupts.receive('SIGINT');
     else {
       hasAsked = true;
-      void requestStop(plans[0]!, context);
+      void requestStop(plans[0]!, over.signal, context);
     }
   };
   interrupts.stop.addEventListener('abort', onStop, { once: true });
@@ -72,6 +73,7 @@ export async function record(
     early?.close();
     throw error;
   } finally {
+    over.abort();
     interrupts.stop.removeEventListener('abort', onStop);
   }
   return Promise.all(
@@ -129,18 +131,22 @@ async function nothingRecorded(
   );
 }
 
-/** Asks the node to stop and to finish. `files` may be a moment behind `capture` when the pod has just started. */
-async function requestStop(plan: Plan, context: SessionContext): Promise<void> {
+/**
+ * Asks the node to stop and to finish. `files` may be a moment behind `capture` when the pod has just started. `over`: the recording
+ * has ended, and nobody has to be asked any more.
+ */
+async function requestStop(plan: Plan, over: AbortSignal, context: SessionContext): Promise<void> {
   const { cluster, log, interrupts } = context;
   log.line('stopping: the capture is being finished and downloaded (Ctrl-C again abandons it)');
+  const signal = AbortSignal.any([interrupts.abandon, over]);
   const ask = async () => {
-    const result = await cluster.exec(containerOf(plan, 'files'), request('stop'), interrupts.abandon);
+    const result = await cluster.exec(containerOf(plan, 'files'), request('stop'), signal);
     if (result.exitCode !== 0) throw kubectlError(result);
   };
   try {
-    await patiently(ask, { meanwhile: 'the capture goes on', signal: interrupts.abandon }, context);
+    await patiently(ask, { meanwhile: 'the capture goes on', signal }, context);
   } catch (error) {
-    if (interrupts.abandon.aborted) return;
+    if (signal.aborted) return;
     log.warn(`the node could not be asked to stop (${reasonOf(error)}); the capture ends by its own limit`);
   }
 }

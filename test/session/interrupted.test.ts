@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Cluster, RemoteStream } from '../../src/cluster/cluster.ts';
 import type { GkeprofError } from '../../src/errors.ts';
 import { type FakeCluster, fakeCluster, lines, result, status } from '../fake-cluster.ts';
-import { copy, FILE_NAME, laptop, nodeSide, PLAN } from './scene.ts';
+import { copy, FILE_NAME, laptop, nodeSide, PLAN, shortly } from './scene.ts';
 
 const { run, interrupt, said, files } = laptop();
 
@@ -119,6 +119,34 @@ describe('Ctrl-C while it captures', () => {
     });
     expect((await run(cluster)).ended).toBe('requested');
     expect(cluster.calls.filter((call) => call === STOP)).toHaveLength(3);
+  });
+
+  it('is not asked for any more when the recording is over', async () => {
+    const script = nodeSide().script();
+    const log = pausing(script.slice(0, 3), script.slice(3));
+    let asked = 0;
+    let given: AbortSignal | undefined;
+    const cluster = fakeCluster({
+      followLogs: () => {
+        setTimeout(interrupt, 30);
+        return log;
+      },
+      exec: async (_ref, argv, signal) => {
+        if (!argv.includes('/gkeprof/ctl/stop')) return result();
+        asked += 1;
+        given = signal;
+        if (asked === 2) log.goOn();
+        return result('', 1, 'error: dial tcp: connection refused');
+      },
+      copy,
+    });
+    expect((await run(cluster)).ended).toBe('time');
+    const before = asked;
+    expect(given?.aborted).toBe(true);
+    // Whoever asks again does so within some of these.
+    for (let turn = 0; turn < 20; turn += 1) await shortly(1000);
+    expect(asked).toBe(before);
+    expect(said()).not.toContain('could not be asked to stop');
   });
 
   it('says so when the node cannot be asked', async () => {
