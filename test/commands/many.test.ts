@@ -31,8 +31,15 @@ const podOn = (node: string, name: string): V1Pod =>
     },
   }) as never;
 
-/** A cluster with web-1 and web-2 on node-a and web-3 on node-b. `refused`: the pods whose recorders refuse. */
-function clusterWith(overrides: Partial<Cluster> = {}, refused: readonly string[] = []) {
+/**
+ * A cluster with web-1 and web-2 on node-a and web-3 on node-b. `refused`: the pods whose recorders refuse. `cut`: those whose recorders
+ * met a full disk.
+ */
+function clusterWith(
+  overrides: Partial<Cluster> = {},
+  refused: readonly string[] = [],
+  cut: readonly string[] = [],
+) {
   const logs = new Map<string, string[]>();
   const cluster = fakeCluster({
     copy: async (_ref, _path, directory, name) => {
@@ -74,6 +81,7 @@ function clusterWith(overrides: Partial<Cluster> = {}, refused: readonly string[
             stopped: 1_790_000_060_000,
             packets: 1,
             dropped: 0,
+            ...(cut.some((name) => uids[at] === `0000-${name}`) && { cut: 'space' }),
           }),
         ];
       }),
@@ -115,6 +123,16 @@ describe('a capture of several pods', () => {
       'pod "web-2" in namespace "default" was not recorded: pod/web-2 is not running on node node-a',
     );
     expect(stderr).toContain('2 packets captured');
+  });
+
+  it('says whose packets are missing, because the disk of the node was full: exit 5', async () => {
+    const { code, stderr } = await pcap(clusterWith({}, [], ['web-2']));
+    expect(code).toBe(5);
+    expect(stderr.match(/^warning: .*/gm)).toEqual([
+      expect.stringMatching(
+        /web-2.*: the recording is incomplete, only its beginning was kept: the node's disk is full$/,
+      ),
+    ]);
   });
 
   it('names the one that is gone with its namespace, to programs and in Markdown', async () => {
