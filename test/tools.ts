@@ -42,6 +42,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
     'perl',
   ],
   'collectors/perf/jitdump.test.ts': ['linux', 'root', 'perf', 'perl'],
+  'collectors/perf/kernel.test.ts': [...NODE_SCRIPT, 'root', 'perf', 'unshare', 'mount'],
   'collectors/perf/look.test.ts': ['linux', 'perl', 'sleep'],
   'collectors/perf/script.test.ts': NODE_SCRIPT,
   'collectors/perf/stacks.test.ts': [...NODE_SCRIPT, 'root', 'gcc', 'perf'],

@@ -37,6 +37,7 @@ declare -A perf_hid_in=()
 perf_version() { perf version; }
 
 perf_prepare() {
+  [[ ${arg[stacks]} == ebpf ]] || kernel_begin
   perf_scope=() watched_cgroup=.
   if [[ ${arg[scope]} == node ]]; then
     find_cgroup_root || cgroup_root=
@@ -73,20 +74,24 @@ perf_ask_cgroups() {
 # anything there: a fifo, which holds perf up for ever, a link to /dev/zero, a file system that does not answer. So perf is
 # watched from outside, and a pod that holds it up loses its own names, but no other pod does.
 #
-# perf_apart WORD…: becomes perf, in a mount namespace of its own in which the hidden processes are not in /proc. perf takes
-# a process that is not in /proc for ended, and enters no namespace for it (nsinfo__init).
+# perf_apart WORD…: becomes perf, in a mount namespace of its own in which the hidden processes are not in /proc, and
+# /proc/kallsyms is the file for this subcommand, if there is one (kernel.sh). perf takes a process that is not in /proc for
+# ended, and enters no namespace for it (nsinfo__init).
 perf_apart() {
+  local kernel=$WORK/kernel.$1
   ulimit -d "$perf_memory_kb"
-  ((${#perf_hidden[@]})) || exec perf "$@"
+  [[ -s $kernel ]] || kernel=''
+  ((${#perf_hidden[@]})) || [[ -n $kernel ]] || exec perf "$@"
   # shellcheck disable=SC2016 # It is the inner shell's.
   exec unshare --mount --propagation private -- bash -c '
     readlink "/proc/$$/ns/mnt" >"$1"
-    read -ra hidden <"$2"
+    [[ -z $2 ]] || mount --bind "$2" /proc/kallsyms 2>/dev/null
+    read -ra hidden <"$3"
     for pid in "${hidden[@]}"; do
       mount -t tmpfs -o ro,size=4k none "/proc/$pid" || [[ ! -e /proc/$pid ]] || exit 125
     done
-    shift 2
-    exec perf "$@"' perf "$WORK/perf.home" <(printf '%s ' "${perf_hidden[@]}") "$@"
+    shift 3
+    exec perf "$@"' perf "$WORK/perf.home" "$kernel" <(printf '%s ' "${perf_hidden[@]}") "$@"
 }
 
 # Whether processes can be hidden. A security module may forbid mounts: then a pod that holds perf up ends the recording.
@@ -296,6 +301,7 @@ perf_begins() {
   if [[ $perf_stacks == ebpf ]] && perf_ebpf_begins; then return; fi
   perf_control
   perf_data_at=0
+  kernel_wait
   : >"$OUT/perf.data" # perf would create a file that `files` cannot read
   # perf record needs 5 MB for 200 processes.
   perf_watch "$recorders" $((perf_least_kb / (recorders > 1 ? 4 : 1)))

@@ -32,6 +32,7 @@ export const perf: Collector = {
   name: 'perf',
   scripts: [
     'collectors/perf/perf.sh',
+    'collectors/perf/kernel.sh',
     'collectors/perf/text.sh',
     'collectors/perf/stacks.sh',
     'collectors/perf/ebpf.sh',

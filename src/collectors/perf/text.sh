@@ -56,6 +56,7 @@ perf_script() {
   local -i gzip_pid names_pid=0 script_status gzip_status names_status=0 looks=0
   local -a more=() fields
   rm -f "$WORK/stacks" "$WORK/named"
+  kernel_check
   mkfifo "$WORK/stacks"
   perf_watch "$at_once" "$perf_least_kb"
   if perf_can_name; then
