@@ -139,4 +139,14 @@ describe('a profile of a Go program without symbol tables', () => {
     expect(life.events.find(({ event }) => event === 'end')).toMatchObject({ cut: 'time' });
     expect(stacks(life)).toContain('a 1/1 [000] 1.0: 1 cycles: ');
   });
+
+  // The time was over before perf script began, and the shell that becomes perf was killed before it had opened the pipe.
+  it.each([
+    ['with', () => path()],
+    ['without', () => ''],
+  ])('keeps the samples if there is no time left for perf script, %s the program', (_, variables) => {
+    const life = record(`${variables()}\nperf_hide_bad_maps() { ((until = 1)); }`);
+    expect(life.events.map(({ event }) => event).slice(-2)).toEqual(['artifact', 'end']);
+    expect(life.events.find(({ event }) => event === 'end')).toMatchObject({ cut: 'time' });
+  });
 });

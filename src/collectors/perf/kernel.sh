@@ -7,7 +7,7 @@
 # of perf record's start, and half of that of perf script after a short recording. So the lines are read once, while the
 # recording is prepared.
 
-kernel_pid='' kernel_modules=''
+kernel_pid=''
 # Where procfs is: tests give another folder.
 kernel_proc=/proc
 
@@ -34,5 +34,5 @@ kernel_wait() {
 # the new ones, and where an old one was there may be another now. BPF programs come and go too, and their samples may be of any
 # time, so their symbols from the beginning are as good as those from the end.
 kernel_check() {
-  [[ $kernel_modules == "$(cat "$kernel_proc/modules" 2>/dev/null)" ]] || rm -f "$WORK/kernel.script"
+  [[ ${kernel_modules-} == "$(cat "$kernel_proc/modules" 2>/dev/null)" ]] || rm -f "$WORK/kernel.script"
 }

@@ -81,7 +81,7 @@ perf_apart() {
   local kernel=$WORK/kernel.$1
   ulimit -d "$perf_memory_kb"
   [[ -s $kernel ]] || kernel=''
-  ((${#perf_hidden[@]})) || [[ -n $kernel ]] || exec perf "$@"
+  [[ -n $kernel${perf_hidden[*]} ]] || exec perf "$@"
   # shellcheck disable=SC2016 # It is the inner shell's.
   exec unshare --mount --propagation private -- bash -c '
     readlink "/proc/$$/ns/mnt" >"$1"

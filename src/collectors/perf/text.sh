@@ -94,6 +94,8 @@ perf_script() {
       continue
     fi
     perf_kill
+    # If perf was ended before it had opened the pipe, who reads from it would wait for ever.
+    : <>"$WORK/stacks"
     # gzip would wait for a perf that cannot be ended.
     if tool_is_running; then
       ((names_pid == 0)) || kill -KILL "$names_pid" 2>/dev/null
