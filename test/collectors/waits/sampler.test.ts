@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createReadStream, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readWaits } from '../../../src/waits/read-waits.ts';
+import { shareOf } from '../../../src/waits/waits.ts';
 import { type Line, objectOf, Scene, samplerText, unescaped, until } from './recorder.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -238,6 +240,40 @@ describe('threads', () => {
     checkAll(cut);
     expect(cut.findLast(([kind]) => kind === 'missed')?.[2]).toBe(String(count - 500));
   });
+});
+
+describe('shares', () => {
+  it.each([12, 17])(
+    'are right when to read a file costs %i microseconds, whatever parts a round has',
+    async (cost) => {
+      const path = join(scene.folder, 'sampler.pl');
+      writeFileSync(path, samplerText());
+      const [out, reason] = [join(scene.folder, 'out'), join(scene.folder, 'reason')];
+      writeFileSync(reason, 'time\n');
+      // 50 threads that wait 300 ms for a lock and about 470 ms for a condition.
+      const words = [path, 60, 50, cost, 300, 470, out, reason, 'x86_64', 50, 4000, '', ''];
+      const folders = [scene.scope, 'scope', scene.folder, scene.folder, 100];
+      const run = spawnSync(
+        'perl',
+        [here('../../programs/simulated-threads.pl'), ...[...words, ...folders].map(String)],
+        {
+          encoding: 'utf8',
+          env: { ...process.env, PERL_HASH_SEED: '0' },
+        },
+      );
+      expect(run.stderr).toBe('');
+      const waits = await readWaits(createReadStream(out), 'out');
+      expect(waits.durationUs).toBeGreaterThanOrEqual(60e6);
+      const [group] = waits.groups;
+      expect(group!.threads).toBe(50);
+      const shares = { lock: shareOf(group!, 'lock'), condition: shareOf(group!, 'condition') };
+      expect(shares.lock + shares.condition).toBeCloseTo(1, 3);
+      // Two hundredths are four standard deviations of what other numbers of the simulation give.
+      expect(Math.abs(shares.lock - Number(run.stdout)), JSON.stringify([shares, run.stdout])).toBeLessThan(
+        0.02,
+      );
+    },
+  );
 });
 
 describe('the recording', () => {

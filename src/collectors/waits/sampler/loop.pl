@@ -73,7 +73,8 @@ sub tick {
       end_thread($it);
       next;
     }
-    change($it, substr $buffer, 0, $got) if substr($buffer, 0, $got) ne $it->[TEXT];
+    if (substr($buffer, 0, $got) ne $it->[TEXT]) { change($it, substr $buffer, 0, $got) }
+    else { $it->[CHECKED] = $now }
     last if ($at & 15) == 0 && clock(CLOCK_PROCESS_CPUTIME_ID) >= $until_cpu;
   }
   if ($at >= $end) {
@@ -142,8 +143,6 @@ until ($stop) {
 }
 tell_time();
 list_threads();
-# In the midst of a round some threads were looked at and some not.
-@seen_before = @seen_last if $at == 0;
 all_looks();
 each_second(1);
 put('missed', $now, $missed) if $missed != $shown_missed;

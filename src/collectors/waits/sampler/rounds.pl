@@ -6,13 +6,18 @@
 sub order_threads {
   @threads = grep { defined $_->[SCHEDSTAT] } @threads;
   my @ordered = map { [] } 0 .. ACTIVE;
+  my @last = @seen_last;
   for my $it (@threads) {
-    $it->[CHECKED] = $seen_last[$it->[CLASS]];
+    $it->[CHECKED] = $left_out[$it->[CLASS]] if $left_out[$it->[CLASS]] > $it->[CHECKED];
     my $class = ($it->[LOOKED] // $now) >= $ordered ? ACTIVE : $it->[TURN];
+    # Of its threads, the one that was not looked at for the longest time tells when the class was looked at.
+    $last[$class] = $seen_last[$it->[CLASS]] if $seen_last[$it->[CLASS]] < $last[$class];
     $it->[CLASS] = $class;
     push @{$ordered[$class]}, $it;
   }
   @classes = @ordered;
+  @seen_last = @last;
+  @left_out = (0) x @last;
   $ordered = $now;
 }
 
@@ -66,9 +71,9 @@ sub begin_round {
     $ran = $now;
   } else {
     # A class that was looked at since something ran needs no look. Another one may have run before it was skipped.
-    for (0 .. ACTIVE) { $seen_last[$_] = $now if $seen_last[$_] >= $ran }
+    for (0 .. ACTIVE) { $seen_last[$_] = $left_out[$_] = $now if $seen_last[$_] >= $ran }
     @due = grep { $seen_last[$_] != $now } @due;
   }
-  for (@due) { ($seen_before[$_], $seen_last[$_]) = ($seen_last[$_], $now) }
+  for (@due) { $seen_last[$_] = $now }
   return map { @{$classes[$_]} } @due;
 }

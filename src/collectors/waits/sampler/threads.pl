@@ -1,7 +1,7 @@
 # ---- Processes and threads
 
 # A thread: its number and that of its process, its open files, the text of schedstat at its last look, and what was seen then; then
-# its class now, its class while it does nothing, and when it was last looked at in the class that it was in before.
+# its class now, its class while it does nothing, and when it was last read and found as it was.
 use constant { TID => 0, PID => 1, SCHEDSTAT => 2, STAT => 3, SYSCALL => 4, TEXT => 5, DELAY => 6, COMM => 7, CPU => 8, LOOKED => 9 };
 use constant { CLASS => 10, TURN => 11, CHECKED => 12 };
 my (@threads, %thread, %process);
@@ -9,9 +9,9 @@ my (@threads, %thread, %process);
 # did nothing for a second is looked at in each fifth round only. There is one class for each fifth, and one for the active threads.
 use constant ACTIVE => 5;
 my @classes = map { [] } 0 .. ACTIVE;
-# When the last round over a class began, and the one before it: a thread of the class without a new look was seen in both.
+# When the last round over a class began, and when a class was last left out because none of its threads had run.
 my @seen_last = (0) x (ACTIVE + 1);
-my @seen_before = @seen_last;
+my @left_out = @seen_last;
 # When the threads were ordered into classes.
 my $ordered = 0;
 my ($watched, $begun, $missed) = (0, 0, 0);
@@ -130,10 +130,8 @@ sub end_thread {
 sub seen {
   my ($it) = @_;
   return '-' unless defined $it->[LOOKED];
-  my $checked = $seen_before[$it->[CLASS]];
-  # It was in another class then.
-  $checked = $it->[CHECKED] if $checked < $ordered;
-  return $it->[LOOKED] > $checked ? $it->[LOOKED] : $checked;
+  my $seen = $it->[LOOKED] > $it->[CHECKED] ? $it->[LOOKED] : $it->[CHECKED];
+  return $left_out[$it->[CLASS]] > $seen ? $left_out[$it->[CLASS]] : $seen;
 }
 
 # One look at a thread whose schedstat has changed. If it stood in a queue, also the CPU is read. Returns nothing if the thread has ended.
