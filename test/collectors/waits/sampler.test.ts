@@ -243,7 +243,7 @@ describe('threads', () => {
 });
 
 describe('shares', () => {
-  it.each([12, 17])(
+  it.each([12, 17, 19, 20])(
     'are right when to read a file costs %i microseconds, whatever parts a round has',
     async (cost) => {
       const path = join(scene.folder, 'sampler.pl');
@@ -268,9 +268,9 @@ describe('shares', () => {
       expect(group!.threads).toBe(50);
       const shares = { lock: shareOf(group!, 'lock'), condition: shareOf(group!, 'condition') };
       expect(shares.lock + shares.condition).toBeCloseTo(1, 3);
-      // Two hundredths are four standard deviations of what other numbers of the simulation give.
+      // Three to five standard deviations of what other numbers of the simulation give.
       expect(Math.abs(shares.lock - Number(run.stdout)), JSON.stringify([shares, run.stdout])).toBeLessThan(
-        0.02,
+        0.012,
       );
     },
   );

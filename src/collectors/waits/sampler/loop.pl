@@ -1,7 +1,8 @@
 # ---- The loop
 
-# The looks may take a bit less than a hundredth of a CPU. What was not used is saved up, for a round over many threads.
-use constant { SHARE => 0.008, MOST_SAVED => 15_000 };
+# The looks may take a bit less than a hundredth of a CPU. What was not used is saved up, for a round over many threads. A round that
+# takes longer than TICK microseconds is divided into ticks.
+use constant { SHARE => 0.008, MOST_SAVED => 15_000, TICK => 600, MEAN_OF => 16 };
 my $stop = '';
 $SIG{TERM} = $SIG{INT} = sub { $stop = 1 };
 $SIG{PIPE} = 'IGNORE';
@@ -37,6 +38,10 @@ my @round;
 my ($rounds, $at, $shown_rate, $shown_missed) = (0, 0, $rate, 0);
 my %waited;
 my ($next_ran, $next_limits, $is_held) = (0, 0, '');
+# How many threads each tick of this round looks at, and what a tick cost and how many threads it looked at: means of the last ticks.
+# They decide when the next looks are, and not what the last ones cost: a look that finds that a thread did something is dear, and if
+# it put off the next look, there would be fewer looks when threads do much.
+my ($portion, $measured, $mean_cost, $mean_looks) = (1, 0, 0, 0);
 
 # A thread whose schedstat has changed.
 sub change {
@@ -51,7 +56,8 @@ sub change {
   $waited{$it->[CPU]} = ($waited{$it->[CPU]} // 0) + $delayed unless $is_held;
 }
 
-# Looks at threads, until so much CPU time was used: it goes on with the others at the next tick.
+# Looks at a portion of the threads: it goes on with the others at the next tick. It ends early if so much CPU time was used, which
+# happens only when threads that slept all begin to do something. Returns how many it looked at.
 sub tick {
   my ($until_cpu) = @_;
   # A limit counts in periods of 100 ms.
@@ -63,8 +69,14 @@ sub tick {
       $is_held ||= $it->{is_throttled};
     }
   }
-  @round = begin_round() if $at == 0;
-  my $end = @round;
+  if ($at == 0) {
+    @round = begin_round();
+    my ($parts, $most) = (1 + int($mean_looks > 0 ? @round * $mean_cost / $mean_looks / TICK : 0), 1 + int @round / 16);
+    $parts = $most if $parts > $most;
+    $portion = int((@round + $parts - 1) / $parts);
+  }
+  my $from = $at;
+  my $end = $at + $portion < @round ? $at + $portion : @round;
   while ($at < $end) {
     my $it = $round[$at++];
     next unless defined $it->[SCHEDSTAT];
@@ -77,7 +89,8 @@ sub tick {
     else { $it->[CHECKED] = $now }
     last if ($at & 15) == 0 && clock(CLOCK_PROCESS_CPUTIME_ID) >= $until_cpu;
   }
-  if ($at >= $end) {
+  my $looks = $at - $from;
+  if ($at >= @round) {
     $at = 0;
     $rounds++;
   }
@@ -86,6 +99,7 @@ sub tick {
     %waited = ();
     $next_ran = $now + 200_000;
   }
+  return $looks;
 }
 
 sub all_looks {
@@ -108,16 +122,16 @@ my $before = $now;
 my $second = $now;
 my $next = $now;
 until ($stop) {
-  $next = $now + 1_000_000 / $rate * (0.5 + rand);
-  my $enough = $now + (500 - $saved) / SHARE;
-  $next = $enough if $saved < 500 && $enough > $next;
+  my $pause = ($mean_cost - $saved / MEAN_OF) / SHARE;
+  $pause = 1_000_000 / $rate if $pause < 1_000_000 / $rate;
+  $next = $now + $pause * (0.5 + rand);
   select undef, undef, undef, ($next - $now) / 1_000_000;
   last if $stop;
   tell_time();
   $saved += ($now - $before) * SHARE;
   $saved = MOST_SAVED if $saved > MOST_SAVED;
   $before = $now;
-  tick($spent + ($saved > 200 ? $saved : 200));
+  my $looks = tick($spent + ($saved > 3 * TICK ? $saved : 3 * TICK));
   if ($now - $second >= 1_000_000) {
     if ($queued_ns / 1000 > ($now - $second) / 100) {
       keep_busiest() if @busy;
@@ -137,8 +151,12 @@ until ($stop) {
     exit 1 if getppid != $parent;
   }
   my $used = clock(CLOCK_PROCESS_CPUTIME_ID);
-  $saved -= $used - $spent;
+  my $cost = $used - $spent;
+  $saved -= $cost;
   $spent = $used;
+  $measured++ if $measured < MEAN_OF;
+  $mean_cost += ($cost - $mean_cost) / $measured;
+  $mean_looks += ($looks - $mean_looks) / $measured;
   flush() if length $text > 60_000;
 }
 tell_time();
