@@ -7,6 +7,25 @@ my %objects_of_wchan = (
 );
 sub object_of_wchan { $objects_of_wchan{$_[0]} // '-' }
 
+# What system calls wait for whose arguments alone tell it, by their text: the threads of a pool come back to the same ones.
+my %said_by_call;
+
+# The number and the object of a system call, by the text of /proc/TID/syscall.
+sub of_call {
+  my ($it, $text) = @_;
+  my $said = $said_by_call{$text};
+  return @$said if $said;
+  my @words = split ' ', $text, 5;
+  my $number = $words[0];
+  my $kind = $call{$number} // '';
+  my $object = object_of($it, $kind, $number, \@words);
+  if ($kind eq 'futex' || $kind eq 'timer') {
+    %said_by_call = () if keys %said_by_call >= 10_000;
+    $said_by_call{$text} = [$number, $object];
+  }
+  return ($number, $object);
+}
+
 sub object_of {
   my ($it, $kind, $number, $words) = @_;
   my $first = hex $words->[1];

@@ -149,34 +149,40 @@ sub numbered_socket {
   return "s:$number";
 }
 
+# Where an answer has its tcp_info, which is the same place in nearly all of them; undef if there is none.
+my $info_at = 72;
+
+sub place_of_info {
+  my ($answer) = @_;
+  for (my $at = 72; $at + 4 <= length $answer;) {
+    my ($length, $type) = unpack 'SS', substr $answer, $at, 4;
+    return $at if $type == INFO && $length >= 4 + 160;
+    last if $length < 4;
+    $at += $length + 3 & ~3;
+  }
+  return;
+}
+
 # Whether a reply is outstanding. The kernel counts the times in ticks of up to 10 ms, so they may be equal.
 sub is_outstanding {
   my ($socket, $is_blocked) = @_;
-  # A connection that is being made, too.
-  my $answers = ask(0, pack('CCCCL', $socket->{family}, TCP, 1 << INFO - 1, 0, 0xffffffff) . $socket->{id}) // return 0;
+  $socket->{question} //= pack('CCCCL', $socket->{family}, TCP, 1 << INFO - 1, 0, 0xffffffff) . $socket->{id};
+  my $answers = ask(0, $socket->{question}) // return 0;
   my $answer = $answers->[0];
-  return 0 if !defined $answer || length $answer < 72 || unpack('L', substr $answer, 68, 4) != $socket->{inode};
-  my $state = unpack 'xC', $answer;
+  return 0 if !defined $answer || length $answer < 72;
+  my ($state, $inode) = unpack 'xCx66L', $answer;
+  return 0 if $inode != $socket->{inode};
+  # A connection that is being made, too.
   return 1 if $state == 2;
   return 0 if $state != 1;
-  for (my $at = 72; $at + 4 <= length $answer;) {
-    my ($length, $type) = unpack 'SS', substr $answer, $at, 4;
-    last if $length < 4;
-    if ($type == INFO && $length >= 4 + 160) {
-      my $info = substr $answer, $at + 4, $length - 4;
-      my ($unacked) = unpack 'L', substr $info, 24, 4;
-      my ($sent, undef, $received, $acknowledged) = unpack 'L4', substr $info, 44, 16;
-      # The pieces with data that came in and went out.
-      my ($in, $out) = unpack 'LL', substr $info, 152, 8;
-      return 0 if $out == 0;
-      return 1 if $in == 0;
-      return 1 if $unacked > 0 || $sent < $received;
-      return 0 if $sent > $received;
-      # The acknowledgement of a request comes within 200 ms; those of keep-alive probes come later.
-      return $is_blocked || $acknowledged < $received && $sent - $acknowledged <= 250 ? 1 : 0;
-    }
-    $at += $length + 3 & ~3;
-  }
-  return 0;
+  $info_at = place_of_info($answer) // return 0 if length $answer < $info_at + 164 || unpack("x${info_at}xxS", $answer) != INFO;
+  # The last two are the pieces with data that came in and went out.
+  my ($unacked, $sent, $received, $acknowledged, $in, $out) = unpack "x${info_at}x28Lx16Lx4LLx92LL", $answer;
+  return 0 if $out == 0;
+  return 1 if $in == 0;
+  return 1 if $unacked > 0 || $sent < $received;
+  return 0 if $sent > $received;
+  # The acknowledgement of a request comes within 200 ms; those of keep-alive probes come later.
+  return $is_blocked || $acknowledged < $received && $sent - $acknowledged <= 250 ? 1 : 0;
 }
 

@@ -153,11 +153,7 @@ sub look {
     $it->[SYSCALL] //= open_file("$folder/syscall");
     my $call = defined $it->[SYSCALL] ? again($it->[SYSCALL]) // '' : '';
     # A number and its arguments; `running`, or -1 outside of a system call.
-    if ($call =~ /^\d/) {
-      my @words = split ' ', $call, 5;
-      $number = $words[0];
-      $object = object_of($it, $call{$number} // '', $number, \@words);
-    }
+    ($number, $object) = of_call($it, $call) if $call =~ /^\d/;
     if ($object eq '-') {
       $wchan = read_file("$folder/wchan", 128) // '-';
       # A compiler may have made a variant of the function.
