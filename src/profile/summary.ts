@@ -68,6 +68,8 @@ export interface ProfileSummary {
   readonly except?: Profile['except'];
   /** Why the threads were off the CPU, by the shares of the time; only in a recording of waits. */
   readonly states?: readonly Share[];
+  /** How long the threads were off the CPU, summed over all of them; only in a recording of waits whose lengths count. */
+  readonly offCpuSeconds?: number;
   /** Waits that began before the recording; only in a recording of waits that has some. */
   readonly fromBefore?: WaitsFromBefore;
   readonly hottest: readonly Share[];
@@ -103,6 +105,8 @@ export function summarize(profile: Profile): ProfileSummary {
     ...(owners && { owners }),
     ...(profile.except && { except: profile.except }),
     ...(profile.event === OFF_CPU && { states: shares(profile, states(profile)) }),
+    ...(profile.event === OFF_CPU &&
+      profile.unit === 'microseconds' && { offCpuSeconds: (profile.tree.total[0] ?? 0) / 1e6 }),
     ...(fromBefore && { fromBefore }),
     hottest: shares(profile, hottest(profile).slice(0, TOP)),
     busiest: profile.threads
@@ -222,8 +226,12 @@ export function summaryLines(summary: ProfileSummary): string[] {
   const { samples, cores, quality } = summary;
   const few = samples < FEW_SAMPLES;
   const word = sampleWord(summary.event);
+  const { offCpuSeconds } = summary;
+  // How many waits there were says little: one of a deadlock may be the whole recording.
+  const fewText = (part: { readonly samples: number; readonly share: number }) =>
+    offCpuSeconds === undefined ? counted(part.samples, word) : formatDuration(part.share * offCpuSeconds);
   const much = (part: { readonly samples: number; readonly share: number }) =>
-    few ? counted(part.samples, word) : percent(part.share);
+    few ? fewText(part) : percent(part.share);
   const lines = [
     [
       counted(samples, word),

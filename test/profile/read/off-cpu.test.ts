@@ -139,6 +139,16 @@ describe('a recording of waits', () => {
     expect(kept.map((stack) => stack.split(';')[1]).sort()).toEqual([...states].sort());
   });
 
+  it('shows how long few waits took, and not how many there were', async () => {
+    const { profile } = await read(textOfLeavings(PROGRAM));
+    const lines = summaryLines(summarize(profile));
+    expect(lines).toContain('time off the CPU: [sleeping] 20ms, [disk sleep] 5ms, [preempted] 2ms');
+    expect(lines).toContain('        20ms  do_nanosleep');
+    expect(lines).toContain('  app, main thread: 27ms');
+    const counts = await read(textOfLeavings(PROGRAM), { weight: 'samples' });
+    expect(summaryLines(summarize(counts.profile))).toContain('  app, main thread: 3 waits');
+  });
+
   it('says which waits were left out, and refuses the limits for anything else', async () => {
     const { profile } = await read(textOfLeavings(PROGRAM), { minWait: 100, maxWait: 1e6 });
     expect(caption(profile, summarize(profile)).subtitle[0]).toContain(
