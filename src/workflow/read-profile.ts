@@ -11,6 +11,7 @@ import { isOf, type NamedPod } from '../profile/owners.ts';
 import { readPicture } from '../profile/picture/read.ts';
 import type { About, Profile } from '../profile/profile.ts';
 import { aboutFromHeader } from '../profile/read/about.ts';
+import { allLeftOutText } from '../profile/read/off-cpu.ts';
 import { type Reading, type ReadOptions, readProfile } from '../profile/read/read-profile.ts';
 import { type Receipt, receiptBeside } from '../session/receipt.ts';
 import { printable } from '../text/printable.ts';
@@ -186,8 +187,8 @@ const emptyRecordingText = ({ pod, node, container, seconds = 0, frequencyHz = 0
 
 /** The reason why there are no samples: the flags that left them out, or what the input is instead. */
 function whyNoSamples(
-  { profile, samplesBeforeFilter: seen, outside, warnings, header, from }: Reading,
-  { from: since, to, include, exclude, except, comm, tid }: ReadOptions,
+  { profile, samplesBeforeFilter: seen, outside, waitsLeftOut, warnings, header, from }: Reading,
+  { from: since, to, include, exclude, except, comm, tid, minWait, maxWait }: ReadOptions,
 ): string {
   if (seen === 0 && outside) {
     const samples = `none of its ${counted(outside.samples, 'sample')} is`;
@@ -209,6 +210,10 @@ function whyNoSamples(
     return printable(
       `none of its ${counted(seen, 'sample')} is left after ${flags.join(' and ') || 'the flags'}${known}`,
     );
+  }
+  if (waitsLeftOut) {
+    const { why, flags: limits } = allLeftOutText(waitsLeftOut, { minWait, maxWait });
+    return `${why}; change ${limits}`;
   }
   if (warnings.length) return 'give it the text that perf script prints, or folded stacks';
   if (header.size)

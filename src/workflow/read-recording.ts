@@ -7,6 +7,7 @@ import { isClock } from '../profile/cores.ts';
 import { emptyReason } from '../profile/counters.ts';
 import { type ExceptedPod, sampledPods } from '../profile/owners.ts';
 import { readPicture } from '../profile/picture/read.ts';
+import { allLeftOutText } from '../profile/read/off-cpu.ts';
 import { type Reading, type ReadOptions, readProfile } from '../profile/read/read-profile.ts';
 import { type ProfileSummary, summarize } from '../profile/summary.ts';
 import type { MadeFile } from '../report/files.ts';
@@ -95,13 +96,23 @@ export async function readRecording(
       { role: 'stacks', path: artifact.path, sha256: artifact.sha256 },
       { role: 'receipt', path: receiptPath },
     ],
-    ...(isEmpty && { whyEmpty: whyEmpty(plan, result, summary) }),
+    ...(isEmpty && { whyEmpty: whyEmpty(plan, result, summary, reading, options) }),
     code: isEmpty ? emptyCode(result) : sessionCode(result),
   };
 }
 
-function whyEmpty({ target, capture }: Plan, { ended }: SessionResult, summary: ProfileSummary): string {
+function whyEmpty(
+  { target, capture }: Plan,
+  { ended }: SessionResult,
+  summary: ProfileSummary,
+  { waitsLeftOut, samplesBeforeFilter }: Reading,
+  { minWait, maxWait }: ReadOptions,
+): string {
   const name = targetText(target);
+  if (waitsLeftOut && samplesBeforeFilter === 0) {
+    const { why, flags } = allLeftOutText(waitsLeftOut, { minWait, maxWait });
+    return `0 waits of ${name}: ${why}; the raw stacks have them all, and "render" draws them with another ${flags}`;
+  }
   if (capture.collector === 'perf' && capture.offCpu && ended !== 'target-gone')
     return `0 waits: no thread of ${name} waited within ${formatDuration(summary.seconds)}${summary.eventNote === undefined ? '' : ` (${summary.eventNote})`}; record for longer, or while it works`;
   return `0 samples: ${emptyReason(name, {

@@ -115,6 +115,37 @@ describe('a recording without samples: exit code 4, and why', () => {
     expect(oneLine(again.stderr)).toMatch(/error: no samples in \S+ hint: .*pod\/redis-0/);
   });
 
+  it.each([
+    [['--min-wait', '10s'], 'every wait was shorter than 10s, the longest of 2 took 3s', '--min-wait'],
+    [['--max-wait', '500ms'], 'every wait was longer than 0.5s, the shortest of 2 took 1s', '--max-wait'],
+    [
+      ['--min-wait', '1.5s', '--max-wait', '2s'],
+      'no wait took 1.5s to 2s: there were 2, of 1s to 3s',
+      '--min-wait or --max-wait',
+    ],
+  ])('all waits are left out by %j', async (words, reason, flag) => {
+    const leaving = (at: number) =>
+      [
+        `app 7/7 [000] ${at}.000000: 1 sched:sched_switch: prev_pid=7 prev_state=S`,
+        '\tffffffff82202a7b do_nanosleep+0x1 ([kernel.kallsyms])',
+        '',
+        `app 7/7 [000] ${at}.000003: 0 cpu-clock: `,
+        '',
+      ].join('\n');
+    const header = '# cmdline : perf record -e {context-switches/period=1/,cpu-clock}:S --cgroup x\n';
+    const stacks = gzipSync(header + [10, 11, 14].map(leaving).join(''));
+    const run = await record(stacks, {}, '--off-cpu', ...words);
+    expect(oneLine(run.stderr)).toContain(
+      `warning: 0 waits of pod/redis-0: ${reason}; the raw stacks have them all`,
+    );
+    expect(run.stderr).toMatch(/^0 waits, 0 lost, event off-cpu/m);
+    expect(run.code).toBe(4);
+    const again = await gkeprof(['render', file('.txt.gz'), '--output-dir', folder, ...words]);
+    expect(again.code).toBe(4);
+    expect(oneLine(again.stderr)).toMatch(/error: no samples in \S+ hint: /);
+    expect(oneLine(again.stderr)).toContain(`hint: ${reason}; change ${flag}`);
+  });
+
   it('but 5 if the recording is cut', async () => {
     const run = await record(NO_STACKS, { ...THROTTLED, cut: 'time' });
     expect(run.code).toBe(5);

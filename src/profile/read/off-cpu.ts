@@ -8,6 +8,13 @@ export interface WaitLimits {
   readonly maxWait?: number;
 }
 
+/** The waits that the limits left out, by their number and their lengths in microseconds. */
+export interface WaitsLeftOut {
+  waits: number;
+  shortest: number;
+  longest: number;
+}
+
 /**
  * The clock that perf recorded beside each switch, in the command line that its header has. It counts on each CPU only while the
  * cgroup runs there. So what it counted between two switches on a CPU is how long the thread ran that the second one takes
@@ -113,6 +120,8 @@ export class OffCpuWaits {
   /** When each thread first came to a CPU in the recording; undefined where that is not known. */
   readonly #first = new Map<number, { came: number; origin: number } | undefined>();
   readonly #limits: WaitLimits;
+  /** Undefined while there are none. */
+  leftOut: WaitsLeftOut | undefined;
 
   constructor(limits: WaitLimits) {
     this.#limits = limits;
@@ -164,9 +173,16 @@ export class OffCpuWaits {
     return { left: before.held, origin: before.origin, since: before.time, microseconds };
   }
 
+  /** Takes note of one that is not. */
   #isWithin(microseconds: number): boolean {
     const { minWait = 0, maxWait = Number.POSITIVE_INFINITY } = this.#limits;
-    return microseconds >= minWait && microseconds <= maxWait;
+    if (microseconds >= minWait && microseconds <= maxWait) return true;
+    this.leftOut ??= { waits: 0, shortest: microseconds, longest: microseconds };
+    const { leftOut } = this;
+    leftOut.waits += 1;
+    leftOut.shortest = Math.min(leftOut.shortest, microseconds);
+    leftOut.longest = Math.max(leftOut.longest, microseconds);
+    return false;
   }
 
   /** The waits within the limits that were there when the recording began, or when it ended. Call it after the last line. */
@@ -204,6 +220,29 @@ export class OffCpuWaits {
 }
 
 const microsecondsOf = (seconds: number): number => Math.round(seconds * 1e6);
+
+/** Why no wait is left, for people, and the flags that left them out. */
+export function allLeftOutText(
+  { waits, shortest, longest }: WaitsLeftOut,
+  { minWait, maxWait }: { readonly [Limit in keyof WaitLimits]: number | undefined },
+): { readonly why: string; readonly flags: string } {
+  const text = (microseconds: number) => formatDuration(microseconds / 1e6);
+  const one = (which: string) => (waits === 1 ? 'the only one' : `the ${which} of ${waits}`);
+  if (minWait !== undefined && longest < minWait)
+    return {
+      why: `every wait was shorter than ${text(minWait)}, ${one('longest')} took ${text(longest)}`,
+      flags: '--min-wait',
+    };
+  if (maxWait !== undefined && shortest > maxWait)
+    return {
+      why: `every wait was longer than ${text(maxWait)}, ${one('shortest')} took ${text(shortest)}`,
+      flags: '--max-wait',
+    };
+  return {
+    why: `no wait took ${text(minWait ?? 0)} to ${text(maxWait ?? longest)}: there were ${waits}, of ${text(shortest)} to ${text(longest)}`,
+    flags: '--min-wait or --max-wait',
+  };
+}
 
 /** The limits for people; undefined if all waits count. */
 export function limitsText({ minWait, maxWait }: WaitLimits): string | undefined {

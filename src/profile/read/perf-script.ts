@@ -7,7 +7,14 @@ import { CommentLines } from './comment-lines.ts';
 import { EventBytes, isOtherRecord, NO_EVENT, parseEventLine, parseLost } from './event-line.ts';
 import { type Layout, USUAL_LAYOUT } from './layout.ts';
 import { END, Lines, SEVERAL } from './line-cache.ts';
-import { CLOCK_EVENT, OffCpuWaits, parseSwitch, SWITCH_EVENT, type WaitLimits } from './off-cpu.ts';
+import {
+  CLOCK_EVENT,
+  OffCpuWaits,
+  parseSwitch,
+  SWITCH_EVENT,
+  type WaitLimits,
+  type WaitsLeftOut,
+} from './off-cpu.ts';
 import { notePeriod, type Origin, Origins } from './origins.ts';
 import { Rows } from './rows.ts';
 import { SampleTimesBuilder, ticksOf } from './sample-times.ts';
@@ -95,6 +102,16 @@ export class PerfScriptReader {
 
   get origins(): readonly Origin[] {
     return this.#origins.list;
+  }
+
+  /** Whether it is a recording of waits. */
+  get isOfWaits(): boolean {
+    return this.#waits !== undefined;
+  }
+
+  /** Those that the limits left out; undefined if there are none. */
+  get waitsLeftOut(): WaitsLeftOut | undefined {
+    return this.#waits?.leftOut;
   }
 
   push(chunk: Uint8Array): void {

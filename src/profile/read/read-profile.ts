@@ -12,7 +12,7 @@ import { FoldedReader } from './folded-reader.ts';
 import { type Kind, SNIFFED } from './input-kind.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { mergePart, type ReadPart } from './merge-part.ts';
-import { isOffCpu, limitsText, type WaitLimits } from './off-cpu.ts';
+import { isOffCpu, limitsText, type WaitLimits, type WaitsLeftOut } from './off-cpu.ts';
 import { type ParseWarning, PerfScriptReader } from './perf-script.ts';
 import { type Sniffed, sniff } from './sniff.ts';
 import { TwoColumnsReader } from './two-columns.ts';
@@ -25,6 +25,8 @@ export interface Reading {
   readonly samplesBeforeFilter: number;
   /** Of those, what `from` and `to` left out before, and how long the whole recording is, in seconds. */
   readonly outside?: { readonly samples: number; readonly seconds: number };
+  /** Of a recording of waits, those that `minWait` and `maxWait` left out; undefined if there are none. */
+  readonly waitsLeftOut?: WaitsLeftOut;
   /** For folded stacks with two columns, which are a comparison: the profile of the first column. */
   readonly before?: Profile;
   /** No stack has a second frame: these may be lines of anything. */
@@ -116,7 +118,9 @@ async function readFrom(
     await readInto(reader, sniffed, parallel?.from);
     reader.end();
     if (parallel) mergePart(reader, await parallel.part);
-    const chosen = chooseEvent(reader.origins, options.event);
+    const found = chooseEvent(reader.origins, options.event);
+    // Of waits without a line, there is no event to choose.
+    const chosen = reader.isOfWaits && reader.origins.length === 0 ? { ...found, name: OFF_CPU } : found;
     const limits = limitsText(options);
     if (limits !== undefined && chosen.name !== OFF_CPU && reader.origins.length > 0) throw noWaits();
     const event = limits === undefined ? chosen : { ...chosen, note: limits };
@@ -136,6 +140,7 @@ async function readFrom(
       ...(reader.outside > 0 && {
         outside: { samples: reader.outside, seconds: reader.lastTime - reader.firstTime },
       }),
+      ...(reader.waitsLeftOut && { waitsLeftOut: reader.waitsLeftOut }),
       events: new Map([
         ...(event.events.size ? [[event.name, whole.samples] as const] : []),
         ...event.others,

@@ -139,6 +139,19 @@ describe('a recording of waits', () => {
     expect(kept.map((stack) => stack.split(';')[1]).sort()).toEqual([...states].sort());
   });
 
+  it('knows how long the waits were that the limits left out', async () => {
+    const leftOut = async (limits: object) => (await read(textOfLeavings(PROGRAM), limits)).waitsLeftOut;
+    expect(await leftOut({ minWait: 1e6 })).toEqual({ waits: 3, shortest: 2000, longest: 20_000 });
+    expect(await leftOut({ minWait: 5000 })).toEqual({ waits: 1, shortest: 2000, longest: 2000 });
+    expect(await leftOut({ maxWait: 1000 })).toEqual({ waits: 3, shortest: 2000, longest: 20_000 });
+    expect(await leftOut({ maxWait: 1e6 })).toBeUndefined();
+    // Also where no line is left that tells of which event they were.
+    const { profile } = await read(HEADER, { minWait: 1 });
+    expect(summaryLines(summarize(profile))[0]).toMatch(
+      /^0 waits, event off-cpu \(waits of 0.001ms or longer, /,
+    );
+  });
+
   it('shows how long few waits took, and not how many there were', async () => {
     const { profile } = await read(textOfLeavings(PROGRAM));
     const lines = summaryLines(summarize(profile));
