@@ -50,6 +50,10 @@ await measure('200 threads, of which 20 wake 10 times a second', [
   ...Array.from({ length: 20 }, () => CYCLE),
 ]);
 await measure(
+  '50 threads that wake 10 times per second',
+  Array.from({ length: 50 }, () => CYCLE),
+);
+await measure(
   '200 threads that wake 10 times per second',
   Array.from({ length: 200 }, () => CYCLE),
 );
