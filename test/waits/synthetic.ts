@@ -85,7 +85,7 @@ class Actor {
 
 /**
  * A recording of threads whose parts are known, as the sampler writes it: looks at intervals that are drawn between a half and
- * one and a half of the mean, and only at threads whose numbers have changed. A thread that did nothing for a second is looked at
+ * one and a half of the mean, and only at threads whose numbers have changed. A thread that did nothing for some seconds is looked at
  * in each fifth round only, which is decided once a second.
  */
 export function synthetic(recording: SyntheticRecording): { readonly text: string; readonly truth: Truth } {
@@ -104,7 +104,8 @@ export function synthetic(recording: SyntheticRecording): { readonly text: strin
   const seen = new Map<number, number>();
   const truth: Truth = new Map();
   const active = new Set<number>();
-  const changed = new Set<number>();
+  /** When each was last seen to have changed. */
+  const changed = new Map<number, number>();
   let ordered = 0;
   let round = 0;
   let throttledUs = 0;
@@ -122,10 +123,9 @@ export function synthetic(recording: SyntheticRecording): { readonly text: strin
     }
     round += 1;
     if (now >= ordered + 1e6) {
-      ordered = now;
       active.clear();
-      for (const tid of changed) active.add(tid);
-      changed.clear();
+      for (const [tid, at] of changed) if (at >= ordered - 3e6) active.add(tid);
+      ordered = now;
     }
     for (const [tid, actor] of actors) {
       if (seen.has(tid) && !active.has(tid) && !isLast && (round + tid) % 5 !== 0) continue;
@@ -138,7 +138,7 @@ export function synthetic(recording: SyntheticRecording): { readonly text: strin
         const isSame = shown.get(tid) === numbers;
         lines.push(`look ${now} ${tid} ${numbers} ${actor.state()} ${isSame ? now : (seen.get(tid) ?? '-')}`);
         shown.set(tid, numbers);
-        changed.add(tid);
+        changed.set(tid, now);
       }
       seen.set(tid, now);
     }

@@ -243,15 +243,22 @@ describe('threads', () => {
 });
 
 describe('shares', () => {
-  it.each([12, 17, 19, 20])(
-    'are right when to read a file costs %i microseconds, whatever parts a round has',
-    async (cost) => {
+  it.each([
+    [12, 300, 470],
+    [17, 300, 470],
+    [19, 300, 470],
+    [20, 300, 470],
+    // Some of the longer waits end after the thread did nothing for a second, and some before.
+    [17, 1000, 1500],
+  ])(
+    'are right when to read a file costs %i microseconds, for waits of %i and %i ms',
+    async (cost, lock, condition) => {
       const path = join(scene.folder, 'sampler.pl');
       writeFileSync(path, samplerText());
       const [out, reason] = [join(scene.folder, 'out'), join(scene.folder, 'reason')];
       writeFileSync(reason, 'time\n');
-      // 50 threads that wait 300 ms for a lock and about 470 ms for a condition.
-      const words = [path, 60, 50, cost, 300, 470, out, reason, 'x86_64', 50, 4000, '', ''];
+      // 50 threads that wait for a lock and for a condition, by turns.
+      const words = [path, 60, 50, cost, lock, condition, out, reason, 'x86_64', 50, 4000, '', ''];
       const folders = [scene.scope, 'scope', scene.folder, scene.folder, 100];
       const run = spawnSync(
         'perl',

@@ -1,6 +1,8 @@
 # ---- Which threads a round looks at
 
-# Orders the threads into classes, once a second and at the beginning of a round. Active are those that did something in the last second.
+# Orders the threads into classes, once a second and at the beginning of a round. Active are those that did something in the last STILL
+# microseconds: if that was one second, waits that last one or two would end just when they are looked at less often, and would get
+# the wrong length.
 # It is decided only once a second, and not when a look sees something: otherwise the time after such a look would be looked at
 # more often than the time before it, and a short wait of a thread that is mostly idle would get too small a share.
 sub order_threads {
@@ -9,7 +11,7 @@ sub order_threads {
   my @last = @seen_last;
   for my $it (@threads) {
     $it->[CHECKED] = $left_out[$it->[CLASS]] if $left_out[$it->[CLASS]] > $it->[CHECKED];
-    my $class = ($it->[LOOKED] // $now) >= $ordered ? ACTIVE : $it->[TURN];
+    my $class = ($it->[LOOKED] // $now) >= $ordered - STILL ? ACTIVE : $it->[TURN];
     # Of its threads, the one that was not looked at for the longest time tells when the class was looked at.
     $last[$class] = $seen_last[$it->[CLASS]] if $seen_last[$it->[CLASS]] < $last[$class];
     $it->[CLASS] = $class;

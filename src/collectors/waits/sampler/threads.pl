@@ -6,8 +6,8 @@ use constant { TID => 0, PID => 1, SCHEDSTAT => 2, STAT => 3, SYSCALL => 4, TEXT
 use constant { CLASS => 10, TURN => 11, CHECKED => 12 };
 my (@threads, %thread, %process);
 # To read one file of a thread takes two microseconds, because after 20 ms nothing of it is in the caches of the CPU. So a thread that
-# did nothing for a second is looked at in each fifth round only. There is one class for each fifth, and one for the active threads.
-use constant ACTIVE => 5;
+# did nothing for some seconds is looked at in each fifth round only. There is one class for each fifth, and one for the active threads.
+use constant { ACTIVE => 5, STILL => 3_000_000 };
 my @classes = map { [] } 0 .. ACTIVE;
 # When the last round over a class began, and when a class was last left out because none of its threads had run.
 my @seen_last = (0) x (ACTIVE + 1);
