@@ -191,9 +191,12 @@ const MAKE: Readonly<Record<string, (recording: Recording, cell: Cell, pull?: Sl
     // The script would end the recording in time if it looked at the disk while that is being filled.
     const scripts = scriptsOf(await recording.uid());
     for (const { pid } of scripts) process.kill(pid, 'SIGSTOP');
-    fillUp(filler(disk));
-    await delay(500); // Packets come all the time.
-    for (const { pid } of scripts) process.kill(pid, 'SIGCONT');
+    try {
+      fillUp(filler(disk));
+      await delay(500); // Packets come all the time.
+    } finally {
+      for (const { pid } of scripts) process.kill(pid, 'SIGCONT');
+    }
   },
   'twenty sessions on one node': nineteenOthers,
   'kubelet restarted': restartKubelet,

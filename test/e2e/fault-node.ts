@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { controlPlane, ensureApiServer } from '../cluster/control-plane.ts';
@@ -18,7 +19,12 @@ const node = NODES[0]!;
 async function endDaemon(daemon: Daemon): Promise<void> {
   const running = await findDaemon(daemon);
   process.kill(running!.pid, 'SIGKILL');
-  await until(`the end of ${daemon.name}`, 30, async () => ((await findDaemon(daemon)) ? undefined : true));
+  await until(`the end of ${daemon.name}`, 30, async () => {
+    if (await findDaemon(daemon)) return undefined;
+    // The first thread may be a zombie while another one still ends, and until then its ports are in use.
+    const threads = await readdir(`/proc/${running!.pid}/task`).catch(() => []);
+    return threads.length <= 1 || undefined;
+  });
 }
 
 export async function restartApiServer(): Promise<void> {
