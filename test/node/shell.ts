@@ -53,8 +53,8 @@ export function runLife(
     'bash',
     ['-c', script, 'test', ...capturePrograms(), `nonce=${NONCE}`, ...argv, '--'],
     {
-      encoding: 'utf8',
-      maxBuffer: 1 << 26,
+      ...{ encoding: 'utf8', maxBuffer: 1 << 26 },
+      ...{ timeout: 300_000, killSignal: 'SIGKILL' },
     },
   );
   const lines = stdout.trimEnd().split('\n');

@@ -94,8 +94,6 @@ perf_script() {
       continue
     fi
     perf_kill
-    # If perf was ended before it had opened the pipe, who reads from it would wait for ever.
-    : <>"$WORK/stacks"
     # gzip would wait for a perf that cannot be ended.
     if tool_is_running; then
       ((names_pid == 0)) || kill -KILL "$names_pid" 2>/dev/null
@@ -105,6 +103,12 @@ perf_script() {
   done
   script_status=137
   tool_is_running || { wait "$tool_pid" 2>/dev/null && script_status=0 || script_status=$?; }
+  # If perf was ended before it had opened the pipe, who reads from it would wait for ever. They may open it only now, so this is
+  # repeated.
+  while ((script_status)) && kill -0 "$gzip_pid" 2>/dev/null; do
+    : <>"$WORK/stacks"
+    pause 0.02
+  done
   ((names_pid == 0)) || { wait "$names_pid" 2>/dev/null && names_status=0 || names_status=$?; }
   wait "$gzip_pid" 2>/dev/null && gzip_status=0 || gzip_status=$?
   if ((names_status && gzip_status == 0)) && [[ -z $perf_problem ]]; then
