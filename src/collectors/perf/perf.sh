@@ -301,7 +301,7 @@ perf_begins() {
   if [[ $perf_stacks == ebpf ]] && perf_ebpf_begins; then return; fi
   perf_control
   perf_data_at=0
-  kernel_wait
+  [[ -z $kernel_pid ]] || wait "$kernel_pid"
   : >"$OUT/perf.data" # perf would create a file that `files` cannot read
   # perf record needs 5 MB for 200 processes.
   perf_watch "$recorders" $((perf_least_kb / (recorders > 1 ? 4 : 1)))
