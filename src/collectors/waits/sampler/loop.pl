@@ -39,10 +39,13 @@ my @round;
 my ($rounds, $at, $shown_rate, $shown_missed) = (0, 0, $rate, 0);
 my %waited;
 my ($next_ran, $next_limits, $is_held) = (0, 0, '');
-# How many threads each tick of this round looks at, and what a tick cost and how many threads it looked at: means of the last ticks.
-# They decide when the next looks are, and not what the last ones cost: a look that finds that a thread did something is dear, and if
-# it put off the next look, there would be fewer looks when threads do much.
-my ($portion, $measured, $mean_cost, $mean_looks) = (1, 0, 0, 0);
+# How many threads each tick of this round looks at, and what a tick cost: the mean of the last ticks. It decides when the next looks are, and
+# not what the last ones cost: a look that finds that a thread did something is expensive, and if it put off the next look, there
+# would be fewer looks when threads do much.
+my ($portion, $measured, $mean_cost) = (1, 0, 0);
+# What a tick cost that looked at threads, and how many these were: sums in which the last ticks count most. While all threads sleep, most
+# ticks look at none, and say nothing about the price of a look.
+my ($look_cost, $look_count) = (0, 0);
 
 # A thread whose schedstat has changed.
 sub change {
@@ -72,7 +75,7 @@ sub tick {
   }
   if ($at == 0) {
     @round = begin_round();
-    my ($parts, $most) = (1 + int($mean_looks > 0 ? @round * $mean_cost / $mean_looks / TICK : 0), 1 + int @round / 16);
+    my ($parts, $most) = (1 + int($look_count > 0 ? @round * $look_cost / $look_count / TICK : 0), 1 + int @round / 16);
     $parts = $most if $parts > $most;
     $portion = int((@round + $parts - 1) / $parts);
   }
@@ -121,12 +124,10 @@ my $saved = MOST_SAVED / 3;
 my $spent = $cpu;
 my $before = $now;
 my $second = $now;
-my $next = $now;
 until ($stop) {
   my $pause = ($mean_cost - $saved / MEAN_OF) / SHARE;
   $pause = 1_000_000 / $rate if $pause < 1_000_000 / $rate;
-  $next = $now + $pause * (0.5 + rand);
-  select undef, undef, undef, ($next - $now) / 1_000_000;
+  select undef, undef, undef, $pause * (0.5 + rand) / 1_000_000;
   last if $stop;
   tell_time();
   $saved += ($now - $before) * SHARE;
@@ -157,7 +158,10 @@ until ($stop) {
   $spent = $used;
   $measured++ if $measured < MEAN_OF;
   $mean_cost += ($cost - $mean_cost) / $measured;
-  $mean_looks += ($looks - $mean_looks) / $measured;
+  if ($looks) {
+    $look_cost += $cost - $look_cost / MEAN_OF;
+    $look_count += $looks - $look_count / MEAN_OF;
+  }
   flush() if length $text > 60_000;
 }
 tell_time();
