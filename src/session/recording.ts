@@ -133,7 +133,7 @@ async function nothingRecorded(
 
 /**
  * Asks the node to stop and to finish. `files` may be a moment behind `capture` when the pod has just started. `over`: the recording
- * has ended, and nobody has to be asked any more.
+ * has ended, and the node does not have to stop any more.
  */
 async function requestStop(plan: Plan, over: AbortSignal, context: SessionContext): Promise<void> {
   const { cluster, log, interrupts } = context;

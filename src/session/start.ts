@@ -28,8 +28,8 @@ const HOPELESS = new Set([
 ]);
 
 /**
- * Reads the status of a pod, undefined if there is none: the capture has begun, waits for something, or can never begin. A failure is reported as soon
- * as the kubelet reports it, without waiting for a time-out. Pure.
+ * Reads the status of a pod, or undefined for a pod that does not exist: the capture has begun, waits for something, or can
+ * never begin. A failure is reported as soon as the kubelet reports it, without waiting for a time-out. Pure.
  */
 export function startState(pod: V1Pod | undefined, plan: Plan): StartState {
   const statuses = pod?.status?.containerStatuses ?? [];

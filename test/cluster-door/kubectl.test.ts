@@ -156,7 +156,7 @@ describe('streams', () => {
   });
 });
 
-describe('what is said of the end of a process', () => {
+describe('the trace line at the end of a process', () => {
   const said: string[] = [];
   const traced = (script: string) => {
     said.length = 0;

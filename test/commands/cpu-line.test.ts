@@ -116,11 +116,11 @@ describe('a recording without samples: exit code 4, and why', () => {
   });
 
   it.each([
-    [['--min-wait', '10s'], 'every wait was shorter than 10s, the longest of 2 took 3s', '--min-wait'],
-    [['--max-wait', '500ms'], 'every wait was longer than 0.5s, the shortest of 2 took 1s', '--max-wait'],
+    [['--min-wait', '10s'], 'every wait was shorter than 10s; the longest of 2 took 3s', '--min-wait'],
+    [['--max-wait', '500ms'], 'every wait was longer than 0.5s; the shortest of 2 took 1s', '--max-wait'],
     [
       ['--min-wait', '1.5s', '--max-wait', '2s'],
-      'no wait took 1.5s to 2s: there were 2, of 1s to 3s',
+      'no wait took between 1.5s and 2s; the shortest of 2 took 1s, and the longest took 3s',
       '--min-wait or --max-wait',
     ],
   ])('all waits are left out by %j', async (words, reason, flag) => {

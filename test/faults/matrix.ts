@@ -138,7 +138,7 @@ export const FAULTS: readonly FaultRow[] = [
   {
     name: 'black hole for 120 s',
     group: 'connection',
-    keepSeconds: 600, // As long as it is usually: a node that keeps a file for 90 s has nothing left after this.
+    keepSeconds: 600, // The default of --keep: a node that keeps a file for 90 s has nothing left after this.
     stages: { start: [0, 3], capture: DONE, copy: [0, 5], delete: [0, 5] },
   },
   { name: '1 kB/s', group: 'connection', stages: { start: [0, 3, 5], copy: [0, 5] } },

@@ -1,7 +1,8 @@
-# Runs the sampler of waits on threads that only this program knows, with a clock of its own: `simulated-threads.pl SAMPLER SECONDS THREADS COST
-# LOCK CONDITION ARGUMENTS…`. Each thread waits for a lock for LOCK milliseconds, then for a condition for about CONDITION ones, again and again.
-# To read a file takes COST microseconds of the sampler's time. So the same command makes the same recording on each machine, and what
-# the recording says can be compared with the truth: its last line is the share of the time in which the threads waited for the lock.
+# Runs the sampler of waits on threads that only this program knows, with a clock of its own:
+# `simulated-threads.pl SAMPLER SECONDS THREADS COST LOCK CONDITION ARGUMENTS…`.
+# Each thread waits for a lock for LOCK milliseconds, then for a condition for about CONDITION ones, again and again. To read a file
+# takes COST microseconds of the sampler's time. So the same command makes the same recording on each machine, and what the recording
+# says can be compared with the truth: its last line is the share of the time in which the threads waited for the lock.
 use strict;
 use warnings;
 

@@ -120,7 +120,7 @@ export class OffCpuWaits {
   /** When each thread first came to a CPU in the recording; undefined where that is not known. */
   readonly #first = new Map<number, { came: number; origin: number } | undefined>();
   readonly #limits: WaitLimits;
-  /** Undefined while there are none. */
+  /** The waits that the limits left out; undefined if they left out no wait. */
   leftOut: WaitsLeftOut | undefined;
 
   constructor(limits: WaitLimits) {
@@ -173,7 +173,7 @@ export class OffCpuWaits {
     return { left: before.held, origin: before.origin, since: before.time, microseconds };
   }
 
-  /** Takes note of one that is not. */
+  /** Whether a wait is within the limits. The length of one that is not is noted. */
   #isWithin(microseconds: number): boolean {
     const { minWait = 0, maxWait = Number.POSITIVE_INFINITY } = this.#limits;
     if (microseconds >= minWait && microseconds <= maxWait) return true;
@@ -230,16 +230,16 @@ export function allLeftOutText(
   const one = (which: string) => (waits === 1 ? 'the only one' : `the ${which} of ${waits}`);
   if (minWait !== undefined && longest < minWait)
     return {
-      why: `every wait was shorter than ${text(minWait)}, ${one('longest')} took ${text(longest)}`,
+      why: `every wait was shorter than ${text(minWait)}; ${one('longest')} took ${text(longest)}`,
       flags: '--min-wait',
     };
   if (maxWait !== undefined && shortest > maxWait)
     return {
-      why: `every wait was longer than ${text(maxWait)}, ${one('shortest')} took ${text(shortest)}`,
+      why: `every wait was longer than ${text(maxWait)}; ${one('shortest')} took ${text(shortest)}`,
       flags: '--max-wait',
     };
   return {
-    why: `no wait took ${text(minWait ?? 0)} to ${text(maxWait ?? longest)}: there were ${waits}, of ${text(shortest)} to ${text(longest)}`,
+    why: `no wait took between ${text(minWait ?? 0)} and ${text(maxWait ?? longest)}; the shortest of ${waits} took ${text(shortest)}, and the longest took ${text(longest)}`,
     flags: '--min-wait or --max-wait',
   };
 }

@@ -119,7 +119,7 @@ async function readFrom(
     reader.end();
     if (parallel) mergePart(reader, await parallel.part);
     const found = chooseEvent(reader.origins, options.event);
-    // Of waits without a line, there is no event to choose.
+    // If no wait is left, no line names the event.
     const chosen = reader.isOfWaits && reader.origins.length === 0 ? { ...found, name: OFF_CPU } : found;
     const limits = limitsText(options);
     if (limits !== undefined && chosen.name !== OFF_CPU && reader.origins.length > 0) throw noWaits();

@@ -248,7 +248,7 @@ describe('shares', () => {
     [17, 300, 470],
     [19, 300, 470],
     [20, 300, 470],
-    // Some of the longer waits end after the thread did nothing for a second, and some before.
+    // Threads must be looked at in each round for longer than these waits last.
     [17, 1000, 1500],
   ])(
     'are right when to read a file costs %i microseconds, for waits of %i and %i ms',
