@@ -109,7 +109,7 @@ export class PerfScriptReader {
     return this.#waits !== undefined;
   }
 
-  /** Those that the limits left out; undefined if there are none. */
+  /** The waits that the limits left out; undefined if they left out no wait. */
   get waitsLeftOut(): WaitsLeftOut | undefined {
     return this.#waits?.leftOut;
   }

@@ -25,7 +25,7 @@ export interface Reading {
   readonly samplesBeforeFilter: number;
   /** Of those, what `from` and `to` left out before, and how long the whole recording is, in seconds. */
   readonly outside?: { readonly samples: number; readonly seconds: number };
-  /** Of a recording of waits, those that `minWait` and `maxWait` left out; undefined if there are none. */
+  /** Of a recording of waits, those that `minWait` and `maxWait` left out; undefined if they left out no wait. */
   readonly waitsLeftOut?: WaitsLeftOut;
   /** For folded stacks with two columns, which are a comparison: the profile of the first column. */
   readonly before?: Profile;

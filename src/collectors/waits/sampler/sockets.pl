@@ -149,7 +149,7 @@ sub numbered_socket {
   return "s:$number";
 }
 
-# Where an answer has its tcp_info, which is the same place in nearly all of them; undef if there is none.
+# Where an answer has its tcp_info, which is the same place in nearly all of them; undef if the last answer had no tcp_info.
 my $info_at = 72;
 
 sub place_of_info {
