@@ -116,7 +116,8 @@ capture_until_end() {
   began=() # what the collector adds to the event
   "${collector}_start"
   emit capturing "${began[@]}"
-  emit tool version "$("${collector}_version" 2>/dev/null)"
+  tool_version=$("${collector}_version" 2>/dev/null)
+  emit tool version "$tool_version"
   wait_for_end
   emit stopping reason "$end_reason"
   now_ms

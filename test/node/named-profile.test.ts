@@ -32,6 +32,7 @@ func main() {
  * place of the address.
  */
 const PERF = `#!/bin/bash
+[[ $1 != version ]] || exec echo perf version 6.4
 real=REAL
 "$real" script -F ip,sym,dso,dsoff -i /dev/null >/dev/null 2>&1 </dev/null
 (($? == 129)) && [[ $* == *dsoff* ]] || exec "$real" "$@"

@@ -370,7 +370,6 @@ perf_counts() {
 
 perf_stop() {
   perf_count_cpu
-  [[ $perf_stacks == ebpf ]] || perf_ask_names
   perf_look_at_threads 'end'
   printf 'stop\n' >&8 2>/dev/null
   tool_ends 20

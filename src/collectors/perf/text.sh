@@ -1,30 +1,13 @@
 # From perf.data to text: perf script, what perf cannot name, the names of containers, and a text that was cut.
 
-# Whether frames that perf cannot name are named by the image's own program (image/unwinder), which needs the offsets in the
-# files. perf has the field since Linux 6.4; before that its usage is the answer, with the status 129. It is asked for that while
-# perf record ends.
-perf_can_name() {
-  local -i status
-  if [[ -z ${perf_names-} ]]; then
-    perf_names=0
-    [[ -n ${perf_names_pid-} ]] || perf_ask_names
-    if [[ -n ${perf_names_pid-} ]]; then
-      # A signal ends the wait, but not perf.
-      until
-        wait "$perf_names_pid"
-        ! kill -0 "$perf_names_pid" 2>/dev/null
-      do :; done
-      wait "$perf_names_pid" && status=0 || status=$?
-      ((status == 129)) || perf_names=1
-    fi
-  fi
-  ((perf_names))
-}
+# Whether frames that perf cannot name are to be named by the image's own program (image/unwinder).
+perf_names=1
 
-perf_ask_names() {
-  type -P gkeprof-unwinder >/dev/null || return 0
-  timeout -k 1 10 perf script -F ip,sym,dso,dsoff -i /dev/null >/dev/null 2>&1 </dev/null &
-  perf_names_pid=$!
+# Whether that is possible: the program needs the offsets in the files, which perf prints since Linux 6.4. The version was asked for
+# when the recording began. To ask perf itself for the field took as long as its start, just when everybody waits for the text.
+perf_can_name() {
+  ((perf_names)) && type -P gkeprof-unwinder >/dev/null && [[ $tool_version =~ ([0-9]+)\.([0-9]+) ]] &&
+    ((1000 * 10#${BASH_REMATCH[1]} + 10#${BASH_REMATCH[2]} >= 6004))
 }
 
 # perf_container_names: prints the runtime's names of containers as comment lines, `# container: ID UID NAMESPACE POD NAME`. The API
