@@ -9,6 +9,19 @@ readonly ARGUMENT_TYPE COLLECTOR_ARGUMENTS COLLECTOR_SCOPES COLLECTOR_WORDS
 # pause SECONDS: sleeps without a process, by waiting for a fifo that nobody ever writes to.
 pause() { read -rt "$1" -u "$tick" _ || :; }
 
+# start_tool COMMAND…: starts the tool. It holds a pipe open, so that tool_pause learns of its end. Without `<&0` the input of what
+# runs in the background would be /dev/null.
+start_tool() {
+  local held
+  exec {held}<>"$WORK/ends"
+  "$@" <&0 &
+  tool_pid=$!
+  exec {ends}<"$WORK/ends" {held}>&-
+}
+
+# tool_pause SECONDS: sleeps until the tool ends, but no longer than that. A tool that has closed the pipe ends in a moment.
+tool_pause() { read -rt "$1" -u "$ends" _ || (($? > 128)) || pause 0.001; }
+
 tool_is_running() { [[ -n $tool_pid ]] && kill -0 "$tool_pid" 2>/dev/null; }
 
 # tool_ends SECONDS: waits for the tool, which was asked to end, and sets tool_status. If it does not end in time it gets SIGINT,
@@ -20,7 +33,7 @@ tool_ends() {
     now_ms
     until=$((now + $1 * 1000))
     while tool_is_running && ((now < until)); do
-      pause 0.02
+      tool_pause 0.02
       now_ms
     done
     tool_is_running || break
@@ -157,8 +170,9 @@ record() {
   export HOME=$WORK
   read_arguments "$@"
   collector=${arg[collector]}
-  mkfifo "$WORK/tick"
+  mkfifo "$WORK/tick" "$WORK/ends"
   exec {tick}<>"$WORK/tick"
+  ends=$tick
   tool_pid='' tool_status=0 end_reason=''
   trap 'end_reason="terminated"' TERM INT
   emit hello collector "$collector" kernel "$(uname -r)"

@@ -21,7 +21,7 @@ const scripts = [...below('src/collectors', '.sh'), ...below('src/node', '.sh')]
 
 /** The flags of perf's calls (`perf_apart` becomes perf), with the arrays of words that they are given. */
 const perf = (subcommand: string): ShownFlag[] =>
-  [...scripts.matchAll(/^\s*perf_apart ((?:record|script) .*)$/gm)]
+  [...scripts.matchAll(/^\s*start_tool perf_apart ((?:record|script) .*)$/gm)]
     .filter(([, words]) => words!.startsWith(subcommand))
     .map(([, words]) => words!.replaceAll(/"\$\{(\w+)\[@\]\}"/g, (_, array: string) => wordsOfArray(array)))
     .flatMap((words) => flagsIn(`perf ${words}`));

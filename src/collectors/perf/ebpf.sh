@@ -25,9 +25,8 @@ perf_ebpf_begins() {
   now_ms
   until=$((now + perf_ebpf_ready_ms))
   : >"$OUT/samples.txt" # the unwinder would create a file that `files` cannot read
-  perf_ebpf_unwinder --frequency "${arg[frequency]}" --cgroup "$cgroup_root/$watched_cgroup" \
-    --output "$OUT/samples.txt" <&8 >&9 2>"$OUT/unwinder.log" &
-  tool_pid=$!
+  start_tool perf_ebpf_unwinder --frequency "${arg[frequency]}" --cgroup "$cgroup_root/$watched_cgroup" \
+    --output "$OUT/samples.txt" <&8 >&9 2>"$OUT/unwinder.log"
   printf 'enable\n' >&8
   while read -rt 0.05 -u 9 answer || :; said+=$answer; [[ $said != *ack* ]]; do
     now_ms

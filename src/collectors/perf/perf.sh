@@ -305,9 +305,8 @@ perf_begins() {
   : >"$OUT/perf.data" # perf would create a file that `files` cannot read
   # perf record needs 5 MB for 200 processes.
   perf_watch "$recorders" $((perf_least_kb / (recorders > 1 ? 4 : 1)))
-  perf_apart record --no-bpf-event --buildid-mmap "${sampling[@]}" --call-graph "$perf_call_graph" -a "${events[@]}" "${perf_scope[@]}" \
-    --control=fd:8,9 -D -1 -o "$OUT/perf.data" >"$OUT/perf.log" 2>&1 </dev/null &
-  tool_pid=$!
+  start_tool perf_apart record --no-bpf-event --buildid-mmap "${sampling[@]}" --call-graph "$perf_call_graph" -a "${events[@]}" "${perf_scope[@]}" \
+    --control=fd:8,9 -D -1 -o "$OUT/perf.data" >"$OUT/perf.log" 2>&1 </dev/null
   printf 'enable\n' >&8
   now_ms
   until=$((now + 30000))
@@ -328,7 +327,7 @@ perf_kill() {
   now_ms
   until=$((now + 5000))
   while tool_is_running && ((now < until)); do
-    pause 0.02
+    tool_pause 0.02
     now_ms
   done
   tool_is_running || wait "$tool_pid" 2>/dev/null

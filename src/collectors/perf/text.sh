@@ -36,7 +36,7 @@ perf_container_names() {
 # perf_script UNTIL: writes the samples as text. Fails if the text is not whole, with the reason in perf_problem.
 perf_script() {
   local stacks=$WORK/stacks began=''
-  local -i gzip_pid names_pid=0 script_status gzip_status names_status=0 looks=0
+  local -i gzip_pid names_pid=0 script_status gzip_status names_status=0
   local -a more=() fields
   rm -f "$WORK/stacks" "$WORK/named"
   kernel_check
@@ -63,17 +63,14 @@ perf_script() {
     gzip -c <"$stacks" >"$WORK/perf-script.txt.gz" &
   fi
   gzip_pid=$!
-  perf_apart script -i "$OUT/perf.data" --header --no-inline --show-lost-events "${more[@]:1}" "${fields[@]}" \
-    >"$WORK/stacks" 2>"$OUT/perf-script.log" </dev/null &
-  tool_pid=$!
+  start_tool perf_apart script -i "$OUT/perf.data" --header --no-inline --show-lost-events "${more[@]:1}" "${fields[@]}" \
+    >"$WORK/stacks" 2>"$OUT/perf-script.log" </dev/null
   while tool_is_running; do
     now_ms
     if ((now >= $1)); then
       perf_problem='time' perf_culprit=''
     elif perf_look; then
-      # The text of a short recording is there in a fifth of a second.
-      looks+=1
-      if ((looks > 25)); then pause 0.05; else pause 0.02; fi
+      tool_pause 0.05
       continue
     fi
     perf_kill

@@ -103,7 +103,7 @@ describe('a perf that takes its time', () => {
       ['node/identity.sh', 'collectors/perf/perf.sh', 'collectors/perf/stacks.sh'],
       `OUT=$(mktemp -d); WORK=$OUT; declare -A arg=([frequency]=99 [stacks]=fp); perf_scope=(); now=0; tool_pid=; harvest_begin() { :; }; perf_read_cpu() { :; }; keep_cpu_counters() { :; }
        now_ms() { now=$((now + 100)); }; tool_is_running() { ((now < 3000)); }
-       refuse() { echo "refused $1"; exit; }
+       refuse() { echo "refused $1"; exit; }; start_tool() { "$@" & tool_pid=$!; }
        perf_apart() { read -r line <&8; printf a >&9; sleep 0.2; printf 'ck\\n' >&9; sleep 0.5; }
        perf_start; echo started; rm -r "$OUT"`,
     );
