@@ -68,9 +68,9 @@ sub bounded {
     last unless sysread $read, $text, 65536, length $text;
   }
   kill 'KILL', $child;
-  for (1 .. 20) {
+  for (1 .. 200) {
     last if waitpid $child, WNOHANG;
-    select undef, undef, undef, 0.01;
+    select undef, undef, undef, 0.001;
   }
   unlink "$work/harvest.$child.part";
   return map { [split / /] } split /\n/, $text;

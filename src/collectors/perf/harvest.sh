@@ -25,7 +25,8 @@ harvest_begin() {
   harvest_run watch "$WORK/harvest.ask"
 }
 
-# harvest_run watch|fill FILE: starts the program, which is asked by FILE. The space for its copies is what the node can spare.
+# harvest_run watch|fill FILE: starts the program, which is asked by FILE, and answers by a pipe: a line `heard`, one for each file that
+# is not there, and `taken`, which is the last. The space for its copies is what the node can spare.
 harvest_run() {
   local folder=$cgroup_root/$watched_cgroup
   local -i most=$harvest_all_bytes
@@ -33,38 +34,23 @@ harvest_run() {
   free_space
   ((free_percent > arg[min_free_percent] && most <= free_bytes / 4 / recorders)) || most=$((free_bytes / 4 / recorders))
   ((free_percent > arg[min_free_percent])) || most=0
-  (
+  exec {harvest_said}< <(
     ulimit -n 8192 || ulimit -n "$(ulimit -Hn)"
     [[ -z ${harvest_ask-} ]] || exec {harvest_ask}>&-
     exec perl "$WORK/harvest.pl" "$1" "$WORK" "$OUT/perf.data" "$harvest_maps" "$folder" "$harvest_file_bytes" "$most" \
-      "$perf_map_bytes" "$harvest_seconds" "$recorders"
-  ) <"$2" >"$WORK/harvest.said" 2>"$OUT/harvest.log" &
+      "$perf_map_bytes" "$harvest_seconds" "$recorders" <"$2" 2>"$OUT/harvest.log"
+  )
   harvest_pid=$!
 }
 
-harvest_is_running() { [[ -n $harvest_pid ]] && kill -0 "$harvest_pid" 2>/dev/null; }
-
-# harvest_waits SECONDS [WORD]: waits until the program has said so, or until it has ended. Fails if it does neither.
-harvest_waits() {
-  local -i until
-  now_ms
-  until=$((now + $1 * 1000))
-  while harvest_is_running; do
-    [[ -z ${2-} ]] || ! grep -qs "^$2" "$WORK/harvest.said" || return 0
-    now_ms
-    ((now < until)) || return 1
-    pause 0.02
-  done
-}
-
-# Nobody waits for a process that the kernel does not let end.
-harvest_kill() {
-  if harvest_is_running; then
-    kill -KILL "$harvest_pid" 2>/dev/null
-    pause 0.1
-  fi
-  harvest_is_running || wait "$harvest_pid" 2>/dev/null
-  harvest_pid=''
+# harvest_hears SECONDS: reads a line of the program. Fails if it has ended, or if it says nothing in time: then it is ended, but nobody
+# waits for a process that the kernel does not let end.
+harvest_hears() {
+  read -rt "$1" -u "$harvest_said" word count bytes rest && return
+  (($? > 128)) || return 1
+  why='time'
+  kill -KILL "$harvest_pid" 2>/dev/null
+  return 1
 }
 
 # Asks the program to fill the cache of build ids.
@@ -73,21 +59,17 @@ harvest_ask() { [[ -z ${harvest_ask-} ]] || printf 'fill\n' >&"$harvest_ask"; }
 # Waits until the cache of build ids is filled, before perf script reads it. If a file system held the program up while the
 # recording ran, what it held is lost, and another one looks only for what is still there.
 harvest_fill() {
-  local word count bytes rest why=''
-  local -i missed=0
+  local word='' count bytes rest why=''
+  local -i missed=0 until
   harvest_counts=()
   if ! type -P perl >/dev/null; then
     harvest_counts=(unharvested: 0 unharvested_why tools)
     return
   fi
-  if ! harvest_waits 3 heard || ! grep -qs '^heard' "$WORK/harvest.said"; then
-    harvest_kill
-    harvest_run fill /dev/null
-  fi
-  harvest_waits $((harvest_seconds + 5)) || why='time'
-  harvest_kill
+  if [[ -z $harvest_pid ]] || ! harvest_hears 3; then harvest_run fill /dev/null; fi
+  why='' until=$((SECONDS + harvest_seconds + 5))
   : >"$WORK/not-read"
-  while read -r word count bytes rest; do
+  while [[ $word != taken ]] && harvest_hears $((until > SECONDS ? until - SECONDS : 1)); do
     case $word in
       taken) harvest_counts+=(harvested: "$count" harvested_bytes: "$bytes") ;;
       late) why='time' ;;
@@ -97,6 +79,6 @@ harvest_fill() {
         printf '# not read : %s: %s\n' "$count" "$bytes${rest:+ $rest}" >>"$WORK/not-read"
         ;;
     esac
-  done <"$WORK/harvest.said"
+  done
   [[ -z $why ]] || harvest_counts+=(unharvested: "$missed" unharvested_why "$why")
 }
