@@ -135,7 +135,7 @@ describe('a profile of a Go program without symbol tables', () => {
     const life = record(
       `PATH=${slow}:${folder}/bin:$PATH
        perf_apart() { if [[ $1 == script ]]; then printf 'a 1/1 [000] 1.0: 1 cycles: \\n\\t 1 f (x)\\n\\nb'; exec sleep 100; else exec perf "$@"; fi; }
-       perf_hide_bad_maps() { ((until = now + 4000)); }`,
+       harvest_fill() { ((until = now + 4000)); }`,
     );
     expect(life.events.find(({ event }) => event === 'end')).toMatchObject({ cut: 'time' });
     expect(stacks(life)).toContain('a 1/1 [000] 1.0: 1 cycles: ');
@@ -146,7 +146,7 @@ describe('a profile of a Go program without symbol tables', () => {
     ['with', () => path()],
     ['without', () => ''],
   ])('keeps the samples if there is no time left for perf script, %s the program', (_, variables) => {
-    const life = record(`${variables()}\nperf_hide_bad_maps() { ((until = 1)); }`);
+    const life = record(`${variables()}\nharvest_fill() { ((until = 1)); }`);
     expect(life.events.map(({ event }) => event).slice(-2)).toEqual(['artifact', 'end']);
     expect(life.events.find(({ event }) => event === 'end')).toMatchObject({ cut: 'time' });
   });

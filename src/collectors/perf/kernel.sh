@@ -10,8 +10,11 @@
 # Where procfs is: tests give another folder.
 kernel_proc=/proc
 
-# The modules without how often each is in use, which changes all the time.
-kernel_modules() { cut -d ' ' -f 1,2,6 "$kernel_proc/modules" 2>/dev/null; }
+# Prints the modules without how often each is in use, which changes all the time.
+kernel_modules() {
+  local name size address
+  while read -r name size _ _ _ address _; do echo "$name $size $address"; done 2>/dev/null <"$kernel_proc/modules"
+}
 
 # Begins to write the files: kernel.script without the padding, and kernel.record, in a process of its own (kernel_pid). If it cannot
 # write them, or if mounts are forbidden, perf reads /proc/kallsyms itself.

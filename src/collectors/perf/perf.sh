@@ -102,20 +102,23 @@ perf_can_hide() {
 }
 
 # Prints the available memory of the node, in KiB.
-perf_spare_kb() { sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo; }
+perf_spare_kb() {
+  local key count
+  while read -r key count _; do [[ $key != MemAvailable: ]] || echo "$count"; done </proc/meminfo
+}
 
 # perf_watch HOW_MANY LEAST: resets what perf_look knows; to be called before each start of perf. So many share the memory, and
 # each may use so many KiB in any case.
 perf_watch() {
-  perf_home=$(readlink /proc/self/ns/mnt)
+  : "${perf_own_home:=$(readlink /proc/self/ns/mnt)}" "${perf_page_kb:=$(($(getconf PAGESIZE) / 1024))}"
+  perf_home=$perf_own_home
   perf_place='' perf_culprit='' perf_problem=''
   perf_data=0
   perf_grown=()
-  rm -f "$WORK/perf.home"
+  : >"$WORK/perf.home"
   perf_memory_kb=$(($(perf_spare_kb) / 2 / $1))
   ((perf_memory_kb >= $2)) || perf_memory_kb=$2
   ((perf_memory_kb <= perf_most_kb)) || perf_memory_kb=$perf_most_kb
-  perf_page_kb=$(($(getconf PAGESIZE) / 1024))
 }
 declare -A perf_grown=()
 
@@ -130,7 +133,7 @@ perf_look() {
   { read -ra stat <"/proc/$tool_pid/stat" && read -r _ _ _ _ _ data _ <"/proc/$tool_pid/statm" &&
     read -r _ rchar <"/proc/$tool_pid/io"; } 2>/dev/null || return 0
   progress="${stat[11]} ${stat[13]} ${stat[14]} $rchar" # major faults, time in user and kernel mode, bytes read
-  [[ -e $WORK/perf.home ]] && perf_home=$(<"$WORK/perf.home")
+  read -r perf_home <"$WORK/perf.home" || perf_home=$perf_own_home
   now_ms
   if [[ $place == "$perf_home" ]]; then
     perf_place=''
@@ -368,9 +371,10 @@ perf_counts() {
 }
 
 perf_stop() {
-  perf_count_cpu
   perf_look_at_threads 'end'
   printf 'stop\n' >&8 2>/dev/null
+  perf_count_cpu
+  [[ $perf_stacks == ebpf ]] || perf_hide_bad_maps
   tool_ends 20
 }
 
@@ -388,7 +392,6 @@ perf_finish() {
   now_ms
   until=$((now + arg[duration_ms] + 240000 - perf_late))
   harvest_ask
-  perf_hide_bad_maps
   harvest_fill
   for ((round = 0; round < 20; round++)); do
     if perf_script "$until" || [[ -z $perf_culprit ]] || ! perf_hide "$perf_culprit"; then break; fi
@@ -408,6 +411,6 @@ perf_finish() {
   # The containers of other pods are no business of a pod's profile, and the client knows those of this one.
   [[ -z $perf_fields || ${arg[scope]} != node ]] || perf_container_names | gzip -c >>"$WORK/perf-script.txt.gz"
   mv "$WORK/perf-script.txt.gz" "$OUT/perf-script.txt.gz"
-  rm -f "$OUT/perf.data"
   announce stacks perf-script.txt.gz
+  rm -f "$OUT/perf.data"
 }

@@ -38,14 +38,13 @@ perf_script() {
   local stacks=$WORK/stacks began=''
   local -i gzip_pid names_pid=0 script_status gzip_status names_status=0
   local -a more=() fields
-  rm -f "$WORK/stacks" "$WORK/named"
+  [[ ! -e $stacks ]] || rm -f "$stacks" "$WORK/named"
   kernel_check
-  mkfifo "$WORK/stacks"
+  mkfifo "$stacks" "$WORK/named"
   perf_watch "$at_once" "$perf_least_kb"
   if perf_can_name; then
     # The program needs to know what was mapped where, and leaves that out of the text.
     more=(dsoff --show-mmap-events)
-    mkfifo "$WORK/named"
     gkeprof-unwinder names --cache "$WORK/.debug" <"$WORK/stacks" >"$WORK/named" 2>"$OUT/names.log" &
     names_pid=$!
     stacks=$WORK/named
