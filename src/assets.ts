@@ -9,6 +9,7 @@ export const ASSETS = {
   'node/protocol.sh': './node/protocol.sh',
   'node/arguments.sh': './node/arguments.sh',
   'node/identity.sh': './node/identity.sh',
+  'node/network.sh': './node/network.sh',
   'node/cpu.sh': './node/cpu.sh',
   'node/runtime.sh': './node/runtime.sh',
   'node/capture.sh': './node/capture.sh',

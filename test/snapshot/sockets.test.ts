@@ -111,7 +111,13 @@ describe('pidsBehind', () => {
     'bash 5',
   )('is not taken in by a pod with the indexes of another one', () => {
     const text = runShell(
-      ['node/protocol.sh', 'node/identity.sh', 'node/runtime.sh', 'collectors/snapshot/snapshot.sh'],
+      [
+        'node/protocol.sh',
+        'node/identity.sh',
+        'node/network.sh',
+        'node/runtime.sh',
+        'collectors/snapshot/snapshot.sh',
+      ],
       'export -f $(compgen -A function); export NETNS_NAMES; exec unshare -n -m --propagation private bash -c "$1"',
       [
         `for each in pod evil nested; do

@@ -10,7 +10,7 @@ const commandOf = (plan: Plan): NodeCommand => {
 
 /** What crictl and shells share: a command that runs on the node for a user. command.sh is the other half of both. */
 const runsCommand: Pick<NodeWork, 'scripts' | 'nodeArguments'> = {
-  scripts: ['collectors/command/command.sh'],
+  scripts: ['node/network.sh', 'collectors/command/command.sh'],
   nodeArguments(plan) {
     const { keys, words, tty } = commandOf(plan);
     return { keys: [...keys, `tty=${tty ? 1 : 0}`], words: [...words] };

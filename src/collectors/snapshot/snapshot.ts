@@ -3,7 +3,7 @@ import { type NodeWork, privileges } from '../collector.ts';
 /** Snapshots of a node: snapshot.sh is its other half. */
 export const inspect: NodeWork = {
   name: 'inspect',
-  scripts: ['collectors/snapshot/snapshot.sh'],
+  scripts: ['node/network.sh', 'collectors/snapshot/snapshot.sh'],
   leastPrivilege: {
     // The node's network tells the kubelet, which is in it, from other processes that call themselves so.
     needs: {

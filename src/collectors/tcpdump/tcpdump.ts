@@ -24,7 +24,7 @@ export const filterText = ({ filter }: TcpdumpTask, before: string): string =>
 /** Packets with tcpdump: tcpdump.sh is its other half. */
 export const tcpdump: Collector = {
   name: 'tcpdump',
-  scripts: ['collectors/tcpdump/tcpdump.sh'],
+  scripts: ['node/network.sh', 'collectors/tcpdump/tcpdump.sh'],
   leastPrivilege: {
     needs: {
       node: privileges('network', 'NET_RAW'),

@@ -16,7 +16,7 @@ const taskOf = (plan: Plan): WaitsTask => {
 /** What threads wait for, by looks at /proc: waits.sh is its shell half, and the sampler looks. docs/waits-format.md describes the artifact. */
 export const waits: Collector = {
   name: 'waits',
-  scripts: ['collectors/waits/waits.sh'],
+  scripts: ['node/network.sh', 'collectors/waits/waits.sh'],
   program: [
     'collectors/waits/sampler/files.pl',
     'collectors/waits/sampler/threads.pl',

@@ -13,6 +13,7 @@ import { runShell } from '../../node/shell.ts';
 const PARTS = [
   'node/protocol.sh',
   'node/identity.sh',
+  'node/network.sh',
   'node/runtime.sh',
   'collectors/snapshot/snapshot.sh',
 ] as const;
