@@ -138,7 +138,7 @@ describe('a perf script that does not come to its end', () => {
   ])('is cut when it %s: what was whole by then is kept, and it is said', (_, end, why, mostMs) => {
     const life = record(
       `${perf(`printf '# header\\n${SAMPLE}${SAMPLE}b 2/2 [000] 1.0: 1 cyc'; sleep 0.3; ${end}`)}
-       perf_hide_bad_maps() { ((until = now + ${mostMs})); }`,
+       harvest_fill() { ((until = now + ${mostMs})); }`,
     );
     expect(find(life, 'end')).toMatchObject({ cut: why });
     expect(find(life, 'artifact')).toMatchObject({ role: 'stacks' });
