@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
  */
 export const ASSETS = {
   'node/protocol.sh': './node/protocol.sh',
+  'node/memory.sh': './node/memory.sh',
   'node/arguments.sh': './node/arguments.sh',
   'node/identity.sh': './node/identity.sh',
   'node/network.sh': './node/network.sh',

@@ -78,6 +78,7 @@ export const FILES_WITH_TOOLS: Readonly<Record<string, readonly Tool[]>> = {
   'node/hostile-profile.test.ts': [...NODE_SCRIPT, 'root', 'mkfifo', 'perf', 'perl'],
   'node/cpu.test.ts': NODE_SCRIPT,
   'node/identity.test.ts': [...NODE_SCRIPT, 'root'],
+  'node/memory.test.ts': [...NODE_SCRIPT, 'root', 'mount', 'nsenter', 'setpriv', 'unshare'],
   'node/network.test.ts': [...NODE_SCRIPT, 'root'],
   'node/named-profile.test.ts': [...NODE_SCRIPT, 'root', 'go', 'perf', 'sed'],
   'node/recorders.test.ts': [...NODE_SCRIPT, 'root', 'ip', 'nsenter', 'perf', 'tcpdump'],

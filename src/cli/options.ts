@@ -5,7 +5,7 @@ import type { Connection } from '../cluster/connection.ts';
 import { reasonOf, usageError } from '../errors.ts';
 import { temporaryFolder } from '../files/temporary-folder.ts';
 import type { OutputFormat } from '../output/format.ts';
-import type { DebugPodPlan } from '../plan/plan.ts';
+import type { DebugPodChoice, DebugPodPlan } from '../plan/plan.ts';
 import { printable } from '../text/printable.ts';
 import { parseDuration } from '../text/quantity.ts';
 import { connectionOf } from './cluster-options.ts';
@@ -180,7 +180,7 @@ export const KEEP_SECONDS = 600;
 /** The interpreted flags that all commands with a debug pod have in common. */
 export interface DebugPodOptions {
   readonly connection: Connection;
-  readonly debugPod: Omit<DebugPodPlan, 'name'>;
+  readonly debugPod: DebugPodChoice;
   readonly reason?: string;
   readonly dryRun?: 'client' | 'server';
   /** Only print the equivalent commands. */

@@ -22,6 +22,7 @@ const sent = (name: AssetName): string => withoutComments(asset(name));
 /** What all collectors share; the collectors' own parts stand between it and the life of the script. */
 const SHARED = [
   'node/protocol.sh',
+  'node/memory.sh',
   'node/arguments.sh',
   'node/identity.sh',
   'node/cpu.sh',

@@ -6,6 +6,7 @@ import { outputFormatOf, outputOption } from '../cli/output-option.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Connection } from '../cluster/connection.ts';
 import { clusterError, EXIT, GkeprofError, reasonOf, usageError } from '../errors.ts';
+import { SCRATCH } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import type { OutputFormat } from '../output/format.ts';
 import { printResult } from '../output/result.ts';
@@ -146,7 +147,7 @@ async function list(options: SessionsOptions, cluster: Cluster, context: Context
 }
 
 /** A session as `-o json` has it: times as ISO 8601. */
-const sessionFacts = ({ createdAt, endsAt, expiresAt, ...rest }: ListedSession) => ({
+const sessionFacts = ({ createdAt, endsAt, expiresAt, scratch: _scratch, ...rest }: ListedSession) => ({
   ...rest,
   createdAt: new Date(createdAt).toISOString(),
   ...(endsAt !== undefined && { endsAt: new Date(endsAt).toISOString() }),
@@ -245,11 +246,11 @@ function stillThere(error: unknown, { id }: ListedSession, { interrupts, log }: 
 
 async function stop(options: SessionsOptions, cluster: Cluster, context: Context): Promise<number> {
   const session = await chosen(options, cluster);
-  const { id, state, pod } = session;
+  const { id, state, pod, scratch } = session;
   if (state !== 'capturing' && state !== 'starting')
     throw clusterError(`session ${id} is ${state}, so there is nothing to stop`, 'kubectl gkeprof sessions');
   const ref = { namespace: options.namespace, pod, container: 'files' };
-  const { exitCode, stderr } = await cluster.exec(ref, request('stop'));
+  const { exitCode, stderr } = await cluster.exec(ref, request('stop', `${SCRATCH[scratch]}/ctl/stop`));
   if (exitCode !== 0)
     throw clusterError(
       `session ${id} could not be stopped: ${printable(stderr)}`,

@@ -1,6 +1,6 @@
 import type { V1Namespace, V1Node, V1Pod } from '@kubernetes/client-node';
 import type { Reached } from '../cluster/cluster.ts';
-import type { DebugPodPlan } from '../plan/plan.ts';
+import type { DebugPodChoice } from '../plan/plan.ts';
 import type { KernelFacts } from '../snapshot/kernel.ts';
 import type { Probe } from '../snapshot/probe.ts';
 import type { Fact } from './check.ts';
@@ -34,7 +34,7 @@ export interface FoundTarget {
 
 /** All that the checks decide by. */
 export interface Facts {
-  readonly debugPod: Omit<DebugPodPlan, 'name'>;
+  readonly debugPod: DebugPodChoice;
   /** The version of kubectl, such as `v1.34.1`. */
   readonly kubectl: Fact<string>;
   readonly door: Fact<Door>;

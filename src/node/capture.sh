@@ -243,4 +243,5 @@ pass_on() {
   for pid in $(jobs -rp); do kill -TERM "$pid" 2>/dev/null; done
 }
 
+make_scratch || exit
 if [[ ${1-} == recorders=* ]]; then record_all "$@"; else record '' "$@"; fi

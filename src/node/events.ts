@@ -86,7 +86,7 @@ export const EVENTS = {
   /** For profiles: how stacks are found, and if the node chose it, why. */
   capturing: { stacks: optional(oneOf(...UNWINDINGS)), stacks_why: optional(oneOf(...WHYS)) },
   tool: { version: text() },
-  /** Bytes that the tool wrote so far, and bytes that are free on the node's disk. */
+  /** Bytes that the tool wrote so far, and bytes that are free for the files of the debug pod. */
   progress: { bytes: number, free: number, ...packets },
   stopping: { reason },
   artifact: {

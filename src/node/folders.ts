@@ -1,10 +1,14 @@
 import type { Plan } from '../plan/plan.ts';
 
-/** Folders of the pod's scratch volume; the shell has the same names (node/protocol.sh). Here are the files for the client. */
-export const OUT = '/gkeprof/out';
+/**
+ * The scratch folder, which both containers of a debug pod see: a volume on the node's disk, or in the memory that the containers
+ * of a pod share. The shell has the same names (node/protocol.sh).
+ */
+export const SCRATCH = { disk: '/gkeprof', memory: '/dev/shm/gkeprof' } as const;
 
-/** Here the client puts its requests. */
-export const CTL = '/gkeprof/ctl';
+/** The folder with the files for the client, of the recorder that the plan is for. */
+export const outOf = ({ recorder, debugPod: { scratch } }: Plan): string =>
+  `${SCRATCH[scratch]}/out${recorder === undefined ? '' : `/${recorder}`}`;
 
-/** The folder with the files of the recorder that the plan is for. */
-export const outOf = ({ recorder }: Plan): string => (recorder === undefined ? OUT : `${OUT}/${recorder}`);
+/** The folder in which the client puts its requests. */
+export const ctlOf = ({ debugPod: { scratch } }: Plan): string => `${SCRATCH[scratch]}/ctl`;

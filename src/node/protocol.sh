@@ -3,9 +3,12 @@
 # to a central store; what a tool prints goes to a file in scratch. No event has more than 4096 bytes: so many a pipe takes as a
 # whole (pipe(7), PIPE_BUF), and the events of several recorders do not mix.
 
+# The folder that both containers of the pod see: a volume, or memory (node/memory.sh).
+scratch=/gkeprof
+[[ $(</proc/self/mounts) == *" $scratch "* ]] || scratch=/dev/shm/gkeprof
 # Each recorder has an OUT and a WORK of its own, if the pod has several (node/capture.sh).
-OUT=/gkeprof/out WORK=/gkeprof/work
-readonly CTL=/gkeprof/ctl SHARED=/gkeprof/work
+OUT=$scratch/out WORK=$scratch/work
+readonly scratch CTL=$scratch/ctl SHARED=$scratch/work
 recorders=1 at_once=1 alone='' turns=''
 sequence=0
 

@@ -1,4 +1,4 @@
-import { CTL, OUT } from './folders.ts';
+import { SCRATCH } from './folders.ts';
 
 /**
  * Everything that a client ever runs in `files`: nothing else is exec'ed into a debug pod. The admission policy accepts
@@ -11,8 +11,13 @@ interface Hole {
   readonly form: string;
 }
 
+/** The scratch folder: a value, and what a script in the container looks for. */
+const ROOT = `(${Object.values(SCRATCH).join('|')})`;
+const FIND_ROOT = `root=${SCRATCH.disk}
+grep -q " $root " /proc/self/mounts || root=${SCRATCH.memory}`;
+
 /** The folder with the files of a recorder: those of a debug pod with several recorders have one each (outOf). */
-const FOLDER = `${OUT}(/[1-9][0-9]{0,2})?`;
+const FOLDER = `${ROOT}/out(/[1-9][0-9]{0,2})?`;
 /** The whole path of a file of the capture. */
 const FILE: Hole = { form: `${FOLDER}/[a-z][a-z.-]{0,40}` };
 const NUMBER: Hole = { form: '[0-9]{1,18}' };
@@ -23,11 +28,12 @@ const NUMBER: Hole = { form: '[0-9]{1,18}' };
  * without an error.
  */
 const ASK = `
-id=$1 ask=$2 answer=${OUT}/answer-$1
-[ -z "$ask" ] || : >"${CTL}/ask-$id.$ask" || exit 9
+${FIND_ROOT}
+id=$1 ask=$2 answer=$root/out/answer-$1
+[ -z "$ask" ] || : >"$root/ctl/ask-$id.$ask" || exit 9
 tries=0
 until [ -e "$answer" ]; do
-  [ -e ${OUT}/done ] && [ ! -e "$answer" ] && exit 7
+  [ -e $root/out/done ] && [ ! -e "$answer" ] && exit 7
   tries=$((tries + 1))
   [ $tries -gt 1200 ] && exit 8
   sleep 0.05
@@ -36,16 +42,17 @@ sum=$(sha256sum <"$answer")
 printf '%s %s\\n' "$(stat -c %s "$answer")" "\${sum%% *}"
 cat "$answer"
 read -r _
-[ -z "$ask" ] || rm -f "${CTL}/ask-$id.$ask"
+[ -z "$ask" ] || rm -f "$root/ctl/ask-$id.$ask"
 `;
 
 /**
  * Takes how many bytes of the output the client has already. Sends the command line; then, unless only that is wanted, stdout
  * and stderr as they grow, and the status, each as a frame of `KIND BYTES`. Then it waits until the client has everything. It
- * does not renew the lease, because a script that runs by exec outlives its client.
+ * does not renew the lease, because a script that runs by exec outlives its client. A command's output may be large, so it is on
+ * the disk.
  */
 const FOLLOW = `
-o=$1 e=$2 out=${OUT}
+o=$1 e=$2 out=${SCRATCH.disk}/out
 until [ -e $out/command ]; do
   [ -e $out/done ] && printf 'r 0\\n' && read -r _ && exit 0
   sleep 0.05
@@ -98,13 +105,13 @@ export const REQUESTS = {
   /** The events of a recorder, if the container's log fails. */
   events: ['cat', { form: `${FOLDER}/events\\.jsonl` }],
   /** The events of all recorders of a debug pod that has several. */
-  allEvents: ['sh', '-c', `cat ${OUT}/[0-9]*/events.jsonl`],
+  allEvents: ['sh', '-c', `cat ${SCRATCH.disk}/out/[0-9]*/events.jsonl`],
   /** Asks the node to stop the capture and to finish it. */
-  stop: ['touch', `${CTL}/stop`],
+  stop: ['touch', { form: `${ROOT}/ctl/stop` }],
   /** Tells the node how the stacks of all targets are found; `own`: each as it can. */
-  stacks: ['touch', { form: `${CTL}/stacks-(fp|dwarf|ebpf|own)` }],
+  stacks: ['touch', { form: `${ROOT}/ctl/stacks-(fp|dwarf|ebpf|own)` }],
   /** Tells the node that the client is still there. */
-  lease: ['touch', `${CTL}/lease`],
+  lease: ['touch', { form: `${ROOT}/ctl/lease` }],
   /** The end of a tool's log. */
   log: ['tail', '-c', '4000', FILE],
   /** What `kubectl cp` runs (kubectl pkg/cmd/cp/cp.go). */

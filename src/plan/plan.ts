@@ -64,7 +64,7 @@ export interface Limits {
   readonly durationSeconds: number;
   /** Bytes that the tool writes on the node, before compression. */
   readonly maxBytes: number;
-  /** The capture stops when less of the node's scratch file system is free: below 10 % the kubelet evicts pods. */
+  /** The capture stops when less of the file system of its files is free: below 10 % of a disk the kubelet evicts pods. */
   readonly minFreePercent: number;
   readonly keepSeconds: number;
 }
@@ -94,7 +94,12 @@ export interface DebugPodPlan {
   readonly imagePullSecrets: readonly string[];
   /** The pod is not privileged, and gets only what collectors/privileges.ts lists for its task. */
   readonly leastPrivilege: boolean;
+  /** Where the files are until the client has them: on the node's disk, in a volume, or in memory, where the pod has no volume. */
+  readonly scratch: 'disk' | 'memory';
 }
+
+/** What the user chooses of a debug pod; the rest follows from the task. */
+export type DebugPodChoice = Omit<DebugPodPlan, 'name' | 'scratch'>;
 
 /**
  * The frozen decision that everything else is a function of: the pod, its arguments, the file names, the
@@ -128,7 +133,7 @@ export interface RecorderWork {
 /** What all plans of a debug pod have in common. */
 interface DebugPodInput {
   readonly limits: Limits;
-  readonly debugPod: Omit<DebugPodPlan, 'name'>;
+  readonly debugPod: DebugPodChoice;
   readonly user?: string;
   readonly reason?: string;
 }
@@ -167,6 +172,7 @@ export function makePlans({ works, limits, debugPod, user, reason, random }: Pla
   const bytes = Buffer.from(random ?? randomBytes(ID_BYTES + NONCE_BYTES * works.length));
   if (bytes.length < ID_BYTES + NONCE_BYTES * works.length) throw new Error('too few random bytes');
   const id = bytes.toString('hex', 0, ID_BYTES);
+  const scratch: DebugPodPlan['scratch'] = fitsInMemory(works, limits, debugPod) ? 'memory' : 'disk';
   return works.map(({ target, capture }, at) => {
     const from = ID_BYTES + NONCE_BYTES * at;
     return Object.freeze({
@@ -177,7 +183,7 @@ export function makePlans({ works, limits, debugPod, user, reason, random }: Pla
       target,
       capture,
       limits,
-      debugPod: { ...debugPod, name: debugPodName(collector, id, user) },
+      debugPod: { ...debugPod, name: debugPodName(collector, id, user), scratch },
       ...(user !== undefined && { user }),
       ...(reason !== undefined && { reason }),
     });
@@ -186,6 +192,33 @@ export function makePlans({ works, limits, debugPod, user, reason, random }: Pla
 
 const ID_BYTES = 5;
 const NONCE_BYTES = 11;
+
+/** The longest profile that is kept in memory, in seconds, and how many samples of each CPU it may have. */
+const MOST_IN_MEMORY = { seconds: 10, samples: 1000 };
+/** Nobody's memory is used for longer than this after the end of a recording, in seconds. */
+const MOST_KEPT_IN_MEMORY = 600;
+
+/**
+ * Whether the files are small for certain: 1,000 samples have 0.3 MB, and 17 MB if the node chooses copies of stacks. Then the pod needs no volume, and starts about 0.3 s earlier: the kubelet looks only every
+ * 300 ms whether the volumes of a pod are mounted (kubernetes pkg/kubelet/volumemanager, podAttachAndMountRetryInterval). Only a
+ * privileged container can see the node's cgroups without a volume, and write to its own root file system.
+ */
+function fitsInMemory(
+  works: readonly RecorderWork[],
+  { durationSeconds, keepSeconds }: Limits,
+  { leastPrivilege, install }: DebugPodChoice,
+): boolean {
+  const [{ capture }] = works as readonly [RecorderWork];
+  if (leastPrivilege || install || works.length > 1 || keepSeconds > MOST_KEPT_IN_MEMORY) return false;
+  if (capture.collector !== 'perf') return capture.collector === 'inspect';
+  const { stacks, offCpu, frequencyHz } = capture;
+  return (
+    durationSeconds <= MOST_IN_MEMORY.seconds &&
+    durationSeconds * frequencyHz <= MOST_IN_MEMORY.samples &&
+    stacks !== 'dwarf' &&
+    !offCpu
+  );
+}
 
 /**
  * `gkeprof-COLLECTOR-SESSION-USER`: the name tells whose pod it is, because an admission policy learns only the name of a

@@ -53,6 +53,8 @@ interface Sample extends SampleTask {
   readonly isLimited?: true;
   /** It has several recorders. */
   readonly isSeveral?: true;
+  /** It is so short that its files are in memory. */
+  readonly isShort?: true;
 }
 
 const SAMPLES: readonly Sample[] = COLLECTORS.flatMap((work) =>
@@ -84,15 +86,30 @@ const several = (samples: readonly Sample[]): Sample[] =>
     .filter(({ work, on }) => isRecording(work) && on !== 'node')
     .map((sample) => ({ ...sample, name: `${sample.name}, several`, isSeveral: true }));
 
+const short = (samples: readonly Sample[]): readonly Sample[] =>
+  samples
+    .filter(({ task }) => task.collector === 'perf')
+    .map((sample) => ({ ...sample, name: `${sample.name}, short`, isShort: true }));
+
 /** All kinds of debug pods, with plans for a namespace. */
 export const debugPodKinds = (namespace: string, image = 'image', user = 'user'): readonly DebugPodKind[] =>
-  [...SAMPLES, ...SAMPLES.flatMap(limited), ...several(SAMPLES)].map(
-    ({ name, work, task, on, target = TARGETS[on].kind, isShell = false, isLimited = false, isSeveral }) => {
+  [...SAMPLES, ...SAMPLES.flatMap(limited), ...several(SAMPLES), ...short(SAMPLES)].map(
+    ({
+      name,
+      work,
+      task,
+      on,
+      target = TARGETS[on].kind,
+      isShell = false,
+      isLimited = false,
+      isSeveral,
+      isShort,
+    }) => {
       const one = { target: TARGETS[on], capture: task };
       const plans = makePlans({
         works: isSeveral ? [one, { ...one, target: OTHERS[on] }] : [one],
         limits: {
-          durationSeconds: 60,
+          durationSeconds: isShort ? 5 : 60,
           maxBytes: 2 ** 30,
           // As in the verbs: work that records watches the node's disk.
           minFreePercent: isRecording(work) ? 12 : 0,

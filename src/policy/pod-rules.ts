@@ -263,6 +263,9 @@ export function podRules({
       expression: all([
         ...constants('variables.capture', containers(0), OWN_RULES.container),
         ...constants('variables.files', containers(1), OWN_RULES.container),
+        // A debug pod has all its volumes and mounts, or none of them, and only for short work.
+        '[variables.capture, variables.files].all(c, has(c.volumeMounts) == has(object.spec.volumes))',
+        "has(object.spec.volumes) || variables.capture.?securityContext.?privileged.orValue(false) && !variables.isSeveral && ['gkeprof-perf-', 'gkeprof-inspect-'].exists(p, object.metadata.name.startsWith(p))",
         `variables.user >= ${FILES_USERS.first} && variables.user < ${FILES_USERS.first + FILES_USERS.count}`,
         "dyn(object.spec.securityContext) == dyn({'fsGroup': variables.user})",
         `dyn(variables.files.securityContext) == dyn(${filesContext(containers(1)[0]!)})`,

@@ -2,7 +2,7 @@ import type { V1Pod } from '@kubernetes/client-node';
 import { isOfKubectl, kubectlError } from '../cluster/kubectl-words.ts';
 import type { Collector, RawFile } from '../collectors/collector.ts';
 import { EXIT, GkeprofError } from '../errors.ts';
-import { outOf } from '../node/folders.ts';
+import { ctlOf, outOf } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { baseName } from '../plan/artifact-name.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -61,7 +61,12 @@ export async function downloadRecording(
   const fetchFile = async () =>
     download(
       announced ?? (await salvaged(plan, raw, context)),
-      { ...containerOf(plan, 'files'), folder: outOf(plan), ...(pod.uid !== undefined && { uid: pod.uid }) },
+      {
+        ...containerOf(plan, 'files'),
+        folder: outOf(plan),
+        lease: `${ctlOf(plan)}/lease`,
+        ...(pod.uid !== undefined && { uid: pod.uid }),
+      },
       {
         directory,
         base: baseName(plan.node, began.t, collector.scopeName(plan)),

@@ -1,3 +1,4 @@
+import { ctlOf } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import type { Plan } from '../plan/plan.ts';
 import { containerOf } from './debug-pod.ts';
@@ -18,6 +19,8 @@ export async function renewLease(
   for (let pause = firstMs; !until.aborted; pause = everyMs) {
     if (pause > 0) await sleep(pause, until).catch(() => {});
     if (!until.aborted)
-      await cluster.exec(containerOf(plan, 'files'), request('lease'), until).catch(() => {});
+      await cluster
+        .exec(containerOf(plan, 'files'), request('lease', `${ctlOf(plan)}/lease`), until)
+        .catch(() => {});
   }
 }

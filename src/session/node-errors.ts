@@ -35,7 +35,9 @@ export async function nodeError(
       );
     case 'no-space':
       return toolError(
-        `node ${plan.node} has less than ${plan.limits.minFreePercent} % of its disk free: a capture could get pods evicted`,
+        plan.debugPod.scratch === 'disk'
+          ? `node ${plan.node} has less than ${plan.limits.minFreePercent} % of its disk free: a capture could get pods evicted`
+          : `less than ${plan.limits.minFreePercent} % of the memory for files of the debug pod is free on node ${plan.node}`,
         `kubectl describe node ${plan.node}`,
       );
     case 'no-cgroup-mount':

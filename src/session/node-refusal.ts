@@ -38,7 +38,7 @@ export async function nodeRefusal(plan: Plan, cluster: Cluster): Promise<Gkeprof
       'the node does not know the pod as a pod of its namespace, so nothing was run',
       'run the command again',
     ],
-    'answer-failed': [`node ${plan.node} could not write its answer to disk: the disk may be full`],
+    'answer-failed': [`node ${plan.node} could not write its answer: there may be no space left for it`],
     'not-attached': ['kubectl did not attach to the terminal within a minute'],
     'tool-missing': [
       `the image "${plan.debugPod.image}" lacks ${tools.replaceAll(',', ', ')}`,

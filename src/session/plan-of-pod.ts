@@ -7,7 +7,7 @@ import { ownerOfSuffix } from '../plan/owner.ts';
 import type { DebugPodPlan, NodeTask, Plan, RecorderWork } from '../plan/plan.ts';
 import type { Target } from '../plan/target.ts';
 import type { CreatedPod } from './debug-pod.ts';
-import { admissionChanges, debugPod, PLAN_ANNOTATION, SESSION_LABEL } from './pod-manifest.ts';
+import { admissionChanges, debugPod, PLAN_ANNOTATION, SESSION_LABEL, scratchOf } from './pod-manifest.ts';
 
 /** A session that another command began. */
 export interface FoundSession {
@@ -104,6 +104,7 @@ function written(pod: V1Pod, capture?: V1Container, files?: V1Container): Plan[]
       imagePullPolicy: capture.imagePullPolicy as NonNullable<DebugPodPlan['imagePullPolicy']>,
       imagePullSecrets: (pod.spec?.imagePullSecrets ?? []).map((secret) => secret.name ?? ''),
       leastPrivilege: capture.securityContext?.privileged !== true,
+      scratch: scratchOf(pod),
     },
     ...(user !== undefined && { user }),
     ...(reason !== undefined && { reason }),

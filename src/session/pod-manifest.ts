@@ -42,6 +42,7 @@ export function debugPod(plans: readonly Plan[], work: NodeWork): V1Pod {
   giveFiles(container(pod, 'files'), plan);
   separateUsers(pod, plan);
   limitPrivileges(pod, plans);
+  if (plan.debugPod.scratch === 'memory') removeVolumes(pod);
   if (plans.length > 1) requireFit(pod, plans);
   return pod;
 }
@@ -172,6 +173,16 @@ function limitPrivileges(pod: V1Pod, plans: readonly Plan[]): void {
   container(pod, 'capture').securityContext = limitedContext(privileges);
 }
 
+/** The files are in the memory that the containers of a pod share, and the script mounts the node's cgroups itself (node/memory.sh). */
+function removeVolumes(pod: V1Pod): void {
+  delete pod.spec!.volumes;
+  for (const each of pod.spec!.containers) delete each.volumeMounts;
+}
+
+/** Where the files of a pod are that this tool made. */
+export const scratchOf = (pod: V1Pod): Plan['debugPod']['scratch'] =>
+  pod.spec?.volumes?.some(({ name }) => name === 'scratch') ? 'disk' : 'memory';
+
 /**
  * The arguments of the node's script. Those of several recorders follow each other, each list behind `recorder=WORDS`,
  * which is how many words it has.
@@ -264,7 +275,7 @@ export function admissionChanges(sent: V1Pod, got: V1Pod): string[] {
 function differing(before: object, after: object): string[] {
   const [a, b] = [before as Record<string, unknown>, after as Record<string, unknown>];
   return [...new Set([...Object.keys(a), ...Object.keys(b)])]
-    .filter((field) => stable(a[field]) !== stable(b[field]))
+    .filter((field) => stable({ field: a[field] }) !== stable({ field: b[field] }))
     .sort();
 }
 

@@ -265,7 +265,7 @@ export async function finalFailure(stderr: string, transfer: Transfer): Promise<
     const first = refusal;
     refusal = undefined;
     if (first) throw first;
-    const answer = await context.cluster.exec(from, request('lease'), signal);
+    const answer = await context.cluster.exec(from, request('lease', from.lease), signal);
     if (isOfKubectl(answer)) throw kubectlError(answer);
   };
   await patiently(ask, { meanwhile: 'the file stays on the node', signal }, context);

@@ -2,6 +2,7 @@ import { kubectlError } from '../cluster/kubectl-words.ts';
 import type { Collector } from '../collectors/collector.ts';
 import { EXIT, GkeprofError, reasonOf } from '../errors.ts';
 import { type EventOf, keepEvent, type SeenEvents } from '../node/events.ts';
+import { ctlOf } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import type { Plan } from '../plan/plan.ts';
 import { containerOf, deathOf } from './debug-pod.ts';
@@ -140,7 +141,11 @@ async function requestStop(plan: Plan, over: AbortSignal, context: SessionContex
   log.line('stopping: the capture is being finished and downloaded (Ctrl-C again abandons it)');
   const signal = AbortSignal.any([interrupts.abandon, over]);
   const ask = async () => {
-    const result = await cluster.exec(containerOf(plan, 'files'), request('stop'), signal);
+    const result = await cluster.exec(
+      containerOf(plan, 'files'),
+      request('stop', `${ctlOf(plan)}/stop`),
+      signal,
+    );
     if (result.exitCode !== 0) throw kubectlError(result);
   };
   try {

@@ -3,10 +3,11 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { isRecording } from '../collectors/collector.ts';
 import { COLLECTORS } from '../collectors/index.ts';
 import { type EventName, keepEvent, parseEvent, type SeenEvents } from '../node/events.ts';
-import { OUT } from '../node/folders.ts';
+import { SCRATCH } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import { ownerOfSuffix } from '../plan/owner.ts';
-import { MANAGED_BY, SESSION_LABEL } from './pod-manifest.ts';
+import type { Plan } from '../plan/plan.ts';
+import { MANAGED_BY, SESSION_LABEL, scratchOf } from './pod-manifest.ts';
 
 /**
  * What a session is doing. `capturing`: it records; `running`: it runs something that records nothing, such as a shell;
@@ -27,6 +28,7 @@ export type SessionState =
 export interface ListedSession {
   readonly id: string;
   readonly pod: string;
+  readonly scratch: Plan['debugPod']['scratch'];
   /** The user who began it; undefined if the pod's name does not tell. */
   readonly owner?: string;
   /** `pod/redis-0` or `node/node-a`, with the namespace of a pod. */
@@ -58,6 +60,7 @@ export function listedSession(pod: V1Pod, events: SeenEvents | undefined): Liste
   return {
     id: labels[SESSION_LABEL] ?? '',
     pod: name,
+    scratch: scratchOf(pod),
     ...(owner !== undefined && { owner }),
     target: annotations['gkeprof.dev/target'] ?? '',
     ...(namespace && { targetNamespace: namespace }),
@@ -142,7 +145,10 @@ async function eventsOf(pod: V1Pod, cluster: Cluster): Promise<SeenEvents | unde
   const nonces = argumentsOf(pod, 'capture')
     .filter((word) => word.startsWith('nonce='))
     .map((word) => word.slice('nonce='.length));
-  const asked = nonces.length > 1 ? request('allEvents') : request('events', `${OUT}/events.jsonl`);
+  const asked =
+    nonces.length > 1
+      ? request('allEvents')
+      : request('events', `${SCRATCH[scratchOf(pod)]}/out/events.jsonl`);
   try {
     const { exitCode, stdout } = await cluster.exec(ref, asked, AbortSignal.timeout(EVENTS_MS));
     if (exitCode !== 0) return undefined;

@@ -1,7 +1,7 @@
 import { kubectlError } from '../cluster/kubectl-words.ts';
 import { reasonOf } from '../errors.ts';
 import type { EventOf } from '../node/events.ts';
-import { CTL } from '../node/folders.ts';
+import { ctlOf } from '../node/folders.ts';
 import { request } from '../node/requests.ts';
 import type { Log } from '../output/log.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -65,7 +65,7 @@ export class StacksAgreement implements StacksDecision {
     const agreed = await this.#decided.promise;
     const answer = agreed !== undefined && canUse(looked, agreed) ? agreed : 'own';
     const tell = async () => {
-      const words = request('stacks', `${CTL}/stacks-${answer}`);
+      const words = request('stacks', `${ctlOf(plan)}/stacks-${answer}`);
       const result = await context.cluster.exec(containerOf(plan, 'files'), words, signal);
       if (result.exitCode !== 0) throw kubectlError(result);
     };

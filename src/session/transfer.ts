@@ -14,6 +14,8 @@ export interface Announced {
 /** The container that has the file, its folder there, and the uid of its pod. */
 export interface DownloadSource extends ContainerRef {
   readonly folder: string;
+  /** What `touch` gets to tell the node that the client is still there. */
+  readonly lease: string;
   readonly uid?: string;
 }
 

@@ -242,7 +242,7 @@ function symbolFilesText({ missed = 0 }: SymbolFiles, why: NonNullable<SymbolFil
 
 const MISSED_TEXT = {
   large: 'a file is larger than 256 MiB, or has more than 500,000 functions',
-  total: 'they would take more than 1 GiB, or than a quarter of what is free on the node',
+  total: 'they would take more than 1 GiB, or than a quarter of the space that is free for files',
   time: 'there was no time left',
   format: 'a file named like a jitdump file is not one of version 1',
 } as const;
@@ -261,7 +261,7 @@ export const CUT_TEXT: Readonly<Record<Cut, string>> = {
   slow: 'perf script took too long on the node for the files of one pod',
   time: 'perf script ran out of time on the node',
   memory: 'perf script needed more memory on the node than it may use',
-  space: "the node's disk is full",
+  space: 'there was no space left for its file on the node',
 };
 
 const deletedText = ({ deletionTimestamp, lastWriter }: Deletion): string =>
@@ -273,7 +273,7 @@ export function endedText({ ended, startedAt, stoppedAt, stoppedBy, deletion, to
     time: ' (--duration)',
     count: ' (--count)',
     size: ': the recording reached its size limit',
-    space: ": the node's disk was getting full",
+    space: ': there was little space left for its file on the node',
     requested: stoppedBy === 'another client' ? ': another client asked for it' : ' (interrupted)',
     terminated: `: ${deletion ? deletedText(deletion) : 'the cluster ended the debug pod'}`,
     'tool-ended': `: the tool ended by itself (status ${toolStatus})`,

@@ -76,7 +76,7 @@ try {
     now: () => Date.now(),
     sleep: async (ms: number) => void (await delay(ms)),
   };
-  const from = { namespace: NAMESPACE, pod, container: 'files', folder: FOLDER };
+  const from = { namespace: NAMESPACE, pod, container: 'files', folder: FOLDER, lease: '/gkeprof/ctl/lease' };
   const ours: number[] = [];
   const theirs: number[] = [];
   let resumed = 0;

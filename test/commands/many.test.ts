@@ -130,7 +130,7 @@ describe('a capture of several pods', () => {
     expect(code).toBe(5);
     expect(stderr.match(/^warning: .*/gm)).toEqual([
       expect.stringMatching(
-        /web-2.*: the recording is incomplete, only its beginning was kept: the node's disk is full$/,
+        /web-2.*: the recording is incomplete, only its beginning was kept: there was no space left for its file on the node$/,
       ),
     ]);
   });

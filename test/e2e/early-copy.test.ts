@@ -100,7 +100,7 @@ describe('the connection that is opened before the file is there', () => {
   });
 
   /** The processes of a debug pod on the node: the shells that wait for a client, and those of the container that has them. */
-  const shells = (uid: string) => processesOf(uid).filter(({ words }) => / take \/gkeprof\//.test(words));
+  const shells = (uid: string) => processesOf(uid).filter(({ words }) => / take \S*\/gkeprof\//.test(words));
   const files = (uid: string) => processesOf(uid).filter(({ words }) => words.includes('gkeprof-files'));
 
   /** Does something to the client while the shell on the node waits for it. */

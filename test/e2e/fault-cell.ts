@@ -95,8 +95,17 @@ export class Recording {
 
   /** The folder on the node whose files the debug pod hands over, by its path on this machine. */
   async scratch(): Promise<string> {
+    const uid = await this.uid();
     const pods = join(nodeFolder(world().nodes[0]), 'var/lib/kubelet/pods');
-    return join(pods, await this.uid(), 'volumes/kubernetes.io~empty-dir/scratch/out');
+    const volume = join(pods, uid, 'volumes/kubernetes.io~empty-dir/scratch');
+    while (!this.isOver) {
+      if (existsSync(volume)) return join(volume, 'out');
+      // A pod without volumes has them in its memory.
+      const script = processesOf(uid).find(({ words }) => words.includes('gkeprof-files'));
+      if (script) return join('/proc', script.pid.toString(), 'root/dev/shm/gkeprof/out');
+      await delay(5);
+    }
+    throw new Error(`over before there was a folder: ${this.said}`);
   }
 
   async close(): Promise<void> {

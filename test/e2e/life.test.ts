@@ -189,29 +189,42 @@ describe('the life of a session', () => {
     expect(svg).toContain('aeMain');
   });
 
-  it('the whole capture container killed while it profiles: the samples are salvaged, exit 5', async () => {
-    const run = capture('flamegraph', ['--duration', '300s'], output.path());
-    await captures(run);
-    await killOnNode(/gkeprof-capture/);
-    const result = await run;
-    expect(String(result.stderr)).toContain('the capture container died');
-    expect(result.exitCode).toBe(5);
-    const file = output.files().find((name) => name.endsWith('.perf.data'))!;
-    expect(String(result.stderr)).toContain(`its raw samples are kept: ${join(output.path(), file)}`);
-    expect(String(result.stderr)).toMatch(/with perf version \d+\S* or newer: perf script -i /);
-    // The perf of this machine may be older than the image's, and refuse the file.
-    const judge = 'gkeprof-judge';
-    const pod = ['-n', NAMESPACE, judge];
-    await kubectl(['run', ...pod, '--image', world().images.tools, '--restart=Never', '--', 'sleep', '300']);
-    try {
-      await kubectl(['wait', '-n', NAMESPACE, `pod/${judge}`, '--for=condition=Ready', '--timeout=120s']);
-      await kubectl(['cp', join(output.path(), file), `${NAMESPACE}/${judge}:/tmp/perf.data`]);
-      const script = await kubectl(['exec', ...pod, '--', 'perf', 'script', '-f', '-i', '/tmp/perf.data']);
-      expect(script.match(/cpu-clock|cycles/g)!.length).toBeGreaterThan(10);
-    } finally {
-      await kubectl(['delete', 'pod', ...pod, '--now']);
-    }
-  });
+  // The files of a short profile are in memory.
+  it.each(['300s', '10s'])(
+    'the whole capture container killed while it profiles for %s: the samples are salvaged, exit 5',
+    async (duration) => {
+      const run = capture('flamegraph', ['--duration', duration], output.path());
+      await captures(run);
+      await killOnNode(/gkeprof-capture/);
+      const result = await run;
+      expect(String(result.stderr)).toContain('the capture container died');
+      expect(result.exitCode).toBe(5);
+      const file = output.files().find((name) => name.endsWith('.perf.data'))!;
+      expect(String(result.stderr)).toContain(`its raw samples are kept: ${join(output.path(), file)}`);
+      expect(String(result.stderr)).toMatch(/with perf version \d+\S* or newer: perf script -i /);
+      // The perf of this machine may be older than the image's, and refuse the file.
+      const judge = 'gkeprof-judge';
+      const pod = ['-n', NAMESPACE, judge];
+      await kubectl([
+        'run',
+        ...pod,
+        '--image',
+        world().images.tools,
+        '--restart=Never',
+        '--',
+        'sleep',
+        '300',
+      ]);
+      try {
+        await kubectl(['wait', '-n', NAMESPACE, `pod/${judge}`, '--for=condition=Ready', '--timeout=120s']);
+        await kubectl(['cp', join(output.path(), file), `${NAMESPACE}/${judge}:/tmp/perf.data`]);
+        const script = await kubectl(['exec', ...pod, '--', 'perf', 'script', '-f', '-i', '/tmp/perf.data']);
+        expect(script.match(/cpu-clock|cycles/g)!.length).toBeGreaterThan(10);
+      } finally {
+        await kubectl(['delete', 'pod', ...pod, '--now']);
+      }
+    },
+  );
 
   // The unwinder hands over what it has every two seconds, when the script asks how far it is.
   it.each([

@@ -77,7 +77,8 @@ describe('the policy against every pod that differs in one place', () => {
     const own = await submit(pod);
     expect([own.status, own.body.message ?? '']).toEqual([201, '']);
     const all = mutationsOf(pod, schemas);
-    expect(all.length).toBeGreaterThan(1000);
+    // A pod without volumes has fewer places.
+    expect(all.length).toBeGreaterThan(pod.spec.volumes ? 1000 : 900);
     const mutations = isWhole || name === 'perf pod' ? all : all.filter((_, index) => index % 10 === at % 10);
     const harmless = kind.isShell ? [...HARMLESS, ...HARMLESS_OF_SHELLS] : HARMLESS;
     const hasWords = /^(tcpdump|crictl)/.test(name);

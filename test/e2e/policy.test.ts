@@ -164,6 +164,26 @@ describe('the admission policy: ways to run something else as root, each of whic
       },
     ],
     [
+      'volumes in a pod for short work, which has none',
+      'perf node, short',
+      (pod) => Object.assign(pod.spec, { volumes: [{ name: 'scratch', emptyDir: {} }] }),
+    ],
+    ...['tcpdump netns', 'perf node, with least privilege', 'perf pod, several'].map(
+      (kind): [string, string, (pod: Bent) => void] => [
+        `no volumes, as for short work: ${kind}`,
+        kind,
+        (pod) => {
+          delete pod.spec.volumes;
+          for (const container of pod.spec.containers) delete container.volumeMounts;
+        },
+      ],
+    ),
+    [
+      'a container that has its volumes no longer',
+      'perf node',
+      (pod) => void delete pod.spec.containers[1].volumeMounts,
+    ],
+    [
       'files as root’s group',
       'perf node',
       (pod) => Object.assign(pod.spec.containers[1].securityContext, { runAsGroup: 0 }),

@@ -91,7 +91,13 @@ async function sumOf(path: string): Promise<string> {
 /** The announcement of a file, where it is, and what a download needs of this machine. */
 const scene = (megabytes: number, through: Cluster, say: (text: string) => unknown = () => {}) => ({
   announced: { file: FILE, bytes: megabytes * 2 ** 20, sha256: sums.get(megabytes)! },
-  from: { namespace: NAMESPACE, pod: POD, container: 'files', folder: folderOf(megabytes) },
+  from: {
+    namespace: NAMESPACE,
+    pod: POD,
+    container: 'files',
+    folder: folderOf(megabytes),
+    lease: '/gkeprof/ctl/lease',
+  },
   context: {
     ...{ cluster: through, log: new Log({ write: say }), interrupts: new Interrupts() },
     now: () => Date.now(),

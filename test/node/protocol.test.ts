@@ -31,7 +31,7 @@ describe('emit', () => {
   it('writes the same numbered line to stdout and to events.jsonl, and the client reads it', () => {
     const folder = mkdtempSync(join(tmpdir(), 'gkeprof-test-'));
     try {
-      const text = asset('node/protocol.sh').replace('OUT=/gkeprof/out', `OUT=${folder}`);
+      const text = asset('node/protocol.sh').replace('OUT=$scratch/out', `OUT=${folder}`);
       const script = `${text}\narg[nonce]=abc\nemit hello collector perf kernel '6.1 "x"'\nemit progress bytes: 12 packets: -1 odd: x1`;
       const printed = runShell([], script).trimEnd().split('\n');
       expect(readFileSync(join(folder, 'events.jsonl'), 'utf8').trimEnd().split('\n')).toEqual(printed);

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
-import { outOf } from '../../src/node/folders.ts';
+import { ctlOf, outOf } from '../../src/node/folders.ts';
 import { request } from '../../src/node/requests.ts';
+import type { Plan } from '../../src/plan/plan.ts';
 import { PERF, planOf } from '../plans.ts';
 
 describe('the folder of a recorder', () => {
@@ -13,7 +14,16 @@ describe('the folder of a recorder', () => {
     expect(outOf({ ...planOf(PERF), recorder: 12, recorders: 20 })).toBe('/gkeprof/out/12');
   });
 
-  it.each(['/gkeprof/out', '/gkeprof/out/1', '/gkeprof/out/100'])(
+  it('is in the memory that the containers of a pod share if the pod has no volume', () => {
+    const plan = planOf(PERF);
+    const inMemory: Plan = { ...plan, debugPod: { ...plan.debugPod, scratch: 'memory' } };
+    expect([outOf(inMemory), ctlOf(inMemory)]).toEqual(['/dev/shm/gkeprof/out', '/dev/shm/gkeprof/ctl']);
+    expect(request('stop', `${ctlOf(inMemory)}/stop`)).toEqual(['touch', '/dev/shm/gkeprof/ctl/stop']);
+    expect(() => request('stop', '/dev/shm/gkeprof/ctl/../stop')).toThrow(/not a value/);
+    expect(() => request('lease', '/dev/shm/gkeprof/out/lease')).toThrow(/not a value/);
+  });
+
+  it.each(['/gkeprof/out', '/gkeprof/out/1', '/gkeprof/out/100', '/dev/shm/gkeprof/out'])(
     '%s is where requests may read',
     (folder) => {
       expect(request('events', `${folder}/events.jsonl`)).toEqual(['cat', `${folder}/events.jsonl`]);
@@ -36,6 +46,8 @@ describe('the folder of a recorder', () => {
     '/gkeprof/out/1/..',
     '/gkeprof/work',
     '/gkeprof',
+    '/dev/shm/out',
+    '/dev/shm/gkeprof/gkeprof/out',
     '',
   ])('%j is where they may not', (folder) => {
     expect(() => request('events', `${folder}/events.jsonl`)).toThrow(/not a value/);

@@ -37,7 +37,7 @@ const KILLED = /^\S+: line \d+: +\d+ Killed .*\n?/gm;
 export function scriptIn(folder: string, before = '', text: string = captureScript()): string {
   mkdirSync(join(folder, 'ctl'));
   return text
-    .replaceAll('/gkeprof/', `${folder}/`)
+    .replace(/^scratch=.*\n.*scratch=.*$/m, `scratch=${folder}`)
     .replace('\nread_arguments "$@"\n', (line) => `${line}${before}\n`);
 }
 

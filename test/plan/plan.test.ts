@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { makePlan, makePlans, type PlansInput } from '../../src/plan/plan.ts';
+import { makePlan, makePlans, type PerfTask, type PlansInput } from '../../src/plan/plan.ts';
 import { PERF, planOf, podOf, TCPDUMP } from '../plans.ts';
 
 const { limits, debugPod } = planOf(PERF);
@@ -52,5 +52,32 @@ describe('makePlans', () => {
     expect(() => makePlans({ ...input([work('a'), work('b')]), random: new Uint8Array(16) })).toThrow(
       /random/,
     );
+  });
+
+  const SHORT = { durationSeconds: 10 };
+  const INSPECT = { collector: 'inspect', scope: 'node', parts: ['processes'], lingerSeconds: 60 } as const;
+  it.each<[string, PlansInput['works'][0]['capture'], object, object, string]>([
+    ['a short profile', PERF, SHORT, {}, 'memory'],
+    ['a longer one', PERF, { durationSeconds: 10.5 }, {}, 'disk'],
+    ['one with many samples', { ...PERF, frequencyHz: 199 } as PerfTask, SHORT, {}, 'disk'],
+    ['one that is kept for long', PERF, { ...SHORT, keepSeconds: 601 }, {}, 'disk'],
+    ['one with copies of stacks', { ...PERF, stacks: 'dwarf' } as PerfTask, SHORT, {}, 'disk'],
+    ['one of waits', { ...PERF, offCpu: true } as PerfTask, SHORT, {}, 'disk'],
+    ['one without privileges', PERF, SHORT, { leastPrivilege: true }, 'disk'],
+    ['one whose tools are installed', PERF, SHORT, { install: true }, 'disk'],
+    ['packets', TCPDUMP, SHORT, {}, 'disk'],
+    ['a snapshot', INSPECT, {}, {}, 'memory'],
+    ['one without privileges', INSPECT, {}, { leastPrivilege: true }, 'disk'],
+  ])('keeps the files of %s in %5$s', (_what, capture, ofLimits, ofPod, scratch) => {
+    const plan = makePlan({
+      ...{ target: podOf(), capture },
+      ...{ limits: { ...limits, ...ofLimits }, debugPod: { ...debugPod, ...ofPod } },
+    });
+    expect(plan.debugPod.scratch).toBe(scratch);
+  });
+
+  it('keeps the files of several recorders on the disk', () => {
+    const plans = makePlans({ ...input([work('a'), work('b')]), limits: { ...limits, ...SHORT } });
+    expect(plans.map((plan) => plan.debugPod.scratch)).toEqual(['disk', 'disk']);
   });
 });

@@ -47,7 +47,7 @@ function refusals(pod: V1Pod, scc: Constraints): string[] {
       ...(capabilities?.add ?? []).map((each) => !scc.allowedCapabilities.includes(each) && each),
     ];
   });
-  const ofVolumes = spec!.volumes!.flatMap(({ name: _, ...source }) => [
+  const ofVolumes = (spec!.volumes ?? []).flatMap(({ name: _, ...source }) => [
     !Object.keys(source).every((type) => scc.volumes.includes(type)) && 'volumes',
     source.hostPath && !scc.allowHostDirVolumePlugin && 'allowHostDirVolumePlugin',
   ]);

@@ -31,7 +31,13 @@ vi.mock('node:crypto', async (original) => {
 });
 
 const FAKES = fileURLToPath(new URL('../fixtures/bin', import.meta.url));
-const FROM = { folder: '/gkeprof/out', namespace: 'gkeprof', pod: 'gkeprof-perf-1', container: 'files' };
+const FROM = {
+  folder: '/gkeprof/out',
+  lease: '/gkeprof/ctl/lease',
+  namespace: 'gkeprof',
+  pod: 'gkeprof-perf-1',
+  container: 'files',
+};
 
 let root: string;
 let directory: string;

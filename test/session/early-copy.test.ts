@@ -294,7 +294,13 @@ describe('taking the file', () => {
     const early = new EarlyCopy(PLAN, 'capture.pcap.gz', context);
     const transfer: Transfer = {
       announced,
-      from: { namespace: 'gkeprof', pod: PLAN.debugPod.name, container: 'files', folder: '/gkeprof/out' },
+      from: {
+        namespace: 'gkeprof',
+        pod: PLAN.debugPod.name,
+        container: 'files',
+        folder: '/gkeprof/out',
+        lease: '/gkeprof/ctl/lease',
+      },
       arrived: { bytes: 0 },
       pace: new CopyPace(),
       firstByte: new FirstByte(stallMs),

@@ -81,7 +81,7 @@ const hostileWord = fc.string({
 
 const limitedPlan = (capture: NodeTask): Plan => {
   const { debugPod: where } = planOf(capture);
-  return planOf(capture, undefined, { debugPod: { ...where, leastPrivilege: true } });
+  return planOf(capture, undefined, { debugPod: { ...where, leastPrivilege: true, scratch: 'disk' } });
 };
 
 /** Puts placeholders in the place of the scripts and of the programs behind them, which are tested as files. */
@@ -188,6 +188,22 @@ describe('debugPod', () => {
     });
     expect(capture!.resources!.limits).toBeUndefined();
     expect(pod.spec!.priorityClassName).toBeUndefined();
+  });
+
+  it('has no volume at all if its files are in memory', () => {
+    const plan = planOf(PERF);
+    const pod = debugPod([{ ...plan, debugPod: { ...plan.debugPod, scratch: 'memory' } }], perf);
+    expect(pod.spec).not.toHaveProperty('volumes');
+    for (const container of pod.spec!.containers) expect(container).not.toHaveProperty('volumeMounts');
+    // Whatever admission adds is a change then too.
+    const got: V1Pod = { ...pod, spec: { ...pod.spec!, volumes: [{ name: 'scratch', emptyDir: {} }] } };
+    expect(admissionChanges(pod, got)).toEqual(['volume "scratch" was added']);
+    expect(admissionChanges(pod, { ...pod, spec: { ...pod.spec!, volumes: [] } })).toEqual([]);
+    // Its script and its arguments are those of every other pod of the collector.
+    const onDisk = debugPod([plan], perf).spec!.containers;
+    expect(pod.spec!.containers.map(({ command, args }) => [command, args])).toEqual(
+      onDisk.map(({ command, args }) => [command, args]),
+    );
   });
 
   it('ends behind every timer of the scripts', () => {
@@ -401,8 +417,8 @@ describe('isSameBySession', () => {
     ['on another node', (pod) => Object.assign(pod.spec!, { nodeName: 'node-b' })],
     ['with a third container', (pod) => void pod.spec!.containers.push({ name: 'x' })],
     [
-      'with another volume',
-      (pod) => pod.spec!.volumes!.splice(0, 1, { name: 'scratch', hostPath: { path: '/' } }),
+      'with a volume',
+      (pod) => Object.assign(pod.spec!, { volumes: [{ name: 'scratch', hostPath: { path: '/' } }] }),
     ],
   ])('leaves alone one %s', (_, change) => {
     const pod = found();

@@ -55,6 +55,7 @@ describe('listedSession', () => {
     expect(listedSession(podIn(both), events)).toEqual({
       id: 'ababababab',
       pod: 'gkeprof-perf-ababababab-jane',
+      scratch: 'disk',
       owner: 'jane',
       target: 'pod/redis-0',
       targetNamespace: 'redis',

@@ -121,7 +121,13 @@ async function over(line: SlowLine, bytes: number): Promise<string> {
   const context = contextOf(cluster, {
     sleep: (ms) => new Promise((resolve) => void setTimeout(resolve, ms)),
   });
-  const from = { namespace: 'n', pod: 'p', container: 'files', folder: '/gkeprof/out' };
+  const from = {
+    namespace: 'n',
+    pod: 'p',
+    container: 'files',
+    folder: '/gkeprof/out',
+    lease: '/gkeprof/ctl/lease',
+  };
   const to = { directory, base: 'file', ending: '.pcap.gz' };
   let isOver = false;
   const ending = download({ file: 'capture.pcap.gz', bytes, sha256 }, from, to, context)

@@ -12,7 +12,12 @@ import { contextOf, shortly } from './scene.ts';
 const planFor = (parts: readonly SnapshotPart[], leastPrivilege: boolean): Plan => {
   const capture = { collector: 'inspect', scope: 'node', parts, lingerSeconds: 60 } as const;
   const { debugPod: where } = planOf(capture);
-  return planOf(capture, { kind: 'node', node: 'node-a' }, { debugPod: { ...where, leastPrivilege } });
+  const scratch = leastPrivilege ? 'disk' : 'memory';
+  return planOf(
+    capture,
+    { kind: 'node', node: 'node-a' },
+    { debugPod: { ...where, leastPrivilege, scratch } },
+  );
 };
 
 /** Whether a plan's question goes to the pod that another plan left, and not to one of its own. */

@@ -37,7 +37,7 @@ describe('a stream that is watched', () => {
     const context = contextOf(fakeCluster());
     return {
       announced: { file: 'f', bytes: 1 << 20, sha256: '' },
-      from: { namespace: 'n', pod: 'p', container: 'c', folder: '/gkeprof/out' },
+      from: { namespace: 'n', pod: 'p', container: 'c', folder: '/gkeprof/out', lease: '/gkeprof/ctl/lease' },
       arrived: { bytes: 0 },
       pace: new CopyPace(),
       firstByte,

@@ -5,7 +5,7 @@ import { namedSession, onlySession } from '../../src/workflow/find-session.ts';
 
 const session = (id: string, owner = 'jane'): ListedSession => ({
   ...{ id, pod: `gkeprof-perf-${id}-${owner}`, owner, target: 'pod/redis-0', node: 'node-a', what: '' },
-  ...{ state: 'finished', createdAt: 0 },
+  ...{ state: 'finished', createdAt: 0, scratch: 'disk' },
 });
 const ONE = session('4f1c0a9b2e');
 const TWO = session('4f1d0a9b2e');

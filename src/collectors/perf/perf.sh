@@ -39,6 +39,7 @@ perf_version() { perf version; }
 perf_prepare() {
   [[ ${arg[stacks]} == ebpf ]] || kernel_begin
   perf_scope=() watched_cgroup=.
+  mount_cgroups || refuse no-cgroup-mount
   if [[ ${arg[scope]} == node ]]; then
     find_cgroup_root || cgroup_root=
     perf_ask_cgroups

@@ -168,7 +168,9 @@ part_links() {
 
 # Prints which cgroups and which sources of events for perf the kernel has, and what decides whether it may be profiled.
 part_probe() {
-  printf 'cgroup:%s %s\n' "$(stat -fc %T /sys/fs/cgroup)" "$(stat -fc %T /sys/fs/cgroup/unified 2>/dev/null)"
+  # Without a volume the container may not see that cgroup v2 is mounted beside v1.
+  printf 'cgroup:%s %s\n' "$(stat -fc %T /sys/fs/cgroup)" \
+    "$(stat -fc %T /sys/fs/cgroup/unified 2>/dev/null || sed -n 's#^[^ ]* /sys/fs/cgroup/unified cgroup2 .*#cgroup2fs#p' /proc/1/mounts)"
   find /sys/bus/event_source/devices/ -mindepth 1 -maxdepth 1 -printf 'pmu:%f\n'
   [[ ! -e /sys/kernel/btf/vmlinux ]] || printf 'btf:yes\n'
   grep -aHs '' /proc/sys/kernel/{kptr_restrict,perf_event_paranoid}

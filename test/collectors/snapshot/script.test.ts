@@ -215,7 +215,9 @@ describe('a snapshot of this machine', () => {
           'bash',
           [
             '-c',
-            `${PARTS.map(asset).join('\n').replaceAll('/gkeprof/', `${folder}/`)}
+            `${PARTS.map(asset)
+              .join('\n')
+              .replace(/^scratch=.*\n.*scratch=.*$/m, `scratch=${folder}`)}
              mkdir -p "$WORK" "$OUT"; refuse() { echo "refused $1"; exit; }; ${before}
              answer first processes; gzip -dc "$OUT/answer-first"`,
           ],
