@@ -107,7 +107,7 @@ describe('a shell in a terminal', () => {
       () => inFiles('sh', '-c', processes),
       (text) => text !== '',
     );
-    expect(running).toContain('/gkeprof/');
+    expect(running).toContain('gkeprof-files');
     expect(running).not.toContain('gkeprof-follow');
     const { stdout } = await execa('pgrep', ['-P', String(await shell.pid())]);
     process.kill(Number(stdout.split('\n')[0]), 'SIGKILL');
