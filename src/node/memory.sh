@@ -2,8 +2,9 @@
 # starts earlier, and has none if its files are small for certain (src/plan/plan.ts). The containers of a pod share /dev/shm, which
 # is in memory and outlives each of them.
 
-# Unless it is in a volume: makes the folder for the files. As in a volume, `files` can read what is in it by its group, which both containers have (fsGroup),
-# and can write to ctl alone. Fails if the folder is there: then somebody in `files` laid it, and it may lead anywhere.
+# Unless it is in a volume: makes the folder for the files. As in a volume, `files` can read what is in it by its group, which both
+# containers have (fsGroup), and can write to ctl alone. Fails if the folder is there: then somebody in `files` laid it, and it may
+# lead anywhere.
 make_scratch() {
   local group name kb
   local -i mb

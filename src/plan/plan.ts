@@ -199,9 +199,10 @@ const MOST_IN_MEMORY = { seconds: 10, samples: 1000 };
 const MOST_KEPT_IN_MEMORY = 600;
 
 /**
- * Whether the files are small for certain: 1,000 samples have 0.3 MB, and 17 MB if the node chooses copies of stacks. Then the pod needs no volume, and starts about 0.3 s earlier: the kubelet looks only every
- * 300 ms whether the volumes of a pod are mounted (kubernetes pkg/kubelet/volumemanager, podAttachAndMountRetryInterval). Only a
- * privileged container can see the node's cgroups without a volume, and write to its own root file system.
+ * Whether the files are small for certain: 1,000 samples have 0.3 MB, and 17 MB if the node chooses copies of stacks. Then the
+ * pod needs no volume, and starts about 0.3 s earlier: the kubelet looks only every 300 ms whether the volumes of a pod are mounted
+ * (kubernetes pkg/kubelet/volumemanager, podAttachAndMountRetryInterval). Only a privileged container can see the node's cgroups
+ * without a volume, and write to its own root file system.
  */
 function fitsInMemory(
   works: readonly RecorderWork[],

@@ -86,6 +86,7 @@ const several = (samples: readonly Sample[]): Sample[] =>
     .filter(({ work, on }) => isRecording(work) && on !== 'node')
     .map((sample) => ({ ...sample, name: `${sample.name}, several`, isSeveral: true }));
 
+/** The kinds without volumes that are not snapshots: profiles that are short (plan/plan.ts, fitsInMemory). */
 const short = (samples: readonly Sample[]): readonly Sample[] =>
   samples
     .filter(({ task }) => task.collector === 'perf')
